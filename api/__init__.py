@@ -1,0 +1,1 @@
+"""aiohttp and the command line: what a client and an operator touch."""

@@ -1,0 +1,1 @@
+"""Words and rules without I/O: settings, states, errors, wire models, decoders, phone numbers."""

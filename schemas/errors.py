@@ -1,0 +1,121 @@
+"""The one tree of errors that end a request.
+
+    BulklaneError                     type of the envelope
+    ├── InvalidRequest                invalid_request_error
+    │   ├── MalformedBody             … the bytes are not what was declared
+    │   ├── BodyTooLarge
+    │   ├── UnsupportedFormat
+    │   └── NotAcceptable             … well-formed, but not acceptable
+    ├── NotAuthenticated              authentication_error
+    ├── NotFound                      not_found
+    ├── Conflict                      conflict
+    ├── RateLimited                   rate_limit_error
+    └── Unavailable                   api_error
+
+A bad row is data, not an exception: see `schemas.item_errors`. HTTP statuses belong to `api`.
+"""
+
+from typing import ClassVar
+
+
+class BulklaneError(Exception):
+    """What went wrong, where, and what to do about it.
+
+    `code` is permanent and machine-readable, `param` names the place in the request.
+    """
+
+    type: ClassVar[str] = "api_error"
+    default_code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.param = param
+
+
+class InvalidRequest(BulklaneError):
+    """The request cannot be served as it stands."""
+
+    type = "invalid_request_error"
+    default_code = "invalid_request"
+
+
+class MalformedBody(InvalidRequest):
+    """The bytes of the body are not of the declared format or encoding."""
+
+    default_code = "malformed_body"
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body has more bytes or more items than this endpoint takes."""
+
+    default_code = "body_too_large"
+
+
+class UnsupportedFormat(InvalidRequest):
+    """The content type or the content encoding is not one that is known here."""
+
+    default_code = "unsupported_format"
+
+
+class NotAcceptable(InvalidRequest):
+    """Well-formed, but some values are not acceptable; `problems` holds every one of them."""
+
+    default_code = "invalid_parameter"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        problems: "tuple[NotAcceptable, ...]" = (),
+    ) -> None:
+        super().__init__(message, code=code, param=param)
+        self.problems = problems
+
+
+class NotAuthenticated(BulklaneError):
+    """There is no key, or it is not a valid one."""
+
+    type = "authentication_error"
+    default_code = "invalid_api_key"
+
+
+class NotFound(BulklaneError):
+    """The id is unknown, or another account's: the answer is the same."""
+
+    type = "not_found"
+    default_code = "not_found"
+
+
+class Conflict(BulklaneError):
+    """The state of the thing does not allow this."""
+
+    type = "conflict"
+    default_code = "conflict"
+
+
+class RateLimited(BulklaneError):
+    """The account's admission window, or its number of unfinished jobs, is used up.
+
+    `retry_after` is in whole seconds, rounded up.
+    """
+
+    type = "rate_limit_error"
+    default_code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, retry_after: int, code: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.retry_after = retry_after
+
+
+class Unavailable(BulklaneError):
+    """PostgreSQL is away; nothing of the request was stored. `retry_after` is in seconds."""
+
+    default_code = "unavailable"
+
+    def __init__(self, message: str, *, retry_after: int = 2) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

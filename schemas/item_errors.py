@@ -1,0 +1,60 @@
+"""What can be wrong with one item: permanent codes, and the error record itself."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class ItemCode(StrEnum):
+    """Permanent codes of item errors; docs/reference/item-errors.md gives cause and cure of each."""
+
+    # the record itself
+    INVALID_JSON = "invalid_json"
+    INVALID_ENCODING = "invalid_encoding"
+    INVALID_CHARACTER = "invalid_character"
+    NOT_AN_OBJECT = "not_an_object"
+    ROW_LENGTH = "row_length"
+    RECORD_TOO_LARGE = "record_too_large"
+    # fields
+    UNKNOWN_FIELD = "unknown_field"
+    MISSING_FIELD = "missing_field"
+    DUPLICATE_FIELD = "duplicate_field"
+    WRONG_TYPE = "wrong_type"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    OUT_OF_RANGE = "out_of_range"
+    INVALID_VALUE = "invalid_value"
+    INVALID_EMAIL = "invalid_email"
+    INVALID_LANGUAGE = "invalid_language"
+    INVALID_TIMEZONE = "invalid_timezone"
+    INVALID_BIRTH_DATE = "invalid_birth_date"
+    METADATA_TOO_LARGE = "metadata_too_large"
+    PROPERTIES_TOO_LARGE = "properties_too_large"
+    # phone numbers
+    PHONE_TOO_SHORT = "phone_too_short"
+    PHONE_TOO_LONG = "phone_too_long"
+    PHONE_NOT_A_NUMBER = "phone_not_a_number"
+    PHONE_UNKNOWN_COUNTRY_CODE = "phone_unknown_country_code"
+    PHONE_INVALID_FOR_REGION = "phone_invalid_for_region"
+    # what the stored rows say
+    PHONE_TAKEN = "phone_taken"
+    EXTERNAL_ID_MISMATCH = "external_id_mismatch"
+    CONFLICT = "conflict"
+    REJECTED_BY_DATABASE = "rejected_by_database"
+    PROCESSING_FAILED = "processing_failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemError:
+    """One failed item: where, what, why, and the item as it came.
+
+    `item` is the raw item: an object, or the text of a record that could not be read as one.
+    """
+
+    index: int
+    field: str | None
+    code: ItemCode
+    message: str
+    value: Any
+    item: Any
+    ref: str | None = None

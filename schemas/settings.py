@@ -1,0 +1,47 @@
+"""Every setting of the service, read from the environment."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings; each field is the environment variable of the same name in capitals.
+
+    Source: the process environment, then a `.env` file in the working directory.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    database_url: str | None = None  # postgresql://…; unset: `./run` starts an embedded server
+    redis_url: str | None = None  # redis://… or unix://…; unset: `./run` starts an embedded server
+    bulklane_home: Path = Path(".bulklane")  # state of the embedded servers and dev.json
+    host: str = "127.0.0.1"  # the api binds here; 0.0.0.0 behind a load balancer
+    port: int = Field(default=8080, ge=0, le=65535)
+    log_format: str = Field(default="console", pattern="^(console|json)$")
+    log_level: str = "INFO"
+
+    # accept
+    max_json_bytes: int = 16 * 1024 * 1024  # a JSON body is read whole, so it is bounded
+    max_json_items: int = 50_000
+    max_upload_bytes: int = 10 * 1024**3  # bytes after decompression, per NDJSON or CSV upload
+    upload_idle_seconds: float = 60  # a silent upload is given up after this long
+    max_unfinished_jobs: int = 1_000  # per account; over it: 429 too_many_jobs
+
+    # work
+    parallel: int = Field(default=4, ge=1, le=64)  # chunks of one job in flight, over all workers
+    worker_turns: int = Field(default=4, ge=1, le=64)  # turns that one worker process runs at once
+    worker_pool_size: int = Field(default=10, ge=3)  # PostgreSQL connections of one worker process
+    api_pool_size: int = Field(default=10, ge=2)
+    queue_name: str = "bulklane"  # the arq queue; workers and api must agree
+
+    # housekeeping
+    keep_jobs_days: int = 30  # ended jobs, with their answers, are pruned after this
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
