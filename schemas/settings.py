@@ -7,6 +7,10 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+class SettingsMissing(Exception):
+    """A setting without which this process cannot run."""
+
+
 class Settings(BaseSettings):
     """Settings; each field is the environment variable of the same name in capitals.
 
@@ -39,6 +43,14 @@ class Settings(BaseSettings):
 
     # housekeeping
     keep_jobs_days: int = 30  # ended jobs, with their answers, are pruned after this
+
+    def required_urls(self) -> tuple[str, str]:
+        """The database's and Redis's URL; raises SettingsMissing."""
+        if self.database_url and self.redis_url:
+            return self.database_url, self.redis_url
+        raise SettingsMissing(
+            "DATABASE_URL and REDIS_URL are both needed: set them, or start everything with ./run"
+        )
 
 
 @lru_cache(maxsize=1)

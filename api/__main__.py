@@ -1,0 +1,36 @@
+"""`python -m api`: serve HTTP until told to stop by SIGINT or SIGTERM."""
+
+import sys
+
+import uvloop
+from aiohttp import web
+
+from api.app import make_app
+from schemas.logs import configure
+from schemas.settings import SettingsMissing, get_settings
+
+SHUTDOWN_SECONDS = 10.0  # requests under way may end; then uploads are given up
+
+
+def main() -> None:
+    """Serve on HOST and PORT."""
+    settings = get_settings()
+    configure(settings)
+    try:
+        settings.required_urls()
+    except SettingsMissing as error:
+        sys.exit(str(error))
+    web.run_app(
+        make_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop=uvloop.new_event_loop(),
+        print=None,
+        access_log=None,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        auto_decompress=False,  # ours is bounded, and tells a cut body from a corrupt one
+    )
+
+
+if __name__ == "__main__":
+    main()

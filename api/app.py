@@ -1,0 +1,27 @@
+"""The aiohttp application."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from api.context import API, open_api
+from api.middleware import MIDDLEWARES
+from api.middleware.authenticate import PUBLIC
+from api.routes import ROUTES
+from schemas.settings import Settings
+
+
+def make_app(settings: Settings) -> web.Application:
+    """The application; it connects when it starts."""
+    app = web.Application(middlewares=MIDDLEWARES)
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler)
+    app[PUBLIC] = frozenset(route.handler for route in ROUTES if route.public)
+
+    async def connect(app: web.Application) -> AsyncIterator[None]:
+        async with open_api(settings) as api:
+            app[API] = api
+            yield
+
+    app.cleanup_ctx.append(connect)
+    return app

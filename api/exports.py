@@ -1,0 +1,121 @@
+"""Errors and results as files: CSV or NDJSON, streamed, whatever their number."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Iterable
+from enum import StrEnum
+from typing import Any
+
+from aiohttp import web
+
+from api.context import API
+from api.render import result_view
+from schemas.contacts import COLUMNS
+from schemas.formats.csv_header import CsvLayout
+from schemas.ids import AccountId, JobId
+from schemas.jobs import ResultView
+from storage import jobs, outcomes
+
+PAGE = 1_000  # rows read at once
+VERDICT = ("error_code", "error_message")
+
+
+class Media(StrEnum):
+    """What a list can be had as."""
+
+    JSON = "application/json"
+    CSV = "text/csv"
+    NDJSON = "application/x-ndjson"
+
+
+def wanted_media(request: web.Request) -> Media:
+    """By the Accept header; JSON pages unless one of the others is named."""
+    accept = request.headers.get("Accept", "")
+    named = [media for media in (Media.CSV, Media.NDJSON) if media.value in accept]
+    return min(named, key=lambda media: accept.index(media.value)) if named else Media.JSON
+
+
+async def stream_errors(
+    request: web.Request, account_id: AccountId, job_id: JobId, media: Media
+) -> web.StreamResponse:
+    """Each failed item as it came, with `error_code` and `error_message`: correct it and send it back."""
+    pool = request.app[API].ctx.pool
+    layout = await jobs.layout_of(pool, account_id, job_id)
+    columns = [column for column in layout.columns if column] if layout else list(COLUMNS)
+    errors = _errors(request, account_id, job_id)
+    if media is Media.NDJSON:
+        return await _stream(request, media, (_line(_flat(error)) async for error in errors))
+    head = _row([*columns, *VERDICT])
+    rows = (_row(_cells(error, columns, layout)) async for error in errors)
+    return await _stream(request, media, rows, head)
+
+
+async def stream_results(
+    request: web.Request, account_id: AccountId, job_id: JobId, media: Media
+) -> web.StreamResponse:
+    """The answer of every item, a line each."""
+    results = outcomes.results(request.app[API].ctx.pool, account_id, job_id)
+    views = (result_view(result) async for result in results)
+    if media is Media.NDJSON:
+        return await _stream(request, media, (view.model_dump_json() + "\n" async for view in views))
+    fields = list(ResultView.model_fields)
+    rows = (_row(getattr(view, field) for field in fields) async for view in views)
+    return await _stream(request, media, rows, _row(fields))
+
+
+async def _errors(
+    request: web.Request, account_id: AccountId, job_id: JobId
+) -> AsyncIterator[dict[str, Any]]:
+    after = -1
+    while page := await outcomes.errors(request.app[API].ctx.pool, account_id, job_id, after, PAGE):
+        for error in page:
+            yield error
+        after = page[-1]["index"]
+
+
+async def _stream(
+    request: web.Request, media: Media, lines: AsyncIterator[str], head: str = ""
+) -> web.StreamResponse:
+    response = web.StreamResponse(
+        headers={"Content-Type": f"{media.value}; charset=utf-8", "X-Request-Id": request["request_id"]}
+    )
+    await response.prepare(request)
+    held = [head]
+    async for line in lines:
+        held.append(line)
+        if len(held) >= PAGE:
+            await response.write("".join(held).encode("utf-8", "backslashreplace"))
+            held.clear()
+    await response.write("".join(held).encode("utf-8", "backslashreplace"))
+    await response.write_eof()
+    return response
+
+
+def _flat(error: dict[str, Any]) -> dict[str, Any]:
+    item = error["item"] if isinstance(error["item"], dict) else {"item": error["item"]}
+    return {**item, "error_code": error["code"], "error_message": error["message"]}
+
+
+def _cells(error: dict[str, Any], columns: list[str], layout: CsvLayout | None) -> list[Any]:
+    item, verdict = error["item"], [error["code"], error["message"]]
+    if isinstance(item, dict):
+        return [*(_cell(item.get(column)) for column in columns), *verdict]
+    # A record that could not be read as one: its cells as far as they go, in the columns as they came.
+    cells = next(csv.reader([str(item)], delimiter=layout.delimiter), []) if layout else [str(item)]
+    named = dict(zip(layout.columns if layout else columns, cells, strict=False))
+    return [*(named.get(column) for column in columns), *verdict]
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+
+
+def _line(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+def _row(cells: Iterable[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerow(cells)
+    return buffer.getvalue()

@@ -1,0 +1,38 @@
+"""Is the process alive, and can it do its work?"""
+
+import asyncio
+
+from aiohttp import web
+from redis.exceptions import RedisError
+
+from api.context import API
+from storage.pool import LOST_CONNECTION
+
+PATIENCE_SECONDS = 2.0
+
+
+async def healthz(request: web.Request) -> web.Response:
+    """The process answers."""
+    del request
+    return web.json_response({"status": "ok"})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """PostgreSQL and Redis answer; 503 where one of them does not, and which."""
+    ctx = request.app[API].ctx
+    postgres, redis = await asyncio.gather(
+        _answers(ctx.pool.fetchval("SELECT 1")), _answers(ctx.queue.redis.ping())
+    )
+    ready = postgres and redis
+    return web.json_response(
+        {"status": "ready" if ready else "not ready", "postgres": postgres, "redis": redis},
+        status=200 if ready else 503,
+    )
+
+
+async def _answers(question: object) -> bool:
+    try:
+        await asyncio.wait_for(question, PATIENCE_SECONDS)  # type: ignore[arg-type]
+    except (RedisError, TimeoutError, *LOST_CONNECTION):
+        return False
+    return True

@@ -1,0 +1,7 @@
+"""The middlewares, outermost first: this list is the order that every request passes."""
+
+from api.middleware.authenticate import authenticate
+from api.middleware.errors import answer_errors
+from api.middleware.request_id import name_request
+
+MIDDLEWARES = (name_request, answer_errors, authenticate)

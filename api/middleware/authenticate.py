@@ -1,0 +1,37 @@
+"""Find the account of the key; which routes need one is in the table of routes."""
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from api.context import API
+from schemas.errors import NotAuthenticated
+from storage import accounts
+
+PUBLIC: web.AppKey[frozenset[object]] = web.AppKey("public", frozenset)  # handlers that need no key
+
+
+@web.middleware
+async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Put the account on the request, or refuse; an unknown path needs no key to be unknown."""
+    match_info = request.match_info
+    if match_info.http_exception is None and match_info.handler not in request.app[PUBLIC]:
+        key = key_of(request)
+        if key is None:
+            raise NotAuthenticated(
+                "there is no key: send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'",
+                code="missing_api_key",
+            )
+        account = await accounts.by_key(request.app[API].ctx.pool, key)
+        if account is None:
+            raise NotAuthenticated("the key is not valid: it is unknown, or it was revoked")
+        request["account"] = account
+    return await handler(request)
+
+
+def key_of(request: web.Request) -> str | None:
+    """The key, in any of the four places where the documents put it."""
+    authorization = request.headers.get("Authorization", "").strip()
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        authorization = rest.strip()
+    return authorization or request.headers.get("x-api-key") or request.headers.get("X-WHIPPY-KEY") or None

@@ -1,0 +1,75 @@
+"""Answer every error in the one envelope; HTTP statuses belong to this table alone."""
+
+import logging
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from api.body import UploadCut
+from schemas import errors
+from storage.pool import LOST_CONNECTION
+
+logger = logging.getLogger(__name__)
+
+STATUSES: dict[type[errors.BulklaneError], int] = {
+    errors.MalformedBody: 400,
+    UploadCut: 400,
+    errors.NotAuthenticated: 401,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.BodyTooLarge: 413,
+    errors.UnsupportedFormat: 415,
+    errors.NotAcceptable: 422,
+    errors.RateLimited: 429,
+    errors.Unavailable: 503,
+}
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever was raised into an answer; what nobody expected is logged, and told as a 500."""
+    try:
+        return await handler(request)
+    except errors.BulklaneError as error:
+        return envelope(request, error)
+    except web.HTTPException as error:
+        return _of_aiohttp(request, error)
+    except LOST_CONNECTION as error:
+        logger.warning("PostgreSQL is away: %s: %s", type(error).__name__, error)
+        return envelope(request, errors.Unavailable("the database is away: send the request again"))
+    except Exception:
+        logger.exception("unexpected error at %s %s", request.method, request.path)
+        message = "an error of ours, which has been logged: send the request_id with a report"
+        return envelope(request, errors.BulklaneError(message))
+
+
+def envelope(request: web.Request, error: errors.BulklaneError, *, status: int | None = None) -> web.Response:
+    """The envelope of section 1 of the contract; all problems are beside the first one."""
+    request_id = request["request_id"]
+    body: dict[str, Any] = {"error": _shown(error, request_id)}
+    if isinstance(error, errors.NotAcceptable) and len(error.problems) > 1:
+        body["errors"] = [_shown(problem, request_id) for problem in error.problems]
+    headers = {"Retry-After": str(retry)} if (retry := getattr(error, "retry_after", None)) else None
+    return web.json_response(body, status=status or STATUSES.get(type(error), 500), headers=headers)
+
+
+def _shown(error: errors.BulklaneError, request_id: str) -> dict[str, Any]:
+    shown = {"type": error.type, "code": error.code, "message": error.message, "request_id": request_id}
+    return shown | ({"param": error.param} if error.param else {})
+
+
+def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
+    """404 and 405 of the router, 413 and the like of the parser."""
+    match error:
+        case web.HTTPNotFound():
+            message = f"there is nothing at {request.path}"
+            return envelope(request, errors.NotFound(message, code="unknown_path"))
+        case web.HTTPMethodNotAllowed():
+            allowed = ", ".join(sorted(error.allowed_methods))
+            message = f"{request.method} is not possible at {request.path}; {allowed} is"
+            answer = envelope(request, errors.InvalidRequest(message, code="method_not_allowed"), status=405)
+            answer.headers["Allow"] = allowed
+            return answer
+        case _:
+            return envelope(request, errors.InvalidRequest(error.reason), status=error.status)

@@ -1,0 +1,18 @@
+"""Name each request: the id is on the answer, in every log line, and on the job."""
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from schemas.ids import new_request_id
+
+
+@web.middleware
+async def name_request(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request an id of ours: a client's own could be anybody's."""
+    request["request_id"] = new_request_id()
+    with structlog.contextvars.bound_contextvars(request_id=request["request_id"]):
+        response = await handler(request)
+    if not response.prepared:
+        response.headers["X-Request-Id"] = request["request_id"]
+    return response

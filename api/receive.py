@@ -1,0 +1,186 @@
+"""Receive a bulk request: its body becomes the parts of a job, and the job is accepted.
+
+A body of one part costs one transaction. A longer one is stored as it arrives, in constant memory, under a
+job in the state `receiving`; what does not arrive whole ends as `failed` and leaves no bytes behind.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+from aiohttp import web
+
+from api.body import UploadCut, pipeline_for, read_pieces, read_whole, source_of
+from api.context import Api
+from api.parameters import Parameters
+from schemas.contacts import FIELDS, known_column
+from schemas.errors import BulklaneError, Conflict
+from schemas.formats.content_type import Format, format_for
+from schemas.formats.csv_header import Columns
+from schemas.formats.csv_rows import CsvCutter
+from schemas.formats.json_array import split_array
+from schemas.formats.ndjson import NdjsonCutter
+from schemas.ids import JobId, new_job_id
+from schemas.items import CHUNK_ITEMS, spans
+from schemas.settings import Settings
+from schemas.states import Operation
+from storage import jobs
+from storage.accounts import Account
+from storage.jobs import NewJob, Received
+from storage.pool import Pool
+
+# An item with an external id can move a phone from one contact to another; such jobs run in order. The key
+# may be spelled with escapes, so an escaped ASCII letter counts as well.
+MOVES_PHONES = re.compile(rb"external_id|\\u00[4-7]")
+
+
+async def receive(request: web.Request, api: Api, account: Account, parameters: Parameters) -> JobId:
+    """Read the body to its end and accept the job; raises a BulklaneError, and then nothing is applied."""
+    source, content_type = await source_of(request)
+    format_ = format_for(content_type)
+    job = NewJob(
+        account_id=account.id,
+        id=new_job_id(),
+        operation=Operation.CONTACTS_UPSERT,
+        stream="contacts",
+        format=format_,
+        params={"region": parameters.region or account.region},
+        parallel=parameters.parallel or api.ctx.settings.parallel,
+        request_id=request["request_id"],
+    )
+    pipe = pipeline_for(request, content_type)
+    settings = api.ctx.settings
+    limit = settings.max_json_bytes if format_ is Format.JSON else settings.max_upload_bytes
+    pieces = read_pieces(source, pipe, limit=limit, idle_seconds=settings.upload_idle_seconds)
+    receiving = _Receiving(api.ctx.pool, job)
+    with api.uploads.keep(account.id, job.id):
+        try:
+            await _store(receiving, pieces, parameters, settings)
+            total = await receiving.accept()
+        except UploadCut as error:
+            await receiving.fail(error, leave_a_trace=True)
+            raise
+        except BulklaneError as error:
+            await receiving.fail(error, leave_a_trace=False)
+            raise
+        except asyncio.CancelledError:
+            await asyncio.shield(receiving.fail(UploadCut("the api was stopped"), leave_a_trace=True))
+            raise
+    await _ring(api, job, total)
+    return job.id
+
+
+async def _store(
+    receiving: "_Receiving", pieces: AsyncIterator[bytes], parameters: Parameters, settings: Settings
+) -> None:
+    """Cut the body into parts and hand each over as it is full."""
+    match receiving.job.format:
+        case Format.JSON:
+            body = await read_whole(pieces)
+            # some hundred milliseconds for the largest body: not in the event loop
+            envelope = await asyncio.to_thread(split_array, body, max_items=settings.max_json_items)
+            for part in envelope.parts:
+                await receiving.add(part)
+        case Format.NDJSON:
+            await _cut(receiving, pieces, NdjsonCutter())
+        case Format.CSV:
+            columns = Columns(known=known_column, names=FIELDS, renames=parameters.renames)
+            await _cut(receiving, pieces, CsvCutter(columns))
+
+
+async def _cut(
+    receiving: "_Receiving", pieces: AsyncIterator[bytes], cutter: CsvCutter | NdjsonCutter
+) -> None:
+    async for piece in pieces:
+        for part in cutter.feed(piece):
+            receiving.layout = _layout(cutter)
+            await receiving.add(part)
+    for part in cutter.flush():
+        receiving.layout = _layout(cutter)
+        await receiving.add(part)
+
+
+def _layout(cutter: CsvCutter | NdjsonCutter) -> dict[str, Any] | None:
+    return cutter.layout.to_dict() if isinstance(cutter, CsvCutter) and cutter.layout else None
+
+
+async def _ring(api: Api, job: NewJob, total: int | None) -> None:
+    if total is None:
+        await api.ctx.queue.ring_split(job.account_id, job.id)
+    else:
+        await api.ctx.queue.ring_work(min(job.parallel, -(-total // CHUNK_ITEMS)))
+
+
+class _Receiving:
+    """The parts of one body on their way into the database; the first is held back until there is more."""
+
+    def __init__(self, pool: Pool, job: NewJob) -> None:
+        self.job = job
+        self.layout: dict[str, Any] | None = None
+        self._pool = pool
+        self._held: bytes | None = None
+        self._parts = 0
+        self._bytes = 0
+        self._moves_phones = False
+        self._opened = False
+
+    async def add(self, part: bytes) -> None:
+        """Take the next part; returns when there is room for another."""
+        self._moves_phones = self._moves_phones or MOVES_PHONES.search(part) is not None
+        self._bytes += len(part)
+        if self._held is None and not self._opened:
+            self._held = part
+        elif not self._opened:
+            await self._open()
+            await self._write(part)
+        else:
+            await self._write(part)
+
+    async def accept(self) -> int | None:
+        """Accept the job: the number of its items, or None where a worker has to split."""
+        async with self._pool.acquire() as conn, conn.transaction():
+            total = None
+            if not self._opened:
+                assert self._held is not None  # the cutters refuse an empty body
+                await jobs.open_job(conn, self.job)
+                await jobs.add_part(conn, self.job.account_id, self.job.id, 0, self._held)
+                self._parts = 1
+                chunks = spans(self.job.format, self.layout, self._held, CHUNK_ITEMS)
+                total = await jobs.add_chunks(conn, self.job.account_id, self.job.id, 0, 0, chunks)
+            received = Received(
+                layout=self.layout,
+                parallel=1 if self._in_order() else self.job.parallel,
+                parts=self._parts,
+                bytes=self._bytes,
+                total=total,
+            )
+            if not await jobs.accept(conn, self.job, received):
+                raise Conflict("the upload was given up, for the api was silent: send it again")
+        return total
+
+    async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:
+        """End the job as failed. One that was never stored leaves a trace only if asked to."""
+        if not self._opened and not leave_a_trace:
+            return
+        async with self._pool.acquire() as conn, conn.transaction():
+            if not self._opened:
+                await jobs.open_job(conn, self.job)
+            await jobs.fail_receiving(conn, self.job.account_id, self.job.id, error.code, error.message)
+
+    async def _open(self) -> None:
+        assert self._held is not None
+        await jobs.open_job(self._pool, self.job)
+        self._opened = True
+        await self._write(self._held)
+        self._held = None
+
+    async def _write(self, part: bytes) -> None:
+        await jobs.add_part(self._pool, self.job.account_id, self.job.id, self._parts, part)
+        self._parts += 1
+
+    def _in_order(self) -> bool:
+        """Whether items can move phones, so that chunks must not be applied side by side."""
+        if self.layout is not None:
+            return "external_id" in self.layout["columns"]
+        return self._moves_phones

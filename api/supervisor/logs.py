@@ -1,0 +1,36 @@
+"""The parts' log files, and how to watch them."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+LARGE_BYTES = 8 * 1024**2  # a log larger than this is put aside at the next start
+POLL_SECONDS = 0.1
+READ_BYTES = 64 * 1024
+
+
+def rotate(folder: Path) -> None:
+    """Put large logs aside; of each part one older log is kept."""
+    for log in folder.glob("*.log"):
+        if log.stat().st_size > LARGE_BYTES:
+            log.replace(log.with_name(f"{log.name}.1"))
+
+
+async def follow(log: Path, show: Callable[[str], None]) -> None:
+    """Show every line that is written from now on."""
+    with _at_end(log) as file:
+        rest = b""
+        while True:
+            *lines, rest = (rest + file.read(READ_BYTES)).split(b"\n")
+            for line in lines:
+                show(line.decode(errors="replace"))
+            await asyncio.sleep(0 if lines else POLL_SECONDS)
+
+
+def _at_end(log: Path) -> BinaryIO:
+    log.touch(mode=0o600)
+    file = log.open("rb")
+    file.seek(0, os.SEEK_END)
+    return file

@@ -1,0 +1,53 @@
+"""Hold an answer back until a job ends: woken by its end, not by polling."""
+
+import asyncio
+import re
+
+from aiohttp import web
+
+from api.context import Api
+from schemas.errors import NotAcceptable
+from schemas.ids import AccountId, JobId
+from schemas.states import JobState
+from storage import jobs
+from storage.accounts import Account
+
+MAX_SECONDS = 60
+LOOK_SECONDS = 10.0  # look all the same, should an announcement be lost
+PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d+)\"?", re.IGNORECASE)
+
+
+def wanted_wait(request: web.Request, account: Account) -> float:
+    """Seconds to wait by `Prefer: wait=S` (RFC 7240), else by the account's default; 0: answer at once."""
+    for header in request.headers.getall("Prefer", []):
+        if found := PREFERENCE.search(header):
+            return min(int(found[1][:9]), MAX_SECONDS)
+    return account.default_wait
+
+
+def polled_wait(request: web.Request) -> float:
+    """Seconds to wait by `?wait=S`; raises NotAcceptable."""
+    text = request.query.get("wait", "0")
+    if text.isascii() and text.isdigit() and len(text) < 9:
+        return min(int(text), MAX_SECONDS)
+    raise NotAcceptable(f"wait is a number of seconds, at most {MAX_SECONDS}", param="wait")
+
+
+async def wait_for_end(api: Api, account_id: AccountId, job_id: JobId, seconds: float) -> JobState | None:
+    """The job's state when it has ended or the time is up; None: the account has no such job.
+
+    No database connection is held while waiting.
+    """
+    clock = asyncio.get_running_loop().time
+    until = clock() + seconds
+    with api.ended.listen(job_id) as event:
+        while True:
+            event.clear()
+            state = await jobs.state_of(api.ctx.pool, account_id, job_id)
+            left = until - clock()
+            if state is None or state.ended or left <= 0:
+                return state
+            try:
+                await asyncio.wait_for(event.wait(), min(left, LOOK_SECONDS))
+            except TimeoutError:
+                continue

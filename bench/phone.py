@@ -1,0 +1,137 @@
+"""Phone numbers: `schemas.phone` against `phonenumbers`, in verdict, in text and in speed.
+
+python -m bench.phone                  # two million generated numbers on two cores, then the speed
+python -m bench.phone 20000 --seed 7   # fewer, and the same ones again
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from itertools import cycle
+from random import Random, SystemRandom
+
+import phonenumbers
+from phonenumbers import PhoneNumberFormat
+
+from bench.phone_numbers import authority, plans, trials
+from schemas.phone import normalise, normaliser_for
+from schemas.phone_patterns import fast_path
+
+PROCESSES = 2  # the claims are made for two cores
+SHOWN = 20  # disagreements printed; one is already too many
+SPEED_NUMBERS = 20_000
+
+Numbers = Sequence[tuple[str, str | None]]
+
+
+@dataclass(slots=True)
+class Tally:
+    """How a run of trials went; `disagreements` are lines for a person."""
+
+    trials: int = 0
+    valid: int = 0
+    disagreements: list[str] = field(default_factory=list)
+
+    def add(self, other: "Tally") -> None:
+        """Take in the trials of another run."""
+        self.trials += other.trials
+        self.valid += other.valid
+        self.disagreements += other.disagreements
+
+
+def compare(seed: int, count: int) -> Tally:
+    """Ask both sides about `count` generated numbers; the same seed gives the same numbers."""
+    tally = Tally()
+    for text, region in trials(seed, count):
+        expected = authority(text, region)
+        answer = normalise(text, region)
+        found = answer if isinstance(answer, str) else None
+        tally.trials += 1
+        tally.valid += expected is not None
+        if found != expected:
+            where = f"seed {seed}, trial {tally.trials}: {text!r} in {region}"
+            tally.disagreements.append(f"{where}: {expected} expected, {answer} found")
+    return tally
+
+
+def valid_numbers(seed: int, count: int) -> list[tuple[phonenumbers.PhoneNumber, str]]:
+    """Return valid numbers with their regions; each type of each country comes up equally often."""
+    rng = Random(seed)
+    order = [plan for plan in plans() if plan.region]
+    found: list[tuple[phonenumbers.PhoneNumber, str]] = []
+    for plan in cycle(order):
+        if len(found) == count:
+            break
+        text = authority(f"+{plan.code}{plan.number(rng)}", None)
+        if text is not None and plan.region is not None:
+            found.append((phonenumbers.parse(text), plan.region))
+    rng.shuffle(found)
+    return found
+
+
+def fast_share(numbers: Numbers) -> float:
+    """Return the part of some numbers, all valid, that needs no `phonenumbers`."""
+    return sum(fast_path(region)(text) is not None for text, region in numbers) / len(numbers)
+
+
+def main() -> None:
+    """Run the comparison and the measurement; exit with 1 if the two sides ever disagree."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("count", nargs="?", type=int, default=2_000_000, help="numbers to compare")
+    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(1_000_000))
+    asked = parser.parse_args()
+    tally = _compare_on_all_cores(asked.seed, asked.count)
+    _measure(asked.seed)
+    sys.exit(1 if tally.disagreements else 0)
+
+
+def _compare_on_all_cores(seed: int, count: int) -> Tally:
+    started = time.perf_counter()
+    tally = Tally()
+    share = -(-count // PROCESSES)
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        for part in pool.map(compare, [seed + turn for turn in range(PROCESSES)], [share] * PROCESSES):
+            tally.add(part)
+    print(*tally.disagreements[:SHOWN], sep="\n", end="\n" if tally.disagreements else "")
+    print(
+        f"{tally.trials:,} trials from seed {seed}, {tally.valid:,} of them valid: "
+        f"{len(tally.disagreements)} disagreements, {time.perf_counter() - started:.0f} s"
+    )
+    return tally
+
+
+def _measure(seed: int) -> None:
+    numbers = valid_numbers(seed, SPEED_NUMBERS)
+    written: dict[str, Numbers] = {
+        "+14155552671": [(_write(number, PhoneNumberFormat.E164), None) for number, _ in numbers],
+        "+1 415-555-2671": [(_write(number, PhoneNumberFormat.INTERNATIONAL), None) for number, _ in numbers],
+        "4155552671": [(phonenumbers.national_significant_number(number), at) for number, at in numbers],
+        "(415) 555-2671": [(_write(number, PhoneNumberFormat.NATIONAL), at) for number, at in numbers],
+    }
+    print(f"{'valid, written like':<20}{'fast path':>10}{'normalise':>12}{'phonenumbers':>14}{'ratio':>8}")
+    for name, texts in written.items():
+        ours = _microseconds(lambda text, region: normaliser_for(region)(text), texts)
+        theirs = _microseconds(authority, texts)
+        print(f"{name:<20}{fast_share(texts):>10.1%}{ours:>9.2f} µs{theirs:>11.2f} µs{theirs / ours:>7.1f}x")
+
+
+def _write(number: phonenumbers.PhoneNumber, style: int) -> str:
+    return phonenumbers.format_number(number, style)
+
+
+def _microseconds(call: Callable[[str, str | None], object], numbers: Numbers) -> float:
+    """Return the time of one call, the best of three rounds; a first one compiles what is compiled once."""
+    rounds = []
+    for _ in range(4):
+        started = time.perf_counter()
+        for text, region in numbers:
+            call(text, region)
+        rounds.append(time.perf_counter() - started)
+    return min(rounds[1:]) / len(numbers) * 1e6
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""The fields of a contact, their rules, and how two items of one contact merge."""
+
+import re
+from functools import lru_cache
+from typing import Annotated, Any, Required
+from uuid import UUID
+from zoneinfo import available_timezones
+
+import langcodes
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from Python 3.12 on
+
+from schemas.item_errors import ItemCode
+
+MAX_DOCUMENT_BYTES = 16 * 1024  # of metadata, and of properties, as UTF-8 JSON
+DOCUMENTS = ("metadata", "properties")  # merged key by key; a key that is null is removed
+PHONE_NAMES = ("phone", "phone_number", "phoneNumber")
+
+
+def _language(tag: str | None) -> str | None:
+    return _standard_language(tag) if tag is not None else None
+
+
+@lru_cache(maxsize=10_000)
+def _standard_language(tag: str) -> str:
+    try:
+        return langcodes.standardize_tag(tag)
+    except ValueError:
+        raise PydanticCustomError(
+            ItemCode.INVALID_LANGUAGE, "is not a language tag: write one like en or hi-IN (BCP 47)"
+        ) from None
+
+
+@lru_cache(maxsize=1)
+def _timezones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def _timezone(name: str | None) -> str | None:
+    if name is not None and name not in _timezones():
+        raise PydanticCustomError(
+            ItemCode.INVALID_TIMEZONE, "is not a time zone: write one of the IANA names, like Asia/Kolkata"
+        )
+    return name
+
+
+DATE = re.compile(r"(?:(\d{4})|-)-(\d{2})-(\d{2})", re.ASCII)
+DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def _birth_date(value: object) -> str | None:
+    """`{day, month, year?}` or ISO 8601 text, as ISO 8601 text; without a year: `--05-17`."""
+    if value is None:
+        return None
+    year, month, day = _date_parts(value)
+    leap = year is None or (year % 4 == 0 and (year % 100 != 0 or year % 400 == 0))
+    if (
+        not 1 <= month <= 12
+        or not 1 <= day <= DAYS[month - 1]
+        or (month == 2 and day == 29 and not leap)
+        or (year is not None and not 1 <= year <= 9999)
+    ):
+        raise _bad_date()
+    return f"{'-' if year is None else f'{year:04}'}-{month:02}-{day:02}"
+
+
+def _date_parts(value: object) -> tuple[int | None, int, int]:
+    match value:
+        case str() if found := DATE.fullmatch(value):
+            return (int(found[1]) if found[1] else None), int(found[2]), int(found[3])
+        case {"day": int(day), "month": int(month), **rest} if set(rest) <= {"year"}:
+            year = rest.get("year")
+            if year is None or isinstance(year, int):
+                return year, month, day
+    raise _bad_date()
+
+
+def _bad_date() -> PydanticCustomError:
+    return PydanticCustomError(
+        ItemCode.INVALID_BIRTH_DATE, "is not a date: write 1990-05-17, --05-17 or {day, month, year}"
+    )
+
+
+Text = Annotated[str, StringConstraints(max_length=255)]
+Short = Annotated[str, StringConstraints(max_length=64)]
+
+
+class Address(TypedDict, total=False):
+    """A postal address, stored as one."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+
+    address_line_one: Text | None
+    address_line_two: Text | None
+    city: Text | None
+    state: Text | None
+    post_code: Text | None
+    country: Text | None
+
+
+class ContactItem(TypedDict, total=False):
+    """One item of `contacts.upsert`: a field that is absent is kept, a field that is null is cleared."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+
+    phone: Required[Annotated[str, Field(validation_alias=AliasChoices(*PHONE_NAMES))]]
+    ref: Text | None  # the client's own mark, echoed in an item error
+    error_code: Any  # these two: so that a corrected file of errors can be sent back as it is
+    error_message: Any
+    name: Text | None
+    email: Annotated[str, StringConstraints(max_length=255, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")] | None
+    external_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None
+    language: Annotated[Short | None, AfterValidator(_language)]
+    nickname: Text | None
+    age: Annotated[int, Field(ge=0, le=150)] | None
+    gender: Short | None
+    timezone: Annotated[Short | None, AfterValidator(_timezone)]
+    birth_date: Annotated[str | None, BeforeValidator(_birth_date)]
+    address: Address | None
+    default_channel_id: UUID | None
+    metadata: dict[str, Any] | None
+    properties: dict[str, str | int | float | bool | None] | None
+
+
+FIELDS = tuple(ContactItem.__annotations__)
+ECHOES = ("ref", "error_code", "error_message")  # taken, not stored
+COLUMNS = tuple(name for name in FIELDS if name not in ECHOES)  # what is stored
+NESTED = ("metadata", "properties", "address", "birth_date")  # in CSV: a column a key, as in metadata.city
+
+
+def known_column(name: str) -> str | None:
+    """The canonical name of a CSV column, or None where a contact has no such field."""
+    if name in ("phone_number", "phonenumber"):
+        return "phone"
+    head, dot, key = name.partition(".")
+    if dot:
+        return name if head in NESTED and key else None
+    if name in ("error_code", "error_message"):
+        return ""  # known, and left out
+    return name if name in FIELDS else None
+
+
+def merge(earlier: ContactItem, later: ContactItem) -> ContactItem:
+    """The item that does what both do, one after the other: each field is the last one that was given."""
+    merged = {**earlier, **later}
+    for name in DOCUMENTS:
+        if earlier.get(name) and later.get(name):
+            merged[name] = {**earlier[name], **later[name]}  # type: ignore[literal-required]
+        elif later.get(name) is None and earlier.get(name):
+            merged[name] = earlier[name]  # type: ignore[literal-required]
+    return merged  # type: ignore[return-value]

@@ -1,0 +1,74 @@
+"""From what pydantic says of an item to an item error that a person can act on."""
+
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from schemas.item_errors import ItemCode
+
+
+class Fault(NamedTuple):
+    """What is wrong with an item, before it is known which one it is."""
+
+    field: str | None
+    code: ItemCode
+    message: str
+    value: Any
+
+
+CODES = {
+    "missing": ItemCode.MISSING_FIELD,
+    "extra_forbidden": ItemCode.UNKNOWN_FIELD,
+    "json_invalid": ItemCode.INVALID_JSON,
+    "string_too_long": ItemCode.TOO_LONG,
+    "string_too_short": ItemCode.TOO_SHORT,
+    "greater_than_equal": ItemCode.OUT_OF_RANGE,
+    "less_than_equal": ItemCode.OUT_OF_RANGE,
+    "string_pattern_mismatch": ItemCode.INVALID_EMAIL,  # an e-mail is the one field with a pattern
+    "uuid_parsing": ItemCode.INVALID_VALUE,
+}
+
+OWN_CODES = frozenset(code.value for code in ItemCode)  # raised by the validators of schemas.contacts
+
+
+def fault_of(error: ValidationError) -> Fault:
+    """The first thing that is wrong, in the order of the fields."""
+    first = error.errors(include_url=False)[0]
+    kind, location = first["type"], first["loc"]
+    code = _code(kind, whole=not location)
+    field = str(location[0]) if location else None
+    context: dict[str, Any] = first.get("ctx", {})
+    value = None if code is ItemCode.MISSING_FIELD else first["input"]
+    if code is ItemCode.INVALID_JSON:
+        value = None  # the item itself carries the text
+    return Fault(field, code, _message(code, ".".join(map(str, location)), first["msg"], context), value)
+
+
+def _code(kind: str, *, whole: bool) -> ItemCode:
+    if kind in CODES:
+        return CODES[kind]
+    if kind in OWN_CODES:
+        return ItemCode(kind)
+    return ItemCode.NOT_AN_OBJECT if whole else ItemCode.WRONG_TYPE
+
+
+def _message(code: ItemCode, path: str, said: str, context: dict[str, Any]) -> str:
+    match code:
+        case ItemCode.MISSING_FIELD:
+            return f"{path} is missing: every item needs it"
+        case ItemCode.UNKNOWN_FIELD:
+            return f"{path} is not a field of a contact: put data of your own under metadata"
+        case ItemCode.TOO_LONG:
+            return f"{path} is longer than {context['max_length']} characters: shorten it"
+        case ItemCode.TOO_SHORT:
+            return f"{path} is empty: leave it out, or give a value"
+        case ItemCode.INVALID_EMAIL:
+            return f"{path} is not an e-mail address: write one like ana@example.com"
+        case ItemCode.NOT_AN_OBJECT:
+            return 'an item is an object like {"phone": "+14155552671"}'
+        case ItemCode.OUT_OF_RANGE | ItemCode.WRONG_TYPE | ItemCode.INVALID_VALUE:
+            return f"{path}: {said[0].lower()}{said[1:]}"
+        case ItemCode.INVALID_JSON:
+            return said
+        case _:
+            return f"{path} {said}"

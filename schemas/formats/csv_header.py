@@ -1,0 +1,196 @@
+"""The header row of a CSV file: the delimiter, and which field each column is."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+from schemas.errors import MalformedBody, NotAcceptable
+from schemas.formats import csv_grammar
+
+HEADER_BYTES: Final = (
+    64 * 1024
+)  # for the header row and blank lines before it: 1,000 columns of 64 characters
+_MAX_PROBLEMS: Final = 20  # a file that is no CSV may have thousands of "columns"
+_OUTSIDE_QUOTES: Final = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*+')
+_QUOTED: Final = re.compile(rb'"[^"]*+(?:"|\Z)')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvLayout:
+    """What a row means; stored with the job. `columns` are fields in order, "" for a column left out."""
+
+    delimiter: str
+    columns: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON."""
+        return {"delimiter": self.delimiter, "columns": list(self.columns)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """From JSON, as `to_dict` wrote it."""
+        return cls(delimiter=data["delimiter"], columns=tuple(data["columns"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Which columns a file may have.
+
+    `known` says which field a cleaned name is: None is unknown, "" is known and left out. `names` are the
+    fields to list in a message. `renames` gives fields to columns, by the name in the file or the cleaned
+    one; renaming to "" leaves the column out.
+    """
+
+    known: Callable[[str], str | None]
+    names: Sequence[str]
+    renames: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header row in the bytes: where it starts and ends, and its delimiter."""
+
+    start: int
+    end: int
+    delimiter: str
+
+
+def find_header(head: bytes, *, final: bool) -> Header | None:
+    """The header row at the start of a file, or None while it takes more bytes to tell.
+
+    Raises NotAcceptable(code="empty") or (code="record_too_large"). The answer is the same for every
+    prefix of the file that is long enough for one.
+    """
+    window = head[:HEADER_BYTES]
+    settled = final or len(window) == HEADER_BYTES
+    start = len(window) - len(window.lstrip(csv_grammar.LINE_ENDS))
+    delimiter = _sniff(window, start, settled=settled) if start < len(window) else None
+    if delimiter is not None:
+        pattern = csv_grammar.record if final else csv_grammar.whole_record
+        if found := pattern(delimiter).match(window, start):
+            return Header(start, found.end(), delimiter)
+    if not settled:
+        return None
+    if start == len(window):
+        raise NotAcceptable("The file is empty: it has no header row.", code="empty")
+    raise NotAcceptable(
+        f"The header row does not end within {HEADER_BYTES} bytes. A quotation mark in it may never be "
+        "closed.",
+        code="record_too_large",
+        param="line 1",
+    )
+
+
+def read_header(row: bytes, delimiter: str, columns: Columns) -> CsvLayout:
+    """The layout that a header row declares.
+
+    Raises NotAcceptable with every problem of the row (codes "unknown_columns", "duplicate_column",
+    "empty"), and MalformedBody if it is not UTF-8.
+    """
+    names = _names(row, delimiter)
+    renames = {_clean(name): target for name, target in columns.renames.items()} | dict(columns.renames)
+    fields = [_field(name, renames, columns) for name in names]
+    problems = [*_unknown(names, fields, columns), *_useless(names, columns), *_duplicate(names, fields)]
+    if problems and not any(fields):
+        raise NotAcceptable(
+            f"No column of the first row is known ({_listed(names)}): it must be a header row that names the "
+            f"columns. {_known(columns)}",
+            code="unknown_columns",
+            problems=tuple(problems[:_MAX_PROBLEMS]),
+        )
+    if problems:
+        raise NotAcceptable(
+            _summary(problems), code=problems[0].code, problems=tuple(problems[:_MAX_PROBLEMS])
+        )
+    return CsvLayout(delimiter=delimiter, columns=tuple(name or "" for name in fields))
+
+
+def _sniff(window: bytes, start: int, *, settled: bool) -> str | None:
+    """The delimiter that the header has most of outside quotes; None while the header has no end."""
+    found = _OUTSIDE_QUOTES.match(window, start)
+    assert found is not None  # it also matches no text at all
+    end = found.end()
+    if window[end : end + 1] not in {b"\r", b"\n"}:  # the end of the window, or a quote that is still open
+        if not settled:
+            return None
+        end = start + len(window[start:].splitlines()[0])  # so the quote is a stray one
+    line = _QUOTED.sub(b"", window[start:end])
+    return max(csv_grammar.DELIMITERS, key=lambda mark: line.count(mark.encode()))
+
+
+def _names(row: bytes, delimiter: str) -> list[str]:
+    try:
+        text = row.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedBody(
+            f"The header row is not UTF-8 (byte {error.start}). Save the file as UTF-8, or declare "
+            "what it is, as in 'Content-Type: text/csv; charset=windows-1252'.",
+            code="invalid_charset",
+        ) from error
+    names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter))]
+    while names and not names[-1]:  # spreadsheets leave separators behind the last column
+        names.pop()
+    if not names:
+        raise NotAcceptable("The first row of the file names no columns.", code="empty")
+    return names
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"[\s\-]+", "_", name.strip().casefold())
+
+
+def _field(name: str, renames: Mapping[str, str], columns: Columns) -> str | None:
+    cleaned = _clean(name)
+    target = renames.get(name, renames.get(cleaned))
+    if target is None:
+        return columns.known(cleaned)
+    return columns.known(_clean(target)) if target else ""
+
+
+def _unknown(names: Sequence[str], fields: Sequence[str | None], columns: Columns) -> Iterator[NotAcceptable]:
+    for position, (name, found) in enumerate(zip(names, fields, strict=True), start=1):
+        if found is None:
+            label = f"The column {name[:100]!r}" if name else f"Column {position}, which has no name,"
+            yield NotAcceptable(
+                f"{label} is not known. {_known(columns)}", code="unknown_columns", param=name[:100] or None
+            )
+
+
+def _useless(names: Sequence[str], columns: Columns) -> Iterator[NotAcceptable]:
+    """Renames of columns that are not there: a typing error that would lose a column without a word."""
+    present = {*names, *map(_clean, names)}
+    for name in columns.renames:
+        if name not in present and _clean(name) not in present:
+            yield NotAcceptable(
+                f"There is no column {name[:100]!r} in the file to rename. It has {_listed(names)}.",
+                code="unknown_columns",
+                param=f"map.{name[:100]}",
+            )
+
+
+def _duplicate(names: Sequence[str], fields: Sequence[str | None]) -> Iterator[NotAcceptable]:
+    for name, count in Counter(filter(None, fields)).items():
+        if count > 1:
+            same = [label for label, found in zip(names, fields, strict=True) if found == name]
+            yield NotAcceptable(
+                f"{count} columns are the field {name!r}: {_listed(same)}.",
+                code="duplicate_column",
+                param=name,
+            )
+
+
+def _summary(problems: Sequence[NotAcceptable]) -> str:
+    rest = len(problems) - 1
+    return problems[0].message + (f" There are {rest} more problems with the header row." if rest else "")
+
+
+def _known(columns: Columns) -> str:
+    return f"Known columns are {', '.join(columns.names)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name[:40]) for name in names[:10])
+    return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")

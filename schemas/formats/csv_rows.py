@@ -1,0 +1,143 @@
+"""CSV: a header row, then one record a row, exactly as Python's `csv.reader` sees them.
+
+A row of separators alone (`,,,`) is a record without fields; only a truly blank line is none.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final, TypeAlias
+
+from schemas.formats import csv_grammar
+from schemas.formats.csv_header import HEADER_BYTES, Columns, CsvLayout, find_header, read_header
+from schemas.formats.cutter import RecordCutter, count_lines
+from schemas.formats.records import MAX_RECORD_BYTES, PART_BYTES, Span, Unreadable, spans_of, unreadable
+from schemas.item_errors import ItemCode
+
+_LINE_END: Final = re.compile(rb"[\r\n]")
+
+CsvItem: TypeAlias = dict[str, str] | Unreadable
+
+# Global to the process, hence only ever raised: a cell may be as long as a record.
+csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_RECORD_BYTES))
+
+
+class CsvCutter:
+    """Reads the header row into `layout`, then cuts the rows behind it into parts.
+
+    Raises what `read_header` raises, and as a `RecordCutter` does.
+    """
+
+    def __init__(self, columns: Columns, *, part_bytes: int = PART_BYTES) -> None:
+        self._columns = columns
+        self._part_bytes = part_bytes
+        self._head = b""
+        self._rows: _RowCutter | None = None
+        self.layout: CsvLayout | None = None  # set before the first part comes
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Give every part that is full."""
+        if self._rows is None:
+            self._head += data
+            if not _LINE_END.search(data) and len(self._head) < HEADER_BYTES:
+                return  # nothing new to see, and looking at every byte would be quadratic
+            data = self._take_header(final=False)
+        if self._rows is not None:
+            yield from self._rows.feed(data)
+
+    def flush(self) -> Iterator[bytes]:
+        """Give the last part."""
+        if self._rows is None:
+            rest = self._take_header(final=True)
+            yield from self._row_cutter().feed(rest)
+        yield from self._row_cutter().flush()
+
+    def _take_header(self, *, final: bool) -> bytes:
+        """Read the header if it is all there; answer the bytes behind it."""
+        header = find_header(self._head, final=final)
+        if header is None:
+            return b""
+        row, rest = self._head[header.start : header.end], self._head[header.end :]
+        self.layout = read_header(row, header.delimiter, self._columns)
+        first_line = 1 + count_lines(self._head[: header.end])
+        self._rows = _RowCutter(header.delimiter, part_bytes=self._part_bytes, first_line=first_line)
+        self._head = b""
+        return rest
+
+    def _row_cutter(self) -> "_RowCutter":
+        assert self._rows is not None  # `find_header` raises if a file ends without a header row
+        return self._rows
+
+
+class _RowCutter(RecordCutter):
+    """Cuts behind a line end that is not inside quotes."""
+
+    def __init__(self, delimiter: str, *, part_bytes: int, first_line: int) -> None:
+        super().__init__(part_bytes=part_bytes, first_line=first_line)
+        self._whole_records = csv_grammar.whole_records(delimiter)
+
+    def _boundary(self, window: bytes) -> int:
+        if b'"' in window:
+            found = self._whole_records.match(window)
+            assert found is not None  # it also matches no record at all
+            return found.end()
+        # the last byte may be a CR whose LF is still to come, so it does not count
+        return max(window.rfind(b"\n"), window.rfind(b"\r", 0, -1)) + 1
+
+    def _is_blank(self, part: bytes) -> bool:
+        return not part.strip(csv_grammar.LINE_ENDS)
+
+
+def spans(part: bytes, limit: int, layout: CsvLayout) -> Iterator[Span]:
+    """Runs of at most `limit` rows that are not blank."""
+    return spans_of(_raw_records(part, layout.delimiter), limit, _is_blank)
+
+
+def decode(run: bytes, layout: CsvLayout) -> list[CsvItem]:
+    """The rows of a run, one for each record of its span, whatever the bytes are.
+
+    Cells are text, keyed by field; empty cells are left out. Extra cells pass if they are empty.
+    """
+    columns, width = layout.columns, len(layout.columns)
+    try:
+        rows = _rows(run.decode(), layout.delimiter)
+    except UnicodeDecodeError:
+        rows = _rows(run.decode("utf-8", "surrogateescape"), layout.delimiter)
+    else:
+        if {width}.issuperset(map(len, rows)):
+            # every length has just been checked, and zip's `strict` would cost a fifth more here
+            return [{name: cell for name, cell in zip(columns, row) if cell and name} for row in rows]  # noqa: B905
+    records = (record for record in _raw_records(run, layout.delimiter) if not _is_blank(record))
+    return [_item(record, row, columns) for record, row in zip(records, rows, strict=True)]
+
+
+def _rows(text: str, delimiter: str) -> list[list[str]]:
+    """What `csv.reader` gives, without blank lines; where there is no quote, `str.split` does it faster."""
+    plain = text.replace("\r\n", "\n")
+    if '"' in plain or "\r" in plain:
+        return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
+    return [line.split(delimiter) for line in plain.split("\n") if line]
+
+
+def _item(record: bytes, row: Sequence[str], columns: Sequence[str]) -> CsvItem:
+    try:
+        "".join(row).encode()  # fails on what `surrogateescape` has let pass
+    except UnicodeEncodeError:
+        return unreadable(record, ItemCode.INVALID_ENCODING, "The row is not UTF-8.")
+    width = len(columns)
+    if len(row) < width or any(row[width:]):
+        message = f"The row has {len(row)} cells, the header row {width}."
+        return unreadable(record, ItemCode.ROW_LENGTH, message)
+    return {name: cell for name, cell in zip(columns, row, strict=False) if cell and name}
+
+
+def _raw_records(text: bytes, delimiter: str) -> list[bytes]:
+    """The records with their line ends, blank ones included."""
+    if b'"' in text:
+        return csv_grammar.record(delimiter).findall(text)
+    return text.splitlines(keepends=True)
+
+
+def _is_blank(record: bytes) -> bool:
+    return record in {b"\n", b"\r\n", b"\r", b""}

@@ -1,0 +1,201 @@
+"""Undo a Content-Encoding piece by piece: a bomb costs time, never memory.
+
+The names are those of RFC 9110, section 8.4.1, and of RFC 8878 (zstd).
+"""
+
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final, Protocol
+
+from schemas.errors import MalformedBody, UnsupportedFormat
+from schemas.formats.pipe import Pipe
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+PIECE_BYTES: Final = 256 * 1024  # the most that one step gives; bounds what a bomb can take
+_BLOCK_BYTES: Final = (
+    16 * 1024
+)  # the most that one step takes; many tiny frames copy their rest again and again
+_ZSTD_WINDOW_LOG: Final = 23  # 8 MiB, the most that RFC 9659 allows a sender to need
+_GZIP_WBITS: Final = 16 + zlib.MAX_WBITS
+
+
+def decoder_for(header: str | None) -> Pipe:
+    """The decoder for a Content-Encoding header; none, or `identity`, changes nothing.
+
+    Raises UnsupportedFormat for an unknown encoding, and for more than one of them. The decoder raises
+    MalformedBody(code="invalid_encoding") for corrupt bytes and for bytes that end too early.
+    """
+    names = [
+        name for token in (header or "").split(",") if (name := token.strip().lower()) not in {"", "identity"}
+    ]
+    match names:
+        case []:
+            return IdentityDecoder()
+        case ["gzip" | "x-gzip"]:
+            return FrameDecoder("gzip", partial(_ZlibFrame, _GZIP_WBITS))
+        case ["deflate"]:
+            return DeflateDecoder()
+        case ["zstd"]:
+            return FrameDecoder("zstd", _zstd_frame)
+    raise UnsupportedFormat(
+        f"The content encoding {', '.join(names)[:100]!r} is not known. "
+        "Known ones are identity, gzip, deflate and zstd, one at a time.",
+        code="unsupported_encoding",
+        param="Content-Encoding",
+    )
+
+
+class IdentityDecoder:
+    """Bytes as they are."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The same bytes."""
+        if data:
+            yield data
+
+    def flush(self) -> Iterator[bytes]:
+        """Nothing is ever held back."""
+        yield from ()
+
+
+class _Frame(Protocol):
+    """One gzip member, zlib stream or zstd frame; the interface of bz2, lzma and zstd decompressors."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class FrameDecoder:
+    """Frames of one kind, one after another, as `cat a.gz b.gz` makes them; `single` allows just one.
+
+    Zero bytes behind a frame are padding, as gzip(1) has it.
+    """
+
+    def __init__(self, name: str, open_frame: Callable[[], _Frame], *, single: bool = False) -> None:
+        self._name = name
+        self._open_frame = open_frame
+        self._single = single
+        self._frame: _Frame | None = None
+        self._ended = False  # one frame has come to its end
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Decode some bytes into pieces of at most PIECE_BYTES."""
+        for start in range(0, len(data), _BLOCK_BYTES):
+            yield from self._decode(data[start : start + _BLOCK_BYTES])
+
+    def flush(self) -> Iterator[bytes]:
+        """Raise MalformedBody if a frame is still open."""
+        if self._frame is not None:
+            raise _ends_too_early(self._name)
+        yield from ()
+
+    def _decode(self, block: bytes) -> Iterator[bytes]:
+        while block := self._without_padding(block):
+            frame = self._frame = self._frame or self._next_frame()
+            yield from self._drain(frame, block)
+            block = b""
+            if frame.eof:
+                block, self._frame, self._ended = frame.unused_data, None, True
+
+    def _without_padding(self, block: bytes) -> bytes:
+        between = self._ended and self._frame is None
+        return block.lstrip(b"\0") if between else block
+
+    def _next_frame(self) -> _Frame:
+        if self._ended and self._single:
+            raise _corrupt(self._name, "more bytes follow its end")
+        return self._open_frame()
+
+    def _drain(self, frame: _Frame, data: bytes) -> Iterator[bytes]:
+        while not frame.eof:
+            try:
+                piece = frame.decompress(data, PIECE_BYTES)
+            except (zlib.error, zstd.ZstdError) as error:
+                raise _corrupt(self._name, str(error)) from error
+            data = b""
+            if piece:
+                yield piece
+            if frame.needs_input:
+                return
+
+
+class DeflateDecoder:
+    """`deflate`, which means zlib (RFC 1950), though some clients send raw deflate (RFC 1951)."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._stream: FrameDecoder | None = None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Decode some bytes; the first two tell zlib from raw deflate."""
+        if self._stream is None:
+            data = self._head = self._head + data
+            if len(data) < 2:
+                return
+            wbits = zlib.MAX_WBITS if _is_zlib(data) else -zlib.MAX_WBITS
+            self._stream = FrameDecoder("deflate", partial(_ZlibFrame, wbits), single=True)
+        yield from self._stream.feed(data)
+
+    def flush(self) -> Iterator[bytes]:
+        """Raise MalformedBody if the stream has not ended."""
+        if self._stream is not None:
+            yield from self._stream.flush()
+        elif self._head:
+            raise _ends_too_early("deflate")
+
+
+class _ZlibFrame:
+    """A zlib decompressor that keeps its unconsumed input itself, as the newer ones do."""
+
+    def __init__(self, wbits: int) -> None:
+        self._inflate = zlib.decompressobj(wbits)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        return self._inflate.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inflate.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        piece = self._inflate.decompress(self._inflate.unconsumed_tail + data, max_length)
+        # a full piece may leave output behind in zlib's own window, with no input left to show for it
+        self.needs_input = not self._inflate.unconsumed_tail and len(piece) < max_length
+        return piece
+
+
+def _zstd_frame() -> _Frame:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW_LOG})
+
+
+def _is_zlib(head: bytes) -> bool:
+    """RFC 1950, section 2.2: method 8, a window of at most 32 KiB, and the check bits."""
+    method, window = head[0] & 0x0F, head[0] >> 4
+    return method == 8 and window <= 7 and int.from_bytes(head[:2]) % 31 == 0
+
+
+def _corrupt(name: str, reason: str) -> MalformedBody:
+    return MalformedBody(
+        f"The body is not valid {name}: {reason}.", code="invalid_encoding", param="Content-Encoding"
+    )
+
+
+def _ends_too_early(name: str) -> MalformedBody:
+    return MalformedBody(
+        f"The {name} body ends too early: its last bytes are missing. Send the whole file again.",
+        code="invalid_encoding",
+        param="Content-Encoding",
+    )

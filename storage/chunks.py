@@ -1,0 +1,197 @@
+"""Chunks: their leases, their fences, their answers."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from schemas.ids import AccountId, JobId, WorkerId
+from schemas.item_errors import ItemError
+from schemas.states import Outcome
+from storage.pool import Conn, Pool
+from storage.queries import load
+
+QUERIES = load("chunks")
+
+LEASE_SECONDS = 6.0  # a dead worker's chunks are free again within P6's 10 seconds
+RENEW_SECONDS = 2.0  # two renewals may fail before a lease is lost
+MAX_DEATHS = 3  # workers that one chunk may cost before it is claimed by halves
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """The chunk that would be claimed next, before its account's window was asked."""
+
+    account_id: AccountId
+    job_id: JobId
+    first_index: int
+    items: int
+    deaths: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A leased chunk with all that it takes to apply it; `token` is the fence."""
+
+    account_id: AccountId
+    job_id: JobId
+    first_index: int
+    items: int
+    skip: int
+    token: int
+    deaths: int
+    operation: str
+    params: dict[str, Any]
+    format: str
+    layout: dict[str, Any] | None
+    body: bytes
+    region: str | None
+
+
+class Answer(NamedTuple):
+    """What became of one item; `merged_into` is the index of the item that took it in."""
+
+    outcome: Outcome
+    contact_id: int | None = None
+    merged_into: int | None = None
+
+
+async def next_of(conn: Conn, account_id: AccountId) -> Candidate | None:
+    """The chunk to claim next of an account whose turn is locked, or None."""
+    row = await QUERIES.next(conn, account_id=account_id)
+    if row is None:
+        return None
+    return Candidate(
+        account_id=account_id,
+        job_id=row["job_id"],
+        first_index=row["first_index"],
+        items=row["items"],
+        deaths=row["deaths"],
+    )
+
+
+async def lease(
+    conn: Conn,
+    chunk: Candidate,
+    *,
+    items: int,
+    deaths: int,
+    granted_at: datetime | None,
+    worker_id: WorkerId,
+) -> Claim | None:
+    """Lease the first `items` items of a chunk; None if it was taken meanwhile."""
+    row = await QUERIES.lease(
+        conn,
+        account_id=chunk.account_id,
+        id=chunk.job_id,
+        first_index=chunk.first_index,
+        items=items,
+        deaths=deaths,
+        granted_at=granted_at,
+        worker_id=worker_id,
+        lease_seconds=LEASE_SECONDS,
+    )
+    if row is None:
+        return None
+    columns = dict(row)
+    params = json.loads(columns.pop("params"))
+    layout = json.loads(columns.pop("layout") or "null")
+    return Claim(
+        account_id=chunk.account_id,
+        params=params,
+        layout=layout,
+        region=params.get("region"),
+        **columns,
+    )
+
+
+async def fence(conn: Conn, claim: Claim) -> bool:
+    """Lock the chunk if the claim still holds; False: taken over, done or cancelled."""
+    mine: bool | None = await QUERIES.fence(
+        conn,
+        account_id=claim.account_id,
+        id=claim.job_id,
+        first_index=claim.first_index,
+        token=claim.token,
+    )
+    return mine is True
+
+
+async def record(conn: Conn, claim: Claim, answers: Sequence[Answer], errors: Sequence[ItemError]) -> None:
+    """Write the answers of a chunk and mark it done; `answers[i]` is about item first_index + i."""
+    assert len(answers) == claim.items
+    outcomes = [answer.outcome for answer in answers]
+    merged = any(answer.merged_into is not None for answer in answers)
+    await QUERIES.record(
+        conn,
+        account_id=claim.account_id,
+        id=claim.job_id,
+        first_index=claim.first_index,
+        outcomes=outcomes,
+        contact_ids=[answer.contact_id for answer in answers],
+        merged_into=[answer.merged_into for answer in answers] if merged else None,
+        counts=[outcomes.count(outcome) for outcome in list(Outcome)[:6]],
+        **error_columns(errors),
+    )
+
+
+async def release(db: Pool, claim: Claim, *, blame: bool) -> None:
+    """Give a chunk back that could not be applied; to blame it counts like the death of a worker."""
+    await QUERIES.release(
+        db,
+        account_id=claim.account_id,
+        id=claim.job_id,
+        first_index=claim.first_index,
+        token=claim.token,
+        deaths=int(blame),
+    )
+
+
+async def renew(db: Pool, worker_id: WorkerId) -> None:
+    """Renew all leases of a worker."""
+    await QUERIES.renew(db, worker_id=worker_id, lease_seconds=LEASE_SECONDS)
+
+
+async def free_expired(conn: Conn) -> int:
+    """Free the chunks of dead workers; how many."""
+    return len(await QUERIES.free_expired(conn, lease_seconds=LEASE_SECONDS))
+
+
+async def recent_grants(db: Conn, account_id: AccountId, since: datetime) -> list[tuple[datetime, int]]:
+    """What the window granted since a moment of its own clock, oldest first."""
+    rows = await QUERIES.recent_grants(db, account_id=account_id, since=since)
+    return [(row["at"], row["items"]) for row in rows]
+
+
+async def prune_grants(db: Conn) -> None:
+    """Forget grants that no window reaches back to."""
+    await QUERIES.prune_grants(db)
+
+
+def error_columns(errors: Sequence[ItemError]) -> dict[str, list[Any]]:
+    """Item errors as the parallel arrays that the queries take."""
+    return {
+        "error_indexes": [error.index for error in errors],
+        "refs": [_text(error.ref) for error in errors],
+        "fields": [_text(error.field) for error in errors],
+        "codes": [error.code.value for error in errors],
+        "messages": [_text(error.message) for error in errors],
+        "values": [_json(error.value) for error in errors],
+        "items": [_json(error.item) for error in errors],
+    }
+
+
+def _text(value: str | None) -> str | None:
+    # What a client sent may hold what a text column refuses: NUL, lone surrogates.
+    return value and value.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+
+
+def _json(value: Any) -> str:
+    # ASCII only: NUL and lone surrogates stay escaped, which a json column keeps and a text column refuses.
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    return str(value) if isinstance(value, UUID) else repr(value)

@@ -1,0 +1,20 @@
+"""What travels: the few things that api and worker hand down to everything they call."""
+
+from dataclasses import dataclass
+
+from schemas.ids import WorkerId
+from schemas.settings import Settings
+from storage.pool import Pool
+from storage.queue import Queue
+from storage.window import Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """Pool, queue, window and settings of one process; `worker_id` names it on its leases."""
+
+    pool: Pool
+    queue: Queue
+    window: Window
+    settings: Settings
+    worker_id: WorkerId

@@ -1,0 +1,167 @@
+"""Where an installation keeps its state, and who owns it."""
+
+import contextlib
+import hashlib
+import os
+import pwd
+import secrets
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+STATE_ROOT = Path("/var/lib/bulklane")  # root's servers run as nobody, who cannot go into root's folders
+SOCKET_BYTES = 100  # sockaddr_un takes 108, macOS 104
+LONGEST_SOCKET = ".s.PGSQL.5432"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The user that the servers run as in place of root."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """The folders of one installation.
+
+    `path` is ours: dev.json, log/ and run/ (the lock, the pids, the demo key). `state` is the servers': pg/,
+    valkey/ and `sockets`. Both are one folder unless root starts us: then `state` belongs to `owner`.
+    """
+
+    path: Path
+    state: Path
+    sockets: Path
+    owner: Owner | None
+
+    @property
+    def log(self) -> Path:
+        """The folder with one log file a part."""
+        return self.path / "log"
+
+    @property
+    def run(self) -> Path:
+        """The folder for the lock, the pids and the demo key."""
+        return self.path / "run"
+
+    def tidy(self) -> None:
+        """Remove the socket folder if it is a temporary one and empty; start() makes it again."""
+        if self.sockets.parent != self.state:
+            with contextlib.suppress(OSError):
+                self.sockets.rmdir()
+
+    def make_state(self, folder: Path) -> None:
+        """Make a folder in `state`, private to the servers' user."""
+        _make(folder, self.owner)
+
+    def make_sockets(self) -> None:
+        """Make the socket folder, private to the servers' user."""
+        _make(self.sockets, self.owner)
+        if not _is_private(self.sockets, _uid(self.owner)):
+            raise PermissionError(f"{self.sockets} must belong to the servers' user alone; remove it")
+
+
+def open_home(path: Path) -> Home:
+    """The home in the folder `path`, made if it is missing. Root's state goes under STATE_ROOT."""
+    path = path.absolute()
+    owner = _owner()
+    for folder in (path, path / "log", path / "run"):
+        _make(folder, None)
+    state = path if owner is None else _state_of(path, owner)
+    return Home(path=path, state=state, sockets=_sockets(state, owner), owner=owner)
+
+
+def open_scratch(path: Path) -> Home:
+    """A home whose state lies inside `path` even for root, so that removing `path` removes everything.
+
+    `path` is an existing folder of ours; those above it must be open to everybody, as /tmp and /dev/shm are.
+    """
+    path = path.absolute()
+    owner = _owner()
+    for folder in (path / "log", path / "run"):
+        _make(folder, None)
+    if owner is not None:
+        path.chmod(0o711)  # nobody may pass through to its own folder, and see nothing on the way
+    state = path / "state"
+    _make(state, owner)
+    return Home(path=path, state=state, sockets=_sockets(state, owner), owner=owner)
+
+
+def retired_states(home: Home) -> list[Path]:
+    """States of homes that lay at the same path and were deleted: nothing can reach them any more."""
+    if home.owner is None:
+        return []
+    return [state for state in home.state.parent.glob(f"{_digest(home.path)}-*") if state != home.state]
+
+
+def _owner() -> Owner | None:
+    """PostgreSQL refuses to run as root; anybody else is good enough for it."""
+    if os.geteuid() != 0:
+        return None
+    nobody = pwd.getpwnam("nobody")
+    return Owner(nobody.pw_uid, nobody.pw_gid)
+
+
+def _state_of(path: Path, owner: Owner) -> Path:
+    """Root's state: named after the home's path and a word kept in the home, so a new home starts empty."""
+    word_file = path / "run" / "state"
+    try:
+        word = word_file.read_text().strip()
+    except FileNotFoundError:
+        word = secrets.token_hex(4)
+        word_file.write_text(f"{word}\n")
+    if not STATE_ROOT.is_dir():
+        STATE_ROOT.mkdir(parents=True)
+        STATE_ROOT.chmod(0o755)
+    state = STATE_ROOT / f"{_digest(path)}-{word}"
+    _make(state, owner)
+    return state
+
+
+def _sockets(state: Path, owner: Owner | None) -> Path:
+    """The socket folder: in the state, or in the temporary folder where clients could not name the former.
+
+    A socket's path is short by law, and both the comma and the colon mean something in connection strings.
+    """
+    folder = state / "run"
+    name = os.fsencode(folder / LONGEST_SOCKET)
+    if len(name) <= SOCKET_BYTES and b"," not in name and b":" not in name:
+        return folder
+    uid = _uid(owner)
+    short = Path(tempfile.gettempdir()) / f"bulklane-{uid}-{_digest(state)}"
+    if len(os.fsencode(short / LONGEST_SOCKET)) > SOCKET_BYTES:
+        short = Path("/tmp") / short.name  # noqa: S108 - the name is checked for its owner and mode below
+    if _is_private(short, uid):
+        return short
+    other = Path(tempfile.mkdtemp(prefix=f"{short.name}-", dir=short.parent))
+    os.chown(other, uid, owner.gid if owner else -1)
+    return other
+
+
+def _is_private(folder: Path, uid: int) -> bool:
+    """Whether the folder is still to be made, or is that user's alone and not a trap of somebody else's."""
+    try:
+        found = folder.lstat()
+    except FileNotFoundError:
+        return True
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not found.st_mode & 0o077
+
+
+def _make(folder: Path, owner: Owner | None) -> None:
+    """Make a private folder; one that exists is left as it is."""
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        return
+    if owner is not None:
+        os.chown(folder, owner.uid, owner.gid)
+
+
+def _uid(owner: Owner | None) -> int:
+    return owner.uid if owner else os.geteuid()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]

@@ -1,0 +1,223 @@
+-- The spine: accounts, jobs and their bytes, chunks, answers, turns, contacts.
+-- Every key starts with account_id, so that the tables can be partitioned or distributed by it.
+
+CREATE TABLE accounts (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name            text NOT NULL UNIQUE CHECK (name <> ''),
+    region          text,                                   -- ISO 3166 region of bare phone numbers
+    phone_number_id text UNIQUE,
+    request_limit   integer NOT NULL DEFAULT 30     CHECK (request_limit >= 0),  -- 0: no limit
+    item_limit      integer NOT NULL DEFAULT 30000  CHECK (item_limit >= 0),     -- 0: no limit
+    window_seconds  integer NOT NULL DEFAULT 60     CHECK (window_seconds BETWEEN 1 AND 86400),
+    default_wait    integer NOT NULL DEFAULT 0      CHECK (default_wait BETWEEN 0 AND 60),
+    created_at      timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE api_keys (
+    account_id bigint NOT NULL REFERENCES accounts,
+    key_hash   bytea NOT NULL,                              -- SHA-256; the key itself is never stored
+    id         text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    revoked_at timestamptz,
+    PRIMARY KEY (account_id, key_hash),
+    UNIQUE (account_id, id)
+);
+
+-- A stream is applied in the order of stream_position, which accept takes from last_position under
+-- this row's lock: the order of positions is the order of the commits.
+CREATE TABLE streams (
+    account_id    bigint NOT NULL,
+    stream        text NOT NULL,
+    last_position bigint NOT NULL,
+    pending       integer NOT NULL CHECK (pending >= 0),    -- jobs accepted and not yet ended
+    PRIMARY KEY (account_id, stream)
+);
+CREATE INDEX streams_pending ON streams (account_id) WHERE pending > 0;
+
+CREATE TABLE jobs (
+    account_id      bigint NOT NULL,
+    id              uuid NOT NULL,                          -- from a ULID: newer is greater
+    operation       text NOT NULL,
+    params          jsonb NOT NULL DEFAULT '{}',
+    stream          text NOT NULL,
+    stream_position bigint,                                 -- null while receiving
+    state           text NOT NULL CHECK (state IN ('receiving', 'queued', 'running', 'completed',
+                                                   'completed_with_errors', 'failed', 'cancelled')),
+    error_code      text,
+    error_message   text,
+    format          text NOT NULL,
+    layout          jsonb,                                  -- of CSV: separator and columns
+    parallel        integer NOT NULL CHECK (parallel > 0),  -- chunks in flight at the most
+    parts           integer NOT NULL DEFAULT 0,             -- received
+    split_parts     integer NOT NULL DEFAULT 0,             -- turned into chunks
+    split_items     integer NOT NULL DEFAULT 0,
+    bytes           bigint NOT NULL DEFAULT 0,
+    total           integer,                                -- null until the split is done
+    created         integer NOT NULL DEFAULT 0,             -- these seven: frozen when the job ends
+    updated         integer NOT NULL DEFAULT 0,
+    unchanged       integer NOT NULL DEFAULT 0,
+    merged          integer NOT NULL DEFAULT 0,
+    skipped         integer NOT NULL DEFAULT 0,
+    failed          integer NOT NULL DEFAULT 0,
+    cancelled       integer NOT NULL DEFAULT 0,
+    request_id      text NOT NULL,
+    lease_until     timestamptz,                            -- of the api while receiving, of finish later
+    throttled_until timestamptz,
+    received_at     timestamptz NOT NULL DEFAULT now(),     -- first byte
+    accepted_at     timestamptz,
+    started_at      timestamptz,
+    finished_at     timestamptz,
+    PRIMARY KEY (account_id, id)
+) WITH (fillfactor = 70);
+CREATE INDEX jobs_queue ON jobs (account_id, stream, stream_position) WHERE state IN ('queued', 'running');
+CREATE INDEX jobs_unsplit ON jobs (accepted_at) WHERE state IN ('queued', 'running') AND total IS NULL;
+CREATE INDEX jobs_receiving ON jobs (lease_until) WHERE state = 'receiving';
+CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX jobs_accepted ON jobs (account_id, accepted_at);
+
+-- The request as it came, cut at record boundaries. Not compressed by PostgreSQL: a chunk reads a
+-- slice, and a slice of a compressed value unpacks all of it.
+CREATE TABLE parts (
+    account_id bigint NOT NULL,
+    job_id     uuid NOT NULL,
+    part       integer NOT NULL,
+    body       bytea NOT NULL,
+    PRIMARY KEY (account_id, job_id, part)
+);
+ALTER TABLE parts ALTER COLUMN body SET STORAGE EXTERNAL;
+
+-- A chunk is a reference: `items` records after the first `skip` ones of a byte range of a part.
+CREATE TABLE chunks (
+    account_id  bigint NOT NULL,
+    job_id      uuid NOT NULL,
+    first_index integer NOT NULL,
+    items       integer NOT NULL CHECK (items > 0),
+    part        integer NOT NULL,
+    byte_start  integer NOT NULL,
+    byte_end    integer NOT NULL,
+    skip        integer NOT NULL DEFAULT 0,
+    state       text NOT NULL DEFAULT 'ready' CHECK (state IN ('ready', 'running', 'done', 'cancelled')),
+    token       integer NOT NULL DEFAULT 0,                 -- fencing: rises with each claim
+    worker_id   uuid,
+    lease_until timestamptz,
+    deaths      integer NOT NULL DEFAULT 0,                 -- workers that died holding it
+    created     integer NOT NULL DEFAULT 0,
+    updated     integer NOT NULL DEFAULT 0,
+    unchanged   integer NOT NULL DEFAULT 0,
+    merged      integer NOT NULL DEFAULT 0,
+    skipped     integer NOT NULL DEFAULT 0,
+    failed      integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (account_id, job_id, first_index)
+);
+CREATE INDEX chunks_ready ON chunks (account_id, job_id, first_index) WHERE state = 'ready';
+CREATE INDEX chunks_running ON chunks (account_id, job_id) WHERE state = 'running';
+CREATE INDEX chunks_leases ON chunks (lease_until) WHERE state = 'running';
+CREATE INDEX chunks_of_worker ON chunks (worker_id) WHERE state = 'running';
+
+-- The answers of one chunk; element i of each array is about item first_index + i.
+CREATE TABLE outcomes (
+    account_id  bigint NOT NULL,
+    job_id      uuid NOT NULL,
+    first_index integer NOT NULL,
+    outcomes    smallint[] NOT NULL,                        -- schemas.states.Outcome
+    contact_ids bigint[] NOT NULL,                          -- null: no contact (failed)
+    merged_into integer[],                                  -- null: none of the chunk was merged
+    PRIMARY KEY (account_id, job_id, first_index)
+);
+
+-- What finish corrected: items of contacts that more than one chunk named.
+CREATE TABLE outcome_changes (
+    account_id  bigint NOT NULL,
+    job_id      uuid NOT NULL,
+    item_index  integer NOT NULL,
+    was         smallint NOT NULL,
+    outcome     smallint NOT NULL,
+    contact_id  bigint,
+    merged_into integer,
+    PRIMARY KEY (account_id, job_id, item_index)
+);
+
+CREATE TABLE item_errors (
+    account_id bigint NOT NULL,
+    job_id     uuid NOT NULL,
+    item_index integer NOT NULL,
+    ref        text,
+    field      text,
+    code       text NOT NULL,
+    message    text NOT NULL,
+    value      json,                                        -- json, not jsonb: keeps an escaped NUL
+    item       json,
+    PRIMARY KEY (account_id, job_id, item_index)
+);
+
+CREATE TABLE grants (
+    account_id bigint NOT NULL,
+    at         timestamptz NOT NULL,                        -- the clock of the window (Redis)
+    items      integer NOT NULL,
+    PRIMARY KEY (account_id, at)
+);
+
+-- Whose turn it is: start-time fair queueing. virtual_time is the number of items served, lifted to
+-- the clock of the whole when an idle account comes back.
+CREATE TABLE account_turns (
+    account_id   bigint PRIMARY KEY,
+    active       boolean NOT NULL,                          -- has unfinished jobs
+    virtual_time bigint NOT NULL DEFAULT 0,
+    start_tag    bigint NOT NULL DEFAULT 0,                 -- virtual_time before the last claim
+    served_at    timestamptz,
+    ready_at     timestamptz NOT NULL DEFAULT now()         -- in the future: throttled by its window
+);
+CREATE INDEX account_turns_next ON account_turns (virtual_time) WHERE active;
+CREATE INDEX account_turns_clock ON account_turns (served_at DESC NULLS LAST);
+
+CREATE TABLE contacts (
+    account_id         bigint NOT NULL,
+    id                 bigint GENERATED ALWAYS AS IDENTITY (CACHE 100),
+    phone              text COLLATE "C" NOT NULL,           -- E.164
+    external_id        text COLLATE "C",
+    name               text,
+    email              text,
+    language           text,
+    nickname           text,
+    age                smallint,
+    gender             text,
+    timezone           text,
+    birth_date         text,                                -- ISO 8601: 1990-05-17, or --05-17
+    address            jsonb,
+    default_channel_id uuid,
+    metadata           jsonb NOT NULL DEFAULT '{}'
+        CONSTRAINT metadata_size CHECK (pg_column_size(metadata) <= 65536),
+    properties         jsonb NOT NULL DEFAULT '{}'
+        CONSTRAINT properties_size CHECK (pg_column_size(properties) <= 65536),
+    created_at         timestamptz NOT NULL DEFAULT now(),
+    updated_at         timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, id),
+    CONSTRAINT contacts_phone UNIQUE (account_id, phone)
+) WITH (fillfactor = 90);
+CREATE UNIQUE INDEX contacts_external_id ON contacts (account_id, external_id) WHERE external_id IS NOT NULL;
+
+-- What may be claimed now: of each stream the oldest unfinished job, if one of its chunks is ready and
+-- fewer than `parallel` are in flight. Window and turn are claim's business.
+CREATE VIEW claimable AS
+SELECT s.account_id, s.stream, head.id AS job_id, head.accepted_at, ready.first_index
+FROM streams s
+CROSS JOIN LATERAL (
+    SELECT j.id, j.accepted_at, j.parallel
+    FROM jobs j
+    WHERE j.account_id = s.account_id AND j.stream = s.stream AND j.state IN ('queued', 'running')
+    ORDER BY j.stream_position
+    LIMIT 1
+) head
+CROSS JOIN LATERAL (
+    SELECT c.first_index
+    FROM chunks c
+    WHERE c.account_id = s.account_id AND c.job_id = head.id AND c.state = 'ready'
+    ORDER BY c.first_index
+    LIMIT 1
+) ready
+WHERE s.pending > 0
+  AND head.parallel > (
+    SELECT count(*)
+    FROM chunks c
+    WHERE c.account_id = s.account_id AND c.job_id = head.id AND c.state = 'running'
+);

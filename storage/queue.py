@@ -1,0 +1,103 @@
+"""Doorbells: arq jobs that carry ids and say 'there may be work'. Losing one costs latency, nothing else."""
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+from arq.connections import ArqRedis, RedisSettings
+from redis.asyncio.connection import ConnectionPool, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+from redis.exceptions import RedisError
+
+from schemas.ids import AccountId, JobId
+
+logger = logging.getLogger(__name__)
+
+ENDED = "bulklane:ended"  # pub/sub channel: the ids of jobs that ended
+SOCKET_SECONDS = 5.0  # a half-open link must not hang for ever
+
+
+def serialize(job: dict[str, Any]) -> bytes:
+    """arq's job as JSON: ids need no pickle, and a pickle from a shared Redis is code."""
+    return json.dumps(job, default=str).encode()
+
+
+def deserialize(data: bytes) -> dict[str, Any]:
+    """The inverse of `serialize`."""
+    job: dict[str, Any] = json.loads(data)
+    return job
+
+
+def connect(redis_url: str, *, queue_name: str) -> ArqRedis:
+    """A client with time-outs, keepalive and health checks; it connects when it is first used."""
+    pool = ConnectionPool.from_url(
+        redis_url,
+        socket_timeout=SOCKET_SECONDS,
+        socket_connect_timeout=SOCKET_SECONDS,
+        health_check_interval=10,
+        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), retries=2),
+        **({} if redis_url.startswith("unix:") else {"socket_keepalive": True}),
+    )
+    return ArqRedis(
+        connection_pool=pool,
+        job_serializer=serialize,
+        job_deserializer=deserialize,
+        default_queue_name=queue_name,
+    )
+
+
+def arq_settings(redis_url: str) -> RedisSettings:
+    """The same address for `arq --check`. arq's own from_dsn does not decode a percent-encoded path."""
+    parts = parse_url(redis_url)
+    path = parts.get("path")
+    return RedisSettings(
+        host=parts.get("host", "localhost"),
+        port=parts.get("port", 6379),
+        unix_socket_path=path,
+        database=parts.get("db", 0),
+        username=parts.get("username"),
+        password=parts.get("password"),
+        ssl=redis_url.startswith("rediss:"),
+    )
+
+
+class Queue:
+    """Rings doorbells; a bell that cannot be rung is logged, for the reconciler rings again."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self.redis = redis
+
+    async def ring_work(self, times: int = 1, *, after_seconds: float = 0) -> None:
+        """There may be chunks to claim, for `times` turns at once."""
+        for _ in range(times):
+            await self._ring("work", after_seconds=after_seconds)
+
+    async def ring_split(self, account_id: AccountId, job_id: JobId) -> None:
+        """A job may have parts to split."""
+        await self._ring("split", account_id, str(job_id))
+
+    async def ring_finish(self, account_id: AccountId, job_id: JobId) -> None:
+        """A job may have to be ended."""
+        await self._ring("finish", account_id, str(job_id))
+
+    async def announce_end(self, job_id: JobId) -> None:
+        """Wake those who wait for the end of a job."""
+        await self._try(self.redis.publish(ENDED, str(job_id)), "announce_end")
+
+    async def length(self) -> int:
+        """How many doorbells there are, those being answered included."""
+        return int(await self.redis.zcard(self.redis.default_queue_name))
+
+    async def _ring(self, name: str, *args: object, after_seconds: float = 0) -> None:
+        # arq gives each a fresh id: a reused one would be blocked by the in-progress key of a dead worker.
+        # Its answer is not looked at: None can mean a swallowed WatchError as well as 'exists'.
+        bell = self.redis.enqueue_job(name, *args, _defer_by=after_seconds or None, _expires=3600)
+        await self._try(bell, name)
+
+    async def _try(self, call: Any, name: str) -> None:
+        try:
+            await asyncio.wait_for(call, SOCKET_SECONDS)
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.warning("doorbell %s not rung: %s", name, error)

@@ -1,0 +1,57 @@
+-- name: create(name, region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)^
+-- A new account with its turn; null takes the column's default. UniqueViolationError: the name is taken.
+WITH account AS (
+    INSERT INTO accounts (name, region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
+    VALUES (:name, :region::text, :phone_number_id::text, COALESCE(:request_limit::int, 30),
+            COALESCE(:item_limit::int, 30000), COALESCE(:window_seconds::int, 60),
+            COALESCE(:default_wait::int, 0))
+    RETURNING *
+), turn AS (
+    INSERT INTO account_turns (account_id, active)
+    SELECT id, false FROM account
+)
+SELECT * FROM account;
+
+-- name: update(name, region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)^
+-- Change what is not null; an empty region or phone_number_id clears it. A throttled account is woken, since
+-- its limit may have been lifted. No row: no such account.
+WITH account AS (
+    UPDATE accounts SET
+        region = NULLIF(COALESCE(:region::text, region), ''),
+        phone_number_id = NULLIF(COALESCE(:phone_number_id::text, phone_number_id), ''),
+        request_limit = COALESCE(:request_limit::int, request_limit),
+        item_limit = COALESCE(:item_limit::int, item_limit),
+        window_seconds = COALESCE(:window_seconds::int, window_seconds),
+        default_wait = COALESCE(:default_wait::int, default_wait)
+    WHERE name = :name
+    RETURNING *
+), turn AS (
+    UPDATE account_turns t SET ready_at = now() FROM account WHERE t.account_id = account.id
+)
+SELECT * FROM account;
+
+-- name: by_name(name)^
+SELECT * FROM accounts WHERE name = :name;
+
+-- name: list_all()
+SELECT * FROM accounts ORDER BY name;
+
+-- name: by_key(account_id, key_hash)^
+-- The account of a key that is not revoked.
+SELECT a.*
+FROM api_keys k
+JOIN accounts a ON a.id = k.account_id
+WHERE k.account_id = :account_id AND k.key_hash = :key_hash AND k.revoked_at IS NULL;
+
+-- name: add_key(account_id, id, key_hash)!
+INSERT INTO api_keys (account_id, id, key_hash) VALUES (:account_id, :id, :key_hash);
+
+-- name: list_keys(account_id)
+SELECT id, created_at, revoked_at FROM api_keys WHERE account_id = :account_id ORDER BY created_at;
+
+-- name: revoke_key(id)$
+-- The name of the account whose key this was; null: no such key, or revoked before.
+UPDATE api_keys k SET revoked_at = now()
+FROM accounts a
+WHERE k.id = :id AND k.revoked_at IS NULL AND a.id = k.account_id
+RETURNING a.name;

@@ -1,0 +1,89 @@
+"""Fixtures: one PostgreSQL and one Valkey a session; for each test a fresh copy of a migrated database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from schemas.ids import WorkerId
+from schemas.settings import Settings
+from storage import contacts, migrations
+from storage.context import Context
+from storage.pool import open_pool
+from storage.queue import Queue, connect
+from storage.window import Window
+from tests.servers import TestServers
+
+TEMPLATE = "template_bulklane"
+NUMBERS = count(1)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[TestServers]:
+    """Both servers, for the whole session."""
+    servers = TestServers()
+    servers.start()
+    yield servers
+    servers.stop()
+
+
+@pytest.fixture(scope="session")
+def template(servers: TestServers) -> str:
+    """The name of a database that has been migrated once."""
+
+    async def make() -> None:
+        conn = await asyncpg.connect(servers.database_url)
+        await conn.execute(f"CREATE DATABASE {TEMPLATE}")
+        await conn.close()
+        await migrations.migrate(_named(servers.database_url, TEMPLATE))
+
+    asyncio.run(make())
+    return TEMPLATE
+
+
+@pytest.fixture
+async def database_url(servers: TestServers, template: str) -> AsyncIterator[str]:
+    """A copy of the template, dropped after the test."""
+    name = f"test_{next(NUMBERS)}"
+    conn = await asyncpg.connect(servers.database_url)
+    await conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    yield _named(servers.database_url, name)
+    await conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await conn.close()
+
+
+@pytest.fixture
+async def redis(servers: TestServers) -> AsyncIterator[Redis]:
+    """A client of an empty Valkey."""
+    client = Redis.from_url(servers.redis_url)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+def settings(database_url: str, servers: TestServers, redis: Redis) -> Settings:
+    """The settings of a process under test."""
+    return Settings(database_url=database_url, redis_url=servers.redis_url)
+
+
+@pytest.fixture
+async def ctx(settings: Settings) -> AsyncIterator[Context]:
+    """A worker's context, without the tasks that run beside."""
+    assert settings.database_url is not None
+    assert settings.redis_url is not None
+    pool = await open_pool(settings.database_url, size=10, name="test", init=contacts.make_stage)
+    arq = connect(settings.redis_url, queue_name=settings.queue_name)
+    yield Context(
+        pool=pool, queue=Queue(arq), window=Window(arq), settings=settings, worker_id=WorkerId(uuid4())
+    )
+    await pool.close()
+    await arq.aclose()
+
+
+def _named(url: str, database: str) -> str:
+    return url.replace("/bulklane?", f"/{database}?")

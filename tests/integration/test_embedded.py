@@ -1,0 +1,296 @@
+"""The embedded servers start on whatever the last run left, and leave nothing behind themselves."""
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from storage.embedded import Home, Postgres, StartFailed, Valkey, home, open_home, open_scratch, processes
+
+DEADLINE_SECONDS = 20
+MEMORY = Path("/dev/shm")  # a disk would take most of the time
+
+Server = TypeVar("Server", bound=Postgres | Valkey)
+
+pytestmark = pytest.mark.skipif(
+    not processes.PROC.is_dir(), reason="processes are told apart by Linux's /proc"
+)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that `nobody` may pass through; pytest's own temporary ones are closed to root's servers."""
+    path = Path(tempfile.mkdtemp(prefix="bulklane-", dir=MEMORY if MEMORY.is_dir() else None))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def scratch(folder: Path) -> Home:
+    return make_home(folder / "home")
+
+
+def make_home(path: Path) -> Home:
+    path.mkdir(parents=True)
+    for parent in path.parents[: len(path.parts) - 3]:
+        parent.chmod(0o711)
+    return open_scratch(path)
+
+
+async def test_postgres_keeps_its_data_from_start_to_start(scratch: Home) -> None:
+    postgres = await started(Postgres(scratch, durable=False))
+    await query(postgres, "CREATE TABLE kept AS SELECT 42 AS answer")
+    await postgres.stop()
+    assert postgres.pid is None
+
+    again = await started(Postgres(scratch, durable=False))
+
+    assert await query(again, "SELECT answer FROM kept") == 42
+    await again.stop()
+
+
+async def test_valkey_keeps_its_data_from_start_to_start(scratch: Home) -> None:
+    valkey = await started(Valkey(scratch))
+    async with Redis.from_url(valkey.url) as redis:
+        await redis.set("kept", "42")
+    await valkey.stop()
+
+    again = await started(Valkey(scratch))
+
+    async with Redis.from_url(again.url) as redis:
+        assert await redis.get("kept") == b"42"
+    await again.stop()
+
+
+async def test_postgres_speaks_utf8_in_byte_order_and_utc(scratch: Home) -> None:
+    postgres = await started(Postgres(scratch))
+    settings = """SELECT concat_ws(' ', current_setting('timezone'), current_setting('listen_addresses') = '',
+                         current_setting('fsync'), encoding, datcollate, datlocprovider, datlocale)
+                  FROM pg_database WHERE datname = current_database()"""
+
+    assert await query(postgres, settings) == "UTC t on 6 C b C.UTF-8"
+    await postgres.stop()
+
+
+async def test_the_environment_of_the_user_changes_nothing(
+    scratch: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"LANG": "xx_XX.UTF-8", "LC_ALL": "xx", "PGPORT": "1", "PGDATA": "/nowhere"}.items():
+        monkeypatch.setenv(name, value)
+
+    postgres = await started(Postgres(scratch, durable=False))
+
+    assert await query(postgres, "SELECT current_user || '@' || current_database()") == "bulklane@bulklane"
+    await postgres.stop()
+
+
+async def test_postgres_starts_again_after_kill_9_with_all_that_was_committed(scratch: Home) -> None:
+    postgres = await started(Postgres(scratch))
+    await query(postgres, "CREATE TABLE kept AS SELECT 42 AS answer")
+    postgres.send(signal.SIGKILL)
+    assert await postgres.wait() == -signal.SIGKILL
+
+    await postgres.start()
+    await postgres.wait_ready()
+
+    assert await query(postgres, "SELECT answer FROM kept") == 42
+    await postgres.stop()
+
+
+async def test_valkey_starts_again_after_kill_9(scratch: Home) -> None:
+    valkey = await started(Valkey(scratch))
+    valkey.send(signal.SIGKILL)
+    assert await valkey.wait() == -signal.SIGKILL
+
+    await valkey.start()
+    await valkey.wait_ready()
+
+    assert valkey.pid is not None
+    await valkey.stop()
+
+
+@pytest.mark.parametrize("kind", [Postgres, Valkey])
+async def test_a_live_server_of_the_same_data_is_stopped_first(
+    scratch: Home, kind: type[Postgres] | type[Valkey]
+) -> None:
+    left_behind = await started(kind(scratch))
+
+    successor = await started(kind(scratch))
+
+    assert left_behind.pid is None
+    assert successor.pid is not None
+    await successor.stop()
+
+
+async def test_a_pid_file_that_names_another_program_is_removed_and_that_program_lives_on(
+    scratch: Home,
+) -> None:
+    postgres = await started(Postgres(scratch, durable=False))
+    socket_lock = scratch.sockets / ".s.PGSQL.5432.lock"
+    pid_files = {file: file.read_text() for file in (postgres.data / "postmaster.pid", socket_lock)}
+    first_pid = str(postgres.pid)
+    await postgres.stop()
+    uid = scratch.owner.uid if scratch.owner else None
+    with subprocess.Popen(["sleep", "60"], user=uid) as stranger:  # noqa: ASYNC220 - it starts at once
+        for file, text in pid_files.items():
+            file.write_text(text.replace(first_pid, str(stranger.pid), 1))
+
+        await postgres.start()
+        await postgres.wait_ready()
+
+        assert stranger.poll() is None
+        stranger.kill()
+    await postgres.stop()
+
+
+@pytest.mark.parametrize(
+    "name", ["with spaces in it", "l" * 120, "comma,colon:percent%", "quote'\"quote", "ümläut"]
+)
+async def test_any_path_will_do(folder: Path, name: str) -> None:
+    scratch = make_home(folder / name / "home")
+    postgres, valkey = await asyncio.gather(
+        started(Postgres(scratch, durable=False)), started(Valkey(scratch, durable=False))
+    )
+
+    assert await query(postgres, "SELECT true")
+    async with Redis.from_url(valkey.url) as redis:
+        assert await redis.ping()
+    await asyncio.gather(postgres.stop(), valkey.stop())
+    scratch.tidy()
+    assert scratch.sockets.parent == scratch.state or not scratch.sockets.exists()
+
+
+async def test_two_homes_do_not_meet(folder: Path) -> None:
+    homes = [make_home(folder / name) for name in ("one", "two")]
+    first, second = await asyncio.gather(*(started(Postgres(each, durable=False)) for each in homes))
+    await query(first, "CREATE TABLE mine ()")
+
+    assert await query(second, "SELECT to_regclass('mine')") is None
+    await first.stop()
+    assert await query(second, "SELECT true")
+    await second.stop()
+
+
+async def test_the_servers_die_with_the_process_that_started_them(scratch: Home) -> None:
+    program = f"""
+import asyncio
+from pathlib import Path
+from storage.embedded import Postgres, Valkey, open_scratch
+
+async def main():
+    home = open_scratch(Path({str(scratch.path)!r}))
+    servers = Postgres(home, durable=False), Valkey(home, durable=False)
+    for server in servers:
+        await server.start()
+        await server.wait_ready()
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+    starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)  # noqa: ASYNC220
+    assert starter.stdout is not None
+    assert starter.stdout.readline() == b"ready\n"
+    assert len(living(scratch)) > 1
+
+    starter.kill()
+    starter.wait()
+
+    await until(lambda: not living(scratch))
+
+
+async def test_a_server_that_cannot_start_tells_why(scratch: Home) -> None:
+    postgres = await started(Postgres(scratch, durable=False))
+    await postgres.stop()
+    (postgres.data / "postgresql.conf").write_text("no_such_setting = 1\n")
+
+    await postgres.start()
+
+    with pytest.raises(StartFailed, match=r"(?s)ended with 1.*no_such_setting.*DATABASE_URL"):
+        await postgres.wait_ready()
+
+
+async def test_a_half_made_data_folder_is_made_again(scratch: Home) -> None:
+    half = scratch.state / "pg.new"
+    half.mkdir()
+    (half / "PG_VERSION").write_text("18\n")
+
+    postgres = await started(Postgres(scratch, durable=False))
+
+    assert await query(postgres, "SELECT true")
+    assert not half.exists()
+    await postgres.stop()
+
+
+def test_data_and_sockets_are_private(scratch: Home) -> None:
+    scratch.make_sockets()
+
+    assert {oct(path.stat().st_mode & 0o777) for path in (scratch.state, scratch.sockets, scratch.log)} == {
+        "0o700"
+    }
+
+
+def test_a_trap_in_the_temporary_folder_is_not_walked_into(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    path = folder / ("l" * 120)
+    expected = make_home(path).sockets
+    expected.mkdir(mode=0o777)
+    expected.chmod(0o777)
+
+    assert open_scratch(path).sockets != expected
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others keep their state in the home itself")
+def test_roots_state_lies_outside_and_a_new_home_at_the_same_path_starts_empty(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(home, "STATE_ROOT", folder / "state")
+    path = folder / "home"
+    first = open_home(path)
+    assert open_home(path) == first
+    shutil.rmtree(path)
+
+    second = open_home(path)
+
+    assert first.state.parent == second.state.parent == folder / "state"
+    assert home.retired_states(second) == [first.state]
+
+
+async def started(server: Server) -> Server:
+    await server.start()
+    await server.wait_ready(DEADLINE_SECONDS)
+    return server
+
+
+async def query(postgres: Postgres, sql: str) -> object:
+    connection = await asyncpg.connect(postgres.url)
+    try:
+        return await connection.fetchval(sql)
+    finally:
+        await connection.close()
+
+
+def living(scratch: Home) -> list[processes.Mark]:
+    return [
+        *processes.inside(scratch.state / "pg", "postgres"),
+        *processes.inside(scratch.state / "valkey", "valkey-server"),
+    ]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while not condition():  # noqa: ASYNC110 - /proc has no events
+            await asyncio.sleep(0.02)

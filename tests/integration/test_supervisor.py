@@ -1,0 +1,275 @@
+"""The supervisor keeps its parts running, tells where they are, and leaves nothing behind."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage.embedded import processes
+
+DEADLINE_SECONDS = 20
+
+RUN = """
+import asyncio, dataclasses, sys
+from pathlib import Path
+from rich.console import Console
+from api.supervisor.errors import SupervisorError
+from api.supervisor.options import Options
+from api.supervisor.supervisor import Supervisor
+from storage.embedded import EmbeddedError
+
+async def demo_key(database_url, known_key):
+    return known_key or "key_of_the_first_start"
+
+home, port = Path(sys.argv[1]), int(sys.argv[2])
+options = Options(
+    home=home, host="127.0.0.1", port=port, database_url="postgresql://nowhere/none",
+    redis_url="redis://nowhere/0", procfile=home.parent / "Procfile", ensure_demo_key=demo_key,
+)
+try:
+    asyncio.run(Supervisor(options, Console()).run())
+except (SupervisorError, EmbeddedError) as error:
+    sys.exit(str(error))
+"""
+API = """
+import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/readyz" else 404)
+        self.end_headers()
+    def log_message(self, *words):
+        pass
+assert os.environ["DATABASE_URL"] == "postgresql://nowhere/none"
+assert os.environ["REDIS_URL"] == "redis://nowhere/0"
+http.server.ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Handler).serve_forever()
+"""
+WORKER = "import signal; print('working'); signal.pause()"
+STUBBORN = (
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf')\nwhile True: signal.pause()"
+)
+
+
+class Service:
+    """A supervisor over fake programs, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.write(api=API, worker=WORKER)
+        self._runs: list[subprocess.Popen[str]] = []
+
+    def write(self, *, api: str = API, worker: str = WORKER, release: str = "true") -> None:
+        (self.folder / "api.py").write_text(api)
+        (self.folder / "worker.py").write_text(worker)
+        (self.folder / "Procfile").write_text(
+            f"release: {release}\napi: python api.py\nworker: python worker.py\n"
+        )
+
+    def run(self, port: int = 0) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-c", RUN, str(self.home), str(port)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._runs.append(process)
+        return process
+
+    def start(self) -> "subprocess.Popen[str]":
+        process = self.run()
+        until(lambda: self.is_serving(process))
+        return process
+
+    def is_serving(self, process: "subprocess.Popen[str]") -> bool:
+        if process.poll() is not None:
+            pytest.fail(f"the supervisor ended: {process.stdout and process.stdout.read()}")
+        return (self.home / "dev.json").exists()
+
+    def dev(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads((self.home / "dev.json").read_text())
+        return content
+
+    def pids(self) -> list[int]:
+        return [pid for pids in self.dev()["pids"].values() for pid in pids]
+
+    def end(self) -> None:
+        for process in self._runs:
+            process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    folder = Path(tempfile.mkdtemp(prefix="bulklane supervisor "))
+    service = Service(folder)
+    yield service
+    service.end()
+    shutil.rmtree(folder)
+
+
+def test_dev_json_tells_where_everything_is(service: Service) -> None:
+    service.start()
+
+    dev = service.dev()
+
+    assert dev["api_key"] == "key_of_the_first_start"
+    assert dev["database_url"] == "postgresql://nowhere/none"
+    assert {role: len(pids) for role, pids in dev["pids"].items()} == {
+        "postgres": 0,
+        "valkey": 0,
+        "api": 1,
+        "worker": 2,
+    }
+    assert all(runs(pid) for pid in service.pids())
+    port = int(dev["url"].rpartition(":")[2])
+    socket.create_connection(("127.0.0.1", port)).close()
+
+
+@pytest.mark.parametrize("role", ["api", "worker"])
+def test_a_killed_part_is_started_again(service: Service, role: str) -> None:
+    service.start()
+    victim = service.dev()["pids"][role][0]
+    others = set(service.pids()) - {victim}
+
+    os.kill(victim, signal.SIGKILL)
+
+    until(lambda: victim not in service.pids() and len(service.pids()) == 3)
+    assert others < set(service.pids())
+    assert all(runs(pid) for pid in service.pids())
+
+
+def test_a_part_that_keeps_dying_is_started_again_and_again(service: Service) -> None:
+    service.write(worker="print('born')")
+
+    service.start()
+
+    log = service.home / "log" / "worker-1.log"
+    until(lambda: log.read_text().count("born") >= 4)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_everything(service: Service, number: signal.Signals) -> None:
+    supervisor = service.start()
+    pids = service.pids()
+
+    supervisor.send_signal(number)
+
+    assert supervisor.wait(DEADLINE_SECONDS) == 0
+    assert not any(runs(pid) for pid in pids)
+    assert not (service.home / "dev.json").exists()
+
+
+def test_a_second_ctrl_c_hurries(service: Service) -> None:
+    service.write(worker=STUBBORN)
+    supervisor = service.start()
+    pids = service.pids()
+    [api] = service.dev()["pids"]["api"]
+    logs = [service.home / "log" / f"worker-{number}.log" for number in (1, 2)]
+    until(lambda: all("deaf" in log.read_text() for log in logs))
+    supervisor.send_signal(signal.SIGINT)
+    until(lambda: not runs(api))  # it is the turn of the workers
+
+    supervisor.send_signal(signal.SIGINT)
+
+    assert supervisor.wait(5) == 0  # without hurry it would take 20 seconds
+    assert not any(runs(pid) for pid in pids)
+
+
+def test_nothing_outlives_a_killed_supervisor(service: Service) -> None:
+    supervisor = service.start()
+    pids = service.pids()
+
+    supervisor.kill()
+
+    until(lambda: not any(runs(pid) for pid in pids))
+
+
+def test_what_ignores_the_death_of_its_supervisor_is_ended_by_the_next_one(service: Service) -> None:
+    service.write(worker=STUBBORN)
+    supervisor = service.start()
+    logs = [service.home / "log" / f"worker-{number}.log" for number in (1, 2)]
+    until(lambda: all("deaf" in log.read_text() for log in logs))
+    deaf = service.dev()["pids"]["worker"]
+    supervisor.kill()
+    supervisor.wait()
+    assert all(runs(pid) for pid in deaf)
+    (service.home / "dev.json").unlink()
+
+    service.start()
+
+    assert not any(runs(pid) for pid in deaf)
+    assert service.dev()["api_key"] == "key_of_the_first_start"
+
+
+def test_a_stranger_with_a_remembered_pid_is_left_alone(service: Service) -> None:
+    supervisor = service.start()
+    supervisor.kill()
+    until(lambda: not any(runs(pid) for pid in service.pids()))
+    (service.home / "dev.json").unlink()
+    with subprocess.Popen(["sleep", "60"]) as stranger:
+        file = service.home / "run" / "worker-1.pid"
+        file.write_text(f"{stranger.pid} {file.read_text().split()[1]}\n")
+
+        service.start()
+
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_a_second_start_says_where_the_first_one_serves(service: Service) -> None:
+    supervisor = service.start()
+
+    output, _ = service.run().communicate(timeout=DEADLINE_SECONDS)
+
+    assert f"already running at {service.dev()['url']} (pid {supervisor.pid})" in output
+
+
+def test_a_port_in_use_is_named(service: Service) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        output, _ = service.run(port).communicate(timeout=DEADLINE_SECONDS)
+
+    assert f"port {port} is in use" in output
+    assert f"PORT={port + 1}" in output
+
+
+def test_an_api_that_cannot_start_shows_its_log_and_nothing_stays(service: Service) -> None:
+    service.write(api="raise SystemExit('no such luck')")
+
+    supervisor = service.run()
+    output, _ = supervisor.communicate(timeout=DEADLINE_SECONDS)
+
+    assert supervisor.returncode == 1
+    assert "no such luck" in output
+    assert not list((service.home / "run").glob("*.pid"))
+
+
+def test_a_failed_release_starts_nothing(service: Service) -> None:
+    service.write(release="sh -c 'echo no schema; exit 3'")
+
+    output, _ = service.run().communicate(timeout=DEADLINE_SECONDS)
+
+    assert "release ended with 3" in output
+    assert "no schema" in output
+    assert not (service.home / "log" / "api.log").exists()
+
+
+def runs(pid: int) -> bool:
+    return processes.mark(pid) is not None
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)

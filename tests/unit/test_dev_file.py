@@ -1,0 +1,85 @@
+"""dev.json is private, replaced in one step, and believed only while its supervisor lives."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from api.supervisor import dev_file, lock
+from api.supervisor.dev_file import DevFile
+from api.supervisor.errors import SupervisorError
+from storage.embedded import processes
+
+CONTENT = DevFile(
+    url="http://127.0.0.1:8080",
+    api_key="key_1",
+    database_url="postgresql://bulklane@/bulklane?host=%2Ftmp",
+    redis_url="unix:///tmp/valkey.sock",
+    pids={"postgres": [1], "valkey": [2], "api": [3], "worker": [4, 5]},
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "run").mkdir()
+    return tmp_path
+
+
+def test_what_is_saved_is_loaded_while_the_home_is_held(home: Path) -> None:
+    with lock.hold(home):
+        dev_file.save(home, CONTENT)
+
+        assert dev_file.load(home) == CONTENT
+    assert dev_file.load(home) is None
+
+
+def test_the_file_holds_the_promised_fields_for_its_owner_alone(home: Path) -> None:
+    dev_file.save(home, CONTENT)
+
+    path = home / "dev.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert set(json.loads(path.read_text())) == {"url", "api_key", "database_url", "redis_url", "pids"}
+    assert [file.name for file in home.iterdir() if file.is_file()] == ["dev.json"]
+
+
+def test_a_reader_keeps_the_old_file_when_a_new_one_comes(home: Path) -> None:
+    dev_file.save(home, CONTENT)
+    with (home / "dev.json").open() as reader:
+        dev_file.save(home, CONTENT)
+
+        assert json.load(reader)["url"] == CONTENT.url
+
+
+def test_a_file_of_a_killed_supervisor_is_not_believed(home: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    processes.save(home / "run" / "lock", processes.Mark(dead.pid, "boot/1"))
+    dev_file.save(home, CONTENT)
+
+    assert dev_file.load(home) is None
+
+
+def test_a_pid_that_was_given_to_another_program_is_not_believed(home: Path) -> None:
+    processes.save(home / "run" / "lock", processes.Mark(os.getpid(), "boot/1"))
+    dev_file.save(home, CONTENT)
+
+    assert dev_file.load(home) is None
+
+
+def test_the_second_supervisor_of_a_home_is_told_where_the_first_one_serves(home: Path) -> None:
+    with lock.hold(home):
+        dev_file.save(home, CONTENT)
+
+        with pytest.raises(SupervisorError, match=rf"{CONTENT.url} \(pid {os.getpid()}\)"), lock.hold(home):
+            pass
+
+
+def test_the_home_is_free_again_after_the_first_one(home: Path) -> None:
+    with lock.hold(home):
+        pass
+    with lock.hold(home):
+        pass

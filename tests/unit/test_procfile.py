@@ -1,0 +1,49 @@
+"""The Procfile is read as honcho reads it, and a wrong one is explained."""
+
+from pathlib import Path
+
+import pytest
+
+from api.supervisor import procfile
+from api.supervisor.errors import SupervisorError
+from api.supervisor.options import REPOSITORY
+
+
+def test_the_repositorys_procfile_names_release_api_and_worker() -> None:
+    lines = procfile.read(REPOSITORY / "Procfile")
+
+    assert (lines.release, lines.api, lines.worker) == (
+        "bulklane migrate",
+        "python -m api",
+        "python -m worker",
+    )
+
+
+def test_comments_and_further_lines_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "Procfile"
+    path.write_text("# ours\nrelease: r\napi: a --x 'y z'\n\nworker:   w\nclock: c\n")
+
+    lines = procfile.read(path)
+
+    assert (lines.release, lines.api, lines.worker) == ("r", "a --x 'y z'", "w")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("api: a\nworker: w\n", "no line `release: …`"),
+        ("release: r\n", "`api: …`, `worker: …`"),
+        ("release: r\napi: a\napi: b\nworker: w\n", "unique"),
+    ],
+)
+def test_a_wrong_procfile_is_explained(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "Procfile"
+    path.write_text(text)
+
+    with pytest.raises(SupervisorError, match=complaint):
+        procfile.read(path)
+
+
+def test_a_missing_procfile_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(SupervisorError, match="No such file"):
+        procfile.read(tmp_path / "Procfile")

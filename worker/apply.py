@@ -1,0 +1,63 @@
+"""Apply one claimed chunk: effect, answers and the state of the chunk commit together, or not at all."""
+
+import asyncio
+import logging
+
+import asyncpg
+
+from schemas.states import Outcome
+from storage import chunks
+from storage.chunks import Answer, Claim
+from storage.context import Context
+from worker.finish import finish_if_last
+from worker.isolate import ROW_REJECTED, apply_isolated
+from worker.operations import Applied, Batch, operation_of
+from worker.prepare import prepare
+
+logger = logging.getLogger(__name__)
+
+FAILED = Answer(Outcome.FAILED)
+TRIES = 5  # a deadlock through another unique key is over at the second try, nearly always
+LOCKED_OUT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+
+
+async def apply_chunk(ctx: Context, claim: Claim) -> None:
+    """Apply one claimed chunk; safe to run twice."""
+    batch = prepare(claim)
+    for attempt in range(TRIES):
+        try:
+            await _apply_once(ctx, claim, batch)
+            break
+        except LOCKED_OUT:
+            if attempt == TRIES - 1:
+                raise
+            await asyncio.sleep(0.01 * 2**attempt)  # let the other one through
+    await finish_if_last(ctx, claim.account_id, claim.job_id)  # always: heals a crash after COMMIT
+
+
+async def _apply_once(ctx: Context, claim: Claim, batch: Batch) -> None:
+    """In one transaction; if the database rejects a row, once more with the culprits isolated."""
+    try:
+        await _transact(ctx, claim, batch, isolated=False)
+    except ROW_REJECTED as error:
+        logger.info("a row of chunk %s of job %s is rejected: %s", claim.first_index, claim.job_id, error)
+        await _transact(ctx, claim, batch, isolated=True)
+
+
+async def _transact(ctx: Context, claim: Claim, batch: Batch, *, isolated: bool) -> None:
+    operation = operation_of(claim.operation)
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        if not await chunks.fence(conn, claim):  # done, cancelled or taken over
+            return
+        if isolated:
+            applied = await apply_isolated(conn, operation, claim.account_id, batch.items)
+        else:
+            applied = await operation.apply(conn, claim.account_id, batch.items)
+        errors = batch.errors + [batch.error(index, fault) for index, fault in applied.faults.items()]
+        await chunks.record(conn, claim, _answers(claim, applied), errors)
+
+
+def _answers(claim: Claim, applied: Applied) -> list[Answer]:
+    """The answer of every item of the chunk: whoever has none has failed."""
+    get = applied.answers.get
+    return [get(index, FAILED) for index in range(claim.first_index, claim.first_index + claim.items)]

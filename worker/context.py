@@ -1,0 +1,54 @@
+"""A worker's context: its pool, queue and window, and the tasks that run beside the arq jobs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from uuid import uuid4
+
+from arq.connections import ArqRedis
+
+from schemas.ids import WorkerId
+from schemas.settings import Settings
+from storage import contacts, migrations
+from storage.context import Context
+from storage.pool import open_pool
+from storage.queue import Queue
+from storage.window import Window
+from worker.leases import renew_forever
+from worker.reconcile import reconcile_forever
+
+# A chunk that was committed and then lost in a crash of PostgreSQL is simply applied again: effect, answers
+# and state are lost together. The end of a job waits for the disk (worker.finish).
+SETTINGS = {"synchronous_commit": "off"}
+
+
+@asynccontextmanager
+async def open_context(settings: Settings, redis: ArqRedis) -> AsyncIterator[Context]:
+    """Connect, wait for the schema, and run reconciler and lease keeper beside."""
+    assert settings.database_url is not None
+    pool = await open_pool(
+        settings.database_url,
+        size=settings.worker_pool_size,
+        name="bulklane-worker",
+        settings=SETTINGS,
+        init=contacts.make_stage,
+    )
+    try:
+        await migrations.wait_until_current(pool)
+        ctx = Context(
+            pool=pool,
+            queue=Queue(redis),
+            window=Window(redis),
+            settings=settings,
+            worker_id=WorkerId(uuid4()),
+        )
+        beside = [asyncio.create_task(renew_forever(ctx)), asyncio.create_task(reconcile_forever(ctx))]
+        try:
+            yield ctx
+        finally:
+            for task in beside:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+    finally:
+        await asyncio.wait_for(pool.close(), 10)

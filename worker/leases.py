@@ -1,0 +1,19 @@
+"""Keep the leases of this worker alive while it is."""
+
+import asyncio
+import logging
+
+from storage import chunks
+from storage.context import Context
+
+logger = logging.getLogger(__name__)
+
+
+async def renew_forever(ctx: Context) -> None:
+    """Renew all leases of this worker until cancelled."""
+    while True:
+        await asyncio.sleep(chunks.RENEW_SECONDS)
+        try:
+            await chunks.renew(ctx.pool, ctx.worker_id)
+        except Exception as error:
+            logger.warning("leases not renewed: %s: %s", type(error).__name__, error)

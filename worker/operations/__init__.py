@@ -1,0 +1,74 @@
+"""What is done to items: one module an operation family, each with a `prepare` and an `apply`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from schemas.faults import Fault
+from schemas.ids import AccountId
+from schemas.item_errors import ItemError
+from schemas.items import Reader
+from schemas.states import Operation
+from storage.chunks import Answer
+from storage.pool import Conn
+
+Indexed = tuple[int, Any]  # the index of an item in the request, and the prepared item
+
+
+def item_error(index: int, fault: Fault, raw: Any) -> ItemError:
+    """The item error that tells of a fault; the client's own `ref` is echoed if it can be read."""
+    ref = raw.get("ref") if isinstance(raw, dict) else None
+    return ItemError(
+        index=index,
+        field=fault.field,
+        code=fault.code,
+        message=fault.message,
+        value=fault.value,
+        item=raw,
+        ref=ref if isinstance(ref, str) else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A prepared chunk: the good items, the errors of the others, and a way back to the raw items."""
+
+    items: list[Indexed]
+    errors: list[ItemError]
+    raw: Callable[[int], Any]
+
+    def error(self, index: int, fault: Fault) -> ItemError:
+        """The item error that tells of a fault of one of the chunk's items."""
+        return item_error(index, fault, self.raw(index))
+
+
+@dataclass(slots=True, kw_only=True)
+class Applied:
+    """What applying did: an answer for each item by its index, faults of those that could not be applied."""
+
+    answers: dict[int, Answer] = field(default_factory=dict)
+    faults: dict[int, Fault] = field(default_factory=dict)
+
+
+class OperationModule(Protocol):
+    """What each module of this package offers."""
+
+    reader: Reader
+
+    def prepare(self, item: Any, region: str | None) -> Any | Fault:
+        """Normalise a valid item, or say what is wrong with it. Pure."""
+
+    async def apply(self, conn: Conn, account_id: AccountId, items: Sequence[Indexed]) -> Applied:
+        """Apply items with the effect of one by one in their order, inside the caller's transaction."""
+
+    def merge(self, earlier: Any, later: Any) -> Any:
+        """The item that has the effect of both."""
+
+
+def operation_of(name: str) -> OperationModule:
+    """The module of an operation."""
+    from worker.operations.contacts_upsert import CONTACTS_UPSERT  # it imports this module's types
+
+    match Operation(name):
+        case Operation.CONTACTS_UPSERT:
+            return CONTACTS_UPSERT

@@ -1,0 +1,131 @@
+"""contacts.upsert: create or update contacts, matched by external id or phone."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic_core import to_json
+
+from schemas.contacts import DOCUMENTS, ECHOES, MAX_DOCUMENT_BYTES, ContactItem, known_column, merge
+from schemas.faults import Fault
+from schemas.ids import AccountId
+from schemas.item_errors import ItemCode
+from schemas.items import Reader
+from schemas.phone import PhoneFault, normaliser_for
+from schemas.states import Outcome
+from storage import contacts
+from storage.chunks import Answer
+from storage.contacts import Clear
+from storage.pool import Conn
+from worker.operations import Applied, Indexed
+from worker.operations.resolve import Target, resolve
+
+
+class ContactsUpsert:
+    """See `worker.operations.OperationModule`."""
+
+    reader = Reader(ContactItem, known_column)
+
+    def prepare(self, item: ContactItem, region: str | None) -> ContactItem | Fault:
+        """The item with its phone as E.164 text."""
+        phone = normaliser_for(region)(item["phone"])
+        if isinstance(phone, PhoneFault):
+            return Fault("phone", phone.code, phone.message, item["phone"])
+        item["phone"] = phone
+        for name in ECHOES:
+            item.pop(name, None)  # type: ignore[misc]
+        for name in DOCUMENTS:
+            if item.get(name) and len(to_json(item[name])) > MAX_DOCUMENT_BYTES:  # type: ignore[literal-required]
+                code = ItemCode.METADATA_TOO_LARGE if name == "metadata" else ItemCode.PROPERTIES_TOO_LARGE
+                return Fault(name, code, f"{name} is larger than 16 KiB as JSON: store less", None)
+        return item
+
+    def merge(self, earlier: ContactItem, later: ContactItem) -> ContactItem:
+        """Each field is the last one that was given."""
+        return merge(earlier, later)
+
+    async def apply(self, conn: Conn, account_id: AccountId, items: Sequence[Indexed]) -> Applied:
+        """Move, clear, stage, upsert."""
+        stored: list[contacts.Stored] = []
+        external_ids = [item["external_id"] for _, item in items if item.get("external_id")]
+        if external_ids:
+            phones = [item["phone"] for _, item in items]
+            stored = await contacts.lock_matches(conn, account_id, phones, external_ids)
+        targets, faults = resolve(items, stored)
+        if not targets:
+            return Applied(faults=faults)
+        written = {target.stored.id: target.phone for target in targets if target.stored and target.moved}
+        if written:
+            await contacts.move(conn, account_id, written)
+        changed = set(written.values()) | await _clear(conn, account_id, targets)
+        await contacts.stage(conn, [_row(target) for target in targets])
+        outcomes = await _upsert(conn, account_id, targets, changed)
+        answers = _answers(targets, outcomes)
+        return Applied(answers=answers, faults=faults)
+
+
+async def _clear(conn: Conn, account_id: AccountId, targets: Sequence[Target]) -> set[str]:
+    clears = [clear for target in targets if None in target.item.values() or _removes(target.item)
+              for clear in [_clear_of(target)]]  # fmt: skip
+    return await contacts.clear(conn, account_id, clears) if clears else set()
+
+
+def _removes(item: ContactItem) -> bool:
+    return any(None in (item.get(name) or {}).values() for name in DOCUMENTS)  # type: ignore[attr-defined]
+
+
+def _clear_of(target: Target) -> Clear:
+    item: dict[str, Any] = dict(target.item)
+    gone = {
+        name: tuple(key for key, value in (item.pop(name, None) or {}).items() if value is None)
+        for name in DOCUMENTS
+    }
+    fields = tuple(name for name, value in item.items() if value is None)
+    return Clear(phone=target.phone, fields=fields, **gone)
+
+
+def _row(target: Target) -> dict[str, Any]:
+    """The row to stage: the documents as JSON text, without the keys that are to go."""
+    row: dict[str, Any] = {**target.item, "phone": target.phone}
+    for name in DOCUMENTS:
+        document = row.get(name)
+        if document:
+            if None in document.values():
+                document = {key: value for key, value in document.items() if value is not None}
+            row[name] = to_json(document).decode()
+        else:
+            row.pop(name, None)
+    if row.get("address"):
+        row["address"] = json.dumps(row["address"])
+    return row
+
+
+async def _upsert(
+    conn: Conn, account_id: AccountId, targets: Sequence[Target], changed: set[str]
+) -> dict[str, Answer]:
+    """The answer of each contact by its phone."""
+    written = await contacts.upsert(conn, account_id)
+    silent = [target.phone for target in targets if target.phone not in written]
+    ids = await contacts.ids_by_phone(conn, account_id, silent) if silent else {}
+    answers = {
+        phone: Answer(Outcome.CREATED if created else Outcome.UPDATED, contact_id)
+        for phone, (contact_id, created) in written.items()
+    }
+    for phone, contact_id in ids.items():
+        answers[phone] = Answer(Outcome.UPDATED if phone in changed else Outcome.UNCHANGED, contact_id)
+    return answers
+
+
+def _answers(targets: Sequence[Target], outcomes: dict[str, Answer]) -> dict[int, Answer]:
+    """The answer of each item: the last one of a contact speaks for it, the earlier ones are merged."""
+    answers = {}
+    for target in targets:
+        *earlier, last = target.indexes
+        answer = outcomes[target.phone]
+        answers[last] = answer
+        for index in earlier:
+            answers[index] = Answer(Outcome.MERGED, answer.contact_id, last)
+    return answers
+
+
+CONTACTS_UPSERT = ContactsUpsert()

@@ -1,0 +1,133 @@
+"""Settle: contacts that several chunks of a job named end as if their items had come one by one.
+
+Chunks run side by side, so such a contact saw its items in any order. Every field is decided by the last
+item that sets it: to merge a contact's items in their order and apply the result once more gives exactly
+the state of one-by-one application, whatever happened in between.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.ids import AccountId, JobId
+from schemas.states import Outcome
+from storage import jobs, outcomes
+from storage.context import Context
+from storage.jobs import Finishing
+from storage.outcomes import Change, Duplicate
+from storage.pool import Conn
+from worker.isolate import apply_isolated
+from worker.operations import Applied, item_error, operation_of
+from worker.prepare import open_run, read_items
+
+PASS_CONTACTS = 20_000  # merged items held in memory at once
+BATCH_CONTACTS = 1_000  # one transaction
+
+Merged = dict[int, Any]  # the merged item of each contact, by the contact's id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settling:
+    """The job that is being settled."""
+
+    account_id: AccountId
+    job_id: JobId
+    job: Finishing
+
+
+async def settle(ctx: Context, account_id: AccountId, job_id: JobId, job: Finishing) -> None:
+    """Settle all contacts that more than one chunk named; begins again where a dead worker stopped."""
+    starts = await outcomes.chunk_starts(ctx.pool, account_id, job_id)
+    if len(starts) < 2:
+        return
+    settling = Settling(account_id=account_id, job_id=job_id, job=job)
+    while found := await outcomes.duplicates(ctx.pool, account_id, job_id, PASS_CONTACTS):
+        merged = await _merge(ctx, settling, found, starts)
+        for at in range(0, len(found), BATCH_CONTACTS):
+            if not await _apply(ctx, settling, found[at : at + BATCH_CONTACTS], merged):
+                return  # another worker has ended the job
+
+
+async def _merge(
+    ctx: Context, settling: Settling, found: Sequence[Duplicate], starts: Sequence[int]
+) -> Merged:
+    """Merge the items of each contact; reads each chunk that is concerned once, in order."""
+    owner = {index: duplicate.contact_id for duplicate in found for index in duplicate.indexes}
+    job, operation = settling.job, operation_of(settling.job.operation)
+    merged: Merged = {}
+    for start in _concerned(starts, owner):
+        (chunk,) = await outcomes.read_chunks(ctx.pool, settling.account_id, settling.job_id, [start])
+        run = open_run(operation, job, chunk.body)
+        indexes = range(chunk.first_index, chunk.first_index + chunk.items)
+        offset = chunk.skip - chunk.first_index
+        for index, item in read_items(operation, run, offset, indexes, job.region, only=owner):
+            earlier = merged.get(owner[index])
+            merged[owner[index]] = item if earlier is None else operation.merge(earlier, item)
+        await jobs.renew_finish(ctx.pool, settling.account_id, settling.job_id)
+    return merged
+
+
+def _concerned(starts: Sequence[int], owner: dict[int, int]) -> list[int]:
+    """The first indexes of the chunks that hold one of the items."""
+    return sorted({starts[bisect_right(starts, index) - 1] for index in owner})
+
+
+async def _apply(ctx: Context, settling: Settling, batch: Sequence[Duplicate], merged: Merged) -> bool:
+    """Apply merged items and correct the answers in one transaction; False: the job has ended already.
+
+    The lock on the unended job is the fence: a worker that wakes up late finds the job ended.
+    """
+    operation = operation_of(settling.job.operation)
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        if not await jobs.lock_finished(conn, settling.account_id, settling.job_id):
+            return False
+        batch = await _still_open(conn, settling, batch)
+        if not batch:
+            return True
+        items = [(duplicate.indexes[-1], merged[duplicate.contact_id]) for duplicate in batch]
+        applied = await apply_isolated(conn, operation, settling.account_id, items)
+        await _correct(conn, settling, batch, applied, merged)
+        await jobs.renew_finish(conn, settling.account_id, settling.job_id)
+    return True
+
+
+async def _still_open(conn: Conn, settling: Settling, batch: Sequence[Duplicate]) -> Sequence[Duplicate]:
+    """Without the contacts that another worker has settled meanwhile, its lease having passed to it."""
+    last = [duplicate.indexes[-1] for duplicate in batch]
+    settled = await outcomes.changed(conn, settling.account_id, settling.job_id, last)
+    return [duplicate for duplicate in batch if duplicate.indexes[-1] not in settled]
+
+
+async def _correct(
+    conn: Conn, settling: Settling, batch: Sequence[Duplicate], applied: Applied, merged: Merged
+) -> None:
+    changes = [change for duplicate in batch for change in _changes(duplicate, applied)]
+    await outcomes.change(conn, settling.account_id, settling.job_id, changes)
+    contact_of = {duplicate.indexes[-1]: duplicate.contact_id for duplicate in batch}
+    errors = [
+        item_error(index, fault, dict(merged[contact_of[index]])) for index, fault in applied.faults.items()
+    ]
+    if errors:
+        await outcomes.add_errors(conn, settling.account_id, settling.job_id, errors)
+
+
+def _changes(duplicate: Duplicate, applied: Applied) -> list[Change]:
+    """The earlier items are merged into the last one, which answers for the contact.
+
+    Where the merged whole was rejected, though each item had passed, the last one has failed: one by one
+    it would have been the one that could not be added to the others.
+    """
+    last = duplicate.indexes[-1]
+    answer = applied.answers.get(last)
+    outcome = min(answer.outcome, *duplicate.outcomes) if answer else Outcome.FAILED
+    return [
+        Change(
+            index=index,
+            was=was,
+            outcome=outcome if index == last else Outcome.MERGED,
+            contact_id=duplicate.contact_id,
+            merged_into=None if index == last else last,
+        )
+        for index, was in zip(duplicate.indexes, duplicate.outcomes, strict=True)
+    ]

@@ -1,0 +1,28 @@
+"""Split a job: turn its parts into chunks, a part a transaction, without copying a byte."""
+
+from schemas.ids import AccountId, JobId
+from schemas.items import CHUNK_ITEMS, spans
+from storage import jobs
+from storage.context import Context
+from worker.finish import finish_if_last
+
+
+async def split_job(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
+    """Split what is left of a job; several at once do no harm: each part is split under the job's lock."""
+    while await _split_part(ctx, account_id, job_id):
+        pass
+    await finish_if_last(ctx, account_id, job_id)  # a job without items has no chunk to end it
+
+
+async def _split_part(ctx: Context, account_id: AccountId, job_id: JobId) -> bool:
+    """Split one part; False: there is none left, or another worker is at it."""
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        part = await jobs.next_part(conn, account_id, job_id)
+        if part is None:
+            return False
+        chunks = spans(part.format, part.layout, part.body, CHUNK_ITEMS)
+        items = await jobs.add_chunks(conn, account_id, job_id, part.part, part.first_index, chunks)
+        split = await jobs.record_split(conn, account_id, job_id, items)
+    if part.part == 0 or split["total"] is not None:
+        await ctx.queue.ring_work(split["parallel"])
+    return split["total"] is None

@@ -1,0 +1,46 @@
+"""The three doorbells that arq delivers; each may ring for nothing, twice, or late."""
+
+from contextlib import AsyncExitStack
+from typing import Any
+from uuid import UUID
+
+from schemas.ids import AccountId, JobId
+from schemas.settings import get_settings
+from storage.context import Context
+from worker.context import open_context
+from worker.finish import finish_if_last
+from worker.split import split_job
+from worker.turn import take_turn
+
+
+async def work(arq: dict[str, Any]) -> None:
+    """There may be chunks to claim."""
+    await take_turn(_context(arq))
+
+
+async def split(arq: dict[str, Any], account_id: int, job_id: str) -> None:
+    """A job may have parts to split."""
+    await split_job(_context(arq), AccountId(account_id), JobId(UUID(job_id)))
+
+
+async def finish(arq: dict[str, Any], account_id: int, job_id: str) -> None:
+    """A job may have to be ended."""
+    await finish_if_last(_context(arq), AccountId(account_id), JobId(UUID(job_id)))
+
+
+async def startup(arq: dict[str, Any]) -> None:
+    """Open the context for as long as the worker runs."""
+    stack = AsyncExitStack()
+    arq["stack"] = stack
+    arq["context"] = await stack.enter_async_context(open_context(get_settings(), arq["redis"]))
+
+
+async def shutdown(arq: dict[str, Any]) -> None:
+    """Close what `startup` opened, if it got that far."""
+    if "stack" in arq:
+        await arq["stack"].aclose()
+
+
+def _context(arq: dict[str, Any]) -> Context:
+    context: Context = arq["context"]
+    return context

@@ -1,0 +1,45 @@
+"""A turn: claim and apply, chunk after chunk, until there is nothing left or the time is up."""
+
+import asyncio
+import logging
+
+from storage import chunks
+from storage.chunks import Claim
+from storage.context import Context
+from storage.pool import LOST_CONNECTION
+from worker.apply import LOCKED_OUT, apply_chunk
+from worker.claim import claim_chunk
+
+logger = logging.getLogger(__name__)
+
+TURN_SECONDS = 2.0  # a worker that is told to stop has drained after this, and one chunk more
+
+
+async def take_turn(ctx: Context) -> None:
+    """Serve whoever is due; rings again if there may be more when the time is up."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + TURN_SECONDS
+    while clock() < until:
+        claim = await claim_chunk(ctx)
+        if claim is None:
+            return
+        await _apply_or_release(ctx, claim)
+    await ctx.queue.ring_work()
+
+
+async def _apply_or_release(ctx: Context, claim: Claim) -> None:
+    """Apply a chunk; if that fails it is ready again at once."""
+    try:
+        await apply_chunk(ctx, claim)
+    except (Exception, asyncio.CancelledError) as error:
+        logger.warning("chunk %s of job %s is given back", claim.first_index, claim.job_id, exc_info=True)
+        innocent = isinstance(error, (asyncio.CancelledError, *LOST_CONNECTION, *LOCKED_OUT))
+        await asyncio.shield(_release(ctx, claim, blame=not innocent))
+        raise
+
+
+async def _release(ctx: Context, claim: Claim, *, blame: bool) -> None:
+    try:
+        await chunks.release(ctx.pool, claim, blame=blame)
+    except LOST_CONNECTION:
+        logger.warning("not given back: the lease will run out")
