@@ -170,7 +170,8 @@ def _ended(rng: Random, plan: Plan, digits: str) -> str:
 
 def _other_script(rng: Random, plan: Plan, digits: str) -> str:
     table = str.maketrans("0123456789", rng.choice(_SCRIPTS))
-    return rng.choice(("+", f"+{plan.code}", "")) + digits.translate(table)
+    at = rng.randint(0, len(digits))
+    return rng.choice((f"+{plan.code}", "")) + digits[:at] + digits[at:].translate(table)
 
 
 Step = Callable[[Random, Plan, str], str]

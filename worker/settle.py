@@ -6,7 +6,7 @@ the state of one-by-one application, whatever happened in between.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from storage.outcomes import Change, Duplicate
 from storage.pool import Conn
 from worker.isolate import apply_isolated
 from worker.operations import Applied, item_error, operation_of
-from worker.prepare import open_run, read_items
+from worker.prepare import prepare_some
 
 PASS_CONTACTS = 20_000  # merged items held in memory at once
 BATCH_CONTACTS = 1_000  # one transaction
@@ -56,21 +56,21 @@ async def _merge(
     owner = {index: duplicate.contact_id for duplicate in found for index in duplicate.indexes}
     job, operation = settling.job, operation_of(settling.job.operation)
     merged: Merged = {}
-    for start in _concerned(starts, owner):
+    for start, indexes in _by_chunk(starts, owner).items():
         (chunk,) = await outcomes.read_chunks(ctx.pool, settling.account_id, settling.job_id, [start])
-        run = open_run(operation, job, chunk.body)
-        indexes = range(chunk.first_index, chunk.first_index + chunk.items)
-        offset = chunk.skip - chunk.first_index
-        for index, item in read_items(operation, run, offset, indexes, job.region, only=owner):
+        for index, item in prepare_some(operation, job, chunk, indexes):
             earlier = merged.get(owner[index])
             merged[owner[index]] = item if earlier is None else operation.merge(earlier, item)
         await jobs.renew_finish(ctx.pool, settling.account_id, settling.job_id)
     return merged
 
 
-def _concerned(starts: Sequence[int], owner: dict[int, int]) -> list[int]:
-    """The first indexes of the chunks that hold one of the items."""
-    return sorted({starts[bisect_right(starts, index) - 1] for index in owner})
+def _by_chunk(starts: Sequence[int], indexes: Iterable[int]) -> dict[int, list[int]]:
+    """The indexes in order, by the first index of the chunk that each is in."""
+    chunks: dict[int, list[int]] = {}
+    for index in sorted(indexes):
+        chunks.setdefault(starts[bisect_right(starts, index) - 1], []).append(index)
+    return chunks
 
 
 async def _apply(ctx: Context, settling: Settling, batch: Sequence[Duplicate], merged: Merged) -> bool:

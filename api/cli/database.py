@@ -49,8 +49,8 @@ def show_accounts(accounts: Sequence[Account]) -> None:
     for account in accounts:
         table.add_row(
             account.name,
-            account.region or "–",
-            account.phone_number_id or "–",
+            account.region or "-",
+            account.phone_number_id or "-",
             str(account.request_limit or "no limit"),
             str(account.item_limit or "no limit"),
             f"{account.window_seconds} s",

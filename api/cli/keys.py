@@ -47,7 +47,7 @@ def list_(account: AccountName) -> None:
     for row in rows:
         revoked = row["revoked_at"]
         table.add_row(
-            row["id"], f"{row['created_at']:%Y-%m-%d %H:%M}", f"{revoked:%Y-%m-%d %H:%M}" if revoked else "–"
+            row["id"], f"{row['created_at']:%Y-%m-%d %H:%M}", f"{revoked:%Y-%m-%d %H:%M}" if revoked else "-"
         )
     Console().print(table)
 

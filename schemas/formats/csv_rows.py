@@ -15,6 +15,7 @@ from schemas.formats.cutter import RecordCutter, count_lines
 from schemas.formats.records import MAX_RECORD_BYTES, PART_BYTES, Span, Unreadable, spans_of, unreadable
 from schemas.item_errors import ItemCode
 
+_BLANK: Final = frozenset({b"", b"\n", b"\r\n", b"\r"})
 _LINE_END: Final = re.compile(rb"[\r\n]")
 
 CsvItem: TypeAlias = dict[str, str] | Unreadable
@@ -91,7 +92,7 @@ class _RowCutter(RecordCutter):
 
 def spans(part: bytes, limit: int, layout: CsvLayout) -> Iterator[Span]:
     """Runs of at most `limit` rows that are not blank."""
-    return spans_of(_raw_records(part, layout.delimiter), limit, _is_blank)
+    return spans_of(_raw_records(part, layout.delimiter), limit, _BLANK.__contains__)
 
 
 def decode(run: bytes, layout: CsvLayout) -> list[CsvItem]:
@@ -108,7 +109,7 @@ def decode(run: bytes, layout: CsvLayout) -> list[CsvItem]:
         if {width}.issuperset(map(len, rows)):
             # every length has just been checked, and zip's `strict` would cost a fifth more here
             return [{name: cell for name, cell in zip(columns, row) if cell and name} for row in rows]  # noqa: B905
-    records = (record for record in _raw_records(run, layout.delimiter) if not _is_blank(record))
+    records = (record for record in _raw_records(run, layout.delimiter) if record not in _BLANK)
     return [_item(record, row, columns) for record, row in zip(records, rows, strict=True)]
 
 
@@ -137,7 +138,3 @@ def _raw_records(text: bytes, delimiter: str) -> list[bytes]:
     if b'"' in text:
         return csv_grammar.record(delimiter).findall(text)
     return text.splitlines(keepends=True)
-
-
-def _is_blank(record: bytes) -> bool:
-    return record in {b"\n", b"\r\n", b"\r", b""}

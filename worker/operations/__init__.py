@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from schemas.faults import Fault
 from schemas.ids import AccountId
 from schemas.item_errors import ItemError
-from schemas.items import Reader
+from schemas.items import Reader, Run
 from schemas.states import Operation
 from storage.chunks import Answer
 from storage.pool import Conn
@@ -55,8 +55,8 @@ class OperationModule(Protocol):
 
     reader: Reader
 
-    def prepare(self, item: Any, region: str | None) -> Any | Fault:
-        """Normalise a valid item, or say what is wrong with it. Pure."""
+    def preparer(self, region: str | None, run: Run) -> Callable[[Any, int], Any | Fault]:
+        """What normalises a valid item at a position of the run, or says what is wrong with it. Pure."""
 
     async def apply(self, conn: Conn, account_id: AccountId, items: Sequence[Indexed]) -> Applied:
         """Apply items with the effect of one by one in their order, inside the caller's transaction."""

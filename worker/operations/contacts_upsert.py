@@ -1,7 +1,7 @@
 """contacts.upsert: create or update contacts, matched by external id or phone."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic_core import to_json
@@ -10,7 +10,7 @@ from schemas.contacts import DOCUMENTS, ECHOES, MAX_DOCUMENT_BYTES, ContactItem,
 from schemas.faults import Fault
 from schemas.ids import AccountId
 from schemas.item_errors import ItemCode
-from schemas.items import Reader
+from schemas.items import Reader, Run
 from schemas.phone import PhoneFault, normaliser_for
 from schemas.states import Outcome
 from storage import contacts
@@ -18,7 +18,11 @@ from storage.chunks import Answer
 from storage.contacts import Clear
 from storage.pool import Conn
 from worker.operations import Applied, Indexed
-from worker.operations.resolve import Target, resolve
+from worker.operations.resolve import Target, merge_by_phone, resolve
+
+TOO_LARGE = {"metadata": ItemCode.METADATA_TOO_LARGE, "properties": ItemCode.PROPERTIES_TOO_LARGE}
+# A document below this need not be measured: written anew, no character or digit of it takes 8 bytes.
+SMALL_RECORD = MAX_DOCUMENT_BYTES // 8
 
 
 class ContactsUpsert:
@@ -26,19 +30,22 @@ class ContactsUpsert:
 
     reader = Reader(ContactItem, known_column)
 
-    def prepare(self, item: ContactItem, region: str | None) -> ContactItem | Fault:
-        """The item with its phone as E.164 text."""
-        phone = normaliser_for(region)(item["phone"])
-        if isinstance(phone, PhoneFault):
-            return Fault("phone", phone.code, phone.message, item["phone"])
-        item["phone"] = phone
-        for name in ECHOES:
-            item.pop(name, None)  # type: ignore[misc]
-        for name in DOCUMENTS:
-            if item.get(name) and len(to_json(item[name])) > MAX_DOCUMENT_BYTES:  # type: ignore[literal-required]
-                code = ItemCode.METADATA_TOO_LARGE if name == "metadata" else ItemCode.PROPERTIES_TOO_LARGE
-                return Fault(name, code, f"{name} is larger than 16 KiB as JSON: store less", None)
-        return item
+    def preparer(self, region: str | None, run: Run) -> Callable[[ContactItem, int], ContactItem | Fault]:
+        """What gives an item its phone as E.164 text, and checks the size of its documents."""
+        normalise = normaliser_for(region)
+
+        def prepare(item: ContactItem, position: int) -> ContactItem | Fault:
+            phone = normalise(item["phone"])
+            if isinstance(phone, PhoneFault):
+                return Fault("phone", phone.code, phone.message, item["phone"])
+            item["phone"] = phone
+            for name in ECHOES:
+                item.pop(name, None)  # type: ignore[misc]
+            if ("metadata" in item or "properties" in item) and run.size(position) > SMALL_RECORD:
+                return _too_large(item) or item
+            return item
+
+        return prepare
 
     def merge(self, earlier: ContactItem, later: ContactItem) -> ContactItem:
         """Each field is the last one that was given."""
@@ -46,12 +53,7 @@ class ContactsUpsert:
 
     async def apply(self, conn: Conn, account_id: AccountId, items: Sequence[Indexed]) -> Applied:
         """Move, clear, stage, upsert."""
-        stored: list[contacts.Stored] = []
-        external_ids = [item["external_id"] for _, item in items if item.get("external_id")]
-        if external_ids:
-            phones = [item["phone"] for _, item in items]
-            stored = await contacts.lock_matches(conn, account_id, phones, external_ids)
-        targets, faults = resolve(items, stored)
+        targets, faults = await _targets(conn, account_id, items)
         if not targets:
             return Applied(faults=faults)
         written = {target.stored.id: target.phone for target in targets if target.stored and target.moved}
@@ -62,6 +64,23 @@ class ContactsUpsert:
         outcomes = await _upsert(conn, account_id, targets, changed)
         answers = _answers(targets, outcomes)
         return Applied(answers=answers, faults=faults)
+
+
+async def _targets(
+    conn: Conn, account_id: AccountId, items: Sequence[Indexed]
+) -> tuple[list[Target], dict[int, Fault]]:
+    external_ids = [item["external_id"] for _, item in items if item.get("external_id")]
+    if not external_ids:
+        return merge_by_phone(items), {}
+    phones = [item["phone"] for _, item in items]
+    return resolve(items, await contacts.lock_matches(conn, account_id, phones, external_ids))
+
+
+def _too_large(item: ContactItem) -> Fault | None:
+    for name, code in TOO_LARGE.items():
+        if item.get(name) and len(to_json(item[name])) > MAX_DOCUMENT_BYTES:  # type: ignore[literal-required]
+            return Fault(name, code, f"{name} is larger than 16 KiB as JSON: store less", None)
+    return None
 
 
 async def _clear(conn: Conn, account_id: AccountId, targets: Sequence[Target]) -> set[str]:

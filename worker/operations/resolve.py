@@ -3,8 +3,8 @@
 An item means the contact that holds its external id; else the one that holds its phone; else a new one.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from schemas.contacts import ContactItem, merge
 from schemas.faults import Fault
@@ -12,15 +12,15 @@ from schemas.item_errors import ItemCode
 from storage.contacts import Stored
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Target:
-    """A contact as it will be: what all items that mean it set, and those items in order."""
+    """A contact as it will be: what all items that mean it set, and the indexes of those items."""
 
     phone: str
-    external_id: str | None
-    stored: Stored | None
     item: ContactItem
-    indexes: list[int] = field(default_factory=list)
+    indexes: list[int]
+    external_id: str | None = None
+    stored: Stored | None = None
 
     @property
     def moved(self) -> bool:
@@ -28,22 +28,28 @@ class Target:
         return self.stored is not None and self.stored.phone != self.phone
 
 
-def resolve(
-    items: Sequence[tuple[int, ContactItem]], stored: Iterable[Stored] = ()
-) -> tuple[list[Target], dict[int, Fault]]:
-    """Merge the items of each contact; `stored` are the contacts that any item could mean.
+def merge_by_phone(items: Iterable[tuple[int, ContactItem]]) -> list[Target]:
+    """Merge the items of each contact where none carries an external id: the phone alone decides."""
+    targets: dict[str, Target] = {}
+    for index, item in items:
+        phone = item["phone"]
+        target = targets.get(phone)
+        if target is None:
+            targets[phone] = Target(phone, item, [index])
+        else:
+            target.item = merge(target.item, item)
+            target.indexes.append(index)
+    return list(targets.values())
 
-    Where no item carries an external id, `stored` is not needed: items are matched by phone alone.
-    """
+
+def resolve(
+    items: Iterable[tuple[int, ContactItem]], stored: Iterable[Stored]
+) -> tuple[list[Target], dict[int, Fault]]:
+    """Merge the items of each contact; `stored` are the contacts that any of the items could mean."""
     by_phone: dict[str, Target] = {}
     by_external_id: dict[str, Target] = {}
     for contact in stored:
-        known = Target(
-            phone=contact.phone,
-            external_id=contact.external_id,
-            stored=contact,
-            item={"phone": contact.phone},
-        )
+        known = Target(contact.phone, {"phone": contact.phone}, [], contact.external_id, contact)
         by_phone[contact.phone] = known
         if contact.external_id is not None:
             by_external_id[contact.external_id] = known
@@ -58,7 +64,7 @@ def resolve(
             faults[index] = fault
             continue
         if target is None:
-            target = by_phone[phone] = Target(phone=phone, external_id=external_id, stored=None, item=item)
+            target = by_phone[phone] = Target(phone, item, [])
         elif target.phone != phone:
             del by_phone[target.phone]
             target.phone = phone

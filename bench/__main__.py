@@ -1,0 +1,29 @@
+"""`python -m bench …`, or `./run bench …`."""
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+
+
+@app.command()
+def load(
+    *,
+    rows: Annotated[int, typer.Option(min=1000, help="Rows of each measurement.")] = 200_000,
+    rounds: Annotated[int, typer.Option(min=1, help="How often to measure each case.")] = 3,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+) -> None:
+    """Rows a second through the whole service, beside plain COPY + ON CONFLICT, and the ratio."""
+    from bench.load import measure
+
+    measure(rows=rows, rounds=rounds, workers=workers)
+
+
+@app.callback()
+def _root() -> None:
+    """A callback makes typer keep the command's name even while there is only one."""
+
+
+if __name__ == "__main__":
+    app()

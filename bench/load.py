@@ -1,0 +1,128 @@
+"""`python -m bench load`: rows through the whole service, beside the same rows by plain COPY + ON CONFLICT.
+
+The plain way is the limit that PostgreSQL sets: rows that are valid and parsed already, in chunks of 1,000,
+each COPYed to a temporary table and upserted in a transaction of its own, on one connection, into a table
+made like `contacts`. The service gets the same rows as one NDJSON upload; its time is from the first byte
+sent to the job's end, with validation, answers for every item and all. Both run in the same PostgreSQL, in
+turns, so their ratio holds where absolute figures drift with the machine.
+"""
+
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+import asyncpg
+from rich.console import Console
+from rich.table import Table
+
+from bench.service import Service, running_service
+
+CHUNK = 1_000
+COLUMNS = ("phone", "name", "email", "language", "metadata")
+Row = tuple[str, str, str, str, str]
+
+MAKE_TABLE = "CREATE TABLE plain (LIKE contacts INCLUDING ALL)"
+DROP_TABLE = "DROP TABLE IF EXISTS plain"
+MAKE_STAGE = """
+CREATE TEMPORARY TABLE plain_stage (phone text, name text, email text, language text, metadata jsonb)
+ON COMMIT DELETE ROWS
+"""
+UPSERT = """
+INSERT INTO plain (account_id, phone, name, email, language, metadata)
+SELECT 1, phone, name, email, language, metadata FROM plain_stage
+ON CONFLICT (account_id, phone) DO UPDATE SET name = excluded.name, email = excluded.email,
+    language = excluded.language, metadata = excluded.metadata
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is measured: rows that are new, that change what is stored, or that do not."""
+
+    name: str
+    rows: Callable[[int], list[Row]]
+
+
+def _rows(size: int, suffix: str) -> list[Row]:
+    metadata = json.dumps({"city": "San Francisco", "tier": "premium"})
+    return [
+        (f"+1415{2_000_000 + n:07}", f"Name {n}{suffix}", f"person{n}@example.com", "en-US", metadata)
+        for n in range(size)
+    ]
+
+
+CASES = (
+    Case(name="new", rows=lambda size: _rows(size, "")),
+    Case(name="changed", rows=lambda size: _rows(size, "!")),
+    Case(name="unchanged", rows=lambda size: _rows(size, "!")),
+)
+
+
+def measure(*, rows: int, rounds: int, workers: int) -> None:
+    """Run all cases and print rows a second of both ways, and the ratio."""
+    with running_service(workers) as service:
+        rates = asyncio.run(_measure(service, rows, rounds))
+    table = Table("rows", "service, rows/s", "plain COPY + upsert, rows/s", "ratio (median)", "ratios")
+    for case in CASES:
+        pairs = rates[case.name]
+        ratios = sorted(ours / plain for ours, plain in pairs)
+        table.add_row(
+            case.name,
+            f"{statistics.median(ours for ours, _ in pairs):,.0f}",
+            f"{statistics.median(plain for _, plain in pairs):,.0f}",
+            f"{statistics.median(ratios):.2f}",
+            " ".join(f"{ratio:.2f}" for ratio in ratios),
+        )
+    Console(width=110).print(table)
+
+
+async def _measure(service: Service, size: int, rounds: int) -> dict[str, list[tuple[float, float]]]:
+    rates: dict[str, list[tuple[float, float]]] = {case.name: [] for case in CASES}
+    conn = await asyncpg.connect(service.database_url)
+    await conn.execute(MAKE_STAGE)
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {service.api_key}"}) as http:
+        for _ in range(rounds):
+            await conn.execute("TRUNCATE contacts")
+            await conn.execute(DROP_TABLE)
+            await conn.execute(MAKE_TABLE)
+            for case in CASES:
+                rows = case.rows(size)
+                await conn.execute("CHECKPOINT")  # neither pays for what the other has left to write
+                ours = await _through_service(http, service.url, rows)
+                await conn.execute("CHECKPOINT")
+                plain = await _plainly(conn, rows)
+                rates[case.name].append((size / ours, size / plain))
+    await conn.close()
+    return rates
+
+
+async def _through_service(http: aiohttp.ClientSession, url: str, rows: Sequence[Row]) -> float:
+    body = b"\n".join(
+        json.dumps(dict(zip(COLUMNS[:4], row, strict=False)) | {"metadata": json.loads(row[4])}).encode()
+        for row in rows
+    )
+    headers = {"Content-Type": "application/x-ndjson"}
+    started = time.perf_counter()
+    async with http.post(f"{url}/v1/bulk/contacts.upsert", data=body, headers=headers) as answer:
+        job = await answer.json()
+        assert answer.status == 202, job
+    while not job["finished_at"]:
+        async with http.get(f"{url}/v1/jobs/{job['id']}?wait=60") as answer:
+            job = await answer.json()
+    elapsed = time.perf_counter() - started
+    assert job["state"] == "completed", job
+    assert job["total"] == len(rows)
+    return elapsed
+
+
+async def _plainly(conn: "asyncpg.Connection[asyncpg.Record]", rows: Sequence[Row]) -> float:
+    started = time.perf_counter()
+    for at in range(0, len(rows), CHUNK):
+        async with conn.transaction():
+            await conn.copy_records_to_table("plain_stage", records=rows[at : at + CHUNK], columns=COLUMNS)
+            await conn.execute(UPSERT)
+    return time.perf_counter() - started
