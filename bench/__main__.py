@@ -20,9 +20,16 @@ def load(
     measure(rows=rows, rounds=rounds, workers=workers)
 
 
-@app.callback()
-def _root() -> None:
-    """A callback makes typer keep the command's name even while there is only one."""
+@app.command()
+def phone(
+    *,
+    numbers: Annotated[int, typer.Option(min=1, help="Generated numbers to compare.")] = 2_000_000,
+    seed: Annotated[int | None, typer.Option(help="Repeat a run.", show_default="random")] = None,
+) -> None:
+    """The phone normaliser beside phonenumbers: do they agree, and how much faster is it?"""
+    from bench.phone import measure
+
+    raise typer.Exit(0 if measure(count=numbers, seed=seed) else 1)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """Phone numbers: `schemas.phone` against `phonenumbers`, in verdict, in text and in speed.
 
-python -m bench.phone                  # two million generated numbers on two cores, then the speed
-python -m bench.phone 20000 --seed 7   # fewer, and the same ones again
+./run bench phone                         # two million generated numbers on two cores, then the speed
+./run bench phone --numbers 20000 --seed 7   # fewer, and the same ones again
 """
 
-import argparse
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -77,15 +75,12 @@ def fast_share(numbers: Numbers) -> float:
     return sum(fast_path(region)(text) is not None for text, region in numbers) / len(numbers)
 
 
-def main() -> None:
-    """Run the comparison and the measurement; exit with 1 if the two sides ever disagree."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("count", nargs="?", type=int, default=2_000_000, help="numbers to compare")
-    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(1_000_000))
-    asked = parser.parse_args()
-    tally = _compare_on_all_cores(asked.seed, asked.count)
-    _measure(asked.seed)
-    sys.exit(1 if tally.disagreements else 0)
+def measure(*, count: int, seed: int | None) -> bool:
+    """Compare `count` numbers and print the speed of both; False if the two sides ever disagree."""
+    seed = SystemRandom().randrange(1_000_000) if seed is None else seed
+    tally = _compare_on_all_cores(seed, count)
+    _measure(seed)
+    return not tally.disagreements
 
 
 def _compare_on_all_cores(seed: int, count: int) -> Tally:
@@ -131,7 +126,3 @@ def _microseconds(call: Callable[[str, str | None], object], numbers: Numbers) -
             call(text, region)
         rounds.append(time.perf_counter() - started)
     return min(rounds[1:]) / len(numbers) * 1e6
-
-
-if __name__ == "__main__":
-    main()

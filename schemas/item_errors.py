@@ -14,11 +14,9 @@ class ItemCode(StrEnum):
     INVALID_CHARACTER = "invalid_character"
     NOT_AN_OBJECT = "not_an_object"
     ROW_LENGTH = "row_length"
-    RECORD_TOO_LARGE = "record_too_large"
     # fields
     UNKNOWN_FIELD = "unknown_field"
     MISSING_FIELD = "missing_field"
-    DUPLICATE_FIELD = "duplicate_field"
     WRONG_TYPE = "wrong_type"
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
