@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from aiohttp import BodyPartReader, ClientError, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import ClientError, web
+from aiohttp.http_exceptions import PayloadEncodingError
 
-from schemas.errors import BodyTooLarge, InvalidRequest, UnsupportedFormat
+from schemas.errors import BodyTooLarge, InvalidRequest
 from schemas.formats.charsets import transcoder_for
 from schemas.formats.content_type import charset_of
 from schemas.formats.encodings import decoder_for
@@ -49,31 +50,22 @@ async def read_whole(pieces: AsyncIterator[bytes]) -> bytes:
     return b"".join([piece async for piece in pieces])
 
 
-async def source_of(request: web.Request) -> tuple[AsyncIterator[bytes], str | None]:
-    """The raw body and its content type: of the one file, where a browser sends multipart/form-data."""
-    if not request.content_type.startswith("multipart/"):
-        return request.content.iter_any(), request.headers.get("Content-Type")
-    reader = await request.multipart()
-    while (part := await reader.next()) is not None:
-        if isinstance(part, BodyPartReader) and part.filename:
-            return _chunks(part), part.headers.get("Content-Type")
-    raise UnsupportedFormat("the form has no file: send one file as multipart/form-data")
-
-
-async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while data := await part.read_chunk(64 * 1024):
-        yield data
+@asynccontextmanager
+async def arrival(idle_seconds: float) -> AsyncIterator[None]:
+    """Within it something is awaited from the client; raises UploadCut where it does not come."""
+    try:
+        async with asyncio.timeout(idle_seconds):
+            yield
+    except TimeoutError:
+        raise UploadCut(f"nothing came for {idle_seconds:g} seconds: send it again") from None
+    except (ConnectionError, ClientError, PayloadEncodingError, web.RequestPayloadError) as error:
+        raise UploadCut("the connection ended before the body did: send it again") from error
 
 
 async def _watched(source: AsyncIterator[bytes], idle_seconds: float) -> AsyncIterator[bytes]:
     while True:
-        try:
-            async with asyncio.timeout(idle_seconds):
-                data = await anext(source)
-        except StopAsyncIteration:
+        async with arrival(idle_seconds):
+            data = await anext(source, None)
+        if data is None:
             return
-        except TimeoutError:
-            raise UploadCut(f"nothing came for {idle_seconds:g} seconds: send it again") from None
-        except (ConnectionError, ClientError, HttpProcessingError, web.RequestPayloadError) as error:
-            raise UploadCut("the connection ended before the body did: send it again") from error
         yield data

@@ -11,11 +11,12 @@ from typing import Any
 
 from aiohttp import web
 
-from api.body import UploadCut, pipeline_for, read_pieces, read_whole, source_of
+from api.body import UploadCut, pipeline_for, read_pieces, read_whole
 from api.context import Api
+from api.form import open_form
 from api.parameters import Parameters
 from schemas.contacts import FIELDS, known_column
-from schemas.errors import BulklaneError, Conflict
+from schemas.errors import BulklaneError, Conflict, NotAcceptable
 from schemas.formats.content_type import Format, format_for
 from schemas.formats.csv_header import Columns
 from schemas.formats.csv_rows import CsvCutter
@@ -37,8 +38,10 @@ MOVES_PHONES = re.compile(rb"external_id|\\u00[4-7]")
 
 async def receive(request: web.Request, api: Api, account: Account, parameters: Parameters) -> JobId:
     """Read the body to its end and accept the job; raises a BulklaneError, and then nothing is applied."""
-    source, content_type = await source_of(request)
+    settings = api.ctx.settings
+    source, content_type = await _source_of(request, settings.upload_idle_seconds)
     format_ = format_for(content_type)
+    _check_renames(parameters, format_)
     job = NewJob(
         account_id=account.id,
         id=new_job_id(),
@@ -46,11 +49,10 @@ async def receive(request: web.Request, api: Api, account: Account, parameters: 
         stream="contacts",
         format=format_,
         params={"region": parameters.region or account.region},
-        parallel=parameters.parallel or api.ctx.settings.parallel,
+        parallel=parameters.parallel or settings.parallel,
         request_id=request["request_id"],
     )
     pipe = pipeline_for(request, content_type)
-    settings = api.ctx.settings
     limit = settings.max_json_bytes if format_ is Format.JSON else settings.max_upload_bytes
     pieces = read_pieces(source, pipe, limit=limit, idle_seconds=settings.upload_idle_seconds)
     receiving = _Receiving(api.ctx.pool, job)
@@ -69,6 +71,22 @@ async def receive(request: web.Request, api: Api, account: Account, parameters: 
             raise
     await _ring(api, job, total)
     return job.id
+
+
+async def _source_of(request: web.Request, idle_seconds: float) -> tuple[AsyncIterator[bytes], str | None]:
+    """The raw body and its content type: of the one file, where a browser sends a form."""
+    if request.content_type.startswith("multipart/"):
+        return await open_form(request, idle_seconds)
+    return request.content.iter_any(), request.headers.get("Content-Type")
+
+
+def _check_renames(parameters: Parameters, format_: Format) -> None:
+    """A rename that nothing would follow: better refused than a field lost without a word."""
+    if parameters.renames and format_ is not Format.CSV:
+        raise NotAcceptable(
+            "only a CSV file has columns to rename: name the fields of JSON items as they are",
+            param=f"map.{next(iter(parameters.renames))}",
+        )
 
 
 async def _store(

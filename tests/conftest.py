@@ -3,20 +3,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
-from uuid import uuid4
 
 import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from schemas.ids import WorkerId
 from schemas.settings import Settings
-from storage import contacts, migrations
+from storage import migrations
 from storage.context import Context
-from storage.pool import open_pool
-from storage.queue import Queue, connect
-from storage.window import Window
 from tests.servers import TestServers
+from tests.workers import open_worker
 
 TEMPLATE = "template_bulklane"
 NUMBERS = count(1)
@@ -74,15 +70,8 @@ def settings(database_url: str, servers: TestServers, redis: Redis) -> Settings:
 @pytest.fixture
 async def ctx(settings: Settings) -> AsyncIterator[Context]:
     """A worker's context, without the tasks that run beside."""
-    assert settings.database_url is not None
-    assert settings.redis_url is not None
-    pool = await open_pool(settings.database_url, size=10, name="test", init=contacts.make_stage)
-    arq = connect(settings.redis_url, queue_name=settings.queue_name)
-    yield Context(
-        pool=pool, queue=Queue(arq), window=Window(arq), settings=settings, worker_id=WorkerId(uuid4())
-    )
-    await pool.close()
-    await arq.aclose()
+    async with open_worker(settings, size=10) as worker:
+        yield worker
 
 
 def _named(url: str, database: str) -> str:

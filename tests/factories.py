@@ -31,8 +31,9 @@ async def make_job(
     chunk_items: int = CHUNK_ITEMS,
     stream: str = "contacts",
     region: str | None = "US",
+    split: bool = True,
 ) -> JobId:
-    """An accepted job of NDJSON lines (objects, or bytes as they are), in one part, split already."""
+    """An accepted job of NDJSON lines (objects, or bytes as they are), in one part, split unless told not."""
     body = b"\n".join(item if isinstance(item, bytes) else json.dumps(item).encode() for item in items)
     job = jobs.NewJob(
         account_id=account_id,
@@ -47,8 +48,10 @@ async def make_job(
     async with ctx.pool.acquire() as conn, conn.transaction():
         await jobs.open_job(conn, job)
         await jobs.add_part(conn, account_id, job.id, 0, body)
-        chunks = spans(Format.NDJSON, None, body, chunk_items)
-        total = await jobs.add_chunks(conn, account_id, job.id, 0, 0, chunks)
+        total = None
+        if split:
+            chunks = spans(Format.NDJSON, None, body, chunk_items)
+            total = await jobs.add_chunks(conn, account_id, job.id, 0, 0, chunks)
         received = jobs.Received(layout=None, parallel=parallel, parts=1, bytes=len(body), total=total)
         assert await jobs.accept(conn, job, received)
     return job.id

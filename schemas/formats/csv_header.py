@@ -10,9 +10,7 @@ from typing import Any, Final, Self
 from schemas.errors import MalformedBody, NotAcceptable
 from schemas.formats import csv_grammar
 
-HEADER_BYTES: Final = (
-    64 * 1024
-)  # for the header row and blank lines before it: 1,000 columns of 64 characters
+HEADER_BYTES: Final = 64 * 1024  # of a header row and blank lines before it: 1,000 columns of 64 bytes
 _MAX_PROBLEMS: Final = 20  # a file that is no CSV may have thousands of "columns"
 _OUTSIDE_QUOTES: Final = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*+')
 _QUOTED: Final = re.compile(rb'"[^"]*+(?:"|\Z)')
@@ -99,11 +97,15 @@ def read_header(row: bytes, delimiter: str, columns: Columns) -> CsvLayout:
             f"No column of the first row is known ({_listed(names)}): it must be a header row that names the "
             f"columns. {_known(columns)}",
             code="unknown_columns",
+            param=problems[0].param,
             problems=tuple(problems[:_MAX_PROBLEMS]),
         )
     if problems:
         raise NotAcceptable(
-            _summary(problems), code=problems[0].code, problems=tuple(problems[:_MAX_PROBLEMS])
+            _summary(problems),
+            code=problems[0].code,
+            param=problems[0].param,
+            problems=tuple(problems[:_MAX_PROBLEMS]),
         )
     return CsvLayout(delimiter=delimiter, columns=tuple(name or "" for name in fields))
 

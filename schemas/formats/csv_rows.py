@@ -102,15 +102,19 @@ def decode(run: bytes, layout: CsvLayout) -> list[CsvItem]:
     """
     columns, width = layout.columns, len(layout.columns)
     try:
-        rows = _rows(run.decode(), layout.delimiter)
+        rows, clean = _rows(run.decode(), layout.delimiter), True
     except UnicodeDecodeError:
-        rows = _rows(run.decode("utf-8", "surrogateescape"), layout.delimiter)
-    else:
-        if {width}.issuperset(map(len, rows)):
-            # every length has just been checked, and zip's `strict` would cost a fifth more here
-            return [{name: cell for name, cell in zip(columns, row) if cell and name} for row in rows]  # noqa: B905
+        rows, clean = _rows(run.decode("utf-8", "surrogateescape"), layout.delimiter), False
+    if clean and {width}.issuperset(map(len, rows)):
+        # every length has just been checked, and zip's `strict` would cost a fifth more here
+        return [{name: cell for name, cell in zip(columns, row) if cell and name} for row in rows]  # noqa: B905
     records = (record for record in _raw_records(run, layout.delimiter) if record not in _BLANK)
-    return [_item(record, row, columns) for record, row in zip(records, rows, strict=True)]
+    return [
+        {name: cell for name, cell in zip(columns, row, strict=True) if cell and name}
+        if clean and len(row) == width
+        else _item(record, row, columns)
+        for record, row in zip(records, rows, strict=True)
+    ]
 
 
 def _rows(text: str, delimiter: str) -> list[list[str]]:

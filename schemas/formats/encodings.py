@@ -18,9 +18,7 @@ else:
     from backports import zstd
 
 PIECE_BYTES: Final = 256 * 1024  # the most that one step gives; bounds what a bomb can take
-_BLOCK_BYTES: Final = (
-    16 * 1024
-)  # the most that one step takes; many tiny frames copy their rest again and again
+_BLOCK_BYTES: Final = 16 * 1024  # the most that one step takes; each tiny frame copies the rest of it
 _ZSTD_WINDOW_LOG: Final = 23  # 8 MiB, the most that RFC 9659 allows a sender to need
 _GZIP_WBITS: Final = 16 + zlib.MAX_WBITS
 

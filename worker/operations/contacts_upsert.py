@@ -1,6 +1,5 @@
 """contacts.upsert: create or update contacts, matched by external id or phone."""
 
-import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -84,13 +83,17 @@ def _too_large(item: ContactItem) -> Fault | None:
 
 
 async def _clear(conn: Conn, account_id: AccountId, targets: Sequence[Target]) -> set[str]:
-    clears = [clear for target in targets if None in target.item.values() or _removes(target.item)
-              for clear in [_clear_of(target)]]  # fmt: skip
+    """Clear what items take away: the phones of the contacts that changed by it."""
+    clears = [_clear_of(target) for target in targets if _takes_away(target.item)]
     return await contacts.clear(conn, account_id, clears) if clears else set()
 
 
-def _removes(item: ContactItem) -> bool:
-    return any(None in (item.get(name) or {}).values() for name in DOCUMENTS)  # type: ignore[attr-defined]
+def _takes_away(item: ContactItem) -> bool:
+    """Whether a field, or a key of a document, is null."""
+    if None in item.values():
+        return True
+    metadata, properties = item.get("metadata"), item.get("properties")
+    return bool(metadata and None in metadata.values()) or bool(properties and None in properties.values())
 
 
 def _clear_of(target: Target) -> Clear:
@@ -105,18 +108,25 @@ def _clear_of(target: Target) -> Clear:
 
 def _row(target: Target) -> dict[str, Any]:
     """The row to stage: the documents as JSON text, without the keys that are to go."""
-    row: dict[str, Any] = {**target.item, "phone": target.phone}
-    for name in DOCUMENTS:
-        document = row.get(name)
-        if document:
-            if None in document.values():
-                document = {key: value for key, value in document.items() if value is not None}
-            row[name] = to_json(document).decode()
-        else:
-            row.pop(name, None)
+    row: dict[str, Any] = {**target.item}
+    row["phone"] = target.phone
+    if "metadata" in row:
+        _write(row, "metadata")
+    if "properties" in row:
+        _write(row, "properties")
     if row.get("address"):
-        row["address"] = json.dumps(row["address"])
+        row["address"] = to_json(row["address"]).decode()
     return row
+
+
+def _write(row: dict[str, Any], name: str) -> None:
+    document = row[name]
+    if document and None in document.values():
+        document = {key: value for key, value in document.items() if value is not None}
+    if document:
+        row[name] = to_json(document).decode()
+    else:
+        del row[name]
 
 
 async def _upsert(

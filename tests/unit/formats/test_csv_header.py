@@ -3,7 +3,7 @@
 from itertools import chain
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.errors import MalformedBody, NotAcceptable
@@ -162,6 +162,7 @@ def test_a_header_that_is_not_utf8_is_refused_with_the_cure() -> None:
     ),
     length=st.integers(min_value=0, max_value=30),
 )
+@example(head=b'a"b,c\n;d";e;f;g\n', length=7)  # a stray quote, and more semicolons to come
 def test_the_header_is_the_same_whenever_it_is_looked_for(head: bytes, length: int) -> None:
     body = head + b"x" * HEADER_BYTES
 

@@ -216,8 +216,20 @@ def test_a_cell_may_be_as_long_as_a_record() -> None:
     assert items == [{"a": "1", "b": cell.decode(), "c": "3"}, {"a": "4", "b": "5", "c": "6"}]
 
 
-def test_a_quote_that_never_closes_is_refused_with_its_line() -> None:
-    body = b'a,b,c\n1,2,3\n4,"5\n6",7\n8,"9,10\n' + b"1,2,3\n" * 100
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("row", [b"1,2,3", b'1,"2",3'])
+def test_a_part_ends_behind_a_whole_line_end(line_end: bytes, row: bytes) -> None:
+    for part_bytes in range(20, 40):
+        parts = pump(CsvCutter(COLUMNS, part_bytes=part_bytes), b"a,b,c" + line_end + (row + line_end) * 50)
+
+        assert len(parts) > 5
+        assert {part[: len(row)] for part in parts} == {row}
+        assert {part[-len(row + line_end) :] for part in parts} == {row + line_end}
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_a_quote_that_never_closes_is_refused_with_its_line(line_end: bytes) -> None:
+    body = (b'a,b,c\n1,2,3\n4,"5\n6",7\n8,"9,10\n' + b"1,2,3\n" * 100).replace(b"\n", line_end)
 
     with pytest.raises(NotAcceptable, match=r"starts in line 5 .* may never be closed") as caught:
         pump(CsvCutter(COLUMNS, part_bytes=50), body)

@@ -97,6 +97,18 @@ def test_bytes_that_are_not_of_the_encoding_are_refused(name: str) -> None:
     assert caught.value.code == "invalid_encoding"
 
 
+def test_a_second_deflate_stream_is_refused() -> None:
+    with pytest.raises(MalformedBody, match="more bytes follow its end"):
+        pump(decoder_for("deflate"), zlib.compress(b"x") * 2)
+
+
+def test_output_that_zlib_holds_back_behind_a_full_piece_comes_out() -> None:
+    for extra in range(600):
+        data = bytes(PIECE_BYTES + extra)
+
+        assert b"".join(pump(decoder_for("deflate"), raw_deflate(data), size=10_000)) == data
+
+
 def test_a_flipped_bit_is_found_by_the_checksum() -> None:
     body = bytearray(gzip.compress(b"phone\n+4915112345678\n"))
     body[-6] ^= 1

@@ -1,0 +1,1 @@
+"""The HTTP API, served for real in the loop of the test."""

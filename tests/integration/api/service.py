@@ -1,0 +1,120 @@
+"""The api as a process would serve it, in the loop of the test, and a client of one account."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDictProxy
+
+from api.app import make_app
+from api.context import API, Api
+from schemas.settings import Settings
+from storage import accounts
+from storage.accounts import Account
+from storage.context import Context
+from tests.factories import make_account
+
+UPSERT = "/v1/bulk/contacts.upsert"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A running api."""
+
+    port: int
+    app: web.Application
+    runner: web.AppRunner
+
+    @property
+    def api(self) -> Api:
+        """What its handlers have."""
+        return self.app[API]
+
+
+@asynccontextmanager
+async def serve(settings: Settings, *, shutdown_seconds: float = 1.0) -> AsyncIterator[Service]:
+    """Serve on a free port of the loopback interface, with the options of `python -m api`."""
+    app = make_app(settings)
+    runner = web.AppRunner(
+        app, auto_decompress=False, access_log=None, shutdown_timeout=shutdown_seconds
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        (address,) = runner.addresses
+        yield Service(port=address[1], app=app, runner=runner)
+    finally:
+        await runner.cleanup()
+
+
+class Answer(NamedTuple):
+    """A whole answer."""
+
+    status: int
+    headers: CIMultiDictProxy[str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """The error of the envelope."""
+        error: dict[str, Any] = self.json["error"]
+        return error
+
+
+class Client:
+    """Sends requests with the key of one account."""
+
+    def __init__(self, session: aiohttp.ClientSession, account: Account, key: str) -> None:
+        self._session = session
+        self.account = account
+        self.key = key
+
+    async def call(self, method: str, path: str, **options: Any) -> Answer:
+        """One request, with the key unless `headers` has its own Authorization."""
+        headers = {"Authorization": f"Bearer {self.key}"} | options.pop("headers", {})
+        async with self._session.request(method, path, headers=headers, **options) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        """A GET; underscores of the headers' names are hyphens."""
+        return await self.call("GET", path, headers=_names(headers))
+
+    async def submit(self, body: Any, content_type: str, query: str = "", **headers: str) -> Answer:
+        """Send a body to contacts.upsert."""
+        headers = {"Content-Type": content_type} | _names(headers)
+        return await self.call("POST", UPSERT + query, data=body, headers=headers)
+
+    async def submit_items(self, items: Any, query: str = "", **headers: str) -> Answer:
+        """Send items as JSON."""
+        return await self.submit(json.dumps(items).encode(), "application/json", query, **headers)
+
+    async def job(self, answer: Answer) -> Any:
+        """The job of a 202, as it stands now."""
+        assert answer.status == 202, answer.body
+        return (await self.get(answer.headers["Location"])).json
+
+    async def jobs(self) -> list[Any]:
+        """The newest jobs of the account."""
+        data: list[Any] = (await self.get("/v1/jobs?limit=100")).json["data"]
+        return data
+
+
+async def make_client(ctx: Context, session: aiohttp.ClientSession, **change: object) -> Client:
+    """A client of a new account."""
+    account = await make_account(ctx, **change)
+    _, key = await accounts.create_key(ctx.pool, account.id)
+    return Client(session, account, key)
+
+
+def _names(headers: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}

@@ -1,0 +1,119 @@
+"""CSV as people and their spreadsheets make it."""
+
+import pytest
+
+from storage.context import Context
+from tests.factories import phone
+from tests.integration.api.service import Client
+from tests.integration.api.work import stored, work
+
+ONE, TWO = phone(1), phone(2)
+BOTH = {ONE: "Ana", TWO: "Bo"}
+PLAIN = f"phone,name\n{ONE},Ana\n{TWO},Bo\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(PLAIN.encode(), id="plain"),
+        pytest.param(PLAIN.encode("utf-8-sig"), id="bom"),
+        pytest.param(PLAIN.replace("\n", "\r\n").encode(), id="crlf"),
+        pytest.param(PLAIN.replace("\n", "\r").encode(), id="cr"),
+        pytest.param(PLAIN.rstrip().encode(), id="no-last-newline"),
+        pytest.param(PLAIN.replace("\n", "\n\n\r\n").encode(), id="empty-lines"),
+        pytest.param(b"\r\n\r\n" + PLAIN.encode(), id="empty-lines-first"),
+        pytest.param(PLAIN.replace(",", ";").encode(), id="semicolon"),
+        pytest.param(PLAIN.replace(",", "\t").encode(), id="tab"),
+        pytest.param(PLAIN.replace(",", "|").encode(), id="bar"),
+        pytest.param(PLAIN.encode("utf-16"), id="utf-16"),
+        pytest.param(b"\xfe\xff" + PLAIN.encode("utf-16-be"), id="utf-16-be"),
+        pytest.param(PLAIN.replace(",", "\t").replace("\n", "\r\n").encode("utf-16"), id="excel-unicode"),
+        pytest.param(PLAIN.replace("phone,name", "PHONE , Name").encode(), id="odd-case"),
+        pytest.param(PLAIN.replace("phone,name", '"Phone Number","NAME"').encode(), id="quoted-header"),
+        pytest.param(PLAIN.replace("phone,name", "phoneNumber,name").encode(), id="camel-case"),
+        pytest.param(PLAIN.replace("\n", ",,\n").encode(), id="spare-separators"),
+        pytest.param(PLAIN.replace(f"{ONE}", f'"{ONE}"').encode(), id="quoted-cells"),
+    ],
+)
+async def test_a_file_is_read_as_its_maker_meant_it(ctx: Context, client: Client, body: bytes) -> None:
+    answer = await client.submit(body, "text/csv")
+    assert answer.status == 202, answer.body
+    assert answer.json["total"] == 2
+    await work(ctx)
+    assert await stored(ctx) == BOTH
+
+
+async def test_quoted_cells_keep_commas_newlines_and_quotes(ctx: Context, client: Client) -> None:
+    body = f'name,phone\r\n"Silva, Ana",{ONE}\r\n"Bo\r\n""the"" Bold\n\nII",{TWO}\r\n'
+    answer = await client.submit(body.encode(), "text/csv")
+    assert answer.json["total"] == 2
+    await work(ctx)
+    assert await stored(ctx) == {ONE: "Silva, Ana", TWO: 'Bo\r\n"the" Bold\n\nII'}
+
+
+async def test_a_declared_charset_is_believed(ctx: Context, client: Client) -> None:
+    body = f"phone,name\n{ONE},Zoë Müller\n".encode("cp1252")
+    await client.submit(body, "text/csv; charset=windows-1252")
+    await work(ctx)
+    assert await stored(ctx) == {ONE: "Zoë Müller"}
+
+
+async def test_a_column_can_be_renamed_and_left_out(ctx: Context, client: Client) -> None:
+    body = f"Mobile No.,Full Name,Shoe size\n{ONE},Ana,38\n"
+    answer = await client.submit(
+        body.encode(), "text/csv", "?map.Mobile%20No.=phone&map.full_name=name&map.Shoe+size="
+    )
+    assert answer.status == 202, answer.body
+    await work(ctx)
+    assert await stored(ctx) == {ONE: "Ana"}
+
+
+async def test_columns_of_keys_become_metadata(ctx: Context, client: Client) -> None:
+    body = f'phone,metadata.city,metadata.zip,metadata,age\n{ONE},Pune,411001,"{{""vip"": true}}",44\n'
+    answer = await client.submit(body.encode(), "text/csv")
+    await work(ctx)
+    assert (await client.job(answer))["state"] == "completed"
+    row = await ctx.pool.fetchrow("SELECT metadata::text, age FROM contacts")
+    assert row is not None
+    assert (row["metadata"], row["age"]) == ('{"vip": true, "zip": "411001", "city": "Pune"}', 44)
+
+
+async def test_an_empty_cell_keeps_what_is_stored(ctx: Context, client: Client) -> None:
+    await client.submit(PLAIN.encode(), "text/csv")
+    await client.submit(f"phone,name,age\n{ONE},,30\n".encode(), "text/csv")
+    await work(ctx)
+    assert await stored(ctx) == BOTH
+
+
+async def test_unknown_columns_are_all_named_and_no_job_is_stored(client: Client) -> None:
+    answer = await client.submit(b"phone,shoe size,Hat\n1,2,3\n", "text/csv")
+    assert answer.status == 422
+    assert answer.error["code"] == "unknown_columns"
+    assert [problem["param"] for problem in answer.json["errors"]] == ["shoe size", "Hat"]
+    assert await client.jobs() == []
+
+
+async def test_one_unknown_column_is_named_in_the_error(client: Client) -> None:
+    answer = await client.submit(b"phone,Hat\n1,2\n", "text/csv")
+    assert (answer.status, answer.error["code"], answer.error["param"]) == (422, "unknown_columns", "Hat")
+    assert "'Hat'" in answer.error["message"]
+
+
+async def test_a_rename_of_a_column_that_is_not_there_is_refused(client: Client) -> None:
+    answer = await client.submit(PLAIN.encode(), "text/csv", "?map.mobile=phone")
+    assert (answer.status, answer.error["param"]) == (422, "map.mobile")
+    assert await client.jobs() == []
+
+
+async def test_a_rename_is_refused_where_there_are_no_columns(client: Client) -> None:
+    answer = await client.submit_items([{"mobile": ONE}], "?map.mobile=phone")
+    assert (answer.status, answer.error["param"]) == (422, "map.mobile")
+    assert await client.jobs() == []
+
+
+async def test_a_row_of_the_wrong_length_costs_only_itself(ctx: Context, client: Client) -> None:
+    answer = await client.submit(f"phone,name\n{ONE},Ana,extra\n{TWO},Bo\n".encode(), "text/csv")
+    await work(ctx)
+    job = await client.job(answer)
+    assert (job["state"], job["counts"]["created"]) == ("completed_with_errors", 1)
+    assert [(error["index"], error["code"]) for error in job["errors"]] == [(0, "row_length")]

@@ -1,0 +1,30 @@
+"""Do the work of a worker until nothing is left, in the order in which its doorbells would ring."""
+
+from schemas.ids import AccountId, JobId
+from storage import jobs
+from storage.context import Context
+from worker.finish import finish_if_last
+from worker.split import split_job
+from worker.turn import take_turn
+
+
+async def work(ctx: Context) -> None:
+    """Split, apply and end whatever was accepted."""
+    while await ctx.pool.fetchval("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"):
+        for account_id, job_id in await jobs.unsplit(ctx.pool):
+            await split_job(ctx, account_id, job_id)
+        await take_turn(ctx)
+        for account_id, job_id in await jobs.unended(ctx.pool):
+            await finish_if_last(ctx, account_id, job_id)
+
+
+async def split(ctx: Context) -> None:
+    """Only split."""
+    for account_id, job_id in await jobs.unsplit(ctx.pool):
+        await split_job(ctx, AccountId(account_id), JobId(job_id))
+
+
+async def stored(ctx: Context) -> dict[str, str | None]:
+    """The names of the contacts by their phones."""
+    rows = await ctx.pool.fetch("SELECT phone, name FROM contacts ORDER BY phone")
+    return {row["phone"]: row["name"] for row in rows}

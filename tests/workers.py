@@ -1,0 +1,170 @@
+"""Workers under test: contexts as a process has them, ways to run them, ways to see and to hurt them."""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+from arq.worker import Worker
+
+from schemas.ids import AccountId, JobId, WorkerId
+from schemas.settings import Settings
+from storage import contacts, jobs, outcomes
+from storage.chunks import LEASE_SECONDS, Claim
+from storage.context import Context
+from storage.outcomes import Result
+from storage.pool import open_pool
+from storage.queue import Queue, connect, deserialize, serialize
+from storage.window import Window
+from worker import tasks
+from worker.claim import claim_chunk
+from worker.turn import take_turn
+
+POLL = 0.01  # seconds between two looks at a condition
+COUNTS = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings, *, size: int = 4, database_url: str | None = None) -> AsyncIterator[Context]:
+    """The context of a worker of its own, without the tasks that run beside."""
+    url = database_url or settings.database_url
+    assert url is not None
+    assert settings.redis_url is not None
+    pool = await open_pool(url, size=size, name="test", init=contacts.make_stage)
+    arq = connect(settings.redis_url, queue_name=settings.queue_name)
+    yield Context(
+        pool=pool, queue=Queue(arq), window=Window(arq), settings=settings, worker_id=WorkerId(uuid4())
+    )
+    await pool.close()
+    await arq.aclose()
+
+
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 10) -> None:
+    """Return as soon as the condition holds; TimeoutError if it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not await condition():
+            await asyncio.sleep(POLL)
+
+
+async def drain(*workers: Context, turns: int = 2, seconds: float = 30) -> None:
+    """All workers take turns, several at once each, until no accepted job is left."""
+    done = asyncio.Event()
+
+    async def work(ctx: Context) -> None:
+        while not done.is_set():
+            await take_turn(ctx)
+            if not await unfinished(ctx):
+                done.set()
+            await asyncio.sleep(POLL)
+
+    async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+        for ctx in workers:
+            for _ in range(turns):
+                group.create_task(work(ctx))
+
+
+@asynccontextmanager
+async def serving(*workers: Context) -> AsyncIterator[None]:
+    """A real arq worker for each context, answering doorbells."""
+    async with AsyncExitStack() as stack:
+        for ctx in workers:
+            redis_url = ctx.settings.redis_url
+            assert redis_url is not None
+            worker = Worker(
+                functions=[tasks.work, tasks.split, tasks.finish],
+                queue_name=ctx.settings.queue_name,
+                redis_pool=connect(redis_url, queue_name=ctx.settings.queue_name),
+                job_serializer=serialize,
+                job_deserializer=deserialize,
+                ctx={"context": ctx},
+                handle_signals=False,
+                poll_delay=0.02,
+                max_jobs=4,
+                keep_result=0,
+                max_tries=1,
+            )
+            stack.push_async_callback(worker.close)
+            task = asyncio.create_task(worker.main())
+            stack.push_async_callback(_stop, task)
+        yield
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def claim(ctx: Context) -> Claim:
+    """The next claim; there has to be one."""
+    found = await claim_chunk(ctx)
+    assert found is not None
+    return found
+
+
+async def unfinished(ctx: Context) -> int:
+    """How many accepted jobs have not ended."""
+    count: int = await ctx.pool.fetchval("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")
+    return count
+
+
+async def job_of(ctx: Context, account_id: AccountId, job_id: JobId) -> asyncpg.Record:
+    """A job as the api sees it."""
+    (job,) = await jobs.views(ctx.pool, account_id, [job_id])
+    return job
+
+
+def counts_of(job: asyncpg.Record) -> dict[str, int]:
+    """The counts of an ended job that are not 0."""
+    return {name: job[name] for name in COUNTS if job[name]}
+
+
+async def results_of(ctx: Context, account_id: AccountId, job_id: JobId) -> list[Result]:
+    """The answers of a job, in order."""
+    return [result async for result in outcomes.results(ctx.pool, account_id, job_id)]
+
+
+async def versions(ctx: Context, account_id: AccountId) -> dict[int, tuple[Any, ...]]:
+    """Contacts by id with the physical version of their rows: equal only if nothing was rewritten."""
+    rows = await ctx.pool.fetch(
+        "SELECT id, ctid::text, xmin::text, to_jsonb(c)::text FROM contacts c WHERE account_id = $1", account_id
+    )
+    return {row["id"]: tuple(row) for row in rows}
+
+
+async def bells(ctx: Context) -> Counter[str]:
+    """The doorbells that wait, by what they are for."""
+    redis = ctx.queue.redis
+    keys = await redis.zrange(redis.default_queue_name, 0, -1)
+    bodies = [await redis.get(b"arq:job:" + key) for key in keys]
+    return Counter(json.loads(body)["f"] for body in bodies if body)
+
+
+async def expire_leases(ctx: Context) -> None:
+    """Let the leases of all chunks run out, once the server is old enough for anybody to believe it."""
+    await ctx.pool.execute(
+        """SELECT pg_sleep(greatest(0, $1 + extract(epoch FROM pg_postmaster_start_time() - clock_timestamp()))
+                           ::double precision)""",
+        LEASE_SECONDS + 0.1,
+    )
+    await ctx.pool.execute("UPDATE chunks SET lease_until = now() - interval '1 s' WHERE state = 'running'")
+
+
+@asynccontextmanager
+async def barred(ctx: Context, lock: str) -> AsyncIterator[None]:
+    """Hold a lock, taken by the given statement, so that others stop where they need it."""
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        await conn.execute(lock)
+        yield
+
+
+async def waiting_backends(ctx: Context) -> list[int]:
+    """The backends of this database that wait for a lock."""
+    rows = await ctx.pool.fetch(
+        """SELECT pid FROM pg_stat_activity
+           WHERE datname = current_database() AND wait_event_type = 'Lock'"""
+    )
+    return [row["pid"] for row in rows]
