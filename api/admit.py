@@ -1,11 +1,14 @@
 """Admit a bulk request: the account's admission window, and its number of unfinished jobs."""
 
+import asyncio
 import logging
 import math
 from datetime import UTC, datetime, timedelta
 
+from aiohttp import web
 from redis.exceptions import RedisError
 
+from api.middleware.limits import LIMITS
 from schemas.errors import RateLimited
 from storage import jobs
 from storage.accounts import Account
@@ -15,8 +18,11 @@ from storage.window import Grant
 logger = logging.getLogger(__name__)
 
 
-async def admit(ctx: Context, account: Account) -> dict[str, str]:
-    """Charge one request to the account: the rate-limit headers of the answer; raises RateLimited."""
+WINDOW_SECONDS = 1.0  # a Redis that hangs must not hold a request up; PostgreSQL counts then
+
+
+async def admit(request: web.Request, ctx: Context, account: Account) -> None:
+    """Charge one request to the account; leaves the headers of the answer on it; raises RateLimited."""
     unfinished = await jobs.unfinished(ctx.pool, account.id)
     if unfinished >= ctx.settings.max_unfinished_jobs:
         raise RateLimited(
@@ -25,8 +31,9 @@ async def admit(ctx: Context, account: Account) -> dict[str, str]:
             retry_after=5,
         )
     if not account.request_limit:
-        return {}
+        return
     grant = await _take(ctx, account)
+    request[LIMITS] = _headers(account, grant)
     if not grant.granted:
         seconds = math.ceil(grant.wait_seconds)
         raise RateLimited(
@@ -34,7 +41,6 @@ async def admit(ctx: Context, account: Account) -> dict[str, str]:
             f"send this one again in {seconds} s",
             retry_after=max(seconds, 1),
         )
-    return _headers(account, grant)
 
 
 async def _take(ctx: Context, account: Account) -> Grant:
@@ -42,14 +48,15 @@ async def _take(ctx: Context, account: Account) -> Grant:
         return await jobs.recently_accepted(ctx.pool, account.id, since)
 
     try:
-        return await ctx.window.take(
-            kind="requests",
-            account_id=account.id,
-            limit=account.request_limit,
-            window_seconds=account.window_seconds,
-            want=1,
-            history=history,
-        )
+        async with asyncio.timeout(WINDOW_SECONDS):
+            return await ctx.window.take(
+                kind="requests",
+                account_id=account.id,
+                limit=account.request_limit,
+                window_seconds=account.window_seconds,
+                want=1,
+                history=history,
+            )
     except (RedisError, OSError, TimeoutError) as error:
         logger.warning("the window is away, PostgreSQL counts: %s: %s", type(error).__name__, error)
         return await _count(ctx, account)

@@ -23,5 +23,9 @@ def make_app(settings: Settings) -> web.Application:
             app[API] = api
             yield
 
+    async def let_go(app: web.Application) -> None:
+        app[API].ended.close()
+
     app.cleanup_ctx.append(connect)
+    app.on_shutdown.append(let_go)  # before the requests under way are waited for
     return app

@@ -25,6 +25,7 @@ class Ended:
         self._redis = redis
         self._waiting: defaultdict[JobId, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
+        self.closing = False  # the process is about to stop: nobody should wait any more
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._listen_forever())
@@ -35,6 +36,11 @@ class Ended:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
+
+    def close(self) -> None:
+        """Let all who wait go."""
+        self.closing = True
+        self._wake_all()
 
     @contextmanager
     def listen(self, job_id: JobId) -> Iterator[asyncio.Event]:

@@ -10,15 +10,15 @@ from typing import Any
 from aiohttp import web
 
 from api.context import API
+from api.corrections import VERDICT, as_line, as_row, columns_of
+from api.middleware.errors import STREAMING
 from api.render import result_view
-from schemas.contacts import COLUMNS
-from schemas.formats.csv_header import CsvLayout
 from schemas.ids import AccountId, JobId
 from schemas.jobs import ResultView
 from storage import jobs, outcomes
 
-PAGE = 1_000  # rows read at once
-VERDICT = ("error_code", "error_message")
+PAGE = 200  # item errors read at once: each may hold an item of a megabyte
+LINES = 1_000  # written at once, at most
 
 
 class Media(StrEnum):
@@ -42,12 +42,12 @@ async def stream_errors(
     """Each failed item as it came, with `error_code` and `error_message`: correct it and send it back."""
     pool = request.app[API].ctx.pool
     layout = await jobs.layout_of(pool, account_id, job_id)
-    columns = [column for column in layout.columns if column] if layout else list(COLUMNS)
     errors = _errors(request, account_id, job_id)
     if media is Media.NDJSON:
-        return await _stream(request, media, (_line(_flat(error)) async for error in errors))
+        return await _stream(request, media, (_line(as_line(error, layout)) async for error in errors))
+    columns = columns_of(layout)
     head = _row([*columns, *VERDICT])
-    rows = (_row(_cells(error, columns, layout)) async for error in errors)
+    rows = (_row(as_row(error, columns, layout)) async for error in errors)
     return await _stream(request, media, rows, head)
 
 
@@ -80,35 +80,17 @@ async def _stream(
     response = web.StreamResponse(
         headers={"Content-Type": f"{media.value}; charset=utf-8", "X-Request-Id": request["request_id"]}
     )
+    request[STREAMING] = True
     await response.prepare(request)
     held = [head]
     async for line in lines:
         held.append(line)
-        if len(held) >= PAGE:
+        if len(held) >= LINES:
             await response.write("".join(held).encode("utf-8", "backslashreplace"))
             held.clear()
     await response.write("".join(held).encode("utf-8", "backslashreplace"))
     await response.write_eof()
     return response
-
-
-def _flat(error: dict[str, Any]) -> dict[str, Any]:
-    item = error["item"] if isinstance(error["item"], dict) else {"item": error["item"]}
-    return {**item, "error_code": error["code"], "error_message": error["message"]}
-
-
-def _cells(error: dict[str, Any], columns: list[str], layout: CsvLayout | None) -> list[Any]:
-    item, verdict = error["item"], [error["code"], error["message"]]
-    if isinstance(item, dict):
-        return [*(_cell(item.get(column)) for column in columns), *verdict]
-    # A record that could not be read as one: its cells as far as they go, in the columns as they came.
-    cells = next(csv.reader([str(item)], delimiter=layout.delimiter), []) if layout else [str(item)]
-    named = dict(zip(layout.columns if layout else columns, cells, strict=False))
-    return [*(named.get(column) for column in columns), *verdict]
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
 
 
 def _line(value: dict[str, Any]) -> str:

@@ -7,6 +7,8 @@ job in the state `receiving`; what does not arrive whole ends as `failed` and le
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -22,7 +24,7 @@ from schemas.formats.csv_header import Columns
 from schemas.formats.csv_rows import CsvCutter
 from schemas.formats.json_array import split_array
 from schemas.formats.ndjson import NdjsonCutter
-from schemas.ids import JobId, new_job_id
+from schemas.ids import new_job_id
 from schemas.items import CHUNK_ITEMS, spans
 from schemas.settings import Settings
 from schemas.states import Operation
@@ -36,7 +38,18 @@ from storage.pool import Pool
 MOVES_PHONES = re.compile(rb"external_id|\\u00[4-7]")
 
 
-async def receive(request: web.Request, api: Api, account: Account, parameters: Parameters) -> JobId:
+BELL_SECONDS = 1.0  # a Redis that hangs must not hold the 202 up; the reconciler rings again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An accepted job; `total` is None where a worker has to split."""
+
+    job: NewJob
+    total: int | None
+
+
+async def receive(request: web.Request, api: Api, account: Account, parameters: Parameters) -> Accepted:
     """Read the body to its end and accept the job; raises a BulklaneError, and then nothing is applied."""
     settings = api.ctx.settings
     source, content_type = await _source_of(request, settings.upload_idle_seconds)
@@ -70,7 +83,7 @@ async def receive(request: web.Request, api: Api, account: Account, parameters: 
             await asyncio.shield(receiving.fail(UploadCut("the api was stopped"), leave_a_trace=True))
             raise
     await _ring(api, job, total)
-    return job.id
+    return Accepted(job=job, total=total)
 
 
 async def _source_of(request: web.Request, idle_seconds: float) -> tuple[AsyncIterator[bytes], str | None]:
@@ -124,10 +137,13 @@ def _layout(cutter: CsvCutter | NdjsonCutter) -> dict[str, Any] | None:
 
 
 async def _ring(api: Api, job: NewJob, total: int | None) -> None:
-    if total is None:
-        await api.ctx.queue.ring_split(job.account_id, job.id)
-    else:
-        await api.ctx.queue.ring_work(min(job.parallel, -(-total // CHUNK_ITEMS)))
+    """Best effort: the job is accepted, whether anybody hears of it at once or not."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BELL_SECONDS):
+            if total is None:
+                await api.ctx.queue.ring_split(job.account_id, job.id)
+            else:
+                await api.ctx.queue.ring_work(min(job.parallel, -(-total // CHUNK_ITEMS)))
 
 
 class _Receiving:

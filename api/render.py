@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
+from api.receive import Accepted
 from schemas.ids import JobId, show_job_id
 from schemas.jobs import Counts, ItemErrorView, Job, JobError, ResultView
 from schemas.states import JobState
@@ -39,6 +40,34 @@ def job_view(row: asyncpg.Record) -> Job:
         accepted_at=row["accepted_at"],
         started_at=row["started_at"],
         finished_at=row["finished_at"],
+    )
+
+
+def accepted_view(accepted: Accepted) -> Job:
+    """A job that has just been accepted, where PostgreSQL cannot be asked about it any more."""
+    job, now = accepted.job, datetime.now(UTC)
+    name = show_job_id(job.id)
+    nothing = dict.fromkeys((*COUNTED, "cancelled"), 0)
+    return Job(
+        id=name,
+        operation=job.operation,
+        state=JobState.QUEUED,
+        stream=job.stream,
+        total=accepted.total,
+        counts=Counts(**nothing, pending=accepted.total or 0),
+        progress=None if accepted.total is None else 0.0,
+        position=0,
+        throttled_until=None,
+        eta=None,
+        error=None,
+        errors=[],
+        errors_url=f"/v1/jobs/{name}/errors",
+        results_url=f"/v1/jobs/{name}/results",
+        request_id=job.request_id,
+        received_at=now,
+        accepted_at=now,
+        started_at=None,
+        finished_at=None,
     )
 
 

@@ -20,7 +20,7 @@ class Uploads:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._current: set[tuple[AccountId, JobId]] = set()
+        self.current: set[tuple[AccountId, JobId]] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -36,18 +36,18 @@ class Uploads:
     @contextmanager
     def keep(self, account_id: AccountId, job_id: JobId) -> Iterator[None]:
         """Keep a job's lease while its body is being read."""
-        self._current.add((account_id, job_id))
+        self.current.add((account_id, job_id))
         try:
             yield
         finally:
-            self._current.discard((account_id, job_id))
+            self.current.discard((account_id, job_id))
 
     async def _renew_forever(self) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
-            if not self._current:
+            if not self.current:
                 continue
             try:
-                await jobs.renew_receiving(self._pool, list(self._current))
+                await jobs.renew_receiving(self._pool, list(self.current))
             except Exception as error:
                 logger.warning("leases of uploads not renewed: %s: %s", type(error).__name__, error)

@@ -14,15 +14,16 @@ from storage.accounts import Account
 
 MAX_SECONDS = 60
 LOOK_SECONDS = 10.0  # look all the same, should an announcement be lost
-PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d+)\"?", re.IGNORECASE)
+PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d+)\"?", re.IGNORECASE | re.ASCII)
+ASYNC = re.compile(r"(?:^|[,\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 
 
 def wanted_wait(request: web.Request, account: Account) -> float:
-    """Seconds to wait by `Prefer: wait=S` (RFC 7240), else by the account's default; 0: answer at once."""
-    for header in request.headers.getall("Prefer", []):
-        if found := PREFERENCE.search(header):
-            return min(int(found[1][:9]), MAX_SECONDS)
-    return account.default_wait
+    """Seconds to wait by `Prefer` (RFC 7240: wait=S, respond-async), else by the account's default."""
+    preferences = ",".join(request.headers.getall("Prefer", []))
+    if found := PREFERENCE.search(preferences):
+        return min(int(found[1][:9]), MAX_SECONDS)
+    return 0 if ASYNC.search(preferences) else account.default_wait
 
 
 def polled_wait(request: web.Request) -> float:
@@ -36,6 +37,7 @@ def polled_wait(request: web.Request) -> float:
 async def wait_for_end(api: Api, account_id: AccountId, job_id: JobId, seconds: float) -> JobState | None:
     """The job's state when it has ended or the time is up; None: the account has no such job.
 
+    The time is up as well when the process is told to stop.
     No database connection is held while waiting.
     """
     clock = asyncio.get_running_loop().time
@@ -45,7 +47,7 @@ async def wait_for_end(api: Api, account_id: AccountId, job_id: JobId, seconds: 
             event.clear()
             state = await jobs.state_of(api.ctx.pool, account_id, job_id)
             left = until - clock()
-            if state is None or state.ended or left <= 0:
+            if state is None or state.ended or left <= 0 or api.ended.closing:
                 return state
             try:
                 await asyncio.wait_for(event.wait(), min(left, LOOK_SECONDS))

@@ -105,7 +105,7 @@ async def revoke_key(db: Conn | Pool, key_id: str) -> str | None:
 
 
 def _hash(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+    return hashlib.sha256(key.encode(errors="surrogateescape")).digest()
 
 
 def _owner(key: str) -> int | None:

@@ -12,7 +12,7 @@ from api.wait import polled_wait, wait_for_end
 from schemas.errors import NotAcceptable, NotFound
 from schemas.ids import JobId, read_job_id, show_job_id
 from schemas.jobs import ItemErrorView, Page, Wire
-from schemas.states import JobState
+from schemas.states import JobState, Operation
 from storage import jobs, outcomes
 from storage.accounts import Account
 
@@ -27,7 +27,7 @@ async def list_jobs(request: web.Request) -> web.Response:
         account.id,
         size=size + 1,
         state=_state(request),
-        operation=request.query.get("operation"),
+        operation=_operation(request),
         since=_since(request),
         before=_before(request),
     )
@@ -108,6 +108,17 @@ def _state(request: web.Request) -> JobState | None:
     if text not in list(JobState):
         raise NotAcceptable(f"{text!r} is not a state; known are {', '.join(JobState)}", param="state")
     return JobState(text)
+
+
+def _operation(request: web.Request) -> Operation | None:
+    text = request.query.get("operation")
+    if text is None:
+        return None
+    if text not in list(Operation):
+        raise NotAcceptable(
+            f"{text!r} is not an operation; known are {', '.join(Operation)}", param="operation"
+        )
+    return Operation(text)
 
 
 def _since(request: web.Request) -> datetime | None:

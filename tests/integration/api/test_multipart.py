@@ -72,7 +72,7 @@ async def test_a_file_of_an_unknown_kind_is_refused(client: Client) -> None:
 
 
 async def test_a_form_cannot_be_compressed(client: Client) -> None:
-    answer = await send(client, (CSV, "a.csv", "text/csv"), Content_Encoding="gzip")
+    answer = await send(client, (CSV, "a.csv", "text/csv"), **{"Content-Encoding": "gzip"})
     assert answer.status in {400, 415}
     assert await client.jobs() == []
 
@@ -101,7 +101,9 @@ async def test_a_malformed_form_is_refused(client: Client, body: bytes, content_
 
 @pytest.mark.parametrize("missing", [1, 6, 9, 20])
 async def test_a_form_that_ends_before_its_file_does_is_refused(client: Client, missing: int) -> None:
-    head = b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.csv"\r\nContent-Type: text/csv\r\n\r\n'
+    head = (
+        b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.csv"\r\nContent-Type: text/csv\r\n\r\n'
+    )
     whole = head + CSV + b"\r\n--x--"
     answer = await client.submit(whole[:-missing], "multipart/form-data; boundary=x")
     assert (answer.status, answer.error["code"]) == (400, "malformed_body")

@@ -55,7 +55,9 @@ async def test_what_is_not_json_is_refused_with_the_place(client: Client, body: 
     assert place in answer.error["message"]
 
 
-@pytest.mark.parametrize("body", [b"1", b'"x"', b"{}", b'{"items": 1}', b'{"items": [1], "more": 2, "and": 3}'])
+@pytest.mark.parametrize(
+    "body", [b"1", b'"x"', b"{}", b'{"items": 1}', b'{"items": [1], "more": 2, "and": 3}']
+)
 async def test_json_of_another_shape_is_refused(client: Client, body: bytes) -> None:
     answer = await client.submit(body, "application/json")
     assert answer.status == 422
@@ -67,7 +69,9 @@ async def test_all_problems_of_an_envelope_are_told(client: Client) -> None:
     assert [problem["param"] for problem in answer.json["errors"]] == ["items", "more", "and"]
 
 
-@pytest.mark.parametrize("content_type", ["text/html", "image/png", "application/xml", "nonsense", ";;", "a/b/c"])
+@pytest.mark.parametrize(
+    "content_type", ["text/html", "image/png", "application/xml", "nonsense", ";;", "a/b/c"]
+)
 async def test_an_unknown_content_type_is_refused(client: Client, content_type: str) -> None:
     answer = await client.submit(b"phone\n1\n", content_type)
     assert (answer.status, answer.error["code"]) == (415, "unsupported_format")
@@ -156,7 +160,9 @@ async def test_all_wrong_parameters_are_told_at_once(client: Client) -> None:
     assert await client.jobs() == []
 
 
-@pytest.mark.parametrize("query", ["?region=", "?region=USA", "?parallel=x", "?parallel=%C2%B2", "?map.=phone", "?=1"])
+@pytest.mark.parametrize(
+    "query", ["?region=", "?region=USA", "?parallel=x", "?parallel=%C2%B2", "?map.=phone", "?=1"]
+)
 async def test_a_wrong_parameter_is_refused(client: Client, query: str) -> None:
     answer = await client.submit_items([contact(1)], query)
     assert (answer.status, answer.error["type"]) == (422, "invalid_request_error")

@@ -140,6 +140,12 @@ async def test_a_field_cleared_and_set_again_in_one_chunk_is_set(ctx: Context) -
     assert await stored(ctx, account.id, 1) == {"name": "Last", "metadata": {"a": 3}}
 
 
+async def test_an_empty_address_is_taken_like_any_other(ctx: Context) -> None:
+    account = await make_account(ctx)
+    (result,) = await apply(ctx, account.id, [contact(1, address={})])
+    assert result.outcome is Outcome.CREATED
+
+
 async def test_numbers_written_in_many_ways_are_one_contact(ctx: Context) -> None:
     account = await make_account(ctx)
     ways = ["+14152000001", "+1 (415) 200-0001", "4152000001", "(415) 200 0001", "1-415-200-0001"]

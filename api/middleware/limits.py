@@ -1,0 +1,15 @@
+"""Tell the account's admission window on every answer that it was asked for, refusals included."""
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+LIMITS = "limits"  # on the request: the headers
+
+
+@web.middleware
+async def tell_limits(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Add the headers that `admit` left on the request."""
+    response = await handler(request)
+    if not response.prepared:
+        response.headers.update(request.get(LIMITS, {}))
+    return response

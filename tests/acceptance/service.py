@@ -1,0 +1,161 @@
+"""The real service: `bulklane serve` in a process of its own, and what a test does with it."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+import aiohttp
+import asyncpg
+
+REPOSITORY = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+READY_SECONDS = 60.0
+T = TypeVar("T")
+
+
+class Service:
+    """A running service in a home folder."""
+
+    def __init__(self, home: Path, process: "subprocess.Popen[bytes]") -> None:
+        self.home = home
+        self.process = process
+
+    @property
+    def dev(self) -> dict[str, Any]:
+        """What dev.json says now."""
+        dev: dict[str, Any] = json.loads((self.home / "dev.json").read_text())
+        return dev
+
+    def pids(self, role: str) -> list[int]:
+        """The processes of a role, as dev.json has them."""
+        pids: list[int] = self.dev["pids"][role]
+        return pids
+
+    def kill(self, role: str, position: int = 0) -> int:
+        """`kill -9` one process, which is a child of ours; its pid."""
+        pid = self.pids(role)[position]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def cli(self, *words: str) -> str:
+        """Run `bulklane …` against this service."""
+        done = subprocess.run(
+            [BIN / "bulklane", *words], env=environment(self.home), capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    async def submit(self, body: bytes, content_type: str, **headers: str) -> dict[str, Any]:
+        """Send a bulk upsert; the job."""
+        headers = {"x-api-key": self.dev["api_key"], "Content-Type": content_type, **headers}
+        url = f"{self.dev['url']}/v1/bulk/contacts.upsert"
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(url, data=body, headers=headers) as answer,
+        ):
+            job: dict[str, Any] = await answer.json()
+            assert answer.status in {200, 202, 207}, job
+            return job
+
+    async def get(self, path: str, **headers: str) -> Any:
+        """GET a path as JSON, patiently: the api may be starting again at this moment."""
+        return json.loads(await self.get_text(path, **headers))
+
+    async def get_text(self, path: str, **headers: str) -> str:
+        """GET a path as text."""
+        deadline = monotonic() + 30
+        while True:
+            dev = self.dev
+            try:
+                async with (
+                    aiohttp.ClientSession() as http,
+                    http.get(dev["url"] + path, headers={"x-api-key": dev["api_key"], **headers}) as answer,
+                ):
+                    if answer.status == 200:
+                        return await answer.text()
+                    assert answer.status == 503, await answer.text()
+            except (aiohttp.ClientConnectionError, ConnectionError):
+                pass
+            assert monotonic() < deadline, f"no answer from {path}"
+
+    async def ended(self, job_id: str, *, seconds: float = 60) -> dict[str, Any]:
+        """The job once it has ended."""
+        deadline = monotonic() + seconds
+        while True:
+            job: dict[str, Any] = await self.get(f"/v1/jobs/{job_id}?wait=2")
+            if job["finished_at"]:
+                return job
+            assert monotonic() < deadline, job
+
+    async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        """Ask the service's database."""
+        conn = await asyncpg.connect(self.dev["database_url"])
+        try:
+            rows: list[asyncpg.Record] = await conn.fetch(query, *arguments)
+            return rows
+        finally:
+            await conn.close()
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """The environment of a process under test: nothing of ours leaks in."""
+    path = f"{BIN}:/usr/local/bin:/usr/bin:/bin"
+    return {"PATH": path, "BULKLANE_HOME": str(home), "PORT": "0", "HOME": str(home), **more}
+
+
+@contextmanager
+def serving(home: Path, *options: str) -> Iterator[Service]:
+    """`bulklane serve`, ready; stopped like a person would, with Ctrl-C."""
+    process = start(home, *options)
+    try:
+        wait_for(lambda: _ready(home, process), seconds=READY_SECONDS)
+        yield Service(home, process)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def start(home: Path, *options: str) -> "subprocess.Popen[bytes]":
+    """Start `bulklane serve`; what it prints goes to serve.log beside the home."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home.parent / "serve.log").open("ab") as log:
+        return subprocess.Popen(
+            [BIN / "bulklane", "serve", *options],
+            cwd=REPOSITORY,
+            env=environment(home),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+
+
+def wait_for(condition: Callable[[], T | None], *, seconds: float) -> T:
+    """What the condition answers, once it does; a look every 20 ms until the deadline."""
+    deadline = monotonic() + seconds
+    while not (found := condition()):
+        assert monotonic() < deadline, "the deadline has passed"
+        sleep(0.02)
+    return found
+
+
+def _ready(home: Path, process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None, (home.parent / "serve.log").read_text()[-3000:]
+    path = home / "dev.json"
+    return path.exists() and bool(json.loads(path.read_text())["pids"]["api"])
+
+
+def csv_of(rows: list[dict[str, str]]) -> bytes:
+    """A CSV file of rows that all have the same columns."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue().encode()

@@ -1,0 +1,57 @@
+"""Other process managers: arq's own check, and honcho with the Procfile."""
+
+import os
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.service import BIN, REPOSITORY, environment, wait_for
+from tests.servers import TestServers
+
+
+@pytest.fixture
+def env(servers: TestServers, database_url: str, tmp_path: Path) -> dict[str, str]:
+    """The environment that the README names."""
+    return environment(tmp_path, DATABASE_URL=database_url, REDIS_URL=servers.redis_url, PORT="5600")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def test_honcho_starts_release_api_and_worker_and_arq_finds_the_worker_healthy(env: dict[str, str]) -> None:
+    honcho = subprocess.Popen(
+        [BIN / "honcho", "start"],
+        cwd=REPOSITORY,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        # honcho adds 100 to the port for each line of the Procfile: the api is the second
+        wait_for(lambda: _answers("http://127.0.0.1:5700/readyz"), seconds=30)
+        check = [str(BIN / "arq"), "--check", "worker.WorkerSettings"]
+        wait_for(
+            lambda: (
+                subprocess.run(check, cwd=REPOSITORY, env=env, check=False, capture_output=True).returncode
+                == 0
+            ),
+            seconds=30,
+        )
+    finally:
+        honcho.send_signal(signal.SIGINT)
+        honcho.wait(30)
+
+
+def test_arq_check_fails_where_no_worker_runs(env: dict[str, str]) -> None:
+    env |= {"QUEUE_NAME": f"nobody-{os.getpid()}"}
+    check = [str(BIN / "arq"), "--check", "worker.WorkerSettings"]
+    assert subprocess.run(check, cwd=REPOSITORY, env=env, check=False, capture_output=True).returncode == 1

@@ -1,0 +1,63 @@
+"""HTTP by hand: bodies that are cut, or fall silent, in the middle."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from schemas.ids import JobId
+from storage.context import Context
+from tests.integration.api.service import UPSERT, Client, Service
+
+
+class Upload:
+    """A connection that has sent the head of a submit."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, chunked: bool) -> None:
+        self.reader = reader
+        self.writer = writer
+        self._chunked = chunked
+
+    async def send(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        self.writer.write(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
+        await self.writer.drain()
+
+    async def end(self) -> None:
+        """Send the end of a chunked body."""
+        self.writer.write(b"0\r\n\r\n")
+        await self.writer.drain()
+
+    async def answer(self) -> bytes:
+        """What has come when the server closes the connection."""
+        async with asyncio.timeout(10):
+            return await self.reader.read()
+
+
+@asynccontextmanager
+async def upload(
+    service: Service, client: Client, content_type: str, *, length: int | None = None
+) -> AsyncIterator[Upload]:
+    """Begin to submit: with a Content-Length, or chunked without one."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
+    head = f"POST {UPSERT} HTTP/1.1\r\nHost: x\r\nx-api-key: {client.key}\r\nConnection: close\r\n"
+    writer.write(f"{head}Content-Type: {content_type}\r\n{framing}\r\n\r\n".encode())
+    try:
+        yield Upload(reader, writer, chunked=length is None)
+    finally:
+        writer.transport.abort()
+
+
+async def seen(ctx: Context, query: str, *, seconds: float = 10) -> object:
+    """The first value of a query that is not null, false or 0."""
+    async with asyncio.timeout(seconds):
+        while not (value := await ctx.pool.fetchval(query)):
+            await asyncio.sleep(0.01)  # between two looks at the database, which cannot tell us
+    return value
+
+
+async def parts_of(ctx: Context, job_id: JobId | None = None) -> int:
+    """How many parts are stored."""
+    query = "SELECT count(*) FROM parts WHERE $1::uuid IS NULL OR job_id = $1"
+    count: int = await ctx.pool.fetchval(query, job_id)
+    return count

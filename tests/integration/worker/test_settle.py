@@ -1,0 +1,192 @@
+"""Chunks of one job run side by side in any order, and still it ends as if its items came one by one."""
+
+import asyncio
+import random
+from collections import Counter
+
+import pytest
+
+from schemas.ids import AccountId, JobId
+from schemas.states import Outcome
+from storage.context import Context
+from tests.factories import contact, make_account, make_job, phone
+from tests.integration.worker.contact_model import Item, Model, sparse_item, stored
+from tests.workers import (
+    barred,
+    claim,
+    counts_of,
+    drain,
+    job_of,
+    results_of,
+    until,
+    waiting_backends,
+)
+from worker import settle
+from worker.apply import apply_chunk
+from worker.claim import claim_chunk
+from worker.finish import finish_if_last
+
+BAD = {"phone": "12"}
+
+
+async def apply_shuffled(rng: random.Random, crew: list[Context]) -> None:
+    """Claim every chunk there is, then apply them in any order, some of them at once, by any worker."""
+    claims = []
+    while (one := await claim_chunk(rng.choice(crew))) is not None:
+        claims.append(one)
+    rng.shuffle(claims)
+    while claims:
+        at_once, claims = claims[: (n := rng.randint(1, 5))], claims[n:]
+        await asyncio.gather(*(apply_chunk(rng.choice(crew), one) for one in at_once))
+
+
+async def assert_answers(
+    ctx: Context, account_id: AccountId, job_id: JobId, items: list[Item], before: Model, after: Model
+) -> None:
+    """Each contact's last item answers for it, the earlier ones are merged into that, and the counts agree."""
+    results = await results_of(ctx, account_id, job_id)
+    last = {item["phone"]: index for index, item in enumerate(items) if item is not BAD}
+    was = {contact["phone"]: contact for contact in before.plain()}
+    now = {contact["phone"]: contact for contact in after.plain()}
+    ids = {row["phone"]: row["id"] for row in await ctx.pool.fetch("SELECT phone, id FROM contacts")}
+    for index, (item, result) in enumerate(zip(items, results, strict=True)):
+        key = item["phone"]
+        answer = (result.outcome, result.contact_id, result.merged_into)
+        if item is BAD:
+            assert answer == (Outcome.FAILED, None, None)
+        elif index != last[key]:
+            assert answer == (Outcome.MERGED, ids[key], last[key])
+        elif key not in was:
+            assert answer == (Outcome.CREATED, ids[key], None)
+        elif was[key] != now[key]:
+            assert answer == (Outcome.UPDATED, ids[key], None)
+        else:  # there and back again may be called either
+            assert result.outcome in (Outcome.UPDATED, Outcome.UNCHANGED)
+            assert answer[1:] == (ids[key], None)
+    job = await job_of(ctx, account_id, job_id)
+    assert counts_of(job) == Counter(result.outcome.word for result in results)
+    assert sum(counts_of(job).values()) == job["total"] == len(items)
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_shuffled_chunks_end_as_one_by_one(ctx: Context, crew: list[Context], seed: int) -> None:
+    rng = random.Random(seed)
+    account = await make_account(ctx)
+    before, after = Model(), Model()
+    earlier = [sparse_item(rng, 20) for _ in range(30)]
+    await make_job(ctx, account.id, earlier, parallel=1)
+    await drain(ctx)
+    for item in earlier:
+        before.apply(item)
+        after.apply(item)
+    items = [BAD if rng.random() < 0.05 else sparse_item(rng, 40) for _ in range(200)]
+    for item in items:
+        if item is not BAD:
+            after.apply(item)
+    job_id = await make_job(ctx, account.id, items, chunk_items=rng.randint(3, 20), parallel=64)
+    await apply_shuffled(rng, crew)
+    assert await stored(ctx, account.id) == after.plain()
+    await assert_answers(ctx, account.id, job_id, items, before, after)
+
+
+async def test_many_jobs_drained_by_four_workers_end_as_one_by_one(ctx: Context, crew: list[Context]) -> None:
+    rng = random.Random(99)
+    account = await make_account(ctx)
+    model = Model()
+    for _ in range(6):
+        items = [sparse_item(rng, 25) for _ in range(120)]
+        for item in items:
+            model.apply(item)
+        await make_job(ctx, account.id, items, chunk_items=rng.randint(3, 12), parallel=rng.choice([1, 4, 8]))
+    await drain(*crew)
+    assert await stored(ctx, account.id) == model.plain()
+
+
+async def test_chunks_applied_backwards_end_with_the_last_item(ctx: Context) -> None:
+    account = await make_account(ctx)
+    items = [contact(1, name=f"Name {n}", metadata={"n": n, f"k{n}": n}) for n in range(9)]
+    job_id = await make_job(ctx, account.id, items, chunk_items=3, parallel=3)
+    for one in reversed([await claim(ctx) for _ in range(3)]):
+        await apply_chunk(ctx, one)
+    (row,) = await stored(ctx, account.id)
+    assert row["name"] == "Name 8"
+    assert row["metadata"] == {"n": 8, **{f"k{n}": n for n in range(9)}}
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 1, "merged": 8}
+
+
+async def all_applied_but_not_ended(ctx: Context, worker: Context) -> tuple[AccountId, JobId, list[Item]]:
+    """A job of 20 contacts, each in two chunks that were applied in the wrong order, with nobody ending it."""
+    account = await make_account(ctx)
+    items = [contact(n % 20, name=f"Name {n}") for n in range(40)]
+    job_id = await make_job(ctx, account.id, items, chunk_items=20, parallel=2)
+    claims = [await claim(worker) for _ in range(2)]
+    await apply_chunk(worker, claims[1])
+    async with barred(ctx, "SELECT FROM jobs FOR UPDATE"):
+        applying = asyncio.create_task(apply_chunk(worker, claims[0]))
+        await until(lambda: waiting_backends(ctx))
+        applying.cancel()
+        await asyncio.wait([applying])
+    return account.id, job_id, items
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settle a few contacts a transaction."""
+    monkeypatch.setattr(settle, "PASS_CONTACTS", 8)
+    monkeypatch.setattr(settle, "BATCH_CONTACTS", 3)
+
+
+LAST_CONTACT = "SELECT FROM contacts WHERE id = (SELECT max(id) FROM contacts) FOR UPDATE"
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_a_settle_that_was_interrupted_is_resumed(ctx: Context, crew: list[Context]) -> None:
+    account_id, job_id, items = await all_applied_but_not_ended(ctx, crew[0])
+    async with barred(ctx, LAST_CONTACT):
+        ending = asyncio.create_task(finish_if_last(crew[0], account_id, job_id))
+        await until(lambda: waiting_backends(ctx))
+        ending.cancel()
+        await asyncio.wait([ending])
+    settled = await ctx.pool.fetchval("SELECT count(*) FROM outcome_changes")
+    assert 0 < settled < 40
+    await ctx.pool.execute("UPDATE jobs SET lease_until = now() - interval '1 s'")
+    await finish_if_last(crew[1], account_id, job_id)
+    await assert_settled(ctx, account_id, job_id, items)
+
+
+@pytest.mark.usefixtures("small_steps")
+async def test_two_workers_that_settle_one_job_do_no_harm(ctx: Context, crew: list[Context]) -> None:
+    account_id, job_id, items = await all_applied_but_not_ended(ctx, crew[0])
+    async with barred(ctx, LAST_CONTACT):
+        first = asyncio.create_task(finish_if_last(crew[0], account_id, job_id))
+        await until(lambda: waiting_backends(ctx))
+        # the first waits with the job locked: to expire its lease, and to settle as well, is to wait for that
+        expired = asyncio.create_task(ctx.pool.execute("UPDATE jobs SET lease_until = now() - interval '1 s'"))
+        second = asyncio.create_task(_finish_after(expired, crew[1], account_id, job_id))
+        await until(lambda: _two_wait(ctx))
+    await asyncio.gather(first, second)
+    await assert_settled(ctx, account_id, job_id, items)
+
+
+async def _finish_after(
+    expired: asyncio.Task[str], worker: Context, account_id: AccountId, job_id: JobId
+) -> None:
+    await expired
+    await finish_if_last(worker, account_id, job_id)
+
+
+async def _two_wait(ctx: Context) -> bool:
+    return len(await waiting_backends(ctx)) >= 2
+
+
+async def assert_settled(ctx: Context, account_id: AccountId, job_id: JobId, items: list[Item]) -> None:
+    names = {contact["phone"]: contact["name"] for contact in await stored(ctx, account_id)}
+    assert names == {phone(n): f"Name {n + 20}" for n in range(20)}
+    await assert_answers(ctx, account_id, job_id, items, Model(), _model_of(items))
+
+
+def _model_of(items: list[Item]) -> Model:
+    model = Model()
+    for item in items:
+        model.apply(item)
+    return model
