@@ -147,6 +147,6 @@ def merge(earlier: ContactItem, later: ContactItem) -> ContactItem:
     for name in DOCUMENTS:
         if earlier.get(name) and later.get(name):
             merged[name] = {**earlier[name], **later[name]}  # type: ignore[literal-required]
-        elif later.get(name) is None and earlier.get(name):
+        elif earlier.get(name):  # the later one says nothing: absent, null or {}
             merged[name] = earlier[name]  # type: ignore[literal-required]
     return merged  # type: ignore[return-value]

@@ -18,6 +18,7 @@ FILE = REPOSITORY / "examples" / "contacts.csv"
 ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 120.0
+CELL_CHARACTERS = 80  # a name of a thousand letters is not worth a screen
 TRANSIENT = (aiohttp.ClientConnectionError, TimeoutError)  # the api may be restarted in the middle
 
 Job = Mapping[str, Any]  # the wire form, API.md section 2
@@ -89,11 +90,16 @@ def _show_errors(console: Console, errors: list[Mapping[str, Any]]) -> None:
     table = Table(title="Items that were not applied", title_justify="left")
     table.add_column("index", justify="right")
     for name in ("field", "code", "message", "value"):
-        table.add_column(name, overflow="fold" if name == "message" else "ellipsis", max_width=48)
+        table.add_column(name, overflow="fold", no_wrap=name == "code")
     for error in errors:
-        values = [error.get(name) for name in ("index", "field", "code", "message", "value")]
-        table.add_row(*(Text("" if value is None else str(value)) for value in values))
+        table.add_row(*(_cell(error[name]) for name in ("index", "field", "code", "message", "value")))
     console.print(table)
+
+
+def _cell(value: object) -> Text:
+    text = Text("" if value is None else str(value))
+    text.truncate(CELL_CHARACTERS, overflow="ellipsis")
+    return text
 
 
 def _show_next_steps(console: Console, running: DevFile) -> None:
