@@ -119,12 +119,15 @@ async def fence(conn: Conn, claim: Claim) -> bool:
     return mine is True
 
 
-async def record(conn: Conn, claim: Claim, answers: Sequence[Answer], errors: Sequence[ItemError]) -> None:
-    """Write the answers of a chunk and mark it done; `answers[i]` is about item first_index + i."""
+async def record(conn: Conn, claim: Claim, answers: Sequence[Answer], errors: Sequence[ItemError]) -> bool:
+    """Write the answers of a chunk and mark it done; `answers[i]` is about item first_index + i.
+
+    True: other chunks of the job are waiting to be claimed, so this cannot have been the last one.
+    """
     assert len(answers) == claim.items
     outcomes = [answer.outcome for answer in answers]
     merged = any(answer.merged_into is not None for answer in answers)
-    await QUERIES.record(
+    others: bool | None = await QUERIES.record(
         conn,
         account_id=claim.account_id,
         id=claim.job_id,
@@ -135,6 +138,7 @@ async def record(conn: Conn, claim: Claim, answers: Sequence[Answer], errors: Se
         counts=[outcomes.count(outcome) for outcome in list(Outcome)[:6]],
         **error_columns(errors),
     )
+    return others is True
 
 
 async def release(db: Pool, claim: Claim, *, blame: bool) -> None:

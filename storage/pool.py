@@ -61,4 +61,13 @@ async def open_pool(
         command_timeout=40,  # above statement_timeout: only a half-open link ever reaches it
         server_settings=LIMITS | {"application_name": name} | (settings or {}),
         init=init,
+        reset=_keep_session,
     )
+
+
+async def _keep_session(conn: Conn) -> None:
+    """Instead of asyncpg's reset, a round trip at each release: we leave no state behind in a session.
+
+    Temporary tables are to stay, settings are only ever SET LOCAL, advisory locks end with their
+    transaction; asyncpg itself rolls back what is still open.
+    """

@@ -24,37 +24,42 @@ LOCKED_OUT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg
 async def apply_chunk(ctx: Context, claim: Claim) -> None:
     """Apply one claimed chunk; safe to run twice."""
     batch = prepare(claim)
+    others_wait = False
     for attempt in range(TRIES):
         try:
-            await _apply_once(ctx, claim, batch)
+            others_wait = await _apply_once(ctx, claim, batch)
             break
         except LOCKED_OUT:
             if attempt == TRIES - 1:
                 raise
             await asyncio.sleep(0.01 * 2**attempt)  # let the other one through
-    await finish_if_last(ctx, claim.account_id, claim.job_id)  # always: heals a crash after COMMIT
+    if not others_wait:  # also where the fence refused: heals a crash after COMMIT
+        await finish_if_last(ctx, claim.account_id, claim.job_id)
 
 
-async def _apply_once(ctx: Context, claim: Claim, batch: Batch) -> None:
-    """In one transaction; if the database rejects a row, once more with the culprits isolated."""
+async def _apply_once(ctx: Context, claim: Claim, batch: Batch) -> bool:
+    """In one transaction; if the database rejects a row, once more with the culprits isolated.
+
+    True: other chunks of the job are waiting to be claimed.
+    """
     try:
-        await _transact(ctx, claim, batch, isolated=False)
+        return await _transact(ctx, claim, batch, isolated=False)
     except ROW_REJECTED as error:
         logger.info("a row of chunk %s of job %s is rejected: %s", claim.first_index, claim.job_id, error)
-        await _transact(ctx, claim, batch, isolated=True)
+        return await _transact(ctx, claim, batch, isolated=True)
 
 
-async def _transact(ctx: Context, claim: Claim, batch: Batch, *, isolated: bool) -> None:
+async def _transact(ctx: Context, claim: Claim, batch: Batch, *, isolated: bool) -> bool:
     operation = operation_of(claim.operation)
     async with ctx.pool.acquire() as conn, conn.transaction():
         if not await chunks.fence(conn, claim):  # done, cancelled or taken over
-            return
+            return False
         if isolated:
             applied = await apply_isolated(conn, operation, claim.account_id, batch.items)
         else:
             applied = await operation.apply(conn, claim.account_id, batch.items)
         errors = batch.errors + [batch.error(index, fault) for index, fault in applied.faults.items()]
-        await chunks.record(conn, claim, _answers(claim, applied), errors)
+        return await chunks.record(conn, claim, _answers(claim, applied), errors)
 
 
 def _answers(claim: Claim, applied: Applied) -> list[Answer]:

@@ -16,9 +16,9 @@ EnsureDemoKey = Callable[[str, str | None], Awaitable[str]]
 
 async def ensure_demo_key(database_url: str, known_key: str | None) -> str:
     """The known key if it is still valid, else a new one of the demo account."""
-    from api.cli import demo  # slow to import: it happens while the api starts
+    from api.cli.demo import ensure_demo_key as ensure  # slow to import: it happens while the api starts
 
-    return await demo.ensure_demo_key(database_url, known_key)
+    return await ensure(database_url, known_key)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,13 +74,6 @@ async def test_a_form_that_is_cut_leaves_a_failed_job(
         await _failed(ctx, client)
 
 
-async def test_a_broken_chunk_leaves_a_failed_job(ctx: Context, service: Service, client: Client) -> None:
-    async with upload(service, client, "text/csv") as cut:
-        await cut.send(SHORT["text/csv"])
-        cut.writer.write(b"this is no length\r\n")
-        await _failed(ctx, client)
-
-
 @pytest.mark.parametrize("body", [SHORT["text/csv"], b"phone,name\n" + ROWS * 3], ids=["short", "long"])
 async def test_an_upload_that_falls_silent_is_given_up(ctx: Context, settings: Settings, body: bytes) -> None:
     async with serve(settings.model_copy(update={"upload_idle_seconds": 0.3})) as service:
@@ -90,6 +83,14 @@ async def test_an_upload_that_falls_silent_is_given_up(ctx: Context, settings: S
             answer = await silent.answer()
             assert answer.startswith(b"HTTP/1.1 400 ")
             assert b"upload_incomplete" in answer
+
+
+async def test_an_upload_in_broken_chunks_is_given_up(ctx: Context, settings: Settings) -> None:
+    async with serve(settings.model_copy(update={"upload_idle_seconds": 0.3})) as service:
+        async with _client(ctx, service) as client, upload(service, client, "text/csv") as broken:
+            await broken.send(SHORT["text/csv"])
+            broken.writer.write(b"this is no length\r\n")
+            await _failed(ctx, client)
 
 
 @pytest.mark.parametrize("body", [SHORT["text/csv"], b"phone,name\n" + ROWS * 3], ids=["short", "long"])

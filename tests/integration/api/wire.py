@@ -1,10 +1,10 @@
 """HTTP by hand: bodies that are cut, or fall silent, in the middle."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from schemas.ids import JobId
 from storage.context import Context
 from tests.integration.api.service import UPSERT, Client, Service
 
@@ -28,9 +28,12 @@ class Upload:
         await self.writer.drain()
 
     async def answer(self) -> bytes:
-        """What has come when the server closes the connection."""
+        """Head and body of the answer; the connection may stay open."""
         async with asyncio.timeout(10):
-            return await self.reader.read()
+            head = await self.reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            assert length is not None
+            return head + await self.reader.readexactly(int(length[1]))
 
 
 @asynccontextmanager
@@ -55,9 +58,3 @@ async def seen(ctx: Context, query: str, *, seconds: float = 10) -> object:
             await asyncio.sleep(0.01)  # between two looks at the database, which cannot tell us
     return value
 
-
-async def parts_of(ctx: Context, job_id: JobId | None = None) -> int:
-    """How many parts are stored."""
-    query = "SELECT count(*) FROM parts WHERE $1::uuid IS NULL OR job_id = $1"
-    count: int = await ctx.pool.fetchval(query, job_id)
-    return count

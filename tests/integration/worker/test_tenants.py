@@ -1,0 +1,41 @@
+"""Accounts never meet: the jobs of one change no row of another."""
+
+import random
+
+from storage.context import Context
+from tests.factories import make_account, make_job
+from tests.integration.worker.contact_model import Model, sparse_item, stored
+from tests.workers import counts_of, drain, job_of, results_of, versions
+
+
+async def test_the_jobs_of_one_account_change_no_row_of_another(ctx: Context, crew: list[Context]) -> None:
+    rng = random.Random(5)
+    one, other = await make_account(ctx), await make_account(ctx)
+    items = [{**sparse_item(rng, 30), "external_id": f"e{n}"} for n in range(30)]
+    await make_job(ctx, one.id, items, parallel=1)
+    await drain(ctx)
+    before = await versions(ctx, one.id)
+    swapped = [{**sparse_item(rng, 30), "external_id": f"e{29 - n}"} for n in range(30)]
+    await make_job(ctx, other.id, swapped, parallel=1)
+    cleared = [{**sparse_item(rng, 30), "name": None, "email": None, "external_id": None} for _ in range(100)]
+    job_id = await make_job(ctx, other.id, cleared, chunk_items=7)
+    await drain(*crew)
+    assert await versions(ctx, one.id) == before
+    ids = {result.contact_id for result in await results_of(ctx, other.id, job_id)}
+    assert ids.isdisjoint(before)
+    assert await results_of(ctx, one.id, job_id) == []
+
+
+async def test_two_accounts_with_the_same_phones_each_end_as_if_alone(ctx: Context, crew: list[Context]) -> None:
+    rng = random.Random(6)
+    runs = []
+    for _ in range(2):
+        account, model = await make_account(ctx), Model()
+        items = [sparse_item(rng, 15) for _ in range(60)]
+        for item in items:
+            model.apply(item)
+        runs.append((account.id, model, await make_job(ctx, account.id, items, chunk_items=9)))
+    await drain(*crew)
+    for account_id, model, job_id in runs:
+        assert await stored(ctx, account_id) == model.plain()
+        assert counts_of(await job_of(ctx, account_id, job_id))["created"] == len(model.contacts)
