@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Self
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from storage.queue import ENDED
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
+CANCEL_SECONDS = 0.1
 
 
 class Ended:
@@ -33,14 +34,20 @@ class Ended:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        self.close()
+        while not self._task.done():  # redis-py swallows a cancellation that comes while it connects
+            self._task.cancel()
+            await asyncio.wait({self._task}, timeout=CANCEL_SECONDS)
 
     def close(self) -> None:
         """Let all who wait go."""
         self.closing = True
         self._wake_all()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait at this moment."""
+        return sum(map(len, self._waiting.values()))
 
     @contextmanager
     def listen(self, job_id: JobId) -> Iterator[asyncio.Event]:

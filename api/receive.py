@@ -31,7 +31,7 @@ from schemas.states import Operation
 from storage import jobs
 from storage.accounts import Account
 from storage.jobs import NewJob, Received
-from storage.pool import Pool
+from storage.pool import LOST_CONNECTION, Conn, Pool
 
 # An item with an external id can move a phone from one contact to another; such jobs run in order. The key
 # may be spelled with escapes, so an escaped ASCII letter counts as well.
@@ -173,24 +173,35 @@ class _Receiving:
 
     async def accept(self) -> int | None:
         """Accept the job: the number of its items, or None where a worker has to split."""
-        async with self._pool.acquire() as conn, conn.transaction():
-            total = None
-            if not self._opened:
-                assert self._held is not None  # the cutters refuse an empty body
-                await jobs.open_job(conn, self.job)
-                await jobs.add_part(conn, self.job.account_id, self.job.id, 0, self._held)
-                self._parts = 1
-                chunks = spans(self.job.format, self.layout, self._held, CHUNK_ITEMS)
-                total = await jobs.add_chunks(conn, self.job.account_id, self.job.id, 0, 0, chunks)
-            received = Received(
-                layout=self.layout,
-                parallel=1 if self._in_order() else self.job.parallel,
-                parts=self._parts,
-                bytes=self._bytes,
-                total=total,
-            )
-            if not await jobs.accept(conn, self.job, received):
-                raise Conflict("the upload was given up, for the api was silent: send it again")
+        committed = False
+        try:
+            async with self._pool.acquire() as conn:
+                async with conn.transaction():
+                    total = await self._accept(conn)
+                committed = True
+        except LOST_CONNECTION:
+            if not committed:  # else it was only lost on its way back to the pool
+                raise
+        return total
+
+    async def _accept(self, conn: Conn) -> int | None:
+        total = None
+        if not self._opened:
+            assert self._held is not None  # the cutters refuse an empty body
+            await jobs.open_job(conn, self.job)
+            await jobs.add_part(conn, self.job.account_id, self.job.id, 0, self._held)
+            self._parts = 1
+            chunks = spans(self.job.format, self.layout, self._held, CHUNK_ITEMS)
+            total = await jobs.add_chunks(conn, self.job.account_id, self.job.id, 0, 0, chunks)
+        received = Received(
+            layout=self.layout,
+            parallel=1 if self._in_order() else self.job.parallel,
+            parts=self._parts,
+            bytes=self._bytes,
+            total=total,
+        )
+        if not await jobs.accept(conn, self.job, received):
+            raise Conflict("the upload was given up, for the api was silent: send it again")
         return total
 
     async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:

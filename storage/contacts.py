@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
+import asyncpg
+
 from schemas.contacts import COLUMNS
 from schemas.ids import AccountId
 from storage.pool import Conn
@@ -55,10 +57,10 @@ async def empty_stage(conn: Conn) -> None:
     await QUERIES.empty_stage(conn)
 
 
-async def upsert(conn: Conn, account_id: AccountId) -> dict[str, tuple[int, bool]]:
-    """Upsert the staged rows: phone → (id, created) of those written; unchanged ones are absent."""
+async def upsert(conn: Conn, account_id: AccountId) -> dict[str, asyncpg.Record]:
+    """Upsert the staged rows: phone → id and created of those written; unchanged ones are absent."""
     rows = await QUERIES.upsert(conn, account_id=account_id)
-    return {phone: (contact_id, created) for contact_id, phone, created in rows}
+    return {row["phone"]: row for row in rows}
 
 
 async def clear(conn: Conn, account_id: AccountId, clears: Sequence[Clear]) -> set[str]:

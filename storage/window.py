@@ -41,7 +41,7 @@ class Window:
       than the window, to the microsecond.
     - A refused call is not charged, nor is one that only looks.
     - `limit` and the window's length are arguments of each call. A lowered limit grants nothing until
-      enough has aged; another length has its own log, which starts cold.
+      enough has aged; another length than the last call's makes the log cold.
     - Cold (new, flushed, expired, or written before the server restarted or failed over): `history` is
       asked for the grants since a moment, PostgreSQL being where they are kept, and the log is made from
       them. Of several cold callers the first to come back with them wins; the others' are not used.
@@ -116,7 +116,7 @@ def _keys(kind: WindowKind, account_id: int, limit: int, window_seconds: int) ->
     """The log's and the state's key; the braces put both on one node of a cluster."""
     if limit < 1 or window_seconds < 1:
         raise ValueError(f"limit ({limit}) and window_seconds ({window_seconds}) must be at least 1")
-    log = f"bulklane:window:{{{account_id}}}:{kind}:{window_seconds * 1000}"
+    log = f"bulklane:window:{{{account_id}}}:{kind}"
     return [log, f"{log}:state"]
 
 

@@ -61,6 +61,9 @@ def fault_of(error: Exception) -> Fault:
             return Fault(
                 field, CODES[name], f"{field} of the contact would be over 64 KiB: remove keys", None
             )
+        case asyncpg.InvalidTextRepresentationError():  # the one text that is read by the server is JSON
+            message = "holds a number that JSON cannot express (NaN, or an infinite one): take it out"
+            return Fault(None, ItemCode.INVALID_JSON, message, None)
         case asyncpg.UniqueViolationError():
             return Fault(None, ItemCode.CONFLICT, f"another contact has this already: {error.detail}", None)
         case _:

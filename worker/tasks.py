@@ -1,5 +1,6 @@
 """The three doorbells that arq delivers; each may ring for nothing, twice, or late."""
 
+import gc
 from contextlib import AsyncExitStack
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,7 @@ async def finish(arq: dict[str, Any], account_id: int, job_id: str) -> None:
 
 async def startup(arq: dict[str, Any]) -> None:
     """Open the context for as long as the worker runs."""
+    _calm_garbage_collection()
     stack = AsyncExitStack()
     arq["stack"] = stack
     arq["context"] = await stack.enter_async_context(open_context(get_settings(), arq["redis"]))
@@ -39,6 +41,16 @@ async def shutdown(arq: dict[str, Any]) -> None:
     """Close what `startup` opened, if it got that far."""
     if "stack" in arq:
         await arq["stack"].aclose()
+
+
+def _calm_garbage_collection() -> None:
+    """A chunk makes thousands of objects and drops them all: collecting in between is a tenth of its time.
+
+    What is loaded now (the metadata of phonenumbers above all) stays, and is not looked through again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _context(arq: dict[str, Any]) -> Context:

@@ -1,6 +1,6 @@
 """GET /v1/jobs and what hangs below: the answers."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -128,8 +128,8 @@ def _since(request: web.Request) -> datetime | None:
     try:
         since = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign that was not escaped
         if since.tzinfo is not None:
-            return since
-    except ValueError:
+            return since.astimezone(UTC)
+    except (ValueError, OverflowError):
         pass
     raise NotAcceptable("since is a time with its zone, like 2026-11-21T10:00:00Z", param="since")
 

@@ -2,7 +2,8 @@
 --
 -- KEYS[1]   log: sorted set, one entry a grant; score = when (microseconds), member = all that was
 --           granted up to and including it, zero-padded, so that what a span used is a difference of two
--- KEYS[2]   state: hash of `run`, the server run that wrote the log, and `skew` (microseconds), see tick()
+-- KEYS[2]   state: hash of `run`, the server run that wrote the log, the `window` that it is of, and `skew`
+--           (microseconds), see tick()
 -- ARGV[1]   limit >= 1; may differ from call to call
 -- ARGV[2]   window, milliseconds
 -- ARGV[3]   want: at most this much is granted; 0 only looks
@@ -25,13 +26,15 @@ local function server_clock()
   return time[1] * 1000000 + time[2]
 end
 
--- A restart or a failover can bring back a log without its last second of grants: such a log is cold.
+-- A restart or a failover can bring back a log without its last second of grants: such a log is cold. So is
+-- one of another window: of a shorter one it has too little, and of an older setting it lacks what came since.
 local function server_run()
   return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') or ''
 end
 
 local function is_cold(run)
-  return redis.call('HGET', STATE, 'run') ~= run or redis.call('EXISTS', LOG) == 0
+  local state = redis.call('HMGET', STATE, 'run', 'window')
+  return state[1] ~= run or state[2] ~= ARGV[2] or redis.call('EXISTS', LOG) == 0
 end
 
 -- Numbers are formatted by hand: Lua's own way keeps 14 digits, and microseconds have 16.
@@ -54,7 +57,7 @@ end
 
 local function load(run)
   redis.call('DEL', LOG, STATE)
-  redis.call('HSET', STATE, 'run', run, 'skew', 0)
+  redis.call('HSET', STATE, 'run', run, 'window', ARGV[2], 'skew', 0)
   append(-math.huge, 0) -- the first baseline: older than everything
   local total = 0
   for i = 7, #ARGV, 2 do

@@ -19,6 +19,7 @@ from storage.pool import Conn
 from worker.operations import Applied, Indexed
 from worker.operations.resolve import Target, merge_by_phone, resolve
 
+CREATED, UPDATED, UNCHANGED = Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED
 TOO_LARGE = {"metadata": ItemCode.METADATA_TOO_LARGE, "properties": ItemCode.PROPERTIES_TOO_LARGE}
 # A document below this need not be measured: written anew, no character or digit of it takes 8 bytes.
 SMALL_RECORD = MAX_DOCUMENT_BYTES // 8
@@ -59,9 +60,8 @@ class ContactsUpsert:
         if written:
             await contacts.move(conn, account_id, written)
         changed = set(written.values()) | await _clear(conn, account_id, targets)
-        await contacts.stage(conn, [_row(target) for target in targets])
-        outcomes = await _upsert(conn, account_id, targets, changed)
-        answers = _answers(targets, outcomes)
+        await contacts.stage(conn, [_row(target.item) for target in targets])
+        answers = await _upsert(conn, account_id, targets, changed)
         return Applied(answers=answers, faults=faults)
 
 
@@ -106,15 +106,13 @@ def _clear_of(target: Target) -> Clear:
     return Clear(phone=target.phone, fields=fields, **gone)
 
 
-def _row(target: Target) -> dict[str, Any]:
+def _row(item: ContactItem) -> dict[str, Any]:
     """The row to stage: the documents as JSON text, without the keys that are to go."""
-    row: dict[str, Any] = {**target.item}
-    row["phone"] = target.phone
-    if "metadata" in row:
-        _write(row, "metadata")
-    if "properties" in row:
-        _write(row, "properties")
-    if row.get("address"):
+    row: dict[str, Any] = {**item}
+    for name in DOCUMENTS:
+        if name in row:
+            _write(row, name)
+    if row.get("address") is not None:
         row["address"] = to_json(row["address"]).decode()
     return row
 
@@ -131,26 +129,18 @@ def _write(row: dict[str, Any], name: str) -> None:
 
 async def _upsert(
     conn: Conn, account_id: AccountId, targets: Sequence[Target], changed: set[str]
-) -> dict[str, Answer]:
-    """The answer of each contact by its phone."""
+) -> dict[int, Answer]:
+    """Upsert what is staged. The last item of a contact answers for it, the earlier ones are merged."""
     written = await contacts.upsert(conn, account_id)
     silent = [target.phone for target in targets if target.phone not in written]
     ids = await contacts.ids_by_phone(conn, account_id, silent) if silent else {}
-    answers = {
-        phone: Answer(Outcome.CREATED if created else Outcome.UPDATED, contact_id)
-        for phone, (contact_id, created) in written.items()
-    }
-    for phone, contact_id in ids.items():
-        answers[phone] = Answer(Outcome.UPDATED if phone in changed else Outcome.UNCHANGED, contact_id)
-    return answers
-
-
-def _answers(targets: Sequence[Target], outcomes: dict[str, Answer]) -> dict[int, Answer]:
-    """The answer of each item: the last one of a contact speaks for it, the earlier ones are merged."""
-    answers = {}
+    answers: dict[int, Answer] = {}
     for target in targets:
+        if row := written.get(target.phone):
+            answer = Answer(CREATED if row["created"] else UPDATED, row["id"])
+        else:
+            answer = Answer(UPDATED if target.phone in changed else UNCHANGED, ids[target.phone])
         *earlier, last = target.indexes
-        answer = outcomes[target.phone]
         answers[last] = answer
         for index in earlier:
             answers[index] = Answer(Outcome.MERGED, answer.contact_id, last)

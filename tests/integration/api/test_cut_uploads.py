@@ -89,6 +89,7 @@ async def test_an_upload_in_broken_chunks_is_given_up(ctx: Context, settings: Se
     async with serve(settings.model_copy(update={"upload_idle_seconds": 0.3})) as service:
         async with _client(ctx, service) as client, upload(service, client, "text/csv") as broken:
             await broken.send(SHORT["text/csv"])
+            await _under_way(service)
             broken.writer.write(b"this is no length\r\n")
             await _failed(ctx, client)
 

@@ -36,7 +36,7 @@ async def test_the_envelope_has_type_code_message_and_request_id(client: Client)
         ("GET", "/v1/jobs/job_%C3%A9" + "0" * 25, 404),
         ("DELETE", "/v1/jobs", 405),
         ("GET", UPSERT, 405),
-        ("BREW", UPSERT, 405),
+        ("PATCH", UPSERT, 405),
         ("POST", UPSERT, 415),
     ],
 )
@@ -83,7 +83,6 @@ async def test_a_broken_stream_looks_broken(ctx: Context, service: Service, clie
     await ctx.pool.execute("ALTER TABLE item_errors DROP COLUMN value")
     with pytest.raises(aiohttp.ClientError):
         await client.get(f"{answer.headers['Location']}/errors", Accept="text/csv")
-    assert (await client.get("/v1/jobs?limit=1&state=running")).status == 200
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,160 @@
+"""Answers that wait for the end of a job: woken by it, and at no cost while they wait."""
+
+import asyncio
+
+import aiohttp
+import pytest
+from redis.asyncio import Redis
+
+from schemas.settings import Settings
+from storage.context import Context
+from storage.queue import ENDED
+from tests.factories import contact
+from tests.integration.api.service import Answer, Client, Service, make_client, serve
+from tests.integration.api.work import work
+
+LONG = 30  # seconds; no test takes so long
+SOON = 5  # seconds; far under LONG, and enough for a busy machine
+
+
+async def waiting(service: Service, count: int = 1) -> None:
+    """Until so many requests wait and none of them uses a database connection."""
+    async with asyncio.timeout(10):
+        while service.api.ended.waiting < count or not _idle(service):
+            await asyncio.sleep(0.01)  # between two looks
+
+
+def _idle(service: Service) -> bool:
+    pool = service.api.ctx.pool
+    return pool.get_size() == pool.get_idle_size()
+
+
+async def _finish(task: "asyncio.Task[Answer]") -> Answer:
+    async with asyncio.timeout(SOON):
+        return await task
+
+
+async def test_a_poll_is_woken_by_the_end_and_holds_no_connection(
+    ctx: Context, service: Service, client: Client
+) -> None:
+    answer = await client.submit_items([contact(1)])
+    polls = [
+        asyncio.create_task(client.get(f"{answer.headers['Location']}?wait={LONG}"))
+        for _ in range(service.api.ctx.settings.api_pool_size * 2)
+    ]
+    await waiting(service, len(polls))
+    assert not any(poll.done() for poll in polls)
+    await work(ctx)
+    for poll in polls:
+        assert (await _finish(poll)).json["state"] == "completed"
+    assert service.api.ended.waiting == 0
+
+
+async def test_a_poll_answers_when_its_time_is_up(client: Client) -> None:
+    answer = await client.submit_items([contact(1)])
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    polled = await client.get(f"{answer.headers['Location']}?wait=1")
+    assert (polled.status, polled.json["state"]) == (200, "queued")
+    assert 1 <= clock() - began < SOON
+
+
+async def test_a_poll_for_an_ended_or_unknown_job_answers_at_once(ctx: Context, client: Client) -> None:
+    answer = await client.submit_items([contact(1)])
+    await work(ctx)
+    async with asyncio.timeout(SOON):
+        assert (await client.get(f"{answer.headers['Location']}?wait={LONG}")).status == 200
+        assert (await client.get(f"/v1/jobs/job_01ARZ3NDEKTSV4RRFFQ69G5FAV?wait={LONG}")).status == 404
+
+
+async def test_a_submit_with_prefer_wait_answers_the_end(
+    ctx: Context, service: Service, client: Client
+) -> None:
+    submit = asyncio.create_task(client.submit_items([contact(1)], Prefer=f"wait={LONG}"))
+    await waiting(service)
+    await work(ctx)
+    answer = await _finish(submit)
+    assert (answer.status, answer.json["state"]) == (200, "completed")
+    assert answer.headers["Preference-Applied"] == f"wait={LONG}"
+    assert answer.headers["Bulklane-Job"] == answer.json["id"]
+    assert answer.headers["Location"] == f"/v1/jobs/{answer.json['id']}"
+
+
+@pytest.mark.parametrize("prefer", [f"respond-async, wait={LONG}", f'foo; wait="{LONG}"', f"Wait = {LONG}"])
+async def test_a_preference_is_read_in_any_spelling(
+    ctx: Context, service: Service, client: Client, prefer: str
+) -> None:
+    submit = asyncio.create_task(client.submit_items([contact(1)], Prefer=prefer))
+    await waiting(service)
+    await work(ctx)
+    assert (await _finish(submit)).status == 200
+
+
+async def test_a_submit_with_failed_items_answers_207(ctx: Context, service: Service, client: Client) -> None:
+    submit = asyncio.create_task(client.submit_items([contact(1), {"phone": "12"}], Prefer=f"wait={LONG}"))
+    await waiting(service)
+    await work(ctx)
+    answer = await _finish(submit)
+    assert (answer.status, answer.json["state"]) == (207, "completed_with_errors")
+
+
+async def test_a_submit_whose_time_is_up_answers_202(client: Client) -> None:
+    answer = await client.submit_items([contact(1)], Prefer="wait=1")
+    assert (answer.status, answer.json["state"]) == (202, "queued")
+    assert "Preference-Applied" not in answer.headers
+    assert (await client.job(answer))["id"] == answer.json["id"]
+
+
+@pytest.mark.parametrize(
+    ("prefer", "waits"), [(None, True), ("wait=0", False), ("respond-async", False), ("return=minimal", True)]
+)
+async def test_an_account_can_wait_by_default(
+    ctx: Context, service: Service, session: aiohttp.ClientSession, prefer: str | None, waits: bool
+) -> None:
+    client = await make_client(ctx, session, default_wait=LONG)
+    headers = {"Prefer": prefer} if prefer else {}
+    submit = asyncio.create_task(client.submit_items([contact(1)], **headers))
+    if waits:
+        await waiting(service)
+        await work(ctx)
+    answer = await _finish(submit)
+    assert answer.status == (200 if waits else 202)
+    assert answer.headers.get("Preference-Applied") == (f"wait={LONG}" if waits else None)
+
+
+async def test_an_api_that_is_stopped_lets_its_waiters_go(
+    ctx: Context, settings: Settings, service: Service, client: Client
+) -> None:
+    answer = await client.submit_items([contact(1)])
+    async with (
+        serve(settings, shutdown_seconds=LONG) as stopped,
+        aiohttp.ClientSession(base_url=f"http://127.0.0.1:{stopped.port}") as session,
+    ):
+        there = Client(session, client.account, client.key)
+        poll = asyncio.create_task(there.get(f"{answer.headers['Location']}?wait={LONG}"))
+        await waiting(stopped)
+        async with asyncio.timeout(SOON):
+            await stopped.runner.cleanup()
+        assert (await _finish(poll)).json["state"] == "queued"
+
+
+async def test_nonsense_on_the_channel_wakes_nobody_and_breaks_nothing(
+    ctx: Context, service: Service, client: Client, redis: Redis
+) -> None:
+    answer = await client.submit_items([contact(1)])
+    poll = asyncio.create_task(client.get(f"{answer.headers['Location']}?wait={LONG}"))
+    await waiting(service)
+    await redis.publish(ENDED, b"\xff nonsense")
+    await work(ctx)
+    assert (await _finish(poll)).json["state"] == "completed"
+
+
+async def test_an_end_that_was_not_announced_is_found_when_the_line_is_back(
+    ctx: Context, service: Service, client: Client, redis: Redis
+) -> None:
+    answer = await client.submit_items([contact(1)])
+    poll = asyncio.create_task(client.get(f"{answer.headers['Location']}?wait={LONG}"))
+    await waiting(service)
+    await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    await work(ctx)
+    assert (await _finish(poll)).json["state"] == "completed"
