@@ -79,7 +79,7 @@ async def _count(ctx: Context, account: Account) -> Grant:
 
 
 def _headers(account: Account, grant: Grant) -> dict[str, str]:
-    reset = math.ceil(grant.reset_seconds)
+    reset = min(math.ceil(grant.reset_seconds), account.window_seconds)  # not 61 for a millisecond over 60
     return {
         "RateLimit-Policy": f'"requests";q={account.request_limit};w={account.window_seconds}',
         "RateLimit": f'"requests";r={grant.remaining};t={reset}',

@@ -30,10 +30,10 @@ class Media(StrEnum):
 
 
 def wanted_media(request: web.Request) -> Media:
-    """By the Accept header; JSON pages unless one of the others is named."""
-    accept = request.headers.get("Accept", "")
-    named = [media for media in (Media.CSV, Media.NDJSON) if media.value in accept]
-    return min(named, key=lambda media: accept.index(media.value)) if named else Media.JSON
+    """What the Accept header names first; JSON pages where it names none of them."""
+    accept = request.headers.get("Accept", "").lower()
+    named = [media for media in Media if media.value in accept]
+    return min(named, key=lambda media: accept.index(media.value), default=Media.JSON)
 
 
 async def stream_errors(

@@ -221,7 +221,10 @@ class _Receiving:
         self._held = None
 
     async def _write(self, part: bytes) -> None:
-        await jobs.add_part(self._pool, self.job.account_id, self.job.id, self._parts, part)
+        async with self._pool.acquire() as conn, conn.transaction():
+            # waits for no disk: accept does, and with it all that was written before
+            await conn.execute("SET LOCAL synchronous_commit = off")
+            await jobs.add_part(conn, self.job.account_id, self.job.id, self._parts, part)
         self._parts += 1
 
     def _in_order(self) -> bool:

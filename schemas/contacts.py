@@ -135,7 +135,7 @@ def known_column(name: str) -> str | None:
         return "phone"
     head, dot, key = name.partition(".")
     if dot:
-        return name if head in NESTED and key else None
+        return name if head in NESTED and key and "\0" not in key else None  # jsonb takes no NUL
     if name in ("error_code", "error_message"):
         return ""  # known, and left out
     return name if name in FIELDS else None

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import asyncpg
+
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.item_errors import ItemError
 from schemas.states import Outcome
@@ -17,14 +19,16 @@ QUERIES = load("chunks")
 
 LEASE_SECONDS = 6.0  # a dead worker's chunks are free again within P6's 10 seconds
 RENEW_SECONDS = 2.0  # two renewals may fail before a lease is lost
-MAX_DEATHS = 3  # workers that one chunk may cost before it is claimed by halves
+MAX_DEATHS = 3  # workers that one chunk may cost before it is claimed by halves: see lock_next_chunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """The chunk that would be claimed next, before its account's window was asked."""
+    """What would be leased next, before its account's window was asked; a limit of 0: no limit."""
 
     account_id: AccountId
+    item_limit: int
+    window_seconds: int
     job_id: JobId
     first_index: int
     items: int
@@ -58,28 +62,26 @@ class Answer(NamedTuple):
     merged_into: int | None = None
 
 
-async def next_of(conn: Conn, account_id: AccountId) -> Candidate | None:
-    """The chunk to claim next of an account whose turn is locked, or None."""
-    row = await QUERIES.next(conn, account_id=account_id)
+async def claim_unlimited(db: Pool, worker_id: WorkerId) -> "Claim | AccountId | None":
+    """Lease the next chunk in one statement; None: there is nothing to claim.
+
+    An AccountId: it is the turn of an account with an item limit, and its window has to be asked first.
+    """
+    row = await QUERIES.claim(db, worker_id=worker_id, lease_seconds=LEASE_SECONDS)
     if row is None:
         return None
-    return Candidate(
-        account_id=account_id,
-        job_id=row["job_id"],
-        first_index=row["first_index"],
-        items=row["items"],
-        deaths=row["deaths"],
-    )
+    account_id = AccountId(row["account_id"])
+    return account_id if row["job_id"] is None else _claim(account_id, row)
+
+
+async def lock_next(conn: Conn) -> Candidate | None:
+    """Lock the turn of the account to serve next and say what would be leased; None: nothing."""
+    row = await QUERIES.lock_next(conn)
+    return Candidate(**row) if row else None
 
 
 async def lease(
-    conn: Conn,
-    chunk: Candidate,
-    *,
-    items: int,
-    deaths: int,
-    granted_at: datetime | None,
-    worker_id: WorkerId,
+    conn: Conn, chunk: Candidate, *, items: int, granted_at: datetime | None, worker_id: WorkerId
 ) -> Claim | None:
     """Lease the first `items` items of a chunk; None if it was taken meanwhile."""
     row = await QUERIES.lease(
@@ -88,23 +90,12 @@ async def lease(
         id=chunk.job_id,
         first_index=chunk.first_index,
         items=items,
-        deaths=deaths,
+        deaths=chunk.deaths,
         granted_at=granted_at,
         worker_id=worker_id,
         lease_seconds=LEASE_SECONDS,
     )
-    if row is None:
-        return None
-    columns = dict(row)
-    params = json.loads(columns.pop("params"))
-    layout = json.loads(columns.pop("layout") or "null")
-    return Claim(
-        account_id=chunk.account_id,
-        params=params,
-        layout=layout,
-        region=params.get("region"),
-        **columns,
-    )
+    return _claim(chunk.account_id, row) if row else None
 
 
 async def fence(conn: Conn, claim: Claim) -> bool:
@@ -172,6 +163,25 @@ async def recent_grants(db: Conn, account_id: AccountId, since: datetime) -> lis
 async def prune_grants(db: Conn) -> None:
     """Forget grants that no window reaches back to."""
     await QUERIES.prune_grants(db)
+
+
+def _claim(account_id: AccountId, row: asyncpg.Record) -> Claim:
+    params = json.loads(row["params"])
+    return Claim(
+        account_id=account_id,
+        job_id=row["job_id"],
+        first_index=row["first_index"],
+        items=row["items"],
+        skip=row["skip"],
+        token=row["token"],
+        deaths=row["deaths"],
+        operation=row["operation"],
+        params=params,
+        format=row["format"],
+        layout=json.loads(row["layout"] or "null"),
+        body=row["body"],
+        region=params.get("region"),
+    )
 
 
 def error_columns(errors: Sequence[ItemError]) -> dict[str, list[Any]]:

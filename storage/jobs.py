@@ -19,7 +19,7 @@ from storage.queries import load
 QUERIES = load("jobs")
 
 RECEIVE_LEASE_SECONDS = 15.0  # an upload whose api has been silent for so long is lost
-FINISH_LEASE_SECONDS = 10.0  # a worker that died while ending a job is replaced after so long
+FINISH_LEASE_SECONDS = 6.0  # a worker that died while ending a job is replaced within P6's 10 seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Finishing:
     params: dict[str, Any]
     format: str
     layout: dict[str, Any] | None
-    parallel: int
+    overlaps: bool  # several chunks may have named one contact side by side
     region: str | None
 
 
@@ -87,7 +87,7 @@ async def open_job(conn: Conn | Pool, job: NewJob) -> None:
 
 
 async def add_part(conn: Conn | Pool, account_id: AccountId, job_id: JobId, part: int, body: bytes) -> None:
-    """Store the next part of a body."""
+    """Store the next part of a body; it is on disk at the latest when `accept` is."""
     await QUERIES.add_part(conn, account_id=account_id, id=job_id, part=part, body=body)
 
 
@@ -206,7 +206,7 @@ async def claim_finish(db: Pool, account_id: AccountId, job_id: JobId) -> Finish
         region=params.get("region"),
         format=row["format"],
         layout=json.loads(row["layout"] or "null"),
-        parallel=row["parallel"],
+        overlaps=row["overlaps"],
     )
 
 

@@ -1,30 +1,10 @@
 """Whose turn it is: accounts are served by virtual time, so that none waits for another's million rows."""
 
-from dataclasses import dataclass
-
 from schemas.ids import AccountId, JobId
 from storage.pool import Conn, Pool
 from storage.queries import load
 
 QUERIES = load("turns")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """The locked turn of an account, with the limits that claim needs."""
-
-    account_id: AccountId
-    item_limit: int
-    window_seconds: int
-
-
-async def next_account(conn: Conn) -> Turn | None:
-    """Lock the turn of the account to serve next; None: nothing can be claimed anywhere.
-
-    First the accounts that nobody is claiming from; only if there is none, wait for one that somebody is.
-    """
-    row = await QUERIES.next(conn) or await QUERIES.next_waiting(conn)
-    return Turn(**row) if row else None
 
 
 async def throttle(conn: Conn, account_id: AccountId, job_id: JobId, wait_seconds: float) -> None:

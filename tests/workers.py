@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
-from arq.worker import Worker
+from arq.worker import Worker, func
 
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.settings import Settings
@@ -24,12 +24,15 @@ from worker import tasks
 from worker.claim import claim_chunk
 from worker.turn import take_turn
 
+DOORBELLS: tuple[Any, ...] = (tasks.work, tasks.split, tasks.finish)
 POLL = 0.01  # seconds between two looks at a condition
 COUNTS = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
 
 @asynccontextmanager
-async def open_worker(settings: Settings, *, size: int = 4, database_url: str | None = None) -> AsyncIterator[Context]:
+async def open_worker(
+    settings: Settings, *, size: int = 4, database_url: str | None = None
+) -> AsyncIterator[Context]:
     """The context of a worker of its own, without the tasks that run beside."""
     url = database_url or settings.database_url
     assert url is not None
@@ -46,7 +49,7 @@ async def open_worker(settings: Settings, *, size: int = 4, database_url: str | 
 async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 10) -> None:
     """Return as soon as the condition holds; TimeoutError if it does not in time."""
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - what is waited for is in other processes
             await asyncio.sleep(POLL)
 
 
@@ -75,7 +78,7 @@ async def serving(*workers: Context) -> AsyncIterator[None]:
             redis_url = ctx.settings.redis_url
             assert redis_url is not None
             worker = Worker(
-                functions=[tasks.work, tasks.split, tasks.finish],
+                functions=[func(task) for task in DOORBELLS],
                 queue_name=ctx.settings.queue_name,
                 redis_pool=connect(redis_url, queue_name=ctx.settings.queue_name),
                 job_serializer=serialize,
@@ -87,15 +90,19 @@ async def serving(*workers: Context) -> AsyncIterator[None]:
                 keep_result=0,
                 max_tries=1,
             )
-            stack.push_async_callback(worker.close)
-            task = asyncio.create_task(worker.main())
-            stack.push_async_callback(_stop, task)
+            stack.push_async_callback(_stop, worker, asyncio.create_task(worker.main()))
         yield
 
 
-async def _stop(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
+async def _stop(worker: Worker, main: "asyncio.Task[None]") -> None:
+    """Let it finish what it is at. A cancellation that meets redis-py at a bad moment is lost: so, again."""
+    worker.allow_pick_jobs = False
+    if worker.tasks:
+        await asyncio.wait(worker.tasks.values())
+    while not main.done():
+        main.cancel()
+        await asyncio.wait([main], timeout=0.1)
+    await worker.pool.aclose()
 
 
 async def claim(ctx: Context) -> Claim:
@@ -130,7 +137,8 @@ async def results_of(ctx: Context, account_id: AccountId, job_id: JobId) -> list
 async def versions(ctx: Context, account_id: AccountId) -> dict[int, tuple[Any, ...]]:
     """Contacts by id with the physical version of their rows: equal only if nothing was rewritten."""
     rows = await ctx.pool.fetch(
-        "SELECT id, ctid::text, xmin::text, to_jsonb(c)::text FROM contacts c WHERE account_id = $1", account_id
+        "SELECT id, ctid::text, xmin::text, to_jsonb(c)::text FROM contacts c WHERE account_id = $1",
+        account_id,
     )
     return {row["id"]: tuple(row) for row in rows}
 
@@ -146,8 +154,8 @@ async def bells(ctx: Context) -> Counter[str]:
 async def expire_leases(ctx: Context) -> None:
     """Let the leases of all chunks run out, once the server is old enough for anybody to believe it."""
     await ctx.pool.execute(
-        """SELECT pg_sleep(greatest(0, $1 + extract(epoch FROM pg_postmaster_start_time() - clock_timestamp()))
-                           ::double precision)""",
+        """SELECT pg_sleep(greatest(0, $1::float
+                           - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float))""",
         LEASE_SECONDS + 0.1,
     )
     await ctx.pool.execute("UPDATE chunks SET lease_until = now() - interval '1 s' WHERE state = 'running'")

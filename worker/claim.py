@@ -2,12 +2,10 @@
 
 from datetime import datetime
 
-from schemas.ids import AccountId
 from storage import chunks, turns
 from storage.chunks import Candidate, Claim
 from storage.context import Context
 from storage.pool import Conn
-from storage.turns import Turn
 from storage.window import Grant
 
 # Below this share of the limit a throttled account waits for more room rather than being served in crumbs.
@@ -15,68 +13,49 @@ USEFUL_SHARE = 50
 
 
 async def claim_chunk(ctx: Context) -> Claim | None:
-    """Lease the next chunk to apply; None: there is nothing to claim, or only throttled work.
-
-    The account's turn stays locked from the choice to the commit, so that of one account no grant of the
-    window is ever on its way to `grants` while another claim reads them.
-    """
+    """Lease the next chunk to apply; None: there is nothing to claim, or only throttled work."""
     while True:
-        async with ctx.pool.acquire() as conn, conn.transaction():
-            turn = await turns.next_account(conn)
-            if turn is None:
-                return None
-            chunk = await chunks.next_of(conn, turn.account_id)
-            if chunk is None:  # taken between the two statements: look again
-                continue
-            claim, wait_seconds = await _lease(ctx, conn, turn, chunk)
-        if claim is not None:
+        claim = await chunks.claim_unlimited(ctx.pool, ctx.worker_id)
+        if claim is None or isinstance(claim, Claim):
             return claim
+        limited, wait_seconds = await _claim_limited(ctx)
+        if limited is not None:
+            return limited
         if wait_seconds:
             await ctx.queue.ring_work(after_seconds=wait_seconds)
 
 
-async def _lease(ctx: Context, conn: Conn, turn: Turn, chunk: Candidate) -> tuple[Claim | None, float]:
-    """The claim, or how many seconds the account has to wait for its window."""
-    items, deaths = _share(chunk)
-    granted_at = None
-    if turn.item_limit:
-        grant = await _ask_window(ctx, conn, turn, items)
-        if not grant.granted:
-            await turns.throttle(conn, chunk.account_id, chunk.job_id, grant.wait_seconds)
-            return None, grant.wait_seconds
-        items, granted_at = grant.granted, grant.at
-    claim = await chunks.lease(
-        conn,
-        chunk,
-        items=items,
-        deaths=deaths,
-        granted_at=granted_at,
-        worker_id=ctx.worker_id,
-    )
-    return claim, 0
+async def _claim_limited(ctx: Context) -> tuple[Claim | None, float]:
+    """The claim, or how many seconds the account has to wait for its window.
 
-
-def _share(chunk: Candidate) -> tuple[int, int]:
-    """How many items to take, and how many deaths stay on the account of what was one chunk.
-
-    What has cost so many workers their life is taken by halves, each with one life left, until the item
-    to blame stands alone.
+    The account's turn stays locked from the choice to the commit, so that of one account no grant of the
+    window is ever on its way to `grants` while another claim reads them.
     """
-    if chunk.deaths < chunks.MAX_DEATHS or chunk.items == 1:
-        return chunk.items, chunk.deaths
-    return chunk.items // 2, chunks.MAX_DEATHS - 1
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        chunk = await chunks.lock_next(conn)
+        if chunk is None:
+            return None, 0
+        items, granted_at = chunk.items, None
+        if chunk.item_limit:
+            grant = await _ask_window(ctx, conn, chunk)
+            if not grant.granted:
+                await turns.throttle(conn, chunk.account_id, chunk.job_id, grant.wait_seconds)
+                return None, grant.wait_seconds
+            items, granted_at = grant.granted, grant.at
+        claim = await chunks.lease(conn, chunk, items=items, granted_at=granted_at, worker_id=ctx.worker_id)
+        return claim, 0
 
 
-async def _ask_window(ctx: Context, conn: Conn, turn: Turn, items: int) -> Grant:
+async def _ask_window(ctx: Context, conn: Conn, chunk: Candidate) -> Grant:
     async def history(since: datetime) -> list[tuple[datetime, int]]:
-        return await chunks.recent_grants(conn, AccountId(turn.account_id), since)
+        return await chunks.recent_grants(conn, chunk.account_id, since)
 
     return await ctx.window.take(
         kind="items",
-        account_id=turn.account_id,
-        limit=turn.item_limit,
-        window_seconds=turn.window_seconds,
-        want=items,
-        minimum=min(items, max(1, turn.item_limit // USEFUL_SHARE)),
+        account_id=chunk.account_id,
+        limit=chunk.item_limit,
+        window_seconds=chunk.window_seconds,
+        want=chunk.items,
+        minimum=min(chunk.items, max(1, chunk.item_limit // USEFUL_SHARE)),
         history=history,
     )

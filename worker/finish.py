@@ -15,7 +15,7 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
     finishing = await jobs.claim_finish(ctx.pool, account_id, job_id)
     if finishing is None:
         return
-    if finishing.parallel > 1:  # else the chunks were applied in order
+    if finishing.overlaps:
         await settle(ctx, account_id, job_id, finishing)
     async with ctx.pool.acquire() as conn, conn.transaction():
         # What the chunks committed may still be on its way to the disk; with this commit all of it is there.

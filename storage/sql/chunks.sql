@@ -1,50 +1,21 @@
--- name: next(account_id)^
--- The next chunk to claim of an account whose turn is locked: of its oldest job at the head of a stream.
-SELECT n.job_id, n.first_index, c.items, c.deaths
-FROM claimable n
-JOIN chunks c ON c.account_id = n.account_id AND c.job_id = n.job_id AND c.first_index = n.first_index
-WHERE n.account_id = :account_id
-ORDER BY n.accepted_at
-LIMIT 1;
+-- name: claim(worker_id, lease_seconds)^
+-- Lease the next chunk of the account whose turn it is, in one statement, if the account has no item limit.
+-- Of an account that has one, job_id is null: its window has to be asked. No row: there is nothing to claim.
+-- (The limit is in the argument: a condition of the join would be looked at when the lease is written.)
+SELECT n.account_id, l.*
+FROM lock_next_chunk() n
+LEFT JOIN LATERAL lease_chunk(n.account_id, CASE n.item_limit WHEN 0 THEN n.job_id END, n.first_index, n.items,
+                              n.deaths, NULL, :worker_id, :lease_seconds) l ON true;
+
+-- name: lock_next()^
+-- The same in two steps, for the window to be asked in between: first which chunk is next, its account's turn
+-- locked.
+SELECT * FROM lock_next_chunk();
 
 -- name: lease(account_id, id, first_index, items, deaths, granted_at, worker_id, lease_seconds)^
--- Take the first `items` items of a ready chunk: the rest is a chunk of its own. One statement writes the
--- lease, the token, the grant and the turn, and reads the bytes. No row: the chunk is not ready any more.
-WITH chunk AS MATERIALIZED (
-    SELECT * FROM chunks
-    WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index AND state = 'ready'
-    FOR UPDATE
-), rest AS (
-    INSERT INTO chunks (account_id, job_id, first_index, items, part, byte_start, byte_end, skip, deaths)
-    SELECT account_id, job_id, first_index + :items, items - :items, part, byte_start, byte_end,
-        skip + :items, :deaths
-    FROM chunk WHERE items > :items
-), leased AS (
-    UPDATE chunks c SET state = 'running', items = :items, deaths = :deaths, token = c.token + 1,
-        worker_id = :worker_id, lease_until = now() + make_interval(secs => :lease_seconds)
-    FROM chunk
-    WHERE c.account_id = chunk.account_id AND c.job_id = chunk.job_id AND c.first_index = chunk.first_index
-    RETURNING c.*
-), started AS (
-    UPDATE jobs j SET state = 'running', started_at = COALESCE(j.started_at, clock_timestamp()),
-        throttled_until = NULL
-    FROM chunk
-    WHERE j.account_id = chunk.account_id AND j.id = chunk.job_id
-      AND (j.state = 'queued' OR j.throttled_until IS NOT NULL)
-), granted AS (
-    INSERT INTO grants AS g (account_id, at, items)
-    SELECT :account_id, :granted_at::timestamptz, :items FROM chunk WHERE :granted_at::timestamptz IS NOT NULL
-    ON CONFLICT (account_id, at) DO UPDATE SET items = g.items + excluded.items
-), served AS (
-    UPDATE account_turns t SET start_tag = t.virtual_time, virtual_time = t.virtual_time + :items,
-        served_at = clock_timestamp()
-    FROM chunk WHERE t.account_id = chunk.account_id
-)
-SELECT l.job_id, l.first_index, l.items, l.skip, l.token, l.deaths, j.operation, j.params, j.format, j.layout,
-    substring(p.body FROM l.byte_start + 1 FOR l.byte_end - l.byte_start) AS body
-FROM leased l
-JOIN jobs j ON j.account_id = l.account_id AND j.id = l.job_id
-JOIN parts p ON p.account_id = l.account_id AND p.job_id = l.job_id AND p.part = l.part;
+-- Then the lease, of as many items as the window has granted. No row: the chunk is not ready any more.
+SELECT * FROM lease_chunk(:account_id, :id, :first_index, :items, :deaths, :granted_at, :worker_id,
+                          :lease_seconds);
 
 -- name: fence(account_id, id, first_index, token)$
 -- True, and the chunk locked, while this token is still the newest; null: taken over, done or cancelled.

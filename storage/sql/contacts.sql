@@ -66,11 +66,15 @@ RETURNING c.id, c.phone, (c.xmax = 0) AS created;
 -- {phone, fields, metadata, properties}: names of fields, keys to remove. Returns the phones that changed.
 WITH wanted AS (
     SELECT * FROM jsonb_to_recordset(:clears::jsonb)
-        AS w (phone text, fields text[], metadata text[], properties text[])
+        AS w (phone text COLLATE "C", fields text[], metadata text[], properties text[])
+    ORDER BY phone
 ), locked AS MATERIALIZED (
-    SELECT c.id, w.* FROM contacts c JOIN wanted w ON w.phone = c.phone
-    WHERE c.account_id = :account_id
-      AND ((c.external_id IS NOT NULL AND 'external_id' = ANY (w.fields))
+    SELECT c.id, w.*
+    FROM wanted w
+    CROSS JOIN LATERAL (
+        SELECT * FROM contacts WHERE account_id = :account_id AND phone = w.phone OFFSET 0 FOR UPDATE
+    ) c
+    WHERE ((c.external_id IS NOT NULL AND 'external_id' = ANY (w.fields))
         OR (c.name IS NOT NULL AND 'name' = ANY (w.fields))
         OR (c.email IS NOT NULL AND 'email' = ANY (w.fields))
         OR (c.language IS NOT NULL AND 'language' = ANY (w.fields))
@@ -82,8 +86,6 @@ WITH wanted AS (
         OR (c.address IS NOT NULL AND 'address' = ANY (w.fields))
         OR (c.default_channel_id IS NOT NULL AND 'default_channel_id' = ANY (w.fields))
         OR c.metadata ?| w.metadata OR c.properties ?| w.properties)
-    ORDER BY c.phone
-    FOR UPDATE OF c
 )
 UPDATE contacts c SET
     external_id = CASE WHEN 'external_id' = ANY (l.fields) THEN NULL ELSE c.external_id END,
@@ -105,15 +107,38 @@ WHERE c.account_id = :account_id AND c.id = l.id
 RETURNING c.phone;
 
 -- name: ids_by_phone(account_id, phones)
-SELECT id, phone FROM contacts WHERE account_id = :account_id AND phone = ANY (:phones::text[]);
+-- The ids of contacts that exist. A look-up a phone, whatever the planner believes of the table: without
+-- statistics it would rather read all contacts of the account.
+SELECT c.id, c.phone
+FROM unnest(:phones::text[]) wanted (phone)
+CROSS JOIN LATERAL (
+    SELECT id, phone FROM contacts WHERE account_id = :account_id AND phone = wanted.phone OFFSET 0
+) c;
 
 -- name: lock_matches(account_id, phones, external_ids)
 -- The contacts that hold one of these phones or external ids, locked in the order of their phones.
-SELECT id, phone, external_id FROM contacts
-WHERE account_id = :account_id
-  AND (phone = ANY (:phones::text[]) OR external_id = ANY (:external_ids::text[]))
-ORDER BY phone
-FOR UPDATE;
+WITH matches AS (
+    SELECT c.id, c.phone
+    FROM unnest(:phones::text[]) wanted (phone)
+    CROSS JOIN LATERAL (
+        SELECT id, phone FROM contacts WHERE account_id = :account_id AND phone = wanted.phone OFFSET 0
+    ) c
+    UNION
+    SELECT c.id, c.phone
+    FROM unnest(:external_ids::text[]) wanted (external_id)
+    CROSS JOIN LATERAL (
+        SELECT id, phone FROM contacts
+        WHERE account_id = :account_id AND external_id = wanted.external_id OFFSET 0
+    ) c
+    ORDER BY phone
+)
+SELECT c.id, c.phone, c.external_id
+FROM matches m
+CROSS JOIN LATERAL (
+    SELECT id, phone, external_id FROM contacts
+    WHERE account_id = :account_id AND id = m.id
+    OFFSET 0 FOR UPDATE
+) c;
 
 -- name: park(account_id, ids)!
 -- First half of a move: the phones are free, so that contacts can exchange them within one statement.

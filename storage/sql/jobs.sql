@@ -148,13 +148,17 @@ WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'runni
 FOR UPDATE OF j;
 
 -- name: claim_finish(account_id, id, lease_seconds)^
--- Take the closing steps of a job whose chunks are all applied: one worker at a time, by lease.
+-- Take the closing steps of a job whose chunks are all applied: one worker at a time, by lease. `overlaps`:
+-- several chunks may have named one contact side by side. Where every contact was created they cannot have,
+-- since the second chunk would have found it there.
 UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND (j.lease_until IS NULL OR j.lease_until < now())
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                   AND c.state IN ('ready', 'running'))
-RETURNING j.operation, j.params, j.format, j.layout, j.parallel;
+RETURNING j.operation, j.params, j.format, j.layout, j.parallel > 1 AND EXISTS (
+    SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
+    AND c.updated + c.unchanged > 0) AS overlaps;
 
 -- name: renew_finish(account_id, id, lease_seconds)!
 UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_seconds)

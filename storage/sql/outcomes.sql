@@ -1,11 +1,19 @@
 -- name: duplicates(account_id, id, size)
 -- Contacts that more than one chunk of the job named, and the indexes of their items, in order. Items that
 -- are merged already are not looked at, so that a second call after a crash finds only what is left.
-WITH named AS (
+WITH suspects AS MATERIALIZED (
+    SELECT u.contact_id
+    FROM outcomes o
+    CROSS JOIN LATERAL unnest(o.contact_ids) u (contact_id)
+    WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL
+    GROUP BY u.contact_id
+    HAVING count(*) > 1
+), named AS (
     SELECT o.first_index AS chunk, o.first_index + u.position::int - 1 AS item_index, u.contact_id, u.outcome
     FROM outcomes o
     CROSS JOIN LATERAL unnest(o.contact_ids, o.outcomes) WITH ORDINALITY u (contact_id, outcome, position)
-    WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL
+    JOIN suspects s ON s.contact_id = u.contact_id
+    WHERE o.account_id = :account_id AND o.job_id = :id AND EXISTS (SELECT FROM suspects)
 ), open AS (
     SELECT n.* FROM named n
     WHERE NOT EXISTS (

@@ -221,3 +221,84 @@ WHERE s.pending > 0
     FROM chunks c
     WHERE c.account_id = s.account_id AND c.job_id = head.id AND c.state = 'running'
 );
+
+-- Lock the turn of the account that has been served least and has something to claim, and say which chunk is
+-- next: of its oldest job at the head of a stream. First the accounts that nobody is claiming from; only if
+-- there is none, wait for one. A function, because its second statement must see what was committed until the
+-- first had its lock. `items` and `deaths` are what to lease: a chunk that has cost three workers their life
+-- is taken by halves, each with one life left, until the item to blame stands alone.
+CREATE FUNCTION lock_next_chunk() RETURNS TABLE (
+    account_id bigint, item_limit integer, window_seconds integer,
+    job_id uuid, first_index integer, items integer, deaths integer
+) LANGUAGE plpgsql AS $$
+DECLARE
+    turn record;
+BEGIN
+    SELECT t.account_id INTO turn FROM account_turns t
+    WHERE t.active AND t.ready_at <= clock_timestamp()
+      AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
+    ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t SKIP LOCKED;
+    IF NOT FOUND THEN
+        SELECT t.account_id INTO turn FROM account_turns t
+        WHERE t.active AND t.ready_at <= clock_timestamp()
+          AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
+        ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t;
+    END IF;
+    RETURN QUERY
+    SELECT n.account_id, a.item_limit, a.window_seconds, n.job_id, n.first_index,
+        CASE WHEN c.deaths >= 3 AND c.items > 1 THEN c.items / 2 ELSE c.items END,
+        CASE WHEN c.deaths >= 3 AND c.items > 1 THEN 2 ELSE c.deaths END
+    FROM claimable n
+    JOIN accounts a ON a.id = n.account_id
+    JOIN chunks c ON c.account_id = n.account_id AND c.job_id = n.job_id AND c.first_index = n.first_index
+    WHERE n.account_id = turn.account_id
+    ORDER BY n.accepted_at LIMIT 1;
+END
+$$;
+
+-- Take the first `p_items` items of a ready chunk: the rest is a chunk of its own. Writes the lease, the token,
+-- the grant and the turn, and reads the bytes. No row: the chunk is not ready any more.
+CREATE FUNCTION lease_chunk(
+    p_account_id bigint, p_job_id uuid, p_first_index integer, p_items integer, p_deaths integer,
+    p_granted_at timestamptz, p_worker_id uuid, p_lease_seconds double precision
+) RETURNS TABLE (
+    job_id uuid, first_index integer, items integer, skip integer, token integer, deaths integer,
+    operation text, params jsonb, format text, layout jsonb, body bytea
+) LANGUAGE sql VOLATILE ROWS 1 AS $$
+    WITH chunk AS MATERIALIZED (
+        SELECT * FROM chunks
+        WHERE account_id = p_account_id AND job_id = p_job_id AND first_index = p_first_index
+          AND state = 'ready'
+        FOR UPDATE
+    ), rest AS (
+        INSERT INTO chunks (account_id, job_id, first_index, items, part, byte_start, byte_end, skip, deaths)
+        SELECT account_id, job_id, first_index + p_items, items - p_items, part, byte_start, byte_end,
+            skip + p_items, p_deaths
+        FROM chunk WHERE items > p_items
+    ), leased AS (
+        UPDATE chunks c SET state = 'running', items = p_items, deaths = p_deaths, token = c.token + 1,
+            worker_id = p_worker_id, lease_until = now() + make_interval(secs => p_lease_seconds)
+        FROM chunk
+        WHERE c.account_id = chunk.account_id AND c.job_id = chunk.job_id AND c.first_index = chunk.first_index
+        RETURNING c.*
+    ), started AS (
+        UPDATE jobs j SET state = 'running', started_at = COALESCE(j.started_at, clock_timestamp()),
+            throttled_until = NULL
+        FROM chunk
+        WHERE j.account_id = chunk.account_id AND j.id = chunk.job_id
+          AND (j.state = 'queued' OR j.throttled_until IS NOT NULL)
+    ), granted AS (
+        INSERT INTO grants AS g (account_id, at, items)
+        SELECT account_id, p_granted_at, p_items FROM chunk WHERE p_granted_at IS NOT NULL
+        ON CONFLICT (account_id, at) DO UPDATE SET items = g.items + excluded.items
+    ), served AS (
+        UPDATE account_turns t SET start_tag = t.virtual_time, virtual_time = t.virtual_time + p_items,
+            served_at = clock_timestamp()
+        FROM chunk WHERE t.account_id = chunk.account_id
+    )
+    SELECT l.job_id, l.first_index, l.items, l.skip, l.token, l.deaths, j.operation, j.params, j.format, j.layout,
+        substring(p.body FROM l.byte_start + 1 FOR l.byte_end - l.byte_start)
+    FROM leased l
+    JOIN jobs j ON j.account_id = l.account_id AND j.id = l.job_id
+    JOIN parts p ON p.account_id = l.account_id AND p.job_id = l.job_id AND p.part = l.part
+$$;

@@ -1,6 +1,5 @@
 """An upload that does not arrive whole: a failed job that says so, and nothing else."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +13,7 @@ from storage import jobs
 from storage.context import Context
 from tests.factories import contact, make_account, make_job, phone
 from tests.integration.api.service import Client, Service, make_client, serve
+from tests.integration.api.until import until
 from tests.integration.api.wire import Upload, seen, upload
 from tests.integration.api.work import work
 
@@ -64,9 +64,7 @@ async def test_a_long_body_that_is_cut_leaves_a_failed_job(
         await _failed(ctx, client)
 
 
-async def test_a_form_that_is_cut_leaves_a_failed_job(
-    ctx: Context, service: Service, client: Client
-) -> None:
+async def test_a_form_that_is_cut_leaves_a_failed_job(ctx: Context, service: Service, client: Client) -> None:
     async with upload(service, client, "multipart/form-data; boundary=x") as cut:
         await cut.send(b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.csv"\r\n\r\n')
         await cut.send(b"phone,name\n" + ROWS)
@@ -76,34 +74,42 @@ async def test_a_form_that_is_cut_leaves_a_failed_job(
 
 @pytest.mark.parametrize("body", [SHORT["text/csv"], b"phone,name\n" + ROWS * 3], ids=["short", "long"])
 async def test_an_upload_that_falls_silent_is_given_up(ctx: Context, settings: Settings, body: bytes) -> None:
-    async with serve(settings.model_copy(update={"upload_idle_seconds": 0.3})) as service:
-        async with _client(ctx, service) as client, upload(service, client, "text/csv") as silent:
-            await silent.send(body)
-            await _failed(ctx, client)
-            answer = await silent.answer()
-            assert answer.startswith(b"HTTP/1.1 400 ")
-            assert b"upload_incomplete" in answer
+    async with (
+        serve(settings.model_copy(update={"upload_idle_seconds": 0.3})) as service,
+        _client(ctx, service) as client,
+        upload(service, client, "text/csv") as silent,
+    ):
+        await silent.send(body)
+        await _failed(ctx, client)
+        answer = await silent.answer()
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b"upload_incomplete" in answer
 
 
 async def test_an_upload_in_broken_chunks_is_given_up(ctx: Context, settings: Settings) -> None:
-    async with serve(settings.model_copy(update={"upload_idle_seconds": 0.3})) as service:
-        async with _client(ctx, service) as client, upload(service, client, "text/csv") as broken:
-            await broken.send(SHORT["text/csv"])
-            await _under_way(service)
-            broken.writer.write(b"this is no length\r\n")
-            await _failed(ctx, client)
+    async with (
+        serve(settings.model_copy(update={"upload_idle_seconds": 0.3})) as service,
+        _client(ctx, service) as client,
+        upload(service, client, "text/csv") as broken,
+    ):
+        await broken.send(SHORT["text/csv"])
+        await _under_way(service)
+        broken.writer.write(b"this is no length\r\n")
+        await _failed(ctx, client)
 
 
 @pytest.mark.parametrize("body", [SHORT["text/csv"], b"phone,name\n" + ROWS * 3], ids=["short", "long"])
 async def test_an_api_that_is_stopped_gives_its_uploads_up(
     ctx: Context, settings: Settings, service: Service, client: Client, body: bytes
 ) -> None:
-    async with serve(settings, shutdown_seconds=0.2) as stopped:
-        async with upload(stopped, client, "text/csv") as cut:
-            await cut.send(body)
-            await _under_way(stopped)
-            await stopped.runner.cleanup()
-            await _failed(ctx, client)
+    async with (
+        serve(settings, shutdown_seconds=0.2) as stopped,
+        upload(stopped, client, "text/csv") as cut,
+    ):
+        await cut.send(body)
+        await _under_way(stopped)
+        await stopped.runner.cleanup()
+        await _failed(ctx, client)
 
 
 async def test_an_upload_that_is_given_up_while_it_is_accepted_stays_accepted(ctx: Context) -> None:
@@ -126,9 +132,11 @@ async def test_an_upload_that_is_given_up_while_it_is_accepted_stays_accepted(ct
 
 async def _under_way(service: Service) -> None:
     """The api has begun to read an upload."""
-    async with asyncio.timeout(10):
-        while not service.api.uploads.current:
-            await asyncio.sleep(0.01)  # between two looks
+
+    async def current() -> object:
+        return service.api.uploads.current
+
+    await until(current)
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """A file in a form, as a browser sends it."""
 
-from aiohttp import FormData
 import pytest
+from aiohttp import FormData
 
 from storage.context import Context
 from tests.factories import phone

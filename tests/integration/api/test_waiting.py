@@ -11,6 +11,7 @@ from storage.context import Context
 from storage.queue import ENDED
 from tests.factories import contact
 from tests.integration.api.service import Answer, Client, Service, make_client, serve
+from tests.integration.api.until import until
 from tests.integration.api.work import work
 
 LONG = 30  # seconds; no test takes so long
@@ -19,14 +20,12 @@ SOON = 5  # seconds; far under LONG, and enough for a busy machine
 
 async def waiting(service: Service, count: int = 1) -> None:
     """Until so many requests wait and none of them uses a database connection."""
-    async with asyncio.timeout(10):
-        while service.api.ended.waiting < count or not _idle(service):
-            await asyncio.sleep(0.01)  # between two looks
-
-
-def _idle(service: Service) -> bool:
     pool = service.api.ctx.pool
-    return pool.get_size() == pool.get_idle_size()
+
+    async def quiet() -> bool:
+        return service.api.ended.waiting == count and pool.get_size() == pool.get_idle_size()
+
+    await until(quiet)
 
 
 async def _finish(task: "asyncio.Task[Answer]") -> Answer:
@@ -155,6 +154,6 @@ async def test_an_end_that_was_not_announced_is_found_when_the_line_is_back(
     answer = await client.submit_items([contact(1)])
     poll = asyncio.create_task(client.get(f"{answer.headers['Location']}?wait={LONG}"))
     await waiting(service)
-    await redis.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    await redis.client_kill_filter(_type="pubsub")
     await work(ctx)
     assert (await _finish(poll)).json["state"] == "completed"

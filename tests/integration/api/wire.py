@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from storage.context import Context
 from tests.integration.api.service import UPSERT, Client, Service
+from tests.integration.api.until import until
 
 
 class Upload:
@@ -51,10 +52,6 @@ async def upload(
         writer.transport.abort()
 
 
-async def seen(ctx: Context, query: str, *, seconds: float = 10) -> object:
-    """The first value of a query that is not null, false or 0."""
-    async with asyncio.timeout(seconds):
-        while not (value := await ctx.pool.fetchval(query)):
-            await asyncio.sleep(0.01)  # between two looks at the database, which cannot tell us
-    return value
-
+async def seen(ctx: Context, query: str) -> None:
+    """Until a query answers something true."""
+    await until(lambda: ctx.pool.fetchval(query))

@@ -65,6 +65,3 @@ async def test_while_a_job_runs_its_counts_are_those_of_the_chunks_done(ctx: Con
         await apply_chunk(ctx, await claim(ctx))
     assert seen == {0, 11, 22, 33, 44, 55}
     assert sum(counts_of(job).values()) == 60
-
-
-

@@ -121,7 +121,9 @@ async def test_a_conflict_with_a_row_of_another_chunk_fails_nothing_that_could_b
 async def test_a_bad_item_leaves_its_good_twin_alone(ctx: Context) -> None:
     account = await make_account(ctx)
     good = {"phone": BAD_PHONE, "name": "Good"}
-    job_id = await make_job(ctx, account.id, [good, line(name="a\0b"), contact(1), {"phone": BAD_PHONE, "age": 7}])
+    job_id = await make_job(
+        ctx, account.id, [good, line(name="a\0b"), contact(1), {"phone": BAD_PHONE, "age": 7}]
+    )
     await drain(ctx)
     results = await results_of(ctx, account.id, job_id)
     assert [result.outcome.word for result in results] == ["merged", "failed", "created", "created"]

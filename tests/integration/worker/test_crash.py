@@ -90,7 +90,9 @@ async def _cut_while_applying(ctx: Context, worker: Context, held: Claim) -> Non
         await applying
 
 
-async def test_a_turn_that_is_cut_gives_its_chunk_back_without_blame(ctx: Context, crew: list[Context]) -> None:
+async def test_a_turn_that_is_cut_gives_its_chunk_back_without_blame(
+    ctx: Context, crew: list[Context]
+) -> None:
     account_id, job_id = await one_chunk(ctx)
     async with barred(ctx, AFTER_THE_EFFECT):
         turn = asyncio.create_task(take_turn(crew[0]))
@@ -98,7 +100,8 @@ async def test_a_turn_that_is_cut_gives_its_chunk_back_without_blame(ctx: Contex
         turn.cancel()
         with pytest.raises(asyncio.CancelledError):
             await turn
-    assert tuple(await ctx.pool.fetchrow("SELECT state, deaths FROM chunks")) == ("ready", 0)
+    ((state, deaths),) = await ctx.pool.fetch("SELECT state, deaths FROM chunks")
+    assert (state, deaths) == ("ready", 0)
     await drain(crew[1])
     assert counts_of(await job_of(ctx, account_id, job_id)) == {"created": 50}
 

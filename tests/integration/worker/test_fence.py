@@ -42,7 +42,9 @@ async def test_a_worker_whose_lease_ran_out_changes_nothing(ctx: Context, crew: 
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 10}
 
 
-async def test_a_worker_that_wakes_up_late_does_not_undo_a_later_job(ctx: Context, crew: list[Context]) -> None:
+async def test_a_worker_that_wakes_up_late_does_not_undo_a_later_job(
+    ctx: Context, crew: list[Context]
+) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(n, name="old") for n in range(10)])
     stale = await claim(crew[0])
@@ -103,7 +105,9 @@ async def test_the_same_claim_applied_twice_is_applied_once(ctx: Context) -> Non
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 10}
 
 
-async def test_the_same_claim_applied_by_many_at_once_is_applied_once(ctx: Context, crew: list[Context]) -> None:
+async def test_the_same_claim_applied_by_many_at_once_is_applied_once(
+    ctx: Context, crew: list[Context]
+) -> None:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(200)])
     held = await claim(ctx)

@@ -28,7 +28,8 @@ async def test_of_many_jobs_with_many_workers_each_begins_when_the_one_before_ha
     await drain(*crew)
     for account in accounts:
         rows = await ctx.pool.fetch(
-            "SELECT started_at, finished_at FROM jobs WHERE account_id = $1 ORDER BY stream_position", account.id
+            "SELECT started_at, finished_at FROM jobs WHERE account_id = $1 ORDER BY stream_position",
+            account.id,
         )
         times = [time for row in rows for time in row]
         assert len(times) == 30
@@ -36,7 +37,9 @@ async def test_of_many_jobs_with_many_workers_each_begins_when_the_one_before_ha
     assert {name for (name,) in await ctx.pool.fetch("SELECT name FROM contacts")} == {"job 14"}
 
 
-async def test_while_chunks_of_a_job_are_in_flight_the_next_job_waits(ctx: Context, crew: list[Context]) -> None:
+async def test_while_chunks_of_a_job_are_in_flight_the_next_job_waits(
+    ctx: Context, crew: list[Context]
+) -> None:
     account = await make_account(ctx)
     first = await make_job(ctx, account.id, [contact(n) for n in range(6)], chunk_items=3)
     second = await make_job(ctx, account.id, [contact(n) for n in range(6)], chunk_items=3)

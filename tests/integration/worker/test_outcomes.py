@@ -9,7 +9,7 @@ from storage.outcomes import Result
 from tests.factories import contact, make_account, make_job, phone
 from tests.workers import drain, results_of, versions
 
-FULL = {
+FULL: dict[str, Any] = {
     "name": "Ana",
     "email": "ana@example.com",
     "language": "pt-BR",
@@ -34,7 +34,9 @@ async def apply(ctx: Context, account_id: Any, items: list[Any], **options: Any)
 async def stored(ctx: Context, account_id: Any, number: int) -> dict[str, Any]:
     """A contact as it is stored, without what is null or empty."""
     text = await ctx.pool.fetchval(
-        "SELECT to_jsonb(c)::text FROM contacts c WHERE account_id = $1 AND phone = $2", account_id, phone(number)
+        "SELECT to_jsonb(c)::text FROM contacts c WHERE account_id = $1 AND phone = $2",
+        account_id,
+        phone(number),
     )
     row = json.loads(text)
     kept = {name: value for name, value in row.items() if value not in (None, {})}
@@ -90,14 +92,21 @@ async def test_each_single_field_makes_an_update(ctx: Context) -> None:
     names = list(FULL)
     await apply(ctx, account.id, [contact(n) for n in range(len(names))])
     items = [{"phone": phone(n), name: FULL[name]} for n, name in enumerate(names)]
-    assert [result.outcome for result in await apply(ctx, account.id, items)] == [Outcome.UPDATED] * len(names)
-    assert [result.outcome for result in await apply(ctx, account.id, items)] == [Outcome.UNCHANGED] * len(names)
+    assert [result.outcome for result in await apply(ctx, account.id, items)] == [Outcome.UPDATED] * len(
+        names
+    )
+    assert [result.outcome for result in await apply(ctx, account.id, items)] == [Outcome.UNCHANGED] * len(
+        names
+    )
 
 
 async def test_metadata_and_properties_are_merged_key_by_key(ctx: Context) -> None:
     account = await make_account(ctx)
     await apply(ctx, account.id, [contact(1, **FULL)])
-    change = {"metadata": {"tier": 2, "new": {"deep": 1}, "tags": None}, "properties": {"score": None, "n": 1}}
+    change = {
+        "metadata": {"tier": 2, "new": {"deep": 1}, "tags": None},
+        "properties": {"score": None, "n": 1},
+    }
     (result,) = await apply(ctx, account.id, [{"phone": phone(1), **change}])
     assert result.outcome is Outcome.UPDATED
     now = await stored(ctx, account.id, 1)
@@ -130,7 +139,7 @@ async def test_to_clear_what_is_not_there_changes_nothing(ctx: Context) -> None:
 async def test_a_field_cleared_and_set_again_in_one_chunk_is_set(ctx: Context) -> None:
     account = await make_account(ctx)
     await apply(ctx, account.id, [contact(1, metadata={"a": 1, "b": 1})])
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"name": None, "metadata": {"a": None, "b": 2}},
         {"name": "Last", "metadata": {"a": 3}},
         {"email": "x@example.com"},

@@ -1,24 +1,27 @@
-"""The queries that run for every chunk, and every two seconds, read an index however much there is."""
+"""What runs for every chunk, and every two seconds, reads an index, however much there is in the tables."""
 
-import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
-from storage import chunks, jobs, turns
+from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact, make_account, make_job
+from tests.workers import claim, open_worker, unfinished
+from worker.apply import apply_chunk
+from worker.claim import claim_chunk
+from worker.reconcile import reconcile
 
-# 40 accounts with 200 ended jobs each, of 4 chunks each; 20 of them have 5 jobs that wait, too.
+# 40 accounts with 200 ended jobs of 4 chunks each; 20 of them have 5 jobs that wait, too, but not now.
 HISTORY = """
 INSERT INTO accounts (name) SELECT 'old ' || n FROM generate_series(1, 40) n;
-INSERT INTO account_turns (account_id, active) SELECT id, id % 2 = 0 FROM accounts
-    ON CONFLICT (account_id) DO NOTHING;
+INSERT INTO account_turns (account_id, active, ready_at)
+    SELECT id, id % 2 = 0, now() + interval '1 hour' FROM accounts WHERE name LIKE 'old %';
 INSERT INTO streams (account_id, stream, last_position, pending)
     SELECT id, 'contacts', 205, CASE WHEN id % 2 = 0 THEN 5 ELSE 0 END FROM accounts WHERE name LIKE 'old %';
-INSERT INTO jobs (account_id, id, operation, stream, stream_position, state, format, parallel, total, request_id,
-                  accepted_at, finished_at)
+INSERT INTO jobs (account_id, id, operation, stream, stream_position, state, format, parallel, total,
+                  request_id, accepted_at, finished_at)
     SELECT a.id, gen_random_uuid(), 'contacts.upsert', 'contacts', n,
            CASE WHEN n > 200 THEN 'queued' ELSE 'completed' END, 'ndjson', 4, 40, 'req',
            now(), CASE WHEN n > 200 THEN NULL ELSE now() END
@@ -26,54 +29,65 @@ INSERT INTO jobs (account_id, id, operation, stream, stream_position, state, for
 INSERT INTO chunks (account_id, job_id, first_index, items, part, byte_start, byte_end, state)
     SELECT j.account_id, j.id, n * 10, 10, 0, 0, 0, CASE j.state WHEN 'queued' THEN 'ready' ELSE 'done' END
     FROM jobs j, generate_series(0, 3) n WHERE j.request_id = 'req';
+INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids)
+    SELECT account_id, job_id, first_index, '{}', '{}' FROM chunks WHERE state = 'done';
+INSERT INTO parts SELECT account_id, id, 0, '' FROM jobs WHERE request_id = 'req';
+INSERT INTO outcome_changes SELECT account_id, job_id, first_index, 1, 1 FROM chunks WHERE state = 'done';
+INSERT INTO grants SELECT id, now() - n * interval '1 s', 1 FROM accounts, generate_series(1, 500) n;
+INSERT INTO contacts (account_id, phone)
+    SELECT id, '+1212' || (2000000 + n) FROM accounts, generate_series(1, 500) n;
+ANALYZE;
 """
+# A row or two an account, or the rows of one chunk: these may be read whole.
+SMALL = {"accounts", "account_turns", "streams", "stage_contacts"}
+SCANS = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE seq_scan > 0"
 
 
 @pytest.fixture
-async def account_id(ctx: Context) -> int:
-    """One account of those that have work, in a database with a long past."""
-    account = await make_account(ctx)
-    await make_job(ctx, account.id, [contact(n) for n in range(9)], chunk_items=3)
-    await ctx.pool.execute(HISTORY)
-    await ctx.pool.execute("ANALYZE")
-    return account.id
+async def one(settings: Settings) -> AsyncIterator[Context]:
+    """A worker with a single connection, which alone knows what it has read until it says so."""
+    async with open_worker(settings, size=1) as worker:
+        yield worker
 
 
-async def read_by(ctx: Context, query: Any, **parameters: Any) -> set[str]:
-    """The tables that the plan of a query reads from beginning to end."""
-    sql = getattr(query, "sql", None) or query.__closure__[0].cell_contents.sql
-    names = [name for name in parameters if f"${list(parameters).index(name) + 1}" in sql]
-    plan = await ctx.pool.fetchval("EXPLAIN (FORMAT JSON) " + sql, *(parameters[name] for name in names))
-    return {node["Relation Name"] for node in _nodes(json.loads(plan)[0]["Plan"]) if node["Node Type"] == "Seq Scan"}
+@asynccontextmanager
+async def reading_indexes(one: Context) -> AsyncIterator[None]:
+    """No large table is read from beginning to end."""
+    before = await _scans(one)
+    yield
+    after = await _scans(one)
+    assert {table for table in after if after[table] > before.get(table, 0)} <= SMALL
 
 
-def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield node
-    for inner in node.get("Plans", []):
-        yield from _nodes(inner)
+async def _scans(one: Context) -> dict[str, int]:
+    await one.pool.execute("SELECT pg_stat_force_next_flush()")
+    return {row["relname"]: row["seq_scan"] for row in await one.pool.fetch(SCANS)}
 
 
-BIG = {"jobs", "chunks", "parts", "contacts", "grants"}
+@pytest.mark.parametrize("item_limit", [0, 1000])
+async def test_the_path_of_a_chunk_reads_indexes(one: Context, item_limit: int) -> None:
+    await one.pool.execute(HISTORY)
+    account = await make_account(one, item_limit=item_limit)
+    items = [contact(n % 5, name=f"Name {n}", external_id=f"e{n % 5}" if n < 3 else None) for n in range(9)]
+    await make_job(one, account.id, items, chunk_items=3)
+    async with reading_indexes(one):
+        claims = [await claim(one) for _ in range(3)]
+        assert await claim_chunk(one) is None
+        for held in claims:
+            await apply_chunk(one, held)
+    assert await unfinished(one) == 100  # those of the past: the job has ended, its settle included
 
 
-async def test_claims_read_no_table_from_beginning_to_end(ctx: Context, account_id: int) -> None:
-    assert not BIG & await read_by(ctx, turns.QUERIES.next)
-    assert not BIG & await read_by(ctx, turns.QUERIES.next_waiting)
-    assert not BIG & await read_by(ctx, chunks.QUERIES.next, account_id=account_id)
+async def test_a_round_of_the_reconciler_reads_indexes(one: Context) -> None:
+    await one.pool.execute(HISTORY)
+    account = await make_account(one)
+    await make_job(one, account.id, [contact(1)])
+    async with reading_indexes(one):
+        await reconcile(one)
 
 
-async def test_the_reconciler_reads_no_table_from_beginning_to_end(ctx: Context, account_id: int) -> None:
-    assert account_id
-    assert not BIG & await read_by(ctx, turns.QUERIES.due)
-    assert not BIG & await read_by(ctx, jobs.QUERIES.unsplit)
-    assert not BIG & await read_by(ctx, jobs.QUERIES.unended)
-    assert not BIG & await read_by(ctx, jobs.QUERIES.abandoned)
-    assert not BIG & await read_by(ctx, chunks.QUERIES.free_expired, lease_seconds=6.0)
-
-
-async def test_the_end_of_a_job_reads_no_table_from_beginning_to_end(ctx: Context, account_id: int) -> None:
-    job_id = await ctx.pool.fetchval("SELECT id FROM jobs WHERE account_id = $1", account_id)
-    keys = {"account_id": account_id, "id": job_id}
-    assert not BIG & await read_by(ctx, jobs.QUERIES.claim_finish, **keys, lease_seconds=6.0)
-    assert not BIG & await read_by(ctx, jobs.QUERIES.lock_finished, **keys)
-    assert not BIG & await read_by(ctx, jobs.QUERIES.end, **keys)
+async def test_a_scan_would_be_noticed(one: Context) -> None:
+    await one.pool.execute(HISTORY)
+    with pytest.raises(AssertionError):
+        async with reading_indexes(one):
+            await one.pool.fetchval("SELECT count(*) FROM jobs WHERE request_id <> ''")

@@ -42,7 +42,9 @@ async def turns_until_ended(ctx: Context) -> int:
 
 @pytest.mark.usefixtures("poison")
 @pytest.mark.parametrize("at", [0, 313, 999])
-async def test_an_item_that_nothing_can_be_done_with_fails_and_the_rest_is_applied(ctx: Context, at: int) -> None:
+async def test_an_item_that_nothing_can_be_done_with_fails_and_the_rest_is_applied(
+    ctx: Context, at: int
+) -> None:
     account = await make_account(ctx)
     items = [contact(n) for n in range(1000)]
     items[at]["name"] = "Poison"

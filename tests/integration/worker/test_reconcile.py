@@ -33,8 +33,8 @@ GONE = "UPDATE jobs SET lease_until = now() - interval '1 s'"
 
 
 async def state_of_the_chunk(ctx: Context) -> tuple[str, int]:
-    row = await ctx.pool.fetchrow("SELECT state, deaths FROM chunks")
-    return row["state"], row["deaths"]
+    ((state, deaths),) = await ctx.pool.fetch("SELECT state, deaths FROM chunks")
+    return state, deaths
 
 
 async def test_an_expired_lease_is_freed_and_its_chunk_applied(ctx: Context, crew: list[Context]) -> None:
@@ -224,7 +224,9 @@ async def test_a_flush_in_the_middle_of_the_work_loses_nothing(
         for k in range(5):
             for account in accounts:
                 items = [contact(n, name=f"job {k}") for n in range(12)]
-                made.append((account.id, await make_job(ctx, account.id, items, chunk_items=3, split=k % 2 == 0)))
+                made.append(
+                    (account.id, await make_job(ctx, account.id, items, chunk_items=3, split=k % 2 == 0))
+                )
             await ctx.queue.redis.flushall()
         await until(lambda: _ended(ctx), seconds=20)
     for task in beside:

@@ -30,7 +30,9 @@ def item_of(rng: random.Random) -> Item:
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_items_with_external_ids_end_as_one_by_one(ctx: Context, crew: list[Context], seed: int) -> None:
+async def test_items_with_external_ids_end_as_one_by_one(
+    ctx: Context, crew: list[Context], seed: int
+) -> None:
     rng = random.Random(seed)
     account = await make_account(ctx)
     model = Model()
@@ -104,7 +106,12 @@ async def test_a_taken_phone_and_a_wrong_id_fail_alone(ctx: Context) -> None:
     await run(ctx, account.id, has(1, "e1"), has(2, "e2"), {"phone": phone(3)})
     before = await stored(ctx, account.id)
     results = await run(ctx, account.id, has(1, "e2"), has(1, "e5"), has(3, "e3", name="Cy"), has(3, "e4"))
-    assert [result.code for result in results] == ["phone_taken", "external_id_mismatch", None, "external_id_mismatch"]
+    assert [result.code for result in results] == [
+        "phone_taken",
+        "external_id_mismatch",
+        None,
+        "external_id_mismatch",
+    ]
     assert await stored(ctx, account.id) == [*before[:2], has(3, "e3", name="Cy")]
 
 

@@ -26,7 +26,9 @@ async def test_the_jobs_of_one_account_change_no_row_of_another(ctx: Context, cr
     assert await results_of(ctx, one.id, job_id) == []
 
 
-async def test_two_accounts_with_the_same_phones_each_end_as_if_alone(ctx: Context, crew: list[Context]) -> None:
+async def test_two_accounts_with_the_same_phones_each_end_as_if_alone(
+    ctx: Context, crew: list[Context]
+) -> None:
     rng = random.Random(6)
     runs = []
     for _ in range(2):

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -42,7 +43,9 @@ def fullest_span(grants: Grants, seconds: float) -> int:
     return max(sum(items for at, items in grants if end - window <= at <= end) for end, _ in grants)
 
 
-async def test_four_workers_never_exceed_the_window_and_use_it_well(ctx: Context, crew: list[Context]) -> None:
+async def test_four_workers_never_exceed_the_window_and_use_it_well(
+    ctx: Context, crew: list[Context]
+) -> None:
     account = await make_account(ctx, item_limit=100, window_seconds=2)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(300)], chunk_items=30, parallel=8)
     async with serving(*crew):
@@ -99,6 +102,15 @@ async def test_a_window_that_is_changed_and_changed_back_is_not_exceeded(ctx: Co
     assert await claim_chunk(ctx) is None
 
 
+async def test_a_window_that_is_made_longer_remembers_what_the_shorter_one_forgot(ctx: Context) -> None:
+    account = await make_account(ctx, item_limit=5, window_seconds=1)
+    await make_job(ctx, account.id, [contact(n) for n in range(100)], chunk_items=5, parallel=64)
+    for _ in range(3):
+        await until(lambda: claim_chunk(ctx))
+    await accounts.update(ctx.pool, account.name, AccountChange(item_limit=12, window_seconds=60))
+    assert await claim_chunk(ctx) is None
+
+
 async def test_a_window_smaller_than_a_chunk_cuts_it(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx, item_limit=7, window_seconds=1)
     items = [{"phone": "12"} if n in (6, 7, 13) else contact(n, name=f"Name {n}") for n in range(20)]
@@ -106,7 +118,7 @@ async def test_a_window_smaller_than_a_chunk_cuts_it(ctx: Context, crew: list[Co
     await drain(*crew)
     rows = await ctx.pool.fetch("SELECT first_index, items, skip FROM chunks ORDER BY first_index")
     assert [row["first_index"] for row in rows] == [row["skip"] for row in rows]
-    assert all(a["first_index"] + a["items"] == b["first_index"] for a, b in zip(rows, rows[1:], strict=False))
+    assert all(a["first_index"] + a["items"] == b["first_index"] for a, b in pairwise(rows))
     assert (len(rows) >= 3, sum(row["items"] for row in rows)) == (True, 20)
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 17, "failed": 3}
     results = await results_of(ctx, account.id, job_id)
@@ -116,7 +128,9 @@ async def test_a_window_smaller_than_a_chunk_cuts_it(ctx: Context, crew: list[Co
     assert fullest_span(await grants_of(ctx, account.id), 1) <= 7
 
 
-async def test_a_throttled_job_says_until_when_and_the_others_go_on(ctx: Context, crew: list[Context]) -> None:
+async def test_a_throttled_job_says_until_when_and_the_others_go_on(
+    ctx: Context, crew: list[Context]
+) -> None:
     slow = await make_account(ctx, item_limit=10, window_seconds=3600)
     other = await make_account(ctx)
     slow_job = await make_job(ctx, slow.id, [contact(n) for n in range(50)], chunk_items=10)
@@ -133,6 +147,7 @@ async def test_a_throttled_job_says_until_when_and_the_others_go_on(ctx: Context
 
 async def _turns_until(crew: list[Context], ctx: Context, account_id: AccountId) -> None:
     """Until all jobs of one account have ended."""
+
     async def ended() -> bool:
         await asyncio.gather(*(take_turn(worker) for worker in crew))
         left = "SELECT count(*) FROM jobs WHERE account_id = $1 AND finished_at IS NULL"

@@ -1,0 +1,164 @@
+"""Item errors: as pages, and as files that are corrected and sent back as they are."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from storage.context import Context
+from tests.factories import contact, phone
+from tests.integration.api.service import Client
+from tests.integration.api.work import stored, work
+
+PHONE = phone(1)
+
+
+async def failed(ctx: Context, client: Client, body: bytes, content_type: str, query: str = "") -> str:
+    """The path of the errors of a job that has ended."""
+    answer = await client.submit(body, content_type, query)
+    assert answer.status == 202, answer.body
+    await work(ctx)
+    path: str = (await client.job(answer))["errors_url"]
+    return path
+
+
+def rows_of(text: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text.decode(), newline="")))
+
+
+async def test_errors_come_in_pages(ctx: Context, client: Client) -> None:
+    items = [{"phone": "12"} if n % 2 else contact(n) for n in range(50)]
+    path = await failed(ctx, client, json.dumps(items).encode(), "application/json")
+    seen: list[int] = []
+    page: dict[str, Any] = {"next_cursor": "-"}
+    while page["next_cursor"]:
+        cursor = f"&cursor={page['next_cursor']}" if seen else ""
+        page = (await client.get(f"{path}?limit=10{cursor}")).json
+        seen += [error["index"] for error in page["data"]]
+    assert seen == list(range(1, 50, 2))
+
+
+async def test_a_file_of_errors_has_the_columns_of_the_request(ctx: Context, client: Client) -> None:
+    body = f'Name;PHONE;Metadata.City\r\n"O; ""K""";12;Pune\r\nAna;{PHONE};\r\n"two\nlines";+999;\r\n'
+    path = await failed(ctx, client, body.encode(), "text/csv")
+    head, *rows = rows_of((await client.get(path, Accept="text/csv")).body)
+    assert head == ["name", "phone", "metadata.city", "error_code", "error_message"]
+    assert [row[:4] for row in rows] == [
+        ['O; "K"', "12", "Pune", "phone_too_short"],
+        ["two\nlines", "+999", "", "phone_unknown_country_code"],
+    ]
+    assert all(row[4] for row in rows)
+
+
+async def test_a_corrected_file_of_errors_is_accepted_as_it_is(ctx: Context, client: Client) -> None:
+    body = f"Mobile;name;age;birth_date.day;birth_date.month\n12;Ana;30;17;5\n{phone(2)};Bo;;1;2\n"
+    path = await failed(ctx, client, body.encode(), "text/csv", "?map.Mobile=phone")
+    text = (await client.get(path, Accept="text/csv")).body
+    answer = await client.submit(text.replace(b"12,", PHONE.encode() + b","), "text/csv")
+    await work(ctx)
+    job = await client.job(answer)
+    assert (job["state"], job["total"], job["errors"]) == ("completed", 1, [])
+    assert await stored(ctx) == {PHONE: "Ana", phone(2): "Bo"}
+
+
+@pytest.mark.parametrize("accept", ["text/csv", "application/x-ndjson"])
+async def test_an_uncorrected_file_of_errors_fails_again_for_the_same_reasons(
+    ctx: Context, client: Client, accept: str
+) -> None:
+    bad = [
+        {"phone": "12", "ref": "mine", "name": "Ana, \"the\" 1st\nline"},
+        {"phone_number": "call me", "metadata": {"a": [1, {"b": None}]}},
+        {"phoneNumber": "+999123456789", "birth_date": {"day": 1, "month": 2}},
+        {"phone": PHONE, "email": "nonsense", "address": {"city": "Pune"}},
+        {"phone": PHONE, "language": "not a language", "properties": {"vip": "x"}},
+        {"phone": PHONE, "age": 200},
+        {"name": "nobody"},
+    ]  # fmt: skip
+    path = await failed(ctx, client, json.dumps(bad).encode(), "application/json")
+    before = (await client.get(path)).json["data"]
+    text = (await client.get(path, Accept=accept)).body
+    path = await failed(ctx, client, text, accept)
+    after = (await client.get(path)).json["data"]
+    assert [(error["code"], error["ref"]) for error in after] == [
+        (error["code"], error["ref"]) for error in before
+    ]
+    assert len(after) == len(bad)
+
+
+async def test_lines_of_errors_are_the_items_with_the_verdict(ctx: Context, client: Client) -> None:
+    items = [{"phone": "12", "name": "Zoë", "metadata": {"a": 1}}]
+    path = await failed(ctx, client, json.dumps(items).encode(), "application/json")
+    (line,) = (await client.get(path, Accept="application/x-ndjson")).body.splitlines()
+    shown = json.loads(line)
+    assert shown.pop("error_message")
+    assert shown == {**items[0], "error_code": "phone_too_short"}
+
+
+async def test_rows_of_csv_are_corrected_as_lines_of_json(ctx: Context, client: Client) -> None:
+    body = (
+        "phone,name,age,metadata.city,metadata,birth_date.day,birth_date.month,birth_date.year,properties.vip\n"
+        '12,Ana,30,Pune,"{""a"": 1}",17,5,1990,yes\n'
+    )
+    path = await failed(ctx, client, body.encode(), "text/csv")
+    line = (await client.get(path, Accept="application/x-ndjson")).body
+    answer = await client.submit(line.replace(b'"12"', f'"{PHONE}"'.encode()), "application/x-ndjson")
+    await work(ctx)
+    job = await client.job(answer)
+    assert (job["state"], job["errors"]) == ("completed", [])
+    row = await ctx.pool.fetchrow(
+        "SELECT phone, age, birth_date, metadata::text, properties::text FROM contacts"
+    )
+    assert row is not None
+    assert tuple(row) == (PHONE, 30, "1990-05-17", '{"a": 1, "city": "Pune"}', '{"vip": "yes"}')
+
+
+async def test_what_is_no_record_is_shown_as_it_came(ctx: Context, client: Client) -> None:
+    body = f'phone,name\n"{PHONE}",Smith,John,x\n\xff,y\n1\n'.encode("latin-1")
+    path = await failed(ctx, client, body, "text/csv")
+    _, *rows = rows_of((await client.get(path, Accept="text/csv")).body)
+    assert [(row[0], row[2]) for row in rows] == [
+        (PHONE, "row_length"),
+        ("\\xff", "invalid_encoding"),
+        ("1", "row_length"),
+    ]
+    assert rows[0][4:] == ["John", "x"]  # nothing is lost
+    lines = (await client.get(path, Accept="application/x-ndjson")).body.splitlines()
+    assert [json.loads(line)["item"] for line in lines] == [f'"{PHONE}",Smith,John,x', "\\xff,y", "1"]
+
+
+async def test_lines_that_are_no_items_are_shown_as_they_came(ctx: Context, client: Client) -> None:
+    body = (
+        b'{"phone":\n[1, 2]\n5\nnull\n"text"\n{"phone": "\\ud800"}\n\xff\n{"phone": "1\\u0000"}\n{"a": 1e999}'
+    )
+    path = await failed(ctx, client, body, "application/x-ndjson")
+    errors = (await client.get(path)).json["data"]
+    assert [error["index"] for error in errors] == list(range(9))
+    for accept in ("text/csv", "application/x-ndjson"):
+        text = (await client.get(path, Accept=accept)).body
+        assert text.count(b"\n") >= 9
+        answer = await client.submit(text, accept)
+        assert answer.status == 202
+        await work(ctx)
+        assert (await client.job(answer))["counts"]["failed"] == 9
+
+
+async def test_a_cell_of_a_megabyte_of_nonsense_can_be_downloaded(ctx: Context, client: Client) -> None:
+    path = await failed(ctx, client, b"phone,name\n12," + b"\xff" * 900_000 + b"\n", "text/csv")
+    _, row = rows_of((await client.get(path, Accept="text/csv")).body.replace(b"\\xff", b"?"))
+    assert "invalid_encoding" in row
+
+
+async def test_no_errors_are_an_empty_file(ctx: Context, client: Client) -> None:
+    path = await failed(ctx, client, f"phone\n{PHONE}\n".encode(), "text/csv")
+    assert (await client.get(path)).json == {"data": [], "next_cursor": None}
+    assert (await client.get(path, Accept="text/csv")).body == b"phone,error_code,error_message\r\n"
+    assert (await client.get(path, Accept="application/x-ndjson")).body == b""
+
+
+async def test_a_thousand_errors_are_all_in_the_file(ctx: Context, client: Client) -> None:
+    body = b"phone,name\n" + b"".join(b"12,%d\n" % n for n in range(2_500))
+    path = await failed(ctx, client, body, "text/csv")
+    _, *rows = rows_of((await client.get(path, Accept="text/csv")).body)
+    assert [row[1] for row in rows] == [str(n) for n in range(2_500)]

@@ -1,0 +1,99 @@
+"""Results: every item is answered exactly once."""
+
+import csv
+import io
+import json
+from collections import Counter
+from typing import Any
+
+from storage.context import Context
+from tests.factories import contact, phone
+from tests.integration.api.service import Client
+from tests.integration.api.work import work
+
+ITEMS = 4_500
+
+
+def items() -> list[dict[str, Any]]:
+    """Several chunks: new contacts, duplicates within a chunk and across chunks, and failures."""
+    made = [contact(n) for n in range(ITEMS)]
+    made[10] = contact(11, name="later")  # merged into 11, in one chunk
+    made[4_000] = contact(5, name="last")  # settled with 5, of another chunk
+    made[4_100] = contact(5, nickname="Nick")
+    for n in range(50, ITEMS, 500):
+        made[n] = {"phone": "12", "ref": f"ref {n}"}
+    return made
+
+
+async def results(client: Client, path: str, limit: int) -> list[dict[str, Any]]:
+    """All pages."""
+    seen: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = (await client.get(f"{path}?limit={limit}{cursor}")).json
+        seen += page["data"]
+        if page["next_cursor"] is None:
+            return seen
+        assert len(page["data"]) == limit
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+async def test_results_answer_every_item_once(ctx: Context, client: Client) -> None:
+    answer = await client.submit_items(items())
+    await work(ctx)
+    job = await client.job(answer)
+    path = job["results_url"]
+    found = await results(client, path, 1_000)
+    assert [result["index"] for result in found] == list(range(ITEMS))
+    counted = Counter(result["outcome"] for result in found)
+    assert counted == {name: count for name, count in job["counts"].items() if count}
+    assert counted == {"created": ITEMS - 9 - 3, "failed": 9, "merged": 3}
+    ids = {row["phone"]: row["id"] for row in await ctx.pool.fetch("SELECT phone, id FROM contacts")}
+    for n in (0, 11, 999, 1_000, ITEMS - 1):
+        assert found[n]["contact_id"] == ids[phone(n)]
+    merged = {n: found[n]["merged_into"] for n in (5, 10, 4_000)}
+    assert merged == {5: 4_100, 10: 11, 4_000: 4_100}
+    assert {found[n]["contact_id"] for n in (5, 4_000, 4_100)} == {ids[phone(5)]}
+    assert (found[50]["code"], found[50]["contact_id"]) == ("phone_too_short", None)
+    assert found[50]["message"]
+
+    lines = (await client.get(path, Accept="application/x-ndjson")).body.splitlines()
+    assert [json.loads(line) for line in lines] == found
+    text = (await client.get(path, Accept="text/csv")).body.decode()
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    expected = [
+        {name: "" if value is None else str(value) for name, value in result.items()} for result in found
+    ]
+    assert rows == expected
+
+
+async def test_the_results_of_a_job_that_has_not_begun_are_empty(client: Client) -> None:
+    answer = await client.submit_items([contact(1)])
+    path = answer.json["results_url"]
+    assert (await client.get(path)).json == {"data": [], "next_cursor": None}
+    text = (await client.get(path, Accept="text/csv")).body
+    assert text == b"index,outcome,contact_id,merged_into,code,message\r\n"
+    assert (await client.get(path, Accept="application/x-ndjson")).body == b""
+
+
+async def test_small_pages_cover_every_item(ctx: Context, client: Client) -> None:
+    answer = await client.submit_items([contact(n) for n in range(25)])
+    await work(ctx)
+    found = await results(client, answer.json["results_url"], 5)
+    assert [result["index"] for result in found] == list(range(25))
+
+
+async def test_the_first_format_named_is_the_one_given(ctx: Context, client: Client) -> None:
+    answer = await client.submit_items([contact(1)])
+    path = answer.json["results_url"]
+    for accept, given in {
+        "text/csv, application/x-ndjson": "text/csv",
+        "application/x-ndjson;q=1, text/csv": "application/x-ndjson",
+        "application/json": "application/json",
+        "TEXT/CSV": "text/csv",
+        "*/*": "application/json",
+        "application/json, text/csv;q=0.5": "application/json",
+        "image/png": "application/json",
+    }.items():
+        shown = (await client.get(path, Accept=accept)).headers["Content-Type"]
+        assert shown == f"{given}; charset=utf-8", accept
