@@ -11,12 +11,12 @@ from uuid import UUID
 from redis.asyncio import Redis
 
 from schemas.ids import JobId
+from storage.background import cancel
 from storage.queue import ENDED
 
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 0.5
-CANCEL_SECONDS = 0.1
 
 
 class Ended:
@@ -35,9 +35,7 @@ class Ended:
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
         self.close()
-        while not self._task.done():  # redis-py swallows a cancellation that comes while it connects
-            self._task.cancel()
-            await asyncio.wait({self._task}, timeout=CANCEL_SECONDS)
+        await cancel(self._task)
 
     def close(self) -> None:
         """Let all who wait go."""

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Self
 
 from schemas.ids import AccountId, JobId
 from storage import jobs
+from storage.background import cancel
 from storage.pool import Pool
 
 logger = logging.getLogger(__name__)
@@ -29,9 +30,7 @@ class Uploads:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await cancel(self._task)
 
     @contextmanager
     def keep(self, account_id: AccountId, job_id: JobId) -> Iterator[None]:

@@ -129,10 +129,12 @@ async def errors(
     ]
 
 
-async def results(db: Pool, account_id: AccountId, job_id: JobId, after: int = -1) -> AsyncIterator[Result]:
+async def results(
+    db: Pool, account_id: AccountId, job_id: JobId, after: int = -1, *, chunks: int = CHUNKS_A_READ
+) -> AsyncIterator[Result]:
     """The answers of all items after an index, in order, read a few chunks at a time."""
     while True:
-        rows = await QUERIES.results(db, account_id=account_id, id=job_id, after=after, chunks=CHUNKS_A_READ)
+        rows = await QUERIES.results(db, account_id=account_id, id=job_id, after=after, chunks=chunks)
         for row in rows:
             yield Result(
                 index=row["item_index"],

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 from arq.connections import ArqRedis
@@ -10,6 +10,7 @@ from arq.connections import ArqRedis
 from schemas.ids import WorkerId
 from schemas.settings import Settings
 from storage import contacts, migrations
+from storage.background import beside
 from storage.context import Context
 from storage.pool import open_pool
 from storage.queue import Queue
@@ -42,13 +43,7 @@ async def open_context(settings: Settings, redis: ArqRedis) -> AsyncIterator[Con
             settings=settings,
             worker_id=WorkerId(uuid4()),
         )
-        beside = [asyncio.create_task(renew_forever(ctx)), asyncio.create_task(reconcile_forever(ctx))]
-        try:
+        async with beside(renew_forever(ctx), reconcile_forever(ctx)):
             yield ctx
-        finally:
-            for task in beside:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
     finally:
         await asyncio.wait_for(pool.close(), 10)

@@ -73,7 +73,7 @@ async def list_results(request: web.Request) -> web.StreamResponse:
         return await stream_results(request, account.id, job_id, media)
     size = read_limit(request, default=100, most=1000)
     found = []
-    async for result in outcomes.results(pool, account.id, job_id, read_cursor(request)):
+    async for result in outcomes.results(pool, account.id, job_id, read_cursor(request), chunks=2):
         found.append(result)
         if len(found) > size:
             break

@@ -59,19 +59,29 @@ ORDER BY c.first_index;
 SELECT first_index FROM outcomes WHERE account_id = :account_id AND job_id = :id ORDER BY first_index;
 
 -- name: errors(account_id, id, after, size)
--- Item errors in the order of their index, after the given one.
+-- Item errors in the order of their index, after the given one; while the job runs, up to the first item
+-- that has no answer yet, so that a cursor passes over nothing.
 SELECT item_index, ref, field, code, message, value, item FROM item_errors
 WHERE account_id = :account_id AND job_id = :id AND item_index > :after
+  AND item_index < COALESCE(LEAST(
+    (SELECT min(first_index) FROM chunks WHERE account_id = :account_id AND job_id = :id AND state = 'ready'),
+    (SELECT min(first_index) FROM chunks WHERE account_id = :account_id AND job_id = :id AND state = 'running')
+  ), 2147483647)
 ORDER BY item_index
 LIMIT :size;
 
 -- name: results(account_id, id, after, chunks)
 -- The answers of the items after the given index, in order, out of the next few chunks; no row: the end.
+-- While the job runs, up to the first item that has no answer yet.
 WITH picked AS (
     SELECT o.first_index, o.outcomes, o.contact_ids, o.merged_into
     FROM outcomes o
     WHERE o.account_id = :account_id AND o.job_id = :id
       AND o.first_index + cardinality(o.outcomes) > :after + 1
+      AND o.first_index < COALESCE(LEAST(
+        (SELECT min(first_index) FROM chunks WHERE account_id = :account_id AND job_id = :id AND state = 'ready'),
+        (SELECT min(first_index) FROM chunks WHERE account_id = :account_id AND job_id = :id AND state = 'running')
+      ), 2147483647)
     ORDER BY o.first_index
     LIMIT :chunks
 ), answers AS (
