@@ -35,7 +35,8 @@ from storage.pool import LOST_CONNECTION, Conn, Pool
 
 # An item with an external id can move a phone from one contact to another; such jobs run in order. The key
 # may be spelled with escapes, so an escaped ASCII letter counts as well.
-MOVES_PHONES = re.compile(rb"external_id|\\u00[4-7]")
+EXTERNAL_ID = b"external_id"
+ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
 
 BELL_SECONDS = 1.0  # a Redis that hangs must not hold the 202 up; the reconciler rings again
@@ -158,10 +159,11 @@ class _Receiving:
         self._bytes = 0
         self._moves_phones = False
         self._opened = False
+        self._writing: asyncio.Task[None] | None = None  # the last part, while the next one is being read
 
     async def add(self, part: bytes) -> None:
         """Take the next part; returns when there is room for another."""
-        self._moves_phones = self._moves_phones or MOVES_PHONES.search(part) is not None
+        self._moves_phones = self._moves_phones or _may_move_phones(part)
         self._bytes += len(part)
         if self._held is None and not self._opened:
             self._held = part
@@ -173,6 +175,7 @@ class _Receiving:
 
     async def accept(self) -> int | None:
         """Accept the job: the number of its items, or None where a worker has to split."""
+        await self._written()
         committed = False
         try:
             async with self._pool.acquire() as conn:
@@ -206,6 +209,8 @@ class _Receiving:
 
     async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:
         """End the job as failed. One that was never stored leaves a trace only if asked to."""
+        with suppress(Exception):  # it ends as failed in any case, but not before its last part is written
+            await self._written()
         if not self._opened and not leave_a_trace:
             return
         async with self._pool.acquire() as conn, conn.transaction():
@@ -221,14 +226,29 @@ class _Receiving:
         self._held = None
 
     async def _write(self, part: bytes) -> None:
+        """Begin to write a part, once the one before is written."""
+        await self._written()
+        self._writing = asyncio.create_task(self._insert(self._parts, part))
+        self._parts += 1
+
+    async def _insert(self, number: int, part: bytes) -> None:
         async with self._pool.acquire() as conn, conn.transaction():
             # waits for no disk: accept does, and with it all that was written before
             await conn.execute("SET LOCAL synchronous_commit = off")
-            await jobs.add_part(conn, self.job.account_id, self.job.id, self._parts, part)
-        self._parts += 1
+            await jobs.add_part(conn, self.job.account_id, self.job.id, number, part)
+
+    async def _written(self) -> None:
+        """Wait for the part that is being written; a cancellation of ours does not reach it."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
+            self._writing.result()
 
     def _in_order(self) -> bool:
         """Whether items can move phones, so that chunks must not be applied side by side."""
         if self.layout is not None:
             return "external_id" in self.layout["columns"]
         return self._moves_phones
+
+
+def _may_move_phones(part: bytes) -> bool:
+    return EXTERNAL_ID in part or (b"\\u00" in part and ESCAPED_LETTER.search(part) is not None)

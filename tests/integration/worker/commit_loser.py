@@ -1,21 +1,29 @@
-"""A wire to PostgreSQL that breaks between a COMMIT that was done and the word of it."""
+"""A wire to PostgreSQL that breaks between a commit that was done and the word of it."""
 
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
-COMMITTED = b"COMMIT\0"  # the tag by which the server says so
+
+def committed(data: bytes) -> bool:
+    """Whether the server says that it has done a COMMIT."""
+    return b"COMMIT\0" in data
+
+
+def answered(data: bytes) -> bool:
+    """Whether the server has executed a statement that is a transaction of its own, and is idle again."""
+    return data.startswith(b"2\0\0\0\4") and data.endswith(b"Z\0\0\0\5I")
 
 
 class CommitLoser:
-    """Passes everything on; once `armed`, it swallows the next word of a COMMIT and cuts that connection."""
+    """Passes everything on; once `armed`, it swallows what it is armed for and cuts that connection."""
 
     def __init__(self, server: Path, folder: Path) -> None:
-        self.armed = False
+        self.armed: Callable[[bytes], bool] | None = None
         self._server = server
         self.socket = folder / server.name
 
@@ -36,8 +44,8 @@ class CommitLoser:
 
     async def _pass_down(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
-            if self.armed and COMMITTED in data:
-                self.armed = False
+            if self.armed and self.armed(data):
+                self.armed = None
                 return
             writer.write(data)
 

@@ -11,7 +11,7 @@ from storage.chunks import Claim
 from storage.context import Context
 from storage.pool import LOST_CONNECTION
 from tests.factories import contact, make_account, make_job
-from tests.integration.worker.commit_loser import commit_loser
+from tests.integration.worker.commit_loser import answered, commit_loser, committed
 from tests.workers import (
     barred,
     claim,
@@ -114,7 +114,7 @@ async def test_a_commit_whose_answer_was_lost_counts_once(ctx: Context) -> None:
         open_worker(ctx.settings, database_url=url) as worker,
     ):
         held = await claim(worker)
-        loser.armed = True
+        loser.armed = committed
         with pytest.raises(LOST_CONNECTION):
             await apply_chunk(worker, held)
         before = await versions(ctx, account_id)
@@ -131,7 +131,7 @@ async def test_a_claim_whose_answer_was_lost_is_made_again(ctx: Context) -> None
         commit_loser(ctx.settings.database_url) as (loser, url),
         open_worker(ctx.settings, database_url=url) as worker,
     ):
-        loser.armed = True
+        loser.armed = answered
         with pytest.raises(LOST_CONNECTION):
             await claim_chunk(worker)
     await assert_untouched(ctx, account_id)
@@ -152,7 +152,7 @@ async def test_an_end_whose_answer_was_lost_is_not_made_again(ctx: Context) -> N
         commit_loser(ctx.settings.database_url) as (loser, url),
         open_worker(ctx.settings, database_url=url) as worker,
     ):
-        loser.armed = True
+        loser.armed = committed
         with pytest.raises(LOST_CONNECTION):
             await finish_if_last(worker, account_id, job_id)
         await finish_if_last(worker, account_id, job_id)

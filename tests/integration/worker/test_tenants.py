@@ -3,7 +3,7 @@
 import random
 
 from storage.context import Context
-from tests.factories import make_account, make_job
+from tests.factories import make_account, make_job, phone
 from tests.integration.worker.contact_model import Model, sparse_item, stored
 from tests.workers import counts_of, drain, job_of, results_of, versions
 
@@ -24,6 +24,10 @@ async def test_the_jobs_of_one_account_change_no_row_of_another(ctx: Context, cr
     ids = {result.contact_id for result in await results_of(ctx, other.id, job_id)}
     assert ids.isdisjoint(before)
     assert await results_of(ctx, one.id, job_id) == []
+    model = Model()
+    for item in swapped + cleared:
+        model.apply(item)
+    assert await stored(ctx, other.id) == model.plain()
 
 
 async def test_two_accounts_with_the_same_phones_each_end_as_if_alone(
@@ -41,3 +45,7 @@ async def test_two_accounts_with_the_same_phones_each_end_as_if_alone(
     for account_id, model, job_id in runs:
         assert await stored(ctx, account_id) == model.plain()
         assert counts_of(await job_of(ctx, account_id, job_id))["created"] == len(model.contacts)
+        unchanged = await make_job(ctx, account_id, [{"phone": phone(n)} for n in range(15)])
+        await drain(ctx)
+        ids = {result.contact_id for result in await results_of(ctx, account_id, unchanged)}
+        assert ids == set(await versions(ctx, account_id))
