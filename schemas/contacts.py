@@ -100,7 +100,10 @@ class Address(TypedDict, total=False):
 
 
 class ContactItem(TypedDict, total=False):
-    """One item of `contacts.upsert`: a field that is absent is kept, a field that is null is cleared."""
+    """One item of `contacts.upsert`: a field that is absent is kept, a field that is null is cleared.
+
+    Of `metadata` and `properties` single keys that are null are removed; null in their place keeps them.
+    """
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 

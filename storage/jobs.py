@@ -19,6 +19,7 @@ from storage.queries import load
 QUERIES = load("jobs")
 
 RECEIVE_LEASE_SECONDS = 15.0  # an upload whose api has been silent for so long is lost
+GRACE_SECONDS = 6.0  # after a restart of PostgreSQL: an api renews its leases every 4
 FINISH_LEASE_SECONDS = 6.0  # a worker that died while ending a job is replaced within P6's 10 seconds
 
 
@@ -147,7 +148,7 @@ async def renew_receiving(db: Pool, uploads: Sequence[tuple[AccountId, JobId]]) 
 
 async def abandoned(conn: Conn) -> list[tuple[AccountId, JobId]]:
     """Uploads whose api died."""
-    return _keys(await QUERIES.abandoned(conn))
+    return _keys(await QUERIES.abandoned(conn, grace_seconds=GRACE_SECONDS))
 
 
 async def unsplit(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:

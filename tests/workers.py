@@ -151,13 +151,18 @@ async def bells(ctx: Context) -> Counter[str]:
     return Counter(json.loads(body)["f"] for body in bodies if body)
 
 
-async def expire_leases(ctx: Context) -> None:
-    """Let the leases of all chunks run out, once the server is old enough for anybody to believe it."""
+async def old_enough(ctx: Context) -> None:
+    """Return once the server is old enough for anybody to believe that a lease has run out."""
     await ctx.pool.execute(
         """SELECT pg_sleep(greatest(0, $1::float
                            - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float))""",
         LEASE_SECONDS + 0.1,
     )
+
+
+async def expire_leases(ctx: Context) -> None:
+    """Let the leases of all chunks run out."""
+    await old_enough(ctx)
     await ctx.pool.execute("UPDATE chunks SET lease_until = now() - interval '1 s' WHERE state = 'running'")
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import signal
 import sys
 import time
 
@@ -12,6 +13,7 @@ from redis.exceptions import RedisError
 
 from schemas.logs import configure
 from schemas.settings import SettingsMissing, get_settings
+from storage.background import cancel
 from storage.migrations import SchemaNotReady
 from storage.pool import LOST_CONNECTION
 from worker.arq_settings import arq_options
@@ -44,7 +46,16 @@ def main() -> None:
 
 def _run_once() -> None:
     asyncio.set_event_loop(uvloop.new_event_loop())  # arq takes the current loop; a lost one is not reused
-    Worker(**arq_options()).run()
+    worker = Worker(**arq_options())
+    ending: set[asyncio.Task[None]] = set()
+
+    def insist(_: signal.Signals) -> None:
+        # arq cancels its main task once; redis-py swallows that if it comes while it connects
+        if worker.main_task is not None:
+            ending.add(worker.loop.create_task(cancel(worker.main_task)))
+
+    worker.on_stop = insist
+    worker.run()
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ WHERE COALESCE(excluded.name, c.name) IS DISTINCT FROM c.name
 RETURNING c.id, c.phone, (c.xmax = 0) AS created;
 
 -- name: clear(account_id, clears)
--- Set fields to null and remove keys of stored contacts, before the upsert. `clears` is a JSON array of
+-- Set fields to null and remove keys of stored contacts, after the upsert, which has locked them. `clears` is a JSON array of
 -- {phone, fields, metadata, properties}: names of fields, keys to remove. Returns the phones that changed.
 WITH wanted AS (
     SELECT * FROM jsonb_to_recordset(:clears::jsonb)

@@ -54,9 +54,11 @@ UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
 FROM unnest(:account_ids::bigint[], :ids::uuid[]) mine (account_id, id)
 WHERE j.account_id = mine.account_id AND j.id = mine.id AND j.state = 'receiving';
 
--- name: abandoned()
--- Uploads whose api died.
-SELECT account_id, id FROM jobs WHERE state = 'receiving' AND lease_until < now();
+-- name: abandoned(grace_seconds)
+-- Uploads whose api died. Not right after a restart of PostgreSQL: the living could not renew meanwhile.
+SELECT account_id, id FROM jobs
+WHERE state = 'receiving' AND lease_until < now()
+  AND pg_postmaster_start_time() < now() - make_interval(secs => :grace_seconds);
 
 -- name: unfinished(account_id)$
 SELECT COALESCE(sum(pending), 0) FROM streams WHERE account_id = :account_id AND pending > 0;

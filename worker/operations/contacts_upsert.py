@@ -1,8 +1,9 @@
 """contacts.upsert: create or update contacts, matched by external id or phone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from asyncpg import Record
 from pydantic_core import to_json
 
 from schemas.contacts import DOCUMENTS, ECHOES, MAX_DOCUMENT_BYTES, ContactItem, known_column, merge
@@ -52,17 +53,20 @@ class ContactsUpsert:
         return merge(earlier, later)
 
     async def apply(self, conn: Conn, account_id: AccountId, items: Sequence[Indexed]) -> Applied:
-        """Move, clear, stage, upsert."""
+        """Move, stage, upsert, clear."""
         targets, faults = await _targets(conn, account_id, items)
         if not targets:
             return Applied(faults=faults)
-        written = {target.stored.id: target.phone for target in targets if target.stored and target.moved}
-        if written:
-            await contacts.move(conn, account_id, written)
-        changed = set(written.values()) | await _clear(conn, account_id, targets)
+        moved = {target.stored.id: target.phone for target in targets if target.stored and target.moved}
+        if moved:
+            await contacts.move(conn, account_id, moved)
         await contacts.stage(conn, [_row(target.item) for target in targets])
-        answers = await _upsert(conn, account_id, targets, changed)
-        return Applied(answers=answers, faults=faults)
+        written = await contacts.upsert(conn, account_id)
+        # now that the upsert has locked every row, in order: before it, two chunks could lock each other out
+        changed = set(moved.values()) | await _clear(conn, account_id, targets)
+        silent = [target.phone for target in targets if target.phone not in written]
+        ids = await contacts.ids_by_phone(conn, account_id, silent) if silent else {}
+        return Applied(answers=_answers(targets, written, changed, ids), faults=faults)
 
 
 async def _targets(
@@ -127,13 +131,10 @@ def _write(row: dict[str, Any], name: str) -> None:
         del row[name]
 
 
-async def _upsert(
-    conn: Conn, account_id: AccountId, targets: Sequence[Target], changed: set[str]
+def _answers(
+    targets: Sequence[Target], written: Mapping[str, Record], changed: set[str], ids: Mapping[str, int]
 ) -> dict[int, Answer]:
-    """Upsert what is staged. The last item of a contact answers for it, the earlier ones are merged."""
-    written = await contacts.upsert(conn, account_id)
-    silent = [target.phone for target in targets if target.phone not in written]
-    ids = await contacts.ids_by_phone(conn, account_id, silent) if silent else {}
+    """The last item of a contact answers for it, the earlier ones are merged."""
     answers: dict[int, Answer] = {}
     for target in targets:
         if row := written.get(target.phone):

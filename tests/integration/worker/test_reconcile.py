@@ -18,6 +18,7 @@ from tests.workers import (
     counts_of,
     expire_leases,
     job_of,
+    old_enough,
     serving,
     unfinished,
     until,
@@ -168,6 +169,7 @@ async def test_an_upload_that_its_api_abandoned_fails_and_leaves_nothing(ctx: Co
     upload = await receive(ctx)
     await reconcile(ctx)
     assert (await job_of(ctx, upload.account_id, upload.id))["state"] == "receiving"
+    await old_enough(ctx)
     await ctx.pool.execute(GONE)
     await reconcile(ctx)
     job = await job_of(ctx, upload.account_id, upload.id)
