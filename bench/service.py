@@ -1,6 +1,7 @@
 """A throw-away service for a benchmark: the real processes, started by the real command."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from storage.embedded import open_home
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -41,6 +44,7 @@ def running_service(workers: int) -> Iterator[Service]:
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)
+            shutil.rmtree(open_home(Path(home)).state, ignore_errors=True)  # root's is not in the home
 
 
 def _wait_ready(dev_file: Path, process: "subprocess.Popen[bytes]", log: Path) -> dict[str, str]:

@@ -5,7 +5,9 @@ Behind the closing mark, and in any other cell, everything up to the delimiter o
 A line ends with LF, CRLF or CR. Bytes will do: UTF-8 has no ASCII byte within a character, and an invalid
 byte swallows none either (`surrogateescape` keeps them all).
 
-All repeats are possessive: they neither backtrack nor recurse, so their cost is linear.
+Repeats of characters are possessive. Repeats of groups are not: until Python 3.11.4, which Debian 12 is older
+than, those match wrongly. But no two alternatives can match at one place, so there is one way to read a
+text, and to give up costs no more than to have read it.
 """
 
 import re
@@ -25,22 +27,13 @@ def record(delimiter: str) -> re.Pattern[bytes]:
 @lru_cache(maxsize=len(DELIMITERS))
 def whole_record(delimiter: str) -> re.Pattern[bytes]:
     """One record that surely ends: a CR must show that no LF follows."""
-    return re.compile(_whole(delimiter))
-
-
-@lru_cache(maxsize=len(DELIMITERS))
-def whole_records(delimiter: str) -> re.Pattern[bytes]:
-    """As many such records as there are."""
-    return re.compile(rb"(?:" + _whole(delimiter) + rb")*+")
-
-
-def _whole(delimiter: str) -> bytes:
-    return _body(delimiter) + rb"(?:\r\n|\n|\r(?=[^\n]))"
+    return re.compile(_body(delimiter) + rb"(?:\r\n|\n|\r(?=[^\n]))")
 
 
 def _body(delimiter: str) -> bytes:
     mark = re.escape(delimiter.encode())
     at_cell_start = rb"(?<![^" + mark + rb"\r\n])"
-    quoted = at_cell_start + rb'"[^"]*+(?:""[^"]*+)*+(?:"|\Z)'
-    # any other quotation mark stands alone and is literal, one behind a closing mark too
-    return rb'[^"\r\n]*+(?:(?:' + quoted + rb'|")[^"\r\n]*+)*+'
+    within_cell = rb"(?<=[^" + mark + rb"\r\n])"
+    closing = rb'"(?!")[^' + mark + rb"\r\n]*+"
+    quoted = at_cell_start + rb'"(?:[^"]++|"")*(?:' + closing + rb"|\Z)"
+    return rb"(?:" + quoted + rb'|[^"\r\n]++|' + within_cell + rb'")*'

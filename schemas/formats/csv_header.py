@@ -12,7 +12,7 @@ from schemas.formats import csv_grammar
 
 HEADER_BYTES: Final = 64 * 1024  # of a header row and blank lines before it: 1,000 columns of 64 bytes
 _MAX_PROBLEMS: Final = 20  # a file that is no CSV may have thousands of "columns"
-_OUTSIDE_QUOTES: Final = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*+')
+_OUTSIDE_QUOTES: Final = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*')
 _QUOTED: Final = re.compile(rb'"[^"]*+(?:"|\Z)')
 
 

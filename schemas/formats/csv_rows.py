@@ -76,13 +76,14 @@ class _RowCutter(RecordCutter):
 
     def __init__(self, delimiter: str, *, part_bytes: int, first_line: int) -> None:
         super().__init__(part_bytes=part_bytes, first_line=first_line)
-        self._whole_records = csv_grammar.whole_records(delimiter)
+        self._whole_record = csv_grammar.whole_record(delimiter)
 
     def _boundary(self, window: bytes) -> int:
         if b'"' in window:
-            found = self._whole_records.match(window)
-            assert found is not None  # it also matches no record at all
-            return found.end()
+            end = 0
+            while found := self._whole_record.match(window, end):
+                end = found.end()
+            return end
         # the last byte may be a CR whose LF is still to come, so it does not count
         return max(window.rfind(b"\n"), window.rfind(b"\r", 0, -1)) + 1
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typing import Any, TypeVar
 
 import aiohttp
 import asyncpg
+
+from storage.embedded import open_home
 
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -121,6 +124,12 @@ def serving(home: Path, *options: str) -> Iterator[Service]:
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(60)
+        remove_state(home)
+
+
+def remove_state(home: Path) -> None:
+    """Remove what the servers of a home have stored: root's is not inside of it."""
+    shutil.rmtree(open_home(home).state, ignore_errors=True)
 
 
 def start(home: Path, *options: str) -> "subprocess.Popen[bytes]":
