@@ -42,8 +42,10 @@ def scratch(folder: Path) -> Home:
 
 
 def make_home(path: Path) -> Home:
+    """A scratch home; the folders that are made on the way to it can be passed through by `nobody`."""
+    missing = [parent for parent in path.parents if not parent.exists()]
     path.mkdir(parents=True)
-    for parent in path.parents[: len(path.parts) - 3]:
+    for parent in missing:
         parent.chmod(0o711)
     return open_scratch(path)
 
