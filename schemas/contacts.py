@@ -71,7 +71,9 @@ def _date_parts(value: object) -> tuple[int | None, int, int]:
             return (int(found[1]) if found[1] else None), int(found[2]), int(found[3])
         case {"day": int(day), "month": int(month), **rest} if set(rest) <= {"year"}:
             year = rest.get("year")
-            if year is None or isinstance(year, int):
+            if isinstance(year, int | None) and not any(
+                isinstance(part, bool) for part in (day, month, year)
+            ):
                 return year, month, day
     raise _bad_date()
 

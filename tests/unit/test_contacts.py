@@ -1,0 +1,122 @@
+"""The fields of a contact: what is taken, what is refused, and by which code."""
+
+import json
+from typing import Any
+
+import pytest
+
+from schemas.contacts import ContactItem, known_column, merge
+from schemas.faults import Fault
+from schemas.items import Reader
+
+READER = Reader(ContactItem, known_column)
+PHONE = "+14155552671"
+
+
+def read(**fields: Any) -> Any:
+    return READER.read_line(json.dumps({"phone": PHONE, **fields}).encode())
+
+
+def cells(**fields: str) -> Any:
+    return READER.read_cells(
+        {"phone": PHONE, **{name.replace("__", "."): cell for name, cell in fields.items()}}
+    )
+
+
+@pytest.mark.parametrize("name", ["phone", "phone_number", "phoneNumber"])
+def test_the_phone_has_three_names(name: str) -> None:
+    assert READER.read_line(json.dumps({name: PHONE}).encode()) == {"phone": PHONE}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "stored"),
+    [
+        ("language", "hi_in", "hi-IN"),
+        ("timezone", "Asia/Kolkata", "Asia/Kolkata"),
+        ("birth_date", "1990-05-17", "1990-05-17"),
+        ("birth_date", {"day": 17, "month": 5, "year": 1990}, "1990-05-17"),
+        ("birth_date", {"day": 29, "month": 2}, "--02-29"),
+        ("age", 0, 0),
+        ("name", "x" * 255, "x" * 255),
+        ("metadata", {"a": [1, {"b": None}]}, {"a": [1, {"b": None}]}),
+        ("properties", {"a": 1, "b": True, "c": "x", "d": 1.5}, {"a": 1, "b": True, "c": "x", "d": 1.5}),
+        ("address", {"city": "Parma"}, {"city": "Parma"}),
+        ("email", None, None),
+    ],
+)
+def test_a_good_value_is_taken(field: str, value: Any, stored: Any) -> None:
+    assert read(**{field: value})[field] == stored
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("name", "x" * 256, "too_long"),
+        ("name", 7, "wrong_type"),
+        ("email", "ana at example.com", "invalid_email"),
+        ("email", f"{'x' * 250}@example.com", "too_long"),
+        ("external_id", "", "too_short"),
+        ("language", "no such language", "invalid_language"),
+        ("timezone", "Mars/Olympus", "invalid_timezone"),
+        ("age", -1, "out_of_range"),
+        ("age", "42", "wrong_type"),
+        ("birth_date", "1990-02-30", "invalid_birth_date"),
+        ("birth_date", {"day": 29, "month": 2, "year": 2023}, "invalid_birth_date"),
+        ("birth_date", {"day": True, "month": 2}, "invalid_birth_date"),
+        ("address", {"planet": "Earth"}, "unknown_field"),
+        ("default_channel_id", "x", "invalid_value"),
+        ("metadata", [1], "wrong_type"),
+        ("properties", {"a": [1]}, "wrong_type"),
+        ("planet", "Earth", "unknown_field"),
+        ("phone", 14155552671, "wrong_type"),
+    ],
+)
+def test_a_bad_value_is_told_by_field_and_code(field: str, value: Any, code: str) -> None:
+    fault = read(**{field: value})
+    assert isinstance(fault, Fault)
+    assert (fault.field, fault.code.value) == (field, code)
+    assert fault.message
+
+
+def test_an_item_without_phone_is_told() -> None:
+    fault = READER.read_line(b'{"name": "Ana"}')
+    assert (fault.field, fault.code.value, fault.value) == ("phone", "missing_field", None)
+
+
+def test_csv_reads_numbers_and_documents_from_text() -> None:
+    item = cells(
+        age="42", metadata='{"a": 1}', metadata__city="Parma", birth_date__day="17", birth_date__month="5"
+    )
+    assert item["age"] == 42
+    assert item["metadata"] == {"a": 1, "city": "Parma"}
+    assert item["birth_date"] == "--05-17"
+
+
+def test_a_document_that_is_no_json_is_told() -> None:
+    fault = cells(metadata="not json")
+    assert (fault.field, fault.code.value, fault.value) == ("metadata", "wrong_type", "not json")
+
+
+def test_the_later_item_decides_and_documents_merge_key_by_key() -> None:
+    earlier: ContactItem = {"phone": PHONE, "name": "Ana", "email": "a@b.cd", "metadata": {"a": 1, "b": 1}}
+    later: ContactItem = {"phone": PHONE, "name": None, "metadata": {"b": None, "c": 2}}
+    assert merge(earlier, later) == {
+        "phone": PHONE,
+        "name": None,
+        "email": "a@b.cd",
+        "metadata": {"a": 1, "b": None, "c": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("column", "field"),
+    [
+        ("phonenumber", "phone"),
+        ("metadata.city", "metadata.city"),
+        ("error_code", ""),
+        ("planet", None),
+        ("name.x", None),
+    ],
+)
+def test_a_column_is_known_by_its_name(column: str, field: str | None) -> None:
+    assert known_column(column) == field
