@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import web
 from redis.exceptions import RedisError
 
-from api.middleware.limits import LIMITS
+from api.request_keys import LIMITS
 from schemas.errors import RateLimited
 from storage import jobs
 from storage.accounts import Account

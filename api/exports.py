@@ -11,8 +11,8 @@ from aiohttp import web
 
 from api.context import API
 from api.corrections import VERDICT, as_line, as_row, columns_of
-from api.middleware.errors import STREAMING
 from api.render import result_view
+from api.request_keys import REQUEST_ID, STREAMING
 from schemas.ids import AccountId, JobId
 from schemas.jobs import ResultView
 from storage import jobs, outcomes
@@ -78,7 +78,7 @@ async def _stream(
     request: web.Request, media: Media, lines: AsyncIterator[str], head: str = ""
 ) -> web.StreamResponse:
     response = web.StreamResponse(
-        headers={"Content-Type": f"{media.value}; charset=utf-8", "X-Request-Id": request["request_id"]}
+        headers={"Content-Type": f"{media.value}; charset=utf-8", "X-Request-Id": request[REQUEST_ID]}
     )
     request[STREAMING] = True
     await response.prepare(request)

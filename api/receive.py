@@ -17,6 +17,7 @@ from api.body import UploadCut, pipeline_for, read_pieces, read_whole
 from api.context import Api
 from api.form import open_form
 from api.parameters import Parameters
+from api.request_keys import REQUEST_ID
 from schemas.contacts import FIELDS, known_column
 from schemas.errors import BulklaneError, Conflict, NotAcceptable
 from schemas.formats.content_type import Format, format_for
@@ -64,7 +65,7 @@ async def receive(request: web.Request, api: Api, account: Account, parameters: 
         format=format_,
         params={"region": parameters.region or account.region},
         parallel=parameters.parallel or settings.parallel,
-        request_id=request["request_id"],
+        request_id=request[REQUEST_ID],
     )
     pipe = pipeline_for(request, content_type)
     limit = settings.max_json_bytes if format_ is Format.JSON else settings.max_upload_bytes

@@ -9,12 +9,12 @@ from api.context import API, Api
 from api.parameters import read_parameters
 from api.receive import Accepted, receive
 from api.render import accepted_view, job_view
+from api.request_keys import ACCOUNT
 from api.wait import wait_for_end, wanted_wait
 from schemas.errors import NotFound
 from schemas.jobs import Job
 from schemas.states import JobState, Operation
 from storage import jobs
-from storage.accounts import Account
 from storage.pool import LOST_CONNECTION
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 async def submit(request: web.Request) -> web.Response:
     """Accept a job: 202 and its id; with `Prefer: wait=S` 200 or 207 if it ends in time."""
     api = request.app[API]
-    account: Account = request["account"]
+    account = request[ACCOUNT]
     _known_operation(request.match_info["operation"])
     await admit(request, api.ctx, account)
     parameters = read_parameters(request.query)

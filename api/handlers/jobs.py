@@ -8,18 +8,18 @@ from api.context import API
 from api.exports import Media, stream_errors, stream_results, wanted_media
 from api.paging import read_cursor, read_limit
 from api.render import job_view, result_view
+from api.request_keys import ACCOUNT
 from api.wait import polled_wait, wait_for_end
 from schemas.errors import NotAcceptable, NotFound
 from schemas.ids import JobId, read_job_id, show_job_id
 from schemas.jobs import ItemErrorView, Page, Wire
 from schemas.states import JobState, Operation
 from storage import jobs, outcomes
-from storage.accounts import Account
 
 
 async def list_jobs(request: web.Request) -> web.Response:
     """The account's jobs, newest first; filters `state`, `operation`, `since`."""
-    account: Account = request["account"]
+    account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
     size = read_limit(request, default=20, most=100)
     ids = await jobs.page(
@@ -38,7 +38,7 @@ async def list_jobs(request: web.Request) -> web.Response:
 
 async def get_job(request: web.Request) -> web.Response:
     """One job; `?wait=S` holds the answer back until it ends."""
-    account: Account = request["account"]
+    account = request[ACCOUNT]
     api = request.app[API]
     job_id = _job_id(request)
     if seconds := polled_wait(request):
@@ -51,7 +51,7 @@ async def get_job(request: web.Request) -> web.Response:
 
 async def list_errors(request: web.Request) -> web.StreamResponse:
     """Item errors: pages of JSON, or all of them as CSV or NDJSON, to be corrected and sent back."""
-    account: Account = request["account"]
+    account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
     job_id = await _known(request)
     media = wanted_media(request)
@@ -65,7 +65,7 @@ async def list_errors(request: web.Request) -> web.StreamResponse:
 
 async def list_results(request: web.Request) -> web.StreamResponse:
     """The answer of each item: pages of JSON, or all of them as CSV or NDJSON."""
-    account: Account = request["account"]
+    account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
     job_id = await _known(request)
     media = wanted_media(request)
@@ -83,7 +83,7 @@ async def list_results(request: web.Request) -> web.StreamResponse:
 
 async def _known(request: web.Request) -> JobId:
     """The job id of the path, if the account has such a job."""
-    account: Account = request["account"]
+    account = request[ACCOUNT]
     job_id = _job_id(request)
     if await jobs.state_of(request.app[API].ctx.pool, account.id, job_id) is None:
         raise _unknown(request)

@@ -4,6 +4,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.context import API
+from api.request_keys import ACCOUNT
 from schemas.errors import NotAuthenticated
 from storage import accounts
 
@@ -24,7 +25,7 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
         account = await accounts.by_key(request.app[API].ctx.pool, key)
         if account is None:
             raise NotAuthenticated("the key is not valid: it is unknown, or it was revoked")
-        request["account"] = account
+        request[ACCOUNT] = account
     return await handler(request)
 
 

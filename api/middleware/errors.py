@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.body import UploadCut
+from api.request_keys import REQUEST_ID, STREAMING
 from schemas import errors
 from storage.pool import LOST_CONNECTION
 
@@ -24,8 +25,6 @@ STATUSES: dict[type[errors.BulklaneError], int] = {
     errors.RateLimited: 429,
     errors.Unavailable: 503,
 }
-
-STREAMING = "streaming"  # on the request: its answer has begun
 
 
 @web.middleware
@@ -57,7 +56,7 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
 
 def envelope(request: web.Request, error: errors.BulklaneError, *, status: int | None = None) -> web.Response:
     """The envelope of section 1 of the contract; all problems are beside the first one."""
-    request_id = request["request_id"]
+    request_id = request[REQUEST_ID]
     body: dict[str, Any] = {"error": _shown(error, request_id)}
     if isinstance(error, errors.NotAcceptable) and len(error.problems) > 1:
         body["errors"] = [_shown(problem, request_id) for problem in error.problems]

@@ -3,7 +3,7 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-LIMITS = "limits"  # on the request: the headers
+from api.request_keys import LIMITS
 
 
 @web.middleware

@@ -4,15 +4,16 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from api.request_keys import REQUEST_ID
 from schemas.ids import new_request_id
 
 
 @web.middleware
 async def name_request(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id of ours: a client's own could be anybody's."""
-    request["request_id"] = new_request_id()
-    with structlog.contextvars.bound_contextvars(request_id=request["request_id"]):
+    request[REQUEST_ID] = new_request_id()
+    with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID]):
         response = await handler(request)
     if not response.prepared:
-        response.headers["X-Request-Id"] = request["request_id"]
+        response.headers["X-Request-Id"] = request[REQUEST_ID]
     return response
