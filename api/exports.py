@@ -18,7 +18,7 @@ from schemas.jobs import ResultView
 from storage import jobs, outcomes
 
 PAGE = 200  # item errors read at once: each may hold an item of a megabyte
-LINES = 1_000  # written at once, at most
+HELD_BYTES = 256 * 1024  # written at once
 
 
 class Media(StrEnum):
@@ -67,11 +67,12 @@ async def stream_results(
 async def _errors(
     request: web.Request, account_id: AccountId, job_id: JobId
 ) -> AsyncIterator[dict[str, Any]]:
-    after = -1
-    while page := await outcomes.errors(request.app[API].ctx.pool, account_id, job_id, after, PAGE):
+    after, more = -1, True
+    while more:
+        page, more = await outcomes.errors(request.app[API].ctx.pool, account_id, job_id, after, PAGE)
         for error in page:
             yield error
-        after = page[-1]["index"]
+            after = error["index"]
 
 
 async def _stream(
@@ -82,13 +83,13 @@ async def _stream(
     )
     request[STREAMING] = True
     await response.prepare(request)
-    held = [head]
+    held = bytearray(head.encode())
     async for line in lines:
-        held.append(line)
-        if len(held) >= LINES:
-            await response.write("".join(held).encode("utf-8", "backslashreplace"))
+        held += line.encode("utf-8", "backslashreplace")
+        if len(held) >= HELD_BYTES:
+            await response.write(bytes(held))
             held.clear()
-    await response.write("".join(held).encode("utf-8", "backslashreplace"))
+    await response.write(bytes(held))
     await response.write_eof()
     return response
 

@@ -1,6 +1,5 @@
 """From the bytes of a chunk to valid items: the one way for every operation and every format."""
 
-import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -128,10 +127,7 @@ def _number(cell: str) -> int | str:
 
 
 def _document(column: str, cell: str) -> dict[str, Any]:
-    try:
-        value = json.loads(cell)
-    except (ValueError, RecursionError):
-        value = None
+    value = ndjson.decode_line(cell.encode(errors="surrogatepass"))  # the same JSON as everywhere
     if isinstance(value, dict):
         return value
     message = f"{column} is not a JSON object: write one, or a column for each key, as in {column}.key"

@@ -30,7 +30,8 @@ class Settings(BaseSettings):
     # accept
     max_json_bytes: int = 16 * 1024 * 1024  # a JSON body is read whole, so it is bounded
     max_json_items: int = 50_000
-    max_upload_bytes: int = 10 * 1024**3  # bytes after decompression, per NDJSON or CSV upload
+    # Bytes after decompression, per NDJSON or CSV upload. The smallest record has two, and an index four.
+    max_upload_bytes: int = Field(default=4 * 1024**3 - 2, le=4 * 1024**3 - 2)
     upload_idle_seconds: float = 60  # a silent upload is given up after this long
     max_unfinished_jobs: int = 1_000  # per account; over it: 429 too_many_jobs
 

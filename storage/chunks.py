@@ -160,7 +160,7 @@ async def recent_grants(db: Conn, account_id: AccountId, since: datetime) -> lis
     return [(row["at"], row["items"]) for row in rows]
 
 
-async def prune_grants(db: Conn) -> None:
+async def prune_grants(db: Conn | Pool) -> None:
     """Forget grants that no window reaches back to."""
     await QUERIES.prune_grants(db)
 

@@ -265,7 +265,7 @@ async def page(
     return [row["id"] for row in rows]
 
 
-async def prune(conn: Conn, days: int, size: int = 20) -> int:
+async def prune(conn: Conn, days: int, size: int = 1) -> int:
     """Forget up to `size` jobs that ended more than `days` ago, with all their answers; how many."""
     count: int = await QUERIES.prune(conn, days=days, size=size)
     return count

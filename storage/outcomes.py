@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
+from schemas.items import CHUNK_ITEMS
 from schemas.states import Outcome
 from storage.chunks import error_columns
 from storage.pool import Conn, Pool
@@ -112,10 +113,11 @@ async def read_chunks(
 
 async def errors(
     db: Pool, account_id: AccountId, job_id: JobId, after: int, size: int
-) -> list[dict[str, Any]]:
-    """Item errors after an index, as a client reads them."""
-    rows = await QUERIES.errors(db, account_id=account_id, id=job_id, after=after, size=size)
-    return [
+) -> tuple[list[dict[str, Any]], bool]:
+    """Up to `size` item errors after an index, fewer where they are large, and whether there are more."""
+    rows = await QUERIES.errors(db, account_id=account_id, id=job_id, after=after, size=size + 1)
+    more = bool(rows) and rows[0]["candidates"] > len(rows[:size])
+    page = [
         {
             "index": row["item_index"],
             "ref": row["ref"],
@@ -125,8 +127,9 @@ async def errors(
             "value": json.loads(row["value"] or "null"),
             "item": json.loads(row["item"] or "null"),
         }
-        for row in rows
+        for row in rows[:size]
     ]
+    return page, more
 
 
 async def results(
@@ -134,7 +137,9 @@ async def results(
 ) -> AsyncIterator[Result]:
     """The answers of all items after an index, in order, read a few chunks at a time."""
     while True:
-        rows = await QUERIES.results(db, account_id=account_id, id=job_id, after=after, chunks=chunks)
+        rows = await QUERIES.results(
+            db, account_id=account_id, id=job_id, after=after, chunks=chunks, chunk_items=CHUNK_ITEMS
+        )
         for row in rows:
             yield Result(
                 index=row["item_index"],

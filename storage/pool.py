@@ -27,6 +27,14 @@ LOST_CONNECTION = (
     TimeoutError,
 )
 
+# Trouble of the server's own (disk full, out of memory, time-outs, a replica): no row is to blame for it.
+TROUBLE = (
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InvalidTransactionStateError,
+    asyncpg.PostgresSystemError,
+)
+
 LIMITS = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "5s",  # a stopped process must not hold a row lock for ever

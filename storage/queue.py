@@ -93,7 +93,9 @@ class Queue:
     async def _ring(self, name: str, *args: object, after_seconds: float = 0) -> None:
         # arq gives each a fresh id: a reused one would be blocked by the in-progress key of a dead worker.
         # Its answer is not looked at: None can mean a swallowed WatchError as well as 'exists'.
-        bell = self.redis.enqueue_job(name, *args, _defer_by=after_seconds or None, _expires=3600)
+        bell = self.redis.enqueue_job(
+            name, *args, _defer_by=after_seconds or None, _expires=3600 + after_seconds
+        )
         await self._try(bell, name)
 
     async def _try(self, call: Any, name: str) -> None:

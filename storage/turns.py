@@ -19,6 +19,6 @@ async def leave(conn: Conn, account_id: AccountId) -> None:
 
 
 async def due(db: Conn | Pool) -> int:
-    """How many streams have a chunk that could be claimed now."""
+    """How many chunks could be claimed now."""
     count: int = await QUERIES.due(db)
     return count

@@ -1,11 +1,16 @@
 """arq's settings, with the reason for each that is not a default."""
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
+
+from arq.typing import WorkerCoroutine
+from arq.worker import func
 
 from schemas.settings import get_settings
 from storage import queue
 from worker import tasks
+
+LONG_SECONDS = 3600  # to split, and to settle, a job of many millions of items
 
 
 @lru_cache(maxsize=1)
@@ -20,7 +25,13 @@ def arq_options() -> dict[str, Any]:
     database_url, redis_url = settings.required_urls()
     del database_url  # asked for here so that its absence shows before the first doorbell
     return {
-        "functions": [tasks.work, tasks.split, tasks.finish],
+        "functions": [
+            tasks.work,
+            *(
+                func(cast(WorkerCoroutine, task), timeout=LONG_SECONDS)
+                for task in (tasks.split, tasks.finish)
+            ),
+        ],
         "on_startup": tasks.startup,
         "on_shutdown": tasks.shutdown,
         "queue_name": settings.queue_name,
@@ -34,7 +45,7 @@ def arq_options() -> dict[str, Any]:
         "keep_result": 0,  # a doorbell has no result
         "max_tries": 1,  # the reconciler rings again; arq need not
         "retry_jobs": False,
-        "job_timeout": 120,  # seconds; a turn ends after 2, a split or the end of a huge job takes longer
+        "job_timeout": 120,  # seconds; a turn ends after 2, and a chunk more
         "job_completion_wait": 15,  # seconds; above a turn and one chunk more
         "health_check_interval": 5,
         "log_results": False,

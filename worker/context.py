@@ -16,6 +16,7 @@ from storage.pool import open_pool
 from storage.queue import Queue
 from storage.window import Window
 from worker.leases import renew_forever
+from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
 
 # A chunk that was committed and then lost in a crash of PostgreSQL is simply applied again: effect, answers
@@ -43,7 +44,7 @@ async def open_context(settings: Settings, redis: ArqRedis) -> AsyncIterator[Con
             settings=settings,
             worker_id=WorkerId(uuid4()),
         )
-        async with beside(renew_forever(ctx), reconcile_forever(ctx)):
+        async with beside(renew_forever(ctx), reconcile_forever(ctx), prune_forever(ctx)):
             yield ctx
     finally:
         await asyncio.wait_for(pool.close(), 10)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import asyncpg
+from pydantic_core import PydanticSerializationError
 
 from schemas.faults import Fault
 from schemas.ids import AccountId
@@ -14,7 +15,12 @@ from storage.pool import Conn
 from worker.operations import Applied, Indexed, OperationModule
 
 # What a row can be rejected for, by the server or by the client's encoder; all else is not its fault.
-ROW_REJECTED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, UnicodeEncodeError)
+ROW_REJECTED = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    UnicodeEncodeError,
+    PydanticSerializationError,
+)
 UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError, UnicodeEncodeError)
 
 CODES = {
@@ -56,6 +62,9 @@ def fault_of(error: Exception) -> Fault:
                 "holds a character that cannot be stored (NUL, or half of a surrogate pair): take it out"
             )
             return Fault(None, ItemCode.INVALID_CHARACTER, message, None)
+        case PydanticSerializationError():
+            message = "holds a document that cannot be written as JSON: it is nested too deeply"
+            return Fault(None, ItemCode.INVALID_JSON, message, None)
         case asyncpg.CheckViolationError(constraint_name=str(name)) if name in CODES:
             field = name.removesuffix("_size")
             return Fault(

@@ -11,23 +11,20 @@ logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 2.0
 LOCK = 0x626C7265  # 'blre': one reconciler at a time, of all workers
-PRUNE_EVERY = 150  # rounds: five minutes
 BELLS = 8  # doorbells a round at the most; each turn serves more than one chunk
 
 
 async def reconcile_forever(ctx: Context) -> None:
     """Reconcile until cancelled; no error of the database or of Redis ends it."""
-    round_number = 0
     while True:
         try:
-            await reconcile(ctx, prune=round_number % PRUNE_EVERY == 0)
+            await reconcile(ctx)
         except Exception as error:
             logger.warning("reconcile: %s: %s; trying again", type(error).__name__, error)
-        round_number += 1
         await asyncio.sleep(EVERY_SECONDS)
 
 
-async def reconcile(ctx: Context, *, prune: bool = False) -> None:
+async def reconcile(ctx: Context) -> None:
     """One round: free dead workers' chunks, give up dead uploads, ring for whatever is waiting."""
     async with ctx.pool.acquire() as conn:
         async with conn.transaction():
@@ -36,8 +33,6 @@ async def reconcile(ctx: Context, *, prune: bool = False) -> None:
             if freed := await chunks.free_expired(conn):
                 logger.warning("%d chunks of dead workers are free again", freed)
             await _give_up_uploads(conn)
-        if prune:
-            await _prune(ctx, conn)
         await _ring(ctx, conn)
 
 
@@ -55,9 +50,3 @@ async def _ring(ctx: Context, conn: Conn) -> None:
     waiting = await turns.due(conn)
     if waiting:
         await ctx.queue.ring_work(min(waiting, BELLS))
-
-
-async def _prune(ctx: Context, conn: Conn) -> None:
-    await chunks.prune_grants(conn)
-    while await jobs.prune(conn, ctx.settings.keep_jobs_days):
-        pass

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.faults import Fault
 from schemas.ids import AccountId, JobId
 from schemas.states import Outcome
 from storage import jobs, outcomes
@@ -42,11 +43,18 @@ async def settle(ctx: Context, account_id: AccountId, job_id: JobId, job: Finish
     if len(starts) < 2:
         return
     settling = Settling(account_id=account_id, job_id=job_id, job=job)
-    while found := await outcomes.duplicates(ctx.pool, account_id, job_id, PASS_CONTACTS):
+    while found := await _find(ctx, settling):
         merged = await _merge(ctx, settling, found, starts)
         for at in range(0, len(found), BATCH_CONTACTS):
             if not await _apply(ctx, settling, found[at : at + BATCH_CONTACTS], merged):
                 return  # another worker has ended the job
+
+
+async def _find(ctx: Context, settling: Settling) -> list[Duplicate]:
+    """The contacts to settle next. One aggregate over all answers: of millions it takes its time."""
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        await conn.execute("SET LOCAL statement_timeout = 0")
+        return await outcomes.duplicates(conn, settling.account_id, settling.job_id, PASS_CONTACTS)
 
 
 async def _merge(
@@ -59,9 +67,10 @@ async def _merge(
     for start, indexes in _by_chunk(starts, owner).items():
         (chunk,) = await outcomes.read_chunks(ctx.pool, settling.account_id, settling.job_id, [start])
         for index, item in prepare_some(operation, job, chunk, indexes):
+            if isinstance(item, Fault):  # it was good once: the code, or the data it judges by, has changed
+                continue
             earlier = merged.get(owner[index])
             merged[owner[index]] = item if earlier is None else operation.merge(earlier, item)
-        await jobs.renew_finish(ctx.pool, settling.account_id, settling.job_id)
     return merged
 
 
@@ -85,10 +94,13 @@ async def _apply(ctx: Context, settling: Settling, batch: Sequence[Duplicate], m
         batch = await _still_open(conn, settling, batch)
         if not batch:
             return True
-        items = [(duplicate.indexes[-1], merged[duplicate.contact_id]) for duplicate in batch]
+        items = [
+            (duplicate.indexes[-1], merged[duplicate.contact_id])
+            for duplicate in batch
+            if duplicate.contact_id in merged
+        ]
         applied = await apply_isolated(conn, operation, settling.account_id, items)
         await _correct(conn, settling, batch, applied, merged)
-        await jobs.renew_finish(conn, settling.account_id, settling.job_id)
     return True
 
 
@@ -120,7 +132,9 @@ def _changes(duplicate: Duplicate, applied: Applied) -> list[Change]:
     """
     last = duplicate.indexes[-1]
     answer = applied.answers.get(last)
-    outcome = min(answer.outcome, *duplicate.outcomes) if answer else Outcome.FAILED
+    outcome = Outcome.FAILED if last in applied.faults else min(duplicate.outcomes)
+    if answer is not None:
+        outcome = min(outcome, answer.outcome)
     return [
         Change(
             index=index,

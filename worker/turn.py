@@ -6,7 +6,7 @@ import logging
 from storage import chunks
 from storage.chunks import Claim
 from storage.context import Context
-from storage.pool import LOST_CONNECTION
+from storage.pool import LOST_CONNECTION, TROUBLE
 from worker.apply import LOCKED_OUT, apply_chunk
 from worker.claim import claim_chunk
 
@@ -33,7 +33,7 @@ async def _apply_or_release(ctx: Context, claim: Claim) -> None:
         await apply_chunk(ctx, claim)
     except (Exception, asyncio.CancelledError) as error:
         logger.warning("chunk %s of job %s is given back", claim.first_index, claim.job_id, exc_info=True)
-        innocent = isinstance(error, (asyncio.CancelledError, *LOST_CONNECTION, *LOCKED_OUT))
+        innocent = isinstance(error, (asyncio.CancelledError, *LOST_CONNECTION, *LOCKED_OUT, *TROUBLE))
         await asyncio.shield(_release(ctx, claim, blame=not innocent))
         raise
 

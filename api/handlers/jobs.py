@@ -58,9 +58,9 @@ async def list_errors(request: web.Request) -> web.StreamResponse:
     if media is not Media.JSON:
         return await stream_errors(request, account.id, job_id, media)
     size = read_limit(request, default=100, most=1000)
-    found = await outcomes.errors(pool, account.id, job_id, read_cursor(request), size + 1)
-    following = str(found[size - 1]["index"]) if len(found) > size else None
-    return _json(Page(data=[ItemErrorView(**error) for error in found[:size]], next_cursor=following))
+    found, more = await outcomes.errors(pool, account.id, job_id, read_cursor(request), size)
+    following = str(found[-1]["index"]) if more else None
+    return _json(Page(data=[ItemErrorView(**error) for error in found], next_cursor=following))
 
 
 async def list_results(request: web.Request) -> web.StreamResponse:

@@ -61,7 +61,9 @@ WHERE state = 'receiving' AND lease_until < now()
   AND pg_postmaster_start_time() < now() - make_interval(secs => :grace_seconds);
 
 -- name: unfinished(account_id)$
-SELECT COALESCE(sum(pending), 0) FROM streams WHERE account_id = :account_id AND pending > 0;
+SELECT COALESCE(sum(pending), 0)::int
+    + (SELECT count(*) FROM jobs WHERE account_id = :account_id AND state = 'receiving')
+FROM streams WHERE account_id = :account_id AND pending > 0;
 
 -- name: recently_accepted(account_id, since)
 -- When the requests of the admission window were accepted: its history after a flush.
@@ -71,7 +73,7 @@ ORDER BY accepted_at;
 
 -- name: views(account_id, ids)
 -- Jobs as a client sees them, newest first: counts (those of the chunks while the job runs), the number of
--- jobs ahead in the stream, the first 20 item errors.
+-- jobs ahead in the stream, the first 20 item errors (of large ones neither value nor item).
 SELECT j.*, a.item_limit, a.window_seconds, live.*, ahead.jobs AS ahead, problems.first_errors
 FROM jobs j
 JOIN accounts a ON a.id = j.account_id
@@ -89,7 +91,10 @@ CROSS JOIN LATERAL (
 ) ahead
 CROSS JOIN LATERAL (
     SELECT json_agg(f) AS first_errors FROM (
-        SELECT item_index AS index, ref, field, code, message, value, item FROM item_errors e
+        SELECT item_index AS index, ref, field, code, message,
+            CASE WHEN octet_length(value::text) <= 4096 THEN value END AS value,
+            CASE WHEN octet_length(item::text) <= 4096 THEN item END AS item
+        FROM item_errors e
         WHERE e.account_id = j.account_id AND e.job_id = j.id
         ORDER BY item_index LIMIT 20
     ) f

@@ -60,7 +60,13 @@ SELECT first_index FROM outcomes WHERE account_id = :account_id AND job_id = :id
 
 -- name: errors(account_id, id, after, size)
 -- Item errors in the order of their index, after the given one; while the job runs, up to the first item
--- that has no answer yet, so that a cursor passes over nothing.
+-- that has no answer yet, so that a cursor passes over nothing. `size` of them, or 8 MiB (but at least one):
+-- `candidates` is how many there would have been.
+SELECT item_index, ref, field, code, message, value, item, candidates FROM (
+SELECT item_index, ref, field, code, message, value, item, count(*) OVER () AS candidates,
+    row_number() OVER (ORDER BY item_index) AS place,
+    sum(octet_length(item::text) + COALESCE(octet_length(value::text), 0)) OVER (ORDER BY item_index) AS bytes
+FROM (
 SELECT item_index, ref, field, code, message, value, item FROM item_errors
 WHERE account_id = :account_id AND job_id = :id AND item_index > :after
   AND item_index < COALESCE(LEAST(
@@ -68,15 +74,19 @@ WHERE account_id = :account_id AND job_id = :id AND item_index > :after
     (SELECT min(first_index) FROM chunks WHERE account_id = :account_id AND job_id = :id AND state = 'running')
   ), 2147483647)
 ORDER BY item_index
-LIMIT :size;
+LIMIT :size
+) limited) measured
+WHERE bytes <= 8 * 1024 * 1024 OR place = 1
+ORDER BY item_index;
 
--- name: results(account_id, id, after, chunks)
+-- name: results(account_id, id, after, chunks, chunk_items)
 -- The answers of the items after the given index, in order, out of the next few chunks; no row: the end.
 -- While the job runs, up to the first item that has no answer yet.
 WITH picked AS (
     SELECT o.first_index, o.outcomes, o.contact_ids, o.merged_into
     FROM outcomes o
     WHERE o.account_id = :account_id AND o.job_id = :id
+      AND o.first_index > :after::int - :chunk_items::int
       AND o.first_index + cardinality(o.outcomes) > :after + 1
       AND o.first_index < COALESCE(LEAST(
         (SELECT min(first_index) FROM chunks WHERE account_id = :account_id AND job_id = :id AND state = 'ready'),

@@ -17,7 +17,18 @@ UPDATE account_turns SET active = EXISTS (
 WHERE account_id = :account_id AND active;
 
 -- name: due()$
--- How many chunks could be claimed at this moment, counting one a stream.
-SELECT count(*) FROM claimable c
+-- How many chunks could be claimed at this moment.
+SELECT COALESCE(sum(LEAST(waiting.chunks, j.parallel - running.chunks)), 0)::int
+FROM claimable c
 JOIN account_turns t ON t.account_id = c.account_id
+JOIN jobs j ON j.account_id = c.account_id AND j.id = c.job_id
+CROSS JOIN LATERAL (
+    SELECT count(*) AS chunks FROM (
+        SELECT FROM chunks w WHERE w.account_id = c.account_id AND w.job_id = c.job_id AND w.state = 'ready'
+        LIMIT j.parallel) few
+) waiting
+CROSS JOIN LATERAL (
+    SELECT count(*) AS chunks FROM chunks r
+    WHERE r.account_id = c.account_id AND r.job_id = c.job_id AND r.state = 'running'
+) running
 WHERE t.ready_at <= clock_timestamp();

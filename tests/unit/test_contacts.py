@@ -120,3 +120,12 @@ def test_the_later_item_decides_and_documents_merge_key_by_key() -> None:
 )
 def test_a_column_is_known_by_its_name(column: str, field: str | None) -> None:
     assert known_column(column) == field
+
+
+@pytest.mark.parametrize(
+    "cell", ['{"a": "\\ud800"}', '{"a": NaN}', '{"a": 1e999}', '{"a":' * 2000 + "1" + "}" * 2000, "[1]"]
+)
+def test_a_document_in_a_cell_is_read_like_one_in_json(cell: str) -> None:
+    fault = cells(metadata=cell)
+    assert isinstance(fault, Fault)
+    assert (fault.field, fault.code.value) == ("metadata", "wrong_type")

@@ -237,25 +237,33 @@ CREATE FUNCTION lock_next_chunk() RETURNS TABLE (
 DECLARE
     turn record;
 BEGIN
-    SELECT t.account_id INTO turn FROM account_turns t
-    WHERE t.active AND t.ready_at <= clock_timestamp()
-      AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
-    ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t SKIP LOCKED;
-    IF NOT FOUND THEN
+    FOR attempt IN 1..5 LOOP
         SELECT t.account_id INTO turn FROM account_turns t
         WHERE t.active AND t.ready_at <= clock_timestamp()
           AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
-        ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t;
-    END IF;
-    RETURN QUERY
-    SELECT n.account_id, a.item_limit, a.window_seconds, n.job_id, n.first_index,
-        CASE WHEN c.deaths >= 3 AND c.items > 1 THEN c.items / 2 ELSE c.items END,
-        CASE WHEN c.deaths >= 3 AND c.items > 1 THEN 2 ELSE c.deaths END
-    FROM claimable n
-    JOIN accounts a ON a.id = n.account_id
-    JOIN chunks c ON c.account_id = n.account_id AND c.job_id = n.job_id AND c.first_index = n.first_index
-    WHERE n.account_id = turn.account_id
-    ORDER BY n.accepted_at LIMIT 1;
+        ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t SKIP LOCKED;
+        IF NOT FOUND THEN
+            SELECT t.account_id INTO turn FROM account_turns t
+            WHERE t.active AND t.ready_at <= clock_timestamp()
+              AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
+            ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t;
+        END IF;
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+        RETURN QUERY
+        SELECT n.account_id, a.item_limit, a.window_seconds, n.job_id, n.first_index,
+            CASE WHEN c.deaths >= 3 AND c.items > 1 THEN c.items / 2 ELSE c.items END,
+            CASE WHEN c.deaths >= 3 AND c.items > 1 THEN 2 ELSE c.deaths END
+        FROM claimable n
+        JOIN accounts a ON a.id = n.account_id
+        JOIN chunks c ON c.account_id = n.account_id AND c.job_id = n.job_id AND c.first_index = n.first_index
+        WHERE n.account_id = turn.account_id
+        ORDER BY n.accepted_at LIMIT 1;
+        IF FOUND THEN
+            RETURN;
+        END IF; -- what there was has been claimed while we waited for the lock: look for another account
+    END LOOP;
 END
 $$;
 
@@ -295,9 +303,16 @@ CREATE FUNCTION lease_chunk(
         SELECT account_id, p_granted_at, p_items FROM chunk WHERE p_granted_at IS NOT NULL
         ON CONFLICT (account_id, at) DO UPDATE SET items = g.items + excluded.items
     ), served AS (
-        UPDATE account_turns t SET start_tag = t.virtual_time, virtual_time = t.virtual_time + p_items,
+        -- an account that could not be served for a while, its window being used up, has not saved it all up
+        UPDATE account_turns t SET start_tag = fair.start, virtual_time = fair.start + p_items,
             served_at = clock_timestamp()
-        FROM chunk WHERE t.account_id = chunk.account_id
+        FROM chunk, LATERAL (
+            SELECT GREATEST(own.virtual_time, COALESCE((
+                SELECT c.start_tag FROM account_turns c WHERE c.served_at IS NOT NULL
+                ORDER BY c.served_at DESC NULLS LAST LIMIT 1), 0) - 10000) AS start
+            FROM account_turns own WHERE own.account_id = chunk.account_id
+        ) fair
+        WHERE t.account_id = chunk.account_id
     )
     SELECT l.job_id, l.first_index, l.items, l.skip, l.token, l.deaths, j.operation, j.params, j.format, j.layout,
         substring(p.body FROM l.byte_start + 1 FOR l.byte_end - l.byte_start)
