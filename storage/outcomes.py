@@ -14,6 +14,7 @@ from storage.pool import Conn, Pool
 from storage.queries import load
 
 QUERIES = load("outcomes")
+LONG_SECONDS = 3600.0  # for the one aggregate over all answers of a job, which may be many millions
 CHUNKS_A_READ = 20  # 20,000 answers at the most: some megabytes, a few milliseconds
 
 
@@ -61,7 +62,7 @@ class AppliedChunk:
 
 async def duplicates(db: Conn | Pool, account_id: AccountId, job_id: JobId, size: int) -> list[Duplicate]:
     """Up to `size` contacts that more than one chunk named and that are not settled yet."""
-    rows = await QUERIES.duplicates(db, account_id=account_id, id=job_id, size=size)
+    rows = await QUERIES.duplicates(db, within=LONG_SECONDS, account_id=account_id, id=job_id, size=size)
     return [
         Duplicate(
             contact_id=row["contact_id"],

@@ -1,6 +1,7 @@
 """Named queries: one .sql file a noun, each query with a line that says what it promises."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 from importlib.resources import files
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,11 +15,15 @@ from storage.pool import Conn, Pool
 Db = Conn | Pool  # a pool takes a connection for the one statement
 
 
+# Seconds that the statement of this task may take; None: what its pool allows.
+_WITHIN: ContextVar[float | None] = ContextVar("within", default=None)
+
+
 def load(noun: str) -> Any:
     """The queries of `sql/<noun>.sql`, each a coroutine function of a connection and keywords.
 
     By the mark behind its name a query answers a list of rows (none), a row or None (^), a value ($), or
-    the server's status text (!).
+    the server's status text (!). A query for rows takes `within` besides, in seconds.
     """
     text = (files("storage") / "sql" / f"{noun}.sql").read_text()
     queries = aiosql.from_str(text, cast(Any, _Adapter))  # its protocol is of coroutines only
@@ -30,7 +35,8 @@ def load(noun: str) -> Any:
 
 
 def _listed(query: Callable[..., AsyncIterator[Any]]) -> Callable[..., Awaitable[Any]]:
-    async def rows(db: Db, **parameters: Any) -> Any:
+    async def rows(db: Db, *, within: float | None = None, **parameters: Any) -> Any:
+        _WITHIN.set(within)
         async for found in query(db, **parameters):
             return found
         raise AssertionError("the adapter yields once")
@@ -47,7 +53,7 @@ class _Adapter(AsyncPGAdapter):
     async def select(
         self, conn: Db, query_name: str, sql: str, parameters: Any, record_class: Any = None
     ) -> AsyncIterator[Any]:
-        yield await conn.fetch(sql, *self._ordered(query_name, parameters))
+        yield await conn.fetch(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
 
     async def select_one(
         self, conn: Db, query_name: str, sql: str, parameters: Any, record_class: Any = None
