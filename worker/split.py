@@ -1,16 +1,24 @@
 """Split a job: turn its parts into chunks, a part a transaction, without copying a byte."""
 
+import asyncio
+
 from schemas.ids import AccountId, JobId
 from schemas.items import CHUNK_ITEMS, spans
 from storage import jobs
 from storage.context import Context
 from worker.finish import finish_if_last
 
+SPLIT_SECONDS = 2.0  # as long as a turn
+
 
 async def split_job(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
     """Split what is left of a job; several at once do no harm: each part is split under the job's lock."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + SPLIT_SECONDS
     while await _split_part(ctx, account_id, job_id):
-        pass
+        if clock() > until:  # others wait for this place, too
+            await ctx.queue.ring_split(account_id, job_id)
+            return
     await finish_if_last(ctx, account_id, job_id)  # a job without items has no chunk to end it
 
 
