@@ -242,7 +242,7 @@ BEGIN
         WHERE t.active AND t.ready_at <= clock_timestamp()
           AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
         ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t SKIP LOCKED;
-        IF NOT FOUND THEN
+        IF NOT FOUND AND attempt = 1 THEN -- never wait for a turn with another one in hand
             SELECT t.account_id INTO turn FROM account_turns t
             WHERE t.active AND t.ready_at <= clock_timestamp()
               AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
