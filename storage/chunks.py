@@ -1,7 +1,7 @@
 """Chunks: their leases, their fences, their answers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -20,6 +20,15 @@ QUERIES = load("chunks")
 LEASE_SECONDS = 6.0  # a dead worker's chunks are free again within P6's 10 seconds
 RENEW_SECONDS = 2.0  # two renewals may fail before a lease is lost
 MAX_DEATHS = 3  # workers that one chunk may cost before it is claimed by halves: see lock_next_chunk
+
+
+class Lease(NamedTuple):
+    """What names one claim: a chunk, and the token that was given for it."""
+
+    account_id: AccountId
+    job_id: JobId
+    first_index: int
+    token: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +61,11 @@ class Claim:
     layout: dict[str, Any] | None
     body: bytes
     region: str | None
+
+    @property
+    def lease(self) -> Lease:
+        """Its name among the leases of a worker."""
+        return Lease(self.account_id, self.job_id, self.first_index, self.token)
 
 
 class Answer(NamedTuple):
@@ -144,9 +158,16 @@ async def release(db: Pool, claim: Claim, *, blame: bool) -> None:
     )
 
 
-async def renew(db: Pool, worker_id: WorkerId) -> None:
-    """Renew all leases of a worker."""
-    await QUERIES.renew(db, worker_id=worker_id, lease_seconds=LEASE_SECONDS)
+async def renew(db: Pool, held: Collection[Lease]) -> None:
+    """Renew the leases of what a worker has in hand."""
+    await QUERIES.renew(
+        db,
+        account_ids=[lease.account_id for lease in held],
+        ids=[lease.job_id for lease in held],
+        first_indexes=[lease.first_index for lease in held],
+        tokens=[lease.token for lease in held],
+        lease_seconds=LEASE_SECONDS,
+    )
 
 
 async def free_expired(conn: Conn) -> int:

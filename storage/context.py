@@ -1,9 +1,10 @@
 """What travels: the few things that api and worker hand down to everything they call."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.ids import WorkerId
 from schemas.settings import Settings
+from storage.chunks import Lease
 from storage.pool import Pool
 from storage.queue import Queue
 from storage.window import Window
@@ -18,3 +19,6 @@ class Context:
     window: Window
     settings: Settings
     worker_id: WorkerId
+    # What this worker has in hand, and nothing else, is renewed: a chunk that it lost sight of together with
+    # a connection has to come free.
+    held: set[Lease] = field(default_factory=set)

@@ -13,7 +13,17 @@ USEFUL_SHARE = 50
 
 
 async def claim_chunk(ctx: Context) -> Claim | None:
-    """Lease the next chunk to apply; None: there is nothing to claim, or only throttled work."""
+    """Lease the next chunk to apply; None: there is nothing to claim, or only throttled work.
+
+    It is in `ctx.held` from then on; who claims takes it out when it is done with it.
+    """
+    claim = await _claim(ctx)
+    if claim is not None:
+        ctx.held.add(claim.lease)
+    return claim
+
+
+async def _claim(ctx: Context) -> Claim | None:
     while True:
         claim = await chunks.claim_unlimited(ctx.pool, ctx.worker_id)
         if claim is None or isinstance(claim, Claim):

@@ -14,6 +14,7 @@ async def renew_forever(ctx: Context) -> None:
     while True:
         await asyncio.sleep(chunks.RENEW_SECONDS)
         try:
-            await chunks.renew(ctx.pool, ctx.worker_id)
+            if ctx.held:
+                await chunks.renew(ctx.pool, frozenset(ctx.held))
         except Exception as error:
             logger.warning("leases not renewed: %s: %s", type(error).__name__, error)

@@ -36,6 +36,8 @@ async def _apply_or_release(ctx: Context, claim: Claim) -> None:
         innocent = isinstance(error, (asyncio.CancelledError, *LOST_CONNECTION, *LOCKED_OUT, *TROUBLE))
         await asyncio.shield(_release(ctx, claim, blame=not innocent))
         raise
+    finally:
+        ctx.held.discard(claim.lease)
 
 
 async def _release(ctx: Context, claim: Claim, *, blame: bool) -> None:

@@ -48,13 +48,20 @@ UPDATE chunks SET state = 'ready', deaths = deaths + :deaths, worker_id = NULL, 
 WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
   AND token = :token AND state = 'running';
 
--- name: renew(worker_id, lease_seconds)!
--- All leases of a worker at once. Rows that an apply holds at this moment are passed over: the reconciler
--- passes them over as well.
+-- name: renew(account_ids, ids, first_indexes, tokens, lease_seconds)!
+-- The leases of what a worker has in hand, all at once. Rows that an apply holds at this moment are passed
+-- over: the reconciler passes them over as well.
 UPDATE chunks c SET lease_until = now() + make_interval(secs => :lease_seconds)
 FROM (
-    SELECT account_id, job_id, first_index FROM chunks WHERE worker_id = :worker_id AND state = 'running'
-    FOR UPDATE SKIP LOCKED
+    SELECT h.account_id, h.job_id, h.first_index
+    FROM unnest(:account_ids::bigint[], :ids::uuid[], :first_indexes::int[], :tokens::int[])
+        held (account_id, job_id, first_index, token)
+    CROSS JOIN LATERAL (
+        SELECT account_id, job_id, first_index FROM chunks
+        WHERE account_id = held.account_id AND job_id = held.job_id AND first_index = held.first_index
+          AND token = held.token AND state = 'running'
+        FOR UPDATE SKIP LOCKED
+    ) h
 ) mine
 WHERE c.account_id = mine.account_id AND c.job_id = mine.job_id AND c.first_index = mine.first_index;
 

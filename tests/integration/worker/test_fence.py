@@ -146,3 +146,19 @@ async def test_a_living_worker_keeps_its_chunks(ctx: Context, monkeypatch: pytes
     keeper.cancel()
     await reconcile(ctx)
     assert await ctx.pool.fetchval("SELECT state FROM chunks") == "running"
+
+
+async def test_a_worker_does_not_renew_what_it_lost_sight_of(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(n) for n in range(4)], chunk_items=2)
+    lost = await chunks.claim_unlimited(ctx.pool, ctx.worker_id)  # as if its answer had never come
+    assert isinstance(lost, chunks.Claim)
+    held = await claim(ctx)
+    await expire_leases(ctx)
+    await chunks.renew(ctx.pool, ctx.held)
+    await reconcile(ctx)
+    rows = await ctx.pool.fetch("SELECT first_index, state FROM chunks ORDER BY first_index")
+    assert {row["first_index"]: row["state"] for row in rows} == {
+        lost.first_index: "ready",
+        held.first_index: "running",
+    }
