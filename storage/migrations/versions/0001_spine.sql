@@ -112,7 +112,6 @@ CREATE TABLE chunks (
 CREATE INDEX chunks_ready ON chunks (account_id, job_id, first_index) WHERE state = 'ready';
 CREATE INDEX chunks_running ON chunks (account_id, job_id) WHERE state = 'running';
 CREATE INDEX chunks_leases ON chunks (lease_until) WHERE state = 'running';
-CREATE INDEX chunks_of_worker ON chunks (worker_id) WHERE state = 'running';
 
 -- The answers of one chunk; element i of each array is about item first_index + i.
 CREATE TABLE outcomes (
