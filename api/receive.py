@@ -27,6 +27,7 @@ from schemas.formats.json_array import split_array
 from schemas.formats.ndjson import NdjsonCutter
 from schemas.ids import new_job_id
 from schemas.items import CHUNK_ITEMS, spans
+from schemas.params import JobParams
 from schemas.settings import Settings
 from schemas.states import Operation
 from storage import jobs
@@ -63,7 +64,7 @@ async def receive(request: web.Request, api: Api, account: Account, parameters: 
         operation=Operation.CONTACTS_UPSERT,
         stream="contacts",
         format=format_,
-        params={"region": parameters.region or account.region},
+        params=JobParams(region=parameters.region or account.region),
         parallel=parameters.parallel or settings.parallel,
         request_id=request[REQUEST_ID],
     )
@@ -201,7 +202,7 @@ class _Receiving:
             layout=self.layout,
             parallel=1 if self._in_order() else self.job.parallel,
             parts=self._parts,
-            bytes=self._bytes,
+            size=self._bytes,
             total=total,
         )
         if not await jobs.accept(conn, self.job, received):

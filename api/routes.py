@@ -12,16 +12,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint; `public` ones need no key."""
+    """One endpoint; `public` ones need no key, `bulk` ones count in the account's admission window."""
 
     method: str
     path: str
     handler: Handler
     public: bool = False
+    bulk: bool = False
 
 
 ROUTES = (
-    Route("POST", "/v1/bulk/{operation}", bulk.submit),
+    Route("POST", "/v1/bulk/{operation}", bulk.submit, bulk=True),
     Route("GET", "/v1/jobs", jobs.list_jobs),
     Route("GET", "/v1/jobs/{job_id}", jobs.get_job),
     Route("GET", "/v1/jobs/{job_id}/errors", jobs.list_errors),

@@ -1,6 +1,6 @@
-"""Types of ids, and how ids look to a client: a prefix, and a ULID or a number."""
+"""Types of ids, and how ids look to a client: a prefix, and a ULID or a number written as one."""
 
-from typing import NewType
+from typing import Literal, NewType
 from uuid import UUID
 
 from ulid import ULID
@@ -9,6 +9,31 @@ AccountId = NewType("AccountId", int)
 ContactId = NewType("ContactId", int)
 JobId = NewType("JobId", UUID)
 WorkerId = NewType("WorkerId", UUID)
+
+Prefix = Literal["ctc", "lbl", "lst", "aud", "team"]  # contacts, labels, contact lists, audiences, teams
+
+MAX_NUMBER = 2**63 - 1  # of a bigint
+
+
+def show_id(prefix: Prefix, number: int) -> str:
+    """The prefix and 26 characters, as in `ctc_0000000000000000000000001A`."""
+    return f"{prefix}_{ULID.from_int(number)}"
+
+
+def read_id(prefix: Prefix, value: object) -> int | None:
+    """The number behind `prefix_…`, a number or its digits; None where it can be no id of this kind."""
+    match value:
+        case bool():
+            return None
+        case int(number):
+            pass
+        case str(text) if text.isascii() and text.isdigit() and len(text) <= 19:
+            number = int(text)
+        case str(text) if text.startswith(f"{prefix}_"):
+            number = _number(text.removeprefix(f"{prefix}_"))
+        case _:
+            return None
+    return number if 0 < number <= MAX_NUMBER else None
 
 
 def new_job_id() -> JobId:
@@ -35,3 +60,10 @@ def read_job_id(text: str) -> JobId | None:
 def new_request_id() -> str:
     """`req_` and a fresh ULID."""
     return f"req_{ULID()}"
+
+
+def _number(text: str) -> int:
+    try:
+        return int(ULID.from_str(text.upper()))
+    except ValueError:
+        return 0

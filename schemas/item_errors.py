@@ -38,6 +38,12 @@ class ItemCode(StrEnum):
     PHONE_TAKEN = "phone_taken"
     EXTERNAL_ID_MISMATCH = "external_id_mismatch"
     CONFLICT = "conflict"
+    CONTACT_NOT_FOUND = "contact_not_found"
+    AMBIGUOUS_REFERENCE = "ambiguous_reference"
+    UNKNOWN_PROPERTY = "unknown_property"
+    PROPERTY_TYPE = "property_type"
+    UNKNOWN_CHANNEL = "unknown_channel"
+    TARGET_GONE = "target_gone"
     REJECTED_BY_DATABASE = "rejected_by_database"
     PROCESSING_FAILED = "processing_failed"
 

@@ -35,6 +35,15 @@ class Settings(BaseSettings):
     upload_idle_seconds: float = 60  # a silent upload is given up after this long
     max_unfinished_jobs: int = 1_000  # per account; over it: 429 too_many_jobs
 
+    communication_preferences: tuple[str, ...] = (
+        "allow_all",
+        "mute_marketing",
+        "mute_all",
+    )  # the first: unset
+
+    # reading, and all else that is no bulk request: requests a minute per account; 0: no limit
+    read_limit: int = Field(default=1_200, ge=0)
+
     # work
     parallel: int = Field(default=4, ge=1, le=64)  # chunks of one job in flight, over all workers
     worker_turns: int = Field(default=2, ge=1, le=64)  # doorbells that one worker process answers at once

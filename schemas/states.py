@@ -1,6 +1,7 @@
 """The states of a job and the outcomes of an item, with the moves between them."""
 
 from enum import IntEnum, StrEnum
+from typing import assert_never
 
 
 class JobState(StrEnum):
@@ -22,7 +23,7 @@ class JobState(StrEnum):
 
 # The table of legal moves; each SQL statement that moves a job guards the move in its WHERE.
 MOVES: dict[JobState, frozenset[JobState]] = {
-    JobState.RECEIVING: frozenset({JobState.QUEUED, JobState.FAILED}),
+    JobState.RECEIVING: frozenset({JobState.QUEUED, JobState.FAILED, JobState.CANCELLED}),
     JobState.QUEUED: frozenset(
         {JobState.RUNNING, JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS, JobState.CANCELLED}
     ),
@@ -51,7 +52,41 @@ class Outcome(IntEnum):
         return self.name.lower()
 
 
+class Note(IntEnum):
+    """What an answer says besides its outcome; the numbers are stored and never change their meaning."""
+
+    KEPT_OPTED_OUT = 1
+    SKIPPED_CROSS_ORG = 2
+    SKIPPED_TEAM_MISMATCH = 3
+
+    @property
+    def word(self) -> str:
+        """As a client reads it, in the place of an error's code."""
+        return self.name.lower()
+
+    @property
+    def message(self) -> str:
+        """The same in a sentence."""
+        match self:
+            case Note.KEPT_OPTED_OUT:
+                return "the contact has opted out of a channel itself and stays so: see override_opt_outs"
+            case Note.SKIPPED_CROSS_ORG:
+                return "the account has no such contact"
+            case Note.SKIPPED_TEAM_MISMATCH:
+                return "the label belongs to one team and the contact to another"
+            case _:
+                assert_never(self)
+
+
 class Operation(StrEnum):
     """What a job does to each of its items."""
 
     CONTACTS_UPSERT = "contacts.upsert"
+    CONTACTS_DELETE = "contacts.delete"
+    PREFERENCES_SET = "preferences.set"
+    LABELS_ATTACH = "labels.attach"
+    LABELS_DETACH = "labels.detach"
+    LISTS_ADD = "lists.add"
+    LISTS_REMOVE = "lists.remove"
+    LISTS_OVERWRITE = "lists.overwrite"
+    AUDIENCES_ADD = "audiences.add"

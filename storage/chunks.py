@@ -11,7 +11,8 @@ import asyncpg
 
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.item_errors import ItemError
-from schemas.states import Outcome
+from schemas.params import JobParams
+from schemas.states import Note, Outcome
 from storage.pool import Conn, Pool
 from storage.queries import load
 
@@ -39,6 +40,7 @@ class Candidate:
     item_limit: int
     window_seconds: int
     job_id: JobId
+    operation: str
     first_index: int
     items: int
     deaths: int
@@ -56,11 +58,10 @@ class Claim:
     token: int
     deaths: int
     operation: str
-    params: dict[str, Any]
+    params: JobParams
     format: str
     layout: dict[str, Any] | None
     body: bytes
-    region: str | None
 
     @property
     def lease(self) -> Lease:
@@ -74,6 +75,18 @@ class Answer(NamedTuple):
     outcome: Outcome
     contact_id: int | None = None
     merged_into: int | None = None
+    note: Note | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """How many memberships a chunk added and removed."""
+
+    added: int = 0
+    removed: int = 0
+
+    def __add__(self, other: "Members") -> "Members":
+        return Members(added=self.added + other.added, removed=self.removed + other.removed)
 
 
 async def claim_unlimited(db: Pool, worker_id: WorkerId) -> "Claim | AccountId | None":
@@ -124,7 +137,9 @@ async def fence(conn: Conn, claim: Claim) -> bool:
     return mine is True
 
 
-async def record(conn: Conn, claim: Claim, answers: Sequence[Answer], errors: Sequence[ItemError]) -> bool:
+async def record(
+    conn: Conn, claim: Claim, answers: Sequence[Answer], errors: Sequence[ItemError], members: Members
+) -> bool:
     """Write the answers of a chunk and mark it done; `answers[i]` is about item first_index + i.
 
     True: other chunks of the job are waiting to be claimed, so this cannot have been the last one.
@@ -132,6 +147,7 @@ async def record(conn: Conn, claim: Claim, answers: Sequence[Answer], errors: Se
     assert len(answers) == claim.items
     outcomes = [answer.outcome for answer in answers]
     merged = any(answer.merged_into is not None for answer in answers)
+    noted = any(answer.note is not None for answer in answers)
     others: bool | None = await QUERIES.record(
         conn,
         account_id=claim.account_id,
@@ -140,6 +156,9 @@ async def record(conn: Conn, claim: Claim, answers: Sequence[Answer], errors: Se
         outcomes=outcomes,
         contact_ids=[answer.contact_id for answer in answers],
         merged_into=[answer.merged_into for answer in answers] if merged else None,
+        notes=[answer.note for answer in answers] if noted else None,
+        added=members.added,
+        removed=members.removed,
         counts=[outcomes.count(outcome) for outcome in list(Outcome)[:6]],
         **error_columns(errors),
     )
@@ -187,7 +206,6 @@ async def prune_grants(db: Conn | Pool) -> None:
 
 
 def _claim(account_id: AccountId, row: asyncpg.Record) -> Claim:
-    params = json.loads(row["params"])
     return Claim(
         account_id=account_id,
         job_id=row["job_id"],
@@ -197,11 +215,10 @@ def _claim(account_id: AccountId, row: asyncpg.Record) -> Claim:
         token=row["token"],
         deaths=row["deaths"],
         operation=row["operation"],
-        params=params,
+        params=JobParams.model_validate_json(row["params"]),
         format=row["format"],
         layout=json.loads(row["layout"] or "null"),
         body=row["body"],
-        region=params.get("region"),
     )
 
 

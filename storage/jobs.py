@@ -12,6 +12,7 @@ from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
 from schemas.formats.records import Span
 from schemas.ids import AccountId, JobId
+from schemas.params import JobParams
 from schemas.states import JobState, Operation
 from storage.pool import Conn, Pool
 from storage.queries import load
@@ -32,9 +33,12 @@ class NewJob:
     operation: Operation
     stream: str
     format: Format
-    params: dict[str, Any]
+    params: JobParams
     parallel: int
     request_id: str
+    dry_run: bool = False
+    parent_id: JobId | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +48,9 @@ class Received:
     layout: dict[str, Any] | None
     parallel: int
     parts: int
-    bytes: int
+    size: int  # bytes
     total: int | None
+    request_hash: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +68,13 @@ class UnsplitPart:
 class Finishing:
     """A job whose chunks are all applied, with what its closing steps need."""
 
+    account_id: AccountId
+    job_id: JobId
     operation: str
-    params: dict[str, Any]
+    params: JobParams
     format: str
     layout: dict[str, Any] | None
     overlaps: bool  # several chunks may have named one contact side by side
-    region: str | None
 
 
 async def open_job(conn: Conn | Pool, job: NewJob) -> None:
@@ -78,11 +84,14 @@ async def open_job(conn: Conn | Pool, job: NewJob) -> None:
         account_id=job.account_id,
         id=job.id,
         operation=job.operation,
-        params=json.dumps(job.params),
+        params=job.params.to_json(),
         stream=job.stream,
         format=job.format,
         parallel=job.parallel,
         request_id=job.request_id,
+        dry_run=job.dry_run,
+        parent_id=job.parent_id,
+        idempotency_key=job.idempotency_key,
         lease_seconds=RECEIVE_LEASE_SECONDS,
     )
 
@@ -123,8 +132,9 @@ async def accept(conn: Conn, job: NewJob, received: Received) -> bool:
         layout=json.dumps(received.layout) if received.layout is not None else None,
         parallel=received.parallel,
         parts=received.parts,
-        bytes=received.bytes,
+        bytes=received.size,
         total=received.total,
+        request_hash=received.request_hash,
     )
     return position is not None
 
@@ -200,11 +210,11 @@ async def claim_finish(db: Pool, account_id: AccountId, job_id: JobId) -> Finish
     row = await QUERIES.claim_finish(db, account_id=account_id, id=job_id, lease_seconds=FINISH_LEASE_SECONDS)
     if row is None:
         return None
-    params = json.loads(row["params"])
     return Finishing(
+        account_id=account_id,
+        job_id=job_id,
         operation=row["operation"],
-        params=params,
-        region=params.get("region"),
+        params=JobParams.model_validate_json(row["params"]),
         format=row["format"],
         layout=json.loads(row["layout"] or "null"),
         overlaps=row["overlaps"],

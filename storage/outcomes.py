@@ -8,7 +8,7 @@ from typing import Any
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.items import CHUNK_ITEMS
-from schemas.states import Outcome
+from schemas.states import Note, Outcome
 from storage.chunks import error_columns
 from storage.pool import Conn, Pool
 from storage.queries import load
@@ -36,11 +36,12 @@ class Change:
     outcome: Outcome
     contact_id: int | None
     merged_into: int | None
+    note: Note | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The answer of one item, as a client reads it; code and message where it failed."""
+    """The answer of one item, as a client reads it; code and message where it failed or there is a note."""
 
     index: int
     outcome: Outcome
@@ -84,6 +85,7 @@ async def change(conn: Conn, account_id: AccountId, job_id: JobId, changes: Sequ
         outcomes=[one.outcome for one in changes],
         contact_ids=[one.contact_id for one in changes],
         merged_into=[one.merged_into for one in changes],
+        notes=[one.note for one in changes],
     )
 
 
@@ -142,13 +144,14 @@ async def results(
             db, account_id=account_id, id=job_id, after=after, chunks=chunks, chunk_items=CHUNK_ITEMS
         )
         for row in rows:
+            note = Note(row["note"]) if row["note"] else None
             yield Result(
                 index=row["item_index"],
                 outcome=Outcome(row["outcome"]),
                 contact_id=row["contact_id"],
                 merged_into=row["merged_into"],
-                code=row["code"],
-                message=row["message"],
+                code=row["code"] or (note.word if note else None),
+                message=row["message"] or (note.message if note else None),
             )
         if not rows:
             return

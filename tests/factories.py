@@ -8,6 +8,8 @@ from typing import Any
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
 from schemas.items import CHUNK_ITEMS, spans
+from schemas.operations import stream_of
+from schemas.params import JobParams
 from schemas.states import Operation
 from storage import accounts, jobs
 from storage.accounts import Account, AccountChange
@@ -29,21 +31,25 @@ async def make_job(
     *,
     parallel: int = 4,
     chunk_items: int = CHUNK_ITEMS,
-    stream: str = "contacts",
+    stream: str | None = None,
     region: str | None = "US",
     split: bool = True,
+    operation: Operation = Operation.CONTACTS_UPSERT,
+    params: JobParams | None = None,
+    dry_run: bool = False,
 ) -> JobId:
     """An accepted job of NDJSON lines (objects, or bytes as they are), in one part, split unless told not."""
     body = b"\n".join(item if isinstance(item, bytes) else json.dumps(item).encode() for item in items)
     job = jobs.NewJob(
         account_id=account_id,
         id=new_job_id(),
-        operation=Operation.CONTACTS_UPSERT,
-        stream=stream,
+        operation=operation,
+        stream=stream or stream_of(operation, params or JobParams()),
         format=Format.NDJSON,
-        params={"region": region},
+        params=params or JobParams(region=region),
         parallel=parallel,
         request_id="req_test",
+        dry_run=dry_run,
     )
     async with ctx.pool.acquire() as conn, conn.transaction():
         await jobs.open_job(conn, job)
@@ -52,7 +58,7 @@ async def make_job(
         if split:
             chunks = spans(Format.NDJSON, None, body, chunk_items)
             total = await jobs.add_chunks(conn, account_id, job.id, 0, 0, chunks)
-        received = jobs.Received(layout=None, parallel=parallel, parts=1, bytes=len(body), total=total)
+        received = jobs.Received(layout=None, parallel=parallel, parts=1, size=len(body), total=total)
         assert await jobs.accept(conn, job, received)
     return job.id
 

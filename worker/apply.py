@@ -55,14 +55,14 @@ async def _transact(ctx: Context, claim: Claim, batch: Batch, *, isolated: bool)
         if not await chunks.fence(conn, claim):  # done, cancelled or taken over
             return False
         if isolated:
-            applied = await apply_isolated(conn, operation, claim.account_id, batch.items)
+            applied = await apply_isolated(conn, operation, claim, batch.items)
         else:
-            applied = await operation.apply(conn, claim.account_id, batch.items)
+            applied = await operation.apply(conn, claim, batch.items)
         errors = batch.errors + [batch.error(index, fault) for index, fault in applied.faults.items()]
-        return await chunks.record(conn, claim, _answers(claim, applied), errors)
+        return await chunks.record(conn, claim, answers_of(claim, applied), errors, applied.members)
 
 
-def _answers(claim: Claim, applied: Applied) -> list[Answer]:
+def answers_of(claim: Claim, applied: Applied) -> list[Answer]:
     """The answer of every item of the chunk: whoever has none has failed."""
     get = applied.answers.get
     return [get(index, FAILED) for index in range(claim.first_index, claim.first_index + claim.items)]

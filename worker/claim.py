@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from schemas.operations import OPERATIONS
+from schemas.states import Operation
 from storage import chunks, turns
 from storage.chunks import Candidate, Claim
 from storage.context import Context
@@ -57,6 +59,12 @@ async def _claim_limited(ctx: Context) -> tuple[Claim | None, float]:
 
 
 async def _ask_window(ctx: Context, conn: Conn, chunk: Candidate) -> Grant:
+    useful = (
+        chunk.items
+        if OPERATIONS[Operation(chunk.operation)].whole
+        else max(1, chunk.item_limit // USEFUL_SHARE)
+    )
+
     async def history(since: datetime) -> list[tuple[datetime, int]]:
         return await chunks.recent_grants(conn, chunk.account_id, since)
 
@@ -66,6 +74,6 @@ async def _ask_window(ctx: Context, conn: Conn, chunk: Candidate) -> Grant:
         limit=chunk.item_limit,
         window_seconds=chunk.window_seconds,
         want=chunk.items,
-        minimum=min(chunk.items, max(1, chunk.item_limit // USEFUL_SHARE)),
+        minimum=min(chunk.items, useful),
         history=history,
     )

@@ -21,7 +21,7 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
         return
     if finishing.overlaps:
         async with beside(_renew_forever(ctx, account_id, job_id)):
-            await settle(ctx, account_id, job_id, finishing)
+            await settle(ctx, finishing)
     async with ctx.pool.acquire() as conn, conn.transaction():
         # What the chunks committed may still be on its way to the disk; with this commit all of it is there.
         await conn.execute("SET LOCAL synchronous_commit = on")

@@ -6,13 +6,12 @@ import asyncpg
 from pydantic_core import PydanticSerializationError
 
 from schemas.faults import Fault
-from schemas.ids import AccountId
 from schemas.item_errors import ItemCode
 from schemas.states import Outcome
 from storage import contacts
 from storage.chunks import Answer
 from storage.pool import Conn
-from worker.operations import Applied, Indexed, OperationModule
+from worker.operations import Applied, Indexed, JobFacts, OperationModule
 
 # What a row can be rejected for, by the server or by the client's encoder; all else is not its fault.
 ROW_REJECTED = (
@@ -30,28 +29,32 @@ CODES = {
 
 
 async def apply_isolated(
-    conn: Conn, operation: OperationModule, account_id: AccountId, items: Sequence[Indexed]
+    conn: Conn, operation: OperationModule, job: JobFacts, items: Sequence[Indexed]
 ) -> Applied:
     """The same effect as applying one by one: halves, in order, each in a savepoint, down to the culprits."""
-    applied = await _apply_halves(conn, operation, account_id, items)
+    applied = await _apply_halves(conn, operation, job, items)
     applied.answers = _folded(applied.answers)
     return applied
 
 
 async def _apply_halves(
-    conn: Conn, operation: OperationModule, account_id: AccountId, items: Sequence[Indexed]
+    conn: Conn, operation: OperationModule, job: JobFacts, items: Sequence[Indexed]
 ) -> Applied:
     try:
         async with conn.transaction():  # a savepoint
             await contacts.empty_stage(conn)
-            return await operation.apply(conn, account_id, items)
+            return await operation.apply(conn, job, items)
     except ROW_REJECTED as error:
         if len(items) == 1:
             return Applied(faults={items[0][0]: fault_of(error)})
     middle = len(items) // 2
-    first = await _apply_halves(conn, operation, account_id, items[:middle])
-    second = await _apply_halves(conn, operation, account_id, items[middle:])
-    return Applied(answers=first.answers | second.answers, faults=first.faults | second.faults)
+    first = await _apply_halves(conn, operation, job, items[:middle])
+    second = await _apply_halves(conn, operation, job, items[middle:])
+    return Applied(
+        answers=first.answers | second.answers,
+        faults=first.faults | second.faults,
+        members=first.members + second.members,
+    )
 
 
 def fault_of(error: Exception) -> Fault:

@@ -7,11 +7,9 @@ the state of one-by-one application, whatever happened in between.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from schemas.faults import Fault
-from schemas.ids import AccountId, JobId
 from schemas.states import Outcome
 from storage import jobs, outcomes
 from storage.context import Context
@@ -28,44 +26,32 @@ BATCH_CONTACTS = 1_000  # one transaction
 Merged = dict[int, Any]  # the merged item of each contact, by the contact's id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settling:
-    """The job that is being settled."""
-
-    account_id: AccountId
-    job_id: JobId
-    job: Finishing
-
-
-async def settle(ctx: Context, account_id: AccountId, job_id: JobId, job: Finishing) -> None:
+async def settle(ctx: Context, job: Finishing) -> None:
     """Settle all contacts that more than one chunk named; begins again where a dead worker stopped."""
-    starts = await outcomes.chunk_starts(ctx.pool, account_id, job_id)
+    starts = await outcomes.chunk_starts(ctx.pool, job.account_id, job.job_id)
     if len(starts) < 2:
         return
-    settling = Settling(account_id=account_id, job_id=job_id, job=job)
-    while found := await _find(ctx, settling):
-        merged = await _merge(ctx, settling, found, starts)
+    while found := await _find(ctx, job):
+        merged = await _merge(ctx, job, found, starts)
         for at in range(0, len(found), BATCH_CONTACTS):
-            if not await _apply(ctx, settling, found[at : at + BATCH_CONTACTS], merged):
+            if not await _apply(ctx, job, found[at : at + BATCH_CONTACTS], merged):
                 return  # another worker has ended the job
 
 
-async def _find(ctx: Context, settling: Settling) -> list[Duplicate]:
+async def _find(ctx: Context, job: Finishing) -> list[Duplicate]:
     """The contacts to settle next. One aggregate over all answers: of millions it takes its time."""
     async with ctx.pool.acquire() as conn, conn.transaction():
         await conn.execute("SET LOCAL statement_timeout = 0")
-        return await outcomes.duplicates(conn, settling.account_id, settling.job_id, PASS_CONTACTS)
+        return await outcomes.duplicates(conn, job.account_id, job.job_id, PASS_CONTACTS)
 
 
-async def _merge(
-    ctx: Context, settling: Settling, found: Sequence[Duplicate], starts: Sequence[int]
-) -> Merged:
+async def _merge(ctx: Context, job: Finishing, found: Sequence[Duplicate], starts: Sequence[int]) -> Merged:
     """Merge the items of each contact; reads each chunk that is concerned once, in order."""
     owner = {index: duplicate.contact_id for duplicate in found for index in duplicate.indexes}
-    job, operation = settling.job, operation_of(settling.job.operation)
+    operation = operation_of(job.operation)
     merged: Merged = {}
     for start, indexes in _by_chunk(starts, owner).items():
-        (chunk,) = await outcomes.read_chunks(ctx.pool, settling.account_id, settling.job_id, [start])
+        (chunk,) = await outcomes.read_chunks(ctx.pool, job.account_id, job.job_id, [start])
         for index, item in prepare_some(operation, job, chunk, indexes):
             if isinstance(item, Fault):  # it was good once: the code, or the data it judges by, has changed
                 continue
@@ -82,16 +68,16 @@ def _by_chunk(starts: Sequence[int], indexes: Iterable[int]) -> dict[int, list[i
     return chunks
 
 
-async def _apply(ctx: Context, settling: Settling, batch: Sequence[Duplicate], merged: Merged) -> bool:
+async def _apply(ctx: Context, job: Finishing, batch: Sequence[Duplicate], merged: Merged) -> bool:
     """Apply merged items and correct the answers in one transaction; False: the job has ended already.
 
     The lock on the unended job is the fence: a worker that wakes up late finds the job ended.
     """
-    operation = operation_of(settling.job.operation)
+    operation = operation_of(job.operation)
     async with ctx.pool.acquire() as conn, conn.transaction():
-        if not await jobs.lock_finished(conn, settling.account_id, settling.job_id):
+        if not await jobs.lock_finished(conn, job.account_id, job.job_id):
             return False
-        batch = await _still_open(conn, settling, batch)
+        batch = await _still_open(conn, job, batch)
         if not batch:
             return True
         items = [
@@ -99,29 +85,29 @@ async def _apply(ctx: Context, settling: Settling, batch: Sequence[Duplicate], m
             for duplicate in batch
             if duplicate.contact_id in merged
         ]
-        applied = await apply_isolated(conn, operation, settling.account_id, items)
-        await _correct(conn, settling, batch, applied, merged)
+        applied = await apply_isolated(conn, operation, job, items)
+        await _correct(conn, job, batch, applied, merged)
     return True
 
 
-async def _still_open(conn: Conn, settling: Settling, batch: Sequence[Duplicate]) -> Sequence[Duplicate]:
+async def _still_open(conn: Conn, job: Finishing, batch: Sequence[Duplicate]) -> Sequence[Duplicate]:
     """Without the contacts that another worker has settled meanwhile, its lease having passed to it."""
     last = [duplicate.indexes[-1] for duplicate in batch]
-    settled = await outcomes.changed(conn, settling.account_id, settling.job_id, last)
+    settled = await outcomes.changed(conn, job.account_id, job.job_id, last)
     return [duplicate for duplicate in batch if duplicate.indexes[-1] not in settled]
 
 
 async def _correct(
-    conn: Conn, settling: Settling, batch: Sequence[Duplicate], applied: Applied, merged: Merged
+    conn: Conn, job: Finishing, batch: Sequence[Duplicate], applied: Applied, merged: Merged
 ) -> None:
     changes = [change for duplicate in batch for change in _changes(duplicate, applied)]
-    await outcomes.change(conn, settling.account_id, settling.job_id, changes)
+    await outcomes.change(conn, job.account_id, job.job_id, changes)
     contact_of = {duplicate.indexes[-1]: duplicate.contact_id for duplicate in batch}
     errors = [
         item_error(index, fault, dict(merged[contact_of[index]])) for index, fault in applied.faults.items()
     ]
     if errors:
-        await outcomes.add_errors(conn, settling.account_id, settling.job_id, errors)
+        await outcomes.add_errors(conn, job.account_id, job.job_id, errors)
 
 
 def _changes(duplicate: Duplicate, applied: Applied) -> list[Change]:
@@ -142,6 +128,7 @@ def _changes(duplicate: Duplicate, applied: Applied) -> list[Change]:
             outcome=outcome if index == last else Outcome.MERGED,
             contact_id=duplicate.contact_id,
             merged_into=None if index == last else last,
+            note=answer.note if answer is not None and index == last else None,
         )
         for index, was in zip(duplicate.indexes, duplicate.outcomes, strict=True)
     ]

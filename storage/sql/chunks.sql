@@ -24,12 +24,13 @@ WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
   AND token = :token AND state = 'running'
 FOR UPDATE;
 
--- name: record(account_id, id, first_index, outcomes, contact_ids, merged_into, counts, error_indexes, refs, fields, codes, messages, values, items)$
+-- name: record(account_id, id, first_index, outcomes, contact_ids, merged_into, notes, added, removed, counts, error_indexes, refs, fields, codes, messages, values, items)$
 -- The answers of a chunk: with its effect, in the same transaction. `counts` is created, updated,
 -- unchanged, merged, skipped, failed. True: other chunks of the job are waiting to be claimed.
 WITH answers AS (
-    INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids, merged_into)
-    VALUES (:account_id, :id, :first_index, :outcomes::smallint[], :contact_ids::bigint[], :merged_into::int[])
+    INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes)
+    VALUES (:account_id, :id, :first_index, :outcomes::smallint[], :contact_ids::bigint[], :merged_into::int[],
+            :notes::smallint[])
 ), errors AS (
     INSERT INTO item_errors (account_id, job_id, item_index, ref, field, code, message, value, item)
     SELECT :account_id, :id, e.*
@@ -38,7 +39,8 @@ WITH answers AS (
 )
 UPDATE chunks SET state = 'done', worker_id = NULL, lease_until = NULL,
     created = (:counts::int[])[1], updated = (:counts::int[])[2], unchanged = (:counts::int[])[3],
-    merged = (:counts::int[])[4], skipped = (:counts::int[])[5], failed = (:counts::int[])[6]
+    merged = (:counts::int[])[4], skipped = (:counts::int[])[5], failed = (:counts::int[])[6],
+    added = :added, removed = :removed
 WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
 RETURNING EXISTS (SELECT FROM chunks c WHERE c.account_id = :account_id AND c.job_id = :id AND c.state = 'ready');
 

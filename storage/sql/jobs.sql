@@ -1,15 +1,16 @@
--- name: open(account_id, id, operation, params, stream, format, parallel, request_id, lease_seconds)!
+-- name: open(account_id, id, operation, params, stream, format, parallel, request_id, dry_run, parent_id, idempotency_key, lease_seconds)!
 -- A job whose body is still coming in; the api renews its lease. One that is there already stays as it is:
 -- an upload that is given up while it is being accepted.
-INSERT INTO jobs (account_id, id, operation, params, stream, state, format, parallel, request_id, lease_until)
+INSERT INTO jobs (account_id, id, operation, params, stream, state, format, parallel, request_id, dry_run, parent_id,
+    idempotency_key, lease_until)
 VALUES (:account_id, :id, :operation, :params::jsonb, :stream, 'receiving', :format, :parallel, :request_id,
-        now() + make_interval(secs => :lease_seconds))
+        :dry_run, :parent_id, :idempotency_key, now() + make_interval(secs => :lease_seconds))
 ON CONFLICT (account_id, id) DO NOTHING;
 
 -- name: add_part(account_id, id, part, body)!
 INSERT INTO parts (account_id, job_id, part, body) VALUES (:account_id, :id, :part, :body);
 
--- name: accept(account_id, id, stream, layout, parallel, parts, bytes, total)$
+-- name: accept(account_id, id, stream, layout, parallel, parts, bytes, total, request_hash)$
 -- The job is accepted: it takes its place in the stream, and its account is in the running for turns.
 -- `total` is null where a worker has to split. Null: the job is no longer receiving (its lease ran out).
 WITH receiving AS MATERIALIZED (
@@ -32,7 +33,7 @@ UPDATE jobs SET
     state = 'queued', stream_position = place.last_position, layout = :layout::jsonb, parallel = :parallel,
     parts = :parts, bytes = :bytes, total = :total::int,
     split_parts = CASE WHEN :total::int IS NULL THEN 0 ELSE :parts END, split_items = COALESCE(:total::int, 0),
-    lease_until = NULL, accepted_at = clock_timestamp()
+    request_hash = :request_hash::bytea, lease_until = NULL, accepted_at = clock_timestamp()
 FROM place
 WHERE account_id = :account_id AND id = :id
 RETURNING stream_position;

@@ -28,11 +28,11 @@ HAVING count(DISTINCT chunk) > 1
 ORDER BY contact_id
 LIMIT :size;
 
--- name: change(account_id, id, indexes, was, outcomes, contact_ids, merged_into)!
-INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome, contact_id, merged_into)
+-- name: change(account_id, id, indexes, was, outcomes, contact_ids, merged_into, notes)!
+INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome, contact_id, merged_into, note)
 SELECT :account_id, :id, c.*
 FROM unnest(:indexes::int[], :was::smallint[], :outcomes::smallint[], :contact_ids::bigint[],
-            :merged_into::int[]) c;
+            :merged_into::int[], :notes::smallint[]) c;
 
 -- name: changed(account_id, id, indexes)
 -- Which of these items have been corrected already.
@@ -83,7 +83,7 @@ ORDER BY item_index;
 -- The answers of the items after the given index, in order, out of the next few chunks; no row: the end.
 -- While the job runs, up to the first item that has no answer yet.
 WITH picked AS (
-    SELECT o.first_index, o.outcomes, o.contact_ids, o.merged_into
+    SELECT o.first_index, o.outcomes, o.contact_ids, o.merged_into, o.notes
     FROM outcomes o
     WHERE o.account_id = :account_id AND o.job_id = :id
       AND o.first_index > :after::int - :chunk_items::int
@@ -95,14 +95,15 @@ WITH picked AS (
     ORDER BY o.first_index
     LIMIT :chunks
 ), answers AS (
-    SELECT p.first_index + u.position::int - 1 AS item_index, u.outcome, u.contact_id, u.merged_into
+    SELECT p.first_index + u.position::int - 1 AS item_index, u.outcome, u.contact_id, u.merged_into, u.note
     FROM picked p
-    CROSS JOIN LATERAL unnest(p.outcomes, p.contact_ids, p.merged_into)
-        WITH ORDINALITY u (outcome, contact_id, merged_into, position)
+    CROSS JOIN LATERAL unnest(p.outcomes, p.contact_ids, p.merged_into, p.notes)
+        WITH ORDINALITY u (outcome, contact_id, merged_into, note, position)
 )
 SELECT a.item_index, COALESCE(h.outcome, a.outcome) AS outcome,
     COALESCE(h.contact_id, a.contact_id) AS contact_id,
-    COALESCE(h.merged_into, a.merged_into) AS merged_into, e.code, e.message
+    COALESCE(h.merged_into, a.merged_into) AS merged_into,
+    CASE WHEN h.item_index IS NULL THEN a.note ELSE h.note END AS note, e.code, e.message
 FROM answers a
 LEFT JOIN outcome_changes h ON h.account_id = :account_id AND h.job_id = :id AND h.item_index = a.item_index
 LEFT JOIN item_errors e ON e.account_id = :account_id AND e.job_id = :id AND e.item_index = a.item_index

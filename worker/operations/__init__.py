@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from schemas.faults import Fault
-from schemas.ids import AccountId
+from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
-from schemas.items import Reader, Run
+from schemas.items import Run
+from schemas.params import JobParams
 from schemas.states import Operation
-from storage.chunks import Answer
+from storage.chunks import Answer, Members
 from storage.pool import Conn
 
 Indexed = tuple[int, Any]  # the index of an item in the request, and the prepared item
@@ -48,21 +49,40 @@ class Applied:
 
     answers: dict[int, Answer] = field(default_factory=dict)
     faults: dict[int, Fault] = field(default_factory=dict)
+    members: Members = field(default_factory=Members)
+
+
+class JobFacts(Protocol):
+    """What is the same for all items of a job: of a claim, or of a job that is being finished."""
+
+    @property
+    def account_id(self) -> AccountId: ...
+    @property
+    def job_id(self) -> JobId: ...
+    @property
+    def operation(self) -> str: ...
+    @property
+    def params(self) -> JobParams: ...
+    @property
+    def format(self) -> str: ...
+    @property
+    def layout(self) -> dict[str, Any] | None: ...
 
 
 class OperationModule(Protocol):
-    """What each module of this package offers."""
+    """What each module of this package offers. `schemas.operations` has the rest of an operation."""
 
-    reader: Reader
-
-    def preparer(self, region: str | None, run: Run) -> Callable[[Any, int], Any | Fault]:
+    def preparer(self, params: JobParams, run: Run) -> Callable[[Any, int], Any | Fault]:
         """What normalises a valid item at a position of the run, or says what is wrong with it. Pure."""
 
-    async def apply(self, conn: Conn, account_id: AccountId, items: Sequence[Indexed]) -> Applied:
+    async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Apply items with the effect of one by one in their order, inside the caller's transaction."""
 
     def merge(self, earlier: Any, later: Any) -> Any:
         """The item that has the effect of both."""
+
+    async def close(self, conn: Conn, job: JobFacts) -> Members:
+        """The closing step, once all chunks are applied, in the transaction that ends the job."""
 
 
 def operation_of(name: str) -> OperationModule:
@@ -72,3 +92,5 @@ def operation_of(name: str) -> OperationModule:
     match Operation(name):
         case Operation.CONTACTS_UPSERT:
             return CONTACTS_UPSERT
+        case _:
+            raise NotImplementedError(name)

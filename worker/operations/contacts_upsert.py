@@ -6,18 +6,19 @@ from typing import Any
 from asyncpg import Record
 from pydantic_core import to_json
 
-from schemas.contacts import DOCUMENTS, ECHOES, MAX_DOCUMENT_BYTES, ContactItem, known_column, merge
+from schemas.contacts import DOCUMENTS, ECHOES, MAX_DOCUMENT_BYTES, ContactItem, merge
 from schemas.faults import Fault
 from schemas.ids import AccountId
 from schemas.item_errors import ItemCode
-from schemas.items import Reader, Run
+from schemas.items import Run
+from schemas.params import JobParams
 from schemas.phone import PhoneFault, normaliser_for
 from schemas.states import Outcome
 from storage import contacts
-from storage.chunks import Answer
+from storage.chunks import Answer, Members
 from storage.contacts import Clear
 from storage.pool import Conn
-from worker.operations import Applied, Indexed
+from worker.operations import Applied, Indexed, JobFacts
 from worker.operations.resolve import Target, merge_by_phone, resolve
 
 CREATED, UPDATED, UNCHANGED = Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED
@@ -29,11 +30,9 @@ SMALL_RECORD = MAX_DOCUMENT_BYTES // 8
 class ContactsUpsert:
     """See `worker.operations.OperationModule`."""
 
-    reader = Reader(ContactItem, known_column)
-
-    def preparer(self, region: str | None, run: Run) -> Callable[[ContactItem, int], ContactItem | Fault]:
+    def preparer(self, params: JobParams, run: Run) -> Callable[[ContactItem, int], ContactItem | Fault]:
         """What gives an item its phone as E.164 text, and checks the size of its documents."""
-        normalise = normaliser_for(region)
+        normalise = normaliser_for(params.region)
 
         def prepare(item: ContactItem, position: int) -> ContactItem | Fault:
             phone = normalise(item["phone"])
@@ -52,8 +51,13 @@ class ContactsUpsert:
         """Each field is the last one that was given."""
         return merge(earlier, later)
 
-    async def apply(self, conn: Conn, account_id: AccountId, items: Sequence[Indexed]) -> Applied:
+    async def close(self, conn: Conn, job: JobFacts) -> Members:
+        """There is nothing to close."""
+        return Members()
+
+    async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Move, stage, upsert, clear."""
+        account_id = job.account_id
         targets, faults = await _targets(conn, account_id, items)
         if not targets:
             return Applied(faults=faults)

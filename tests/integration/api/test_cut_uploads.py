@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from schemas.formats.content_type import Format
+from schemas.params import JobParams
 from schemas.settings import Settings
 from schemas.states import JobState, Operation
 from storage import jobs
@@ -121,7 +122,7 @@ async def test_an_upload_that_is_given_up_while_it_is_accepted_stays_accepted(ct
         operation=Operation.CONTACTS_UPSERT,
         stream="contacts",
         format=Format.NDJSON,
-        params={},
+        params=JobParams(),
         parallel=1,
         request_id="req_test",
     )

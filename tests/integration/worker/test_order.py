@@ -6,6 +6,7 @@ import random
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, new_job_id
 from schemas.items import spans
+from schemas.params import JobParams
 from schemas.states import Operation
 from storage import jobs
 from storage.context import Context
@@ -110,12 +111,12 @@ async def _accept(conn: Conn, account_id: AccountId) -> None:
         operation=Operation.CONTACTS_UPSERT,
         stream="contacts",
         format=Format.NDJSON,
-        params={},
+        params=JobParams(),
         parallel=1,
         request_id="req_test",
     )
     await jobs.open_job(conn, job)
     await jobs.add_part(conn, account_id, job.id, 0, body)
     total = await jobs.add_chunks(conn, account_id, job.id, 0, 0, spans(Format.NDJSON, None, body, 10))
-    received = jobs.Received(layout=None, parallel=1, parts=1, bytes=len(body), total=total)
+    received = jobs.Received(layout=None, parallel=1, parts=1, size=len(body), total=total)
     assert await jobs.accept(conn, job, received)

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from schemas.ids import AccountId
 from storage.context import Context
 from storage.pool import Conn
 from tests.factories import contact, make_account, make_job
 from tests.workers import claim, counts_of, drain, expire_leases, job_of, results_of, unfinished
-from worker.operations import Applied, Indexed
+from worker.operations import Applied, Indexed, JobFacts
 from worker.operations.contacts_upsert import CONTACTS_UPSERT, ContactsUpsert
 from worker.reconcile import reconcile
 from worker.turn import take_turn
@@ -20,10 +19,10 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> None:
     """Items whose name is Poison make applying raise what nobody expects."""
 
     class Poisonous(ContactsUpsert):
-        async def apply(self, conn: Conn, account_id: AccountId, items: Sequence[Indexed]) -> Applied:
+        async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
             if any(item.get("name") == "Poison" for _, item in items):
                 raise RuntimeError("poison")
-            return await super().apply(conn, account_id, items)
+            return await super().apply(conn, job, items)
 
     monkeypatch.setattr(CONTACTS_UPSERT, "apply", Poisonous().apply, raising=False)
 

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
+from schemas.params import JobParams
 from schemas.states import Operation
 from storage import chunks, jobs
 from storage.context import Context
@@ -156,7 +157,7 @@ async def receive(ctx: Context) -> jobs.NewJob:
         operation=Operation.CONTACTS_UPSERT,
         stream="contacts",
         format=Format.NDJSON,
-        params={},
+        params=JobParams(),
         parallel=4,
         request_id="req_test",
     )
@@ -175,7 +176,7 @@ async def test_an_upload_that_its_api_abandoned_fails_and_leaves_nothing(ctx: Co
     job = await job_of(ctx, upload.account_id, upload.id)
     assert (job["state"], job["error_code"], counts_of(job)) == ("failed", "upload_incomplete", {})
     assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 0
-    received = jobs.Received(layout=None, parallel=4, parts=1, bytes=26, total=None)
+    received = jobs.Received(layout=None, parallel=4, parts=1, size=26, total=None)
     async with ctx.pool.acquire() as conn, conn.transaction():
         assert not await jobs.accept(conn, upload, received)
     assert await claim_chunk(ctx) is None

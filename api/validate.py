@@ -1,0 +1,101 @@
+"""Read a query or a JSON body into a pydantic model, or say everything that is wrong with it."""
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from api.body import pipeline_for, read_pieces, read_whole
+from api.context import API
+from schemas.errors import MalformedBody, NotAcceptable, UnsupportedFormat
+from schemas.faults import OWN_CODES
+from schemas.formats.content_type import Format, format_for
+from schemas.formats.ndjson import decode_line
+from schemas.formats.records import Unreadable
+
+Model = TypeVar("Model", bound=BaseModel)
+
+CODES = {"missing": "missing_parameter", "extra_forbidden": "unknown_parameter"}
+MAX_PROBLEMS = 20  # the first few say enough
+
+
+def read_query(request: web.Request, model: type[Model]) -> Model:
+    """The query parameters; raises NotAcceptable with every problem."""
+    repeated = sorted({name for name in request.query if len(request.query.getall(name)) > 1})
+    problems = [
+        NotAcceptable(f"{name} is given twice: give it once", code="duplicate_parameter", param=name)
+        for name in repeated
+    ]
+    try:
+        found = model.model_validate_strings(dict(request.query))
+    except ValidationError as error:
+        problems += problems_of(error)
+    if problems:
+        raise all_of(problems)
+    return found
+
+
+async def read_body(request: web.Request, model: type[Model]) -> Model:
+    """The JSON body; raises NotAcceptable with every problem, and what `read_json` raises."""
+    return check(await read_json(request), model)
+
+
+async def read_json(request: web.Request) -> object:
+    """The body as JSON. Raises UnsupportedFormat, MalformedBody, BodyTooLarge, UploadCut."""
+    settings = request.app[API].ctx.settings
+    content_type = request.headers.get("Content-Type")
+    if format_for(content_type) is not Format.JSON:
+        raise UnsupportedFormat("this endpoint takes application/json", param="Content-Type")
+    pieces = read_pieces(
+        request.content.iter_any(),
+        pipeline_for(request, content_type),
+        limit=settings.max_json_bytes,
+        idle_seconds=settings.upload_idle_seconds,
+    )
+    value = decode_line(await read_whole(pieces))
+    if isinstance(value, Unreadable):
+        raise MalformedBody(value.message.replace("The line", "The body"), code="invalid_json")
+    return value
+
+
+def check(value: object, model: type[Model]) -> Model:
+    """A value as the model; raises NotAcceptable with every problem."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise all_of(problems_of(error)) from None
+
+
+def problems_of(error: ValidationError) -> list[NotAcceptable]:
+    """Each thing that pydantic found, with its place in the request."""
+    problems = []
+    for one in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]:
+        kind, place = one["type"], path_of(one["loc"])
+        code = CODES.get(kind, kind if kind in OWN_CODES else "invalid_parameter")
+        problems.append(NotAcceptable(_message(kind, place, one["msg"]), code=code, param=place or None))
+    return problems
+
+
+def all_of(problems: Iterable[NotAcceptable]) -> NotAcceptable:
+    """One error that holds them all; the first one speaks for them."""
+    first, *rest = problems
+    return NotAcceptable(first.message, code=first.code, param=first.param, problems=(first, *rest))
+
+
+def path_of(location: Iterable[int | str]) -> str:
+    """`contacts[3].phone`, from a location of pydantic's."""
+    path = ""
+    for step in location:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
+    return path.encode("utf-8", "replace").decode()[:200]
+
+
+def _message(kind: str, place: str, said: str) -> str:
+    match kind:
+        case "missing":
+            return f"{place} is missing: the request needs it"
+        case "extra_forbidden":
+            return f"{place} is not known here: leave it out"
+        case _:
+            return f"{place or 'the body'}: {said[:1].lower()}{said[1:]}"

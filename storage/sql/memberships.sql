@@ -1,0 +1,44 @@
+-- name: add(account_id, kind, owner_id, contact_ids)
+-- Returns the contacts that were no members yet.
+INSERT INTO memberships (account_id, kind, owner_id, contact_id)
+SELECT :account_id, :kind, :owner_id, c FROM unnest(:contact_ids::bigint[]) c ORDER BY c
+ON CONFLICT DO NOTHING
+RETURNING contact_id;
+
+-- name: remove(account_id, kind, owner_id, contact_ids)
+-- Returns the contacts that were members.
+DELETE FROM memberships
+WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id
+  AND contact_id = ANY (:contact_ids::bigint[])
+RETURNING contact_id;
+
+-- name: remove_unnamed(account_id, kind, owner_id, id)$
+-- Remove the members that the answers of a job do not name; how many. If they name nobody: none.
+WITH named AS MATERIALIZED (
+    SELECT DISTINCT u.contact_id
+    FROM outcomes o
+    CROSS JOIN LATERAL unnest(o.contact_ids) u (contact_id)
+    WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL
+), gone AS (
+    DELETE FROM memberships m
+    WHERE m.account_id = :account_id AND m.kind = :kind AND m.owner_id = :owner_id
+      AND EXISTS (SELECT FROM named)
+      AND NOT EXISTS (SELECT FROM named n WHERE n.contact_id = m.contact_id)
+    RETURNING 1
+)
+SELECT count(*)::int FROM gone;
+
+-- name: forget_owner(account_id, kind, owner_id)!
+DELETE FROM memberships WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id;
+
+-- name: forget_contacts(account_id, contact_ids)!
+DELETE FROM memberships WHERE account_id = :account_id AND contact_id = ANY (:contact_ids::bigint[]);
+
+-- name: page(account_id, kind, owner_id, after, size)
+-- Members as contacts, by id.
+SELECT c.*
+FROM memberships m
+JOIN contacts c ON c.account_id = m.account_id AND c.id = m.contact_id
+WHERE m.account_id = :account_id AND m.kind = :kind AND m.owner_id = :owner_id AND m.contact_id > :after
+ORDER BY m.contact_id
+LIMIT :size;
