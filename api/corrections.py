@@ -4,22 +4,30 @@ import csv
 import json
 from typing import Any
 
-from schemas.contacts import COLUMNS, NESTED, PHONE_NAMES
+from schemas import contacts, references
+from schemas.contacts import ALIASES, NESTED
 from schemas.formats.csv_header import CsvLayout
+from schemas.item_errors import UNREAD
+from schemas.operations import BY_ID, BY_PHONE, CONTACT, OPERATIONS
+from schemas.states import Operation
 
 VERDICT = ("error_code", "error_message")
 NUMBERS = ("age", "birth_date.day", "birth_date.month", "birth_date.year")  # of CSV columns
-OF_JSON = ("ref", *COLUMNS)  # the columns for items that came as JSON
 
 
-def columns_of(layout: CsvLayout | None) -> list[str]:
+def columns_of(operation: Operation, layout: CsvLayout | None) -> list[str]:
     """The header row, without the verdict: the columns that the file had, by the names of their fields."""
-    return [column for column in layout.columns if column] if layout else list(OF_JSON)
+    if layout:
+        return [column for column in layout.columns if column]
+    contact = OPERATIONS[operation].items is CONTACT
+    return ["ref", *(contacts.COLUMNS if contact else references.NAMES)]
 
 
-def as_row(error: dict[str, Any], columns: list[str], layout: CsvLayout | None) -> list[Any]:
+def as_row(
+    error: dict[str, Any], operation: Operation, columns: list[str], layout: CsvLayout | None
+) -> list[Any]:
     """An item error as cells: those of the item, then the verdict, then cells that had no column."""
-    item, verdict = error["item"], [error["code"], error["message"]]
+    item, verdict = _item_of(error, operation), [error["code"], error["message"]]
     if isinstance(item, dict):
         return [*(_cell(item, column) for column in columns), *verdict]
     cells = _cells_of(item, layout)
@@ -28,9 +36,9 @@ def as_row(error: dict[str, Any], columns: list[str], layout: CsvLayout | None) 
     return [*(named.get(column) for column in columns), *verdict, *cells[len(names) :]]
 
 
-def as_line(error: dict[str, Any], layout: CsvLayout | None) -> dict[str, Any]:
+def as_line(error: dict[str, Any], operation: Operation, layout: CsvLayout | None) -> dict[str, Any]:
     """An item error as a JSON object; a row of CSV becomes the item that its cells meant."""
-    item = error["item"]
+    item = _item_of(error, operation)
     if not isinstance(item, dict):
         item = {"item": item}
     elif layout:
@@ -38,9 +46,18 @@ def as_line(error: dict[str, Any], layout: CsvLayout | None) -> dict[str, Any]:
     return {**item, "error_code": error["code"], "error_message": error["message"]}
 
 
+def _item_of(error: dict[str, Any], operation: Operation) -> Any:
+    """The item as it came; where a bare value names a contact, by the field that it stands for."""
+    item, kind = error["item"], OPERATIONS[operation].items
+    if not isinstance(item, str | int) or error["code"] in UNREAD:
+        return item
+    if kind is BY_ID:
+        return {"id": item}
+    return {"phone": item} if kind is BY_PHONE else item
+
+
 def _cell(item: dict[str, Any], column: str) -> Any:
-    names = PHONE_NAMES if column == "phone" else (column,)
-    value = next((item[name] for name in names if name in item), None)
+    value = next((item[name] for name in ALIASES.get(column, (column,)) if name in item), None)
     if column == "birth_date" and isinstance(value, dict):
         return _iso_date(value)
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)

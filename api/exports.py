@@ -12,7 +12,7 @@ from aiohttp import web
 from api.context import API
 from api.corrections import VERDICT, as_line, as_row, columns_of
 from api.render import result_view
-from api.request_keys import REQUEST_ID, STREAMING
+from api.request_keys import STREAMING, stream_headers
 from schemas.ids import AccountId, JobId
 from schemas.jobs import ResultView
 from storage import jobs, outcomes
@@ -41,13 +41,15 @@ async def stream_errors(
 ) -> web.StreamResponse:
     """Each failed item as it came, with `error_code` and `error_message`: correct it and send it back."""
     pool = request.app[API].ctx.pool
-    layout = await jobs.layout_of(pool, account_id, job_id)
+    operation, layout = await jobs.shape_of(pool, account_id, job_id)
     errors = _errors(request, account_id, job_id)
     if media is Media.NDJSON:
-        return await _stream(request, media, (_line(as_line(error, layout)) async for error in errors))
-    columns = columns_of(layout)
+        return await _stream(
+            request, media, (_line(as_line(error, operation, layout)) async for error in errors)
+        )
+    columns = columns_of(operation, layout)
     head = _row([*columns, *VERDICT])
-    rows = (_row(as_row(error, columns, layout)) async for error in errors)
+    rows = (_row(as_row(error, operation, columns, layout)) async for error in errors)
     return await _stream(request, media, rows, head)
 
 
@@ -79,7 +81,7 @@ async def _stream(
     request: web.Request, media: Media, lines: AsyncIterator[str], head: str = ""
 ) -> web.StreamResponse:
     response = web.StreamResponse(
-        headers={"Content-Type": f"{media.value}; charset=utf-8", "X-Request-Id": request[REQUEST_ID]}
+        headers={"Content-Type": f"{media.value}; charset=utf-8", **stream_headers(request)}
     )
     request[STREAMING] = True
     await response.prepare(request)

@@ -1,64 +1,74 @@
-"""The query parameters of a bulk request, checked all at once."""
+"""The query parameters of a native bulk request, checked all at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from multidict import MultiMapping
+from pydantic import ValidationError
 
+from api.validate import all_of, problems_of
+from schemas.bulk import ALWAYS, BulkQuery
 from schemas.errors import NotAcceptable
-from schemas.phone import is_region
+from schemas.formats.content_type import Format
+from schemas.operations import OPERATIONS
+from schemas.states import Operation
 
-MAX_PARALLEL = 64
-KNOWN = ("region", "parallel", "map.<column>")
+RENAME = "map."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What the query asked for; None leaves the choice to the account or the settings."""
+    """What the query asked for."""
 
-    region: str | None = None
-    parallel: int | None = None
-    renames: Mapping[str, str] = field(default_factory=dict)
+    query: BulkQuery
+    renames: Mapping[str, str]
 
 
-def read_parameters(query: MultiMapping[str]) -> Parameters:
+def read_parameters(operation: Operation, given: MultiMapping[str]) -> Parameters:
     """The parameters; raises NotAcceptable with every problem."""
-    problems = [problem for name, value in query.items() if (problem := _problem(name, value))]
+    needs = OPERATIONS[operation].needs
+    known = known_parameters(operation)
+    renames = {name.removeprefix(RENAME): value for name, value in given.items() if _is_rename(name)}
+    query, problems = BulkQuery(), list[NotAcceptable]()
+    try:
+        query = BulkQuery.model_validate_strings({name: given[name] for name in given if name in known})
+    except ValidationError as error:
+        problems += problems_of(error)
     problems += [
-        _refuse(name, f"{name} is given twice: give it once", "duplicate_parameter")
-        for name in sorted({name for name in query if len(query.getall(name)) > 1})
-    ]
-    if problems:
-        raise NotAcceptable(
-            problems[0].message, code=problems[0].code, param=problems[0].param, problems=tuple(problems)
+        NotAcceptable(
+            f"{name!r} is not a parameter of {operation}; known are {', '.join((*known, 'map.<column>'))}",
+            code="unknown_parameter",
+            param=name,
         )
-    region = query.get("region")
-    return Parameters(
-        region=region.upper() if region else None,
-        parallel=int(query["parallel"]) if "parallel" in query else None,
-        renames={
-            name.removeprefix("map."): value for name, value in query.items() if name.startswith("map.")
-        },
-    )
+        for name in given
+        if name not in known and not _is_rename(name)
+    ]
+    problems += [
+        NotAcceptable(f"{name} is given twice: give it once", code="duplicate_parameter", param=name)
+        for name in sorted({name for name in given if len(given.getall(name)) > 1})
+    ]
+    if needs is not None and not given.get(needs):
+        message = f"{operation} needs the parameter {needs}, as in ?{needs}=…"
+        problems.append(NotAcceptable(message, code="missing_parameter", param=needs))
+    if problems:
+        raise all_of(problems)
+    return Parameters(query=query, renames=renames)
 
 
-def _problem(name: str, value: str) -> NotAcceptable | None:
-    if name == "region":
-        if is_region(value.upper()):
-            return None
-        return _refuse(name, f"{value!r} is not a region: write two letters of ISO 3166, like IN or US")
-    if name == "parallel":
-        if value.isascii() and value.isdigit() and len(value) < 4 and 1 <= int(value) <= MAX_PARALLEL:
-            return None
-        return _refuse(name, f"parallel is a number from 1 to {MAX_PARALLEL}")
-    if name.startswith("map.") and len(name) > len("map."):
-        return None
-    return _refuse(
-        name,
-        f"{name!r} is not a parameter of this request; known are {', '.join(KNOWN)}",
-        "unknown_parameter",
-    )
+def known_parameters(operation: Operation) -> tuple[str, ...]:
+    """The names of the parameters that an operation takes, those that it needs first."""
+    traits = OPERATIONS[operation]
+    return (*((traits.needs,) if traits.needs else ()), *traits.takes, *ALWAYS)
 
 
-def _refuse(name: str, message: str, code: str | None = None) -> NotAcceptable:
-    return NotAcceptable(message, code=code, param=name)
+def check_renames(parameters: Parameters, format_: Format) -> None:
+    """A rename that nothing would follow: better refused than a field lost without a word."""
+    if parameters.renames and format_ is not Format.CSV:
+        raise NotAcceptable(
+            "only a CSV file has columns to rename: name the fields of JSON items as they are",
+            param=f"{RENAME}{next(iter(parameters.renames))}",
+        )
+
+
+def _is_rename(name: str) -> bool:
+    return name.startswith(RENAME) and len(name) > len(RENAME)

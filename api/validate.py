@@ -16,7 +16,13 @@ from schemas.formats.records import Unreadable
 
 Model = TypeVar("Model", bound=BaseModel)
 
-CODES = {"missing": "missing_parameter", "extra_forbidden": "unknown_parameter"}
+CODES = {
+    "missing": "missing_parameter",
+    "extra_forbidden": "unknown_parameter",
+    "unknown_team": "unknown_team",
+    "too_long": "invalid_parameter",  # of pydantic: an array
+    "too_short": "invalid_parameter",
+}
 MAX_PROBLEMS = 20  # the first few say enough
 
 
@@ -77,10 +83,10 @@ def problems_of(error: ValidationError) -> list[NotAcceptable]:
     return problems
 
 
-def all_of(problems: Iterable[NotAcceptable]) -> NotAcceptable:
+def all_of(problems: Iterable[NotAcceptable], refusal: type[NotAcceptable] = NotAcceptable) -> NotAcceptable:
     """One error that holds them all; the first one speaks for them."""
     first, *rest = problems
-    return NotAcceptable(first.message, code=first.code, param=first.param, problems=(first, *rest))
+    return refusal(first.message, code=first.code, param=first.param, problems=(first, *rest))
 
 
 def path_of(location: Iterable[int | str]) -> str:

@@ -15,7 +15,13 @@ from schemas.item_errors import ItemCode
 
 MAX_DOCUMENT_BYTES = 16 * 1024  # of metadata, and of properties, as UTF-8 JSON
 DOCUMENTS = ("metadata", "properties")  # merged key by key; a key that is null is removed
-PHONE_NAMES = ("phone", "phone_number", "phoneNumber")
+PHONE_NAMES = ("phone", "phone_number", "phoneNumber")  # the four documents spell it so
+EXTERNAL_ID_NAMES = ("external_id", "externalId")
+BIRTH_DATE_NAMES = ("birth_date", "birthDate")
+DEFAULT_CHANNEL_NAMES = ("default_channel_id", "defaultChannelId")
+ALIASES = {
+    names[0]: names for names in (PHONE_NAMES, EXTERNAL_ID_NAMES, BIRTH_DATE_NAMES, DEFAULT_CHANNEL_NAMES)
+}
 
 
 def _language(tag: str | None) -> str | None:
@@ -86,6 +92,14 @@ def _bad_date() -> PydanticCustomError:
 
 Text = Annotated[str, StringConstraints(max_length=255)]
 Short = Annotated[str, StringConstraints(max_length=64)]
+Email = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Language = Annotated[Short | None, AfterValidator(_language)]
+Age = Annotated[int, Field(ge=0, le=150)]
+Timezone = Annotated[Short | None, AfterValidator(_timezone)]
+BirthDate = Annotated[
+    str | None, BeforeValidator(_birth_date, json_schema_input_type=str | dict[str, int | None] | None)
+]
 
 
 class Address(TypedDict, total=False):
@@ -114,20 +128,27 @@ class ContactItem(TypedDict, total=False):
     error_code: Any  # these two: so that a corrected file of errors can be sent back as it is
     error_message: Any
     name: Text | None
-    email: Annotated[str, StringConstraints(max_length=255, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")] | None
-    external_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None
-    language: Annotated[Short | None, AfterValidator(_language)]
+    email: Email | None
+    external_id: Annotated[ExternalId | None, Field(validation_alias=AliasChoices(*EXTERNAL_ID_NAMES))]
+    language: Language
     nickname: Text | None
-    age: Annotated[int, Field(ge=0, le=150)] | None
+    age: Age | None
     gender: Short | None
-    timezone: Annotated[Short | None, AfterValidator(_timezone)]
-    birth_date: Annotated[str | None, BeforeValidator(_birth_date)]
+    timezone: Timezone
+    birth_date: Annotated[BirthDate, Field(validation_alias=AliasChoices(*BIRTH_DATE_NAMES))]
     address: Address | None
-    default_channel_id: UUID | None
+    default_channel_id: Annotated[UUID | None, Field(validation_alias=AliasChoices(*DEFAULT_CHANNEL_NAMES))]
     metadata: dict[str, Any] | None
     properties: dict[str, str | int | float | bool | None] | None
 
 
+CSV_NAMES = {
+    "phone_number": "phone",
+    "phonenumber": "phone",
+    "externalid": "external_id",
+    "birthdate": "birth_date",
+    "defaultchannelid": "default_channel_id",
+}
 FIELDS = tuple(ContactItem.__annotations__)
 ECHOES = ("ref", "error_code", "error_message")  # taken, not stored
 COLUMNS = tuple(name for name in FIELDS if name not in ECHOES)  # what is stored
@@ -136,8 +157,7 @@ NESTED = ("metadata", "properties", "address", "birth_date")  # in CSV: a column
 
 def known_column(name: str) -> str | None:
     """The canonical name of a CSV column, or None where a contact has no such field."""
-    if name in ("phone_number", "phonenumber"):
-        return "phone"
+    name = CSV_NAMES.get(name, name)
     head, dot, key = name.partition(".")
     if dot:
         return name if head in NESTED and key and "\0" not in key else None  # jsonb takes no NUL

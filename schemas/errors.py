@@ -6,6 +6,7 @@
     │   ├── BodyTooLarge
     │   ├── UnsupportedFormat
     │   └── NotAcceptable             … well-formed, but not acceptable
+    │       └── ValidationFailed      … the same, where a document says 400
     ├── NotAuthenticated              authentication_error
     ├── NotFound                      not_found
     ├── Conflict                      conflict
@@ -74,6 +75,10 @@ class NotAcceptable(InvalidRequest):
     ) -> None:
         super().__init__(message, code=code, param=param)
         self.problems = problems
+
+
+class ValidationFailed(NotAcceptable):
+    """The same where the document of an endpoint answers it with 400."""
 
 
 class NotAuthenticated(BulklaneError):

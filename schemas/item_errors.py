@@ -48,6 +48,9 @@ class ItemCode(StrEnum):
     PROCESSING_FAILED = "processing_failed"
 
 
+UNREAD = (ItemCode.INVALID_JSON, ItemCode.INVALID_ENCODING)  # of such the item is the text of the record
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemError:
     """One failed item: where, what, why, and the item as it came.

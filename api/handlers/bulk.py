@@ -1,63 +1,53 @@
 """POST /v1/bulk/{operation}: the native entrance, for a body of any size."""
 
-import logging
-
 from aiohttp import web
 
-from api.admit import admit
-from api.context import API, Api
-from api.parameters import read_parameters
-from api.receive import Accepted, receive
-from api.render import accepted_view, job_view
-from api.request_keys import ACCOUNT
-from api.wait import wait_for_end, wanted_wait
+from api.answer import answer_job
+from api.context import API
+from api.idempotency import find_earlier, read_key, same_request
+from api.inbound import open_inbound
+from api.native import plan_native
+from api.openapi.describe import describe
+from api.openapi.native import described
+from api.parameters import check_renames, read_parameters
+from api.plan import new_job
+from api.receive import Accepted, feed_pieces, receive
+from api.request_keys import ACCOUNT, REQUEST_ID
+from api.wait import wanted_wait
 from schemas.errors import NotFound
-from schemas.jobs import Job
-from schemas.states import JobState, Operation
-from storage import jobs
-from storage.pool import LOST_CONNECTION
-
-logger = logging.getLogger(__name__)
+from schemas.states import Operation
 
 
+@describe(name="bulk", **described())
 async def submit(request: web.Request) -> web.Response:
     """Accept a job: 202 and its id; with `Prefer: wait=S` 200 or 207 if it ends in time."""
-    api = request.app[API]
-    account = request[ACCOUNT]
-    _known_operation(request.match_info["operation"])
-    await admit(request, api.ctx, account)
-    parameters = read_parameters(request.query)
+    api, account, key = request.app[API], request[ACCOUNT], read_key(request)
+    operation = _operation(request.match_info["operation"])
+    parameters = read_parameters(operation, request.query)
     seconds = wanted_wait(request, account)
-    accepted = await receive(request, api, account, parameters)
-    try:
-        job, state = await _follow(api, accepted, seconds)
-    except LOST_CONNECTION as error:  # it is accepted all the same: a 503 would have it sent again
-        logger.warning("accepted, not looked at: %s: %s", type(error).__name__, error)
-        job, state = accepted_view(accepted), JobState.QUEUED
-    return _answer(job, state, seconds)
-
-
-async def _follow(api: Api, accepted: Accepted, seconds: float) -> tuple[Job, JobState]:
-    """The job as it stands, after it has ended or the time is up."""
-    account_id, job_id = accepted.job.account_id, accepted.job.id
-    if seconds:
-        await wait_for_end(api, account_id, job_id, seconds)
-    (row,) = await jobs.views(api.ctx.pool, account_id, [job_id])
-    return job_view(row), JobState(row["state"])
-
-
-def _answer(job: Job, state: JobState, seconds: float) -> web.Response:
-    headers = {"Location": f"/v1/jobs/{job.id}"}
-    status = 202
-    if seconds and state.ended:
-        status = 207 if job.counts.failed else 200
-        headers |= {"Preference-Applied": f"wait={seconds:g}", "Bulklane-Job": job.id}
-    return web.Response(
-        text=job.model_dump_json(), status=status, content_type="application/json", headers=headers
+    inbound = await open_inbound(request, api.ctx.settings)
+    check_renames(parameters, inbound.format)
+    if earlier := await find_earlier(api, account.id, key):
+        async for _ in inbound.pieces:  # its hash is all that matters
+            pass
+        same = same_request(earlier, inbound.fingerprint.digest(), key)
+        return await answer_job(request, Accepted(id=same.job_id), seconds)
+    job = new_job(
+        await plan_native(api, account, operation, parameters),
+        account_id=account.id,
+        format_=inbound.format,
+        request_id=request[REQUEST_ID],
+        idempotency_key=key,
+        parallel=api.ctx.settings.parallel,
     )
+    feed = feed_pieces(
+        inbound.pieces, max_json_items=api.ctx.settings.max_json_items, renames=parameters.renames
+    )
+    accepted = await receive(api, job, inbound.fingerprint, feed)
+    return await answer_job(request, accepted, seconds)
 
 
-def _known_operation(name: str) -> Operation:
+def _operation(name: str) -> Operation:
     if name in list(Operation):
         return Operation(name)
     known = ", ".join(Operation)

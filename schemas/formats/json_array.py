@@ -26,11 +26,12 @@ _LINE_BREAKS_TO_SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonEnvelope:
-    """A split body: NDJSON parts with `total` elements, and the parameters beside them."""
+    """A split body: NDJSON parts with `total` elements, the parameters beside them, and what is wrong."""
 
     parts: tuple[bytes, ...]
     total: int
     other: dict[str, Any]
+    problems: tuple[NotAcceptable, ...]
 
 
 def split_array(
@@ -43,18 +44,36 @@ def split_array(
 ) -> JsonEnvelope:
     """Split an array, or an object that has it under `key`, perhaps with `parameters` beside it.
 
-    Elements may be any JSON. Raises MalformedBody(code="invalid_json") with the place,
-    BodyTooLarge(code="too_many_items"), and NotAcceptable with every problem of the envelope.
+    Raises what `open_array` does, and NotAcceptable with every problem of the envelope.
+    """
+    envelope = open_array(body, max_items=max_items, key=key, parameters=parameters, part_bytes=part_bytes)
+    if envelope.problems:
+        first = envelope.problems[0]
+        raise NotAcceptable(first.message, code=first.code, param=first.param, problems=envelope.problems)
+    return envelope
+
+
+def open_array(
+    body: bytes,
+    *,
+    max_items: int,
+    key: str = "items",
+    parameters: Collection[str] = (),
+    part_bytes: int = PART_BYTES,
+) -> JsonEnvelope:
+    """The same for a caller that looks for further problems; there are no parts where there is any.
+
+    Elements may be any JSON. Raises MalformedBody(code="invalid_json") with the place and
+    BodyTooLarge(code="too_many_items").
     """
     found = _Reader(body, key=key, max_items=max_items).read()
     lines = [element.encode().translate(_LINE_BREAKS_TO_SPACES) for element in found.elements or ()]
     problems = tuple(islice(chain(_problems(found, key, parameters), _too_large(lines, key)), _MAX_PROBLEMS))
-    if problems:
-        first = problems[0]
-        raise NotAcceptable(first.message, code=first.code, param=first.param, problems=problems)
-    cutter = NdjsonCutter(part_bytes=part_bytes)
-    parts = (*cutter.feed(b"\n".join(lines)), *cutter.flush())
-    return JsonEnvelope(parts=parts, total=len(lines), other=found.other)
+    parts: tuple[bytes, ...] = ()
+    if not problems:
+        cutter = NdjsonCutter(part_bytes=part_bytes)
+        parts = (*cutter.feed(b"\n".join(lines)), *cutter.flush())
+    return JsonEnvelope(parts=parts, total=len(lines), other=found.other, problems=problems)
 
 
 @dataclass(slots=True)

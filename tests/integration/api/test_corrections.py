@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from storage.context import Context
-from tests.factories import contact, phone
+from tests.factories import contact, make_property, phone
 from tests.integration.api.service import Client
 from tests.integration.api.work import stored, work
 
@@ -97,6 +97,7 @@ async def test_lines_of_errors_are_the_items_with_the_verdict(ctx: Context, clie
 
 
 async def test_rows_of_csv_are_corrected_as_lines_of_json(ctx: Context, client: Client) -> None:
+    await make_property(ctx, client.account.id, "vip")
     body = (
         "phone,name,age,metadata.city,metadata,birth_date.day,birth_date.month,birth_date.year,properties.vip\n"
         '12,Ana,30,Pune,"{""a"": 1}",17,5,1990,yes\n'
@@ -162,3 +163,34 @@ async def test_a_thousand_errors_are_all_in_the_file(ctx: Context, client: Clien
     path = await failed(ctx, client, body, "text/csv")
     _, *rows = rows_of((await client.get(path, Accept="text/csv")).body)
     assert [row[1] for row in rows] == [str(n) for n in range(2_500)]
+
+
+@pytest.mark.parametrize(
+    ("path", "items", "field"),
+    [
+        ("preferences.set?preference=mute_all", ["12", {"phone": "13", "ref": "b"}], "phone"),
+        ("audiences.add?audience_id=1", [7, {"id": "x", "ref": "b"}], "id"),
+    ],
+)
+async def test_items_that_name_contacts_are_corrected_by_their_field(
+    ctx: Context, client: Client, path: str, items: list[Any], field: str
+) -> None:
+    await client.call("POST", "/v1/audiences", json={"name": "A"})
+    answer = await client.call("POST", f"/v1/bulk/{path}", json=items)
+    assert answer.status == 202, answer.body
+    await work(ctx)
+    url = f"{answer.headers['Location']}/errors"
+    rows = list(csv.DictReader(io.StringIO((await client.get(url, Accept="text/csv")).body.decode())))
+    first, second = items[0], items[1][field]
+    assert [(row["ref"], row[field]) for row in rows] == [("", str(first)), ("b", second)]
+    lines = (await client.get(url, Accept="application/x-ndjson")).body.splitlines()
+    assert [json.loads(line)[field] for line in lines] == [first, second]
+    again = await client.call(
+        "POST",
+        f"/v1/bulk/{path}",
+        data=b"\n".join(lines),
+        headers={"Content-Type": "application/x-ndjson"},
+    )
+    await work(ctx)
+    job = (await client.get(again.headers["Location"])).json
+    assert {error["code"] for error in job["errors"]} == {row["error_code"] for row in rows}

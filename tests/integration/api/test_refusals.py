@@ -153,7 +153,6 @@ async def test_all_wrong_parameters_are_told_at_once(client: Client) -> None:
         ("invalid_parameter", "region"),
         ("invalid_parameter", "parallel"),
         ("unknown_parameter", "colour"),
-        ("invalid_parameter", "parallel"),
         ("duplicate_parameter", "parallel"),
     ]
     assert answer.error == answer.json["errors"][0]

@@ -39,12 +39,19 @@ class Upload:
 
 @asynccontextmanager
 async def upload(
-    service: Service, client: Client, content_type: str, *, length: int | None = None
+    service: Service,
+    client: Client,
+    content_type: str,
+    *,
+    length: int | None = None,
+    idempotency_key: str | None = None,
 ) -> AsyncIterator[Upload]:
     """Begin to submit: with a Content-Length, or chunked without one."""
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     head = f"POST {UPSERT} HTTP/1.1\r\nHost: x\r\nx-api-key: {client.key}\r\nConnection: close\r\n"
+    if idempotency_key is not None:
+        head += f"Idempotency-Key: {idempotency_key}\r\n"
     writer.write(f"{head}Content-Type: {content_type}\r\n{framing}\r\n\r\n".encode())
     try:
         yield Upload(reader, writer, chunked=length is None)

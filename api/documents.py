@@ -1,0 +1,121 @@
+"""The way of a bulk request of the four documents: a bounded JSON body with an array of items in it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from api.answer import Result, answer_job
+from api.body import read_whole
+from api.context import API, Api
+from api.idempotency import find_earlier, read_key, same_request
+from api.inbound import open_inbound
+from api.plan import Plan, new_job
+from api.receive import Accepted, feed_parts, receive
+from api.request_keys import ACCOUNT, REQUEST_ID
+from api.validate import all_of, problems_of
+from api.wait import wanted_wait
+from schemas.errors import NotAcceptable, UnsupportedFormat
+from schemas.formats.content_type import Format
+from schemas.formats.json_array import JsonEnvelope, open_array
+from storage.accounts import Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that is being checked; whoever finds something wrong adds it to the problems."""
+
+    request: web.Request
+    api: Api
+    account: Account
+    body: Any  # the document's model, or None where what came is not one
+    problems: list[NotAcceptable]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A bulk endpoint of a document: where its items are, what stands beside them, what becomes of both."""
+
+    key: str
+    most: int
+    body: type[BaseModel]
+    plan: Callable[[Call], Awaitable[Plan | None]]  # None: the problems say why; raises NotFound
+    result: Result
+    refusal: type[NotAcceptable] = NotAcceptable
+
+
+async def submit_document(request: web.Request, document: Document) -> web.Response:
+    """Accept the job of a document's request, and answer as the document does where it is waited for."""
+    api, account, key = request.app[API], request[ACCOUNT], read_key(request)
+    seconds = wanted_wait(request, account)
+    inbound = await open_inbound(request, api.ctx.settings)
+    if inbound.format is not Format.JSON:
+        raise UnsupportedFormat("this endpoint takes application/json", param="Content-Type")
+    body = await read_whole(inbound.pieces)
+    if earlier := await find_earlier(api, account.id, key):
+        same = same_request(earlier, inbound.fingerprint.digest(), key)
+        return await answer_job(request, Accepted(id=same.job_id), seconds, document.result)
+    envelope, plan = await _check(request, document, body)
+    job = new_job(
+        plan,
+        account_id=account.id,
+        format_=Format.NDJSON,
+        request_id=request[REQUEST_ID],
+        idempotency_key=key,
+        parallel=api.ctx.settings.parallel,
+    )
+    accepted = await receive(api, job, inbound.fingerprint, feed_parts(envelope.parts))
+    return await answer_job(request, accepted, seconds, document.result)
+
+
+async def _check(request: web.Request, document: Document, body: bytes) -> tuple[JsonEnvelope, Plan]:
+    """The items and the plan; raises NotFound, or the document's refusal with every problem."""
+    api = request.app[API]
+    envelope = await asyncio.to_thread(
+        open_array,
+        body,
+        max_items=api.ctx.settings.max_json_items,
+        key=document.key,
+        parameters=[field.alias or name for name, field in document.body.model_fields.items()],
+    )
+    problems = [*_of_query(request), *envelope.problems, *_of_length(document, envelope.total)]
+    call = Call(
+        request=request,
+        api=api,
+        account=request[ACCOUNT],
+        body=_parse(document.body, envelope.other, problems),
+        problems=problems,
+    )
+    plan = await document.plan(call)
+    if problems or plan is None:
+        raise all_of(problems, document.refusal)
+    return envelope, plan
+
+
+def _parse(model: type[BaseModel], other: dict[str, Any], problems: list[NotAcceptable]) -> BaseModel | None:
+    try:
+        return model.model_validate(other)
+    except ValidationError as error:
+        problems += problems_of(error)
+        return None
+
+
+def _of_query(request: web.Request) -> list[NotAcceptable]:
+    return [
+        NotAcceptable(
+            f"{name!r} is not a parameter of this request: it has none", code="unknown_parameter", param=name
+        )
+        for name in dict.fromkeys(request.query)
+    ]
+
+
+def _of_length(document: Document, total: int) -> list[NotAcceptable]:
+    if total <= document.most:
+        return []
+    message = (
+        f"{document.key} has {total} entries, and at most {document.most}: send the rest in a further request"
+    )
+    return [NotAcceptable(message, code="too_many_items", param=document.key)]

@@ -1,0 +1,60 @@
+"""POST /v1/jobs/{job_id}/retry: a new job from the failed items of an ended one."""
+
+from aiohttp import web
+
+from api.answer import answer_job
+from api.context import API
+from api.idempotency import find_earlier, read_key, same_request
+from api.inbound import Fingerprint
+from api.openapi.describe import describe
+from api.plan import Plan, new_job
+from api.receive import Accepted, feed_pieces, receive
+from api.request_keys import ACCOUNT, REQUEST_ID
+from api.retried import check_retry, retried_bytes, retried_format
+from api.wait import wanted_wait
+from schemas.errors import NotFound
+from schemas.ids import read_job_id
+from schemas.jobs import Job
+from storage import jobs
+from storage.accounts import Account
+from storage.jobs import Parent
+from storage.pool import Pool
+
+
+@describe(answers={200: Job, 202: Job, 207: Job})
+async def retry_job(request: web.Request) -> web.Response:
+    """Accept a new job from the failed items alone, with the operation and the parameters of theirs."""
+    api, account, key = request.app[API], request[ACCOUNT], read_key(request)
+    seconds = wanted_wait(request, account)
+    parent = await _parent(api.ctx.pool, account, request.match_info["job_id"])
+    fingerprint = Fingerprint(request)
+    if earlier := await find_earlier(api, account.id, key):
+        same = same_request(earlier, fingerprint.digest(), key)
+        return await answer_job(request, Accepted(id=same.job_id), seconds)
+    check_retry(parent)
+    plan = Plan(
+        operation=parent.operation,
+        params=parent.params,
+        parallel=parent.parallel,
+        dry_run=parent.dry_run,
+        parent_id=parent.job_id,
+    )
+    job = new_job(
+        plan,
+        account_id=account.id,
+        format_=retried_format(parent),
+        request_id=request[REQUEST_ID],
+        idempotency_key=key,
+        parallel=api.ctx.settings.parallel,
+    )
+    feed = feed_pieces(retried_bytes(api.ctx.pool, parent), max_json_items=api.ctx.settings.max_json_items)
+    accepted = await receive(api, job, fingerprint, feed)
+    return await answer_job(request, accepted, seconds)
+
+
+async def _parent(pool: Pool, account: Account, text: str) -> Parent:
+    job_id = read_job_id(text)
+    parent = await jobs.parent(pool, account.id, job_id) if job_id else None
+    if parent is None:
+        raise NotFound(f"there is no job {text}", code="unknown_job")
+    return parent

@@ -1,0 +1,56 @@
+"""A request sent as the bytes that a document shows, and its answer."""
+
+import asyncio
+import io
+import json
+from http.client import HTTPResponse
+from typing import Any, NamedTuple, cast
+from urllib.parse import urlsplit
+
+
+class Answer(NamedTuple):
+    """Status, headers (names in lower case) and body of an answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+async def send(url: str, request: str, **headers: str) -> Answer:
+    """Send a request: its first line, its headers, an empty line, its body; more headers as keywords.
+
+    Only what every client adds by itself is added: Host, Content-Length, Connection.
+    """
+    head, _, body = request.strip("\n").partition("\n\n")
+    address = urlsplit(url)
+    lines = [
+        *head.split("\n"),
+        f"Host: {address.netloc}",
+        f"Content-Length: {len(body.encode())}",
+        "Connection: close",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+    ]
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write("\r\n".join([*lines, "", body]).encode())
+    async with asyncio.timeout(30):
+        answer = await reader.read()
+    writer.close()
+    response = HTTPResponse(cast(Any, _Received(answer)))
+    response.begin()
+    named = {name.lower(): value for name, value in response.getheaders()}
+    return Answer(response.status, named, response.read())
+
+
+class _Received:
+    """What HTTPResponse takes for a socket."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self._data)

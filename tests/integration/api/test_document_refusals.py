@@ -1,0 +1,242 @@
+"""Requests of the documents that cannot be accepted: every problem at once, and nothing stored."""
+
+from typing import Any
+
+import pytest
+
+from storage.context import Context
+from tests.factories import phone
+from tests.integration.api.service import Answer, Client
+
+PREFERENCES = "/api/v1/contacts/bulk_update_communication_preferences"
+PHONE_NUMBER_ID = "106540352242922"
+UNKNOWN = "00000000000000000000000099"
+
+
+@pytest.fixture
+async def list_id(client: Client) -> str:
+    """The id of a contact list."""
+    answer = await client.call("POST", "/v1/contact-lists", json={"name": "A list"})
+    assert answer.status == 201, answer.body
+    made: str = answer.json["id"]
+    return made
+
+
+async def _nothing_stored(ctx: Context) -> None:
+    for table in ("jobs", "parts", "contacts", "streams"):
+        assert await ctx.pool.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+
+
+def _problems(answer: Answer) -> list[tuple[str, str | None]]:
+    body = answer.json
+    found = body.get("errors", [body["error"]])
+    assert found[0] == body["error"]
+    return [(problem["code"], problem.get("param")) for problem in found]
+
+
+def _numbers(count: int) -> list[str]:
+    return [phone(number) for number in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("body", "problems"),
+    [
+        (
+            {"phone_numbers": _numbers(1001), "communication_preference": "mute_all"},
+            [("too_many_items", "phone_numbers")],
+        ),
+        ({"phone_numbers": [], "communication_preference": "mute_all"}, [("empty", "phone_numbers")]),
+        ({"communication_preference": "mute_all"}, [("missing_parameter", "phone_numbers")]),
+        (
+            {"phone_numbers": "+14155552671", "communication_preference": "mute_all"},
+            [("invalid_parameter", "phone_numbers")],
+        ),
+        (
+            {"phone_numbers": _numbers(1), "communication_preference": "mute_some"},
+            [("invalid_parameter", "communication_preference")],
+        ),
+        (
+            {"phone_numbers": _numbers(1001), "communication_preference": 7, "colour": "red"},
+            [
+                ("unknown_parameter", "colour"),
+                ("too_many_items", "phone_numbers"),
+                ("invalid_parameter", "communication_preference"),
+            ],
+        ),
+        (
+            {"phone_numbers": []},
+            [("empty", "phone_numbers"), ("missing_parameter", "communication_preference")],
+        ),
+    ],
+    ids=[
+        "1001 numbers",
+        "none",
+        "no array",
+        "a text",
+        "unknown preference",
+        "three problems",
+        "two problems",
+    ],
+)
+async def test_a_wrong_request_of_the_first_document(
+    ctx: Context, client: Client, body: Any, problems: list[tuple[str, str]]
+) -> None:
+    answer = await client.call("POST", PREFERENCES, json=body)
+    assert (answer.status, _problems(answer)) == (422, problems)
+    await _nothing_stored(ctx)
+
+
+async def test_exactly_a_thousand_numbers_are_accepted(client: Client) -> None:
+    body = {"phone_numbers": _numbers(1000), "communication_preference": "mute_all"}
+    assert (await client.call("POST", PREFERENCES, json=body)).status == 202
+
+
+async def test_all_that_is_wrong_with_a_request_of_the_second_document(
+    ctx: Context, client: Client, list_id: str
+) -> None:
+    await client.call("POST", f"/v1/contact-lists/{list_id}/archive")
+    body = {
+        "action": "replace",
+        "contacts": [{"phone": number} for number in _numbers(4001)],
+        "opt_in_to": [{"id": "x", "phone": "y"}],
+        "opt_in_to_all_channels": "yes",
+    }
+    answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts?dry_run=true", json=body)
+    assert answer.status == 422
+    assert sorted(_problems(answer), key=str) == [
+        ("invalid_parameter", "action"),
+        ("invalid_parameter", "opt_in_to[0]"),
+        ("invalid_parameter", "opt_in_to_all_channels"),
+        ("list_not_active", "list_id"),
+        ("too_many_items", "contacts"),
+        ("unknown_parameter", "dry_run"),
+    ]
+    await _nothing_stored(ctx)
+
+
+@pytest.mark.parametrize("opt_in_to", [[], [{"id": "x"}] * 1001])
+async def test_opt_in_to_has_1_to_1000_entries(
+    ctx: Context, client: Client, list_id: str, opt_in_to: Any
+) -> None:
+    body = {"action": "add", "contacts": [{"phone": phone(1)}], "opt_in_to": opt_in_to}
+    answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
+    assert (answer.status, _problems(answer)) == (422, [("invalid_parameter", "opt_in_to")])
+    await _nothing_stored(ctx)
+
+
+async def test_every_unknown_channel_is_named(ctx: Context, client: Client, list_id: str) -> None:
+    made = await client.call("POST", "/v1/channels", json={"name": "Main", "phone": phone(7)})
+    named = [
+        {"id": "a1b2c3d4-0000-4000-8000-000000000000"},
+        {"phone": phone(7)},
+        {"phone": phone(8)},
+        {"id": made.json["id"]},
+        {"id": "not a uuid"},
+    ]
+    body = {"action": "add", "contacts": [{"phone": phone(1)}], "opt_in_to": named}
+    answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
+    assert (answer.status, _problems(answer)) == (
+        422,
+        [
+            ("unknown_channel", "opt_in_to[0].id"),
+            ("unknown_channel", "opt_in_to[2].phone"),
+            ("unknown_channel", "opt_in_to[4].id"),
+        ],
+    )
+    await _nothing_stored(ctx)
+
+
+@pytest.mark.parametrize("list_id", [f"lst_{UNKNOWN}", "99", "no-such-list", "lst_x"])
+async def test_an_unknown_list_is_a_404_whatever_the_body(ctx: Context, client: Client, list_id: str) -> None:
+    for body in ({"action": "add", "contacts": [{"phone": phone(1)}]}, {}):
+        answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
+        assert (answer.status, answer.error["code"]) == (404, "unknown_list")
+    await _nothing_stored(ctx)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "problems"),
+    [
+        (
+            {"contact_ids": ["1"], "label_id": "1", "operation": "stick"},
+            400,
+            [("invalid_parameter", "operation")],
+        ),
+        ({"contact_ids": ["1"] * 1001, "label_id": "1", "operation": "attach"}, None, None),
+        (
+            {"contact_ids": [], "operation": 1},
+            400,
+            [
+                ("empty", "contact_ids"),
+                ("missing_parameter", "label_id"),
+                ("invalid_parameter", "operation"),
+            ],
+        ),
+        (
+            {"contact_ids": ["1"], "label_id": f"lbl_{UNKNOWN}", "operation": "attach"},
+            404,
+            [("unknown_label", None)],
+        ),
+        (
+            {"contact_ids": ["1"], "label_id": "example", "operation": "attach"},
+            404,
+            [("unknown_label", None)],
+        ),
+    ],
+    ids=["wrong operation", "1001 contacts", "three problems", "unknown label", "label that is no id"],
+)
+async def test_a_wrong_request_of_the_third_document(
+    ctx: Context, client: Client, body: Any, status: int | None, problems: Any
+) -> None:
+    await ctx.pool.execute("UPDATE accounts SET phone_number_id = $1", PHONE_NUMBER_ID)
+    if status is None:  # only its length is wrong
+        made = await client.call("POST", "/v1/labels", json={"name": "VIP"})
+        body["label_id"], status, problems = made.json["id"], 400, [("too_many_items", "contact_ids")]
+    answer = await client.call("POST", f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", json=body)
+    assert (answer.status, _problems(answer)) == (status, problems)
+    assert answer.error["type"] == ("not_found" if status == 404 else "invalid_request_error")
+    await _nothing_stored(ctx)
+
+
+async def test_another_phone_number_id_is_a_404(ctx: Context, client: Client) -> None:
+    body = {"contact_ids": ["1"], "label_id": "1", "operation": "attach"}
+    answer = await client.call("POST", f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", json=body)
+    assert (answer.status, answer.error["code"]) == (404, "unknown_phone_number_id")
+    await _nothing_stored(ctx)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "problems"),
+    [
+        ("bulk", {"contacts": [{}] * 1001}, 422, [("too_many_items", "contacts")]),
+        ("bulk", [], 422, [("empty", "contacts")]),
+        ("bulk-delete", {"contactIds": ["1"] * 1001}, 422, [("too_many_items", "contactIds")]),
+        ("bulk-delete", {"contact_ids": ["1"]}, 422, None),
+        ("add-to-audience", {"contactIds": ["1"]}, 422, [("missing_parameter", "audienceId")]),
+        (
+            "add-to-audience",
+            {"contactIds": ["1"], "audienceId": "aud_abc123"},
+            404,
+            [("unknown_audience", None)],
+        ),
+    ],
+)
+async def test_a_wrong_request_of_the_fourth_document(
+    ctx: Context, client: Client, path: str, body: Any, status: int, problems: Any
+) -> None:
+    answer = await client.call("POST", f"/v1/contacts/{path}", json=body)
+    assert answer.status == status
+    if problems is not None:
+        assert _problems(answer) == problems
+    await _nothing_stored(ctx)
+
+
+async def test_a_document_takes_json_only(ctx: Context, client: Client) -> None:
+    for content_type in ("text/csv", "application/x-ndjson"):
+        answer = await client.call("POST", PREFERENCES, data=b"x", headers={"Content-Type": content_type})
+        assert (answer.status, answer.error["code"]) == (415, "unsupported_format")
+    broken = await client.call(
+        "POST", PREFERENCES, data=b'{"phone_numbers"', headers={"Content-Type": "application/json"}
+    )
+    assert (broken.status, broken.error["code"]) == (400, "invalid_json")
+    await _nothing_stored(ctx)

@@ -1,0 +1,159 @@
+"""Idempotency-Key: the same request again is the same job, however it comes."""
+
+import asyncio
+import gzip
+import json
+
+import aiohttp
+import pytest
+
+from schemas.settings import Settings
+from storage.context import Context
+from tests.factories import contact
+from tests.integration.api.service import UPSERT, Answer, Client, Service, make_client, serve
+from tests.integration.api.wire import seen, upload
+from tests.integration.api.work import work
+
+KEY = "2f1c8a8e-5f0b-4c7e-9d5a-0d3c1c0e7d11"
+ITEMS = json.dumps([contact(1), contact(2)]).encode()
+LONG_CSV = b"phone,name\n" + b"".join(b"+1415%07d,N\n" % (2_000_000 + n) for n in range(90_000))  # two parts
+
+
+async def send(client: Client, body: bytes = ITEMS, **headers: str) -> Answer:
+    return await client.submit(body, "application/json", Idempotency_Key=KEY, **headers)
+
+
+async def count(ctx: Context, table: str = "jobs") -> int:
+    number: int = await ctx.pool.fetchval(f"SELECT count(*) FROM {table}")
+    return number
+
+
+async def test_the_same_request_again_is_the_same_job(ctx: Context, client: Client) -> None:
+    first, again = await send(client), await send(client)
+    assert (first.status, again.status) == (202, 202)
+    assert again.json["id"] == first.json["id"]
+    assert again.headers["Location"] == first.headers["Location"]
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers["Idempotent-Replayed"] == "true"
+    await work(ctx)
+    ended = await send(client)
+    assert (ended.status, ended.json["state"]) == (202, "completed")
+    assert (await count(ctx), await count(ctx, "contacts")) == (1, 2)
+
+
+async def test_a_repetition_that_waits_gets_the_result(ctx: Context, client: Client) -> None:
+    first = await send(client)
+    await work(ctx)
+    again = await send(client, Prefer="wait=5")
+    assert (again.status, again.headers["Idempotent-Replayed"]) == (200, "true")
+    assert again.headers["Bulklane-Job"] == first.json["id"]
+
+
+async def test_the_encoding_of_the_body_does_not_matter_its_content_does(
+    ctx: Context, client: Client
+) -> None:
+    first = await send(client)
+    zipped = await send(client, gzip.compress(ITEMS), Content_Encoding="gzip")
+    assert zipped.json["id"] == first.json["id"]
+    other = await send(client, ITEMS.replace(b"Name 1", b"Name 9"))
+    assert (other.status, other.error["code"]) == (422, "idempotency_key_reuse")
+    assert other.error["param"] == "Idempotency-Key"
+    assert await count(ctx) == 1
+
+
+async def test_a_long_upload_can_be_repeated(ctx: Context, client: Client) -> None:
+    answers = [
+        await client.submit(LONG_CSV, "text/csv", Idempotency_Key=KEY),
+        await client.submit(LONG_CSV, "text/csv", Idempotency_Key=KEY),
+        await client.submit(LONG_CSV + b"+14159999999,N\n", "text/csv", Idempotency_Key=KEY),
+    ]
+    assert [answer.status for answer in answers] == [202, 202, 422]
+    assert answers[0].json["id"] == answers[1].json["id"]
+    assert (await count(ctx), await count(ctx, "parts")) == (1, 2)
+
+
+@pytest.mark.parametrize("path", [f"{UPSERT}?region=IN", "/v1/contacts/bulk"])
+async def test_another_query_or_path_is_another_request(client: Client, path: str) -> None:
+    await send(client)
+    headers = {"Content-Type": "application/json", "Idempotency-Key": KEY}
+    body = ITEMS if "?" in path else b'{"contacts": %s}' % ITEMS
+    answer = await client.call("POST", path, data=body, headers=headers)
+    assert (answer.status, answer.error["code"]) == (422, "idempotency_key_reuse")
+
+
+async def test_a_request_that_is_still_being_received_is_a_conflict(
+    ctx: Context, service: Service, client: Client
+) -> None:
+    async with upload(service, client, "application/json", idempotency_key=KEY) as slow:
+        await slow.send(ITEMS[:10])
+        await seen(ctx, "SELECT count(*) FROM jobs WHERE state = 'receiving'")
+        early = await send(client)
+        assert (early.status, early.error["code"]) == (409, "idempotency_in_progress")
+        await slow.send(ITEMS[10:])
+        await slow.end()
+        assert (await slow.answer()).startswith(b"HTTP/1.1 202 ")
+    later = await send(client)
+    assert (later.status, later.headers["Idempotent-Replayed"]) == (202, "true")
+    assert await count(ctx) == 1
+
+
+async def test_a_refused_request_leaves_its_key_free_and_no_trace(ctx: Context, client: Client) -> None:
+    assert (await send(client, b"[]")).status == 422
+    assert (await send(client, b'[{"phone"')).status == 400
+    assert await count(ctx) == 0
+    assert (await send(client)).status == 202
+
+
+async def test_an_upload_that_was_cut_leaves_its_key_free(
+    ctx: Context, service: Service, client: Client
+) -> None:
+    async with upload(service, client, "application/json", idempotency_key=KEY) as cut:
+        await cut.send(ITEMS[:10])
+        await seen(ctx, "SELECT count(*) FROM jobs WHERE state = 'receiving'")
+        cut.writer.transport.abort()
+        await seen(ctx, "SELECT count(*) FROM jobs WHERE state = 'failed'")
+    answer = await send(client)
+    assert (answer.status, "Idempotent-Replayed" in answer.headers) == (202, False)
+
+
+async def test_a_key_belongs_to_its_account(
+    ctx: Context, session: aiohttp.ClientSession, client: Client
+) -> None:
+    other = await make_client(ctx, session)
+    first, second = await send(client), await send(other)
+    assert first.json["id"] != second.json["id"]
+
+
+async def test_a_key_is_free_again_after_a_day(ctx: Context, client: Client) -> None:
+    first = await send(client)
+    await ctx.pool.execute("UPDATE jobs SET received_at = now() - interval '23 hours 59 minutes'")
+    assert (await send(client)).json["id"] == first.json["id"]
+    await ctx.pool.execute("UPDATE jobs SET received_at = now() - interval '24 hours 1 second'")
+    assert (await send(client)).json["id"] != first.json["id"]
+
+
+@pytest.mark.parametrize("body", [ITEMS, b"[" + b" " * 2_000_000 + ITEMS[1:]], ids=["short", "long"])
+async def test_of_many_at_once_one_is_the_job(ctx: Context, client: Client, body: bytes) -> None:
+    answers = await asyncio.gather(*(send(client, body) for _ in range(8)))
+    accepted = [answer.json["id"] for answer in answers if answer.status == 202]
+    assert len(set(accepted)) == 1
+    refused = {(answer.status, answer.error["code"]) for answer in answers if answer.status != 202}
+    assert refused <= {(409, "idempotency_in_progress")}
+    assert await count(ctx) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel"])
+async def test_a_key_that_is_none_is_refused(ctx: Context, client: Client, key: str) -> None:
+    answer = await client.submit(ITEMS, "application/json", Idempotency_Key=key)
+    assert (answer.status, answer.error["param"]) == (422, "Idempotency-Key")
+    assert await count(ctx) == 0
+
+
+async def test_two_apis_share_the_keys(ctx: Context, settings: Settings, client: Client) -> None:
+    first = await send(client)
+    async with (
+        serve(settings) as second,
+        aiohttp.ClientSession(base_url=f"http://127.0.0.1:{second.port}") as session,
+    ):
+        again = await send(Client(session, client.account, client.key))
+    assert again.json["id"] == first.json["id"]
