@@ -28,6 +28,8 @@ CODES = {
     "uuid_parsing": ItemCode.INVALID_VALUE,
 }
 
+REFERENCE = "Reference"  # in the title of what pydantic says of an item that only names a contact
+
 OWN_CODES = frozenset(code.value for code in ItemCode)  # raised by the validators of schemas.contacts
 
 
@@ -41,7 +43,10 @@ def fault_of(error: ValidationError) -> Fault:
     value = None if code is ItemCode.MISSING_FIELD else first["input"]
     if code is ItemCode.INVALID_JSON:
         value = None  # the item itself carries the text
-    return Fault(field, code, _message(code, ".".join(map(str, location)), first["msg"], context), value)
+    message = _message_of_reference(code, field) if REFERENCE in error.title else None
+    return Fault(
+        field, code, message or _message(code, ".".join(map(str, location)), first["msg"], context), value
+    )
 
 
 def _code(kind: str, *, whole: bool) -> ItemCode:
@@ -72,3 +77,16 @@ def _message(code: ItemCode, path: str, said: str, context: dict[str, Any]) -> s
             return said
         case _:
             return f"{path} {said}"
+
+
+def _message_of_reference(code: ItemCode, field: str | None) -> str | None:
+    """What differs where an item only names a contact; None: nothing."""
+    match code:
+        case ItemCode.UNKNOWN_FIELD:
+            return f"{field} is not known here: name the contact by id, phone or external_id, once"
+        case ItemCode.NOT_AN_OBJECT:
+            return 'an item names a contact: {"id": …}, {"phone": "+14155552671"} or {"external_id": …}'
+        case ItemCode.WRONG_TYPE if field == "id":
+            return "id: input should be a number, or text like ctc_00000000000000000000000001"
+        case _:
+            return None

@@ -17,6 +17,7 @@ class JobParams(BaseModel):
     match_on: MatchOn = "auto"  # which contact an upsert means: see worker.operations.resolve
     required: tuple[str, ...] = ()  # fields that every item must have, over what its type asks for
     preference: str | None = None
+    default_preference: str | None = None  # which a contact has that was never told one
     label_id: int | None = None
     list_id: int | None = None
     audience_id: int | None = None

@@ -34,8 +34,8 @@ def _phone(value: object) -> object:
     return {"phone": value} if isinstance(value, str) else value
 
 
-ById = Annotated[Reference, BeforeValidator(_id)]
-ByPhone = Annotated[Reference, BeforeValidator(_phone)]
+ById = Annotated[Reference, BeforeValidator(_id, json_schema_input_type=int | str | Reference)]
+ByPhone = Annotated[Reference, BeforeValidator(_phone, json_schema_input_type=str | Reference)]
 
 
 def known_column(name: str) -> str | None:

@@ -10,6 +10,7 @@ import asyncpg
 
 from schemas.contacts import COLUMNS
 from schemas.ids import AccountId
+from storage import memberships, opt_ins
 from storage.pool import Conn
 from storage.queries import load
 
@@ -57,6 +58,11 @@ async def empty_stage(conn: Conn) -> None:
     await QUERIES.empty_stage(conn)
 
 
+async def truncate_stage(conn: Conn) -> None:
+    """The same where many chunks go through one transaction: the space is given back at once."""
+    await QUERIES.truncate_stage(conn)
+
+
 async def upsert(conn: Conn, account_id: AccountId) -> dict[str, asyncpg.Record]:
     """Upsert the staged rows: phone → id and created of those written; unchanged ones are absent."""
     rows = await QUERIES.upsert(conn, account_id=account_id)
@@ -89,3 +95,26 @@ async def move(conn: Conn, account_id: AccountId, phones: Mapping[int, str]) -> 
     ids = list(phones)
     await QUERIES.park(conn, account_id=account_id, ids=ids)
     await QUERIES.move(conn, account_id=account_id, ids=ids, phones=list(phones.values()))
+
+
+async def set_preference(
+    conn: Conn, account_id: AccountId, ids: Sequence[int], preference: str, default: str | None
+) -> set[int]:
+    """Set the communication preference of contacts that the caller has locked: those that had another.
+
+    `default` is what a contact has that was never told one.
+    """
+    rows = await QUERIES.set_preference(
+        conn, account_id=account_id, ids=ids, preference=preference, default_preference=default
+    )
+    return {row["id"] for row in rows}
+
+
+async def delete(conn: Conn, account_id: AccountId, ids: Sequence[int]) -> None:
+    """Delete contacts that the caller has locked FOR UPDATE, with their memberships and opt-ins.
+
+    Each in a statement of its own: the first sees what was committed until the lock was there.
+    """
+    await memberships.forget_contacts(conn, account_id, ids)
+    await opt_ins.forget_contacts(conn, account_id, ids)
+    await QUERIES.delete(conn, account_id=account_id, ids=ids)

@@ -11,7 +11,20 @@ from storage.queries import load
 
 QUERIES = load("memberships")
 
+LONG_SECONDS = 3600.0  # for the closing step of an overwrite, which may be about millions of members
+
 Kind = Literal["list", "label", "audience"]
+
+
+async def lock_label(conn: Conn, account_id: AccountId, label_id: int) -> asyncpg.Record | None:
+    """Keep a label from being deleted: the row has its `team_id`; None: it is gone."""
+    row: asyncpg.Record | None = await QUERIES.lock_label(conn, account_id=account_id, id=label_id)
+    return row
+
+
+async def lock_audience(conn: Conn, account_id: AccountId, audience_id: int) -> bool:
+    """Keep an audience from being deleted; False: it is gone."""
+    return await QUERIES.lock_audience(conn, account_id=account_id, id=audience_id) is not None
 
 
 async def add(
@@ -36,9 +49,10 @@ async def remove(
 
 async def remove_unnamed(conn: Conn, account_id: AccountId, kind: Kind, owner_id: int, job_id: JobId) -> int:
     """Remove the members that no item of a job has named; how many. One that named nobody removes nobody."""
-    count: int = await QUERIES.remove_unnamed(
-        conn, account_id=account_id, kind=kind, owner_id=owner_id, id=job_id
+    (row,) = await QUERIES.remove_unnamed(
+        conn, within=LONG_SECONDS, account_id=account_id, kind=kind, owner_id=owner_id, id=job_id
     )
+    count: int = row["members"]
     return count
 
 

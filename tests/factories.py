@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from itertools import count
 from typing import Any
+from uuid import UUID, uuid4
 
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
@@ -24,6 +25,64 @@ async def make_account(ctx: Context, **change: Any) -> Account:
     return await accounts.create(ctx.pool, f"account-{next(NUMBERS)}", AccountChange(**defaults | change))
 
 
+async def make_property(
+    ctx: Context, account_id: AccountId, name: str, type_: str = "string", options: Iterable[str] = ()
+) -> None:
+    """The definition of a property; `options` are those of an enum."""
+    await ctx.pool.execute(
+        "INSERT INTO property_definitions (account_id, name, type, options) VALUES ($1, $2, $3, $4)",
+        account_id, name, type_, list(options) or None,
+    )  # fmt: skip
+
+
+async def make_channel(ctx: Context, account_id: AccountId, id_: UUID | None = None) -> UUID:
+    """A channel of a name of its own."""
+    id_ = id_ or uuid4()
+    await ctx.pool.execute(
+        "INSERT INTO channels (account_id, id, name) VALUES ($1, $2, $3)", account_id, id_, f"channel {id_}"
+    )
+    return id_
+
+
+async def make_team(ctx: Context, account_id: AccountId) -> int:
+    """A team of a name of its own."""
+    sql = "INSERT INTO teams (account_id, name) VALUES ($1, $2) RETURNING id"
+    return await ctx.pool.fetchval(sql, account_id, f"team {next(NUMBERS)}")  # type: ignore[no-any-return]
+
+
+async def make_label(ctx: Context, account_id: AccountId, team_id: int | None = None) -> int:
+    """A label of a name of its own."""
+    sql = "INSERT INTO labels (account_id, name, team_id) VALUES ($1, $2, $3) RETURNING id"
+    return await ctx.pool.fetchval(sql, account_id, f"label {next(NUMBERS)}", team_id)  # type: ignore[no-any-return]
+
+
+async def make_list(ctx: Context, account_id: AccountId) -> int:
+    """An active contact list of a name of its own."""
+    sql = "INSERT INTO contact_lists (account_id, name) VALUES ($1, $2) RETURNING id"
+    return await ctx.pool.fetchval(sql, account_id, f"list {next(NUMBERS)}")  # type: ignore[no-any-return]
+
+
+async def make_audience(ctx: Context, account_id: AccountId) -> int:
+    """An audience of a name of its own."""
+    sql = "INSERT INTO audiences (account_id, name) VALUES ($1, $2) RETURNING id"
+    return await ctx.pool.fetchval(sql, account_id, f"audience {next(NUMBERS)}")  # type: ignore[no-any-return]
+
+
+async def make_contacts(
+    ctx: Context, account_id: AccountId, numbers: Iterable[int], **columns: Any
+) -> list[int]:
+    """Stored contacts with the phones of these numbers, all with the same further columns; their ids."""
+    names = "".join(f", {name}" for name in columns)
+    values = "".join(f", ${place}" for place in range(3, 3 + len(columns)))
+    rows = await ctx.pool.fetch(
+        f"""INSERT INTO contacts (account_id, phone{names})
+            SELECT $1, w.phone{values} FROM unnest($2::text[]) WITH ORDINALITY w (phone, place) ORDER BY place
+            RETURNING id""",
+        account_id, [phone(number) for number in numbers], *columns.values(),
+    )  # fmt: skip
+    return [row["id"] for row in rows]
+
+
 async def make_job(
     ctx: Context,
     account_id: AccountId,
@@ -37,15 +96,21 @@ async def make_job(
     operation: Operation = Operation.CONTACTS_UPSERT,
     params: JobParams | None = None,
     dry_run: bool = False,
+    columns: tuple[str, ...] | None = None,
 ) -> JobId:
-    """An accepted job of NDJSON lines (objects, or bytes as they are), in one part, split unless told not."""
+    """An accepted job of NDJSON lines (objects, or bytes as they are), in one part, split unless told not.
+
+    With `columns` it is one of CSV, and the items are rows of it, as bytes.
+    """
+    format_ = Format.CSV if columns else Format.NDJSON
+    layout = {"delimiter": ",", "columns": list(columns)} if columns else None
     body = b"\n".join(item if isinstance(item, bytes) else json.dumps(item).encode() for item in items)
     job = jobs.NewJob(
         account_id=account_id,
         id=new_job_id(),
         operation=operation,
         stream=stream or stream_of(operation, params or JobParams()),
-        format=Format.NDJSON,
+        format=format_,
         params=params or JobParams(region=region),
         parallel=parallel,
         request_id="req_test",
@@ -56,9 +121,9 @@ async def make_job(
         await jobs.add_part(conn, account_id, job.id, 0, body)
         total = None
         if split:
-            chunks = spans(Format.NDJSON, None, body, chunk_items)
+            chunks = spans(format_, layout, body, chunk_items)
             total = await jobs.add_chunks(conn, account_id, job.id, 0, 0, chunks)
-        received = jobs.Received(layout=None, parallel=parallel, parts=1, size=len(body), total=total)
+        received = jobs.Received(layout=layout, parallel=parallel, parts=1, size=len(body), total=total)
         assert await jobs.accept(conn, job, received)
     return job.id
 

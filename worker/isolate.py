@@ -83,16 +83,20 @@ def fault_of(error: Exception) -> Fault:
 
 
 def _folded(answers: dict[int, Answer]) -> dict[int, Answer]:
-    """Items of one contact that came to lie in several pieces: the last one answers for all of them."""
+    """Items of one contact that came to lie in several pieces: the last one answers for all of them.
+
+    Skipped ones did nothing to a contact, and are told each for itself.
+    """
+    done = {index: answer for index, answer in answers.items() if answer.outcome is not Outcome.SKIPPED}
     last: dict[int | None, int] = {}
     strongest: dict[int | None, Outcome] = {}
-    for index in sorted(answers):
-        answer = answers[index]
+    for index in sorted(done):
+        answer = done[index]
         last[answer.contact_id] = index
         strongest[answer.contact_id] = min(strongest.get(answer.contact_id, Outcome.MERGED), answer.outcome)
-    return {
-        index: Answer(strongest[answer.contact_id], answer.contact_id)
+    return answers | {
+        index: answer._replace(outcome=strongest[answer.contact_id])
         if last[answer.contact_id] == index
         else Answer(Outcome.MERGED, answer.contact_id, last[answer.contact_id])
-        for index, answer in answers.items()
+        for index, answer in done.items()
     }

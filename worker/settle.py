@@ -11,9 +11,9 @@ from typing import Any
 
 from schemas.faults import Fault
 from schemas.states import Outcome
-from storage import jobs, outcomes
+from storage import endings, outcomes
 from storage.context import Context
-from storage.jobs import Finishing
+from storage.endings import Finishing
 from storage.outcomes import Change, Duplicate
 from storage.pool import Conn
 from worker.isolate import apply_isolated
@@ -27,12 +27,16 @@ Merged = dict[int, Any]  # the merged item of each contact, by the contact's id
 
 
 async def settle(ctx: Context, job: Finishing) -> None:
-    """Settle all contacts that more than one chunk named; begins again where a dead worker stopped."""
+    """Settle all contacts that more than one chunk named; begins again where a dead worker stopped.
+
+    Where all items of a contact do the same, only the answers are put right: see `OperationModule.reapplies`.
+    """
     starts = await outcomes.chunk_starts(ctx.pool, job.account_id, job.job_id)
     if len(starts) < 2:
         return
+    reapplies = operation_of(job.operation).reapplies
     while found := await _find(ctx, job):
-        merged = await _merge(ctx, job, found, starts)
+        merged = await _merge(ctx, job, found, starts) if reapplies else {}
         for at in range(0, len(found), BATCH_CONTACTS):
             if not await _apply(ctx, job, found[at : at + BATCH_CONTACTS], merged):
                 return  # another worker has ended the job
@@ -75,7 +79,7 @@ async def _apply(ctx: Context, job: Finishing, batch: Sequence[Duplicate], merge
     """
     operation = operation_of(job.operation)
     async with ctx.pool.acquire() as conn, conn.transaction():
-        if not await jobs.lock_finished(conn, job.account_id, job.job_id):
+        if not await endings.lock_finished(conn, job.account_id, job.job_id):
             return False
         batch = await _still_open(conn, job, batch)
         if not batch:
@@ -85,7 +89,7 @@ async def _apply(ctx: Context, job: Finishing, batch: Sequence[Duplicate], merge
             for duplicate in batch
             if duplicate.contact_id in merged
         ]
-        applied = await apply_isolated(conn, operation, job, items)
+        applied = await apply_isolated(conn, operation, job, items) if items else Applied()
         await _correct(conn, job, batch, applied, merged)
     return True
 
@@ -118,6 +122,8 @@ def _changes(duplicate: Duplicate, applied: Applied) -> list[Change]:
     """
     last = duplicate.indexes[-1]
     answer = applied.answers.get(last)
+    # another one only where the contact was deleted meanwhile, and has been created anew
+    contact_id = duplicate.contact_id if answer is None else answer.contact_id
     outcome = Outcome.FAILED if last in applied.faults else min(duplicate.outcomes)
     if answer is not None:
         outcome = min(outcome, answer.outcome)
@@ -126,7 +132,7 @@ def _changes(duplicate: Duplicate, applied: Applied) -> list[Change]:
             index=index,
             was=was,
             outcome=outcome if index == last else Outcome.MERGED,
-            contact_id=duplicate.contact_id,
+            contact_id=contact_id,
             merged_into=None if index == last else last,
             note=answer.note if answer is not None and index == last else None,
         )

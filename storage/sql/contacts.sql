@@ -22,6 +22,10 @@ ALTER TABLE stage_contacts ALTER metadata SET STORAGE EXTERNAL, ALTER properties
 -- name: empty_stage()!
 DELETE FROM stage_contacts;
 
+-- name: truncate_stage()!
+-- Outside of savepoints: the second time on the file is cut in place.
+TRUNCATE stage_contacts;
+
 -- name: upsert(account_id)
 -- Create or update the staged contacts, matched by phone; null keeps what is stored. Returns id, phone and
 -- whether it was created, for the rows that were written: an unchanged row is not rewritten and not returned.
@@ -149,3 +153,23 @@ UPDATE contacts SET phone = '~' || id WHERE account_id = :account_id AND id = AN
 UPDATE contacts c SET phone = m.phone, updated_at = now()
 FROM unnest(:ids::bigint[], :phones::text[]) m (id, phone)
 WHERE c.account_id = :account_id AND c.id = m.id;
+
+-- name: set_preference(account_id, ids, preference, default_preference)
+-- Set the communication preference of contacts that the caller has locked. Null in its place means the default
+-- one. Returns the contacts that had another. A look-up a contact: see ids_by_phone.
+UPDATE contacts SET communication_preference = :preference, updated_at = now()
+WHERE account_id = :account_id AND ctid = ANY (ARRAY(
+    SELECT c.ctid
+    FROM unnest(:ids::bigint[]) w (id)
+    CROSS JOIN LATERAL (SELECT ctid FROM contacts WHERE account_id = :account_id AND id = w.id OFFSET 0) c
+)) AND COALESCE(communication_preference, :default_preference) IS DISTINCT FROM :preference
+RETURNING id;
+
+-- name: delete(account_id, ids)!
+-- Delete contacts that the caller has locked FOR UPDATE, after all that hangs on them.
+DELETE FROM contacts
+WHERE account_id = :account_id AND ctid = ANY (ARRAY(
+    SELECT c.ctid
+    FROM unnest(:ids::bigint[]) w (id)
+    CROSS JOIN LATERAL (SELECT ctid FROM contacts WHERE account_id = :account_id AND id = w.id OFFSET 0) c
+));

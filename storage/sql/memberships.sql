@@ -1,3 +1,12 @@
+-- name: lock_label(account_id, id)^
+-- Before members are added or removed: the label is not deleted meanwhile. Its count is written only in the end,
+-- by the trigger, so that chunks stay side by side as long as they can.
+SELECT id, team_id FROM labels WHERE account_id = :account_id AND id = :id FOR KEY SHARE;
+
+-- name: lock_audience(account_id, id)^
+-- The same of an audience.
+SELECT id FROM audiences WHERE account_id = :account_id AND id = :id FOR KEY SHARE;
+
 -- name: add(account_id, kind, owner_id, contact_ids)
 -- Returns the contacts that were no members yet.
 INSERT INTO memberships (account_id, kind, owner_id, contact_id)
@@ -12,13 +21,16 @@ WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id
   AND contact_id = ANY (:contact_ids::bigint[])
 RETURNING contact_id;
 
--- name: remove_unnamed(account_id, kind, owner_id, id)$
--- Remove the members that the answers of a job do not name; how many. If they name nobody: none.
+-- name: remove_unnamed(account_id, kind, owner_id, id)
+-- Remove the members that the answers of a job do not name; one row, how many. If they name nobody: none.
 WITH named AS MATERIALIZED (
-    SELECT DISTINCT u.contact_id
+    SELECT u.contact_id
     FROM outcomes o
     CROSS JOIN LATERAL unnest(o.contact_ids) u (contact_id)
     WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL
+    UNION
+    SELECT contact_id FROM outcome_changes
+    WHERE account_id = :account_id AND job_id = :id AND contact_id IS NOT NULL
 ), gone AS (
     DELETE FROM memberships m
     WHERE m.account_id = :account_id AND m.kind = :kind AND m.owner_id = :owner_id
@@ -26,19 +38,29 @@ WITH named AS MATERIALIZED (
       AND NOT EXISTS (SELECT FROM named n WHERE n.contact_id = m.contact_id)
     RETURNING 1
 )
-SELECT count(*)::int FROM gone;
+SELECT count(*)::int AS members FROM gone;
 
 -- name: forget_owner(account_id, kind, owner_id)!
 DELETE FROM memberships WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id;
 
 -- name: forget_contacts(account_id, contact_ids)!
-DELETE FROM memberships WHERE account_id = :account_id AND contact_id = ANY (:contact_ids::bigint[]);
+-- Of contacts that the caller has locked. A look-up a contact: see ids_by_phone in contacts.sql.
+DELETE FROM memberships
+WHERE account_id = :account_id AND ctid = ANY (ARRAY(
+    SELECT m.ctid
+    FROM unnest(:contact_ids::bigint[]) w (contact_id)
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM memberships WHERE account_id = :account_id AND contact_id = w.contact_id OFFSET 0
+    ) m
+));
 
 -- name: page(account_id, kind, owner_id, after, size)
--- Members as contacts, by id.
+-- Members as contacts, by id. A look-up a member of the page: a join would rather read all of both tables.
 SELECT c.*
-FROM memberships m
-JOIN contacts c ON c.account_id = m.account_id AND c.id = m.contact_id
-WHERE m.account_id = :account_id AND m.kind = :kind AND m.owner_id = :owner_id AND m.contact_id > :after
-ORDER BY m.contact_id
-LIMIT :size;
+FROM (
+    SELECT contact_id FROM memberships
+    WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id AND contact_id > :after
+    ORDER BY contact_id LIMIT :size
+) m
+CROSS JOIN LATERAL (SELECT * FROM contacts WHERE account_id = :account_id AND id = m.contact_id OFFSET 0) c
+ORDER BY m.contact_id;

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 from schemas.faults import Fault
 from schemas.ids import AccountId, JobId
@@ -72,6 +72,10 @@ class JobFacts(Protocol):
 class OperationModule(Protocol):
     """What each module of this package offers. `schemas.operations` has the rest of an operation."""
 
+    # Whether settling applies the items of a contact once more, since the last one counts. Where all items of
+    # a contact do the same, in any order and any number of times, it only has to put the answers right.
+    reapplies: bool
+
     def preparer(self, params: JobParams, run: Run) -> Callable[[Any, int], Any | Fault]:
         """What normalises a valid item at a position of the run, or says what is wrong with it. Pure."""
 
@@ -87,10 +91,31 @@ class OperationModule(Protocol):
 
 def operation_of(name: str) -> OperationModule:
     """The module of an operation."""
-    from worker.operations.contacts_upsert import CONTACTS_UPSERT  # it imports this module's types
+    # these import this module's types
+    from worker.operations import labels, lists
+    from worker.operations.audiences_add import AUDIENCES_ADD
+    from worker.operations.contacts_delete import CONTACTS_DELETE
+    from worker.operations.contacts_upsert import CONTACTS_UPSERT
+    from worker.operations.preferences_set import PREFERENCES_SET
 
-    match Operation(name):
+    match operation := Operation(name):
         case Operation.CONTACTS_UPSERT:
             return CONTACTS_UPSERT
+        case Operation.CONTACTS_DELETE:
+            return CONTACTS_DELETE
+        case Operation.PREFERENCES_SET:
+            return PREFERENCES_SET
+        case Operation.LABELS_ATTACH:
+            return labels.LABELS_ATTACH
+        case Operation.LABELS_DETACH:
+            return labels.LABELS_DETACH
+        case Operation.LISTS_ADD:
+            return lists.LISTS_ADD
+        case Operation.LISTS_REMOVE:
+            return lists.LISTS_REMOVE
+        case Operation.LISTS_OVERWRITE:
+            return lists.LISTS_OVERWRITE
+        case Operation.AUDIENCES_ADD:
+            return AUDIENCES_ADD
         case _:
-            raise NotImplementedError(name)
+            assert_never(operation)

@@ -19,6 +19,7 @@ from storage.chunks import Answer, Members
 from storage.contacts import Clear
 from storage.pool import Conn
 from worker.operations import Applied, Indexed, JobFacts
+from worker.operations.checks import check
 from worker.operations.resolve import Target, merge_by_phone, resolve
 
 CREATED, UPDATED, UNCHANGED = Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED
@@ -30,11 +31,17 @@ SMALL_RECORD = MAX_DOCUMENT_BYTES // 8
 class ContactsUpsert:
     """See `worker.operations.OperationModule`."""
 
+    reapplies = True
+
     def preparer(self, params: JobParams, run: Run) -> Callable[[ContactItem, int], ContactItem | Fault]:
-        """What gives an item its phone as E.164 text, and checks the size of its documents."""
+        """What gives an item its phone as E.164 text, and checks what it must have, and its size."""
         normalise = normaliser_for(params.region)
+        required = params.required + (("external_id",) if params.match_on == "external_id" else ())
 
         def prepare(item: ContactItem, position: int) -> ContactItem | Fault:
+            for name in required:
+                if item.get(name) is None:
+                    return _missing(name)
             phone = normalise(item["phone"])
             if isinstance(phone, PhoneFault):
                 return Fault("phone", phone.code, phone.message, item["phone"])
@@ -56,9 +63,12 @@ class ContactsUpsert:
         return Members()
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
-        """Move, stage, upsert, clear."""
+        """Check, match, move, stage, upsert, clear."""
         account_id = job.account_id
-        targets, faults = await _targets(conn, account_id, items)
+        fields: set[str] = set().union(*(item for _, item in items))
+        items, faults = await check(conn, job, items, fields)
+        targets, objections = await _targets(conn, job, items)
+        faults |= objections
         if not targets:
             return Applied(faults=faults)
         moved = {target.stored.id: target.phone for target in targets if target.stored and target.moved}
@@ -74,13 +84,19 @@ class ContactsUpsert:
 
 
 async def _targets(
-    conn: Conn, account_id: AccountId, items: Sequence[Indexed]
+    conn: Conn, job: JobFacts, items: Sequence[Indexed]
 ) -> tuple[list[Target], dict[int, Fault]]:
     external_ids = [item["external_id"] for _, item in items if item.get("external_id")]
     if not external_ids:
         return merge_by_phone(items), {}
     phones = [item["phone"] for _, item in items]
-    return resolve(items, await contacts.lock_matches(conn, account_id, phones, external_ids))
+    stored = await contacts.lock_matches(conn, job.account_id, phones, external_ids)
+    return resolve(items, stored, job.params.match_on)
+
+
+def _missing(name: str) -> Fault:
+    message = f"{name} is missing: every item of this request needs it"
+    return Fault(name, ItemCode.MISSING_FIELD, message, None)
 
 
 def _too_large(item: ContactItem) -> Fault | None:

@@ -1,14 +1,17 @@
 """Which contact each item means, and what all items together do to it: pure, as if one by one.
 
-An item means the contact that holds its external id; else the one that holds its phone; else a new one.
+By default an item means the contact that holds its external id; else the one that holds its phone; else a
+new one. A job may say that one of the two alone decides; the other is then a field of which there is but one.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
 from schemas.contacts import ContactItem, merge
 from schemas.faults import Fault
 from schemas.item_errors import ItemCode
+from schemas.params import MatchOn
 from storage.contacts import Stored
 
 
@@ -43,7 +46,7 @@ def merge_by_phone(items: Iterable[tuple[int, ContactItem]]) -> list[Target]:
 
 
 def resolve(
-    items: Iterable[tuple[int, ContactItem]], stored: Iterable[Stored]
+    items: Iterable[tuple[int, ContactItem]], stored: Iterable[Stored], match_on: MatchOn = "auto"
 ) -> tuple[list[Target], dict[int, Fault]]:
     """Merge the items of each contact; `stored` are the contacts that any of the items could mean."""
     by_phone: dict[str, Target] = {}
@@ -59,8 +62,9 @@ def resolve(
     for index, item in items:
         phone, external_id = item["phone"], item.get("external_id")
         holder = by_phone.get(phone)
-        target = (by_external_id.get(external_id) or holder) if external_id else holder
-        if fault := _objection(target, holder, external_id):
+        owner = by_external_id.get(external_id) if external_id else None
+        target = _meant(match_on, holder, owner)
+        if fault := _objection(match_on, target, holder, owner, external_id):
             faults[index] = fault
             continue
         if target is None:
@@ -76,27 +80,51 @@ def resolve(
     return list(touched.values()), faults
 
 
-def _objection(target: Target | None, holder: Target | None, external_id: str | None) -> Fault | None:
+def _meant(match_on: MatchOn, holder: Target | None, owner: Target | None) -> Target | None:
+    """Of the contacts that hold the item's phone and external id the one that is meant; None: a new one."""
+    match match_on:
+        case "auto":
+            return owner or holder
+        case "phone":
+            return holder
+        case "external_id":
+            return owner
+        case _:
+            assert_never(match_on)
+
+
+def _objection(
+    match_on: MatchOn,
+    target: Target | None,
+    holder: Target | None,
+    owner: Target | None,
+    external_id: str | None,
+) -> Fault | None:
     """Why the item cannot be applied to its contact, if it cannot."""
-    if not external_id or target is None:
+    if not external_id:
         return None
-    if target.external_id == external_id:
-        if holder is None or holder is target:
-            return None
-        return Fault(
-            "phone",
-            ItemCode.PHONE_TAKEN,
-            f"another contact holds this phone: the one with external_id {external_id!r} cannot take it",
-            holder.phone,
-        )
-    if target.external_id is None:
-        return None
-    return Fault(
-        "external_id",
-        ItemCode.EXTERNAL_ID_MISMATCH,
-        f"the contact with this phone has the external_id {target.external_id!r}: send that, or leave it out",
-        external_id,
-    )
+    if holder is not None and holder is not target:
+        return _phone_taken(external_id, holder.phone)
+    if owner is not None and owner is not target:
+        return _external_id_taken(external_id)
+    if match_on == "auto" and target is not None and target.external_id not in (None, external_id):
+        return _mismatch(external_id, target.external_id)
+    return None
+
+
+def _phone_taken(external_id: str, phone: str) -> Fault:
+    message = f"another contact holds this phone: the one with external_id {external_id!r} cannot take it"
+    return Fault("phone", ItemCode.PHONE_TAKEN, message, phone)
+
+
+def _external_id_taken(external_id: str) -> Fault:
+    message = "another contact has this external_id: the one with this phone cannot take it"
+    return Fault("external_id", ItemCode.CONFLICT, message, external_id)
+
+
+def _mismatch(external_id: str, stored: str | None) -> Fault:
+    message = f"the contact with this phone has the external_id {stored!r}: send that, or leave it out"
+    return Fault("external_id", ItemCode.EXTERNAL_ID_MISMATCH, message, external_id)
 
 
 def _rename(by_external_id: dict[str, Target], target: Target, item: ContactItem) -> None:

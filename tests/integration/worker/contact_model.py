@@ -6,10 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.ids import AccountId
+from storage.accounts import Account
 from storage.context import Context
-from tests.factories import phone
+from tests.factories import make_account, make_property, phone
 
 DOCUMENTS = ("metadata", "properties")
+# Of each key some values, and the type they are of; null takes the key away.
+PROPERTIES: dict[str, tuple[str, list[Any]]] = {
+    "a": ("number", [1, 2.5, None]),
+    "b": ("boolean", [True, False, None]),
+    "c": ("string", ["x", "", None]),
+    "d": ("date", ["2024-02-29", "1990-05-17", None]),
+}
+NOT_OF_AN_ITEM = "{id,account_id,created_at,updated_at,communication_preference,opted_out,team_id}"
 Item = dict[str, Any]
 
 
@@ -76,13 +85,21 @@ class Model:
 async def stored(ctx: Context, account_id: AccountId) -> list[dict[str, Any]]:
     """All stored contacts of an account in the form of `Model.plain`."""
     rows = await ctx.pool.fetch(
-        """SELECT to_jsonb(c) - '{id,account_id,created_at,updated_at}'::text[] FROM contacts c
-           WHERE account_id = $1 ORDER BY phone""",
+        "SELECT to_jsonb(c) - $2::text::text[] FROM contacts c WHERE account_id = $1 ORDER BY phone",
         account_id,
+        NOT_OF_AN_ITEM,
     )
     return [
         {name: value for name, value in json.loads(row[0]).items() if value not in (None, {})} for row in rows
     ]
+
+
+async def make_defined_account(ctx: Context) -> Account:
+    """An account with the properties that `sparse_item` speaks of."""
+    account = await make_account(ctx)
+    for name, (type_, _) in PROPERTIES.items():
+        await make_property(ctx, account.id, name, type_)
+    return account
 
 
 def sparse_item(rng: random.Random, contacts: int) -> Item:
@@ -100,8 +117,13 @@ def sparse_item(rng: random.Random, contacts: int) -> Item:
     for name, values in choices.items():
         if rng.random() < 0.25:
             item[name] = rng.choice(values)
-    for name in DOCUMENTS:
-        if rng.random() < 0.5:
-            values = [1, 2.5, True, "x", None, None, *([{"deep": [None]}, []] if name == "metadata" else [])]
-            item[name] = {key: rng.choice(values) for key in rng.sample("abcd", rng.randint(0, 3))}
+    if rng.random() < 0.5:
+        values = [1, 2.5, True, "x", None, None, {"deep": [None]}, []]
+        item["metadata"] = {key: rng.choice(values) for key in _some_keys(rng)}
+    if rng.random() < 0.5:
+        item["properties"] = {key: rng.choice(PROPERTIES[key][1]) for key in _some_keys(rng)}
     return item
+
+
+def _some_keys(rng: random.Random) -> list[str]:
+    return rng.sample("abcd", rng.randint(0, 3))

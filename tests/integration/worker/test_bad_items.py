@@ -7,8 +7,9 @@ import pytest
 
 from schemas.states import Outcome
 from storage import outcomes
+from storage.accounts import Account
 from storage.context import Context
-from tests.factories import contact, make_account, make_job, phone
+from tests.factories import contact, make_account, make_job, make_property, phone
 from tests.workers import counts_of, drain, job_of, results_of, versions
 
 BAD_PHONE = phone(9_999)
@@ -42,10 +43,17 @@ BAD = {
 }
 
 
+async def make_bad_account(ctx: Context) -> Account:
+    """An account with the property that bad items speak of."""
+    account = await make_account(ctx)
+    await make_property(ctx, account.id, "k", "number")
+    return account
+
+
 @pytest.mark.parametrize("what", BAD)
 async def test_one_bad_item_in_the_middle_of_a_chunk_fails_alone(ctx: Context, what: str) -> None:
     bad, code = BAD[what]
-    account = await make_account(ctx)
+    account = await make_bad_account(ctx)
     items: list[Any] = [contact(n) for n in range(61)]
     items[30] = bad
     job_id = await make_job(ctx, account.id, items)
@@ -60,7 +68,7 @@ async def test_one_bad_item_in_the_middle_of_a_chunk_fails_alone(ctx: Context, w
 
 
 async def test_all_kinds_of_bad_items_in_one_full_chunk_cost_only_themselves(ctx: Context) -> None:
-    account = await make_account(ctx)
+    account = await make_bad_account(ctx)
     items: list[Any] = [contact(n) for n in range(1000)]
     codes = {}
     for k, (bad, code) in enumerate(BAD.values()):
@@ -77,7 +85,7 @@ async def test_all_kinds_of_bad_items_in_one_full_chunk_cost_only_themselves(ctx
 
 
 async def test_when_all_items_are_bad_the_job_ends_and_says_so(ctx: Context) -> None:
-    account = await make_account(ctx)
+    account = await make_bad_account(ctx)
     items = [line(name="a\0b"), line(name="c\0d"), *(bad for bad, _ in BAD.values())]
     job_id = await make_job(ctx, account.id, items, chunk_items=5)
     await drain(ctx)

@@ -2,11 +2,13 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 from schemas.states import Outcome
+from storage.accounts import Account
 from storage.context import Context
 from storage.outcomes import Result
-from tests.factories import contact, make_account, make_job, phone
+from tests.factories import contact, make_account, make_channel, make_job, make_property, phone
 from tests.workers import drain, results_of, versions
 
 FULL: dict[str, Any] = {
@@ -23,6 +25,15 @@ FULL: dict[str, Any] = {
     "metadata": {"city": "São Paulo", "tier": 1, "tags": ["a", {"b": None}]},
     "properties": {"vip": True, "score": 0.5},
 }
+
+
+async def make_full_account(ctx: Context) -> Account:
+    """An account with the properties and the channel that a full item speaks of."""
+    account = await make_account(ctx)
+    await make_channel(ctx, account.id, UUID(FULL["default_channel_id"]))
+    for name, type_ in (("vip", "boolean"), ("score", "number"), ("n", "number")):
+        await make_property(ctx, account.id, name, type_)
+    return account
 
 
 async def apply(ctx: Context, account_id: Any, items: list[Any], **options: Any) -> list[Result]:
@@ -44,7 +55,7 @@ async def stored(ctx: Context, account_id: Any, number: int) -> dict[str, Any]:
 
 
 async def test_every_field_is_stored(ctx: Context) -> None:
-    account = await make_account(ctx)
+    account = await make_full_account(ctx)
     await apply(ctx, account.id, [contact(1, **FULL)])
     assert await stored(ctx, account.id, 1) == FULL
 
@@ -65,7 +76,7 @@ async def test_created_updated_unchanged_and_merged_are_told_apart(ctx: Context)
 
 
 async def test_the_same_job_again_rewrites_no_row(ctx: Context) -> None:
-    account = await make_account(ctx)
+    account = await make_full_account(ctx)
     items = [contact(n, **FULL) for n in range(300)]
     first = await apply(ctx, account.id, items)
     before = await versions(ctx, account.id)
@@ -76,7 +87,7 @@ async def test_the_same_job_again_rewrites_no_row(ctx: Context) -> None:
 
 
 async def test_only_the_changed_rows_are_rewritten(ctx: Context) -> None:
-    account = await make_account(ctx)
+    account = await make_full_account(ctx)
     await apply(ctx, account.id, [contact(n, **FULL) for n in range(100)])
     before = await versions(ctx, account.id)
     items = [{"phone": phone(n), **({"age": 1} if n % 10 == 0 else {"name": "Ana"})} for n in range(100)]
@@ -88,7 +99,7 @@ async def test_only_the_changed_rows_are_rewritten(ctx: Context) -> None:
 
 
 async def test_each_single_field_makes_an_update(ctx: Context) -> None:
-    account = await make_account(ctx)
+    account = await make_full_account(ctx)
     names = list(FULL)
     await apply(ctx, account.id, [contact(n) for n in range(len(names))])
     items = [{"phone": phone(n), name: FULL[name]} for n, name in enumerate(names)]
@@ -101,7 +112,7 @@ async def test_each_single_field_makes_an_update(ctx: Context) -> None:
 
 
 async def test_metadata_and_properties_are_merged_key_by_key(ctx: Context) -> None:
-    account = await make_account(ctx)
+    account = await make_full_account(ctx)
     await apply(ctx, account.id, [contact(1, **FULL)])
     change = {
         "metadata": {"tier": 2, "new": {"deep": 1}, "tags": None},
@@ -116,7 +127,7 @@ async def test_metadata_and_properties_are_merged_key_by_key(ctx: Context) -> No
 
 
 async def test_null_clears_a_field_and_absence_keeps_it(ctx: Context) -> None:
-    account = await make_account(ctx)
+    account = await make_full_account(ctx)
     scalars = [name for name in FULL if name not in ("metadata", "properties")]
     await apply(ctx, account.id, [contact(n, **FULL) for n in range(len(scalars))])
     items = [{"phone": phone(n), name: None} for n, name in enumerate(scalars)]

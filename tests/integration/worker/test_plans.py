@@ -5,12 +5,25 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from schemas.params import JobParams
 from schemas.settings import Settings
+from schemas.states import Operation
+from storage import cancellations, rehearsals
 from storage.context import Context
-from tests.factories import contact, make_account, make_job
-from tests.workers import claim, open_worker, unfinished
+from tests.factories import (
+    contact,
+    make_account,
+    make_audience,
+    make_channel,
+    make_job,
+    make_label,
+    make_list,
+    make_property,
+)
+from tests.workers import claim, counts_of, job_of, open_worker, unfinished
 from worker.apply import apply_chunk
 from worker.claim import claim_chunk
+from worker.finish import finish_if_last
 from worker.reconcile import reconcile
 
 # 40 accounts with 200 ended jobs of 4 chunks each; 20 of them have 5 jobs that wait, too, but not now.
@@ -84,6 +97,84 @@ async def test_a_round_of_the_reconciler_reads_indexes(one: Context) -> None:
     await make_job(one, account.id, [contact(1)])
     async with reading_indexes(one):
         await reconcile(one)
+
+
+# Many contacts of one account, each a member of something else and opted in to something else, of which the
+# planner has no statistics.
+CROWD = """
+ALTER TABLE contacts SET (autovacuum_enabled = false);
+ALTER TABLE memberships SET (autovacuum_enabled = false);
+ALTER TABLE opt_ins SET (autovacuum_enabled = false);
+INSERT INTO contacts (account_id, phone, external_id)
+    SELECT a.id, '+1212' || (2000000 + n), 'e' || n FROM accounts a, generate_series(1, 20000) n;
+INSERT INTO memberships (account_id, kind, owner_id, contact_id)
+    SELECT account_id, kind, 99, id FROM contacts, unnest('{list,label,audience}'::text[]) kind;
+INSERT INTO opt_ins (account_id, contact_id, channel_id, opted_in, by_contact)
+    SELECT account_id, id, gen_random_uuid(), true, false FROM contacts;
+"""
+READ = """
+SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_user_tables
+WHERE relname IN ('contacts', 'memberships', 'opt_ins')
+"""
+ITEMS = 200
+ROWS_AN_ITEM = 30  # read at the most, of all three tables
+
+
+@pytest.mark.parametrize("operation", Operation)
+async def test_an_operation_reads_what_its_items_name(one: Context, operation: Operation) -> None:
+    account = await make_account(one)
+    channel = await make_channel(one, account.id)
+    await make_property(one, account.id, "vip", "boolean")
+    params = JobParams(
+        list_id=await make_list(one, account.id),
+        label_id=await make_label(one, account.id),
+        audience_id=await make_audience(one, account.id),
+        channels=(channel,),
+        preference="mute_all",
+    )
+    await one.pool.execute(CROWD)
+    more = {"properties": {"vip": True}, "default_channel_id": str(channel)}
+    of_contacts = operation is Operation.CONTACTS_UPSERT or operation.startswith("lists.")
+    items = [{"phone": f"+1212{2_000_001 + n}", **(more if of_contacts else {})} for n in range(ITEMS)]
+    job_id = await make_job(one, account.id, items, operation=operation, params=params)
+    held = await claim(one)
+    before = await _read(one)
+    await apply_chunk(one, held)
+    assert sum(counts_of(await job_of(one, account.id, job_id)).values()) == ITEMS
+    assert await _read(one) - before <= ITEMS * ROWS_AN_ITEM
+
+
+async def _read(one: Context) -> int:
+    await one.pool.execute("SELECT pg_stat_force_next_flush()")
+    rows: int = await one.pool.fetchval(READ)
+    return rows
+
+
+async def test_to_cancel_reads_indexes(one: Context) -> None:
+    await one.pool.execute(HISTORY)
+    account = await make_account(one)
+    job_id = await make_job(one, account.id, [contact(n) for n in range(9)], chunk_items=3)
+    async with reading_indexes(one):
+        await cancellations.cancel(one.pool, account.id, job_id)
+        await finish_if_last(one, account.id, job_id)
+    assert await unfinished(one) == 100
+
+
+async def test_to_look_for_a_dry_run_and_to_take_it_reads_indexes(one: Context) -> None:
+    await one.pool.execute(HISTORY)
+    await one.pool.execute(
+        """INSERT INTO item_errors SELECT account_id, job_id, item_index, NULL, NULL, 'conflict', ''
+           FROM outcome_changes; ANALYZE item_errors"""
+    )
+    account = await make_account(one)
+    await make_job(one, account.id, [contact(n) for n in range(9)], chunk_items=3, dry_run=True)
+    async with reading_indexes(one):
+        taken = await rehearsals.claim(one.pool)
+        assert taken is not None
+        assert not await rehearsals.in_flight(one.pool, account.id)
+        assert await rehearsals.next_chunk(one.pool, taken, 2) is not None
+        await rehearsals.renew(one.pool, taken)
+        await rehearsals.release(one.pool, taken, blame=True)
 
 
 async def test_a_scan_would_be_noticed(one: Context) -> None:

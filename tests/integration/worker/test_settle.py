@@ -10,7 +10,7 @@ from schemas.ids import AccountId, JobId
 from schemas.states import Outcome
 from storage.context import Context
 from tests.factories import contact, make_account, make_job, phone
-from tests.integration.worker.contact_model import Item, Model, sparse_item, stored
+from tests.integration.worker.contact_model import Item, Model, make_defined_account, sparse_item, stored
 from tests.workers import (
     barred,
     claim,
@@ -71,7 +71,7 @@ async def assert_answers(
 @pytest.mark.parametrize("seed", range(6))
 async def test_shuffled_chunks_end_as_one_by_one(ctx: Context, crew: list[Context], seed: int) -> None:
     rng = random.Random(seed)
-    account = await make_account(ctx)
+    account = await make_defined_account(ctx)
     before, after = Model(), Model()
     earlier = [sparse_item(rng, 20) for _ in range(30)]
     await make_job(ctx, account.id, earlier, parallel=1)
@@ -91,7 +91,7 @@ async def test_shuffled_chunks_end_as_one_by_one(ctx: Context, crew: list[Contex
 
 async def test_many_jobs_drained_by_four_workers_end_as_one_by_one(ctx: Context, crew: list[Context]) -> None:
     rng = random.Random(99)
-    account = await make_account(ctx)
+    account = await make_defined_account(ctx)
     model = Model()
     for _ in range(4):
         items = [sparse_item(rng, 25) for _ in range(120)]

@@ -3,14 +3,14 @@
 import random
 
 from storage.context import Context
-from tests.factories import make_account, make_job, phone
-from tests.integration.worker.contact_model import Model, sparse_item, stored
+from tests.factories import make_job, phone
+from tests.integration.worker.contact_model import Model, make_defined_account, sparse_item, stored
 from tests.workers import counts_of, drain, job_of, results_of, versions
 
 
 async def test_the_jobs_of_one_account_change_no_row_of_another(ctx: Context, crew: list[Context]) -> None:
     rng = random.Random(5)
-    one, other = await make_account(ctx), await make_account(ctx)
+    one, other = await make_defined_account(ctx), await make_defined_account(ctx)
     items = [{**sparse_item(rng, 30), "external_id": f"e{n}"} for n in range(30)]
     await make_job(ctx, one.id, items, parallel=1)
     await drain(ctx)
@@ -36,7 +36,7 @@ async def test_two_accounts_with_the_same_phones_each_end_as_if_alone(
     rng = random.Random(6)
     runs = []
     for _ in range(2):
-        account, model = await make_account(ctx), Model()
+        account, model = await make_defined_account(ctx), Model()
         items = [sparse_item(rng, 15) for _ in range(60)]
         for item in items:
             model.apply(item)

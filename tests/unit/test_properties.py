@@ -1,0 +1,137 @@
+"""Values of properties: what fits which type, and what is read from text."""
+
+from typing import Any
+
+import pytest
+
+from schemas.faults import Fault
+from schemas.properties import Definitions
+
+DEFINITIONS = Definitions(
+    [
+        {"name": "text", "type": "string", "options": None},
+        {"name": "score", "type": "number", "options": None},
+        {"name": "Vip", "type": "boolean", "options": None},
+        {"name": "since", "type": "date", "options": None},
+        {"name": "tier", "type": "enum", "options": [f"t{n}" for n in range(20)]},
+        {"name": "Twin", "type": "string", "options": None},
+        {"name": "twin", "type": "number", "options": None},
+    ]
+)
+
+
+def check(name: str, value: Any, *, from_text: bool = False) -> Any:
+    """The stored value, or the code of the fault."""
+    checked = DEFINITIONS.check({name: value}, from_text=from_text)
+    return checked.code.value if isinstance(checked, Fault) else checked[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("text", ""),
+        ("text", "1"),
+        ("score", 0),
+        ("score", -1.5),
+        ("score", 10**30),
+        ("Vip", True),
+        ("Vip", False),
+        ("since", "2024-02-29"),
+        ("since", "0001-01-01"),
+        ("tier", "t19"),
+        *((name, None) for name in ("text", "score", "Vip", "since", "tier")),
+    ],
+)
+@pytest.mark.parametrize("from_text", [False, True])
+def test_a_value_of_the_type_is_taken_as_it_is(name: str, value: Any, from_text: bool) -> None:
+    assert check(name, value, from_text=from_text) == value
+    assert type(check(name, value, from_text=from_text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("text", 1),
+        ("text", True),
+        ("score", True),
+        ("score", "1"),
+        ("Vip", 0),
+        ("Vip", "true"),
+        ("since", "2023-02-29"),
+        ("since", "2024-2-9"),
+        ("since", "2024-W01-1"),
+        ("since", "0000-01-01"),
+        ("since", "\uff12\uff10\uff12\uff14-01-01"),
+        ("since", 2024),
+        ("tier", "t20"),
+        ("tier", "T1"),
+        ("tier", 1),
+    ],
+)
+def test_any_other_value_is_told_with_what_it_should_be(name: str, value: Any) -> None:
+    fault = DEFINITIONS.check({name: value})
+    assert isinstance(fault, Fault)
+    assert (fault.field, fault.code.value, fault.value) == ("properties", "property_type", value)
+    assert f"properties.{name} is defined to be" in fault.message
+    assert len(fault.message) < 200
+
+
+def test_a_name_that_is_not_defined_is_told_even_where_it_is_to_be_taken_away() -> None:
+    assert check("other", "x") == check("other", None) == check("vip", True) == "unknown_property"
+    fault = DEFINITIONS.check({"x" * 10_000: 1})
+    assert isinstance(fault, Fault)
+    assert len(fault.message) < 300
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("score", "42", 42),
+        ("score", " +7 ", 7),
+        ("score", "007", 7),
+        ("score", "-2.50", -2.5),
+        ("score", "1e3", 1000.0),
+        ("score", "9" * 64, int("9" * 64)),
+        ("Vip", "TRUE", True),
+        ("Vip", " False ", False),
+        ("text", "42", "42"),
+        ("text", " true ", " true "),
+        ("tier", "t1", "t1"),
+    ],
+)
+def test_text_is_read_as_what_is_defined(name: str, text: str, value: Any) -> None:
+    assert check(name, text, from_text=True) == value
+    assert type(check(name, text, from_text=True)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("score", ""),
+        ("score", "many"),
+        ("score", "1,5"),
+        ("score", "1_000"),
+        ("score", "0x10"),
+        ("score", "nan"),
+        ("score", "inf"),
+        ("score", "1e999"),
+        ("score", "٣"),
+        ("score", "9" * 65),
+        ("score", "9" * 5000),
+        ("Vip", "yes"),
+        ("Vip", "1"),
+        ("since", "29.02.2024"),
+        ("tier", " t1"),
+    ],
+)
+def test_text_that_says_something_else_is_told(name: str, text: str) -> None:
+    assert check(name, text, from_text=True) == "property_type"
+
+
+def test_a_column_name_has_lost_its_case_and_finds_its_property_all_the_same() -> None:
+    assert DEFINITIONS.check({"vip": "true", "SCORE": "1"}, from_text=True) == {"Vip": True, "score": 1}
+    assert DEFINITIONS.check({"twin": "1"}, from_text=True) == {"twin": 1}
+    assert DEFINITIONS.check({"Twin": "x"}, from_text=True) == {"Twin": "x"}
+    fault = DEFINITIONS.check({"TWIN": "x"}, from_text=True)
+    assert isinstance(fault, Fault)
+    assert fault.code.value == "unknown_property"

@@ -1,0 +1,69 @@
+"""Items that name a contact: what is read, and what is told of an item that cannot be."""
+
+import json
+from typing import Any
+
+import pytest
+
+from schemas.faults import Fault
+from schemas.operations import BY_ID, BY_PHONE, CONTACT
+
+
+@pytest.mark.parametrize(
+    ("line", "item"),
+    [
+        ("7", {"id": 7}),
+        ('"ctc_1"', {"id": "ctc_1"}),
+        ('{"contact_id": 7}', {"id": 7}),
+        ('{"contactId": "7"}', {"id": "7"}),
+        ('{"phoneNumber": "+1"}', {"phone": "+1"}),
+        ('{"externalId": "e", "ref": "r"}', {"external_id": "e", "ref": "r"}),
+    ],
+)
+def test_a_bare_value_is_an_id_and_a_field_has_several_names(line: str, item: Any) -> None:
+    assert BY_ID.reader.read_line(line.encode()) == item
+
+
+def test_a_bare_text_is_a_phone_where_phones_are_expected() -> None:
+    assert BY_PHONE.reader.read_line(b'"+1 415"') == {"phone": "+1 415"}
+    assert isinstance(BY_PHONE.reader.read_line(b"7"), Fault)
+
+
+@pytest.mark.parametrize(
+    ("item", "field", "code", "said"),
+    [
+        ({"id": 1, "name": "Ana"}, "name", "unknown_field", "name the contact by id, phone or external_id"),
+        ({"id": 1, "contact_id": 1}, "contact_id", "unknown_field", "once"),
+        ([1], None, "not_an_object", "an item names a contact"),
+        (None, None, "not_an_object", "external_id"),
+        (True, None, "not_an_object", "an item names a contact"),
+        ({"id": 1.5}, "id", "wrong_type", "ctc_"),
+        ({"id": False}, "id", "wrong_type", "a number"),
+        ({"phone": 7}, "phone", "wrong_type", "phone: input should be a valid string"),
+        ({"external_id": 7}, "external_id", "wrong_type", "external_id"),
+    ],
+)
+def test_a_bad_reference_is_told_in_its_own_words(item: Any, field: str | None, code: str, said: str) -> None:
+    for kind in (BY_ID, BY_PHONE):
+        fault = kind.reader.read_line(json.dumps(item).encode())
+        assert isinstance(fault, Fault)
+        assert (fault.field, fault.code.value, fault.value) == (
+            field,
+            code,
+            item if field is None else item[field],
+        )
+        assert said in fault.message
+        assert "metadata" not in fault.message
+
+
+def test_a_bad_contact_is_told_in_its_own() -> None:
+    fault = CONTACT.reader.read_line(b'{"phone": "+1", "planet": "Earth"}')
+    assert isinstance(fault, Fault)
+    assert fault.message == "planet is not a field of a contact: put data of your own under metadata"
+
+
+@pytest.mark.parametrize("line", [b"{", b'{"id": NaN}', b'"\\ud800"'])
+def test_what_is_no_json_is_told_as_such(line: bytes) -> None:
+    fault = BY_ID.reader.read_line(line)
+    assert isinstance(fault, Fault)
+    assert fault.code.value == "invalid_json"

@@ -1,0 +1,32 @@
+"""audiences.add: make contacts members of an audience."""
+
+from collections.abc import Sequence
+
+from storage import memberships
+from storage.chunks import Members
+from storage.pool import Conn
+from storage.references import Lock
+from worker.operations import Applied, Indexed, JobFacts
+from worker.operations.by_reference import ByReference, answers_of, find, gone, not_found
+
+
+class AudiencesAdd(ByReference):
+    """See `worker.operations.OperationModule`."""
+
+    async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
+        """Lock the contacts, then the audience; add whoever is no member yet."""
+        audience_id = job.params.audience_id
+        assert audience_id is not None
+        found, unknown = await find(conn, job, items, Lock.MEMBER)
+        if not await memberships.lock_audience(conn, job.account_id, audience_id):
+            return gone(items, "audience")
+        ids = [one.contact_id for one in found]
+        added = await memberships.add(conn, job.account_id, "audience", audience_id, ids)
+        return Applied(
+            answers=answers_of(found, added),
+            faults=not_found(unknown),
+            members=Members(added=len(added)),
+        )
+
+
+AUDIENCES_ADD = AudiencesAdd()

@@ -1,0 +1,27 @@
+"""preferences.set: give contacts another communication preference."""
+
+from collections.abc import Sequence
+
+from storage import contacts
+from storage.pool import Conn
+from storage.references import Lock
+from worker.operations import Applied, Indexed, JobFacts
+from worker.operations.by_reference import ByReference, answers_of, find, not_found
+
+
+class PreferencesSet(ByReference):
+    """See `worker.operations.OperationModule`."""
+
+    async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
+        """Lock, then set. `opted_out` is another field, and stays."""
+        preference = job.params.preference
+        assert preference is not None
+        found, unknown = await find(conn, job, items, Lock.CHANGE)
+        ids = [one.contact_id for one in found]
+        changed = await contacts.set_preference(
+            conn, job.account_id, ids, preference, job.params.default_preference
+        )
+        return Applied(answers=answers_of(found, changed), faults=not_found(unknown))
+
+
+PREFERENCES_SET = PreferencesSet()
