@@ -1,23 +1,15 @@
-"""Cursor pages: `limit` and `cursor` of a request."""
+"""Cursor pages: the page that is answered."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from aiohttp import web
 
-from schemas.errors import NotAcceptable
+from schemas.catalogue import Listing, View
 
 
-def read_limit(request: web.Request, *, default: int, most: int) -> int:
-    """How many entries to answer; raises NotAcceptable."""
-    text = request.query.get("limit", str(default))
-    if text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= most:
-        return int(text)
-    raise NotAcceptable(f"limit is a number from 1 to {most}", param="limit")
-
-
-def read_cursor(request: web.Request) -> int:
-    """The index after which to go on, -1 at the beginning; raises NotAcceptable."""
-    text = request.query.get("cursor")
-    if text is None:
-        return -1
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return int(text)
-    raise NotAcceptable("cursor is the next_cursor of another page", param="cursor")
+def page_of(views: Sequence[View], limit: int, cursor: Callable[[View], object]) -> web.Response:
+    """The first `limit` of what was looked up with room for one more, and the cursor of the last of them."""
+    following = str(cursor(views[limit - 1])) if len(views) > limit else None
+    text = Listing[Any](data=list(views[:limit]), next_cursor=following).model_dump_json()
+    return web.Response(text=text, content_type="application/json")

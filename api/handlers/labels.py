@@ -1,0 +1,77 @@
+"""/v1/labels: what contacts are marked with."""
+
+from functools import partial
+
+from aiohttp import web
+
+from api.catalogue import Noun, created, deleted, gathering, read_columns, scope, shown
+from api.openapi.describe import Answer, describe
+from api.paging import page_of
+from api.validate import all_of, read_query
+from schemas.catalogue import Label, Listing
+from schemas.catalogue_requests import LabelChange, LabelsQuery, NewLabel
+from schemas.contact_search import NoQuery
+from schemas.errors import NotAcceptable
+from schemas.ids import read_id
+from storage import labels, teams
+
+LABEL = Noun(name="label", param="label_id", read=partial(read_id, "lbl"), code="unknown_label")
+
+
+@describe(body=NewLabel, answers={201: Answer(model=Label, headers=("Location",))}, errors=(409,))
+async def create_label(request: web.Request) -> web.Response:
+    """Create a label, of a team or of every team's."""
+    columns = await read_columns(request, NewLabel, {"team_id": _team})
+    made = Label.of(await labels.create(*scope(request), **columns))
+    return created(request, made, made.id)
+
+
+@describe(query=LabelsQuery, answers={200: Listing[Label]})
+async def list_labels(request: web.Request) -> web.Response:
+    """The labels in the order in which they were made; or those of one team."""
+    query, team_id = await _filters(request)
+    rows = await labels.page(*scope(request), team_id=team_id, after=query.cursor or 0, size=query.limit + 1)
+    return page_of([Label.of(row) for row in rows], query.limit, lambda one: one.id)
+
+
+@describe(query=NoQuery, answers={200: Label})
+async def get_label(request: web.Request) -> web.Response:
+    """One label."""
+    row = await labels.get(*scope(request), LABEL.id_alone(request))
+    return shown(Label.of(LABEL.found(request, row)))
+
+
+@describe(body=LabelChange, answers={200: Label}, errors=(409,))
+async def change_label(request: web.Request) -> web.Response:
+    """Give a label another name, colour or team. Contacts that carry it go on to carry it."""
+    id_ = LABEL.id_in(request)
+    columns = await read_columns(request, LabelChange, {"team_id": _team})
+    row = await labels.change(*scope(request), id_, columns)
+    return shown(Label.of(LABEL.found(request, row)))
+
+
+@describe(query=NoQuery, answers={204: None})
+async def delete_label(request: web.Request) -> web.Response:
+    """Take a label off all contacts, and away."""
+    return deleted(request, LABEL, await labels.delete(*scope(request), LABEL.id_alone(request)))
+
+
+async def _filters(request: web.Request) -> tuple[LabelsQuery, int | None]:
+    """The query with its team looked up; raises NotAcceptable with every problem."""
+    problems: list[NotAcceptable] = []
+    query, team_id = LabelsQuery(), None
+    with gathering(problems):
+        query = read_query(request, LabelsQuery)
+    with gathering(problems):
+        if "team_id" in request.query:
+            team_id = await _team(request, request.query["team_id"])
+    if problems:
+        raise all_of(problems)
+    return query, team_id
+
+
+async def _team(request: web.Request, value: object) -> int:
+    number = read_id("team", value)
+    if number is None or await teams.get(*scope(request), number) is None:
+        raise labels.unknown_team()
+    return number

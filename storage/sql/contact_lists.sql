@@ -1,0 +1,30 @@
+-- name: create(account_id, name)^
+-- Violates contact_lists_name where the name is taken, by an archived list, too.
+INSERT INTO contact_lists (account_id, name) VALUES (:account_id, :name) RETURNING *;
+
+-- name: get(account_id, id)^
+SELECT * FROM contact_lists WHERE account_id = :account_id AND id = :id;
+
+-- name: page(account_id, archived, after, size)
+-- The archived or the active ones, by id, after the given one.
+SELECT * FROM contact_lists
+WHERE account_id = :account_id AND id > :after AND (archived_at IS NOT NULL) = :archived
+ORDER BY id LIMIT :size;
+
+-- name: rename(account_id, id, name)^
+-- No row: no such list. Violates contact_lists_name where the name is taken.
+UPDATE contact_lists SET name = :name, updated_at = now()
+WHERE account_id = :account_id AND id = :id
+RETURNING *;
+
+-- name: archive(account_id, id)^
+-- No row: no such list, or archived before.
+UPDATE contact_lists SET archived_at = now(), updated_at = now()
+WHERE account_id = :account_id AND id = :id AND archived_at IS NULL
+RETURNING *;
+
+-- name: unarchive(account_id, id)^
+-- No row: no such list, or active before.
+UPDATE contact_lists SET archived_at = NULL, updated_at = now()
+WHERE account_id = :account_id AND id = :id AND archived_at IS NOT NULL
+RETURNING *;

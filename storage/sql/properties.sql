@@ -1,0 +1,28 @@
+-- name: definitions(account_id)
+-- Every property of the account, by name.
+SELECT * FROM property_definitions WHERE account_id = :account_id ORDER BY name;
+
+-- name: create(account_id, name, type, options)^
+-- Violates property_definitions_pkey where the name is taken.
+INSERT INTO property_definitions (account_id, name, type, options)
+VALUES (:account_id, :name, :type, :options)
+RETURNING *;
+
+-- name: get(account_id, name)^
+SELECT * FROM property_definitions WHERE account_id = :account_id AND name = :name;
+
+-- name: page(account_id, after, size)
+-- By name, after the given one.
+SELECT * FROM property_definitions
+WHERE account_id = :account_id AND name > :after
+ORDER BY name LIMIT :size;
+
+-- name: set_options(account_id, name, options)^
+-- No row: no such property, or it is no enum.
+UPDATE property_definitions SET options = :options
+WHERE account_id = :account_id AND name = :name AND type = 'enum'
+RETURNING *;
+
+-- name: delete(account_id, name)$
+-- Null: no such property.
+DELETE FROM property_definitions WHERE account_id = :account_id AND name = :name RETURNING name;

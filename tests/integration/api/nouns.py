@@ -1,0 +1,134 @@
+"""The six nouns, each with what a test of all of them has to know; and what such tests do again and again."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from schemas.ids import Prefix, show_id
+from storage.context import Context
+from tests.integration.api.service import Answer, Client
+from tests.integration.api.until import until
+
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'bulklane-api'
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noun:
+    """`made` are the fields of a new thing besides its id, its name and its times."""
+
+    word: str
+    path: str
+    prefix: Prefix | None = None  # of its id; None: a UUID or a name
+    made: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict)  # what a new one needs besides its name
+    key: str = "id"
+    change: Callable[[int], dict[str, Any]] = lambda number: {"name": f"Name{number}"}
+    deletes: bool = True
+
+    def __str__(self) -> str:
+        return self.word
+
+    def new(self, number: int) -> dict[str, Any]:
+        """The body of a POST; names sort like the numbers."""
+        return {"name": f"Name{number}", **self.body}
+
+    @property
+    def unknown(self) -> list[str]:
+        """Ids that nothing has, or that are none."""
+        common = ["x", "%00", "%FF", "-1", "a" * 300, "%D9%A1"]
+        match self.prefix:
+            case None if self.key == "name":
+                return [*common, "absent", "a-b"]
+            case None:
+                return [*common, str(uuid4()), "1"]
+            case prefix:
+                numbers = ["0", "999", str(2**63), "9" * 40, show_id(prefix, 999)]
+                return [*common, *numbers, show_id("ctc", 1), f"{prefix}_", f"{prefix}_{'Z' * 26}"]
+
+
+LISTS = Noun(
+    word="list",
+    path="/v1/contact-lists",
+    prefix="lst",
+    made={"state": "active", "contact_count": 0, "archived_at": None},
+    deletes=False,
+)
+LABELS = Noun(
+    word="label",
+    path="/v1/labels",
+    prefix="lbl",
+    made={"contact_count": 0, "colour": None, "team_id": None},
+)
+TEAMS = Noun(word="team", path="/v1/teams", prefix="team")
+CHANNELS = Noun(word="channel", path="/v1/channels", made={"phone": None})
+AUDIENCES = Noun(word="audience", path="/v1/audiences", prefix="aud", made={"contact_count": 0})
+PROPERTIES = Noun(
+    word="property",
+    path="/v1/properties",
+    made={"type": "enum", "options": ["a"]},
+    body={"type": "enum", "options": ["a"]},
+    key="name",
+    change=lambda number: {"options": [f"option {number}"]},
+)
+NOUNS = (LISTS, LABELS, TEAMS, CHANNELS, AUDIENCES, PROPERTIES)
+
+
+async def post(client: Client, path: str, body: Any) -> Answer:
+    """A POST of JSON."""
+    return await _send(client, "POST", path, body)
+
+
+async def patch(client: Client, path: str, body: Any) -> Answer:
+    """A PATCH of JSON."""
+    return await _send(client, "PATCH", path, body)
+
+
+async def delete(client: Client, path: str) -> Answer:
+    """A DELETE."""
+    return await client.call("DELETE", path)
+
+
+async def make(client: Client, path: str, **fields: Any) -> Any:
+    """A new thing, as it was answered."""
+    answer = await post(client, path, fields)
+    assert answer.status == 201, answer.body
+    return answer.json
+
+
+async def names(client: Client, path: str) -> list[str]:
+    """The names on a page, which is the only one."""
+    page = (await client.get(path)).json
+    assert page["next_cursor"] is None
+    return [one["name"] for one in page["data"]]
+
+
+def problems(answer: Answer) -> dict[str | None, str]:
+    """The code of each problem by the place where it is; the first one speaks for all."""
+    assert answer.status == 422, answer.body
+    found = answer.json.get("errors", [answer.error])
+    assert found[0] == answer.error
+    return {problem.get("param"): problem["code"] for problem in found}
+
+
+def told(answer: Answer) -> tuple[int, str]:
+    """Status and code of a refusal."""
+    return answer.status, answer.error["code"]
+
+
+async def _send(client: Client, method: str, path: str, body: Any) -> Answer:
+    headers = {"Content-Type": "application/json"}
+    return await client.call(method, path, data=json.dumps(body).encode(), headers=headers)
+
+
+async def until_waiting(ctx: Context, statements: int = 1) -> None:
+    """Until so many statements of the api wait for a lock."""
+
+    async def look() -> object:
+        return await ctx.pool.fetchval(WAITING) == statements
+
+    await until(look)
