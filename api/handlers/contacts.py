@@ -1,0 +1,188 @@
+"""/v1/contacts and single contacts, as in the fourth document."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import asyncpg
+from aiohttp import web
+from pydantic import ValidationError
+
+from api.catalogue import Noun, created, gathering, scope, shown
+from api.context import API
+from api.openapi.describe import Answer, describe
+from api.request_keys import ACCOUNT
+from api.validate import all_of, problems_of, read_json, read_query
+from schemas.contact_changes import ContactChange, Facts, NewContact, read_channel_id
+from schemas.contact_search import ContactsQuery, NoQuery, name_pattern, phone_pattern
+from schemas.contact_views import Contact, ContactPage, Deleted, contact_object
+from schemas.errors import NotAcceptable
+from schemas.ids import read_id
+from schemas.phone import normaliser_for
+from schemas.properties import Definitions
+from storage import contact_rows, contact_ties, properties
+from storage.accounts import Account
+from storage.contact_rows import Sought
+from storage.pool import Conn
+from storage.transact import transact
+
+Body = TypeVar("Body", bound=ContactChange)
+Write = Callable[[Conn, Account, Body], Awaitable[asyncpg.Record]]
+
+CONTACT = Noun(name="contact", param="contact_id", read=partial(read_id, "ctc"), code="unknown_contact")
+EXAMPLE = {
+    "name": "Priya Sharma",
+    "phoneNumber": "+919876543210",
+    "language": "hi-IN",
+    "metadata": {"city": "Mumbai", "tier": "premium"},
+}
+
+
+@describe(query=ContactsQuery, answers={200: ContactPage})
+async def list_contacts(request: web.Request) -> web.Response:
+    """The account's contacts, newest first, or those whose name or phone number has a text in it."""
+    account = request[ACCOUNT]
+    query = read_query(request, ContactsQuery)
+    rows, total = await contact_rows.page(
+        request.app[API].ctx.pool,
+        account.id,
+        sought=_sought(query.search, account) if query.search else None,
+        size=query.limit,
+        skip=(query.page - 1) * query.limit,
+    )
+    page = ContactPage(
+        data=[view_of(request, row) for row in rows],
+        total=total,
+        page=query.page,
+        limit=query.limit,
+        total_pages=-(-total // query.limit),
+    )
+    return shown(page)
+
+
+@describe(query=NoQuery, answers={200: Contact})
+async def get_contact(request: web.Request) -> web.Response:
+    """One contact."""
+    contact_id = await contact_in(request)
+    read_query(request, NoQuery)
+    row = CONTACT.found(request, await contact_rows.get(*scope(request), contact_id))
+    return shown(view_of(request, row))
+
+
+@describe(
+    query=NoQuery,
+    body=NewContact,
+    examples={"a contact": EXAMPLE},
+    answers={201: Answer(model=Contact, headers=("Location",))},
+    errors=(409,),
+)
+async def create_contact(request: web.Request) -> web.Response:
+    """A new contact; 409 where the account has the phone number already."""
+    contact = await _written(request, NewContact, _insert)
+    return created(request, contact, contact.id)
+
+
+@describe(
+    query=NoQuery,
+    body=ContactChange,
+    examples={"a change": {"language": "en-IN", "metadata": {"city": "Delhi", "tier": "standard"}}},
+    answers={200: Contact},
+    errors=(409,),
+)
+async def change_contact(request: web.Request) -> web.Response:
+    """Change what is given, and nothing else; of the documents single keys, null takes away."""
+    contact_id = await contact_in(request)
+
+    async def change(conn: Conn, account: Account, wanted: ContactChange) -> asyncpg.Record:
+        row = await contact_rows.change(conn, account.id, contact_id, wanted.columns())
+        return CONTACT.found(request, row)
+
+    return shown(await _written(request, ContactChange, change))
+
+
+@describe(query=NoQuery, answers={200: Deleted})
+async def delete_contact(request: web.Request) -> web.Response:
+    """Delete a contact, and take it out of lists, labels and audiences; the answers of jobs stay."""
+    contact_id = await contact_in(request)
+    read_query(request, NoQuery)
+    pool, account_id = scope(request)
+
+    async def delete(conn: Conn) -> bool:
+        return await contact_rows.delete(conn, account_id, contact_id)
+
+    done = await transact(pool, delete)
+    CONTACT.found(request, done or None)
+    return shown(Deleted())
+
+
+async def contact_in(request: web.Request) -> int:
+    """The contact in the path, by its id; or by its external id, where the text can be no id of ours.
+
+    So whoever comes from another product goes on with the ids that he has. Raises NotFound.
+    """
+    text = request.match_info[CONTACT.param]
+    number = read_id("ctc", text)
+    if number is None and not text.startswith("ctc_") and text.isprintable():
+        number = await contact_rows.id_by_external_id(*scope(request), text)
+    return CONTACT.found(request, number)
+
+
+def view_of(request: web.Request, row: asyncpg.Record) -> Contact:
+    """A row of contacts as the client reads it."""
+    return contact_object(row, request.app[API].ctx.settings.communication_preferences[0])
+
+
+async def _insert(conn: Conn, account: Account, wanted: NewContact) -> asyncpg.Record:
+    return await contact_rows.insert(conn, account.id, wanted.columns())
+
+
+async def _written(request: web.Request, model: type[Body], write: "Write[Body]") -> Contact:
+    """Read the body, check it against what the account has, and write it, in one transaction."""
+    value, account = await read_json(request), request[ACCOUNT]
+
+    async def check_and_write(conn: Conn) -> asyncpg.Record:
+        facts = await _facts(conn, request, value)
+        return await write(conn, account, _checked(request, value, model, facts))
+
+    return view_of(request, await transact(request.app[API].ctx.pool, check_and_write))
+
+
+def _checked(request: web.Request, value: object, model: type[Body], facts: Facts) -> Body:
+    """The body as the model; raises NotAcceptable with every problem, of the query as well."""
+    problems: list[NotAcceptable] = []
+    with gathering(problems):
+        read_query(request, NoQuery)
+    try:
+        wanted = model.model_validate(value, context=facts)
+    except ValidationError as error:
+        raise all_of(problems + problems_of(error)) from None
+    if problems:
+        raise all_of(problems)
+    return wanted
+
+
+async def _facts(conn: Conn, request: web.Request, value: object) -> Facts:
+    """What the rules have to know; team and channel cannot be deleted before the transaction ends."""
+    account = request[ACCOUNT]
+    body: dict[str, Any] = value if isinstance(value, dict) else {}
+    team_id, channel_id = read_id("team", body.get("teamId")), read_channel_id(body.get("defaultChannelId"))
+    if team_id is not None and not await contact_ties.keep_team(conn, account.id, team_id):
+        team_id = None
+    if channel_id is not None and await contact_ties.keep_channel(conn, account.id, channel_id) is None:
+        channel_id = None
+    rows = await properties.definitions(conn, account.id) if body.get("properties") else []
+    return Facts(
+        region=account.region,
+        preferences=request.app[API].ctx.settings.communication_preferences,
+        team_id=team_id,
+        channel_id=channel_id,
+        definitions=Definitions(map(dict, rows)),
+    )
+
+
+def _sought(text: str, account: Account) -> Sought:
+    phone_like = phone_pattern(text)
+    phone = normaliser_for(account.region)(text) if phone_like else None
+    return Sought(
+        name_like=name_pattern(text), phone_like=phone_like, phone=phone if isinstance(phone, str) else None
+    )

@@ -1,0 +1,163 @@
+"""Members of lists, labels and audiences; labels, lists, audiences and opt-ins of a contact."""
+
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+from aiohttp import web
+
+from api.catalogue import Noun, gathering, scope, shown
+from api.handlers.audiences import AUDIENCE
+from api.handlers.channels import CHANNEL
+from api.handlers.contact_lists import LIST
+from api.handlers.contacts import CONTACT, contact_in, view_of
+from api.handlers.labels import LABEL
+from api.openapi.describe import describe
+from api.paging import page_of
+from api.validate import all_of, check, read_json, read_query
+from schemas.catalogue import Audience, ContactList, Label, Listing
+from schemas.contact_search import NoQuery
+from schemas.contact_ties import (
+    AudiencesOfQuery,
+    LabelsOfQuery,
+    ListsOfQuery,
+    MembersQuery,
+    OptIn,
+    OptInBody,
+    OptInsQuery,
+)
+from schemas.contact_views import Contact
+from schemas.errors import Conflict, NotAcceptable
+from schemas.ids import AccountId
+from storage import audiences, contact_lists, contact_rows, contact_ties, labels, memberships
+from storage.memberships import Kind
+from storage.pool import Conn, Pool
+from storage.transact import transact
+
+Get = Callable[[Pool, AccountId, int], Awaitable[asyncpg.Record | None]]
+
+SLICE = 100  # contacts of one statement, so that large ones do not fill the memory
+ENOUGH = 4 * 1024**2  # characters of documents on one page: it ends early then
+
+
+@describe(query=MembersQuery, answers={200: Listing[Contact]})
+async def list_members(request: web.Request) -> web.Response:
+    """The contacts of a list, active or archived, by their ids."""
+    return await _members(request, "list", LIST, contact_lists.get)
+
+
+@describe(query=MembersQuery, answers={200: Listing[Contact]})
+async def label_members(request: web.Request) -> web.Response:
+    """The contacts that carry a label, by their ids."""
+    return await _members(request, "label", LABEL, labels.get)
+
+
+@describe(query=MembersQuery, answers={200: Listing[Contact]})
+async def audience_members(request: web.Request) -> web.Response:
+    """The contacts of an audience, by their ids."""
+    return await _members(request, "audience", AUDIENCE, audiences.get)
+
+
+@describe(query=LabelsOfQuery, answers={200: Listing[Label]})
+async def labels_of(request: web.Request) -> web.Response:
+    """The labels that a contact carries, by their ids."""
+    contact_id, query = await _known_contact(request), read_query(request, LabelsOfQuery)
+    rows = await contact_ties.labels(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
+    return page_of([Label.of(row) for row in rows], query.limit, lambda view: view.id)
+
+
+@describe(query=ListsOfQuery, answers={200: Listing[ContactList]})
+async def lists_of(request: web.Request) -> web.Response:
+    """The lists that a contact is in, active or archived, by their ids."""
+    contact_id, query = await _known_contact(request), read_query(request, ListsOfQuery)
+    rows = await contact_ties.lists(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
+    return page_of([ContactList.of(row) for row in rows], query.limit, lambda view: view.id)
+
+
+@describe(query=AudiencesOfQuery, answers={200: Listing[Audience]})
+async def audiences_of(request: web.Request) -> web.Response:
+    """The audiences that a contact belongs to, by their ids."""
+    contact_id, query = await _known_contact(request), read_query(request, AudiencesOfQuery)
+    rows = await contact_ties.audiences(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
+    return page_of([Audience.of(row) for row in rows], query.limit, lambda view: view.id)
+
+
+@describe(query=OptInsQuery, answers={200: Listing[OptIn]})
+async def opt_ins_of(request: web.Request) -> web.Response:
+    """What a contact has said of channels, or what was said for it, by the channels' ids."""
+    contact_id, query = await _known_contact(request), read_query(request, OptInsQuery)
+    rows = await contact_ties.opt_ins(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
+    views = [OptIn.of(row, row["channel_name"]) for row in rows]
+    return page_of(views, query.limit, lambda view: view.channel_id)
+
+
+@describe(
+    query=NoQuery,
+    body=OptInBody,
+    examples={"an opt-out of the contact's own": {"opted_in": False, "by": "contact"}},
+    answers={200: OptIn},
+    errors=(409,),
+)
+async def put_opt_in(request: web.Request) -> web.Response:
+    """Record an opt-in or an opt-out; only the contact itself can take back an opt-out of its own."""
+    contact_id, channel_id = await contact_in(request), CHANNEL.id_in(request)
+    body = await _read(request)
+    pool, account_id = scope(request)
+
+    async def opt(conn: Conn) -> OptIn:
+        name = await contact_ties.keep_channel(conn, account_id, channel_id)  # channels first, as everywhere
+        CONTACT.found(request, await contact_ties.keep_contact(conn, account_id, contact_id) or None)
+        said = {"opted_in": body.opted_in, "by_contact": body.by == "contact"}
+        channel_name = CHANNEL.found(request, name)
+        row = await contact_ties.opt(conn, account_id, contact_id, channel_id, **said)
+        return OptIn.of(row, channel_name)
+
+    opt_in = await transact(pool, opt)
+    if body.opted_in and not opt_in.opted_in:
+        raise Conflict(
+            'the contact has opted out of it itself: only the contact can opt in again, with "by": "contact"',
+            code="contact_opted_out",
+            param="opted_in",
+        )
+    return shown(opt_in)
+
+
+async def _read(request: web.Request) -> OptInBody:
+    body, problems = await read_json(request), list[NotAcceptable]()
+    with gathering(problems):
+        read_query(request, NoQuery)
+    with gathering(problems):
+        said = check(body, OptInBody)
+    if problems:
+        raise all_of(problems)
+    return said
+
+
+async def _members(request: web.Request, kind: Kind, owner: Noun[int], get: Get) -> web.Response:
+    """A page of members; it ends early where they are large."""
+    owner_id, query = owner.id_in(request), read_query(request, MembersQuery)
+    owner.found(request, await get(*scope(request), owner_id))
+    rows, more = await _slices(*scope(request), kind, owner_id, after=query.cursor, limit=query.limit)
+    views = [view_of(request, row) for row in rows]
+    return shown(Listing[Contact](data=views, next_cursor=views[-1].id if more else None))
+
+
+async def _slices(
+    pool: Pool, account_id: AccountId, kind: Kind, owner_id: int, *, after: int, limit: int
+) -> tuple[list[asyncpg.Record], bool]:
+    """Up to `limit` members, and whether there are more."""
+    rows: list[asyncpg.Record] = []
+    characters, more = 0, True
+    while more and len(rows) < limit and characters < ENOUGH:
+        size = min(SLICE, limit - len(rows))
+        found = await memberships.page(pool, account_id, kind, owner_id, after=after, size=size + 1)
+        more = len(found) > size
+        rows += found[:size]
+        characters += sum(len(row["metadata"]) + len(row["properties"]) for row in found[:size])
+        after = rows[-1]["id"] if rows else after
+    return rows, more
+
+
+async def _known_contact(request: web.Request) -> int:
+    contact_id = await contact_in(request)
+    CONTACT.found(request, await contact_rows.get(*scope(request), contact_id))
+    return contact_id

@@ -1,0 +1,68 @@
+"""Calls of the endpoints of single contacts, and what they stand on."""
+
+from typing import Any
+
+from schemas.ids import Prefix, read_id
+from storage.context import Context
+from tests.factories import phone
+from tests.integration.api.service import Answer, Client
+
+PREFIXES: dict[str, tuple[str, Prefix]] = {
+    "lst": ("list", "lst"),
+    "lbl": ("label", "lbl"),
+    "aud": ("audience", "aud"),
+}
+UNKNOWN = "ctc_0000000000000000000000ZZZZ"
+
+
+async def post(client: Client, **fields: Any) -> Answer:
+    """POST /v1/contacts."""
+    return await client.call("POST", "/v1/contacts", json=fields)
+
+
+async def create(client: Client, number: int = 1, /, **fields: Any) -> Any:
+    """A new contact, with a phone of its own."""
+    answer = await post(client, **({"name": f"Name {number}", "phoneNumber": phone(number)} | fields))
+    assert answer.status == 201, answer.body
+    return answer.json
+
+
+async def patch(client: Client, contact_id: str, **fields: Any) -> Answer:
+    """PATCH /v1/contacts/{id}."""
+    return await client.call("PATCH", f"/v1/contacts/{contact_id}", json=fields)
+
+
+async def listed(client: Client, **query: Any) -> Any:
+    """GET /v1/contacts."""
+    answer = await client.call("GET", "/v1/contacts", params=query)
+    assert answer.status == 200, answer.body
+    return answer.json
+
+
+def problems_of(answer: Answer) -> set[tuple[str | None, str]]:
+    """Param and code of every problem of a 422."""
+    assert answer.status == 422, answer.body
+    body = answer.json
+    return {(one.get("param"), one["code"]) for one in body.get("errors", [body["error"]])}
+
+
+async def made(client: Client, path: str, **fields: Any) -> str:
+    """The id of a new list, label, audience, team or channel."""
+    answer = await client.call("POST", path, json=fields)
+    assert answer.status == 201, answer.body
+    id_: str = answer.json["id"]
+    return id_
+
+
+async def put_into(ctx: Context, client: Client, owner: str, *contacts: str) -> None:
+    """Make contacts members of a list, a label or an audience."""
+    kind, prefix = PREFIXES[owner.partition("_")[0]]
+    ids = [read_id("ctc", contact) for contact in contacts]
+    await ctx.pool.execute(
+        """INSERT INTO memberships (account_id, kind, owner_id, contact_id)
+           SELECT $1, $2, $3, unnest($4::bigint[])""",
+        client.account.id,
+        kind,
+        read_id(prefix, owner),
+        ids,
+    )
