@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from api.breaker import Breaker
 from api.context import API, open_api
+from api.handlers.reference import ROUTE_TABLE
 from api.middleware import MIDDLEWARES
+from api.middleware.admit import BREAKER, BULK
 from api.middleware.authenticate import PUBLIC
 from api.routes import ROUTES
 from schemas.settings import Settings
@@ -17,6 +20,9 @@ def make_app(settings: Settings) -> web.Application:
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
     app[PUBLIC] = frozenset(route.handler for route in ROUTES if route.public)
+    app[BULK] = frozenset(route.handler for route in ROUTES if route.bulk)
+    app[BREAKER] = Breaker()
+    app[ROUTE_TABLE] = ROUTES
 
     async def connect(app: web.Application) -> AsyncIterator[None]:
         async with open_api(settings) as api:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from redis.asyncio import Redis
 
-WindowKind = Literal["items", "requests"]
+WindowKind = Literal["items", "requests", "reads"]
 History = Callable[[datetime], Awaitable[Sequence[tuple[datetime, int]]]]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,14 +69,15 @@ class Window:
         window_seconds: int,
         want: int,
         minimum: int = 1,
-        history: History,
+        history: History | None,
     ) -> Grant:
         """Grant as much of `want` as there is, or nothing if that is less than `minimum`.
 
         A `minimum` over the limit counts as the limit, or it would wait for ever. `history(since)` answers
         what was granted at `since` or later, as (`Grant.at`, amount of 1 or more), in any order; it is
-        called only when the window is cold. Raises ValueError unless 1 <= minimum <= want, and limit and
-        window_seconds are at least 1: 'no limit' is the caller's to skip.
+        called only when the window is cold; without it a cold window begins empty. Raises ValueError
+        unless 1 <= minimum <= want, and limit and window_seconds are at least 1: 'no limit' is the caller's
+        to skip.
         """
         if not 1 <= minimum <= want:
             raise ValueError(f"minimum must be from 1 to want ({want}), not {minimum}")
@@ -85,7 +86,7 @@ class Window:
         return await self._ask(keys, limit=limit, window=window, want=want, minimum=minimum, history=history)
 
     async def peek(
-        self, *, kind: WindowKind, account_id: int, limit: int, window_seconds: int, history: History
+        self, *, kind: WindowKind, account_id: int, limit: int, window_seconds: int, history: History | None
     ) -> Grant:
         """Look without charging: `granted` is 0, and `wait_seconds` lasts until there is at least 1."""
         keys = _keys(kind, account_id, limit, window_seconds)
@@ -93,13 +94,20 @@ class Window:
         return await self._ask(keys, limit=limit, window=window, want=0, minimum=1, history=history)
 
     async def _ask(
-        self, keys: list[str], *, limit: int, window: timedelta, want: int, minimum: int, history: History
+        self,
+        keys: list[str],
+        *,
+        limit: int,
+        window: timedelta,
+        want: int,
+        minimum: int,
+        history: History | None,
     ) -> Grant:
         milliseconds = window // timedelta(milliseconds=1)
         clock = "" if self._clock is None else self._clock()
         question = (limit, milliseconds, want, minimum, clock)
-        warm, *answer = await self._script(keys, [*question, 0])
-        if not warm:
+        warm, *answer = await self._script(keys, [*question, int(history is None)])
+        if not warm and history is not None:
             grants = await history(_moment(answer[0]) - window)
             _, *answer = await self._script(keys, [*question, 1, *_recent(grants, window)])
         granted, at, wait, remaining, reset = answer

@@ -22,6 +22,7 @@ STATUSES: dict[type[errors.BulklaneError], int] = {
     errors.BodyTooLarge: 413,
     errors.UnsupportedFormat: 415,
     errors.NotAcceptable: 422,
+    errors.ValidationFailed: 400,
     errors.RateLimited: 429,
     errors.Unavailable: 503,
 }

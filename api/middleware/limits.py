@@ -1,4 +1,4 @@
-"""Tell the account's admission window on every answer that it was asked for, refusals included."""
+"""Tell the window that a request was charged to, on every answer, refusals and failures included."""
 
 from aiohttp import web
 from aiohttp.typedefs import Handler

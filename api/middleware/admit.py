@@ -1,0 +1,97 @@
+"""Charge each request once: a bulk one to the account's admission window, any other to that of reading."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from api.breaker import Breaker
+from api.context import API
+from api.limits import Policy, bulk_policy, headers_of, read_policy, refusal
+from api.request_keys import ACCOUNT, LIMITS
+from schemas.errors import RateLimited
+from storage import jobs
+from storage.accounts import Account
+from storage.context import Context
+from storage.window import Grant, History
+
+BULK: web.AppKey[frozenset[object]] = web.AppKey(
+    "bulk", frozenset
+)  # handlers that the admission window counts
+BREAKER = web.AppKey("breaker", Breaker)
+
+TOO_MANY_JOBS_SECONDS = 5  # when one of them ends, nobody knows
+
+
+@web.middleware
+async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Charge the account, or refuse; what the answer is to tell of it is left on the request."""
+    account = request.get(ACCOUNT)
+    if account is not None:
+        if request.match_info.handler in request.app[BULK]:
+            await _charge_bulk(request, account)
+        else:
+            await _charge_read(request, account)
+    return await handler(request)
+
+
+async def _charge_bulk(request: web.Request, account: Account) -> None:
+    """The window first: what it refuses asks nothing of PostgreSQL."""
+    ctx = request.app[API].ctx
+    policy = bulk_policy(account)
+    if policy.limit:
+        history = partial(jobs.recently_accepted, ctx.pool, account.id)
+        take = partial(_take, ctx, account, policy, history)
+        grant = await request.app[BREAKER].ask(take)
+        _tell(request, policy, await _count(ctx, account) if grant is None else grant)
+    unfinished = await jobs.unfinished(ctx.pool, account.id)
+    if unfinished >= ctx.settings.max_unfinished_jobs:
+        raise RateLimited(
+            f"{unfinished} jobs of this account have not ended yet: send more when some have",
+            code="too_many_jobs",
+            retry_after=TOO_MANY_JOBS_SECONDS,
+        )
+
+
+async def _charge_read(request: web.Request, account: Account) -> None:
+    """While Redis is away nobody counts, and nothing is told."""
+    ctx = request.app[API].ctx
+    policy = read_policy(ctx.settings)
+    if policy.limit:
+        grant = await request.app[BREAKER].ask(partial(_take, ctx, account, policy, None))
+        if grant is not None:
+            _tell(request, policy, grant)
+
+
+async def _take(ctx: Context, account: Account, policy: Policy, history: History | None) -> Grant:
+    return await ctx.window.take(
+        kind=policy.kind,
+        account_id=account.id,
+        limit=policy.limit,
+        window_seconds=policy.seconds,
+        want=1,
+        history=history,
+    )
+
+
+async def _count(ctx: Context, account: Account) -> Grant:
+    """The same answer from the accepted jobs alone, while Redis is away."""
+    window = timedelta(seconds=account.window_seconds)
+    now = datetime.now(UTC)
+    accepted = await jobs.recently_accepted(ctx.pool, account.id, now - window)
+    remaining = account.request_limit - len(accepted)
+    wait = (accepted[-account.request_limit][0] + window - now).total_seconds() if remaining <= 0 else 0.0
+    return Grant(
+        granted=int(remaining > 0),
+        at=now,
+        wait_seconds=wait,
+        remaining=max(remaining - 1, 0),
+        reset_seconds=(accepted[-1][0] + window - now).total_seconds() if accepted else 0,
+    )
+
+
+def _tell(request: web.Request, policy: Policy, grant: Grant) -> None:
+    request[LIMITS] = headers_of(policy, grant)
+    if not grant.granted:
+        raise refusal(policy, grant)

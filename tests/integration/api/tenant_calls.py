@@ -1,0 +1,218 @@
+"""How each private route is called: a table, so that a new route cannot be forgotten."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from api.routes import ROUTES, Route
+from schemas.states import Operation
+
+Names = Mapping[str, str]  # by the kinds of things: see Belongings.names, and FRESH
+
+# What the parameters of a path name.
+NAMED_IN_PATH = {
+    "job_id": "job",
+    "list_id": "list",
+    "label_id": "label",
+    "team_id": "team",
+    "channel_id": "channel",
+    "audience_id": "audience",
+    "contact_id": "contact",
+    "name": "property",
+    "phone_number_id": "phone_number_id",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is sent."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Any
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A valid request of a route, made of the names that it is given; `deletes` what it names.
+
+    `answers` are the statuses that the owner of all that is named may get.
+    """
+
+    body: Callable[[Names], Any] = lambda _: None
+    query: Callable[[Names], Mapping[str, str]] = lambda _: {}
+    deletes: bool = False
+    answers: tuple[int, ...] = (200, 201, 204)
+
+
+def routes() -> dict[str, Route]:
+    """The private routes, by method and path; a bulk operation is one of its own."""
+    found = {}
+    for route in ROUTES:
+        if not route.public:
+            operations = list(Operation) if "{operation}" in route.path else [""]
+            for operation in operations:
+                found[f"{route.method} {route.path.replace('{operation}', operation)}"] = route
+    return found
+
+
+def request_of(key: str, call: Call, names: Names) -> Request:
+    """The request of a route, with these names."""
+    method, path = key.split(" ")
+    for parameter, kind in NAMED_IN_PATH.items():
+        path = path.replace(f"{{{parameter}}}", names[kind])
+    idempotency_key = names["idempotency_key"]
+    headers = {"Idempotency-Key": idempotency_key} if routes()[key].bulk and idempotency_key else {}
+    return Request(method=method, path=path, query=call.query(names), body=call.body(names), headers=headers)
+
+
+def in_path(key: str) -> Iterator[str]:
+    """The kinds of things that the path of a route names."""
+    return (kind for parameter, kind in NAMED_IN_PATH.items() if f"{{{parameter}}}" in key)
+
+
+def _item(n: Names) -> dict[str, Any]:
+    """A contact as in an upsert; its phone is one that the account has not used."""
+    return {
+        "phone": n["new_phone"],
+        "external_id": n["external_id"],
+        "name": "Changed",
+        "default_channel_id": n["channel"],
+        "properties": {n["property"]: "y"},
+    }
+
+
+def _same_item(n: Names) -> dict[str, Any]:
+    return {"phone": n["phone"], "name": "Changed", "email": None, "metadata": {"secret": None}}
+
+
+def _items(n: Names) -> list[Any]:
+    return [_item(n), _same_item(n)]
+
+
+def _references(n: Names) -> list[Any]:
+    return [{"id": n["contact"]}, {"phone": n["phone"]}, {"external_id": n["external_id"]}]
+
+
+def _camel_contact(n: Names) -> dict[str, Any]:
+    return {
+        "name": "Changed",
+        "phoneNumber": n["new_phone"],
+        "externalId": n["new_external_id"],
+        "defaultChannelId": n["channel"],
+        "properties": {n["property"]: "y"},
+    }
+
+
+def _list_contacts(action: str) -> Call:
+    return Call(
+        body=lambda n: {
+            "action": action,
+            "contacts": _items(n),
+            "opt_in_to": [{"id": n["channel"]}, {"phone": n["channel_phone"]}],
+        }
+    )
+
+
+BULK_LABEL = [
+    Call(body=lambda n: {"contact_ids": [n["contact"]], "label_id": n["label"], "operation": "attach"}),
+    Call(body=lambda n: {"contact_ids": [n["contact"]], "label_id": n["label"], "operation": "detach"}),
+]
+NEW_NAME = [Call(body=lambda n: {"name": n["new_name"]})]
+OF_A_LIST = Call(body=_items, query=lambda n: {"list_id": n["list"], "opt_in_to": n["channel"]})
+PLAIN = [Call()]
+DELETES = [Call(deletes=True)]
+
+CALLS: dict[str, list[Call]] = {
+    "POST /v1/bulk/contacts.upsert": [
+        Call(body=_items),
+        Call(body=_items, query=lambda _: {"dry_run": "true"}),
+    ],
+    "POST /v1/bulk/contacts.delete": [Call(body=_references, deletes=True)],
+    "POST /v1/bulk/preferences.set": [Call(body=_references, query=lambda _: {"preference": "mute_all"})],
+    "POST /v1/bulk/labels.attach": [Call(body=_references, query=lambda n: {"label_id": n["label"]})],
+    "POST /v1/bulk/labels.detach": [Call(body=_references, query=lambda n: {"label_id": n["label"]})],
+    "POST /v1/bulk/lists.add": [OF_A_LIST, Call(body=_items, query=lambda n: {"list_id": n["list"]})],
+    "POST /v1/bulk/lists.remove": [Call(body=_items, query=lambda n: {"list_id": n["list"]})],
+    "POST /v1/bulk/lists.overwrite": [OF_A_LIST],
+    "POST /v1/bulk/audiences.add": [Call(body=_references, query=lambda n: {"audience_id": n["audience"]})],
+    "POST /api/v1/contacts/bulk_update_communication_preferences": [
+        Call(body=lambda n: {"phone_numbers": [n["phone"]], "communication_preference": "mute_all"})
+    ],
+    "PUT /v1/contacts/lists/{list_id}/contacts": [
+        _list_contacts(action) for action in ("add", "remove", "overwrite")
+    ],
+    "POST /v1/contacts/lists/{list_id}/contacts": [_list_contacts("overwrite")],
+    "POST /v1/{phone_number_id}/contacts/bulk_label": BULK_LABEL,
+    "POST /v1/contacts/bulk": [
+        Call(body=lambda n: {"contacts": [_camel_contact(n), {"name": "Changed", "phoneNumber": n["phone"]}]})
+    ],
+    "POST /v1/contacts/bulk-delete": [Call(body=lambda n: {"contactIds": [n["contact"]]}, deletes=True)],
+    "POST /v1/contacts/add-to-audience": [
+        Call(body=lambda n: {"contactIds": [n["contact"]], "audienceId": n["audience"]})
+    ],
+    "GET /v1/jobs": [Call(), Call(query=lambda n: {"cursor": n["job"]})],
+    "GET /v1/jobs/{job_id}": PLAIN,
+    "GET /v1/jobs/{job_id}/errors": PLAIN,
+    "GET /v1/jobs/{job_id}/results": PLAIN,
+    "POST /v1/jobs/{job_id}/cancel": [Call(answers=(409,))],  # it has ended
+    "POST /v1/jobs/{job_id}/retry": [Call(answers=(207,))],  # what failed fails again
+    "GET /v1/contacts": [
+        Call(),
+        Call(query=lambda n: {"search": n["name"]}),
+        Call(query=lambda n: {"search": n["phone"]}),
+    ],
+    "POST /v1/contacts": [Call(body=lambda n: _camel_contact(n) | {"teamId": n["team"]})],
+    "GET /v1/contacts/{contact_id}": PLAIN,
+    "PATCH /v1/contacts/{contact_id}": [Call(body=lambda n: _camel_contact(n) | {"teamId": n["team"]})],
+    "DELETE /v1/contacts/{contact_id}": DELETES,
+    "GET /v1/contacts/{contact_id}/labels": [Call(), Call(query=lambda n: {"cursor": n["label"]})],
+    "GET /v1/contacts/{contact_id}/lists": [Call(), Call(query=lambda n: {"cursor": n["list"]})],
+    "GET /v1/contacts/{contact_id}/audiences": [Call(), Call(query=lambda n: {"cursor": n["audience"]})],
+    "GET /v1/contacts/{contact_id}/opt-ins": [Call(), Call(query=lambda n: {"cursor": n["channel"]})],
+    "PUT /v1/contacts/{contact_id}/opt-ins/{channel_id}": [
+        Call(body=lambda _: {"opted_in": True, "by": "contact"})
+    ],
+    "POST /v1/contact-lists": NEW_NAME,
+    "GET /v1/contact-lists": [Call(), Call(query=lambda n: {"cursor": n["list"]})],
+    "GET /v1/contact-lists/{list_id}": PLAIN,
+    "PATCH /v1/contact-lists/{list_id}": NEW_NAME,
+    "POST /v1/contact-lists/{list_id}/archive": PLAIN,
+    "POST /v1/contact-lists/{list_id}/unarchive": PLAIN,
+    "GET /v1/contact-lists/{list_id}/members": [Call(), Call(query=lambda n: {"cursor": n["contact"]})],
+    "POST /v1/labels": [Call(body=lambda n: {"name": n["new_name"], "team_id": n["team"]})],
+    "GET /v1/labels": [
+        Call(),
+        Call(query=lambda n: {"cursor": n["label"]}),
+        Call(query=lambda n: {"team_id": n["team"]}),
+    ],
+    "GET /v1/labels/{label_id}": PLAIN,
+    "PATCH /v1/labels/{label_id}": [Call(body=lambda n: {"name": n["new_name"], "team_id": n["team"]})],
+    "DELETE /v1/labels/{label_id}": DELETES,
+    "GET /v1/labels/{label_id}/members": [Call(), Call(query=lambda n: {"cursor": n["contact"]})],
+    "POST /v1/teams": NEW_NAME,
+    "GET /v1/teams": [Call(), Call(query=lambda n: {"cursor": n["team"]})],
+    "GET /v1/teams/{team_id}": PLAIN,
+    "PATCH /v1/teams/{team_id}": NEW_NAME,
+    "DELETE /v1/teams/{team_id}": DELETES,
+    "POST /v1/channels": [Call(body=lambda n: {"name": n["new_name"], "phone": n["new_channel_phone"]})],
+    "GET /v1/channels": [Call(), Call(query=lambda n: {"cursor": n["channel"]})],
+    "GET /v1/channels/{channel_id}": PLAIN,
+    "PATCH /v1/channels/{channel_id}": [
+        Call(body=lambda n: {"name": n["new_name"], "phone": n["new_channel_phone"]})
+    ],
+    "DELETE /v1/channels/{channel_id}": DELETES,
+    "POST /v1/audiences": NEW_NAME,
+    "GET /v1/audiences": [Call(), Call(query=lambda n: {"cursor": n["audience"]})],
+    "GET /v1/audiences/{audience_id}": PLAIN,
+    "PATCH /v1/audiences/{audience_id}": NEW_NAME,
+    "DELETE /v1/audiences/{audience_id}": DELETES,
+    "GET /v1/audiences/{audience_id}/members": [Call(), Call(query=lambda n: {"cursor": n["contact"]})],
+    "POST /v1/properties": [Call(body=lambda n: {"name": n["new_property"], "type": "string"})],
+    "GET /v1/properties": [Call(), Call(query=lambda n: {"cursor": n["property"]})],
+    "GET /v1/properties/{name}": PLAIN,
+    "PATCH /v1/properties/{name}": [Call(body=lambda _: {"options": ["x", "z"]})],
+    "DELETE /v1/properties/{name}": DELETES,
+}

@@ -1,0 +1,215 @@
+"""One thing of each kind that a request can name, for two accounts, and the rows of each at a moment."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from schemas.ids import JobId, Prefix, new_job_id, show_id, show_job_id
+from storage.accounts import Account
+from storage.context import Context
+from storage.pool import Pool
+from tests.factories import make_job, phone
+from tests.integration.api.work import work
+
+PREFIXES: dict[str, Prefix] = {
+    "contact": "ctc",
+    "list": "lst",
+    "label": "lbl",
+    "audience": "aud",
+    "team": "team",
+}
+FIRST_NEW = 5_000_000  # ids of what the requests make: they can be told from all other numbers
+
+POPULATE = """
+WITH it AS (
+    SELECT $1::bigint AS account_id, $2::bigint AS number, $3::text AS word, $4::text AS phone,
+        $5::uuid AS channel_id, $6::text AS channel_phone, $7::text AS key,
+        $8::bigint AS team_id
+), a_team AS (
+    INSERT INTO teams (account_id, id, name) OVERRIDING SYSTEM VALUE SELECT account_id, number, word FROM it
+), a_label AS (
+    INSERT INTO labels (account_id, id, name, team_id, colour) OVERRIDING SYSTEM VALUE
+    SELECT account_id, number, word, team_id, '#123456' FROM it
+), a_list AS (
+    INSERT INTO contact_lists (account_id, id, name) OVERRIDING SYSTEM VALUE
+    SELECT account_id, number, word FROM it
+), an_audience AS (
+    INSERT INTO audiences (account_id, id, name) OVERRIDING SYSTEM VALUE
+    SELECT account_id, number, word FROM it
+), a_channel AS (
+    INSERT INTO channels (account_id, id, name, phone)
+    SELECT account_id, channel_id, word, channel_phone FROM it
+), a_property AS (
+    INSERT INTO property_definitions (account_id, name, type, options)
+    SELECT account_id, key || '_key', 'enum', ARRAY['x', 'y', word] FROM it
+), some_contacts AS (
+    INSERT INTO contacts (account_id, id, phone, external_id, name, email, team_id, default_channel_id,
+        metadata, properties) OVERRIDING SYSTEM VALUE
+    SELECT account_id, number, phone, key || '-1', word, 'someone@example.com', team_id, channel_id,
+        jsonb_build_object('secret', word), jsonb_build_object(key || '_key', 'x')
+    FROM it
+), members AS (
+    INSERT INTO memberships (account_id, kind, owner_id, contact_id)
+    SELECT account_id, kind, number, number FROM it, unnest('{list, label, audience}'::text[]) AS kind
+)
+INSERT INTO opt_ins (account_id, contact_id, channel_id, opted_in, by_contact)
+SELECT account_id, number, channel_id, false, true FROM it
+"""
+
+# The rows of a job under another account, with the same ids and something of their own to see.
+TWIN_JOB = """
+INSERT INTO {table}
+SELECT (jsonb_populate_record(
+    NULL::{table}, to_jsonb(t) || jsonb_build_object('account_id', $2::bigint) || $3::jsonb)).*
+FROM {table} t WHERE {id} = $1 AND account_id <> $2
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belongings:
+    """One thing of each kind; the ids that are numbers are all the same one.
+
+    `word` is what is to be seen of each, `key` what the contact and the property are found by.
+    """
+
+    number: int
+    word: str
+    key: str
+    phone: str
+    channel_phone: str
+    in_team: bool = True  # else nothing belongs to the team, and it can be deleted
+
+    @property
+    def channel_id(self) -> UUID:
+        """Of its channel."""
+        return UUID(int=self.number)
+
+    def names(self, job_id: JobId, *, plain: bool = False) -> dict[str, str]:
+        """How a request names each of them; `plain`: by the number, where there is a choice."""
+        ids = {
+            kind: str(self.number) if plain else show_id(prefix, self.number)
+            for kind, prefix in PREFIXES.items()
+        }
+        return ids | {
+            "channel": str(self.channel_id),
+            "channel_phone": self.channel_phone,
+            "property": f"{self.key}_key",
+            "job": show_job_id(job_id),
+            "phone_number_id": f"1{self.number}",
+            "phone": self.phone,
+            "external_id": f"{self.key}-1",
+        }
+
+
+OWN = Belongings(number=1001, word="Own", key="Own", phone=phone(1), channel_phone=phone(11))
+SPARE = Belongings(
+    number=2001, word="Spare", key="Spare", phone=phone(2), channel_phone=phone(12), in_team=False
+)
+THEIRS = Belongings(
+    number=7_000_000_001, word="Theirs", key="Theirs", phone=phone(3), channel_phone=phone(13)
+)
+
+
+async def populate(ctx: Context, account: Account, has: Belongings) -> JobId:
+    """Write the rows; the id of a job that has ended, with an item that failed."""
+    await _write(ctx.pool, account, has)
+    job_id = await make_job(ctx, account.id, [{"phone": phone(31), "name": has.word}, {"phone": "12"}])
+    await work(ctx)
+    return job_id
+
+
+async def populate_twin(ctx: Context, account: Account, of: Belongings, job_id: JobId) -> None:
+    """Write rows with the ids and the phones of what another account has: the keys begin with the account's.
+
+    Whatever forgets to say whose row it means, then means both. A job is still being received besides.
+    """
+    await _write(ctx.pool, account, replace(of, word=f"Twin of {of.word}"))
+    seen = {"jobs": {"request_id": "req_twin", "failed": 77}, "item_errors": {"message": "twin"}}
+    for table in ("jobs", "parts", "chunks", "outcomes", "item_errors"):
+        query = TWIN_JOB.format(table=table, id="id" if table == "jobs" else "job_id")
+        await ctx.pool.execute(query, job_id, account.id, json.dumps(seen.get(table, {})))
+    receiving = {
+        "id": str(new_job_id()),
+        "state": "receiving",
+        "lease_until": "infinity",
+        "idempotency_key": None,
+    }
+    query = TWIN_JOB.format(table="jobs", id="id")
+    await ctx.pool.execute(query, job_id, account.id, json.dumps(receiving))
+
+
+async def _write(pool: Pool, account: Account, has: Belongings) -> None:
+    named = (has.phone, has.channel_id, has.channel_phone, has.key, has.number if has.in_team else None)
+    await pool.execute(POPULATE, account.id, has.number, has.word, *named)
+
+
+async def number_from(pool: Pool, first: int) -> None:
+    """What is made from now on has numbers from this one."""
+    for table in ("contacts", "contact_lists", "labels", "audiences", "teams"):
+        await pool.execute(f"ALTER TABLE {table} ALTER id RESTART WITH {first}")
+
+
+class Rows:
+    """The rows of one account in all tables."""
+
+    def __init__(self, pool: Pool, account: Account, tables: Sequence[str]) -> None:
+        self._pool = pool
+        self._account_id = account.id
+        self._tables = tables
+        self._kept = set[str]()
+        self._seen = set[tuple[str, ...]]()
+
+    async def versions(self) -> set[tuple[str, ...]]:
+        """Each row with its physical version: equal only if nothing was written."""
+        whose = dict.fromkeys(self._tables, "account_id") | {"accounts": "id"}
+        query = " UNION ALL ".join(
+            f"SELECT '{table}', ctid::text, xmin::text, to_jsonb(t)::text FROM {table} t WHERE {column} = $1"
+            for table, column in whose.items()
+        )
+        return {tuple(row) for row in await self._pool.fetch(query, self._account_id)}
+
+    async def look(self) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
+        """The versions at the last look, and now."""
+        before, self._seen = self._seen, await self.versions()
+        return before, self._seen
+
+    async def texts(self) -> set[str]:
+        """Each row as JSON, but not who the account is."""
+        versions = await self.versions()
+        return {f"{table} {text}" for table, _, _, text in versions if table not in ("accounts", "api_keys")}
+
+    async def keep(self) -> None:
+        """Remember the rows, to be put back."""
+        self._kept = await self.texts()
+        await self._pool.execute("CREATE SCHEMA kept")
+        for table in self._tables:
+            await self._pool.execute(
+                f"CREATE TABLE kept.{table} AS SELECT * FROM {table} WHERE account_id = {self._account_id}"
+            )
+
+    async def put_back(self) -> set[str]:
+        """Make the rows what they were, without what triggers would add; what they had become."""
+        texts = await self.texts()
+        if texts != self._kept:
+            await self._put_back()
+        return texts
+
+    async def _put_back(self) -> None:
+        statements = "; ".join(
+            f"DELETE FROM {table} WHERE account_id = {self._account_id};"
+            f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM kept.{table}"
+            for table in self._tables
+        )
+        async with self._pool.acquire() as conn, conn.transaction():
+            await conn.execute(f"SET LOCAL session_replication_role = replica; {statements}")
+
+
+async def tables_of(pool: Pool) -> list[str]:
+    """All tables that have rows of accounts."""
+    rows = await pool.fetch(
+        """SELECT table_name FROM information_schema.tables t
+           JOIN information_schema.columns c USING (table_schema, table_name)
+           WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND column_name = 'account_id'"""
+    )
+    return sorted(row["table_name"] for row in rows)

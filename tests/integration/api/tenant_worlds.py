@@ -1,0 +1,169 @@
+"""Two databases that differ in one account: what another account is answered must be the same in both."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+
+from schemas.ids import JobId
+from schemas.settings import Settings
+from storage.context import Context
+from tests.integration.api.service import Answer, Client, make_client, serve
+from tests.integration.api.tenant_calls import Request
+from tests.integration.api.tenant_rows import (
+    FIRST_NEW,
+    OWN,
+    SPARE,
+    THEIRS,
+    Belongings,
+    Rows,
+    number_from,
+    populate,
+    populate_twin,
+    tables_of,
+)
+from tests.integration.api.work import work
+from tests.workers import POLL, open_worker
+
+HEADERS = (
+    "Content-Type",
+    "Location",
+    "Bulklane-Job",
+    "Preference-Applied",
+    "Idempotent-Replayed",
+    "Retry-After",
+)
+WAIT = {"Prefer": "wait=30"}  # the document's own result is to be seen, not only the 202
+
+ULID = "[0-9A-HJKMNP-TV-Z]{26}"
+MADE_UP = re.compile(  # what differs from one run to the next: times, hashes, and the ids of what is made
+    rf"""(?P<time>\d{{4}}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)?)
+    | (?P<request>req_{ULID})
+    | (?P<hash>\\\\x[0-9a-f]{{64}})  # of a request, whose path may have the id of a job
+    | (?P<id>[a-z]{{3,4}}_{ULID} | [0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}
+        | \b{str(FIRST_NEW)[0]}\d{{{len(str(FIRST_NEW)) - 1}}}\b)""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """An answer, and what can be seen of its job, without what differs from one run to the next."""
+
+    status: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Has:
+    """A client, the names of what its account has, and its rows."""
+
+    client: Client
+    jobs: dict[str, JobId]
+    rows: Rows
+
+    def names(self, of: Belongings, *, plain: bool = False) -> dict[str, str]:
+        """How a request names them."""
+        return of.names(self.jobs[of.word], plain=plain)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A database with an account that asks, and perhaps another one; an api, and a worker."""
+
+    ctx: Context
+    asking: Has
+    other: Has | None
+
+    async def ask(self, request: Request, known: frozenset[str]) -> Said:
+        """Send a request, do its work, and look at its job."""
+        answer = await self._send(request)
+        seen = [_shown(answer)]
+        job = answer.headers.get("Bulklane-Job")
+        for path, accept in JOB_VIEWS if job else ():
+            seen.append(_shown(await self.asking.client.get(f"/v1/jobs/{job}{path}", Accept=accept)))
+        return Said(status=answer.status, text=without_made_up("\n".join(seen), known))
+
+    async def _send(self, request: Request) -> Answer:
+        sending = asyncio.create_task(send(self.asking.client, request))
+        async with asyncio.timeout(20):
+            while not sending.done():
+                await work(self.ctx)
+                await asyncio.wait({sending}, timeout=POLL)
+        return sending.result()
+
+
+JOB_VIEWS = (
+    ("", "application/json"),
+    ("/errors", "text/csv"),
+    ("/results", "application/x-ndjson"),
+)
+
+
+async def send(client: Client, request: Request) -> Answer:
+    """Send a request as it stands."""
+    headers = WAIT | dict(request.headers)
+    if request.body is None:
+        return await client.call(request.method, request.path, params=request.query, headers=headers)
+    return await client.call(
+        request.method,
+        request.path,
+        params=request.query,
+        data=json.dumps(request.body).encode(),
+        headers=headers | {"Content-Type": "application/json"},
+    )
+
+
+def without_made_up(text: str, known: frozenset[str], *, alike: bool = False) -> str:
+    """Times are alike, and new ids, too, or else they go by the order in which they come; known ids stay."""
+    places: dict[str, str] = {}
+
+    def replaced(found: re.Match[str]) -> str:
+        if found["id"] and found[0] not in known:
+            return "<new>" if alike else places.setdefault(found[0], f"<new {len(places)}>")
+        return found[0] if found["id"] else f"<{found.lastgroup}>"
+
+    return MADE_UP.sub(replaced, text)
+
+
+def _shown(answer: Answer) -> str:
+    headers = [f"{name}: {answer.headers[name]}" for name in HEADERS if name in answer.headers]
+    return "\n".join([str(answer.status), *headers, answer.body.decode()])
+
+
+@asynccontextmanager
+async def open_world(settings: Settings, *, crowded: bool) -> AsyncIterator[World]:
+    """A world with the account that asks, and the other one as well if it is to be crowded."""
+    settings = settings.model_copy(update={"read_limit": 0, "max_unfinished_jobs": 1})
+    async with (
+        open_worker(settings) as ctx,
+        serve(settings) as service,
+        aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
+    ):
+        tables = await tables_of(ctx.pool)
+        await number_from(ctx.pool, FIRST_NEW)
+        asking = await _settle(ctx, session, tables, OWN, SPARE)
+        await asking.rows.keep()
+        other = await _settle(ctx, session, tables, THEIRS) if crowded else None
+        if other is not None:
+            for has in (OWN, SPARE):
+                await populate_twin(ctx, other.client.account, has, asking.jobs[has.word])
+            await other.rows.look()
+        yield World(ctx=ctx, asking=asking, other=other)
+
+
+async def _settle(
+    ctx: Context, session: aiohttp.ClientSession, tables: list[str], *belongings: Belongings
+) -> Has:
+    phone_number_id = f"1{belongings[0].number}"
+    client = await make_client(ctx, session, phone_number_id=phone_number_id)
+    jobs = {has.word: await populate(ctx, client.account, has) for has in belongings}
+    await ctx.pool.execute(
+        "UPDATE jobs SET idempotency_key = 'of ' || account_id, request_hash = '' WHERE id = $1",
+        jobs[belongings[0].word],
+    )
+    return Has(client=client, jobs=jobs, rows=Rows(ctx.pool, client.account, tables))
