@@ -6,17 +6,23 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from api.context import API
+from api.openapi.describe import Answer, describe
+from schemas.health import Health, Readiness
 from storage.pool import LOST_CONNECTION
 
 PATIENCE_SECONDS = 2.0
 
 
+@describe(answers={200: Health})
 async def healthz(request: web.Request) -> web.Response:
     """The process answers."""
     del request
     return web.json_response({"status": "ok"})
 
 
+@describe(
+    answers={200: Readiness, 503: Answer(model=Readiness, text="PostgreSQL or Redis does not answer.")}
+)
 async def readyz(request: web.Request) -> web.Response:
     """PostgreSQL and Redis answer; 503 where one of them does not, and which."""
     ctx = request.app[API].ctx

@@ -1,0 +1,83 @@
+"""GET /openapi.json and /docs: what the API is, for programs and for people; every file is our own."""
+
+import asyncio
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from api.openapi.build import document
+from api.openapi.describe import Answer, describe
+from schemas.errors import NotFound
+
+if TYPE_CHECKING:  # the routes name this module
+    from api.routes import Route
+
+
+def _swagger_ui() -> Path:
+    """The files of Swagger UI, found without importing the package, which brings a template engine."""
+    spec = find_spec("swagger_ui")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0]) / "static"
+
+
+ROUTE_TABLE: "web.AppKey[tuple[Route, ...]]" = web.AppKey("route_table", tuple)
+PAGE = Path(__file__).parents[1] / "openapi" / "page"
+SWAGGER_UI = _swagger_ui()
+# The files that the page names, and no others: a name is looked up here, it never becomes a path.
+ASSETS = {
+    "docs.css": PAGE / "docs.css",
+    "docs.js": PAGE / "docs.js",
+    "favicon-32x32.png": SWAGGER_UI / "favicon-32x32.png",
+    "swagger-ui.css": SWAGGER_UI / "swagger-ui.css",
+    "swagger-ui-bundle.js": SWAGGER_UI / "swagger-ui-bundle.js",
+}
+# The pictures of Swagger UI are data: URLs.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+GUARDS = {
+    "Content-Security-Policy": POLICY,
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+TYPES = {  # our own: what the system thinks of .js varies, and a browser takes no script of a wrong type
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+}
+REVALIDATE = "no-cache"  # kept, but asked for again: a new version must not meet an old page
+ASSET_SECONDS = 3600  # then asked for again, too, and usually answered 304
+
+
+@describe(answers={200: Answer(model=dict[str, object], text="This document.")})
+async def openapi(request: web.Request) -> web.Response:
+    """The API as an OpenAPI 3.1 document."""
+    # in a thread: the first one takes some hundred milliseconds
+    body = await asyncio.to_thread(document, request.app[ROUTE_TABLE])
+    return web.Response(body=body, content_type="application/json", headers={"Cache-Control": REVALIDATE})
+
+
+@describe(hidden=True)
+async def docs(request: web.Request) -> web.FileResponse:
+    """The interactive page."""
+    del request
+    return _file(PAGE / "docs.html", REVALIDATE)
+
+
+@describe(hidden=True)
+async def docs_asset(request: web.Request) -> web.FileResponse:
+    """A file of the interactive page."""
+    path = ASSETS.get(request.match_info["asset"])
+    if path is None:
+        raise NotFound(f"there is nothing at {request.path}", code="unknown_path")
+    return _file(path, f"public, max-age={ASSET_SECONDS}")
+
+
+def _file(path: Path, caching: str) -> web.FileResponse:
+    headers = {"Content-Type": TYPES[path.suffix], "Cache-Control": caching, **GUARDS}
+    return web.FileResponse(path, headers=headers)

@@ -1,0 +1,100 @@
+"""Build the OpenAPI document: walk the table of routes, say of each what was declared and what follows."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from openapi_pydantic import OpenAPI
+
+from api.openapi import parts
+from api.openapi.describe import Description, description_of
+from api.openapi.examples import MODELS
+from api.openapi.operation import operation_of, wanted_by
+from api.openapi.schemas import Schemas
+
+if TYPE_CHECKING:  # the routes name the handler that serves the document, which asks for it here
+    from api.routes import Route
+
+ABOUT = """\
+Bulk changes to contacts: a job id at once, each item applied exactly once and in order, an answer for each.
+
+A **bulk request** answers 202 with its job; with `Prefer: wait=10` it answers when the job has ended.
+**Errors** have one envelope; `code` is permanent, `request_id` is in the logs.
+"""
+
+
+@lru_cache(maxsize=1)
+def document(routes: "tuple[Route, ...]") -> bytes:
+    """The document as JSON; it is built once."""
+    return build(routes).model_dump_json(by_alias=True, exclude_unset=True).encode()
+
+
+def build(routes: "Iterable[Route]") -> OpenAPI:
+    """The document; raises LookupError for a route that nobody described."""
+    endpoints = list(_endpoints(routes))
+    wanted = [one for endpoint in endpoints for one in wanted_by(endpoint.description)]
+    schemas = Schemas([*wanted, (parts.ENVELOPE, "validation")])
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in endpoints:
+        operation = operation_of(endpoint.route, endpoint.path, endpoint.description, schemas)
+        operation["operationId"] = endpoint.name
+        paths.setdefault(endpoint.path, {})[endpoint.route.method.lower()] = operation
+    used = {tag for path in paths.values() for operation in path.values() for tag in operation["tags"]}
+    return OpenAPI.model_validate(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "Bulklane", "version": version("bulklane"), "description": ABOUT},
+            "tags": [
+                {"name": name, "description": text}
+                for name, text in dict(parts.TAGS.values()).items()
+                if name in used
+            ],
+            "security": [{name: []} for name in parts.SECURITY_SCHEMES],
+            "paths": paths,
+            "components": {
+                "schemas": _with_examples(schemas.components),
+                "responses": parts.error_answers(schemas.of(parts.ENVELOPE, "validation")),
+                "headers": parts.HEADERS,
+                "securitySchemes": parts.SECURITY_SCHEMES,
+            },
+        }
+    )
+
+
+def _with_examples(components: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: schema | ({"examples": [MODELS[name]]} if name in MODELS else {})
+        for name, schema in components.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One operation of the document: a route, or one variant of it."""
+
+    route: "Route"
+    path: str
+    name: str  # the operationId
+    description: Description
+
+
+def _endpoints(routes: "Iterable[Route]") -> Iterator[Endpoint]:
+    names: Counter[str] = Counter()
+    for route in routes:
+        description = description_of(route.handler)
+        if description.hidden:
+            continue
+        name = description.name or str(getattr(route.handler, "__name__", ""))
+        names[name] += 1
+        if names[name] > 1:  # a second method or path of one handler
+            name = f"{name}_{route.method.lower()}"
+        if not description.variants:
+            yield Endpoint(route=route, path=route.path, name=name, description=description)
+        for value, variant in description.variants.items():
+            path = f"{route.path[: route.path.rindex('{')]}{value}"
+            yield Endpoint(
+                route=route, path=path, name=f"{name}_{value.replace('.', '_')}", description=variant
+            )

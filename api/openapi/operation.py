@@ -1,0 +1,202 @@
+"""One operation of the document: what its handler declares, and what follows from its route."""
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from api.openapi import parts
+from api.openapi.describe import Answer, Description
+from api.openapi.schemas import Schemas, Wanted
+
+if TYPE_CHECKING:
+    from api.routes import Route
+
+JSON = "application/json"
+PARAMETER = re.compile(r"\{(\w+)\}")
+BODY_ERRORS = (400, 413, 415, 422)
+BULK_ERRORS = (409, 422)  # of the Idempotency-Key
+PRIVATE_ERRORS = (401, 429, 500, 503)
+ENDED = (200, 207)  # of a bulk request whose job has ended
+
+
+def wanted_by(description: Description) -> Iterator[Wanted]:
+    """The models of which an operation needs schemas."""
+    if description.query is not None:
+        yield description.query, "validation"
+    if description.body is not None:
+        yield description.body, "validation"
+    if description.items is not None:
+        yield description.items.model, "validation"
+    for answer in _answers(description).values():
+        if answer.model is not None:
+            yield answer.model, "serialization"
+
+
+def operation_of(route: "Route", path: str, description: Description, schemas: Schemas) -> dict[str, Any]:
+    """The operation as OpenAPI writes it."""
+    head, _, rest = (inspect.getdoc(route.handler) or "").partition("\n\n")
+    summary = description.summary or " ".join(head.split())
+    operation: dict[str, Any] = {
+        "tags": [parts.TAGS[_family(route)][0]],
+        "summary": summary.rstrip("."),
+        "parameters": [
+            *_path_parameters(path),
+            *_query_parameters(description, schemas),
+            *_header_parameters(route),
+        ],
+        "responses": {
+            **_answers_of(route, description, schemas),
+            **{str(status): _error(status) for status in _errors_of(route, path, description)},
+        },
+    }
+    if text := "\n\n".join(filter(None, (description.text, rest))):
+        operation["description"] = text
+    if _takes_body(description):
+        operation["requestBody"] = _body(description, schemas)
+    if route.public:
+        operation["security"] = []
+    return operation
+
+
+def _family(route: "Route") -> str:
+    return route.handler.__module__.rpartition(".")[2]
+
+
+def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
+    for name in PARAMETER.findall(path):
+        yield {"name": name, "in": "path", "required": True, **parts.PATH_PARAMETERS[name]}
+
+
+def _query_parameters(description: Description, schemas: Schemas) -> Iterator[dict[str, Any]]:
+    if description.query is None:
+        return
+    properties, required = schemas.properties(description.query)
+    for name, schema in properties.items():
+        if description.only is None or name in description.only:
+            yield _query_parameter(name, schema, name in required or name in description.needs)
+    if description.renames:
+        yield parts.RENAMES
+
+
+def _query_parameter(name: str, schema: dict[str, Any], required: bool) -> dict[str, Any]:
+    """A field of a model as a parameter: what cannot be written in a query (null) is left out."""
+    schema = dict(schema)
+    parameter: dict[str, Any] = {"name": name, "in": "query", "required": required}
+    text, examples = schema.pop("description", ""), schema.pop("examples", None)
+    if examples and required:
+        parameter["example"] = examples[0]
+    elif examples:  # not as an example: the page would send it, asked for or not
+        text = f"{text} Like `{examples[0]}`."
+    if text:
+        parameter["description"] = text
+    choices = [choice for choice in schema.pop("anyOf", ()) if choice != {"type": "null"}]
+    schema |= choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {}
+    if not _is_written(schema.get("default"), schema.get("type")):
+        schema.pop("default", None)
+    if schema.get("type") == "array":
+        parameter |= {"style": "form", "explode": False}  # a,b
+    return {**parameter, "schema": schema}
+
+
+def _is_written(default: object, type_: object) -> bool:
+    """Whether a default is what a client could write: not null, nor the number behind a cursor."""
+    return default is not None and isinstance(default, str) == (type_ == "string")
+
+
+def _header_parameters(route: "Route") -> Iterator[dict[str, Any]]:
+    if route.bulk:
+        for name, header in parts.REQUEST_HEADERS.items():
+            yield {"name": name, "in": "header", "required": False, **header}
+
+
+def _takes_body(description: Description) -> bool:
+    return description.body is not None or description.items is not None
+
+
+def _body(description: Description, schemas: Schemas) -> dict[str, Any]:
+    content: dict[str, Any] = {JSON: {"schema": _json_body(description, schemas)}}
+    if description.examples:
+        content[JSON]["examples"] = {
+            name.replace(" ", "-"): {"summary": name, "value": value}
+            for name, value in description.examples.items()
+        }
+    content |= {media: parts.FILES[media] for media in description.files}
+    return {"required": True, "content": content}
+
+
+def _json_body(description: Description, schemas: Schemas) -> dict[str, Any]:
+    """The model; or what stands beside the items, and the items."""
+    items = description.items
+    if items is None:
+        return schemas.of(description.body, "validation")
+    item = schemas.of(items.model, "validation")
+    array = {
+        "type": "array",
+        "items": {"allOf": [item, {"required": list(items.needs)}]} if items.needs else item,
+        "minItems": 1,
+        "maxItems": items.most,
+    }
+    beside, required = schemas.properties(description.body) if description.body is not None else ({}, [])
+    whole = {
+        "type": "object",
+        "properties": {items.key: array, **beside},
+        "required": [items.key, *required],
+        "additionalProperties": False,
+    }
+    return {"anyOf": [array, whole]} if items.bare else whole
+
+
+def _answers(description: Description) -> Mapping[int, Answer]:
+    return {
+        status: answer if isinstance(answer, Answer) else Answer(model=answer)
+        for status, answer in description.answers.items()
+    }
+
+
+def _answers_of(route: "Route", description: Description, schemas: Schemas) -> dict[str, Any]:
+    found = {}
+    for status, answer in _answers(description).items():
+        headers = ["X-Request-Id", *answer.headers]
+        if status == 201:
+            headers.append("Location")
+        if not route.public:
+            headers += parts.LIMITS
+        if route.bulk:
+            headers += ["Location", "Idempotent-Replayed"]
+            headers += ["Preference-Applied", "Bulklane-Job"] if status in ENDED else []
+        found[str(status)] = {
+            "description": answer.text or parts.MEANINGS[status],
+            "headers": parts.refer_headers(headers),
+        }
+        if content := _content(answer, schemas):
+            found[str(status)]["content"] = content
+    return found
+
+
+def _content(answer: Answer, schemas: Schemas) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if answer.model is not None:
+        content[JSON] = {"schema": schemas.of(answer.model, "serialization")}
+        if answer.example is not None:
+            content[JSON]["example"] = answer.example
+    return content | {media: {"schema": {"type": "string"}} for media in answer.also}
+
+
+def _errors_of(route: "Route", path: str, description: Description) -> list[int]:
+    errors = set(description.errors)
+    if not route.public:
+        errors |= set(PRIVATE_ERRORS)
+    if route.bulk:
+        errors |= set(BULK_ERRORS)
+    if _takes_body(description):
+        errors |= set(BODY_ERRORS)
+    if description.query is not None:
+        errors.add(422)
+    if PARAMETER.search(path):
+        errors.add(404)
+    return sorted(errors - set(description.answers))
+
+
+def _error(status: int) -> dict[str, Any]:
+    return {"$ref": f"#/components/responses/{parts.ERRORS[status][0]}"}

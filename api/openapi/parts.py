@@ -1,0 +1,228 @@
+"""What many operations of the document share: tags, path parameters, headers, keys, errors."""
+
+from typing import Any
+
+from schemas.envelope import Envelope
+from schemas.ids import show_id
+
+ULID = "[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}"
+
+DOCUMENTS = ("Documents", "The bulk endpoints of the four documents.")
+SERVICE = ("Service", "The service itself; no key is needed.")
+
+# Families in their order on the page, by the module of their handlers.
+TAGS = {
+    "bulk": ("Bulk", "The native entrance: an operation, its items, a job."),
+    "jobs": ("Jobs", "What became of a bulk request."),
+    "bulk_preferences": DOCUMENTS,
+    "list_contacts": DOCUMENTS,
+    "bulk_label": DOCUMENTS,
+    "bulk_contacts": DOCUMENTS,
+    "contacts": ("Contacts", "Single contacts."),
+    "memberships": ("Memberships", "Who is in what: lists, labels, audiences, opt-ins."),
+    "contact_lists": ("Contact lists", "Named sets of contacts."),
+    "labels": ("Labels", "What contacts are marked with."),
+    "audiences": ("Audiences", "Sets of contacts to send to."),
+    "channels": ("Channels", "What contacts are opted in to."),
+    "teams": ("Teams", "Whom labels and contacts belong to."),
+    "properties": ("Properties", "Which keys the properties of a contact may have."),
+    "retry": ("Jobs", "What became of a bulk request."),
+    "health": SERVICE,
+    "reference": SERVICE,
+}
+
+
+def _numbered(prefix: Any, noun: str) -> dict[str, Any]:
+    """The id of a thing that has a number."""
+    return {
+        "description": f"The {noun}: its id, or its number.",
+        "schema": {"type": "string", "pattern": f"^({prefix}_{ULID}|[0-9]{{1,19}})$"},
+        "example": show_id(prefix, 1),
+    }
+
+
+PATH_PARAMETERS: dict[str, dict[str, Any]] = {
+    "job_id": {
+        "description": "The job.",
+        "schema": {"type": "string", "pattern": f"^job_{ULID}$"},
+        "example": "job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC",
+    },
+    "phone_number_id": {
+        "description": "The account's own phone_number_id.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 100},
+        "example": "106540352242922",
+    },
+    "contact_id": _numbered("ctc", "contact"),
+    "label_id": _numbered("lbl", "label"),
+    "list_id": _numbered("lst", "contact list"),
+    "audience_id": _numbered("aud", "audience"),
+    "team_id": _numbered("team", "team"),
+    "channel_id": {
+        "description": "The channel.",
+        "schema": {"type": "string", "format": "uuid"},
+        "example": "0193f0a0-0000-7000-8000-000000000001",
+    },
+    "name": {
+        "description": "The property.",
+        "schema": {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$"},
+        "example": "tier",
+    },
+}
+
+REQUEST_HEADERS: dict[str, dict[str, Any]] = {
+    "Prefer": {
+        "description": "`wait=S` (RFC 7240, at most 60) holds the answer back until the job has ended: then "
+        "200, or 207 where an item failed; 202 if the time runs out. `respond-async` does not wait, whatever "
+        "the account's default is. Anything else is ignored.",
+        "schema": {"type": "string"},
+        "example": "wait=10",
+    },
+    "Idempotency-Key": {
+        "description": "Any text of your own, kept for 24 hours: the same key with the same request is the "
+        "same job, with another body 422 `idempotency_key_reuse`, while the first one is still received 409 "
+        "`idempotency_in_progress`.",
+        "schema": {"type": "string", "pattern": "^[ -~]{1,255}$"},
+    },
+}
+
+HEADERS: dict[str, dict[str, Any]] = {
+    "X-Request-Id": {
+        "description": "The name of the request, as in the logs and on the job.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^req_[0-9A-HJKMNP-TV-Z]{26}$"},
+    },
+    "RateLimit-Policy": {
+        "description": "The limit: how many requests (q) in how many seconds (w). Absent if there is none.",
+        "schema": {"type": "string"},
+        "example": '"requests";q=30;w=60',
+    },
+    "RateLimit": {
+        "description": "What is left of it (r), and in how many seconds (t) all of it is back.",
+        "schema": {"type": "string"},
+        "example": '"requests";r=29;t=60',
+    },
+    "X-RateLimit-Limit": {"description": "As q.", "schema": {"type": "integer"}},
+    "X-RateLimit-Remaining": {"description": "As r.", "schema": {"type": "integer"}},
+    "X-RateLimit-Reset": {"description": "As t.", "schema": {"type": "integer"}},
+    "Retry-After": {
+        "description": "Seconds after which the request can pass.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "WWW-Authenticate": {"description": "`Bearer`.", "required": True, "schema": {"type": "string"}},
+    "Location": {
+        "description": "Where the thing, or the job, is to be found.",
+        "required": True,
+        "schema": {"type": "string", "format": "uri-reference"},
+    },
+    "Preference-Applied": {
+        "description": "The wait that was honoured.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^wait=[0-9]+$"},
+    },
+    "Bulklane-Job": {
+        "description": "The job that ended.",
+        "required": True,
+        "schema": {"type": "string", "pattern": f"^job_{ULID}$"},
+    },
+    "Idempotent-Replayed": {
+        "description": "`true` where an earlier request with this Idempotency-Key made the job.",
+        "schema": {"type": "string", "const": "true"},
+    },
+}
+LIMITS = ("RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "`Authorization: Bearer <key>`"},
+    "authorization": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "`Authorization: <key>`",
+    },
+    "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key", "description": "`x-api-key: <key>`"},
+    "x-whippy-key": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-WHIPPY-KEY",
+        "description": "`X-WHIPPY-KEY: <key>`",
+    },
+}
+
+MEANINGS = {
+    200: "Done.",
+    201: "Made.",
+    204: "Done; there is nothing to say.",
+    202: "Accepted: the job, which has not ended yet.",
+    207: "The job has ended, and some items have failed.",
+}
+
+# `map.<column>`: OpenAPI has no parameter with a free name, but an object whose members are parameters.
+RENAMES: dict[str, Any] = {
+    "name": "map",
+    "in": "query",
+    "description": "`map.<column>=<field>` (CSV only) reads a column of another name as a field, like "
+    "`map.Mobile=phone`.",
+    "required": False,
+    "style": "form",
+    "explode": True,
+    "schema": {
+        "type": "object",
+        "patternProperties": {"^map\\..+$": {"type": "string"}},
+        "additionalProperties": False,
+    },
+}
+
+# What a body can be besides JSON.
+FILES: dict[str, dict[str, Any]] = {
+    "application/x-ndjson": {"schema": {"type": "string", "description": "One item a line."}},
+    "text/csv": {"schema": {"type": "string", "description": "A header row, then a row an item."}},
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "properties": {
+                "file": {"type": "string", "format": "binary", "description": "One file, as above."}
+            },
+            "required": ["file"],
+        }
+    },
+}
+
+# Component and meaning of each status that is an error; all of them have the same body.
+ERRORS: dict[int, tuple[str, str]] = {
+    400: ("Malformed", "The body is not JSON, or not of its declared format or encoding."),
+    401: ("NotAuthenticated", "There is no key, or it is not valid."),
+    404: ("NotFound", "There is no such thing, or it belongs to another account: the answer is the same."),
+    409: ("Conflict", "The state of things does not allow this."),
+    413: ("TooLarge", "The body has too many bytes or items."),
+    415: ("Unsupported", "The content type, its charset or the content encoding is not known here."),
+    422: ("NotAcceptable", "Well-formed, but not acceptable; all problems at once in `errors`."),
+    429: ("RateLimited", "Too many requests, or too many unfinished jobs; nothing was stored."),
+    500: ("Internal", "An error of the service, which has been logged."),
+    503: ("Unavailable", "The database is away; nothing was stored."),
+}
+
+
+def error_answers(envelope: dict[str, Any]) -> dict[str, Any]:
+    """The components of all errors, around the schema of the envelope."""
+    return {
+        name: {
+            "description": text,
+            "headers": refer_headers(["X-Request-Id", *ERROR_HEADERS.get(status, ())]),
+            "content": {"application/json": {"schema": envelope}},
+        }
+        for status, (name, text) in ERRORS.items()
+    }
+
+
+ERROR_HEADERS: dict[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    429: ("Retry-After", *LIMITS),
+    503: ("Retry-After",),
+}
+ENVELOPE = Envelope
+
+
+def refer_headers(names: list[str]) -> dict[str, Any]:
+    """References to the components of headers."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

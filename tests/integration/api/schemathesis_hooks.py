@@ -1,0 +1,42 @@
+"""What schemathesis cannot know by itself: files of items, and which texts are better not said twice."""
+
+from itertools import count
+
+import schemathesis
+from hypothesis import strategies as st
+
+CELLS = st.sampled_from(["phone", "name", "id", "metadata.city", "+14155552671", "12", '"', "", "é", "crm"])
+ROWS = st.lists(CELLS, min_size=1, max_size=4).map(",".join)
+CSV = st.lists(ROWS, max_size=4).map("\r\n".join)
+LINES = st.sampled_from(
+    ['{"phone": "+14155552671"}', '{"phone": 1}', '{"id": 1}', '"+14155552671"', "17", "[]", "{", "null", ""]
+)
+NDJSON = st.lists(LINES, max_size=4).map("\n".join)
+NUMBERS = count()
+
+schemathesis.openapi.media_type("text/csv", CSV.map(str.encode))
+schemathesis.openapi.media_type("application/x-ndjson", NDJSON.map(str.encode))
+
+
+@schemathesis.serializer("text/csv", "application/x-ndjson")
+def as_it_is(context: schemathesis.SerializationContext, value: object) -> bytes:
+    """The bytes of the strategies above; a text of the schema's, too."""
+    del context
+    return value if isinstance(value, bytes) else str(value).encode(errors="replace")
+
+
+@schemathesis.hook
+def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: object) -> None:
+    """Three cases of four get past what refuses nearly all that is made up, so that the rest is seen, too."""
+    del context, kwargs
+    number = next(NUMBERS)
+    if number % 4 == 0:
+        return
+    if "Idempotency-Key" in case.headers:  # else it is one that came before, with another body
+        case.headers["Idempotency-Key"] = f"key-{number}"
+    if case.media_type != "text/csv":
+        case.query.pop("map", None)
+    if "region" in case.query:
+        case.query["region"] = "IN"
+    if isinstance(case.body, dict) and isinstance(case.body.get("phoneNumber"), str):
+        case.body["phoneNumber"] = f"+1415{3_000_000 + number}"  # else there is a contact of this number

@@ -1,0 +1,123 @@
+"""The interactive page: it comes from us alone, works, and serves nothing else."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import aiohttp
+import pytest
+from yarl import URL
+
+from api.handlers.reference import ASSETS
+from storage.context import Context
+from tests.browser import CHROMIUM, browse
+from tests.integration.api.service import Service, make_client
+
+TYPES = {"css": "text/css", "js": "text/javascript", "png": "image/png"}
+ABSOLUTE = re.compile(rb"""(?:https?:)?//[\w.-]+""")
+
+
+class Links(HTMLParser):
+    """What a page loads, and the code that stands in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.inline: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Collect addresses, styles and handlers of events."""
+        for name, value in attrs:
+            if name in {"src", "href"} and value and tag != "a":
+                self.links.append(value)
+            if name == "style" or name.startswith("on"):
+                self.inline.append(f"{tag} {name}")
+        if tag == "style" or (tag == "script" and "src" not in dict(attrs)):
+            self.inline.append(tag)
+
+
+async def test_the_page_needs_no_key_and_all_that_it_loads_is_here(session: aiohttp.ClientSession) -> None:
+    async with session.get("/docs") as response:
+        assert (response.status, response.content_type) == (200, "text/html")
+        page = Links(await response.text())
+    assert {link.removeprefix("docs/") for link in page.links} == set(ASSETS)
+    assert page.inline == []
+    for link in page.links:
+        async with session.get(f"/{link}") as response:
+            assert response.status == 200
+            assert response.content_type == TYPES[link.rpartition(".")[2]]
+            assert len(await response.read()) > 100
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/docs.js", "/docs/docs.css"])
+async def test_what_we_wrote_names_no_other_host(session: aiohttp.ClientSession, path: str) -> None:
+    async with session.get(path) as response:
+        assert ABSOLUTE.findall(await response.read()) == []
+
+
+@pytest.mark.parametrize("path", ["/docs", *(f"/docs/{name}" for name in ASSETS)])
+async def test_the_browser_is_told_to_ask_nobody_else(session: aiohttp.ClientSession, path: str) -> None:
+    async with session.get(path) as response:
+        policy = response.headers["Content-Security-Policy"]
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+    sources = {word for rule in policy.split(";") for word in rule.split()[1:]}
+    assert sources == {"'none'", "'self'", "data:"}
+    assert "default-src 'none'" in policy
+
+
+async def test_what_was_loaded_before_is_not_sent_again(session: aiohttp.ClientSession) -> None:
+    async with session.get("/docs/swagger-ui-bundle.js") as response:
+        assert response.headers["Cache-Control"] == "public, max-age=3600"
+        tag = response.headers["ETag"]
+    async with session.get("/docs/swagger-ui-bundle.js", headers={"If-None-Match": tag}) as response:
+        assert (response.status, await response.read()) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/docs/index.html",
+        "/docs/docs.html",
+        "/docs/..%2fbuild.py",
+        "/docs/%2e%2e%2f%2e%2e%2fapp.py",
+        "/docs/..%5cbuild.py",
+        "/docs/%2fetc%2fpasswd",
+        "/docs/docs.js%00.png",
+        "/docs/",
+        "/docs/docs.js/",
+    ],
+)
+async def test_no_other_file_is_served(service: Service, path: str) -> None:
+    url = URL(f"http://127.0.0.1:{service.port}{path}", encoded=True)  # as it is
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        assert response.status == 404
+        assert (await response.json())["error"]["code"] == "unknown_path"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt install chromium")
+async def test_a_person_authorises_and_tries_a_request(
+    ctx: Context, service: Service, session: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    client = await make_client(ctx, session)
+    host = f"http://127.0.0.1:{service.port}"
+    async with browse(tmp_path) as browser:
+        await browser.open(f"{host}/docs")
+        await browser.wait_for("document.querySelectorAll('.opblock').length > 20")
+        assert await browser.run("document.title") == "Bulklane API"
+        assert await browser.run("document.querySelector('.topbar') === null")
+        await browser.click(".btn.authorize")
+        await browser.write("#auth-bearer-value", client.key)
+        await browser.click(".auth-btn-wrapper .authorize")
+        await browser.click(".btn-done")
+        await browser.click("#operations-Jobs-list_jobs .opblock-summary-control")
+        await browser.click("#operations-Jobs-list_jobs .execute")
+        table = "#operations-Jobs-list_jobs .live-responses-table"
+        status = await browser.wait_for(
+            f"document.querySelector('{table} .response .response-col_status')?.innerText"
+        )
+        assert status.split()[0] == "200"
+        assert '"data"' in await browser.run(f"document.querySelector('{table}').innerText")
+    assert {url.startswith((host, "data:")) for url in browser.asked} == {True}
+    assert f"{host}/openapi.json" in browser.asked
+    assert browser.complaints == []

@@ -1,0 +1,229 @@
+"""The OpenAPI document: it is valid, it knows every route, and what it shows is true of itself."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import aiohttp
+import jsonschema_rs
+import pytest
+from aiohttp import web
+from openapi_pydantic import OpenAPI
+from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
+
+from api.openapi.build import build, document
+from api.openapi.describe import Description, describe, description_of
+from api.routes import ROUTES, Route
+from schemas.operations import OPERATIONS
+from schemas.states import Operation
+from tests.integration.api.service import Client
+
+DOCUMENT: dict[str, Any] = json.loads(document(ROUTES))
+OPERATIONS_OF_IT = [
+    (f"{method.upper()} {path}", operation)
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+]
+each_operation = pytest.mark.parametrize(
+    "operation", [one for _, one in OPERATIONS_OF_IT], ids=[name for name, _ in OPERATIONS_OF_IT]
+)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_every_route_is_described_and_in_the_document(route: Route) -> None:
+    description = description_of(route.handler)
+    for path in _paths(route, description):
+        assert (route.method.lower() in DOCUMENT["paths"].get(path, {})) != description.hidden
+
+
+def test_a_route_that_nobody_described_is_told_by_its_name() -> None:
+    async def forgotten(request: web.Request) -> web.Response:
+        raise NotImplementedError
+
+    with pytest.raises(LookupError, match=r"test_openapi\..*forgotten is not described"):
+        build([*ROUTES, Route("GET", "/v1/forgotten", forgotten)])
+
+
+def test_describing_changes_nothing_about_a_handler() -> None:
+    async def handler(request: web.Request) -> web.Response:
+        raise NotImplementedError
+
+    assert describe(hidden=True)(handler) is handler
+    assert description_of(handler) == Description(hidden=True)
+
+
+def test_only_the_page_is_hidden() -> None:
+    hidden = {route.path for route in ROUTES if description_of(route.handler).hidden}
+    assert hidden == {"/docs", "/docs/{asset}"}
+
+
+def test_the_document_is_valid_openapi_3_1() -> None:
+    assert [error.message for error in OPENAPI_31_VALIDATOR.iter_errors(DOCUMENT)] == []
+    assert OpenAPI.model_validate(DOCUMENT).openapi == "3.1.0"
+
+
+def test_every_reference_leads_somewhere() -> None:
+    references = set(_references(DOCUMENT))
+    assert references
+    for reference in references:
+        place: Any = DOCUMENT
+        for step in reference.removeprefix("#/").split("/"):
+            place = place[step]
+
+
+def test_every_operation_has_an_id_of_its_own() -> None:
+    ids = [operation["operationId"] for _, operation in OPERATIONS_OF_IT]
+    assert len(set(ids)) == len(ids)
+    assert all(id_.isidentifier() for id_ in ids)
+
+
+@each_operation
+def test_an_operation_says_what_it_does_and_to_which_family_it_belongs(operation: dict[str, Any]) -> None:
+    assert operation["summary"]
+    assert not operation["summary"].endswith(".")
+    (tag,) = operation["tags"]
+    assert tag in [one["name"] for one in DOCUMENT["tags"]]
+
+
+@each_operation
+def test_each_answer_of_an_operation_has_a_name_and_a_meaning(operation: dict[str, Any]) -> None:
+    for answer in map(_followed, operation["responses"].values()):
+        assert answer["description"]
+        assert "X-Request-Id" in answer["headers"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_a_private_operation_tells_of_its_key_and_its_limits(route: Route) -> None:
+    description = description_of(route.handler)
+    for path in [] if description.hidden else _paths(route, description):
+        operation = DOCUMENT["paths"][path][route.method.lower()]
+        refusals = {"401", "429", "500"} & set(operation["responses"])
+        assert refusals == (set() if route.public else {"401", "429", "500"})
+        assert operation.get("security") == ([] if route.public else None)
+
+
+def test_a_key_can_be_sent_in_four_ways() -> None:
+    schemes = DOCUMENT["components"]["securitySchemes"]
+    assert DOCUMENT["security"] == [{name: []} for name in schemes]
+    assert [scheme.get("scheme") or scheme["name"] for scheme in schemes.values()] == [
+        "bearer", "Authorization", "x-api-key", "X-WHIPPY-KEY",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.bulk], ids=lambda route: route.path)
+def test_a_bulk_operation_tells_of_its_headers(route: Route) -> None:
+    for path in _paths(route, description_of(route.handler)):
+        operation = DOCUMENT["paths"][path][route.method.lower()]
+        names = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "header"}
+        assert names == {"Prefer", "Idempotency-Key"}
+        assert {"Location", "Idempotent-Replayed", "RateLimit"} <= set(
+            operation["responses"]["202"]["headers"]
+        )
+        assert {"Preference-Applied", "Bulklane-Job"} <= set(operation["responses"]["207"]["headers"])
+        assert {"409", "422"} <= set(operation["responses"])
+
+
+@pytest.mark.parametrize("operation", list(Operation))
+def test_the_native_entrance_shows_each_operation_with_its_parameters(operation: Operation) -> None:
+    shown = DOCUMENT["paths"][f"/v1/bulk/{operation}"]["post"]
+    queries = {one["name"]: one["required"] for one in shown["parameters"] if one["in"] == "query"}
+    traits = OPERATIONS[operation]
+    needed = {traits.needs} - {None}
+    assert {name for name, required in queries.items() if required} == needed
+    assert set(queries) == {*needed, *traits.takes, "region", "parallel", "dry_run", "map"}
+    assert set(shown["requestBody"]["content"]) == {
+        "application/json", "application/x-ndjson", "text/csv", "multipart/form-data",
+    }  # fmt: skip
+
+
+def test_every_example_is_what_its_schema_asks_for() -> None:
+    examples = list(_examples())
+    assert len(examples) > 20
+    wrong = [(value, errors) for schema, value in examples if (errors := _errors(schema, value))]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/api/v1/contacts/bulk_update_communication_preferences", ["9876543210", "Alfred Hitchcock"]),
+        ("/v1/contacts/lists/{list_id}/contacts", ["add", "Contact list contacts are being updated"]),
+        ("/v1/{phone_number_id}/contacts/bulk_label", ["attach", "skipped_team_mismatch"]),
+        ("/v1/contacts/bulk", ["Ravi Kumar", "hi-IN"]),
+        ("/v1/contacts/bulk-delete", ["contactIds", '"deleted": 3']),
+        ("/v1/contacts/add-to-audience", ["audienceId"]),
+        ("/v1/contacts", ["premium"]),
+        ("/v1/contacts/{contact_id}", ["standard"]),
+    ],
+)
+def test_the_examples_of_the_four_documents_are_there(path: str, words: list[str]) -> None:
+    text = json.dumps([_contents(operation) for operation in DOCUMENT["paths"][path].values()])
+    assert [word for word in words if word not in text] == []
+
+
+async def test_the_document_is_served_without_a_key(session: aiohttp.ClientSession) -> None:
+    async with session.get("/openapi.json") as response:
+        assert (response.status, response.content_type) == (200, "application/json")
+        assert await response.json() == DOCUMENT
+
+
+async def test_an_error_is_as_the_document_has_it(client: Client) -> None:
+    envelope = {"$ref": "#/components/schemas/Envelope"}
+    for path in ("/v1/jobs?limit=0", "/v1/jobs?limit=0&cursor=x", "/v1/jobs/none", "/nowhere"):
+        answer = await client.get(path)
+        assert answer.status in {404, 422}
+        assert _errors(envelope, answer.json) == []
+
+
+def _paths(route: Route, description: Description) -> list[str]:
+    """The paths of a route in the document: one for each variant."""
+    if not description.variants:
+        return [route.path]
+    return [route.path.replace("{operation}", variant) for variant in description.variants]
+
+
+def _references(value: Any) -> Iterator[str]:
+    match value:
+        case {"$ref": str(reference)}:
+            yield reference
+        case dict():
+            for inner in value.values():
+                yield from _references(inner)
+        case list():
+            for inner in value:
+                yield from _references(inner)
+
+
+def _followed(value: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in value:
+        return value
+    answer: dict[str, Any] = DOCUMENT["components"]["responses"][value["$ref"].rpartition("/")[2]]
+    return answer
+
+
+def _contents(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    """The bodies and answers of an operation, each as a media type."""
+    holders = [operation.get("requestBody", {}), *map(_followed, operation["responses"].values())]
+    return [content for holder in holders for content in holder.get("content", {}).values()]
+
+
+def _examples() -> Iterator[tuple[dict[str, Any], Any]]:
+    """Every example with its schema."""
+    for _, operation in OPERATIONS_OF_IT:
+        for content in _contents(operation):
+            for example in content.get("examples", {}).values():
+                yield content["schema"], example["value"]
+            if "example" in content:
+                yield content["schema"], content["example"]
+        for parameter in operation["parameters"]:
+            if "example" in parameter:
+                yield parameter["schema"], parameter["example"]
+    for schema in DOCUMENT["components"]["schemas"].values():
+        for example in schema.get("examples", []):
+            yield schema, example
+
+
+def _errors(schema: dict[str, Any], value: Any) -> list[str]:
+    whole = {**schema, "components": DOCUMENT["components"]}
+    validator = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+    return [error.message for error in validator.iter_errors(value)]
