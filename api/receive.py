@@ -32,7 +32,7 @@ Feed = Callable[[Receiving], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """An accepted job. `job` is None where it is an earlier request's, `total` where a worker has to split."""
+    """An accepted job. `job` is None where an earlier request was it, `total` where a worker has to split."""
 
     id: JobId
     job: NewJob | None = None

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from api.receive import Accepted
 from schemas.ids import JobId, show_job_id
 from schemas.jobs import Counts, ItemErrorView, Job, JobError, ResultView
 from schemas.states import JobState
+from storage.jobs import NewJob
 from storage.outcomes import Result
 
-COUNTED = ("created", "updated", "unchanged", "merged", "skipped", "failed")
+COUNTED = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
 
 def job_view(row: asyncpg.Record) -> Job:
@@ -35,6 +35,8 @@ def job_view(row: asyncpg.Record) -> Job:
         errors=[ItemErrorView(**error) for error in json.loads(row["first_errors"] or "[]")],
         errors_url=f"/v1/jobs/{name}/errors",
         results_url=f"/v1/jobs/{name}/results",
+        dry_run=row["dry_run"],
+        parent_id=show_job_id(row["parent_id"]) if row["parent_id"] else None,
         request_id=row["request_id"],
         received_at=row["received_at"],
         accepted_at=row["accepted_at"],
@@ -43,19 +45,19 @@ def job_view(row: asyncpg.Record) -> Job:
     )
 
 
-def accepted_view(accepted: Accepted) -> Job:
+def accepted_view(job: NewJob, total: int | None) -> Job:
     """A job that has just been accepted, where PostgreSQL cannot be asked about it any more."""
-    job, now = accepted.job, datetime.now(UTC)
+    now = datetime.now(UTC)
     name = show_job_id(job.id)
-    nothing = dict.fromkeys((*COUNTED, "cancelled"), 0)
+    nothing = dict.fromkeys(COUNTED, 0)
     return Job(
         id=name,
         operation=job.operation,
         state=JobState.QUEUED,
         stream=job.stream,
-        total=accepted.total,
-        counts=Counts(**nothing, pending=accepted.total or 0),
-        progress=None if accepted.total is None else 0.0,
+        total=total,
+        counts=Counts(**nothing, pending=total or 0),
+        progress=None if total is None else 0.0,
         position=0,
         throttled_until=None,
         eta=None,
@@ -63,6 +65,8 @@ def accepted_view(accepted: Accepted) -> Job:
         errors=[],
         errors_url=f"/v1/jobs/{name}/errors",
         results_url=f"/v1/jobs/{name}/results",
+        dry_run=job.dry_run,
+        parent_id=show_job_id(job.parent_id) if job.parent_id else None,
         request_id=job.request_id,
         received_at=now,
         accepted_at=now,
@@ -86,9 +90,8 @@ def result_view(result: Result) -> ResultView:
 def _counts(row: asyncpg.Record, state: JobState) -> Counts:
     prefix = "" if state.ended else "live_"
     counted = {name: row[prefix + name] for name in COUNTED}
-    cancelled = row["cancelled"]
-    known = sum(counted.values()) + cancelled
-    return Counts(**counted, cancelled=cancelled, pending=max((row["total"] or known) - known, 0))
+    known = sum(counted.values())
+    return Counts(**counted, pending=max((row["total"] or known) - known, 0))
 
 
 def _progress(total: int | None, done: int, state: JobState) -> float | None:

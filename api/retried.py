@@ -61,10 +61,15 @@ def _record(error: dict[str, Any], layout: CsvLayout | None) -> bytes:
     item = error["item"]
     if layout is None:
         unread = isinstance(item, str) and error["code"] in UNREAD
-        return (_as_it_came(item, error["code"]) if unread else json.dumps(item).encode()) + b"\n"
+        return (_as_it_came(item, error["code"]) if unread else _line(item)) + b"\n"
     if isinstance(item, dict):
         return _row(item, layout)
     return _as_it_came(str(item), error["code"]) + b"\r\n"
+
+
+def _line(item: Any) -> bytes:
+    """As short as it can be: an item that was just not too large must not become too large."""
+    return json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
 def _row(item: dict[str, Any], layout: CsvLayout) -> bytes:

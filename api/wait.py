@@ -6,13 +6,12 @@ import re
 from aiohttp import web
 
 from api.context import Api
-from schemas.errors import NotAcceptable
 from schemas.ids import AccountId, JobId
+from schemas.job_queries import MAX_WAIT_SECONDS
 from schemas.states import JobState
 from storage import jobs
 from storage.accounts import Account
 
-MAX_SECONDS = 60
 LOOK_SECONDS = 10.0  # look all the same, should an announcement be lost
 PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d+)\"?", re.IGNORECASE | re.ASCII)
 ASYNC = re.compile(r"(?:^|[,\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
@@ -22,16 +21,8 @@ def wanted_wait(request: web.Request, account: Account) -> float:
     """Seconds to wait by `Prefer` (RFC 7240: wait=S, respond-async), else by the account's default."""
     preferences = ",".join(request.headers.getall("Prefer", []))
     if found := PREFERENCE.search(preferences):
-        return min(int(found[1][:9]), MAX_SECONDS)
+        return min(int(found[1][:9]), MAX_WAIT_SECONDS)
     return 0 if ASYNC.search(preferences) else account.default_wait
-
-
-def polled_wait(request: web.Request) -> float:
-    """Seconds to wait by `?wait=S`; raises NotAcceptable."""
-    text = request.query.get("wait", "0")
-    if text.isascii() and text.isdigit() and len(text) < 9:
-        return min(int(text), MAX_SECONDS)
-    raise NotAcceptable(f"wait is a number of seconds, at most {MAX_SECONDS}", param="wait")
 
 
 async def wait_for_end(api: Api, account_id: AccountId, job_id: JobId, seconds: float) -> JobState | None:

@@ -27,18 +27,30 @@ class BulkQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    region: Annotated[str | None, AfterValidator(_region)] = Field(default=None, description="ISO 3166 region of phone numbers without a country code", examples=["IN"]
+    region: Annotated[str | None, AfterValidator(_region)] = Field(
+        default=None, description="ISO 3166 region of phone numbers without a country code", examples=["IN"]
     )
-    parallel: int | None = Field(default=None, ge=1, le=MAX_PARALLEL, description="chunks in flight at the most")
+    parallel: int | None = Field(
+        default=None, ge=1, le=MAX_PARALLEL, description="chunks in flight at the most"
+    )
     dry_run: bool = Field(default=False, description="say what would become of each item, and change nothing")
     match_on: MatchOn = Field(default="auto", description="which contact an item means")
-    list_id: str | None = Field(default=None, description="the contact list", examples=["lst_00000000000000000000000001"]
+    list_id: str | None = Field(
+        default=None, description="the contact list", examples=["lst_00000000000000000000000001"]
     )
-    label_id: str | None = Field(default=None, description="the label", examples=["lbl_00000000000000000000000001"])
-    audience_id: str | None = Field(default=None, description="the audience", examples=["aud_00000000000000000000000001"]
+    label_id: str | None = Field(
+        default=None, description="the label", examples=["lbl_00000000000000000000000001"]
     )
-    preference: str | None = Field(default=None, description="the communication preference", examples=["mute_all"])
-    opt_in_to: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = Field(default=None, description="channels to opt the contacts in to: ids or phones, separated by commas"
+    audience_id: str | None = Field(
+        default=None, description="the audience", examples=["aud_00000000000000000000000001"]
+    )
+    preference: str | None = Field(
+        default=None, description="the communication preference", examples=["mute_all"]
+    )
+    opt_in_to: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = Field(
+        default=None, description="channels to opt the contacts in to: ids or phones, separated by commas"
     )
     opt_in_to_all_channels: bool | None = Field(default=None, description="true unless opt_in_to is given")
-    override_opt_outs: bool = Field(default=False, description="opt in also who has opted out of a channel himself")
+    override_opt_outs: bool = Field(
+        default=False, description="opt in also who has opted out of a channel himself"
+    )

@@ -63,6 +63,8 @@ class Job(Wire):
     errors: list[ItemErrorView]  # the first 20
     errors_url: str
     results_url: str
+    dry_run: bool  # nothing was changed: the answers say what would have been
+    parent_id: str | None  # the job whose failed items this one retries
     request_id: str
     received_at: datetime
     accepted_at: datetime | None
@@ -79,10 +81,3 @@ class ResultView(Wire):
     merged_into: int | None
     code: str | None
     message: str | None
-
-
-class Page(Wire):
-    """One page; `next_cursor` asks for the next one, null: this is the last."""
-
-    data: list[Any]
-    next_cursor: str | None

@@ -1,4 +1,4 @@
-"""Jobs: received, accepted, split, ended, shown."""
+"""Jobs: received, accepted, split, shown. How they end is in `storage.endings`."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,6 @@ QUERIES = load("jobs")
 
 RECEIVE_LEASE_SECONDS = 15.0  # an upload whose api has been silent for so long is lost
 GRACE_SECONDS = 6.0  # after a restart of PostgreSQL: an api renews its leases every 4
-FINISH_LEASE_SECONDS = 6.0  # a worker that died while ending a job is replaced within P6's 10 seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +53,14 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """A request that came before with the same idempotency key; without a hash it is still being received."""
+
+    job_id: JobId
+    request_hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnsplitPart:
     """The next part of a job to be turned into chunks; its first item has index `first_index`."""
 
@@ -62,23 +69,29 @@ class UnsplitPart:
     part: int
     first_index: int
     body: bytes
+    cancelled: bool  # the job is: so are these chunks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finishing:
-    """A job whose chunks are all applied, with what its closing steps need."""
+class Parent:
+    """What a retry needs to know of the job whose failed items it takes."""
 
     account_id: AccountId
     job_id: JobId
-    operation: str
+    operation: Operation
     params: JobParams
-    format: str
-    layout: dict[str, Any] | None
-    overlaps: bool  # several chunks may have named one contact side by side
+    format: Format
+    layout: CsvLayout | None
+    parallel: int
+    dry_run: bool
+    state: JobState
+    failed: int
 
 
 async def open_job(conn: Conn | Pool, job: NewJob) -> None:
-    """Store a job that is being received."""
+    """Store a job that is being received; UniqueViolationError: another one has its idempotency key."""
+    if job.idempotency_key is not None:
+        await QUERIES.release_idempotency_key(conn, account_id=job.account_id, key=job.idempotency_key)
     await QUERIES.open(
         conn,
         account_id=job.account_id,
@@ -94,6 +107,22 @@ async def open_job(conn: Conn | Pool, job: NewJob) -> None:
         idempotency_key=job.idempotency_key,
         lease_seconds=RECEIVE_LEASE_SECONDS,
     )
+
+
+async def by_idempotency_key(db: Conn | Pool, account_id: AccountId, key: str) -> Earlier | None:
+    """The request that has this key."""
+    row = await QUERIES.by_idempotency_key(db, account_id=account_id, key=key)
+    return Earlier(**row) if row else None
+
+
+async def forget_receiving(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
+    """Forget a job that was only there for its idempotency key, and was refused."""
+    await QUERIES.forget_receiving(db, account_id=account_id, id=job_id)
+
+
+async def drop_parts(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
+    """Delete the bytes of a job that will not be applied: one that failed or was cancelled while received."""
+    await QUERIES.drop_parts(db, account_id=account_id, id=job_id)
 
 
 async def add_part(conn: Conn | Pool, account_id: AccountId, job_id: JobId, part: int, body: bytes) -> None:
@@ -166,11 +195,6 @@ async def unsplit(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:
     return _keys(await QUERIES.unsplit(db))
 
 
-async def unended(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:
-    """Jobs whose chunks are all applied and that nobody is ending."""
-    return _keys(await QUERIES.unended(db))
-
-
 async def unfinished(db: Conn | Pool, account_id: AccountId) -> int:
     """How many jobs of the account have been accepted and have not ended."""
     count: int = await QUERIES.unfinished(db, account_id=account_id)
@@ -196,48 +220,14 @@ async def next_part(conn: Conn, account_id: AccountId, job_id: JobId) -> Unsplit
         part=row["part"],
         first_index=row["first_index"],
         body=row["body"],
+        cancelled=row["cancelled"],
     )
 
 
 async def record_split(conn: Conn, account_id: AccountId, job_id: JobId, items: int) -> asyncpg.Record:
-    """Count a split part; the row's `total` is not None once it was the last, `parallel` is the job's."""
+    """Count a split part: the job's `total` (not None once it was the last), `parallel` and `dry_run`."""
     row: asyncpg.Record = await QUERIES.record_split(conn, account_id=account_id, id=job_id, items=items)
     return row
-
-
-async def claim_finish(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | None:
-    """Take the closing steps of a job; None: chunks are left, it has ended, or another worker has them."""
-    row = await QUERIES.claim_finish(db, account_id=account_id, id=job_id, lease_seconds=FINISH_LEASE_SECONDS)
-    if row is None:
-        return None
-    return Finishing(
-        account_id=account_id,
-        job_id=job_id,
-        operation=row["operation"],
-        params=JobParams.model_validate_json(row["params"]),
-        format=row["format"],
-        layout=json.loads(row["layout"] or "null"),
-        overlaps=row["overlaps"],
-    )
-
-
-async def lock_finished(conn: Conn, account_id: AccountId, job_id: JobId) -> bool:
-    """Lock a job whose chunks are all applied; False: it has ended meanwhile."""
-    return await QUERIES.lock_finished(conn, account_id=account_id, id=job_id) is not None
-
-
-async def renew_finish(conn: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
-    """Keep the closing steps of a job."""
-    await QUERIES.renew_finish(conn, account_id=account_id, id=job_id, lease_seconds=FINISH_LEASE_SECONDS)
-
-
-async def end(conn: Conn, account_id: AccountId, job_id: JobId) -> JobState | None:
-    """Freeze the counts, set the terminal state, leave the stream; None: it had ended before."""
-    row = await QUERIES.end(conn, account_id=account_id, id=job_id)
-    if row is None:
-        return None
-    await QUERIES.leave_stream(conn, account_id=account_id, stream=row["stream"])
-    return JobState(row["state"])
 
 
 async def views(db: Conn | Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> list[asyncpg.Record]:
@@ -252,10 +242,32 @@ async def state_of(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Job
     return JobState(state) if state else None
 
 
-async def layout_of(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> CsvLayout | None:
-    """The columns of a CSV job; None for the other formats."""
-    layout: str | None = await QUERIES.layout(db, account_id=account_id, id=job_id)
-    return CsvLayout.from_dict(json.loads(layout)) if layout else None
+async def shape_of(
+    db: Conn | Pool, account_id: AccountId, job_id: JobId
+) -> tuple[Operation, CsvLayout | None]:
+    """The operation of a job, and its columns where it came as CSV."""
+    row = await QUERIES.shape(db, account_id=account_id, id=job_id)
+    layout = CsvLayout.from_dict(json.loads(row["layout"])) if row["layout"] else None
+    return Operation(row["operation"]), layout
+
+
+async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Parent | None:
+    """What a retry needs to know of a job, or None: the account has no such job."""
+    row = await QUERIES.parent(db, account_id=account_id, id=job_id)
+    if row is None:
+        return None
+    return Parent(
+        account_id=account_id,
+        job_id=job_id,
+        operation=Operation(row["operation"]),
+        params=JobParams.model_validate_json(row["params"]),
+        format=Format(row["format"]),
+        layout=CsvLayout.from_dict(json.loads(row["layout"])) if row["layout"] else None,
+        parallel=row["parallel"],
+        dry_run=row["dry_run"],
+        state=JobState(row["state"]),
+        failed=row["failed"],
+    )
 
 
 async def page(

@@ -82,6 +82,10 @@ class Queue:
         """A job may have to be ended."""
         await self._ring("finish", account_id, str(job_id))
 
+    async def ring_rehearse(self) -> None:
+        """There may be a dry run to rehearse."""
+        await self._ring("rehearse")
+
     async def announce_end(self, job_id: JobId) -> None:
         """Wake those who wait for the end of a job."""
         await self._try(self.redis.publish(ENDED, str(job_id)), "announce_end")

@@ -12,9 +12,19 @@ async def throttle(conn: Conn, account_id: AccountId, job_id: JobId, wait_second
     await QUERIES.throttle(conn, account_id=account_id, id=job_id, wait_seconds=wait_seconds)
 
 
+async def lock(conn: Conn, account_id: AccountId) -> None:
+    """Lock the account's turn: a claim holds it from its choice to its commit."""
+    await QUERIES.lock(conn, account_id=account_id)
+
+
+async def wake(conn: Conn, account_id: AccountId) -> None:
+    """The job for which the turn was put off is gone: another one may need less of the window."""
+    await QUERIES.wake(conn, account_id=account_id)
+
+
 async def leave(conn: Conn, account_id: AccountId) -> None:
     """A job has ended: without others the account is out of the running. Locks the turn."""
-    await QUERIES.lock(conn, account_id=account_id)
+    await lock(conn, account_id)
     await QUERIES.settle(conn, account_id=account_id)
 
 

@@ -14,6 +14,7 @@ from arq.worker import Worker, func
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.settings import Settings
 from storage import contacts, jobs, outcomes
+from storage.background import beside
 from storage.chunks import LEASE_SECONDS, Claim
 from storage.context import Context
 from storage.outcomes import Result
@@ -22,9 +23,10 @@ from storage.queue import Queue, connect, deserialize, serialize
 from storage.window import Window
 from worker import tasks
 from worker.claim import claim_chunk
+from worker.rehearse import rehearse_forever
 from worker.turn import take_turn
 
-DOORBELLS: tuple[Any, ...] = (tasks.work, tasks.split, tasks.finish)
+DOORBELLS: tuple[Any, ...] = (tasks.work, tasks.split, tasks.finish, tasks.rehearse)
 POLL = 0.01  # seconds between two looks at a condition
 COUNTS = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
@@ -72,18 +74,20 @@ async def drain(*workers: Context, turns: int = 2, seconds: float = 30) -> None:
 
 @asynccontextmanager
 async def serving(*workers: Context) -> AsyncIterator[None]:
-    """A real arq worker for each context, answering doorbells."""
+    """A real arq worker for each context, answering doorbells, those for dry runs included."""
     async with AsyncExitStack() as stack:
         for ctx in workers:
             redis_url = ctx.settings.redis_url
             assert redis_url is not None
+            bell = asyncio.Event()
+            await stack.enter_async_context(beside(rehearse_forever(ctx, bell)))
             worker = Worker(
                 functions=[func(task) for task in DOORBELLS],
                 queue_name=ctx.settings.queue_name,
                 redis_pool=connect(redis_url, queue_name=ctx.settings.queue_name),
                 job_serializer=serialize,
                 job_deserializer=deserialize,
-                ctx={"context": ctx},
+                ctx={"context": ctx, "rehearsal_bell": bell},
                 handle_signals=False,
                 poll_delay=0.02,
                 max_jobs=4,

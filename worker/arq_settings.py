@@ -27,6 +27,7 @@ def arq_options() -> dict[str, Any]:
     return {
         "functions": [
             tasks.work,
+            tasks.rehearse,
             *(
                 func(cast(WorkerCoroutine, task), timeout=LONG_SECONDS)
                 for task in (tasks.split, tasks.finish)

@@ -18,6 +18,7 @@ from storage.window import Window
 from worker.leases import renew_forever
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
+from worker.rehearse import rehearse_forever
 
 # A chunk that was committed and then lost in a crash of PostgreSQL is simply applied again: effect, answers
 # and state are lost together. The end of a job waits for the disk (worker.finish).
@@ -25,8 +26,10 @@ SETTINGS = {"synchronous_commit": "off"}
 
 
 @asynccontextmanager
-async def open_context(settings: Settings, redis: ArqRedis) -> AsyncIterator[Context]:
-    """Connect, wait for the schema, and run reconciler and lease keeper beside."""
+async def open_context(
+    settings: Settings, redis: ArqRedis, rehearsal_bell: asyncio.Event
+) -> AsyncIterator[Context]:
+    """Connect, wait for the schema, and run reconciler, lease keeper and rehearsals beside."""
     assert settings.database_url is not None
     pool = await open_pool(
         settings.database_url,
@@ -44,7 +47,12 @@ async def open_context(settings: Settings, redis: ArqRedis) -> AsyncIterator[Con
             settings=settings,
             worker_id=WorkerId(uuid4()),
         )
-        async with beside(renew_forever(ctx), reconcile_forever(ctx), prune_forever(ctx)):
+        async with beside(
+            renew_forever(ctx),
+            reconcile_forever(ctx),
+            prune_forever(ctx),
+            rehearse_forever(ctx, rehearsal_bell),
+        ):
             yield ctx
     finally:
         await asyncio.wait_for(pool.close(), 10)

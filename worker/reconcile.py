@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from storage import chunks, jobs, turns
+from storage import chunks, endings, jobs, turns
 from storage.context import Context
 from storage.pool import Conn
 
@@ -45,7 +45,7 @@ async def _give_up_uploads(conn: Conn) -> None:
 async def _ring(ctx: Context, conn: Conn) -> None:
     for account_id, job_id in await jobs.unsplit(conn):
         await ctx.queue.ring_split(account_id, job_id)
-    for account_id, job_id in await jobs.unended(conn):
+    for account_id, job_id in await endings.unended(conn):
         await ctx.queue.ring_finish(account_id, job_id)
     waiting = await turns.due(conn)
     if waiting:

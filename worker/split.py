@@ -4,7 +4,7 @@ import asyncio
 
 from schemas.ids import AccountId, JobId
 from schemas.items import CHUNK_ITEMS, spans
-from storage import jobs
+from storage import cancellations, jobs
 from storage.context import Context
 from worker.finish import finish_if_last
 
@@ -19,18 +19,28 @@ async def split_job(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
         if clock() > until:  # others wait for this place, too
             await ctx.queue.ring_split(account_id, job_id)
             return
-    await finish_if_last(ctx, account_id, job_id)  # a job without items has no chunk to end it
+    await finish_if_last(
+        ctx, account_id, job_id
+    )  # a job without items, or a cancelled one, has no chunk to end it
 
 
 async def _split_part(ctx: Context, account_id: AccountId, job_id: JobId) -> bool:
-    """Split one part; False: there is none left, or another worker is at it."""
+    """Split one part; False: there is none left, or another worker is at it.
+
+    A job that has been cancelled is split all the same, so that its total is known, into cancelled chunks.
+    """
     async with ctx.pool.acquire() as conn, conn.transaction():
         part = await jobs.next_part(conn, account_id, job_id)
         if part is None:
             return False
         chunks = spans(part.format, part.layout, part.body, CHUNK_ITEMS)
         items = await jobs.add_chunks(conn, account_id, job_id, part.part, part.first_index, chunks)
+        if part.cancelled:
+            await cancellations.cancel_chunks(conn, account_id, job_id)
         split = await jobs.record_split(conn, account_id, job_id, items)
-    if part.part == 0 or split["total"] is not None:
+    ended = split["total"] is not None
+    if ended and split["dry_run"]:
+        await ctx.queue.ring_rehearse()
+    elif part.part == 0 or ended:
         await ctx.queue.ring_work(split["parallel"])
-    return split["total"] is None
+    return not ended

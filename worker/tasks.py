@@ -1,5 +1,6 @@
-"""The three doorbells that arq delivers; each may ring for nothing, twice, or late."""
+"""The four doorbells that arq delivers; each may ring for nothing, twice, or late."""
 
+import asyncio
 import gc
 from contextlib import AsyncExitStack
 from typing import Any
@@ -29,12 +30,20 @@ async def finish(arq: dict[str, Any], account_id: int, job_id: str) -> None:
     await finish_if_last(_context(arq), AccountId(account_id), JobId(UUID(job_id)))
 
 
+async def rehearse(arq: dict[str, Any]) -> None:
+    """There may be a dry run to rehearse: passed on, for it takes longer than a turn."""
+    bell: asyncio.Event = arq["rehearsal_bell"]
+    bell.set()
+
+
 async def startup(arq: dict[str, Any]) -> None:
     """Open the context for as long as the worker runs."""
     _calm_garbage_collection()
     stack = AsyncExitStack()
     arq["stack"] = stack
-    arq["context"] = await stack.enter_async_context(open_context(get_settings(), arq["redis"]))
+    arq["rehearsal_bell"] = asyncio.Event()
+    context = open_context(get_settings(), arq["redis"], arq["rehearsal_bell"])
+    arq["context"] = await stack.enter_async_context(context)
 
 
 async def shutdown(arq: dict[str, Any]) -> None:

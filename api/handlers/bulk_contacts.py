@@ -32,7 +32,7 @@ from storage.accounts import Account
 
 @describe(
     name="bulk_create_contacts",
-    items=Items(key="contacts", model=ContactItem, most=1_000),
+    items=Items(key="contacts", model=ContactItem, most=1_000, needs=("name",)),
     examples={"as in the document": examples.BULK_CREATE},
     answers={200: BulkContactsResult, 202: Job, 207: BulkContactsResult},
 )

@@ -1,84 +1,133 @@
-"""GET /v1/jobs and what hangs below: the answers."""
+"""/v1/jobs and what hangs below: the answers, and to cancel."""
 
-from datetime import UTC, datetime
+import asyncio
+from contextlib import suppress
 
 from aiohttp import web
 
-from api.context import API
+from api.context import API, Api
 from api.exports import Media, stream_errors, stream_results, wanted_media
-from api.paging import read_cursor, read_limit
+from api.openapi.describe import Answer, describe
+from api.receive import BELL_SECONDS
 from api.render import job_view, result_view
 from api.request_keys import ACCOUNT
-from api.wait import polled_wait, wait_for_end
-from schemas.errors import NotAcceptable, NotFound
-from schemas.ids import JobId, read_job_id, show_job_id
-from schemas.jobs import ItemErrorView, Page, Wire
-from schemas.states import JobState, Operation
-from storage import jobs, outcomes
+from api.validate import read_query
+from api.wait import wait_for_end, wanted_wait
+from schemas.catalogue import Listing
+from schemas.errors import Conflict, NotFound
+from schemas.ids import AccountId, JobId, read_job_id, show_job_id
+from schemas.job_queries import AnswersQuery, JobQuery, JobsQuery, Query
+from schemas.jobs import ItemErrorView, Job, ResultView, Wire
+from schemas.states import JobState
+from storage import cancellations, jobs, outcomes
+from storage.cancellations import Standing
+
+CANCEL_WAIT_SECONDS = 2.0  # a worker ends a cancelled job within milliseconds, if it is there
+FILES = (Media.CSV.value, Media.NDJSON.value)
 
 
+@describe(query=JobsQuery, answers={200: Listing[Job]})
 async def list_jobs(request: web.Request) -> web.Response:
     """The account's jobs, newest first; filters `state`, `operation`, `since`."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
-    size = read_limit(request, default=20, most=100)
+    query = read_query(request, JobsQuery)
     ids = await jobs.page(
         pool,
         account.id,
-        size=size + 1,
-        state=_state(request),
-        operation=_operation(request),
-        since=_since(request),
-        before=_before(request),
+        size=query.limit + 1,
+        state=query.state,
+        operation=query.operation,
+        since=query.since,
+        before=query.cursor,
     )
-    rows = await jobs.views(pool, account.id, ids[:size])
-    following = show_job_id(ids[size - 1]) if len(ids) > size else None
-    return _json(Page(data=[job_view(row) for row in rows], next_cursor=following))
+    rows = await jobs.views(pool, account.id, ids[: query.limit])
+    following = show_job_id(ids[query.limit - 1]) if len(ids) > query.limit else None
+    return _json(Listing[Job](data=[job_view(row) for row in rows], next_cursor=following))
 
 
+@describe(query=JobQuery, answers={200: Job})
 async def get_job(request: web.Request) -> web.Response:
     """One job; `?wait=S` holds the answer back until it ends."""
     account = request[ACCOUNT]
     api = request.app[API]
-    job_id = _job_id(request)
-    if seconds := polled_wait(request):
-        await wait_for_end(api, account.id, job_id, seconds)
+    job_id, query = _job_id(request), read_query(request, JobQuery)
+    if query.wait:
+        await wait_for_end(api, account.id, job_id, query.wait)
     rows = await jobs.views(api.ctx.pool, account.id, [job_id])
     if not rows:
         raise _unknown(request)
     return _json(job_view(rows[0]))
 
 
+@describe(query=AnswersQuery, answers={200: Answer(model=Listing[ItemErrorView], also=FILES)})
 async def list_errors(request: web.Request) -> web.StreamResponse:
     """Item errors: pages of JSON, or all of them as CSV or NDJSON, to be corrected and sent back."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
-    job_id = await _known(request)
+    job_id, query = await _known(request), read_query(request, AnswersQuery)
     media = wanted_media(request)
     if media is not Media.JSON:
         return await stream_errors(request, account.id, job_id, media)
-    size = read_limit(request, default=100, most=1000)
-    found, more = await outcomes.errors(pool, account.id, job_id, read_cursor(request), size)
+    found, more = await outcomes.errors(pool, account.id, job_id, query.after, query.limit)
     following = str(found[-1]["index"]) if more else None
-    return _json(Page(data=[ItemErrorView(**error) for error in found], next_cursor=following))
+    page = [ItemErrorView(**error) for error in found]
+    return _json(Listing[ItemErrorView](data=page, next_cursor=following))
 
 
+@describe(query=AnswersQuery, answers={200: Answer(model=Listing[ResultView], also=FILES)})
 async def list_results(request: web.Request) -> web.StreamResponse:
     """The answer of each item: pages of JSON, or all of them as CSV or NDJSON."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
-    job_id = await _known(request)
+    job_id, query = await _known(request), read_query(request, AnswersQuery)
     media = wanted_media(request)
     if media is not Media.JSON:
         return await stream_results(request, account.id, job_id, media)
-    size = read_limit(request, default=100, most=1000)
-    found = []
-    async for result in outcomes.results(pool, account.id, job_id, read_cursor(request), chunks=2):
+    size, found = query.limit, []
+    async for result in outcomes.results(pool, account.id, job_id, query.after, chunks=2):
         found.append(result)
         if len(found) > size:
             break
     following = str(found[size - 1].index) if len(found) > size else None
-    return _json(Page(data=[result_view(result) for result in found[:size]], next_cursor=following))
+    page = [result_view(result) for result in found[:size]]
+    return _json(Listing[ResultView](data=page, next_cursor=following))
+
+
+@describe(query=Query, answers={200: Job}, errors=(409,))
+async def cancel_job(request: web.Request) -> web.Response:
+    """Cancel what of a job is not applied yet; what is done stays, and its answers too.
+
+    Answers when the job has ended, or after 2 seconds (`Prefer: wait=S`) as it stands then.
+    """
+    account = request[ACCOUNT]
+    api = request.app[API]
+    job_id, _ = _job_id(request), read_query(request, Query)
+    standing = await cancellations.cancel(api.ctx.pool, account.id, job_id)
+    if standing is None:
+        raise _unknown(request)
+    if standing.state.ended and standing.state is not JobState.CANCELLED:
+        message = f"the job has ended already: it is {standing.state}, and nothing of it is left to cancel"
+        raise Conflict(message, code="job_ended")
+    await _ring_end(api, account.id, job_id, standing)
+    seconds = wanted_wait(request, account) if "Prefer" in request.headers else CANCEL_WAIT_SECONDS
+    await wait_for_end(api, account.id, job_id, seconds)
+    (row,) = await jobs.views(api.ctx.pool, account.id, [job_id])
+    return _json(job_view(row))
+
+
+async def _ring_end(api: Api, account_id: AccountId, job_id: JobId, standing: Standing) -> None:
+    """Best effort: whoever has something left to do about a cancelled job, or waits for its end."""
+    queue = api.ctx.queue
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BELL_SECONDS):
+            match standing:
+                case Standing(state=JobState.CANCELLED):
+                    await queue.announce_end(job_id)
+                case Standing(unsplit=True):
+                    await queue.ring_split(account_id, job_id)
+                case _:
+                    await queue.ring_finish(account_id, job_id)
 
 
 async def _known(request: web.Request) -> JobId:
@@ -99,49 +148,6 @@ def _job_id(request: web.Request) -> JobId:
 
 def _unknown(request: web.Request) -> NotFound:
     return NotFound(f"there is no job {request.match_info['job_id']}", code="unknown_job")
-
-
-def _state(request: web.Request) -> JobState | None:
-    text = request.query.get("state")
-    if text is None:
-        return None
-    if text not in list(JobState):
-        raise NotAcceptable(f"{text!r} is not a state; known are {', '.join(JobState)}", param="state")
-    return JobState(text)
-
-
-def _operation(request: web.Request) -> Operation | None:
-    text = request.query.get("operation")
-    if text is None:
-        return None
-    if text not in list(Operation):
-        raise NotAcceptable(
-            f"{text!r} is not an operation; known are {', '.join(Operation)}", param="operation"
-        )
-    return Operation(text)
-
-
-def _since(request: web.Request) -> datetime | None:
-    text = request.query.get("since")
-    if text is None:
-        return None
-    try:
-        since = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign that was not escaped
-        if since.tzinfo is not None:
-            return since.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise NotAcceptable("since is a time with its zone, like 2026-11-21T10:00:00Z", param="since")
-
-
-def _before(request: web.Request) -> JobId | None:
-    text = request.query.get("cursor")
-    if text is None:
-        return None
-    job_id = read_job_id(text)
-    if job_id is None:
-        raise NotAcceptable("cursor is the next_cursor of another page", param="cursor")
-    return job_id
 
 
 def _json(model: Wire) -> web.Response:

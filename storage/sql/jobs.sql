@@ -7,6 +7,27 @@ VALUES (:account_id, :id, :operation, :params::jsonb, :stream, 'receiving', :for
         :dry_run, :parent_id, :idempotency_key, now() + make_interval(secs => :lease_seconds))
 ON CONFLICT (account_id, id) DO NOTHING;
 
+-- name: by_idempotency_key(account_id, key)^
+-- The request that has this key; without a hash it is still being received.
+SELECT id AS job_id, request_hash FROM jobs
+WHERE account_id = :account_id AND idempotency_key = :key AND received_at > now() - interval '24 hours'
+  AND (request_hash IS NOT NULL OR state = 'receiving');
+
+-- name: release_idempotency_key(account_id, key)!
+-- The same the other way round: a key is free again after a day, or where its request was not accepted.
+UPDATE jobs SET idempotency_key = NULL
+WHERE account_id = :account_id AND idempotency_key = :key
+  AND NOT (received_at > now() - interval '24 hours' AND (request_hash IS NOT NULL OR state = 'receiving'));
+
+-- name: forget_receiving(account_id, id)!
+DELETE FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiving';
+
+-- name: drop_parts(account_id, id)!
+-- The bytes of a job that will never be applied.
+DELETE FROM parts p USING jobs j
+WHERE p.account_id = :account_id AND p.job_id = :id AND j.account_id = p.account_id AND j.id = p.job_id
+  AND j.state IN ('failed', 'cancelled') AND j.accepted_at IS NULL;
+
 -- name: add_part(account_id, id, part, body)!
 INSERT INTO parts (account_id, job_id, part, body) VALUES (:account_id, :id, :part, :body);
 
@@ -41,7 +62,7 @@ RETURNING stream_position;
 -- name: fail_receiving(account_id, id, error_code, error_message)$
 -- An upload that did not arrive whole ends as failed; its bytes go.
 WITH failed AS (
-    UPDATE jobs SET state = 'failed', error_code = :error_code, error_message = :error_message, total = 0,
+    UPDATE jobs SET state = 'failed', idempotency_key = NULL, error_code = :error_code, error_message = :error_message, total = 0,
         lease_until = NULL, finished_at = now()
     WHERE account_id = :account_id AND id = :id AND state = 'receiving'
     RETURNING account_id, id
@@ -81,9 +102,11 @@ JOIN accounts a ON a.id = j.account_id
 CROSS JOIN LATERAL (
     SELECT COALESCE(sum(c.created), 0) AS live_created, COALESCE(sum(c.updated), 0) AS live_updated,
         COALESCE(sum(c.unchanged), 0) AS live_unchanged, COALESCE(sum(c.merged), 0) AS live_merged,
-        COALESCE(sum(c.skipped), 0) AS live_skipped, COALESCE(sum(c.failed), 0) AS live_failed
+        COALESCE(sum(c.skipped), 0) AS live_skipped, COALESCE(sum(c.failed), 0) AS live_failed,
+        COALESCE(sum(c.items) FILTER (WHERE c.state = 'cancelled'), 0) AS live_cancelled
     FROM chunks c
-    WHERE j.state = 'running' AND c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'done'
+    WHERE (j.state = 'running' OR j.state = 'queued' AND j.cancel_requested_at IS NOT NULL)
+      AND c.account_id = j.account_id AND c.job_id = j.id AND c.state IN ('done', 'cancelled')
 ) live
 CROSS JOIN LATERAL (
     SELECT count(*) AS jobs FROM jobs e
@@ -106,8 +129,13 @@ ORDER BY j.id DESC;
 -- name: state(account_id, id)$
 SELECT state FROM jobs WHERE account_id = :account_id AND id = :id;
 
--- name: layout(account_id, id)$
-SELECT layout FROM jobs WHERE account_id = :account_id AND id = :id;
+-- name: shape(account_id, id)^
+SELECT operation, layout FROM jobs WHERE account_id = :account_id AND id = :id;
+
+-- name: parent(account_id, id)^
+-- What a retry of the failed items has to know.
+SELECT operation, params, format, layout, parallel, dry_run, state, failed FROM jobs
+WHERE account_id = :account_id AND id = :id;
 
 -- name: page(account_id, state, operation, since, before, size)
 -- Ids of the account's jobs, newest first; null filters nothing.
@@ -122,7 +150,8 @@ LIMIT :size;
 
 -- name: next_part(account_id, id)^
 -- The next part to split, under the job's lock; no row: another splitter is at it, or nothing is left.
-SELECT j.format, j.layout, j.split_parts AS part, j.split_items AS first_index, j.parts, p.body
+SELECT j.format, j.layout, j.split_parts AS part, j.split_items AS first_index, j.parts, p.body,
+    j.cancel_requested_at IS NOT NULL AS cancelled
 FROM jobs j
 LEFT JOIN parts p ON p.account_id = j.account_id AND p.job_id = j.id AND p.part = j.split_parts
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NULL
@@ -140,80 +169,12 @@ UPDATE jobs SET
     split_items = split_items + :items,
     total = CASE WHEN split_parts + 1 = parts THEN split_items + :items END
 WHERE account_id = :account_id AND id = :id
-RETURNING total, parallel;
+RETURNING total, parallel, dry_run;
 
 -- name: unsplit()
 -- Jobs that wait for a splitter.
 SELECT account_id, id FROM jobs WHERE state IN ('queued', 'running') AND total IS NULL
 ORDER BY accepted_at LIMIT 100;
-
--- name: lock_finished(account_id, id)^
--- The job, locked, if all its chunks have been applied and it has not ended; else no row.
-SELECT j.stream, j.total, j.parallel FROM jobs j
-WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
-  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
-                  AND c.state IN ('ready', 'running'))
-FOR UPDATE OF j;
-
--- name: claim_finish(account_id, id, lease_seconds)^
--- Take the closing steps of a job whose chunks are all applied: one worker at a time, by lease. `overlaps`:
--- several chunks may have named one contact side by side. Where every contact was created they cannot have,
--- since the second chunk would have found it there.
-UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
-WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
-  AND (j.lease_until IS NULL OR j.lease_until < now())
-  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
-                  AND c.state IN ('ready', 'running'))
-RETURNING j.operation, j.params, j.format, j.layout, j.parallel > 1 AND EXISTS (
-    SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
-    AND c.updated + c.unchanged > 0) AS overlaps;
-
--- name: renew_finish(account_id, id, lease_seconds)!
-UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_seconds)
-WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running');
-
--- name: end(account_id, id)^
--- The terminal state, with the counts frozen: those of the chunks, corrected by outcome_changes.
-WITH applied AS (
-    SELECT COALESCE(sum(created), 0) AS created, COALESCE(sum(updated), 0) AS updated,
-        COALESCE(sum(unchanged), 0) AS unchanged, COALESCE(sum(merged), 0) AS merged,
-        COALESCE(sum(skipped), 0) AS skipped, COALESCE(sum(failed), 0) AS failed
-    FROM chunks WHERE account_id = :account_id AND job_id = :id AND state = 'done'
-), moves AS (
-    SELECT outcome AS what, 1 AS n FROM outcome_changes WHERE account_id = :account_id AND job_id = :id
-    UNION ALL
-    SELECT was, -1 FROM outcome_changes WHERE account_id = :account_id AND job_id = :id
-), corrected AS (
-    SELECT COALESCE(sum(n) FILTER (WHERE what = 1), 0) AS created,
-        COALESCE(sum(n) FILTER (WHERE what = 2), 0) AS updated,
-        COALESCE(sum(n) FILTER (WHERE what = 3), 0) AS unchanged,
-        COALESCE(sum(n) FILTER (WHERE what = 4), 0) AS merged,
-        COALESCE(sum(n) FILTER (WHERE what = 5), 0) AS skipped,
-        COALESCE(sum(n) FILTER (WHERE what = 6), 0) AS failed
-    FROM moves
-)
-UPDATE jobs j SET
-    created = a.created + c.created, updated = a.updated + c.updated,
-    unchanged = a.unchanged + c.unchanged, merged = a.merged + c.merged,
-    skipped = a.skipped + c.skipped, failed = a.failed + c.failed,
-    state = CASE WHEN a.failed + c.failed > 0 THEN 'completed_with_errors' ELSE 'completed' END,
-    started_at = COALESCE(j.started_at, now()),
-    finished_at = clock_timestamp(), lease_until = NULL, throttled_until = NULL
-FROM applied a, corrected c
-WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running')
-RETURNING j.state, j.stream;
-
--- name: leave_stream(account_id, stream)!
-UPDATE streams SET pending = pending - 1 WHERE account_id = :account_id AND stream = :stream;
-
--- name: unended()
--- Jobs whose chunks are all applied but that nobody is ending: a worker died in between.
-SELECT j.account_id, j.id FROM jobs j
-WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
-  AND (j.lease_until IS NULL OR j.lease_until < now())
-  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
-                  AND c.state IN ('ready', 'running'))
-LIMIT 100;
 
 -- name: prune(days, size)$
 -- Forget jobs that ended long ago, with all that hangs on them; how many went.

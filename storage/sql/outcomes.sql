@@ -1,6 +1,7 @@
 -- name: duplicates(account_id, id, size)
 -- Contacts that more than one chunk of the job named, and the indexes of their items, in order. Items that
--- are merged already are not looked at, so that a second call after a crash finds only what is left.
+-- are merged already are not looked at, so that a second call after a crash finds only what is left; nor are
+-- skipped ones (outcome 5), which did nothing to their contact and are told each for itself.
 WITH suspects AS MATERIALIZED (
     SELECT u.contact_id
     FROM outcomes o
@@ -13,7 +14,7 @@ WITH suspects AS MATERIALIZED (
     FROM outcomes o
     CROSS JOIN LATERAL unnest(o.contact_ids, o.outcomes) WITH ORDINALITY u (contact_id, outcome, position)
     JOIN suspects s ON s.contact_id = u.contact_id
-    WHERE o.account_id = :account_id AND o.job_id = :id AND EXISTS (SELECT FROM suspects)
+    WHERE o.account_id = :account_id AND o.job_id = :id AND u.outcome <> 5 AND EXISTS (SELECT FROM suspects)
 ), open AS (
     SELECT n.* FROM named n
     WHERE NOT EXISTS (

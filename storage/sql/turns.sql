@@ -10,6 +10,10 @@ WHERE account_id = :account_id AND id = :id;
 -- name: lock(account_id)!
 SELECT FROM account_turns WHERE account_id = :account_id FOR UPDATE;
 
+-- name: wake(account_id)!
+-- After `lock`: the turn that was put off may come at once.
+UPDATE account_turns SET ready_at = clock_timestamp() WHERE account_id = :account_id AND ready_at > clock_timestamp();
+
 -- name: settle(account_id)!
 -- After `lock`: an account without unfinished jobs is out of the running.
 UPDATE account_turns SET active = EXISTS (

@@ -1,6 +1,7 @@
 """The example requests of the four documents, as bytes, get the documents' answers.
 
-Only host and key are ours; where an example names a thing of its product's (a label, a list), an id is put in.
+Only host and key are ours; where an example names a thing of its product's (a label, a list), its id is
+put in.
 """
 
 import re

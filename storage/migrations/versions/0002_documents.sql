@@ -130,7 +130,7 @@ ALTER TABLE jobs
     ADD added               integer NOT NULL DEFAULT 0,     -- memberships; frozen when the job ends, like the counts
     ADD removed             integer NOT NULL DEFAULT 0;
 CREATE UNIQUE INDEX jobs_idempotency ON jobs (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX jobs_rehearsals ON jobs (accepted_at) WHERE dry_run AND state IN ('queued', 'running');
+CREATE INDEX jobs_rehearsals ON jobs (account_id, accepted_at) WHERE dry_run AND state IN ('queued', 'running');
 
 ALTER TABLE chunks
     ADD added   integer NOT NULL DEFAULT 0,
@@ -138,6 +138,24 @@ ALTER TABLE chunks
 
 ALTER TABLE outcomes ADD notes smallint[];                  -- schemas.states.Note; null: the chunk has none
 ALTER TABLE outcome_changes ADD note smallint;
+
+-- The accounts in which a dry run is being rehearsed at this moment. It holds locks on whatever its items touch,
+-- so nothing else of the account is applied meanwhile: workers that wait for locks serve nobody.
+CREATE VIEW rehearsing AS
+SELECT account_id FROM jobs WHERE dry_run AND state = 'running' AND lease_until > now();
+
+-- The dry runs that may be rehearsed: split, at the head of their stream, in nobody's hands, one of an account.
+CREATE VIEW rehearsable AS
+SELECT j.account_id, j.id, j.accepted_at
+FROM jobs j
+WHERE j.dry_run AND j.state IN ('queued', 'running') AND j.total IS NOT NULL AND j.cancel_requested_at IS NULL
+  AND (j.lease_until IS NULL OR j.lease_until < now())
+  AND NOT EXISTS (SELECT FROM rehearsing r WHERE r.account_id = j.account_id)
+  AND NOT EXISTS (
+    SELECT FROM jobs e
+    WHERE e.account_id = j.account_id AND e.stream = j.stream AND e.state IN ('queued', 'running')
+      AND e.stream_position < j.stream_position
+);
 
 -- As before, but nothing of a dry run: one worker does the whole of it, in one transaction.
 CREATE OR REPLACE VIEW claimable AS
@@ -158,6 +176,7 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) ready
 WHERE s.pending > 0 AND NOT head.dry_run
+  AND NOT EXISTS (SELECT FROM rehearsing r WHERE r.account_id = s.account_id)
   AND head.parallel > (
     SELECT count(*)
     FROM chunks c

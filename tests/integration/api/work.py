@@ -1,20 +1,22 @@
 """Do the work of a worker until nothing is left, in the order in which its doorbells would ring."""
 
 from schemas.ids import AccountId, JobId
-from storage import jobs
+from storage import endings, jobs
 from storage.context import Context
 from worker.finish import finish_if_last
+from worker.rehearse import rehearse_next
 from worker.split import split_job
 from worker.turn import take_turn
 
 
 async def work(ctx: Context) -> None:
-    """Split, apply and end whatever was accepted."""
+    """Split, apply, rehearse and end whatever was accepted."""
     while await ctx.pool.fetchval("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"):
         for account_id, job_id in await jobs.unsplit(ctx.pool):
             await split_job(ctx, account_id, job_id)
         await take_turn(ctx)
-        for account_id, job_id in await jobs.unended(ctx.pool):
+        await rehearse_next(ctx)
+        for account_id, job_id in await endings.unended(ctx.pool):
             await finish_if_last(ctx, account_id, job_id)
 
 

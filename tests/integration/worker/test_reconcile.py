@@ -9,7 +9,7 @@ from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
 from schemas.params import JobParams
 from schemas.states import Operation
-from storage import chunks, jobs
+from storage import chunks, endings, jobs
 from storage.context import Context
 from tests.factories import contact, make_account, make_job
 from tests.workers import (
@@ -134,8 +134,8 @@ async def test_a_job_that_somebody_is_ending_is_left_to_him_until_his_lease_runs
     ctx: Context, crew: list[Context]
 ) -> None:
     account_id, job_id = await applied_but_not_ended(ctx, crew[0])
-    assert await jobs.claim_finish(crew[0].pool, account_id, job_id) is not None
-    assert await jobs.claim_finish(crew[1].pool, account_id, job_id) is None
+    assert await endings.claim_finish(crew[0].pool, account_id, job_id) is not None
+    assert await endings.claim_finish(crew[1].pool, account_id, job_id) is None
     await reconcile(ctx)
     assert await bells(ctx) == {}
     await ctx.pool.execute(GONE)
@@ -144,7 +144,7 @@ async def test_a_job_that_somebody_is_ending_is_left_to_him_until_his_lease_runs
 
 
 async def test_within_ten_seconds_of_its_death_every_worker_is_replaced() -> None:
-    for lease in (chunks.LEASE_SECONDS, jobs.FINISH_LEASE_SECONDS):
+    for lease in (chunks.LEASE_SECONDS, endings.FINISH_LEASE_SECONDS):
         assert lease + reconciler.EVERY_SECONDS < 10
 
 

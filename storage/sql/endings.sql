@@ -1,0 +1,85 @@
+-- name: claim_finish(account_id, id, lease_seconds)^
+-- Take the closing steps of a job whose chunks are all applied or cancelled: one worker at a time, by lease.
+-- A dry run only where it was cancelled, for otherwise `rehearse` ends it; and what has items to apply waits
+-- while another job of the account is being rehearsed. `overlaps`: several chunks may have named one contact
+-- side by side. Where every contact was created they cannot have, since the second chunk would have found it
+-- there.
+UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
+WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
+  AND (j.lease_until IS NULL OR j.lease_until < now())
+  AND (j.cancel_requested_at IS NOT NULL OR NOT j.dry_run
+       AND NOT EXISTS (SELECT FROM rehearsing r WHERE r.account_id = j.account_id))
+  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
+                  AND c.state IN ('ready', 'running'))
+RETURNING j.operation, j.params, j.format, j.layout, j.dry_run,
+    j.parallel > 1 AND EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
+                               AND c.updated + c.unchanged > 0) AS overlaps,
+    j.cancel_requested_at IS NOT NULL AND EXISTS (
+        SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
+        AND c.state = 'cancelled') AS cancelled;
+
+-- name: lock_finished(account_id, id)^
+-- The job, locked, if all its chunks are applied or cancelled and it has not ended; else no row.
+SELECT j.id FROM jobs j
+WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
+  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
+                  AND c.state IN ('ready', 'running'))
+FOR UPDATE OF j;
+
+-- name: renew_finish(account_id, id, lease_seconds)!
+UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_seconds)
+WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running');
+
+-- name: end(account_id, id, added, removed)^
+-- The terminal state, with the counts frozen: those of the chunks, corrected by outcome_changes; memberships
+-- that the closing step has added and removed come on top.
+WITH applied AS (
+    SELECT COALESCE(sum(created), 0) AS created, COALESCE(sum(updated), 0) AS updated,
+        COALESCE(sum(unchanged), 0) AS unchanged, COALESCE(sum(merged), 0) AS merged,
+        COALESCE(sum(skipped), 0) AS skipped, COALESCE(sum(failed), 0) AS failed,
+        COALESCE(sum(items) FILTER (WHERE state = 'cancelled'), 0) AS cancelled,
+        COALESCE(sum(added), 0) AS added, COALESCE(sum(removed), 0) AS removed
+    FROM chunks WHERE account_id = :account_id AND job_id = :id
+), moves AS (
+    SELECT outcome AS what, 1 AS n FROM outcome_changes WHERE account_id = :account_id AND job_id = :id
+    UNION ALL
+    SELECT was, -1 FROM outcome_changes WHERE account_id = :account_id AND job_id = :id
+), corrected AS (
+    SELECT COALESCE(sum(n) FILTER (WHERE what = 1), 0) AS created,
+        COALESCE(sum(n) FILTER (WHERE what = 2), 0) AS updated,
+        COALESCE(sum(n) FILTER (WHERE what = 3), 0) AS unchanged,
+        COALESCE(sum(n) FILTER (WHERE what = 4), 0) AS merged,
+        COALESCE(sum(n) FILTER (WHERE what = 5), 0) AS skipped,
+        COALESCE(sum(n) FILTER (WHERE what = 6), 0) AS failed
+    FROM moves
+)
+UPDATE jobs j SET
+    created = a.created + c.created, updated = a.updated + c.updated,
+    unchanged = a.unchanged + c.unchanged, merged = a.merged + c.merged,
+    skipped = a.skipped + c.skipped, failed = a.failed + c.failed, cancelled = a.cancelled,
+    added = a.added + :added, removed = a.removed + :removed,
+    state = CASE WHEN a.cancelled > 0 THEN 'cancelled' WHEN a.failed + c.failed > 0 THEN 'completed_with_errors'
+                 ELSE 'completed' END,
+    started_at = COALESCE(j.started_at, CASE WHEN a.cancelled = 0 THEN now() END),
+    finished_at = clock_timestamp(), lease_until = NULL, throttled_until = NULL
+FROM applied a, corrected c
+WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running')
+RETURNING j.state, j.stream;
+
+-- name: leave_stream(account_id, stream)$
+-- One job less. True: a dry run of this stream is waiting, and may be the next.
+UPDATE streams SET pending = pending - 1 WHERE account_id = :account_id AND stream = :stream
+RETURNING EXISTS (
+    SELECT FROM jobs j
+    WHERE j.account_id = :account_id AND j.stream = :stream AND j.state IN ('queued', 'running') AND j.dry_run);
+
+-- name: unended()
+-- Jobs whose chunks are all applied or cancelled but that nobody is ending: a worker died in between.
+SELECT j.account_id, j.id FROM jobs j
+WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
+  AND (j.lease_until IS NULL OR j.lease_until < now())
+  AND (j.cancel_requested_at IS NOT NULL OR NOT j.dry_run
+       AND NOT EXISTS (SELECT FROM rehearsing r WHERE r.account_id = j.account_id))
+  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
+                  AND c.state IN ('ready', 'running'))
+LIMIT 100;

@@ -1,0 +1,151 @@
+-- name: due()
+-- Dry runs that may be rehearsed, in the order in which they were accepted.
+SELECT account_id, id FROM rehearsable ORDER BY accepted_at LIMIT 10;
+
+-- name: claim(account_id, id, lease_seconds)^
+-- Take a dry run, under the turn of its account, so that no claim is on its way. `died`: the worker that had it
+-- before did not give it back. No row: it is not to be had any more.
+WITH job AS (
+    SELECT j.id, j.lease_until FROM jobs j
+    WHERE j.account_id = :account_id AND j.id = :id AND (j.lease_until IS NULL OR j.lease_until < now())
+      AND EXISTS (SELECT FROM rehearsable r WHERE r.account_id = j.account_id AND r.id = j.id)
+    FOR UPDATE OF j SKIP LOCKED
+)
+UPDATE jobs j SET state = 'running', started_at = COALESCE(j.started_at, clock_timestamp()),
+    lease_until = now() + make_interval(secs => :lease_seconds)
+FROM job
+WHERE j.account_id = :account_id AND j.id = job.id
+RETURNING j.operation, j.params, j.format, j.layout, job.lease_until IS NOT NULL AS died;
+
+-- name: blame(account_id, id, max_deaths)!
+-- The chunk at which a rehearsal came to grief is to blame. One that has cost three is cut into halves, each
+-- with one life left, until the item to blame stands alone.
+WITH chunk AS (
+    SELECT *, deaths + 1 >= :max_deaths AND items > 1 AS halved FROM chunks
+    WHERE account_id = :account_id AND job_id = :id AND state = 'ready'
+    ORDER BY first_index LIMIT 1 FOR UPDATE
+), rest AS (
+    INSERT INTO chunks (account_id, job_id, first_index, items, part, byte_start, byte_end, skip, token, deaths)
+    SELECT account_id, job_id, first_index + items / 2, items - items / 2, part, byte_start, byte_end,
+        skip + items / 2, token, :max_deaths - 1
+    FROM chunk WHERE halved
+)
+UPDATE chunks c SET items = CASE WHEN chunk.halved THEN chunk.items / 2 ELSE chunk.items END,
+    deaths = CASE WHEN chunk.halved THEN :max_deaths - 1 ELSE chunk.deaths + 1 END
+FROM chunk
+WHERE c.account_id = chunk.account_id AND c.job_id = chunk.job_id AND c.first_index = chunk.first_index;
+
+-- name: raise_tokens(account_id, id)$
+-- All chunks are as if nobody had touched them, and what an earlier attempt still has to record meets the
+-- fence. Their new token; null: there are no chunks.
+WITH raised AS (
+    UPDATE chunks SET state = 'ready', token = token + 1, created = 0, updated = 0, unchanged = 0, merged = 0,
+        skipped = 0, failed = 0, added = 0, removed = 0
+    WHERE account_id = :account_id AND job_id = :id
+    RETURNING token
+)
+SELECT max(token) FROM raised;
+
+-- name: forget(account_id, id)!
+-- Forget what an earlier attempt has recorded: after `raise_tokens`, which waits for what is being recorded.
+WITH o AS (DELETE FROM outcomes WHERE account_id = :account_id AND job_id = :id),
+     h AS (DELETE FROM outcome_changes WHERE account_id = :account_id AND job_id = :id)
+DELETE FROM item_errors WHERE account_id = :account_id AND job_id = :id;
+
+-- name: in_flight(account_id)$
+-- Whether anything else of the account is being applied.
+SELECT EXISTS (SELECT FROM chunks WHERE account_id = :account_id AND state = 'running') OR EXISTS (
+    SELECT FROM jobs
+    WHERE account_id = :account_id AND state IN ('queued', 'running') AND NOT dry_run AND lease_until > now());
+
+-- name: next_chunk(account_id, id, token, after)^
+-- The chunk after the given index with its bytes. No row: that was the last, or the rest is cancelled.
+SELECT c.first_index, c.items, c.skip, c.deaths,
+    substring(p.body FROM c.byte_start + 1 FOR c.byte_end - c.byte_start) AS body
+FROM chunks c
+JOIN parts p ON p.account_id = c.account_id AND p.job_id = c.job_id AND p.part = c.part
+WHERE c.account_id = :account_id AND c.job_id = :id AND c.first_index > :after AND c.state = 'ready'
+  AND c.token = :token
+ORDER BY c.first_index
+LIMIT 1;
+
+-- name: fence(account_id, id, first_index, token)$
+-- True, and the chunk locked, while this attempt is the newest; null: another has begun, or it is cancelled.
+SELECT true FROM chunks
+WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
+  AND token = :token AND state = 'ready'
+FOR UPDATE;
+
+-- name: renew(account_id, id, token, lease_seconds)!
+UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_seconds)
+WHERE account_id = :account_id AND id = :id AND state = 'running' AND lease_until IS NOT NULL
+  AND (SELECT token FROM chunks WHERE account_id = :account_id AND job_id = :id AND first_index = 0)
+      IS NOT DISTINCT FROM :token::int;
+
+-- name: release(account_id, id, token)$
+-- Give a dry run back; the same guard. Null: it is another attempt's.
+UPDATE jobs SET lease_until = NULL
+WHERE account_id = :account_id AND id = :id AND state = 'running'
+  AND (SELECT token FROM chunks WHERE account_id = :account_id AND job_id = :id AND first_index = 0)
+      IS NOT DISTINCT FROM :token::int
+RETURNING id;
+
+-- name: lock(account_id, id)$
+-- The job, locked, if it has not ended.
+SELECT true FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'running' FOR UPDATE;
+
+-- name: complete(account_id, id, token)$
+-- After `lock`: whether this attempt, and no other, has recorded every chunk.
+SELECT NOT EXISTS (
+    SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id
+    AND (state <> 'done' OR token IS DISTINCT FROM :token::int));
+
+-- name: merge_repeated(account_id, id)
+-- Contacts that several chunks named: the last item answers, the earlier ones are merged into it, as `settle`
+-- corrects it where they ran side by side: only where `claim_finish` says `overlaps`, and skipped ones (5) not.
+-- (A window and no join: whatever the planner believes of the tables, it takes one sort.)
+WITH job AS (
+    SELECT FROM jobs WHERE account_id = :account_id AND id = :id AND parallel > 1 AND EXISTS (
+        SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id AND updated + unchanged > 0)
+), named AS (
+    SELECT o.first_index AS chunk, o.first_index + u.position::int - 1 AS item_index, u.contact_id, u.outcome,
+        u.note
+    FROM outcomes o
+    CROSS JOIN LATERAL unnest(o.contact_ids, o.outcomes, o.notes)
+        WITH ORDINALITY u (contact_id, outcome, note, position)
+    WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL AND u.outcome <> 5
+      AND EXISTS (SELECT FROM job)
+), compared AS (
+    SELECT n.*, max(item_index) OVER same AS last_index, min(outcome) OVER same AS best,
+        min(chunk) OVER same < max(chunk) OVER same AS repeated
+    FROM named n WINDOW same AS (PARTITION BY contact_id)
+), changed AS (
+    INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome, contact_id, merged_into, note)
+    SELECT :account_id, :id, item_index, outcome, CASE WHEN item_index = last_index THEN best ELSE 4 END,
+        contact_id, NULLIF(last_index, item_index), CASE WHEN item_index = last_index THEN note END
+    FROM compared WHERE repeated
+    RETURNING 1
+)
+SELECT count(*) AS changes FROM changed;
+
+-- name: hide_created(account_id, id)
+-- Contacts that were only there in the rehearsal have no id to be known by.
+WITH created AS (
+    SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id AND created > 0
+), hidden AS (
+    UPDATE outcomes o SET contact_ids = ARRAY(
+        SELECT c.id
+        FROM unnest(o.contact_ids) WITH ORDINALITY u (contact_id, position)
+        LEFT JOIN LATERAL (
+            SELECT id FROM contacts WHERE account_id = :account_id AND id = u.contact_id OFFSET 0
+        ) c ON true
+        ORDER BY u.position)
+    WHERE o.account_id = :account_id AND o.job_id = :id AND EXISTS (SELECT FROM created)
+    RETURNING 1
+), corrected AS (
+    UPDATE outcome_changes h SET contact_id = (
+        SELECT id FROM contacts WHERE account_id = :account_id AND id = h.contact_id)
+    WHERE h.account_id = :account_id AND h.job_id = :id AND EXISTS (SELECT FROM created)
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM hidden) + (SELECT count(*) FROM corrected) AS changes;

@@ -1,0 +1,57 @@
+"""`dry_run=true`: the answers of a job, and nothing else."""
+
+from storage.context import Context
+from tests.factories import contact, phone
+from tests.integration.api.service import Client
+from tests.integration.api.work import stored, work
+from tests.workers import serving
+
+ITEMS = [contact(1), contact(2, name="Ana"), contact(2), {"phone": "12", "ref": "mine"}]
+
+
+async def test_a_dry_run_answers_as_the_real_run_and_stores_no_contact(ctx: Context, client: Client) -> None:
+    dry = await client.submit_items(ITEMS, "?dry_run=true")
+    assert (dry.status, dry.json["dry_run"]) == (202, True)
+    await work(ctx)
+    assert await stored(ctx) == {}
+    said = await client.job(dry)
+    real = await client.submit_items(ITEMS)
+    assert real.json["dry_run"] is False
+    await work(ctx)
+    done = await client.job(real)
+    for same in ("state", "total", "counts", "errors", "operation", "stream"):
+        assert said[same] == done[same], same
+    assert await stored(ctx) == {phone(1): "Name 1", phone(2): "Name 2"}
+
+
+async def test_a_dry_run_can_be_waited_for(ctx: Context, client: Client) -> None:
+    async with serving(ctx):
+        answer = await client.submit_items(ITEMS, "?dry_run=true", Prefer="wait=10")
+    assert (answer.status, answer.json["state"]) == (207, "completed_with_errors")
+    assert answer.json["counts"]["created"] == 2
+    assert await stored(ctx) == {}
+
+
+async def test_the_results_of_a_dry_run_name_no_contact_that_does_not_exist(
+    ctx: Context, client: Client
+) -> None:
+    await client.submit_items([contact(1)])
+    await work(ctx)
+    (stored_id,) = [row["id"] for row in await ctx.pool.fetch("SELECT id FROM contacts")]
+    answer = await client.submit_items([contact(2), contact(1)], "?dry_run=true")
+    await work(ctx)
+    page = (await client.get(f"/v1/jobs/{answer.json['id']}/results")).json["data"]
+    assert [(one["outcome"], one["contact_id"]) for one in page] == [
+        ("created", None),
+        ("unchanged", stored_id),
+    ]
+
+
+async def test_a_large_dry_run_of_a_file_is_split_and_rehearsed(ctx: Context, client: Client) -> None:
+    rows = b"".join(b"%s,%s\n" % (phone(n).encode(), b"x" * 200) for n in range(6_000))
+    answer = await client.submit(b"phone,name\n" + rows, "text/csv", "?dry_run=true")
+    assert answer.json["total"] is None
+    await work(ctx)
+    job = await client.job(answer)
+    assert (job["total"], job["counts"]["created"]) == (6_000, 6_000)
+    assert await stored(ctx) == {}

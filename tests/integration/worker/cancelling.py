@@ -1,0 +1,62 @@
+"""What tests of cancelled jobs need: to cancel one, jobs of several parts, and their answers."""
+
+from schemas.formats.content_type import Format
+from schemas.ids import AccountId, JobId, new_job_id
+from schemas.params import JobParams
+from schemas.states import Operation
+from storage import cancellations, jobs
+from storage.context import Context
+from storage.jobs import NewJob, Received
+from tests.factories import phone
+from tests.workers import results_of, waiting_backends
+from worker.finish import finish_if_last
+from worker.split import split_job
+
+
+async def cancel(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
+    """Cancel, and do what the doorbells are rung for."""
+    standing = await cancellations.cancel(ctx.pool, account_id, job_id)
+    assert standing is not None
+    if standing.unsplit:
+        await split_job(ctx, account_id, job_id)
+    await finish_if_last(ctx, account_id, job_id)
+
+
+async def outcomes_of(ctx: Context, account_id: AccountId, job_id: JobId) -> list[str]:
+    """The outcomes of a job in words; there is one of each index."""
+    results = await results_of(ctx, account_id, job_id)
+    assert [result.index for result in results] == list(range(len(results)))
+    return [result.outcome.word for result in results]
+
+
+async def make_parts(ctx: Context, account_id: AccountId, parts: int, items: int) -> JobId:
+    """An accepted job of several parts that nobody has split yet."""
+    job = new_job(account_id)
+    await jobs.open_job(ctx.pool, job)
+    for part in range(parts):
+        lines = (b'{"phone": "%s"}' % phone(part * items + n).encode() for n in range(items))
+        await jobs.add_part(ctx.pool, account_id, job.id, part, b"\n".join(lines))
+    received = Received(layout=None, parallel=4, parts=parts, size=0, total=None)
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        assert await jobs.accept(conn, job, received)
+    return job.id
+
+
+def new_job(account_id: AccountId) -> NewJob:
+    """A job whose body is about to come in."""
+    return NewJob(
+        account_id=account_id,
+        id=new_job_id(),
+        operation=Operation.CONTACTS_UPSERT,
+        stream="contacts",
+        format=Format.NDJSON,
+        params=JobParams(),
+        parallel=4,
+        request_id="req_test",
+        idempotency_key="key",
+    )
+
+
+async def waiting(ctx: Context, count: int) -> bool:
+    """Whether so many backends wait for a lock."""
+    return len(await waiting_backends(ctx)) >= count
