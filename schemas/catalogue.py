@@ -124,3 +124,8 @@ class Listing(Wire, Generic[View]):
 
     data: list[View]
     next_cursor: str | None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """`LabelListing` in the OpenAPI document."""
+        return f"{params[0].__name__}Listing"

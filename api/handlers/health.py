@@ -20,9 +20,7 @@ async def healthz(request: web.Request) -> web.Response:
     return web.json_response({"status": "ok"})
 
 
-@describe(
-    answers={200: Readiness, 503: Answer(model=Readiness, text="PostgreSQL or Redis does not answer.")}
-)
+@describe(answers={200: Readiness, 503: Answer(model=Readiness, text="PostgreSQL or Redis does not answer.")})
 async def readyz(request: web.Request) -> web.Response:
     """PostgreSQL and Redis answer; 503 where one of them does not, and which."""
     ctx = request.app[API].ctx

@@ -14,6 +14,7 @@ from api.openapi.describe import Description, description_of
 from api.openapi.examples import MODELS
 from api.openapi.operation import operation_of, wanted_by
 from api.openapi.schemas import Schemas
+from schemas.envelope import Envelope
 
 if TYPE_CHECKING:  # the routes name the handler that serves the document, which asks for it here
     from api.routes import Route
@@ -36,7 +37,7 @@ def build(routes: "Iterable[Route]") -> OpenAPI:
     """The document; raises LookupError for a route that nobody described."""
     endpoints = list(_endpoints(routes))
     wanted = [one for endpoint in endpoints for one in wanted_by(endpoint.description)]
-    schemas = Schemas([*wanted, (parts.ENVELOPE, "validation")])
+    schemas = Schemas([*wanted, (Envelope, "validation")])
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
         operation = operation_of(endpoint.route, endpoint.path, endpoint.description, schemas)
@@ -56,7 +57,7 @@ def build(routes: "Iterable[Route]") -> OpenAPI:
             "paths": paths,
             "components": {
                 "schemas": _with_examples(schemas.components),
-                "responses": parts.error_answers(schemas.of(parts.ENVELOPE, "validation")),
+                "responses": parts.error_answers(schemas.of(Envelope, "validation")),
                 "headers": parts.HEADERS,
                 "securitySchemes": parts.SECURITY_SCHEMES,
             },

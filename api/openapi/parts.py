@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from schemas.envelope import Envelope
 from schemas.ids import show_id
 
 ULID = "[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}"
@@ -220,7 +219,6 @@ ERROR_HEADERS: dict[int, tuple[str, ...]] = {
     429: ("Retry-After", *LIMITS),
     503: ("Retry-After",),
 }
-ENVELOPE = Envelope
 
 
 def refer_headers(names: list[str]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class ContactsUpsert:
         account_id = job.account_id
         fields: set[str] = set().union(*(item for _, item in items))
         items, faults = await check(conn, job, items, fields)
-        targets, objections = await _targets(conn, job, items)
+        targets, objections = await _targets(conn, job, items, fields)
         faults |= objections
         if not targets:
             return Applied(faults=faults)
@@ -84,8 +84,10 @@ class ContactsUpsert:
 
 
 async def _targets(
-    conn: Conn, job: JobFacts, items: Sequence[Indexed]
+    conn: Conn, job: JobFacts, items: Sequence[Indexed], fields: set[str]
 ) -> tuple[list[Target], dict[int, Fault]]:
+    if "external_id" not in fields:
+        return merge_by_phone(items), {}
     external_ids = [item["external_id"] for _, item in items if item.get("external_id")]
     if not external_ids:
         return merge_by_phone(items), {}

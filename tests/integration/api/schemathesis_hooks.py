@@ -1,6 +1,7 @@
 """What schemathesis cannot know by itself: files of items, and which texts are better not said twice."""
 
 from itertools import count
+from typing import Any
 
 import schemathesis
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ def as_it_is(context: schemathesis.SerializationContext, value: object) -> bytes
 
 
 @schemathesis.hook
-def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: object) -> None:
+def before_call(context: schemathesis.HookContext, case: "schemathesis.Case[Any]", kwargs: object) -> None:
     """Three cases of four get past what refuses nearly all that is made up, so that the rest is seen, too."""
     del context, kwargs
     number = next(NUMBERS)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from schemas.ids import JobId, Prefix, new_job_id, show_id, show_job_id
@@ -25,7 +26,7 @@ POPULATE = """
 WITH it AS (
     SELECT $1::bigint AS account_id, $2::bigint AS number, $3::text AS word, $4::text AS phone,
         $5::uuid AS channel_id, $6::text AS channel_phone, $7::text AS key,
-        $8::bigint AS team_id
+        $8::bigint AS team_id, $9::uuid AS second_channel_id
 ), a_team AS (
     INSERT INTO teams (account_id, id, name) OVERRIDING SYSTEM VALUE SELECT account_id, number, word FROM it
 ), a_label AS (
@@ -40,6 +41,8 @@ WITH it AS (
 ), a_channel AS (
     INSERT INTO channels (account_id, id, name, phone)
     SELECT account_id, channel_id, word, channel_phone FROM it
+    UNION ALL
+    SELECT account_id, second_channel_id, word || ' second', NULL FROM it
 ), a_property AS (
     INSERT INTO property_definitions (account_id, name, type, options)
     SELECT account_id, key || '_key', 'enum', ARRAY['x', 'y', word] FROM it
@@ -57,12 +60,31 @@ INSERT INTO opt_ins (account_id, contact_id, channel_id, opted_in, by_contact)
 SELECT account_id, number, channel_id, false, true FROM it
 """
 
-# The rows of a job under another account, with the same ids and something of their own to see.
-TWIN_JOB = """
+# A row of a job under another account: the same ids, and something of its own to see.
+TWIN_OF_A_ROW = """
 INSERT INTO {table}
 SELECT (jsonb_populate_record(
     NULL::{table}, to_jsonb(t) || jsonb_build_object('account_id', $2::bigint) || $3::jsonb)).*
 FROM {table} t WHERE {id} = $1 AND account_id <> $2
+"""
+TWINS_OF_A_JOB: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("jobs", {"request_id": "req_twin", "failed": 77}),
+    ("parts", {}),
+    ("chunks", {"state": "ready"}),
+    ("chunks", {"state": "running", "first_index": 1}),
+    ("outcomes", {}),
+    ("item_errors", {"message": "twin"}),
+)
+
+# The second channel of the contact: only the twin has said anything of it.
+MORE_TWINS = """
+WITH change AS (
+    INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome) VALUES ($1, $2, 0, 1, 6)
+), waiting AS (
+    INSERT INTO streams (account_id, stream, last_position, pending) VALUES ($1, $2::text, 1, 1)
+)
+INSERT INTO opt_ins (account_id, contact_id, channel_id, opted_in, by_contact)
+VALUES ($1, $3, $4, false, true)
 """
 
 
@@ -82,8 +104,13 @@ class Belongings:
 
     @property
     def channel_id(self) -> UUID:
-        """Of its channel."""
+        """Of the channel that its contact has opted out of."""
         return UUID(int=self.number)
+
+    @property
+    def second_channel_id(self) -> UUID:
+        """Of the channel that its contact has said nothing of."""
+        return UUID(int=self.number + 1)
 
     def names(self, job_id: JobId, *, plain: bool = False) -> dict[str, str]:
         """How a request names each of them; `plain`: by the number, where there is a choice."""
@@ -125,22 +152,16 @@ async def populate_twin(ctx: Context, account: Account, of: Belongings, job_id: 
     Whatever forgets to say whose row it means, then means both. A job is still being received besides.
     """
     await _write(ctx.pool, account, replace(of, word=f"Twin of {of.word}"))
-    seen = {"jobs": {"request_id": "req_twin", "failed": 77}, "item_errors": {"message": "twin"}}
-    for table in ("jobs", "parts", "chunks", "outcomes", "item_errors"):
-        query = TWIN_JOB.format(table=table, id="id" if table == "jobs" else "job_id")
-        await ctx.pool.execute(query, job_id, account.id, json.dumps(seen.get(table, {})))
-    receiving = {
-        "id": str(new_job_id()),
-        "state": "receiving",
-        "lease_until": "infinity",
-        "idempotency_key": None,
-    }
-    query = TWIN_JOB.format(table="jobs", id="id")
-    await ctx.pool.execute(query, job_id, account.id, json.dumps(receiving))
+    receiving = {"id": str(new_job_id()), "state": "receiving", "lease_until": "infinity"}
+    for table, change in (*TWINS_OF_A_JOB, ("jobs", receiving | {"idempotency_key": None})):
+        query = TWIN_OF_A_ROW.format(table=table, id="id" if table == "jobs" else "job_id")
+        await ctx.pool.execute(query, job_id, account.id, json.dumps(change))
+    await ctx.pool.execute(MORE_TWINS, account.id, job_id, of.number, of.second_channel_id)
 
 
 async def _write(pool: Pool, account: Account, has: Belongings) -> None:
-    named = (has.phone, has.channel_id, has.channel_phone, has.key, has.number if has.in_team else None)
+    team_id = has.number if has.in_team else None
+    named = (has.phone, has.channel_id, has.channel_phone, has.key, team_id, has.second_channel_id)
     await pool.execute(POPULATE, account.id, has.number, has.word, *named)
 
 

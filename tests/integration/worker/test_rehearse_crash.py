@@ -120,6 +120,7 @@ async def test_the_recording_of_a_late_worker_meets_the_fence(
     assert not await rehearsals.record(ctx.pool, chunk, [], [], Members())
     assert await rehearsals.next_chunk(ctx.pool, first, -1) is None
     await rehearsals.release(ctx.pool, first, blame=True)
+    assert await ctx.pool.fetchval("SELECT sum(deaths) FROM chunks") == 1  # of the take-over
     assert await rehearsals.claim(ctx.pool) is None  # the second one has not lost it by that
     async with ctx.pool.acquire() as conn, conn.transaction():
         assert not await rehearsals.lock_complete(conn, first)
@@ -133,7 +134,7 @@ async def test_what_a_late_worker_is_just_recording_is_forgotten_too(
     chunk = await rehearsals.next_chunk(ctx.pool, first, -1)
     assert chunk is not None
     await expire(ctx)
-    async with barred(ctx, "LOCK TABLE outcomes IN SHARE MODE"):
+    async with barred(ctx, "LOCK TABLE chunks IN SHARE MODE"):
         answers = [Answer(Outcome.CREATED)] * chunk.items
         late = asyncio.create_task(rehearsals.record(crew[0].pool, chunk, answers, [], Members()))
         await until(lambda: waiting(ctx, 1))
