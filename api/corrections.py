@@ -6,9 +6,11 @@ from typing import Any
 
 from schemas import contacts, references
 from schemas.contacts import ALIASES, NESTED
+from schemas.faults import Fault
 from schemas.formats.csv_header import CsvLayout
 from schemas.item_errors import UNREAD
 from schemas.operations import BY_ID, BY_PHONE, CONTACT, OPERATIONS
+from schemas.properties import Definitions
 from schemas.states import Operation
 
 VERDICT = ("error_code", "error_message")
@@ -36,13 +38,17 @@ def as_row(
     return [*(named.get(column) for column in columns), *verdict, *cells[len(names) :]]
 
 
-def as_line(error: dict[str, Any], operation: Operation, layout: CsvLayout | None) -> dict[str, Any]:
+def as_line(
+    error: dict[str, Any], operation: Operation, layout: CsvLayout | None, definitions: Definitions
+) -> dict[str, Any]:
     """An item error as a JSON object; a row of CSV becomes the item that its cells meant."""
     item = _item_of(error, operation)
     if not isinstance(item, dict):
         item = {"item": item}
     elif layout:
         item = _nest(item)
+        if isinstance(item.get("properties"), dict):
+            item["properties"] = _typed(item["properties"], definitions)
     return {**item, "error_code": error["code"], "error_message": error["message"]}
 
 
@@ -93,6 +99,15 @@ def _nest(cells: dict[str, str]) -> dict[str, Any]:
         else:
             item[column] = value
     return item
+
+
+def _typed(properties: dict[str, Any], definitions: Definitions) -> dict[str, Any]:
+    """Properties out of cells with the values that JSON expects; one that is wrong stays as it came."""
+    typed: dict[str, Any] = {}
+    for name, value in properties.items():
+        checked = definitions.check({name: value}, from_text=True)
+        typed |= {name: value} if isinstance(checked, Fault) else checked
+    return typed
 
 
 def _value(column: str, cell: str) -> Any:

@@ -15,7 +15,8 @@ from api.render import result_view
 from api.request_keys import STREAMING, stream_headers
 from schemas.ids import AccountId, JobId
 from schemas.jobs import ResultView
-from storage import jobs, outcomes
+from schemas.properties import Definitions
+from storage import jobs, outcomes, properties
 
 PAGE = 200  # item errors read at once: each may hold an item of a megabyte
 HELD_BYTES = 256 * 1024  # written at once
@@ -44,9 +45,9 @@ async def stream_errors(
     operation, layout = await jobs.shape_of(pool, account_id, job_id)
     errors = _errors(request, account_id, job_id)
     if media is Media.NDJSON:
-        return await _stream(
-            request, media, (_line(as_line(error, operation, layout)) async for error in errors)
-        )
+        definitions = Definitions(map(dict, await properties.definitions(pool, account_id)))
+        lines = (_line(as_line(error, operation, layout, definitions)) async for error in errors)
+        return await _stream(request, media, lines)
     columns = columns_of(operation, layout)
     head = _row([*columns, *VERDICT])
     rows = (_row(as_row(error, operation, columns, layout)) async for error in errors)

@@ -25,6 +25,7 @@ async def plan_native(api: Api, account: Account, operation: Operation, paramete
         preference=check_preference(api, query.preference, "preference", problems)
         if query.preference
         else None,
+        default_preference=_default_preference(api, query),
         channels=await channels_of(
             api, account, _named(query), all_=_all_channels(operation, query), problems=problems
         ),
@@ -33,6 +34,10 @@ async def plan_native(api: Api, account: Account, operation: Operation, paramete
     if problems:
         raise all_of(problems)
     return Plan(operation=operation, params=params, parallel=query.parallel, dry_run=query.dry_run)
+
+
+def _default_preference(api: Api, query: BulkQuery) -> str | None:
+    return api.ctx.settings.communication_preferences[0] if query.preference else None
 
 
 def _named(query: BulkQuery) -> list[ChannelName]:

@@ -104,4 +104,5 @@ def _message(kind: str, place: str, said: str) -> str:
         case "extra_forbidden":
             return f"{place} is not known here: leave it out"
         case _:
+            said = said.removeprefix("Value error, ")  # pydantic's, before a message of our own
             return f"{place or 'the body'}: {said[:1].lower()}{said[1:]}"

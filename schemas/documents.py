@@ -28,6 +28,8 @@ class PreferencesBody(Body):
 class ChannelName(Body):
     """A channel of the account, by its id or by its phone."""
 
+    model_config = ConfigDict(extra="forbid")  # nobody has looked inside before
+
     id: str | None = None
     phone: str | None = None
 

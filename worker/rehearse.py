@@ -77,6 +77,7 @@ async def _rehearse(ctx: Context, rehearsal: Rehearsal) -> Members | None:
                     return None
                 after = chunk.first_index
             await conn.execute("SET LOCAL statement_timeout = 0")  # as for the closing step of any job
+            await conn.execute("SET LOCAL statement_timeout = 0")  # it may be about millions of members
             return await operation.close(conn, rehearsal)
         finally:
             with suppress(*LOST_CONNECTION):

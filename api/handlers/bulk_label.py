@@ -23,6 +23,7 @@ from storage.accounts import Account
 
 @describe(
     name="bulk_label",
+    text="A request that is not acceptable gets a 400, as in the document, where others answer 422.",
     body=LabelBody,
     items=Items(key="contact_ids", model=ById, most=1_000),
     examples={"attach": examples.LABEL},

@@ -44,7 +44,11 @@ async def _plan(call: Call) -> Plan | None:
     preference = check_preference(
         call.api, call.body.communication_preference, "communication_preference", call.problems
     )
-    params = JobParams(region=call.account.region, preference=preference)
+    params = JobParams(
+        region=call.account.region,
+        preference=preference,
+        default_preference=call.api.ctx.settings.communication_preferences[0],
+    )
     return Plan(operation=Operation.PREFERENCES_SET, params=params)
 
 

@@ -11,7 +11,9 @@ from api.plan import Plan, new_job
 from api.receive import Accepted, feed_pieces, receive
 from api.request_keys import ACCOUNT, REQUEST_ID
 from api.retried import check_retry, retried_bytes, retried_format
+from api.validate import read_query
 from api.wait import wanted_wait
+from schemas.contact_search import NoQuery
 from schemas.errors import NotFound
 from schemas.ids import read_job_id
 from schemas.jobs import Job
@@ -21,9 +23,10 @@ from storage.jobs import Parent
 from storage.pool import Pool
 
 
-@describe(answers={200: Job, 202: Job, 207: Job})
+@describe(query=NoQuery, answers={200: Job, 202: Job, 207: Job})
 async def retry_job(request: web.Request) -> web.Response:
     """Accept a new job from the failed items alone, with the operation and the parameters of theirs."""
+    read_query(request, NoQuery)
     api, account, key = request.app[API], request[ACCOUNT], read_key(request)
     seconds = wanted_wait(request, account)
     parent = await _parent(api.ctx.pool, account, request.match_info["job_id"])

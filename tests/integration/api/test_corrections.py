@@ -194,3 +194,15 @@ async def test_items_that_name_contacts_are_corrected_by_their_field(
     await work(ctx)
     job = (await client.get(again.headers["Location"])).json
     assert {error["code"] for error in job["errors"]} == {row["error_code"] for row in rows}
+
+
+async def test_properties_of_a_row_have_their_types_in_json(ctx: Context, client: Client) -> None:
+    for name, type_ in (("score", "number"), ("vip", "boolean"), ("note", "string")):
+        await make_property(ctx, client.account.id, name, type_)
+    head = "phone,properties.score,properties.vip,properties.note\n"
+    path = await failed(ctx, client, f"{head}12,7.5,true,5\n13,many,no,x\n".encode(), "text/csv")
+    lines = (await client.get(path, Accept="application/x-ndjson")).body.splitlines()
+    assert [json.loads(line)["properties"] for line in lines] == [
+        {"score": 7.5, "vip": True, "note": "5"},
+        {"score": "many", "vip": "no", "note": "x"},
+    ]

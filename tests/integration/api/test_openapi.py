@@ -13,6 +13,7 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 
 from api.openapi.build import build, document
 from api.openapi.describe import Description, describe, description_of
+from api.openapi.examples import MODELS
 from api.routes import ROUTES, Route
 from schemas.operations import OPERATIONS
 from schemas.states import Operation
@@ -134,6 +135,20 @@ def test_the_native_entrance_shows_each_operation_with_its_parameters(operation:
     assert set(shown["requestBody"]["content"]) == {
         "application/json", "application/x-ndjson", "text/csv", "multipart/form-data",
     }  # fmt: skip
+
+
+@each_operation
+def test_a_parameter_shows_only_what_can_be_written_in_a_query(operation: dict[str, Any]) -> None:
+    for parameter in operation["parameters"]:
+        assert parameter["description"] or parameter["in"] == "query"
+        assert _errors(parameter["schema"], None) or parameter["name"] == "map"
+        if "default" in parameter["schema"]:
+            assert _errors(parameter["schema"], parameter["schema"]["default"]) == []
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_a_model_shows_its_example(name: str) -> None:
+    assert DOCUMENT["components"]["schemas"][name]["examples"] == [MODELS[name]]
 
 
 def test_every_example_is_what_its_schema_asks_for() -> None:

@@ -135,7 +135,7 @@ async def test_items_end_as_one_by_one(ctx: Context, crew: list[Context], match_
     account = await make_account(ctx)
     model: ById | ByPhone = ByPhone() if match_on == "phone" else ById()
     for _ in range(4):
-        ids = [f"e{n}" for n in range(7)] + ([None] if match_on == "phone" else [])  # type: ignore[list-item]
+        ids = [f"e{n}" for n in range(7)] + ([None] if match_on == "phone" else [])
         items = [has(rng.randrange(8), rng.choice(ids)) for _ in range(40)]
         passed = [model.apply(item) for item in items]
         results = await run(

@@ -40,7 +40,7 @@ async def test_values_of_the_defined_types_are_stored_as_they_are(ctx: Context) 
     assert await stored(ctx) == {phone(1): full}
 
 
-BAD = [
+BAD: list[tuple[dict[str, Any], str]] = [
     ({"other": 1}, "unknown_property"),
     ({"other": None}, "unknown_property"),
     ({"VIP": True}, "unknown_property"),

@@ -8,10 +8,11 @@ import pytest
 from schemas.ids import AccountId
 from schemas.params import JobParams
 from schemas.states import Operation
-from storage import contacts, rehearsals
+from storage import chunks, contacts, rehearsals
 from storage.context import Context
 from storage.pool import Conn
 from tests.factories import contact, make_account, make_contacts, make_job, phone
+from tests.integration.worker.cancelling import waiting
 from tests.integration.worker.rehearsing import Stop, dump, rehearse_all, told
 from tests.workers import (
     barred,
@@ -166,6 +167,31 @@ async def test_what_is_in_flight_when_it_begins_is_waited_for(
     await rehearsing
     await finish_if_last(ctx, account.id, label)
     assert await ended(ctx)
+
+
+async def test_a_claim_that_is_on_its_way_is_waited_for(
+    ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [{"phone": phone(1)}], **LABEL)
+    await make_job(ctx, account.id, [contact(1)], dry_run=True)
+    begun = Stop(monkeypatch, 0)
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        candidate = await chunks.lock_next(conn)
+        assert candidate is not None
+        held = await chunks.lease(conn, candidate, items=1, granted_at=None, worker_id=ctx.worker_id)
+        rehearsing = asyncio.create_task(rehearse_next(crew[0]))
+        await until(lambda: waiting(ctx, 1))
+    assert held is not None
+    await until(lambda: _rehearsing(ctx))
+    assert not begun.reached.is_set()
+    await apply_chunk(ctx, held)
+    begun.let_go.set()
+    await rehearsing
+
+
+async def _rehearsing(ctx: Context) -> bool:
+    return bool(await ctx.pool.fetchval("SELECT count(*) FROM rehearsing"))
 
 
 async def _state(ctx: Context, account_id: AccountId, job_id: Any, state: str) -> bool:

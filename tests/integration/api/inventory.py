@@ -1,0 +1,51 @@
+"""An account that has some of everything, for tests that walk all routes."""
+
+from typing import Any
+
+from tests.factories import contact, phone
+from tests.integration.api.service import Client
+
+PHONE_NUMBER_ID = "106540352242922"
+
+# The path parameters of routes, by what they name.
+NOUNS = {
+    "list_id": "list",
+    "label_id": "label",
+    "audience_id": "audience",
+    "channel_id": "channel",
+    "team_id": "team",
+    "contact_id": "contact",
+    "job_id": "job",
+    "name": "property",
+    "phone_number_id": "phone_number_id",
+}
+
+
+async def fill(client: Client) -> dict[str, list[Any]]:
+    """Make some of everything; the ids by noun."""
+    answer = await client.submit_items([contact(99), {"phone": "12"}])
+    return {
+        "list": await _make(client, "/v1/contact-lists", [{"name": f"list {n}"} for n in range(5)]),
+        "label": await _make(client, "/v1/labels", [{"name": f"label {n}"} for n in range(20)]),
+        "audience": await _make(client, "/v1/audiences", [{"name": f"audience {n}"} for n in range(20)]),
+        "team": await _make(client, "/v1/teams", [{"name": f"team {n}"} for n in range(20)]),
+        "channel": await _make(client, "/v1/channels", [{"name": f"channel {n}"} for n in range(20)]),
+        "contact": await _make(
+            client, "/v1/contacts", [{"name": "Ana", "phoneNumber": phone(n)} for n in range(30)]
+        ),
+        "property": await _make(
+            client, "/v1/properties", [{"name": f"p{n}", "type": "enum", "options": ["a"]} for n in range(20)]
+        ),
+        "job": [answer.json["id"]],
+        "phone_number_id": [PHONE_NUMBER_ID],
+        "phone": [phone(n) for n in range(20)],
+        "prefer": ["wait=10", "wait=1", "respond-async", "handling=strict"],
+        "region": ["IN", "us"],
+        "preference": ["mute_all", "allow_all"],
+    }
+
+
+async def _make(client: Client, path: str, bodies: list[dict[str, Any]]) -> list[Any]:
+    answers = [await client.call("POST", path, json=body) for body in bodies]
+    assert {answer.status for answer in answers} == {201}
+    return [answer.json.get("id", answer.json["name"]) for answer in answers]

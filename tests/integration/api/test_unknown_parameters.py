@@ -1,0 +1,49 @@
+"""What a request says and nobody knows is refused: a typing error must not pass for a choice."""
+
+import pytest
+
+from api.routes import ROUTES, Route
+from storage.context import Context
+from tests.factories import contact
+from tests.integration.api.inventory import NOUNS, PHONE_NUMBER_ID, fill
+from tests.integration.api.service import Client
+
+PRIVATE = [route for route in ROUTES if not route.public]
+
+
+async def test_no_route_takes_a_parameter_that_it_does_not_know(ctx: Context, client: Client) -> None:
+    await ctx.pool.execute("UPDATE accounts SET phone_number_id = $1", PHONE_NUMBER_ID)
+    known = await fill(client)
+    lenient = [route for route in PRIVATE if not await _refuses(client, route, known)]
+    assert lenient == []
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"channels": []}, "channels"),
+        ({"opt_in_to": [{"phone": "+14155550100", "name": "mine"}]}, "opt_in_to[0].name"),
+    ],
+)
+async def test_a_list_request_is_searched_to_its_depth(
+    client: Client, body: dict[str, object], param: str
+) -> None:
+    (list_id, *_) = (await fill(client))["list"]
+    answer = await client.call(
+        "PUT",
+        f"/v1/contacts/lists/{list_id}/contacts",
+        json={"action": "add", "contacts": [contact(1)], **body},
+    )
+    assert (answer.status, answer.error["code"], answer.error["param"]) == (422, "unknown_parameter", param)
+
+
+async def _refuses(client: Client, route: Route, known: dict[str, list[str]]) -> bool:
+    path = route.path.replace("{operation}", "contacts.upsert")
+    for name, noun in NOUNS.items():
+        path = path.replace(f"{{{name}}}", known[noun][0])
+    headers = {"Content-Type": "application/json"} if route.method in {"POST", "PUT", "PATCH"} else {}
+    answer = await client.call(
+        route.method, f"{path}?nonsense=1", data=b"{}" if headers else None, headers=headers
+    )
+    problems = answer.json.get("errors", [answer.json.get("error", {})]) if answer.body else []
+    return "nonsense" in [problem.get("param") for problem in problems]

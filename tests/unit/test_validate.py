@@ -1,0 +1,67 @@
+"""What is wrong with a request is said in one sentence each, with its place."""
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from api.validate import check
+from schemas.errors import NotAcceptable
+
+
+class Inner(BaseModel):
+    """Something with a rule of its own."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    colour: str = "red"
+
+    @field_validator("colour")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value != "red":
+            raise ValueError("is not red: write red")
+        return value
+
+
+class Outer(BaseModel):
+    """A body."""
+
+    size: int = Field(le=3)
+    inner: list[Inner] = Field(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "param", "message"),
+    [
+        ({}, "missing_parameter", "size", "size is missing: the request needs it"),
+        ({"size": 4}, "invalid_parameter", "size", "size: input should be less than or equal to 3"),
+        (
+            {"size": 1, "inner": [{}, {"colour": "blue"}]},
+            "invalid_parameter",
+            "inner[1].colour",
+            "inner[1].colour: is not red: write red",
+        ),
+        (
+            {"size": 1, "inner": [{"age": 1}]},
+            "unknown_parameter",
+            "inner[0].age",
+            "inner[0].age is not known here: leave it out",
+        ),
+        (
+            [],
+            "invalid_parameter",
+            None,
+            "the body: input should be a valid dictionary or instance of Outer",
+        ),
+    ],
+)
+def test_a_problem_says_what_is_wrong_where(body: object, code: str, param: str | None, message: str) -> None:
+    with pytest.raises(NotAcceptable) as caught:
+        check(body, Outer)
+    assert (caught.value.code, caught.value.param, caught.value.message) == (code, param, message)
+
+
+def test_all_problems_are_told_at_once_and_the_first_speaks_for_them() -> None:
+    with pytest.raises(NotAcceptable) as caught:
+        check({"size": 4, "inner": [{"colour": "blue"}]}, Outer)
+    assert [problem.param for problem in caught.value.problems] == ["size", "inner[0].colour"]
+    assert caught.value.param == "size"
