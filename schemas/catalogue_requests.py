@@ -180,14 +180,14 @@ class ListsQuery(PageQuery):
     """The archived lists, or else the active ones."""
 
     cursor: Annotated[int, BeforeValidator(cursor_of("lst")), TEXT] | None = None
-    archived: bool = False
+    archived: bool = Field(default=False, description="The archived lists, in place of the active ones.")
 
 
 class LabelsQuery(PageQuery):
     """All labels, or those of a team."""
 
     cursor: Annotated[int, BeforeValidator(cursor_of("lbl")), TEXT] | None = None
-    team_id: str | None = None
+    team_id: str | None = Field(default=None, description="Only labels of this team.")
 
 
 class TeamsQuery(PageQuery):

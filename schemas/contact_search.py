@@ -27,10 +27,10 @@ class ContactsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    page: int = Field(1, ge=1, le=MAX_PAGE)
+    page: int = Field(1, ge=1, le=MAX_PAGE, description="Which page, from 1.")
     limit: int = Field(20, ge=1, le=100)
     search: Annotated[str, Field(max_length=255), AfterValidator(_searchable)] = Field(
-        "", description="a part of the name, or of the phone number"
+        "", description="A part of the name, or of the phone number."
     )
 
 

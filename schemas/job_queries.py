@@ -43,8 +43,8 @@ class Query(BaseModel):
 class JobsQuery(Query):
     """Which jobs, and how many of them."""
 
-    limit: int = Field(20, ge=1, le=100, description="How many at the most.")
-    cursor: Cursor | None = Field(None, description="The `next_cursor` of another page.")
+    limit: int = Field(20, ge=1, le=100)
+    cursor: Cursor | None = None
     state: JobState | None = Field(None, description="Only jobs in this state.")
     operation: Operation | None = Field(None, description="Only jobs that do this.")
     since: Moment | None = Field(
@@ -63,7 +63,7 @@ class JobQuery(Query):
 class AnswersQuery(Query):
     """Which page of the answers of a job's items."""
 
-    limit: int = Field(100, ge=1, le=1000, description="How many at the most.")
+    limit: int = Field(100, ge=1, le=1000)
     cursor: int | None = Field(
         None, ge=0, le=MAX_CURSOR, description="The `next_cursor` of another page: an index."
     )

@@ -37,7 +37,8 @@ async def rehearse_forever(ctx: Context, bell: asyncio.Event) -> None:
         except Exception as error:
             logger.warning("rehearse: %s: %s; trying again", type(error).__name__, error, exc_info=True)
         with suppress(TimeoutError):
-            await asyncio.wait_for(bell.wait(), EVERY_SECONDS)
+            async with asyncio.timeout(EVERY_SECONDS):  # wait_for may lose a cancellation, until Python 3.12
+                await bell.wait()
 
 
 async def rehearse_next(ctx: Context) -> bool:

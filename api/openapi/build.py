@@ -1,5 +1,6 @@
 """Build the OpenAPI document: walk the table of routes, say of each what was declared and what follows."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -30,11 +31,11 @@ A **bulk request** answers 202 with its job; with `Prefer: wait=10` it answers w
 @lru_cache(maxsize=1)
 def document(routes: "tuple[Route, ...]") -> bytes:
     """The document as JSON; it is built once."""
-    return build(routes).model_dump_json(by_alias=True, exclude_unset=True).encode()
+    return json.dumps(build(routes), ensure_ascii=False).encode()
 
 
-def build(routes: "Iterable[Route]") -> OpenAPI:
-    """The document; raises LookupError for a route that nobody described."""
+def build(routes: "Iterable[Route]") -> dict[str, Any]:
+    """The document; raises LookupError for a route that nobody described, ValidationError for a wrong one."""
     endpoints = list(_endpoints(routes))
     wanted = [one for endpoint in endpoints for one in wanted_by(endpoint.description)]
     schemas = Schemas([*wanted, (Envelope, "validation")])
@@ -44,25 +45,25 @@ def build(routes: "Iterable[Route]") -> OpenAPI:
         operation["operationId"] = endpoint.name
         paths.setdefault(endpoint.path, {})[endpoint.route.method.lower()] = operation
     used = {tag for path in paths.values() for operation in path.values() for tag in operation["tags"]}
-    return OpenAPI.model_validate(
-        {
-            "openapi": "3.1.0",
-            "info": {"title": "Bulklane", "version": version("bulklane"), "description": ABOUT},
-            "tags": [
-                {"name": name, "description": text}
-                for name, text in dict(parts.TAGS.values()).items()
-                if name in used
-            ],
-            "security": [{name: []} for name in parts.SECURITY_SCHEMES],
-            "paths": paths,
-            "components": {
-                "schemas": _with_examples(schemas.components),
-                "responses": parts.error_answers(schemas.of(Envelope, "validation")),
-                "headers": parts.HEADERS,
-                "securitySchemes": parts.SECURITY_SCHEMES,
-            },
-        }
-    )
+    built = {
+        "openapi": "3.1.0",
+        "info": {"title": "Bulklane", "version": version("bulklane"), "description": ABOUT},
+        "tags": [
+            {"name": name, "description": text}
+            for name, text in dict(parts.TAGS.values()).items()
+            if name in used
+        ],
+        "security": [{name: []} for name in parts.SECURITY_SCHEMES],
+        "paths": paths,
+        "components": {
+            "schemas": _with_examples(schemas.components),
+            "responses": parts.error_answers(schemas.of(Envelope, "validation")),
+            "headers": parts.HEADERS,
+            "securitySchemes": parts.SECURITY_SCHEMES,
+        },
+    }
+    OpenAPI.model_validate(built)  # what it dumps again would have 64.0 for 64
+    return built
 
 
 def _with_examples(components: dict[str, Any]) -> dict[str, Any]:

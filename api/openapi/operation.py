@@ -83,13 +83,13 @@ def _query_parameter(name: str, schema: dict[str, Any], required: bool) -> dict[
     """A field of a model as a parameter: what cannot be written in a query (null) is left out."""
     schema = dict(schema)
     parameter: dict[str, Any] = {"name": name, "in": "query", "required": required}
-    text, examples = schema.pop("description", ""), schema.pop("examples", None)
+    text, examples = schema.pop("description", parts.COMMON.get(name, "")), schema.pop("examples", None)
     if examples and required:
         parameter["example"] = examples[0]
     elif examples:  # not as an example: the page would send it, asked for or not
-        text = f"{text} Like `{examples[0]}`."
+        text = f"{text.rstrip('.')}, like `{examples[0]}`"
     if text:
-        parameter["description"] = text
+        parameter["description"] = f"{text[0].upper()}{text[1:].rstrip('.')}."
     choices = [choice for choice in schema.pop("anyOf", ()) if choice != {"type": "null"}]
     schema |= choices[0] if len(choices) == 1 else {"anyOf": choices} if choices else {}
     if not _is_written(schema.get("default"), schema.get("type")):

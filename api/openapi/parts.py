@@ -68,6 +68,9 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     },
 }
 
+# What parameters of these names mean, wherever they are.
+COMMON = {"limit": "How many at the most.", "cursor": "The `next_cursor` of another page."}
+
 REQUEST_HEADERS: dict[str, dict[str, Any]] = {
     "Prefer": {
         "description": "`wait=S` (RFC 7240, at most 60) holds the answer back until the job has ended: then "

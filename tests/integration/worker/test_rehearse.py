@@ -9,6 +9,7 @@ from schemas.ids import AccountId
 from schemas.params import JobParams
 from schemas.states import Operation
 from storage import chunks, contacts, rehearsals
+from storage.background import beside
 from storage.context import Context
 from storage.pool import Conn
 from tests.factories import contact, make_account, make_contacts, make_job, phone
@@ -284,13 +285,11 @@ async def test_no_error_ends_the_rehearsals(
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(1)], dry_run=True)
     await ctx.pool.execute("ALTER TABLE contacts RENAME TO away")
-    beside = asyncio.create_task(rehearse_forever(crew[0], asyncio.Event()))
 
     async def tried() -> bool:
         return bool(await ctx.pool.fetchval("SELECT count(*) FROM chunks WHERE token > 1"))
 
-    await until(tried)
-    await ctx.pool.execute("ALTER TABLE away RENAME TO contacts")
-    await until(lambda: ended(ctx))
-    beside.cancel()
-    await asyncio.wait([beside])
+    async with beside(rehearse_forever(crew[0], asyncio.Event())):
+        await until(tried)
+        await ctx.pool.execute("ALTER TABLE away RENAME TO contacts")
+        await until(lambda: ended(ctx))
