@@ -2,7 +2,6 @@
 
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -97,27 +96,27 @@ async def test_no_other_file_is_served(service: Service, path: str) -> None:
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt install chromium")
 async def test_a_person_authorises_and_tries_a_request(
-    ctx: Context, service: Service, session: aiohttp.ClientSession, tmp_path: Path
+    ctx: Context, service: Service, session: aiohttp.ClientSession
 ) -> None:
     client = await make_client(ctx, session)
     host = f"http://127.0.0.1:{service.port}"
-    async with browse(tmp_path) as browser:
-        await browser.open(f"{host}/docs")
-        await browser.wait_for("document.querySelectorAll('.opblock').length > 20")
-        assert await browser.run("document.title") == "Bulklane API"
-        assert await browser.run("document.querySelector('.topbar') === null")
-        await browser.click(".btn.authorize")
-        await browser.write("#auth-bearer-value", client.key)
-        await browser.click(".auth-btn-wrapper .authorize")
-        await browser.click(".btn-done")
-        await browser.click("#operations-Jobs-list_jobs .opblock-summary-control")
-        await browser.click("#operations-Jobs-list_jobs .execute")
-        table = "#operations-Jobs-list_jobs .live-responses-table"
-        status = await browser.wait_for(
-            f"document.querySelector('{table} .response .response-col_status')?.innerText"
-        )
+    async with browse() as browser:
+        page = browser.page
+        await page.goto(f"{host}/docs")
+        await page.locator(".opblock").nth(20).wait_for()
+        assert await page.title() == "Bulklane API"
+        assert await page.locator(".topbar").count() == 0
+        await page.locator(".btn.authorize").click()
+        await page.locator("#auth-bearer-value").fill(client.key)
+        await page.locator(".auth-btn-wrapper .authorize").first.click()
+        await page.locator(".btn-done").first.click()
+        operation = page.locator("#operations-Jobs-list_jobs")
+        await operation.locator(".opblock-summary-control").click()
+        await operation.locator(".execute").click()
+        answer = operation.locator(".live-responses-table .response")
+        status = await answer.locator(".response-col_status").inner_text()
         assert status.split()[0] == "200"
-        assert '"data"' in await browser.run(f"document.querySelector('{table}').innerText")
+        assert '"data"' in await answer.inner_text()
     assert {url.startswith((host, "data:")) for url in browser.asked} == {True}
     assert f"{host}/openapi.json" in browser.asked
     assert browser.complaints == []
