@@ -1,8 +1,9 @@
 """The way of a bulk request of the four documents: a bounded JSON body with an array of items in it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from aiohttp import web
@@ -10,17 +11,21 @@ from pydantic import BaseModel, ValidationError
 
 from api.answer import Result, answer_job
 from api.body import read_whole
+from api.catalogue import gathering
 from api.context import API, Api
 from api.idempotency import find_earlier, read_key, same_request
 from api.inbound import open_inbound
 from api.plan import Plan, new_job
 from api.receive import Accepted, feed_parts, receive
 from api.request_keys import ACCOUNT, REQUEST_ID
-from api.validate import all_of, problems_of
+from api.validate import MAX_PROBLEMS, all_of, problems_of, require_json
 from api.wait import wanted_wait
-from schemas.errors import NotAcceptable, UnsupportedFormat
+from schemas.errors import NotAcceptable
+from schemas.faults import Fault
+from schemas.formats import ndjson
 from schemas.formats.content_type import Format
 from schemas.formats.json_array import JsonEnvelope, open_array
+from schemas.items import Reader
 from storage.accounts import Account
 
 
@@ -31,7 +36,8 @@ class Call:
     request: web.Request
     api: Api
     account: Account
-    body: Any  # the document's model, or None where what came is not one
+    given: Mapping[str, Any]  # what came beside the items
+    body: Any  # the same as the document's model, or None where it is not one
     problems: list[NotAcceptable]
 
 
@@ -45,20 +51,23 @@ class Document:
     plan: Callable[[Call], Awaitable[Plan | None]]  # None: the problems say why; raises NotFound
     result: Result
     refusal: type[NotAcceptable] = NotAcceptable
+    reader: Reader | None = None  # what it cannot read is no item error: the request is refused
 
 
 async def submit_document(request: web.Request, document: Document) -> web.Response:
     """Accept the job of a document's request, and answer as the document does where it is waited for."""
-    api, account, key = request.app[API], request[ACCOUNT], read_key(request)
+    api, account = request.app[API], request[ACCOUNT]
+    problems = list[NotAcceptable]()
+    with gathering(problems):
+        key = read_key(request)
     seconds = wanted_wait(request, account)
+    require_json(request)
     inbound = await open_inbound(request, api.ctx.settings)
-    if inbound.format is not Format.JSON:
-        raise UnsupportedFormat("this endpoint takes application/json", param="Content-Type")
     body = await read_whole(inbound.pieces)
-    if earlier := await find_earlier(api, account.id, key):
+    if not problems and (earlier := await find_earlier(api, account.id, key)):
         same = same_request(earlier, inbound.fingerprint.digest(), key)
         return await answer_job(request, Accepted(id=same.job_id), seconds, document.result)
-    envelope, plan = await _check(request, document, body)
+    envelope, plan = await _check(request, document, body, problems)
     job = new_job(
         plan,
         account_id=account.id,
@@ -71,7 +80,9 @@ async def submit_document(request: web.Request, document: Document) -> web.Respo
     return await answer_job(request, accepted, seconds, document.result)
 
 
-async def _check(request: web.Request, document: Document, body: bytes) -> tuple[JsonEnvelope, Plan]:
+async def _check(
+    request: web.Request, document: Document, body: bytes, problems: list[NotAcceptable]
+) -> tuple[JsonEnvelope, Plan]:
     """The items and the plan; raises NotFound, or the document's refusal with every problem."""
     api = request.app[API]
     envelope = await asyncio.to_thread(
@@ -81,11 +92,14 @@ async def _check(request: web.Request, document: Document, body: bytes) -> tuple
         key=document.key,
         parameters=[field.alias or name for name, field in document.body.model_fields.items()],
     )
-    problems = [*_of_query(request), *envelope.problems, *_of_length(document, envelope.total)]
+    problems += [*_of_query(request), *envelope.problems, *_of_length(document, envelope.total)]
+    if not problems:
+        problems += islice(_of_items(document, envelope.parts), MAX_PROBLEMS)
     call = Call(
         request=request,
         api=api,
         account=request[ACCOUNT],
+        given=envelope.other,
         body=_parse(document.body, envelope.other, problems),
         problems=problems,
     )
@@ -110,6 +124,15 @@ def _of_query(request: web.Request) -> list[NotAcceptable]:
         )
         for name in dict.fromkeys(request.query)
     ]
+
+
+def _of_items(document: Document, parts: Iterable[bytes]) -> Iterator[NotAcceptable]:
+    if document.reader is None:
+        return
+    for index, line in enumerate(chain.from_iterable(map(ndjson.lines, parts))):
+        found = document.reader.read_line(line)
+        if isinstance(found, Fault):
+            yield NotAcceptable(found.message, code=found.code, param=f"{document.key}[{index}]")
 
 
 def _of_length(document: Document, total: int) -> list[NotAcceptable]:

@@ -6,7 +6,6 @@ from api.plan import Plan
 from api.targets import ChannelName, audience_of, channels_of, check_preference, label_of, list_of
 from api.validate import all_of
 from schemas.bulk import BulkQuery
-from schemas.errors import NotAcceptable
 from schemas.operations import OPERATIONS
 from schemas.params import JobParams
 from schemas.states import Operation
@@ -15,7 +14,7 @@ from storage.accounts import Account
 
 async def plan_native(api: Api, account: Account, operation: Operation, parameters: Parameters) -> Plan:
     """The plan; raises NotFound, and NotAcceptable with every problem."""
-    query, problems = parameters.query, list[NotAcceptable]()
+    query, problems = parameters.query, parameters.problems
     params = JobParams(
         region=query.region or account.region,
         match_on=query.match_on,

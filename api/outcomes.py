@@ -4,6 +4,7 @@ from typing import Any
 
 import asyncpg
 
+from schemas.documents import Reason
 from schemas.ids import AccountId, JobId
 from schemas.states import Outcome
 from storage import contact_rows, outcomes
@@ -22,6 +23,14 @@ async def errors_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[di
         page, more = await outcomes.errors(pool, account_id, job_id, after, PAGE)
         found += page
     return found
+
+
+async def reasons_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[Reason]:
+    """The same as the third and the fourth document tell them."""
+    return [
+        Reason(index=error["index"], reason=error["message"], code=error["code"], field=error["field"])
+        for error in await errors_of(pool, account_id, job_id)
+    ]
 
 
 async def contacts_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[asyncpg.Record]:

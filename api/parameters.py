@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from multidict import MultiMapping
 from pydantic import ValidationError
 
-from api.validate import all_of, problems_of
+from api.validate import problems_of
 from schemas.bulk import ALWAYS, BulkQuery
 from schemas.errors import NotAcceptable
 from schemas.formats.content_type import Format
@@ -18,22 +18,19 @@ RENAME = "map."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What the query asked for."""
+    """What the query asked for, as far as it could be read, and what is wrong with it."""
 
     query: BulkQuery
     renames: Mapping[str, str]
+    problems: list[NotAcceptable]
 
 
 def read_parameters(operation: Operation, given: MultiMapping[str]) -> Parameters:
-    """The parameters; raises NotAcceptable with every problem."""
+    """The parameters, with every problem."""
     needs = OPERATIONS[operation].needs
     known = known_parameters(operation)
     renames = {name.removeprefix(RENAME): value for name, value in given.items() if _is_rename(name)}
-    query, problems = BulkQuery(), list[NotAcceptable]()
-    try:
-        query = BulkQuery.model_validate_strings({name: given[name] for name in given if name in known})
-    except ValidationError as error:
-        problems += problems_of(error)
+    query, problems = _query({name: given[name] for name in given if name in known})
     problems += [
         NotAcceptable(
             f"{name!r} is not a parameter of {operation}; known are {', '.join((*known, 'map.<column>'))}",
@@ -50,9 +47,7 @@ def read_parameters(operation: Operation, given: MultiMapping[str]) -> Parameter
     if needs is not None and not given.get(needs):
         message = f"{operation} needs the parameter {needs}, as in ?{needs}=…"
         problems.append(NotAcceptable(message, code="missing_parameter", param=needs))
-    if problems:
-        raise all_of(problems)
-    return Parameters(query=query, renames=renames)
+    return Parameters(query=query, renames=renames, problems=problems)
 
 
 def known_parameters(operation: Operation) -> tuple[str, ...]:
@@ -62,12 +57,21 @@ def known_parameters(operation: Operation) -> tuple[str, ...]:
 
 
 def check_renames(parameters: Parameters, format_: Format) -> None:
-    """A rename that nothing would follow: better refused than a field lost without a word."""
+    """A rename that nothing would follow is a problem: better refused than a field lost without a word."""
     if parameters.renames and format_ is not Format.CSV:
-        raise NotAcceptable(
-            "only a CSV file has columns to rename: name the fields of JSON items as they are",
-            param=f"{RENAME}{next(iter(parameters.renames))}",
-        )
+        message = "only a CSV file has columns to rename: name the fields of JSON items as they are"
+        param = f"{RENAME}{next(iter(parameters.renames))}"
+        parameters.problems.append(NotAcceptable(message, param=param))
+
+
+def _query(given: Mapping[str, str]) -> tuple[BulkQuery, list[NotAcceptable]]:
+    """What can be read of the query, and what is wrong with the rest."""
+    try:
+        return BulkQuery.model_validate_strings(given), []
+    except ValidationError as error:
+        wrong = {one["loc"][0] for one in error.errors(include_url=False)}
+        rest = {name: value for name, value in given.items() if name not in wrong}
+        return BulkQuery.model_validate_strings(rest), problems_of(error)
 
 
 def _is_rename(name: str) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from schemas.ids import JobId, show_job_id
-from schemas.jobs import Counts, ItemErrorView, Job, JobError, ResultView
+from schemas.jobs import Counts, ItemErrorView, Job, JobError, Memberships, ResultView
 from schemas.states import JobState
 from storage.jobs import NewJob
 from storage.outcomes import Result
@@ -27,6 +27,7 @@ def job_view(row: asyncpg.Record) -> Job:
         stream=row["stream"],
         total=row["total"],
         counts=counts,
+        memberships=_memberships(row, state),
         progress=_progress(row["total"], done, state),
         position=row["ahead"],
         throttled_until=row["throttled_until"],
@@ -57,6 +58,7 @@ def accepted_view(job: NewJob, total: int | None) -> Job:
         stream=job.stream,
         total=total,
         counts=Counts(**nothing, pending=total or 0),
+        memberships=Memberships(added=0, removed=0),
         progress=None if total is None else 0.0,
         position=0,
         throttled_until=None,
@@ -92,6 +94,11 @@ def _counts(row: asyncpg.Record, state: JobState) -> Counts:
     counted = {name: row[prefix + name] for name in COUNTED}
     known = sum(counted.values())
     return Counts(**counted, pending=max((row["total"] or known) - known, 0))
+
+
+def _memberships(row: asyncpg.Record, state: JobState) -> Memberships:
+    prefix = "" if state.ended else "live_"
+    return Memberships(added=row[prefix + "added"], removed=row[prefix + "removed"])
 
 
 def _progress(total: int | None, done: int, state: JobState) -> float | None:

@@ -90,9 +90,12 @@ def _sought(one: ChannelName, account: Account) -> UUID | str | None:
             return UUID(one.id)
         except ValueError:
             pass
-    text = one.phone if one.phone is not None else one.id
-    phone = normaliser_for(account.region)(text or "")
-    return None if isinstance(phone, PhoneFault) else phone
+    text = (one.phone if one.phone is not None else one.id) or ""
+    for written in (text, f"+{text}"):  # in a query a plus sign that was not escaped is a space
+        phone = normaliser_for(account.region)(written)
+        if not isinstance(phone, PhoneFault):
+            return phone
+    return None
 
 
 def _unknown(noun: str, word: str, value: object) -> NotFound:

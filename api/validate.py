@@ -1,6 +1,7 @@
 """Read a query or a JSON body into a pydantic model, or say everything that is wrong with it."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TypeVar
 
 from aiohttp import web
@@ -51,8 +52,7 @@ async def read_json(request: web.Request) -> object:
     """The body as JSON. Raises UnsupportedFormat, MalformedBody, BodyTooLarge, UploadCut."""
     settings = request.app[API].ctx.settings
     content_type = request.headers.get("Content-Type")
-    if format_for(content_type) is not Format.JSON:
-        raise UnsupportedFormat("this endpoint takes application/json", param="Content-Type")
+    require_json(request)
     pieces = read_pieces(
         request.content.iter_any(),
         pipeline_for(request, content_type),
@@ -63,6 +63,16 @@ async def read_json(request: web.Request) -> object:
     if isinstance(value, Unreadable):
         raise MalformedBody(value.message.replace("The line", "The body"), code="invalid_json")
     return value
+
+
+def require_json(request: web.Request) -> None:
+    """Raises UnsupportedFormat where the body is not declared as JSON."""
+    with suppress(UnsupportedFormat):
+        if format_for(request.headers.get("Content-Type")) is Format.JSON:
+            return
+    raise UnsupportedFormat(
+        "this endpoint takes application/json: say so in Content-Type", param="Content-Type"
+    )
 
 
 def check(value: object, model: type[Model]) -> Model:
@@ -101,6 +111,8 @@ def _message(kind: str, place: str, said: str) -> str:
     match kind:
         case "missing":
             return f"{place} is missing: the request needs it"
+        case "model_type" | "model_attributes_type":
+            return f"{place or 'the body'} must be a JSON object"
         case "extra_forbidden":
             return f"{place} is not known here: leave it out"
         case _:

@@ -153,6 +153,7 @@ FIELDS = tuple(ContactItem.__annotations__)
 ECHOES = ("ref", "error_code", "error_message")  # taken, not stored
 COLUMNS = tuple(name for name in FIELDS if name not in ECHOES)  # what is stored
 NESTED = ("metadata", "properties", "address", "birth_date")  # in CSV: a column a key, as in metadata.city
+KEYS = {"address": frozenset(Address.__annotations__), "birth_date": frozenset({"day", "month", "year"})}
 
 
 def known_column(name: str) -> str | None:
@@ -160,7 +161,9 @@ def known_column(name: str) -> str | None:
     name = CSV_NAMES.get(name, name)
     head, dot, key = name.partition(".")
     if dot:
-        return name if head in NESTED and key and "\0" not in key else None  # jsonb takes no NUL
+        if head not in NESTED or not key or "\0" in key:  # jsonb takes no NUL
+            return None
+        return name if key in KEYS.get(head, {key}) else None
     if name in ("error_code", "error_message"):
         return ""  # known, and left out
     return name if name in FIELDS else None

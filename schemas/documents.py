@@ -40,11 +40,16 @@ class ChannelName(Body):
         return self
 
 
-class ListContactsBody(Body):
+class OptInTo(Body):
+    """2: the channels to opt contacts in to."""
+
+    opt_in_to: list[ChannelName] | None = Field(default=None, min_length=1, max_length=1000)
+
+
+class ListContactsBody(OptInTo):
     """2: `contacts`, and what is to be done with them."""
 
     action: Literal["add", "remove", "overwrite"]
-    opt_in_to: list[ChannelName] | None = Field(default=None, min_length=1, max_length=1000)
     opt_in_to_all_channels: bool | None = Field(default=None, description="true, unless opt_in_to is given")
     override_opt_outs: bool = False
 
@@ -133,6 +138,15 @@ class ListResult(Wire):
     errors: list[ItemProblem]
 
 
+class Reason(Wire):
+    """An item of the third or the fourth document that failed."""
+
+    index: int
+    reason: str
+    code: str
+    field: str | None
+
+
 class LabelCounts(Wire):
     """`applied`: contacts that carry (or no longer carry) the label now."""
 
@@ -142,19 +156,11 @@ class LabelCounts(Wire):
 
 
 class LabelResult(Wire):
-    """The third document's answer."""
+    """The third document's answer; `errors` is there only where an item failed."""
 
     data: LabelCounts
     request_id: str
-
-
-class Reason(Wire):
-    """An item of the fourth document that failed."""
-
-    index: int
-    reason: str
-    code: str
-    field: str | None
+    errors: list[Reason] | None = None
 
 
 class BulkContactsResult(CamelCase):

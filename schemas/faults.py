@@ -30,6 +30,16 @@ CODES = {
 
 REFERENCE = "Reference"  # in the title of what pydantic says of an item that only names a contact
 
+# Fields of a contact that an upsert does not set, and what does.
+ONE_BY_ONE = {
+    "optedOut": "PATCH /v1/contacts/{id} sets it",
+    "opted_out": "PATCH /v1/contacts/{id} sets it, as optedOut",
+    "communicationPreference": "send its contacts to preferences.set",
+    "communication_preference": "send its contacts to preferences.set",
+    "teamId": "PATCH /v1/contacts/{id} sets it",
+    "team_id": "PATCH /v1/contacts/{id} sets it, as teamId",
+}
+
 OWN_CODES = frozenset(code.value for code in ItemCode)  # raised by the validators of schemas.contacts
 
 
@@ -61,6 +71,8 @@ def _message(code: ItemCode, path: str, said: str, context: dict[str, Any]) -> s
     match code:
         case ItemCode.MISSING_FIELD:
             return f"{path} is missing: every item needs it"
+        case ItemCode.UNKNOWN_FIELD if path in ONE_BY_ONE:
+            return f"{path} cannot be set in bulk like this: {ONE_BY_ONE[path]}"
         case ItemCode.UNKNOWN_FIELD:
             return f"{path} is not a field of a contact: put data of your own under metadata"
         case ItemCode.TOO_LONG:
@@ -85,7 +97,10 @@ def _message_of_reference(code: ItemCode, field: str | None) -> str | None:
         case ItemCode.UNKNOWN_FIELD:
             return f"{field} is not known here: name the contact by id, phone or external_id, once"
         case ItemCode.NOT_AN_OBJECT:
-            return 'an item names a contact: {"id": …}, {"phone": "+14155552671"} or {"external_id": …}'
+            return (
+                'an item names a contact: {"id": …}, {"phone": "+14155552671"} or {"external_id": …}; '
+                'a phone number alone is a text: "+14155552671"'
+            )
         case ItemCode.WRONG_TYPE if field == "id":
             return "id: input should be a number, or text like ctc_00000000000000000000000001"
         case _:

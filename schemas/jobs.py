@@ -27,6 +27,13 @@ class Counts(Wire):
     pending: int
 
 
+class Memberships(Wire):
+    """How many memberships of lists, labels and audiences a job has added and removed."""
+
+    added: int
+    removed: int
+
+
 class JobError(Wire):
     """Why a job as a whole has failed."""
 
@@ -55,6 +62,7 @@ class Job(Wire):
     stream: str
     total: int | None  # null while the body is received and split
     counts: Counts
+    memberships: Memberships
     progress: float | None  # 0 to 1; null while the total is not known
     position: int  # jobs ahead in the stream
     throttled_until: datetime | None

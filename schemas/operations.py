@@ -50,7 +50,7 @@ OPT_IN = ("opt_in_to", "opt_in_to_all_channels", "override_opt_outs")
 
 OPERATIONS: dict[Operation, Traits] = {
     Operation.CONTACTS_UPSERT: Traits(items=CONTACT, takes=("match_on",)),
-    Operation.CONTACTS_DELETE: Traits(items=BY_ID, in_order=True),
+    Operation.CONTACTS_DELETE: Traits(items=BY_ID, in_order=True, whole=True),
     Operation.PREFERENCES_SET: Traits(items=BY_PHONE, needs="preference"),
     Operation.LABELS_ATTACH: Traits(items=BY_ID, needs="label_id", whole=True),
     Operation.LABELS_DETACH: Traits(items=BY_ID, needs="label_id", whole=True),

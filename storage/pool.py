@@ -35,6 +35,9 @@ TROUBLE = (
     asyncpg.PostgresSystemError,
 )
 
+# Somebody else's transaction was in the way for too long: nothing is wrong, and nothing was done.
+BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.QueryCanceledError)
+
 LIMITS = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "5s",  # a stopped process must not hold a row lock for ever

@@ -7,7 +7,7 @@ from api.context import Api
 from api.documents import Call, Document, submit_document
 from api.openapi import examples
 from api.openapi.describe import Answer, Items, describe
-from api.outcomes import contacts_of, errors_of, succeeded
+from api.outcomes import contacts_of, reasons_of, succeeded
 from api.plan import Plan
 from api.targets import audience_of
 from schemas.contact_views import contact_object
@@ -18,7 +18,6 @@ from schemas.documents import (
     BulkContactsResult,
     DeletedResult,
     NoBody,
-    Reason,
 )
 from schemas.errors import NotFound
 from schemas.ids import show_id
@@ -94,14 +93,14 @@ async def _created(api: Api, account: Account, job: asyncpg.Record) -> BulkConta
         updated=succeeded(job) - job["created"],
         failed=job["failed"],
         contacts=[contact_object(dict(row), default) for row in rows],
-        errors=await _reasons(api, account, job) or [],
+        errors=await reasons_of(api.ctx.pool, account.id, job["id"]),
     )
 
 
 async def _deleted(api: Api, account: Account, job: asyncpg.Record) -> DeletedResult:
     if not job["failed"]:
         return DeletedResult(deleted=job["updated"])
-    return DeletedResult(deleted=job["updated"], errors=await _reasons(api, account, job))
+    return DeletedResult(deleted=job["updated"], errors=await reasons_of(api.ctx.pool, account.id, job["id"]))
 
 
 async def _added(api: Api, account: Account, job: asyncpg.Record) -> AudienceResult:
@@ -113,17 +112,8 @@ async def _added(api: Api, account: Account, job: asyncpg.Record) -> AudienceRes
     name, count = show_id("aud", audience_id), audience["contact_count"]
     if not job["failed"]:
         return AudienceResult(audience_id=name, contact_count=count)
-    errors = await _reasons(api, account, job)
+    errors = await reasons_of(api.ctx.pool, account.id, job["id"])
     return AudienceResult(audience_id=name, contact_count=count, errors=errors)
-
-
-async def _reasons(api: Api, account: Account, job: asyncpg.Record) -> list[Reason]:
-    if not job["failed"]:
-        return []
-    return [
-        Reason(index=error["index"], reason=error["message"], code=error["code"], field=error["field"])
-        for error in await errors_of(api.ctx.pool, account.id, job["id"])
-    ]
 
 
 CREATE = Document(key="contacts", most=1_000, body=NoBody, plan=_plan_create, result=_created)

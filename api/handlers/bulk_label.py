@@ -9,11 +9,13 @@ from api.context import Api
 from api.documents import Call, Document, submit_document
 from api.openapi import examples
 from api.openapi.describe import Answer, Items, describe
+from api.outcomes import reasons_of
 from api.plan import Plan
 from api.targets import label_of
 from schemas.documents import LabelBody, LabelCounts, LabelResult
 from schemas.errors import NotFound, ValidationFailed
 from schemas.jobs import Job
+from schemas.operations import BY_ID
 from schemas.params import JobParams
 from schemas.references import ById
 from schemas.states import Note, Operation
@@ -52,14 +54,15 @@ async def _result(api: Api, account: Account, job: asyncpg.Record) -> LabelResul
     codes = Counter[str | None]()
     async for result in outcomes.results(api.ctx.pool, account.id, job["id"]):
         codes[result.code] += 1
-    return LabelResult(
-        data=LabelCounts(
-            applied=job["updated"] + job["unchanged"],  # contacts: one that was named twice is one
-            skipped_cross_org=codes[Note.SKIPPED_CROSS_ORG.word],
-            skipped_team_mismatch=codes[Note.SKIPPED_TEAM_MISMATCH.word],
-        ),
-        request_id=job["request_id"],
+    data = LabelCounts(
+        applied=job["updated"] + job["unchanged"],  # contacts: one that was named twice is one
+        skipped_cross_org=codes[Note.SKIPPED_CROSS_ORG.word],
+        skipped_team_mismatch=codes[Note.SKIPPED_TEAM_MISMATCH.word],
     )
+    if not job["failed"]:
+        return LabelResult(data=data, request_id=job["request_id"])
+    errors = await reasons_of(api.ctx.pool, account.id, job["id"])
+    return LabelResult(data=data, request_id=job["request_id"], errors=errors)
 
 
 DOCUMENT = Document(
@@ -69,4 +72,5 @@ DOCUMENT = Document(
     plan=_plan,
     result=_result,
     refusal=ValidationFailed,
+    reader=BY_ID.reader,
 )

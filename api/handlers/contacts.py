@@ -122,7 +122,7 @@ async def contact_in(request: web.Request) -> int:
     """
     text = request.match_info[CONTACT.param]
     number = read_id("ctc", text)
-    if number is None and not text.startswith("ctc_") and text.isprintable():
+    if number is None and text.isprintable():
         number = await contact_rows.id_by_external_id(*scope(request), text)
     return CONTACT.found(request, number)
 

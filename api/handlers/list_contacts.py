@@ -1,9 +1,11 @@
 """PUT /v1/contacts/lists/{list_id}/contacts: the endpoint of the second document."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
 from aiohttp import web
+from pydantic import ValidationError
 
 from api.context import Api
 from api.documents import Call, Document, submit_document
@@ -13,7 +15,7 @@ from api.outcomes import errors_of, succeeded
 from api.plan import Plan
 from api.targets import ChannelName, channels_of, list_of
 from schemas.contacts import PHONE_NAMES, ContactItem
-from schemas.documents import ItemProblem, ListContactsBody, ListCounts, ListResult
+from schemas.documents import ItemProblem, ListContactsBody, ListCounts, ListResult, OptInTo
 from schemas.ids import show_id
 from schemas.jobs import Job
 from schemas.params import JobParams
@@ -41,12 +43,12 @@ async def submit(request: web.Request) -> web.Response:
 
 async def _plan(call: Call) -> Plan | None:
     list_id = await list_of(call.api, call.account, call.request.match_info["list_id"], call.problems)
-    if call.body is None:
+    body: ListContactsBody | None = call.body
+    named = _named(call.given) if body is None else _named(body.model_dump())
+    all_channels = body is not None and _all_channels(body)
+    channels = await channels_of(call.api, call.account, named, all_=all_channels, problems=call.problems)
+    if body is None:
         return None
-    body: ListContactsBody = call.body
-    channels = await channels_of(
-        call.api, call.account, _named(body), all_=_all_channels(body), problems=call.problems
-    )
     params = JobParams(
         region=call.account.region,
         list_id=list_id,
@@ -56,14 +58,19 @@ async def _plan(call: Call) -> Plan | None:
     return Plan(operation=OPERATIONS[body.action], params=params)
 
 
-def _named(body: ListContactsBody) -> list[ChannelName]:
+def _named(given: Mapping[str, Any]) -> list[ChannelName]:
+    """The channels that the body names; what else is wrong with it has been told."""
+    try:
+        opt_in_to = OptInTo.model_validate(given).opt_in_to
+    except ValidationError:
+        return []
     return [
         ChannelName(
             param=f"opt_in_to[{position}].{'id' if one.id is not None else 'phone'}",
             id=one.id,
             phone=one.phone,
         )
-        for position, one in enumerate(body.opt_in_to or ())
+        for position, one in enumerate(opt_in_to or ())
     ]
 
 

@@ -17,6 +17,7 @@ from schemas.contact_search import NoQuery
 from schemas.errors import NotFound
 from schemas.ids import read_job_id
 from schemas.jobs import Job
+from schemas.states import Operation
 from storage import jobs
 from storage.accounts import Account
 from storage.jobs import Parent
@@ -36,7 +37,7 @@ async def retry_job(request: web.Request) -> web.Response:
         return await answer_job(request, Accepted(id=same.job_id), seconds)
     check_retry(parent)
     plan = Plan(
-        operation=parent.operation,
+        operation=RETRIED_AS.get(parent.operation, parent.operation),
         params=parent.params,
         parallel=parent.parallel,
         dry_run=parent.dry_run,
@@ -53,6 +54,10 @@ async def retry_job(request: web.Request) -> web.Response:
     feed = feed_pieces(retried_bytes(api.ctx.pool, parent), max_json_items=api.ctx.settings.max_json_items)
     accepted = await receive(api, job, fingerprint, feed)
     return await answer_job(request, accepted, seconds)
+
+
+# What an overwrite has left in the list is to stay: whom it did not name is gone already.
+RETRIED_AS = {Operation.LISTS_OVERWRITE: Operation.LISTS_ADD}
 
 
 async def _parent(pool: Pool, account: Account, text: str) -> Parent:

@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler
 from api.body import UploadCut
 from api.request_keys import REQUEST_ID, STREAMING
 from schemas import errors
-from storage.pool import LOST_CONNECTION
+from storage.pool import BUSY, LOST_CONNECTION
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,10 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
         case _ if isinstance(error, LOST_CONNECTION):
             logger.warning("PostgreSQL is away: %s: %s", type(error).__name__, error)
             return envelope(request, errors.Unavailable("the database is away: send the request again"))
+        case _ if isinstance(error, BUSY):
+            logger.warning("busy at %s %s: %s", request.method, request.path, error)
+            message = "what this would change is in use for long, by a large job or a dry run: send it again"
+            return envelope(request, errors.Unavailable(message))
         case _:
             logger.error("unexpected error at %s %s", request.method, request.path, exc_info=error)
             message = "an error of ours, which has been logged: send the request_id with a report"

@@ -162,10 +162,18 @@ def _unknown(names: Sequence[str], fields: Sequence[str | None], columns: Column
 
 
 def _useless(names: Sequence[str], columns: Columns) -> Iterator[NotAcceptable]:
-    """Renames of columns that are not there: a typing error that would lose a column without a word."""
+    """Renames of columns that are not there: a typing error that would lose a column without a word.
+
+    Where the field itself is there, it has its name already: a file of errors that is sent back.
+    """
     present = {*names, *map(_clean, names)}
-    for name in columns.renames:
-        if name not in present and _clean(name) not in present:
+    fields = set(map(columns.known, map(_clean, names)))
+    for name, target in columns.renames.items():
+        if (
+            name not in present
+            and _clean(name) not in present
+            and columns.known(_clean(target)) not in fields
+        ):
             yield NotAcceptable(
                 f"There is no column {name[:100]!r} in the file to rename. It has {_listed(names)}.",
                 code="unknown_columns",

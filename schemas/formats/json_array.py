@@ -187,6 +187,8 @@ def _problems(found: _Found, key: str, parameters: Collection[str]) -> Iterator[
     """What is wrong with an envelope that is JSON."""
     if found.elements is None and key in found.other:
         yield NotAcceptable(f"{key!r} must be an array.", code="invalid_parameter", param=key)
+    elif found.elements is None and parameters:
+        yield NotAcceptable(f"{key} is missing: it is an array.", code="missing_parameter", param=key)
     elif found.elements is None:
         message = f"The body must be an array of items, or an object that has it as {key!r}."
         yield NotAcceptable(message, code="missing_parameter", param=key)

@@ -103,6 +103,7 @@ CROSS JOIN LATERAL (
     SELECT COALESCE(sum(c.created), 0) AS live_created, COALESCE(sum(c.updated), 0) AS live_updated,
         COALESCE(sum(c.unchanged), 0) AS live_unchanged, COALESCE(sum(c.merged), 0) AS live_merged,
         COALESCE(sum(c.skipped), 0) AS live_skipped, COALESCE(sum(c.failed), 0) AS live_failed,
+        COALESCE(sum(c.added), 0) AS live_added, COALESCE(sum(c.removed), 0) AS live_removed,
         COALESCE(sum(c.items) FILTER (WHERE c.state = 'cancelled'), 0) AS live_cancelled
     FROM chunks c
     WHERE (j.state = 'running' OR j.state = 'queued' AND j.cancel_requested_at IS NOT NULL)

@@ -50,7 +50,7 @@ class Outer(BaseModel):
             [],
             "invalid_parameter",
             None,
-            "the body: input should be a valid dictionary or instance of Outer",
+            "the body must be a JSON object",
         ),
     ],
 )

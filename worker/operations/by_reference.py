@@ -123,7 +123,7 @@ def _by_id(value: int | str) -> Named:
     So whoever comes from another product goes on with the ids that he has.
     """
     number = read_id("ctc", value)
-    if number is None and isinstance(value, str) and not value.startswith("ctc_") and value.isprintable():
+    if number is None and isinstance(value, str) and value.isprintable():
         return Named("id", value, "external_id", value)
     return Named("id", value, "id", number)
 

@@ -40,7 +40,7 @@ class ContactsUpsert:
 
         def prepare(item: ContactItem, position: int) -> ContactItem | Fault:
             for name in required:
-                if item.get(name) is None:
+                if item.get(name) in (None, ""):
                     return _missing(name)
             phone = normalise(item["phone"])
             if isinstance(phone, PhoneFault):

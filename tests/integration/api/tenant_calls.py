@@ -139,7 +139,8 @@ CALLS: dict[str, list[Call]] = {
     "POST /v1/bulk/lists.overwrite": [OF_A_LIST],
     "POST /v1/bulk/audiences.add": [Call(body=_references, query=lambda n: {"audience_id": n["audience"]})],
     "POST /api/v1/contacts/bulk_update_communication_preferences": [
-        Call(body=lambda n: {"phone_numbers": [n["phone"]], "communication_preference": "mute_all"})
+        Call(body=lambda n: {"phone_numbers": [n["phone"]], "communication_preference": "mute_all"}),
+        Call(body=lambda n: {"phone_numbers": [n["phone"]], "communication_preference": "allow_all"}),
     ],
     "PUT /v1/contacts/lists/{list_id}/contacts": [
         _list_contacts(action) for action in ("add", "remove", "overwrite")
@@ -153,7 +154,11 @@ CALLS: dict[str, list[Call]] = {
     "POST /v1/contacts/add-to-audience": [
         Call(body=lambda n: {"contactIds": [n["contact"]], "audienceId": n["audience"]})
     ],
-    "GET /v1/jobs": [Call(), Call(query=lambda n: {"cursor": n["job"]})],
+    "GET /v1/jobs": [
+        Call(),
+        Call(query=lambda _: {"limit": "1"}),
+        Call(query=lambda n: {"cursor": n["job"]}),
+    ],
     "GET /v1/jobs/{job_id}": PLAIN,
     "GET /v1/jobs/{job_id}/errors": PLAIN,
     "GET /v1/jobs/{job_id}/results": PLAIN,

@@ -26,7 +26,8 @@ POPULATE = """
 WITH it AS (
     SELECT $1::bigint AS account_id, $2::bigint AS number, $3::text AS word, $4::text AS phone,
         $5::uuid AS channel_id, $6::text AS channel_phone, $7::text AS key,
-        $8::bigint AS team_id, $9::uuid AS second_channel_id
+        $8::bigint AS team_id, $9::uuid AS second_channel_id,
+        $10::bigint AS also_in_list
 ), a_team AS (
     INSERT INTO teams (account_id, id, name) OVERRIDING SYSTEM VALUE SELECT account_id, number, word FROM it
 ), a_label AS (
@@ -55,6 +56,8 @@ WITH it AS (
 ), members AS (
     INSERT INTO memberships (account_id, kind, owner_id, contact_id)
     SELECT account_id, kind, number, number FROM it, unnest('{list, label, audience}'::text[]) AS kind
+    UNION ALL
+    SELECT account_id, 'list', also_in_list, number FROM it WHERE also_in_list IS NOT NULL
 )
 INSERT INTO opt_ins (account_id, contact_id, channel_id, opted_in, by_contact)
 SELECT account_id, number, channel_id, false, true FROM it
@@ -101,6 +104,7 @@ class Belongings:
     phone: str
     channel_phone: str
     in_team: bool = True  # else nothing belongs to the team, and it can be deleted
+    also_in_list: int | None = None  # where the contact is besides
 
     @property
     def channel_id(self) -> UUID:
@@ -120,6 +124,7 @@ class Belongings:
         }
         return ids | {
             "channel": str(self.channel_id),
+            "second_channel": str(self.second_channel_id),
             "channel_phone": self.channel_phone,
             "property": f"{self.key}_key",
             "job": show_job_id(job_id),
@@ -131,7 +136,13 @@ class Belongings:
 
 OWN = Belongings(number=1001, word="Own", key="Own", phone=phone(1), channel_phone=phone(11))
 SPARE = Belongings(
-    number=2001, word="Spare", key="Spare", phone=phone(2), channel_phone=phone(12), in_team=False
+    number=2001,
+    word="Spare",
+    key="Spare",
+    phone=phone(2),
+    channel_phone=phone(12),
+    in_team=False,
+    also_in_list=OWN.number,
 )
 THEIRS = Belongings(
     number=7_000_000_001, word="Theirs", key="Theirs", phone=phone(3), channel_phone=phone(13)
@@ -161,8 +172,8 @@ async def populate_twin(ctx: Context, account: Account, of: Belongings, job_id: 
 
 async def _write(pool: Pool, account: Account, has: Belongings) -> None:
     team_id = has.number if has.in_team else None
-    named = (has.phone, has.channel_id, has.channel_phone, has.key, team_id, has.second_channel_id)
-    await pool.execute(POPULATE, account.id, has.number, has.word, *named)
+    more = (has.channel_id, has.channel_phone, has.key, team_id, has.second_channel_id, has.also_in_list)
+    await pool.execute(POPULATE, account.id, has.number, has.word, has.phone, *more)
 
 
 async def number_from(pool: Pool, first: int) -> None:

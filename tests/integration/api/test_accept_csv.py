@@ -100,8 +100,8 @@ async def test_one_unknown_column_is_named_in_the_error(client: Client) -> None:
 
 
 async def test_a_rename_of_a_column_that_is_not_there_is_refused(client: Client) -> None:
-    answer = await client.submit(PLAIN.encode(), "text/csv", "?map.mobile=phone")
-    assert (answer.status, answer.error["param"]) == (422, "map.mobile")
+    answer = await client.submit(PLAIN.encode(), "text/csv", "?map.nam=nickname")
+    assert (answer.status, answer.error["param"]) == (422, "map.nam")
     assert await client.jobs() == []
 
 
@@ -117,3 +117,21 @@ async def test_a_row_of_the_wrong_length_costs_only_itself(ctx: Context, client:
     job = await client.job(answer)
     assert (job["state"], job["counts"]["created"]) == ("completed_with_errors", 1)
     assert [(error["index"], error["code"]) for error in job["errors"]] == [(0, "row_length")]
+
+
+@pytest.mark.parametrize("column", ["address.zip", "birth_date.hour", "metadata.", "nickname.x"])
+async def test_a_key_that_a_field_does_not_have_is_an_unknown_column(client: Client, column: str) -> None:
+    answer = await client.submit(f"phone,{column}\n{phone(1)},1\n".encode(), "text/csv")
+    assert (answer.status, answer.error["code"]) == (422, "unknown_columns")
+
+
+async def test_a_file_of_errors_can_be_sent_back_with_the_query_of_the_first_one(
+    ctx: Context, client: Client
+) -> None:
+    query = "?map.Mobile=phone"
+    await client.submit(b"Mobile,age\n12,7\n", "text/csv", query)
+    await work(ctx)
+    (job,) = await client.jobs()
+    file = await client.get(f"/v1/jobs/{job['id']}/errors", Accept="text/csv")
+    again = await client.submit(file.body, "text/csv", query)
+    assert again.status == 202, again.body

@@ -98,17 +98,18 @@ async def test_all_that_is_wrong_with_a_request_of_the_second_document(
     body = {
         "action": "replace",
         "contacts": [{"phone": number} for number in _numbers(4001)],
-        "opt_in_to": [{"id": "x", "phone": "y"}],
+        "opt_in_to": [{"id": "x"}, {"phone": "y"}],
         "opt_in_to_all_channels": "yes",
     }
     answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts?dry_run=true", json=body)
     assert answer.status == 422
     assert sorted(_problems(answer), key=str) == [
         ("invalid_parameter", "action"),
-        ("invalid_parameter", "opt_in_to[0]"),
         ("invalid_parameter", "opt_in_to_all_channels"),
         ("list_not_active", "list_id"),
         ("too_many_items", "contacts"),
+        ("unknown_channel", "opt_in_to[0].id"),
+        ("unknown_channel", "opt_in_to[1].phone"),
         ("unknown_parameter", "dry_run"),
     ]
     await _nothing_stored(ctx)
@@ -239,4 +240,46 @@ async def test_a_document_takes_json_only(ctx: Context, client: Client) -> None:
         "POST", PREFERENCES, data=b'{"phone_numbers"', headers={"Content-Type": "application/json"}
     )
     assert (broken.status, broken.error["code"]) == (400, "invalid_json")
+    await _nothing_stored(ctx)
+
+
+async def test_contact_ids_that_can_be_none_are_a_400(ctx: Context, client: Client) -> None:
+    await ctx.pool.execute("UPDATE accounts SET phone_number_id = $1", PHONE_NUMBER_ID)
+    made = await client.call("POST", "/v1/labels", json={"name": "VIP"})
+    body = {"contact_ids": ["1", None, True, 1.5], "label_id": made.json["id"], "operation": "attach"}
+    answer = await client.call("POST", f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", json=body)
+    assert answer.status == 400
+    assert [param for _, param in _problems(answer)] == [f"contact_ids[{place}]" for place in (1, 2, 3)]
+    await _nothing_stored(ctx)
+
+
+async def test_a_wrong_idempotency_key_is_one_problem_among_the_others(ctx: Context, client: Client) -> None:
+    await ctx.pool.execute("UPDATE accounts SET phone_number_id = $1", PHONE_NUMBER_ID)
+    body = {"contact_ids": [], "label_id": "1"}
+    path, headers = f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", {"Idempotency-Key": "x" * 256}
+    await client.call("POST", "/v1/labels", json={"name": "VIP"})
+    answer = await client.call("POST", path, json=body, headers=headers)
+    assert (answer.status, _problems(answer)) == (
+        400,
+        [
+            ("invalid_parameter", "Idempotency-Key"),
+            ("empty", "contact_ids"),
+            ("missing_parameter", "operation"),
+        ],
+    )
+    await _nothing_stored(ctx)
+
+
+async def test_all_that_is_wrong_with_a_native_request(ctx: Context, client: Client, list_id: str) -> None:
+    await client.call("POST", f"/v1/contact-lists/{list_id}/archive")
+    query = f"list_id={list_id}&parallel=0&opt_in_to=nope&map.x=phone&colour=red"
+    answer = await client.call("POST", f"/v1/bulk/lists.add?{query}", json=[{"phone": phone(1)}])
+    assert answer.status == 422
+    assert sorted(_problems(answer), key=str) == [
+        ("invalid_parameter", "map.x"),
+        ("invalid_parameter", "parallel"),
+        ("list_not_active", "list_id"),
+        ("unknown_channel", "opt_in_to"),
+        ("unknown_parameter", "colour"),
+    ]
     await _nothing_stored(ctx)

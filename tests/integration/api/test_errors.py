@@ -5,9 +5,11 @@ import re
 import aiohttp
 import pytest
 
+from schemas.settings import Settings
 from storage.context import Context
+from storage.pool import LIMITS
 from tests.factories import contact
-from tests.integration.api.service import UPSERT, Client, Service
+from tests.integration.api.service import UPSERT, Client, Service, make_client, serve
 from tests.integration.api.work import work
 
 REQUEST_ID = re.compile(r"req_[0-9A-HJKMNP-TV-Z]{26}")
@@ -123,3 +125,20 @@ async def test_a_wrong_wait_is_refused(client: Client, wait: str) -> None:
     answer = await client.submit_items([contact(1)])
     answer = await client.get(f"{answer.headers['Location']}?wait={wait}")
     assert (answer.status, answer.error["param"]) == (422, "wait")
+
+
+async def test_a_row_that_somebody_else_holds_for_long_is_a_503(
+    ctx: Context, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LIMITS, "lock_timeout", "100ms")
+    async with (
+        serve(settings) as service,
+        aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
+    ):
+        client = await make_client(ctx, session)
+        made = (await client.call("POST", "/v1/contact-lists", json={"name": "L"})).json["id"]
+        async with ctx.pool.acquire() as conn, conn.transaction():
+            await conn.execute("UPDATE contact_lists SET contact_count = 1")
+            answer = await client.call("PATCH", f"/v1/contact-lists/{made}", json={"name": "M"})
+    assert (answer.status, answer.error["code"]) == (503, "unavailable")
+    assert int(answer.headers["Retry-After"]) >= 1

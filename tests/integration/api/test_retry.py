@@ -246,3 +246,17 @@ async def test_a_retry_that_is_sent_twice_is_one_job(ctx: Context, client: Clien
     first = await retry(client, parent, Idempotency_Key="once")
     second = await retry(client, parent, Idempotency_Key="once")
     assert (second.json["id"], second.headers["Idempotent-Replayed"]) == (first.json["id"], "true")
+
+
+async def test_a_retried_overwrite_keeps_what_it_has_put_into_the_list(ctx: Context, client: Client) -> None:
+    list_id = (await client.call("POST", "/v1/contact-lists", json={"name": "L"})).json["id"]
+    tiered = contact(9) | {"properties": {"tier": "gold"}}
+    body = {"action": "overwrite", "contacts": [contact(1), contact(2), tiered]}
+    answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
+    await work(ctx)
+    await client.call("POST", "/v1/properties", json={"name": "tier", "type": "string"})
+    again = (await retry(client, answer)).json
+    assert (again["operation"], again["total"]) == ("lists.add", 1)
+    await work(ctx)
+    members = (await client.get(f"/v1/contact-lists/{list_id}/members")).json["data"]
+    assert [one["phoneNumber"] for one in members] == [phone(1), phone(2), phone(9)]

@@ -172,12 +172,12 @@ async def _problems(worlds: Worlds, key: str, call: Call, what: str, change: Nam
         request = request_of(key, call, {**_own(world, call), **change})
         said.append(await world.ask(request, worlds.known))
         texts = await world.asking.rows.put_back()
-        rows.append({without_made_up(text, worlds.known, alike=True) for text in texts})
+        rows.append(sorted(without_made_up(text, worlds.known, alike=True) for text in texts))
     crowded, alone = said
     before, after = await worlds.crowded.other.rows.look()
     return [
         *_diff("the answer", alone.text.splitlines(), crowded.text.splitlines()),
-        *_diff("the account's own rows", sorted(rows[1]), sorted(rows[0])),
+        *_diff("the account's own rows", rows[1], rows[0]),
         *_diff("ROWS OF ANOTHER ACCOUNT", sorted(before), sorted(after)),
         *([] if _expected(key, call, what, crowded.status) else [f"answered {crowded.text}"]),
     ]

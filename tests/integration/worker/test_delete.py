@@ -15,6 +15,7 @@ from tests.factories import (
 from tests.integration.worker.operations import assert_consistent, members_of, run, told
 from tests.workers import claim, drain, expire_leases, results_of, versions
 from worker.apply import apply_chunk
+from worker.claim import claim_chunk
 from worker.reconcile import reconcile
 
 DELETE = Operation.CONTACTS_DELETE
@@ -97,3 +98,15 @@ async def test_the_contacts_of_other_accounts_stay(ctx: Context) -> None:
     await run(ctx, one.id, DELETE, [*theirs, *({"phone": phone(n)} for n in range(3))], parallel=1)
     assert await versions(ctx, one.id) == {}
     assert await versions(ctx, other.id) == before
+
+
+async def test_a_window_does_not_cut_a_chunk_in_which_a_contact_comes_twice(ctx: Context) -> None:
+    account = await make_account(ctx, item_limit=10)
+    ids = await make_contacts(ctx, account.id, range(10))
+    await run(ctx, account.id, DELETE, ids[6:], parallel=1)  # 4 of the window's 10 items
+    job_id = await make_job(ctx, account.id, [*ids[:6], ids[0]], operation=DELETE, parallel=1)
+    assert await claim_chunk(ctx) is None  # there is room for 6 of 7: it waits for the seventh
+    await ctx.pool.execute("UPDATE accounts SET item_limit = 0")
+    await ctx.pool.execute("UPDATE account_turns SET ready_at = now()")
+    await drain(ctx)
+    assert told(await results_of(ctx, account.id, job_id)) == ["merged", *["updated"] * 6]

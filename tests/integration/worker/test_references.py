@@ -40,12 +40,13 @@ async def test_an_id_that_can_be_none_of_ours_is_an_external_id(ctx: Context) ->
     label_id = await make_label(ctx, account.id)
     (brought,) = await make_contacts(ctx, account.id, [1], external_id="clxxx123")
     await make_contacts(ctx, account.id, [2], external_id="77")
-    await make_contacts(ctx, account.id, [3], external_id="ctc_x")
-    items = ["clxxx123", {"id": "clxxx123"}, "77", "ctc_x", "a\0b"]
+    ulid = "ctc_01HXYZABCDEFGHJKMNPQRSTVWX"  # too large to be a number of ours
+    (third,) = await make_contacts(ctx, account.id, [3], external_id=ulid)
+    items = ["clxxx123", {"id": "clxxx123"}, "77", ulid, "a\0b"]
     results = await run(ctx, account.id, Operation.LABELS_ATTACH, items, label_id=label_id)
     skipped = ("skipped", "skipped_cross_org")
-    assert told(results) == ["merged", "updated", skipped, skipped, skipped]
-    assert await members_of(ctx, "label", label_id) == {brought}
+    assert told(results) == ["merged", "updated", skipped, "updated", skipped]
+    assert await members_of(ctx, "label", label_id) == {brought, third}
 
 
 async def test_a_bare_text_is_a_phone_number_where_phones_are_expected(ctx: Context) -> None:
