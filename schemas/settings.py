@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -35,11 +36,12 @@ class Settings(BaseSettings):
     upload_idle_seconds: float = 60  # a silent upload is given up after this long
     max_unfinished_jobs: int = 1_000  # per account; over it: 429 too_many_jobs
 
-    communication_preferences: tuple[str, ...] = (
+    # what a contact may be told; the first is what it has that was never told anything
+    communication_preferences: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "allow_all",
         "mute_marketing",
         "mute_all",
-    )  # the first: unset
+    )
 
     # reading, and all else that is no bulk request: requests a minute per account; 0: no limit
     read_limit: int = Field(default=1_200, ge=0)

@@ -40,12 +40,6 @@ async def id_by_external_id(db: Db, account_id: AccountId, external_id: str) -> 
     return id_
 
 
-async def by_phones(db: Db, account_id: AccountId, phones: Sequence[str]) -> list[asyncpg.Record]:
-    """Contacts in the order of their phones (E.164); those that the account does not have are absent."""
-    rows: list[asyncpg.Record] = await QUERIES.by_phones(db, account_id=account_id, phones=phones)
-    return rows
-
-
 async def get(db: Db, account_id: AccountId, contact_id: int) -> asyncpg.Record | None:
     """A contact of the account's."""
     row: asyncpg.Record | None = await QUERIES.get(db, account_id=account_id, id=contact_id)

@@ -5,15 +5,6 @@ FROM unnest(:ids::bigint[]) WITH ORDINALITY wanted (id, place)
 CROSS JOIN LATERAL (SELECT * FROM contacts WHERE account_id = :account_id AND id = wanted.id OFFSET 0) c
 ORDER BY wanted.place;
 
--- name: by_phones(account_id, phones)
--- Contacts in the order of the phones (E.164); unknown ones are absent.
-SELECT c.*
-FROM unnest(:phones::text[]) WITH ORDINALITY wanted (phone, place)
-CROSS JOIN LATERAL (
-    SELECT * FROM contacts WHERE account_id = :account_id AND phone = wanted.phone OFFSET 0
-) c
-ORDER BY wanted.place;
-
 -- name: id_by_external_id(account_id, external_id)$
 SELECT id FROM contacts WHERE account_id = :account_id AND external_id = :external_id;
 

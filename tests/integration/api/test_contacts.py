@@ -118,9 +118,6 @@ async def test_rows_come_in_the_order_in_which_they_are_asked_for(
     ids = [read_id("ctc", one["id"]) or 0 for one in (made[2], theirs, made[0], made[1])]
     rows = await contact_rows.by_ids(ctx.pool, client.account.id, [*ids, 2**62])
     assert [row["id"] for row in rows] == [ids[0], ids[2], ids[3]]
-    phones = [phone(number) for number in (1, 3, 0, 2, 9)]
-    rows = await contact_rows.by_phones(ctx.pool, client.account.id, phones)
-    assert [row["phone"] for row in rows] == [phone(1), phone(0), phone(2)]
     assert contact_object(dict(rows[0]), "loud").communication_preference == "loud"
 
 
