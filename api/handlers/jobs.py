@@ -94,7 +94,7 @@ async def list_results(request: web.Request) -> web.StreamResponse:
     return _json(Listing[ResultView](data=page, next_cursor=following))
 
 
-@describe(query=Query, answers={200: Job}, errors=(409,))
+@describe(query=Query, answers={200: Job}, errors=(409,), prefers=True)
 async def cancel_job(request: web.Request) -> web.Response:
     """Cancel what of a job is not applied yet; what is done stays, and its answers too.
 

@@ -64,6 +64,7 @@ class Description:
     summary: str | None = None  # in place of the docstring's
     text: str = ""  # before the rest of the docstring
     variants: Mapping[str, "Description"] = field(default_factory=dict)
+    prefers: bool = False  # takes `Prefer: wait`, though it is no bulk request
     hidden: bool = False  # not a part of the API
 
 

@@ -110,6 +110,7 @@ JOB: dict[str, Any] = {
         "cancelled": 0,
         "pending": 584,
     },
+    "memberships": {"added": 0, "removed": 0},
     "progress": 0.416,
     "position": 0,
     "throttled_until": None,

@@ -43,7 +43,7 @@ def operation_of(route: "Route", path: str, description: Description, schemas: S
         "parameters": [
             *_path_parameters(path),
             *_query_parameters(description, schemas),
-            *_header_parameters(route),
+            *_header_parameters(route, description),
         ],
         "responses": {
             **_answers_of(route, description, schemas),
@@ -104,9 +104,9 @@ def _is_written(default: object, type_: object) -> bool:
     return default is not None and isinstance(default, str) == (type_ == "string")
 
 
-def _header_parameters(route: "Route") -> Iterator[dict[str, Any]]:
-    if route.bulk:
-        for name, header in parts.REQUEST_HEADERS.items():
+def _header_parameters(route: "Route", description: Description) -> Iterator[dict[str, Any]]:
+    for name, header in parts.REQUEST_HEADERS.items():
+        if route.bulk or (description.prefers and name == "Prefer"):
             yield {"name": name, "in": "header", "required": False, **header}
 
 
