@@ -258,5 +258,7 @@ async def test_a_retried_overwrite_keeps_what_it_has_put_into_the_list(ctx: Cont
     again = (await retry(client, answer)).json
     assert (again["operation"], again["total"]) == ("lists.add", 1)
     await work(ctx)
+    ended = (await client.get(f"/v1/jobs/{again['id']}")).json
+    assert ended["memberships"] == {"added": 1, "removed": 0}
     members = (await client.get(f"/v1/contact-lists/{list_id}/members")).json["data"]
     assert [one["phoneNumber"] for one in members] == [phone(1), phone(2), phone(9)]
