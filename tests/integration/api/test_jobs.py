@@ -11,8 +11,8 @@ from tests.integration.api.work import work
 
 FIELDS = {
     "id", "operation", "state", "stream", "total", "counts", "memberships", "progress", "position",
-    "throttled_until", "eta", "error", "errors", "errors_url", "results_url", "dry_run", "parent_id", "request_id",
-    "received_at", "accepted_at", "started_at", "finished_at",
+    "throttled_until", "eta", "error", "errors", "errors_url", "results_url", "dry_run", "parent_id",
+    "request_id", "received_at", "accepted_at", "started_at", "finished_at",
 }  # fmt: skip
 
 
