@@ -1,7 +1,6 @@
 """What the handlers of lists, labels, teams, channels, audiences and properties do alike."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -10,11 +9,11 @@ from pydantic import BaseModel
 
 from api.context import API
 from api.request_keys import ACCOUNT
-from api.validate import all_of, check, read_json, read_query
-from schemas.contact_search import NoQuery
+from api.validate import all_of, check, gathering, read_json, read_query
 from schemas.errors import NotAcceptable, NotFound
 from schemas.ids import AccountId
 from schemas.jobs import Wire
+from schemas.queries import NoQuery
 from storage.pool import Pool
 
 Id = TypeVar("Id")
@@ -52,15 +51,6 @@ class Noun(Generic[Id]):
 def scope(request: web.Request) -> tuple[Pool, AccountId]:
     """Where to look, and for whom: the first arguments of every function of storage."""
     return request.app[API].ctx.pool, request[ACCOUNT].id
-
-
-@contextmanager
-def gathering(problems: list[NotAcceptable]) -> Iterator[None]:
-    """Collect what is not acceptable instead of raising it."""
-    try:
-        yield
-    except NotAcceptable as refused:
-        problems.extend(refused.problems or (refused,))
 
 
 async def read_columns(

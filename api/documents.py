@@ -11,14 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from api.answer import Result, answer_job
 from api.body import read_whole
-from api.catalogue import gathering
 from api.context import API, Api
 from api.idempotency import find_earlier, read_key, same_request
 from api.inbound import open_inbound
 from api.plan import Plan, new_job
 from api.receive import Accepted, feed_parts, receive
-from api.request_keys import ACCOUNT, REQUEST_ID
-from api.validate import MAX_PROBLEMS, all_of, problems_of, require_json
+from api.request_keys import ACCOUNT
+from api.validate import MAX_PROBLEMS, all_of, gathering, problems_of, require_json
 from api.wait import wanted_wait
 from schemas.errors import NotAcceptable
 from schemas.faults import Fault
@@ -65,17 +64,10 @@ async def submit_document(request: web.Request, document: Document) -> web.Respo
     inbound = await open_inbound(request, api.ctx.settings)
     body = await read_whole(inbound.pieces)
     if not problems and (earlier := await find_earlier(api, account.id, key)):
-        same = same_request(earlier, inbound.fingerprint.digest(), key)
-        return await answer_job(request, Accepted(id=same.job_id), seconds, document.result)
+        again = Accepted(id=same_request(earlier, inbound.fingerprint.digest(), key))
+        return await answer_job(request, again, seconds, document.result)
     envelope, plan = await _check(request, document, body, problems)
-    job = new_job(
-        plan,
-        account_id=account.id,
-        format_=Format.NDJSON,
-        request_id=request[REQUEST_ID],
-        idempotency_key=key,
-        parallel=api.ctx.settings.parallel,
-    )
+    job = new_job(request, plan, Format.NDJSON, key)
     accepted = await receive(api, job, inbound.fingerprint, feed_parts(envelope.parts))
     return await answer_job(request, accepted, seconds, document.result)
 

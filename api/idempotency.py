@@ -8,7 +8,7 @@ from aiohttp import web
 
 from api.context import Api
 from schemas.errors import Conflict, NotAcceptable
-from schemas.ids import AccountId
+from schemas.ids import AccountId, JobId
 from storage import jobs
 from storage.jobs import Earlier
 
@@ -47,10 +47,10 @@ def in_progress(key: str) -> Conflict:
     )
 
 
-def same_request(earlier: Earlier, digest: bytes, key: str | None) -> Earlier:
-    """The earlier request, if it is this one; raises NotAcceptable."""
+def same_request(earlier: Earlier, digest: bytes, key: str | None) -> JobId:
+    """The job of the earlier request, if it is this one; raises NotAcceptable."""
     if earlier.request_hash == digest:
-        return earlier
+        return earlier.job_id
     raise NotAcceptable(
         f"the {HEADER} {key!r} was used for another method, path, query or body: "
         "take a new key for a new request",

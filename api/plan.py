@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
+from aiohttp import web
+
+from api.context import API
+from api.request_keys import ACCOUNT, REQUEST_ID
 from schemas.formats.content_type import Format
-from schemas.ids import AccountId, JobId, new_job_id
+from schemas.ids import JobId, new_job_id
 from schemas.operations import stream_of
 from schemas.params import JobParams
 from schemas.states import Operation
@@ -21,26 +25,18 @@ class Plan:
     parent_id: JobId | None = None
 
 
-def new_job(
-    plan: Plan,
-    *,
-    account_id: AccountId,
-    format_: Format,
-    request_id: str,
-    idempotency_key: str | None,
-    parallel: int,
-) -> NewJob:
-    """The job of a plan, with a fresh id; `parallel` is the one of the settings."""
+def new_job(request: web.Request, plan: Plan, format_: Format, key: str | None) -> NewJob:
+    """The job of a plan, with a fresh id, for the account of the request; `key` is its idempotency key."""
     return NewJob(
-        account_id=account_id,
+        account_id=request[ACCOUNT].id,
         id=new_job_id(),
         operation=plan.operation,
         stream=stream_of(plan.operation, plan.params),
         format=format_,
         params=plan.params,
-        parallel=plan.parallel or parallel,
-        request_id=request_id,
+        parallel=plan.parallel or request.app[API].ctx.settings.parallel,
+        request_id=request[REQUEST_ID],
         dry_run=plan.dry_run,
         parent_id=plan.parent_id,
-        idempotency_key=idempotency_key,
+        idempotency_key=key,
     )

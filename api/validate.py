@@ -1,7 +1,7 @@
 """Read a query or a JSON body into a pydantic model, or say everything that is wrong with it."""
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from aiohttp import web
@@ -14,6 +14,7 @@ from schemas.faults import OWN_CODES
 from schemas.formats.content_type import Format, format_for
 from schemas.formats.ndjson import decode_line
 from schemas.formats.records import Unreadable
+from schemas.queries import NoQuery
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -44,8 +45,18 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
 
 
 async def read_body(request: web.Request, model: type[Model]) -> Model:
-    """The JSON body; raises NotAcceptable with every problem, and what `read_json` raises."""
-    return check(await read_json(request), model)
+    """The JSON body of a request without a query; raises NotAcceptable with every problem of both.
+
+    Raises what `read_json` raises, too.
+    """
+    body, problems = await read_json(request), list[NotAcceptable]()
+    with gathering(problems):
+        read_query(request, NoQuery)
+    with gathering(problems):
+        found = check(body, model)
+    if problems:
+        raise all_of(problems)
+    return found
 
 
 async def read_json(request: web.Request) -> object:
@@ -91,6 +102,15 @@ def problems_of(error: ValidationError) -> list[NotAcceptable]:
         code = CODES.get(kind, kind if kind in OWN_CODES else "invalid_parameter")
         problems.append(NotAcceptable(_message(kind, place, one["msg"]), code=code, param=place or None))
     return problems
+
+
+@contextmanager
+def gathering(problems: list[NotAcceptable]) -> Iterator[None]:
+    """Collect what is not acceptable instead of raising it."""
+    try:
+        yield
+    except NotAcceptable as refused:
+        problems.extend(refused.problems or (refused,))
 
 
 def all_of(problems: Iterable[NotAcceptable], refusal: type[NotAcceptable] = NotAcceptable) -> NotAcceptable:

@@ -3,8 +3,10 @@
 import unicodedata
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
+
+from schemas.queries import Query
 
 MAX_PAGE = 10**9  # with the largest limit, what is skipped is still a number for PostgreSQL
 PUNCTUATION = frozenset("+-().,/·")  # in phone numbers as people write them, besides spaces and dashes
@@ -16,16 +18,8 @@ def _searchable(text: str) -> str:
     return text.strip()
 
 
-class NoQuery(BaseModel):
-    """There are no parameters."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ContactsQuery(BaseModel):
+class ContactsQuery(Query):
     """Which page of which contacts."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     page: int = Field(1, ge=1, le=MAX_PAGE, description="Which page, from 1.")
     limit: int = Field(20, ge=1, le=100)

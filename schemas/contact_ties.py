@@ -1,16 +1,15 @@
 """What a contact is tied to: what is shown and said of its opt-ins, and which page of its ties is asked."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from schemas.contact_views import Row
-from schemas.ids import Prefix, read_id
+from schemas.cursors import TEXT, cursor_of
 from schemas.jobs import Wire
+from schemas.queries import Query
 
 Speaker = Literal["contact", "account"]
 
@@ -45,23 +44,8 @@ class OptInBody(BaseModel):
     by: Speaker = "account"
 
 
-def _after(prefix: Prefix) -> Callable[[object], int]:
-    def read(cursor: object) -> int:
-        number = read_id(prefix, cursor)
-        if number is None:
-            raise PydanticCustomError("no_cursor", "is the next_cursor of another page")
-        return number
-
-    return read
-
-
-TEXT = WithJsonSchema({"type": "string"})
-
-
-class TiesQuery(BaseModel):
+class TiesQuery(Query):
     """Which page."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     limit: int = Field(100, ge=1, le=1000)
 
@@ -69,25 +53,25 @@ class TiesQuery(BaseModel):
 class MembersQuery(TiesQuery):
     """Of contacts."""
 
-    cursor: Annotated[int, BeforeValidator(_after("ctc")), TEXT] = 0
+    cursor: Annotated[int, BeforeValidator(cursor_of("ctc")), TEXT] = 0
 
 
 class LabelsOfQuery(TiesQuery):
     """Of a contact's labels."""
 
-    cursor: Annotated[int, BeforeValidator(_after("lbl")), TEXT] = 0
+    cursor: Annotated[int, BeforeValidator(cursor_of("lbl")), TEXT] = 0
 
 
 class ListsOfQuery(TiesQuery):
     """Of a contact's lists."""
 
-    cursor: Annotated[int, BeforeValidator(_after("lst")), TEXT] = 0
+    cursor: Annotated[int, BeforeValidator(cursor_of("lst")), TEXT] = 0
 
 
 class AudiencesOfQuery(TiesQuery):
     """Of a contact's audiences."""
 
-    cursor: Annotated[int, BeforeValidator(_after("aud")), TEXT] = 0
+    cursor: Annotated[int, BeforeValidator(cursor_of("aud")), TEXT] = 0
 
 
 class OptInsQuery(TiesQuery):

@@ -16,7 +16,7 @@ def cursor_of(prefix: Prefix) -> Callable[[object], int]:
     def read(cursor: object) -> int:
         number = read_id(prefix, cursor)
         if number is None:
-            raise PydanticCustomError("no_cursor", "is the next_cursor of another page")
+            raise PydanticCustomError("no_cursor", "write the next_cursor of another page")
         return number
 
     return read

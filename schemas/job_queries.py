@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, AwareDatetime, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from schemas.ids import JobId, read_job_id
+from schemas.queries import Query
 from schemas.states import JobState, Operation
 
 MAX_WAIT_SECONDS = 60
@@ -32,12 +33,6 @@ def _before(text: object) -> JobId:
 
 Moment = Annotated[datetime, PlainValidator(_since, json_schema_input_type=AwareDatetime)]
 Cursor = Annotated[JobId, PlainValidator(_before, json_schema_input_type=str)]
-
-
-class Query(BaseModel):
-    """The parameters of a request; any other is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class JobsQuery(Query):

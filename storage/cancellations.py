@@ -3,13 +3,11 @@
 import asyncio
 from dataclasses import dataclass
 
-import asyncpg
-
 from schemas.errors import Unavailable
 from schemas.ids import AccountId, JobId
 from schemas.states import JobState
 from storage import jobs, turns
-from storage.pool import Conn, Pool
+from storage.pool import LOCKED_OUT, Conn, Pool
 from storage.queries import load
 
 QUERIES = load("cancellations")
@@ -19,7 +17,6 @@ PATIENCE_SECONDS = 10.0  # a splitter or the closing steps hold the job for a pa
 # would call it a deadlock (1 s) and choose a loser.
 LOCK_JOB = "SET LOCAL lock_timeout = '200ms'"
 LOCK_CHUNKS = "SET LOCAL lock_timeout TO DEFAULT"  # a chunk that is being applied may take seconds
-BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +48,7 @@ async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing |
                     await _cancel_receiving(conn, account_id, job_id)
                 elif await _cancel_accepted(conn, account_id, job_id):
                     return standing
-        except BUSY:
+        except LOCKED_OUT:
             continue
     raise Unavailable("the job is busy at the moment: cancel it again")
 

@@ -35,8 +35,9 @@ TROUBLE = (
     asyncpg.PostgresSystemError,
 )
 
-# Somebody else's transaction was in the way for too long: nothing is wrong, and nothing was done.
-BUSY = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, asyncpg.QueryCanceledError)
+# Somebody else's transaction was in the way: nothing is wrong, and nothing was done.
+LOCKED_OUT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+BUSY = (*LOCKED_OUT, asyncpg.QueryCanceledError)  # the same to a client: for too long
 
 LIMITS = {
     "statement_timeout": "30s",

@@ -3,12 +3,11 @@
 import asyncio
 import logging
 
-import asyncpg
-
 from schemas.states import Outcome
 from storage import chunks
 from storage.chunks import Answer, Claim
 from storage.context import Context
+from storage.pool import LOCKED_OUT
 from worker.finish import finish_if_last
 from worker.isolate import ROW_REJECTED, apply_isolated
 from worker.operations import Applied, Batch, operation_of
@@ -18,7 +17,6 @@ logger = logging.getLogger(__name__)
 
 FAILED = Answer(Outcome.FAILED)
 TRIES = 5  # a deadlock through another unique key is over at the second try, nearly always
-LOCKED_OUT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
 
 
 async def apply_chunk(ctx: Context, claim: Claim) -> None:

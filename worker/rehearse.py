@@ -13,9 +13,9 @@ from storage import contacts, rehearsals
 from storage.background import beside
 from storage.chunks import Claim, Members
 from storage.context import Context
-from storage.pool import LOST_CONNECTION, TROUBLE, Conn
+from storage.pool import LOCKED_OUT, LOST_CONNECTION, TROUBLE, Conn
 from storage.rehearsals import Rehearsal
-from worker.apply import LOCKED_OUT, answers_of
+from worker.apply import answers_of
 from worker.finish import announce, end_job, finish_if_last
 from worker.isolate import apply_isolated
 from worker.operations import OperationModule, operation_of

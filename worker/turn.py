@@ -6,8 +6,8 @@ import logging
 from storage import chunks
 from storage.chunks import Claim
 from storage.context import Context
-from storage.pool import LOST_CONNECTION, TROUBLE
-from worker.apply import LOCKED_OUT, apply_chunk
+from storage.pool import LOCKED_OUT, LOST_CONNECTION, TROUBLE
+from worker.apply import apply_chunk
 from worker.claim import claim_chunk
 
 logger = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from api.paging import page_of
 from api.validate import read_query
 from schemas.catalogue import Audience, Listing
 from schemas.catalogue_requests import AudiencesQuery, Named
-from schemas.contact_search import NoQuery
 from schemas.ids import read_id
+from schemas.queries import NoQuery
 from storage import audiences
 
 AUDIENCE = Noun(name="audience", param="audience_id", read=partial(read_id, "aud"), code="unknown_audience")

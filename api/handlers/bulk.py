@@ -12,7 +12,7 @@ from api.openapi.native import described
 from api.parameters import check_renames, read_parameters
 from api.plan import new_job
 from api.receive import Accepted, feed_pieces, receive
-from api.request_keys import ACCOUNT, REQUEST_ID
+from api.request_keys import ACCOUNT
 from api.wait import wanted_wait
 from schemas.errors import NotFound
 from schemas.states import Operation
@@ -30,16 +30,10 @@ async def submit(request: web.Request) -> web.Response:
     if earlier := await find_earlier(api, account.id, key):
         async for _ in inbound.pieces:  # its hash is all that matters
             pass
-        same = same_request(earlier, inbound.fingerprint.digest(), key)
-        return await answer_job(request, Accepted(id=same.job_id), seconds)
-    job = new_job(
-        await plan_native(api, account, operation, parameters),
-        account_id=account.id,
-        format_=inbound.format,
-        request_id=request[REQUEST_ID],
-        idempotency_key=key,
-        parallel=api.ctx.settings.parallel,
-    )
+        again = Accepted(id=same_request(earlier, inbound.fingerprint.digest(), key))
+        return await answer_job(request, again, seconds)
+    plan = await plan_native(api, account, operation, parameters)
+    job = new_job(request, plan, inbound.format, key)
     feed = feed_pieces(
         inbound.pieces, max_json_items=api.ctx.settings.max_json_items, renames=parameters.renames
     )

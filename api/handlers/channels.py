@@ -11,9 +11,9 @@ from api.request_keys import ACCOUNT
 from api.validate import read_query
 from schemas.catalogue import Channel, Listing
 from schemas.catalogue_requests import ChannelChange, ChannelsQuery, NewChannel
-from schemas.contact_search import NoQuery
 from schemas.errors import NotAcceptable
 from schemas.phone import PhoneFault, normaliser_for
+from schemas.queries import NoQuery
 from storage import channels
 
 

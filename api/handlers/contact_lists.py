@@ -10,8 +10,8 @@ from api.paging import page_of
 from api.validate import read_query
 from schemas.catalogue import ContactList, Listing
 from schemas.catalogue_requests import ListsQuery, Named
-from schemas.contact_search import NoQuery
 from schemas.ids import read_id
+from schemas.queries import NoQuery
 from storage import contact_lists
 
 LIST = Noun(name="contact list", param="list_id", read=partial(read_id, "lst"), code="unknown_list")

@@ -8,18 +8,19 @@ import asyncpg
 from aiohttp import web
 from pydantic import ValidationError
 
-from api.catalogue import Noun, created, gathering, scope, shown
+from api.catalogue import Noun, created, scope, shown
 from api.context import API
 from api.openapi.describe import Answer, describe
 from api.request_keys import ACCOUNT
-from api.validate import all_of, problems_of, read_json, read_query
+from api.validate import all_of, gathering, problems_of, read_json, read_query
 from schemas.contact_changes import ContactChange, Facts, NewContact, read_channel_id
-from schemas.contact_search import ContactsQuery, NoQuery, name_pattern, phone_pattern
+from schemas.contact_search import ContactsQuery, name_pattern, phone_pattern
 from schemas.contact_views import Contact, ContactPage, Deleted, contact_object
 from schemas.errors import NotAcceptable
 from schemas.ids import read_id
 from schemas.phone import normaliser_for
 from schemas.properties import Definitions
+from schemas.queries import NoQuery
 from storage import contact_rows, contact_ties, properties
 from storage.accounts import Account
 from storage.contact_rows import Sought

@@ -16,8 +16,9 @@ from api.wait import wait_for_end, wanted_wait
 from schemas.catalogue import Listing
 from schemas.errors import Conflict, NotFound
 from schemas.ids import AccountId, JobId, read_job_id, show_job_id
-from schemas.job_queries import AnswersQuery, JobQuery, JobsQuery, Query
+from schemas.job_queries import AnswersQuery, JobQuery, JobsQuery
 from schemas.jobs import ItemErrorView, Job, ResultView, Wire
+from schemas.queries import NoQuery
 from schemas.states import JobState
 from storage import cancellations, jobs, outcomes
 from storage.cancellations import Standing
@@ -94,7 +95,7 @@ async def list_results(request: web.Request) -> web.StreamResponse:
     return _json(Listing[ResultView](data=page, next_cursor=following))
 
 
-@describe(query=Query, answers={200: Job}, errors=(409,), prefers=True)
+@describe(query=NoQuery, answers={200: Job}, errors=(409,), prefers=True)
 async def cancel_job(request: web.Request) -> web.Response:
     """Cancel what of a job is not applied yet; what is done stays, and its answers too.
 
@@ -102,7 +103,7 @@ async def cancel_job(request: web.Request) -> web.Response:
     """
     account = request[ACCOUNT]
     api = request.app[API]
-    job_id, _ = _job_id(request), read_query(request, Query)
+    job_id, _ = _job_id(request), read_query(request, NoQuery)
     standing = await cancellations.cancel(api.ctx.pool, account.id, job_id)
     if standing is None:
         raise _unknown(request)

@@ -4,15 +4,15 @@ from functools import partial
 
 from aiohttp import web
 
-from api.catalogue import Noun, created, deleted, gathering, read_columns, scope, shown
+from api.catalogue import Noun, created, deleted, read_columns, scope, shown
 from api.openapi.describe import Answer, describe
 from api.paging import page_of
-from api.validate import all_of, read_query
+from api.validate import all_of, gathering, read_query
 from schemas.catalogue import Label, Listing
 from schemas.catalogue_requests import LabelChange, LabelsQuery, NewLabel
-from schemas.contact_search import NoQuery
 from schemas.errors import NotAcceptable
 from schemas.ids import read_id
+from schemas.queries import NoQuery
 from storage import labels, teams
 
 LABEL = Noun(name="label", param="label_id", read=partial(read_id, "lbl"), code="unknown_label")

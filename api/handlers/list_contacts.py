@@ -44,7 +44,7 @@ async def submit(request: web.Request) -> web.Response:
 async def _plan(call: Call) -> Plan | None:
     list_id = await list_of(call.api, call.account, call.request.match_info["list_id"], call.problems)
     body: ListContactsBody | None = call.body
-    named = _named(call.given) if body is None else _named(body.model_dump())
+    named = _named(call.given)
     all_channels = body is not None and _all_channels(body)
     channels = await channels_of(call.api, call.account, named, all_=all_channels, problems=call.problems)
     if body is None:

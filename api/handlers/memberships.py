@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 from aiohttp import web
 
-from api.catalogue import Noun, gathering, scope, shown
+from api.catalogue import Noun, scope, shown
 from api.handlers.audiences import AUDIENCE
 from api.handlers.channels import CHANNEL
 from api.handlers.contact_lists import LIST
@@ -13,9 +13,8 @@ from api.handlers.contacts import CONTACT, contact_in, view_of
 from api.handlers.labels import LABEL
 from api.openapi.describe import describe
 from api.paging import page_of
-from api.validate import all_of, check, read_json, read_query
+from api.validate import read_body, read_query
 from schemas.catalogue import Audience, ContactList, Label, Listing
-from schemas.contact_search import NoQuery
 from schemas.contact_ties import (
     AudiencesOfQuery,
     LabelsOfQuery,
@@ -26,8 +25,9 @@ from schemas.contact_ties import (
     OptInsQuery,
 )
 from schemas.contact_views import Contact
-from schemas.errors import Conflict, NotAcceptable
+from schemas.errors import Conflict
 from schemas.ids import AccountId
+from schemas.queries import NoQuery
 from storage import audiences, contact_lists, contact_rows, contact_ties, labels, memberships
 from storage.memberships import Kind
 from storage.pool import Conn, Pool
@@ -100,7 +100,7 @@ async def opt_ins_of(request: web.Request) -> web.Response:
 async def put_opt_in(request: web.Request) -> web.Response:
     """Record an opt-in or an opt-out; only the contact itself can take back an opt-out of its own."""
     contact_id, channel_id = await contact_in(request), CHANNEL.id_in(request)
-    body = await _read(request)
+    body = await read_body(request, OptInBody)
     pool, account_id = scope(request)
 
     async def opt(conn: Conn) -> OptIn:
@@ -119,17 +119,6 @@ async def put_opt_in(request: web.Request) -> web.Response:
             param="opted_in",
         )
     return shown(opt_in)
-
-
-async def _read(request: web.Request) -> OptInBody:
-    body, problems = await read_json(request), list[NotAcceptable]()
-    with gathering(problems):
-        read_query(request, NoQuery)
-    with gathering(problems):
-        said = check(body, OptInBody)
-    if problems:
-        raise all_of(problems)
-    return said
 
 
 async def _members(request: web.Request, kind: Kind, owner: Noun[int], get: Get) -> web.Response:

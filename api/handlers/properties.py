@@ -8,8 +8,8 @@ from api.paging import page_of
 from api.validate import read_query
 from schemas.catalogue import Listing, Property
 from schemas.catalogue_requests import PROPERTY_NAME, NewProperty, PropertiesQuery, PropertyChange
-from schemas.contact_search import NoQuery
 from schemas.errors import NotAcceptable
+from schemas.queries import NoQuery
 from storage import properties
 
 

@@ -9,14 +9,14 @@ from api.inbound import Fingerprint
 from api.openapi.describe import describe
 from api.plan import Plan, new_job
 from api.receive import Accepted, feed_pieces, receive
-from api.request_keys import ACCOUNT, REQUEST_ID
+from api.request_keys import ACCOUNT
 from api.retried import check_retry, retried_bytes, retried_format
 from api.validate import read_query
 from api.wait import wanted_wait
-from schemas.contact_search import NoQuery
 from schemas.errors import NotFound
 from schemas.ids import read_job_id
 from schemas.jobs import Job
+from schemas.queries import NoQuery
 from schemas.states import Operation
 from storage import jobs
 from storage.accounts import Account
@@ -33,8 +33,8 @@ async def retry_job(request: web.Request) -> web.Response:
     parent = await _parent(api.ctx.pool, account, request.match_info["job_id"])
     fingerprint = Fingerprint(request)
     if earlier := await find_earlier(api, account.id, key):
-        same = same_request(earlier, fingerprint.digest(), key)
-        return await answer_job(request, Accepted(id=same.job_id), seconds)
+        again = Accepted(id=same_request(earlier, fingerprint.digest(), key))
+        return await answer_job(request, again, seconds)
     check_retry(parent)
     plan = Plan(
         operation=RETRIED_AS.get(parent.operation, parent.operation),
@@ -43,14 +43,7 @@ async def retry_job(request: web.Request) -> web.Response:
         dry_run=parent.dry_run,
         parent_id=parent.job_id,
     )
-    job = new_job(
-        plan,
-        account_id=account.id,
-        format_=retried_format(parent),
-        request_id=request[REQUEST_ID],
-        idempotency_key=key,
-        parallel=api.ctx.settings.parallel,
-    )
+    job = new_job(request, plan, retried_format(parent), key)
     feed = feed_pieces(retried_bytes(api.ctx.pool, parent), max_json_items=api.ctx.settings.max_json_items)
     accepted = await receive(api, job, fingerprint, feed)
     return await answer_job(request, accepted, seconds)

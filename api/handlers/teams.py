@@ -10,8 +10,8 @@ from api.paging import page_of
 from api.validate import read_query
 from schemas.catalogue import Listing, Team
 from schemas.catalogue_requests import Named, TeamsQuery
-from schemas.contact_search import NoQuery
 from schemas.ids import read_id
+from schemas.queries import NoQuery
 from storage import teams
 
 TEAM = Noun(name="team", param="team_id", read=partial(read_id, "team"), code="unknown_team")

@@ -1,10 +1,17 @@
-"""One service for all tests that do not break it."""
+"""A service for all tests that do not break it, and callers of it."""
 
 from collections.abc import Iterator
+from itertools import count
 
+import asyncpg
 import pytest
 
+from storage import accounts
+from storage.accounts import AccountChange
+from tests.acceptance.document_requests import PHONE_NUMBER_ID, Caller
 from tests.acceptance.service import Service, serving
+
+NUMBERS = count(1)
 
 
 @pytest.fixture(scope="module")
@@ -14,3 +21,22 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with serving(home) as service:
         service.cli("accounts", "set", "demo", "--item-limit", "0", "--request-limit", "0")
         yield service
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service as it starts for anybody: an account has its usual limits."""
+    with serving(tmp_path_factory.mktemp("documents") / "state") as service:
+        yield service
+
+
+@pytest.fixture
+async def caller(running: Service) -> Caller:
+    """A caller of a new account in India, the only one with the phone_number_id of the third document."""
+    conn = await asyncpg.connect(running.dev["database_url"])
+    await conn.execute("UPDATE accounts SET phone_number_id = NULL")
+    change = AccountChange(region="IN", phone_number_id=PHONE_NUMBER_ID)
+    account = await accounts.create(conn, f"of-india-{next(NUMBERS)}", change)
+    _, key = await accounts.create_key(conn, account.id)
+    await conn.close()
+    return Caller(running, key)

@@ -183,7 +183,7 @@ WHERE s.pending > 0 AND NOT head.dry_run
     WHERE c.account_id = s.account_id AND c.job_id = head.id AND c.state = 'running'
 );
 
--- As before, and it says which operation the chunk is of: those of labels are never cut by the window.
+-- As before, and it says which operation the chunk is of: those of some are never cut by the window (schemas.operations).
 DROP FUNCTION lock_next_chunk();
 CREATE FUNCTION lock_next_chunk() RETURNS TABLE (
     account_id bigint, item_limit integer, window_seconds integer,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from schemas.ids import Prefix, show_id
 from storage.context import Context
 from tests.integration.api.service import Answer, Client
@@ -76,6 +78,10 @@ PROPERTIES = Noun(
     change=lambda number: {"options": [f"option {number}"]},
 )
 NOUNS = (LISTS, LABELS, TEAMS, CHANNELS, AUDIENCES, PROPERTIES)
+
+every_noun = pytest.mark.parametrize("noun", NOUNS, ids=str)
+DELETABLE = pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun.deletes], ids=str)
+NAMED = pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun is not PROPERTIES], ids=str)
 
 
 async def post(client: Client, path: str, body: Any) -> Answer:

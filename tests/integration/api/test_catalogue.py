@@ -5,14 +5,15 @@ from datetime import datetime
 from typing import Any
 
 import aiohttp
-import pytest
 
 from storage.context import Context
 from tests.integration.api.nouns import (
-    NOUNS,
+    DELETABLE,
+    NAMED,
     PROPERTIES,
     Noun,
     delete,
+    every_noun,
     make,
     names,
     patch,
@@ -22,8 +23,6 @@ from tests.integration.api.nouns import (
 )
 from tests.integration.api.service import Answer, Client, make_client
 
-every_noun = pytest.mark.parametrize("noun", NOUNS, ids=str)
-DELETABLE = pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun.deletes], ids=str)
 TEXTS = {
     "\t Ünïcödé 名前 🎉\u3000\n": "Ünïcödé 名前 🎉",
     "  " + "x" * 50 + "  ": "x" * 50,
@@ -32,7 +31,6 @@ TEXTS = {
     "'; DROP TABLE labels; --": "'; DROP TABLE labels; --",
     "e\u0301": "e\u0301",
 }
-NAMED = pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun is not PROPERTIES], ids=str)
 
 
 @every_noun

@@ -1,6 +1,5 @@
 """POST /v1/contacts."""
 
-import asyncio
 import json
 from typing import Any
 from uuid import uuid4
@@ -12,7 +11,6 @@ from schemas.contact_views import Contact
 from schemas.ids import read_id
 from schemas.settings import Settings
 from storage.context import Context
-from tests.factories import phone
 from tests.integration.api.contact_calls import create, listed, made, post, problems_of
 from tests.integration.api.service import Client, make_client, serve
 
@@ -255,42 +253,6 @@ async def test_a_team_is_named_by_its_id_or_its_number(client: Client) -> None:
     number = read_id("team", team)
     for index, name in enumerate([team, number, str(number)]):
         assert (await create(client, index, teamId=name))["teamId"] == team
-
-
-async def test_a_phone_that_the_account_has_is_a_conflict(client: Client) -> None:
-    first = await create(client, phoneNumber="+14155552671")
-    answer = await post(client, name="Other", phoneNumber="(415) 555-2671")
-    assert (answer.status, answer.error["code"], answer.error["param"]) == (
-        409,
-        "contact_exists",
-        "phoneNumber",
-    )
-    assert (await listed(client))["data"] == [first]
-
-
-async def test_an_external_id_that_the_account_has_is_a_conflict(client: Client) -> None:
-    await create(client, 1, externalId="crm-1")
-    answer = await post(client, name="Other", phoneNumber=phone(2), externalId="crm-1")
-    assert (answer.status, answer.error["code"], answer.error["param"]) == (
-        409, "external_id_exists", "externalId",
-    )  # fmt: skip
-    assert (await listed(client))["total"] == 1
-
-
-async def test_two_accounts_may_have_the_same_contact(
-    ctx: Context, client: Client, session: aiohttp.ClientSession
-) -> None:
-    stranger = await make_client(ctx, session)
-    first = await create(client, **GOOD, externalId="crm-1")
-    second = await create(stranger, **GOOD, externalId="crm-1")
-    assert first["id"] != second["id"]
-    assert first["organizationId"] != second["organizationId"]
-
-
-async def test_of_many_who_create_the_same_phone_one_succeeds(client: Client) -> None:
-    answers = await asyncio.gather(*(post(client, name=f"N{n}", phoneNumber=phone(1)) for n in range(8)))
-    assert sorted(answer.status for answer in answers) == [201] + [409] * 7
-    assert (await listed(client))["total"] == 1
 
 
 async def test_preferences_are_those_of_the_setting(ctx: Context, settings: Settings) -> None:

@@ -1,0 +1,46 @@
+"""POST /v1/contacts where there is such a contact already."""
+
+import asyncio
+
+import aiohttp
+
+from storage.context import Context
+from tests.factories import phone
+from tests.integration.api.contact_calls import create, listed, post
+from tests.integration.api.service import Client, make_client
+
+
+async def test_a_phone_that_the_account_has_is_a_conflict(client: Client) -> None:
+    first = await create(client, phoneNumber="+14155552671")
+    answer = await post(client, name="Other", phoneNumber="(415) 555-2671")
+    assert (answer.status, answer.error["code"], answer.error["param"]) == (
+        409,
+        "contact_exists",
+        "phoneNumber",
+    )
+    assert (await listed(client))["data"] == [first]
+
+
+async def test_an_external_id_that_the_account_has_is_a_conflict(client: Client) -> None:
+    await create(client, 1, externalId="crm-1")
+    answer = await post(client, name="Other", phoneNumber=phone(2), externalId="crm-1")
+    assert (answer.status, answer.error["code"], answer.error["param"]) == (
+        409, "external_id_exists", "externalId",
+    )  # fmt: skip
+    assert (await listed(client))["total"] == 1
+
+
+async def test_two_accounts_may_have_the_same_contact(
+    ctx: Context, client: Client, session: aiohttp.ClientSession
+) -> None:
+    stranger = await make_client(ctx, session)
+    first = await create(client, 1, externalId="crm-1")
+    second = await create(stranger, 1, externalId="crm-1")
+    assert first["id"] != second["id"]
+    assert first["organizationId"] != second["organizationId"]
+
+
+async def test_of_many_who_create_the_same_phone_one_succeeds(client: Client) -> None:
+    answers = await asyncio.gather(*(post(client, name=f"N{n}", phoneNumber=phone(1)) for n in range(8)))
+    assert sorted(answer.status for answer in answers) == [201] + [409] * 7
+    assert (await listed(client))["total"] == 1
