@@ -19,8 +19,12 @@ FAILED = Answer(Outcome.FAILED)
 TRIES = 5  # a deadlock through another unique key is over at the second try, nearly always
 
 
-async def apply_chunk(ctx: Context, claim: Claim) -> None:
-    """Apply one claimed chunk; safe to run twice."""
+async def apply_chunk(ctx: Context, claim: Claim) -> bool:
+    """Apply one claimed chunk; safe to run twice.
+
+    True: other chunks of the job were waiting, so it was not looked whether this one was the last. They may
+    have been applied before this one was committed: the caller has to look, when he is through.
+    """
     batch = prepare(claim)
     others_wait = False
     for attempt in range(TRIES):
@@ -33,6 +37,7 @@ async def apply_chunk(ctx: Context, claim: Claim) -> None:
             await asyncio.sleep(0.01 * 2**attempt)  # let the other one through
     if not others_wait:  # also where the fence refused: heals a crash after COMMIT
         await finish_if_last(ctx, claim.account_id, claim.job_id)
+    return others_wait
 
 
 async def _apply_once(ctx: Context, claim: Claim, batch: Batch) -> bool:

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 
+from schemas.ids import AccountId, JobId
 from storage import chunks
 from storage.chunks import Claim
 from storage.context import Context
 from storage.pool import LOCKED_OUT, LOST_CONNECTION, TROUBLE
 from worker.apply import apply_chunk
 from worker.claim import claim_chunk
+from worker.finish import finish_if_last
 
 logger = logging.getLogger(__name__)
 
@@ -19,18 +21,23 @@ async def take_turn(ctx: Context) -> None:
     """Serve whoever is due; rings again if there may be more when the time is up."""
     clock = asyncio.get_running_loop().time
     until = clock() + TURN_SECONDS
+    unlooked: set[tuple[AccountId, JobId]] = set()  # jobs of which a chunk of ours may have been the last
     while clock() < until:
         claim = await claim_chunk(ctx)
         if claim is None:
-            return
-        await _apply_or_release(ctx, claim)
-    await ctx.queue.ring_work()
+            break
+        if await _apply_or_release(ctx, claim):
+            unlooked.add((claim.account_id, claim.job_id))
+    else:
+        await ctx.queue.ring_work()
+    for account_id, job_id in unlooked:
+        await finish_if_last(ctx, account_id, job_id)
 
 
-async def _apply_or_release(ctx: Context, claim: Claim) -> None:
-    """Apply a chunk; if that fails it is ready again at once."""
+async def _apply_or_release(ctx: Context, claim: Claim) -> bool:
+    """Apply a chunk, and answer as `apply_chunk` does; if that fails it is ready again at once."""
     try:
-        await apply_chunk(ctx, claim)
+        return await apply_chunk(ctx, claim)
     except (Exception, asyncio.CancelledError) as error:
         logger.warning("chunk %s of job %s is given back", claim.first_index, claim.job_id, exc_info=True)
         innocent = isinstance(error, (asyncio.CancelledError, *LOST_CONNECTION, *LOCKED_OUT, *TROUBLE))

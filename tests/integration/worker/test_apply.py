@@ -1,8 +1,13 @@
 """Applying chunks: every item gets its answer, and the counts are those of the answers."""
 
+import asyncio
 from collections import Counter
+from typing import Any
+
+import pytest
 
 from schemas.states import Outcome
+from storage import chunks
 from storage.context import Context
 from tests.factories import contact, make_account, make_job, phone
 from tests.workers import claim, counts_of, drain, job_of, results_of
@@ -17,6 +22,32 @@ async def test_a_job_is_applied_and_ends(ctx: Context) -> None:
     await take_turn(ctx)
     job = await job_of(ctx, account.id, job_id)
     assert (job["state"], job["created"], job["total"]) == ("completed", 2500, 2500)
+
+
+async def test_the_chunk_that_is_committed_last_ends_the_job_though_others_were_waiting_when_it_was_recorded(
+    crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx = crew[0]
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(1), contact(2)], chunk_items=1)
+    recorded, go_on = asyncio.Event(), asyncio.Event()
+    record = chunks.record
+
+    async def record_and_wait(*args: Any) -> bool:
+        others_wait = await record(*args)
+        if not recorded.is_set():
+            recorded.set()
+            await go_on.wait()
+        return others_wait
+
+    monkeypatch.setattr(chunks, "record", record_and_wait)
+    first = asyncio.create_task(take_turn(crew[0]))
+    await recorded.wait()
+    await take_turn(crew[1])  # the other chunk, from claim to commit: it is not the last one
+    assert (await job_of(ctx, account.id, job_id))["state"] == "running"
+    go_on.set()
+    await first
+    assert (await job_of(ctx, account.id, job_id))["state"] == "completed"
 
 
 async def test_a_job_without_items_ends_completed(ctx: Context) -> None:
