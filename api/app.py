@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from api.breaker import Breaker
-from api.context import API, open_api
 from api.handlers.reference import ROUTE_TABLE
+from api.http.breaker import Breaker
+from api.http.context import API, open_api
 from api.middleware import MIDDLEWARES
 from api.middleware.admit import BREAKER, BULK
 from api.middleware.authenticate import PUBLIC

@@ -8,22 +8,19 @@ from aiohttp import web
 from api.handlers import (
     audiences,
     bulk,
-    bulk_contacts,
-    bulk_label,
-    bulk_preferences,
     channels,
     contact_lists,
     contacts,
     health,
     jobs,
     labels,
-    list_contacts,
     memberships,
     properties,
     reference,
     retry,
     teams,
 )
+from api.handlers.partners import kirim, oliai, peach, whippy
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -44,15 +41,15 @@ ROUTES = (
     Route(
         "POST",
         "/api/v1/contacts/bulk_update_communication_preferences",
-        bulk_preferences.submit,
+        peach.submit,
         bulk=True,
     ),
-    Route("PUT", "/v1/contacts/lists/{list_id}/contacts", list_contacts.submit, bulk=True),
-    Route("POST", "/v1/contacts/lists/{list_id}/contacts", list_contacts.submit, bulk=True),
-    Route("POST", "/v1/{phone_number_id}/contacts/bulk_label", bulk_label.submit, bulk=True),
-    Route("POST", "/v1/contacts/bulk", bulk_contacts.create, bulk=True),
-    Route("POST", "/v1/contacts/bulk-delete", bulk_contacts.delete, bulk=True),
-    Route("POST", "/v1/contacts/add-to-audience", bulk_contacts.add_to_audience, bulk=True),
+    Route("PUT", "/v1/contacts/lists/{list_id}/contacts", whippy.submit, bulk=True),
+    Route("POST", "/v1/contacts/lists/{list_id}/contacts", whippy.submit, bulk=True),
+    Route("POST", "/v1/{phone_number_id}/contacts/bulk_label", kirim.submit, bulk=True),
+    Route("POST", "/v1/contacts/bulk", oliai.create, bulk=True),
+    Route("POST", "/v1/contacts/bulk-delete", oliai.delete, bulk=True),
+    Route("POST", "/v1/contacts/add-to-audience", oliai.add_to_audience, bulk=True),
     Route("GET", "/v1/contacts", contacts.list_contacts),
     Route("POST", "/v1/contacts", contacts.create_contact),
     Route("GET", "/v1/contacts/{contact_id}", contacts.get_contact),

@@ -15,8 +15,8 @@ import phonenumbers
 from phonenumbers import PhoneNumberFormat
 
 from bench.phone_numbers import authority, plans, trials
-from schemas.phone import normalise, normaliser_for
-from schemas.phone_patterns import fast_path
+from schemas.items.phone import normalise, normaliser_for
+from schemas.items.phone_patterns import fast_path
 
 PROCESSES = 2  # the claims are made for two cores
 SHOWN = 20  # disagreements printed; one is already too many

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.embedded import open_home
+from embedded.servers import open_home
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0

@@ -124,3 +124,9 @@ class Unavailable(BulklaneError):
     def __init__(self, message: str, *, retry_after: int = 2) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class UploadCut(InvalidRequest):
+    """The connection ended, or fell silent, before the body did."""
+
+    default_code = "upload_incomplete"

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from schemas import contacts, references
-from schemas.items import Reader
+from schemas.items import contacts, references
+from schemas.items.reader import Reader
 from schemas.params import JobParams
 from schemas.states import Operation
 

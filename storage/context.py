@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from schemas.ids import WorkerId
 from schemas.settings import Settings
-from storage.chunks import Lease
-from storage.pool import Pool
+from storage.pipeline.chunks import Lease
+from storage.postgres.pool import Pool
 from storage.queue import Queue
 from storage.window import Window
 

@@ -82,9 +82,9 @@ class Queue:
         """A job may have to be ended."""
         await self._ring("finish", account_id, str(job_id))
 
-    async def ring_rehearse(self) -> None:
+    async def ring_dry_run(self) -> None:
         """There may be a dry run to rehearse."""
-        await self._ring("rehearse")
+        await self._ring("dry_run")
 
     async def announce_end(self, job_id: JobId) -> None:
         """Wake those who wait for the end of a job."""

@@ -56,7 +56,7 @@ class Window:
     """
 
     def __init__(self, redis: Redis, *, clock: Callable[[], int] | None = None) -> None:
-        source = files("storage").joinpath("lua", "window.lua").read_bytes()
+        source = files("storage").joinpath("window.lua").read_bytes()
         self._script = redis.register_script(source)  # EVALSHA; loads itself again after a restart
         self._clock = clock
 

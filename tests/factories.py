@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
-from schemas.items import CHUNK_ITEMS, spans
+from schemas.items.reader import CHUNK_ITEMS, spans
 from schemas.operations import stream_of
 from schemas.params import JobParams
 from schemas.states import Operation
-from storage import accounts, jobs
-from storage.accounts import Account, AccountChange
 from storage.context import Context
+from storage.entities import accounts
+from storage.entities.accounts import Account, AccountChange
+from storage.pipeline import parts, uploads
 
 NUMBERS = count(1)
 
@@ -105,7 +106,7 @@ async def make_job(
     format_ = Format.CSV if columns else Format.NDJSON
     layout = {"delimiter": ",", "columns": list(columns)} if columns else None
     body = b"\n".join(item if isinstance(item, bytes) else json.dumps(item).encode() for item in items)
-    job = jobs.NewJob(
+    job = uploads.NewJob(
         account_id=account_id,
         id=new_job_id(),
         operation=operation,
@@ -117,14 +118,14 @@ async def make_job(
         dry_run=dry_run,
     )
     async with ctx.pool.acquire() as conn, conn.transaction():
-        await jobs.open_job(conn, job)
-        await jobs.add_part(conn, account_id, job.id, 0, body)
+        await uploads.open_job(conn, job)
+        await uploads.add_part(conn, account_id, job.id, 0, body)
         total = None
         if split:
             chunks = spans(format_, layout, body, chunk_items)
-            total = await jobs.add_chunks(conn, account_id, job.id, 0, 0, chunks)
-        received = jobs.Received(layout=layout, parallel=parallel, parts=1, size=len(body), total=total)
-        assert await jobs.accept(conn, job, received)
+            total = await parts.add_chunks(conn, account_id, job.id, 0, 0, chunks)
+        received = uploads.Received(layout=layout, parallel=parallel, parts=1, size=len(body), total=total)
+        assert await uploads.accept(conn, job, received)
     return job.id
 
 

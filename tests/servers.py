@@ -7,7 +7,7 @@ import signal
 import tempfile
 from pathlib import Path
 
-from storage.embedded import Postgres, Valkey, open_scratch, processes
+from embedded.servers import Postgres, Valkey, open_scratch, processes
 
 SHARED_MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 512 * 1024**2

@@ -13,20 +13,21 @@ from arq.worker import Worker, func
 
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.settings import Settings
-from storage import contacts, jobs, outcomes
 from storage.background import beside
-from storage.chunks import LEASE_SECONDS, Claim
 from storage.context import Context
-from storage.outcomes import Result
-from storage.pool import open_pool
+from storage.entities import upsert
+from storage.pipeline import jobs, results
+from storage.pipeline.chunks import LEASE_SECONDS, Claim
+from storage.pipeline.results import Result
+from storage.postgres.pool import open_pool
 from storage.queue import Queue, connect, deserialize, serialize
 from storage.window import Window
 from worker import tasks
 from worker.claim import claim_chunk
-from worker.rehearse import rehearse_forever
+from worker.dry_run import dry_run_forever
 from worker.turn import take_turn
 
-DOORBELLS: tuple[Any, ...] = (tasks.work, tasks.split, tasks.finish, tasks.rehearse)
+DOORBELLS: tuple[Any, ...] = (tasks.work, tasks.split, tasks.finish, tasks.dry_run)
 POLL = 0.01  # seconds between two looks at a condition
 COUNTS = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
@@ -39,7 +40,7 @@ async def open_worker(
     url = database_url or settings.database_url
     assert url is not None
     assert settings.redis_url is not None
-    pool = await open_pool(url, size=size, name="test", init=contacts.make_stage)
+    pool = await open_pool(url, size=size, name="test", init=upsert.make_stage)
     arq = connect(settings.redis_url, queue_name=settings.queue_name)
     yield Context(
         pool=pool, queue=Queue(arq), window=Window(arq), settings=settings, worker_id=WorkerId(uuid4())
@@ -80,14 +81,14 @@ async def serving(*workers: Context) -> AsyncIterator[None]:
             redis_url = ctx.settings.redis_url
             assert redis_url is not None
             bell = asyncio.Event()
-            await stack.enter_async_context(beside(rehearse_forever(ctx, bell)))
+            await stack.enter_async_context(beside(dry_run_forever(ctx, bell)))
             worker = Worker(
                 functions=[func(task) for task in DOORBELLS],
                 queue_name=ctx.settings.queue_name,
                 redis_pool=connect(redis_url, queue_name=ctx.settings.queue_name),
                 job_serializer=serialize,
                 job_deserializer=deserialize,
-                ctx={"context": ctx, "rehearsal_bell": bell},
+                ctx={"context": ctx, "dry_run_bell": bell},
                 handle_signals=False,
                 poll_delay=0.02,
                 max_jobs=4,
@@ -135,7 +136,7 @@ def counts_of(job: asyncpg.Record) -> dict[str, int]:
 
 async def results_of(ctx: Context, account_id: AccountId, job_id: JobId) -> list[Result]:
     """The answers of a job, in order."""
-    return [result async for result in outcomes.results(ctx.pool, account_id, job_id)]
+    return [result async for result in results.results(ctx.pool, account_id, job_id)]
 
 
 async def versions(ctx: Context, account_id: AccountId) -> dict[int, tuple[Any, ...]]:

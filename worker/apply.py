@@ -4,13 +4,14 @@ import asyncio
 import logging
 
 from schemas.states import Outcome
-from storage import chunks
-from storage.chunks import Answer, Claim
 from storage.context import Context
-from storage.pool import LOCKED_OUT
+from storage.pipeline import chunks
+from storage.pipeline.chunks import Answer, Claim
+from storage.postgres.pool import LOCKED_OUT
 from worker.finish import finish_if_last
 from worker.isolate import ROW_REJECTED, apply_isolated
-from worker.operations import Applied, Batch, operation_of
+from worker.operations.base import Applied, Batch
+from worker.operations.registry import operation_of
 from worker.prepare import prepare
 
 logger = logging.getLogger(__name__)

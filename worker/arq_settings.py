@@ -27,7 +27,7 @@ def arq_options() -> dict[str, Any]:
     return {
         "functions": [
             tasks.work,
-            tasks.rehearse,
+            tasks.dry_run,
             *(
                 func(cast(WorkerCoroutine, task), timeout=LONG_SECONDS)
                 for task in (tasks.split, tasks.finish)

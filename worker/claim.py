@@ -4,10 +4,10 @@ from datetime import datetime
 
 from schemas.operations import OPERATIONS
 from schemas.states import Operation
-from storage import chunks, turns
-from storage.chunks import Candidate, Claim
 from storage.context import Context
-from storage.pool import Conn
+from storage.pipeline import chunks, turns
+from storage.pipeline.chunks import Candidate, Claim
+from storage.postgres.pool import Conn
 from storage.window import Grant
 
 # Below this share of the limit a throttled account waits for more room rather than being served in crumbs.

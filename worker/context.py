@@ -9,16 +9,17 @@ from arq.connections import ArqRedis
 
 from schemas.ids import WorkerId
 from schemas.settings import Settings
-from storage import contacts, migrations
+from storage import migrations
 from storage.background import beside
 from storage.context import Context
-from storage.pool import open_pool
+from storage.entities import upsert
+from storage.postgres.pool import open_pool
 from storage.queue import Queue
 from storage.window import Window
+from worker.dry_run import dry_run_forever
 from worker.leases import renew_forever
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
-from worker.rehearse import rehearse_forever
 
 # A chunk that was committed and then lost in a crash of PostgreSQL is simply applied again: effect, answers
 # and state are lost together. The end of a job waits for the disk (worker.finish).
@@ -27,7 +28,7 @@ SETTINGS = {"synchronous_commit": "off"}
 
 @asynccontextmanager
 async def open_context(
-    settings: Settings, redis: ArqRedis, rehearsal_bell: asyncio.Event
+    settings: Settings, redis: ArqRedis, dry_run_bell: asyncio.Event
 ) -> AsyncIterator[Context]:
     """Connect, wait for the schema, and run reconciler, lease keeper and rehearsals beside."""
     assert settings.database_url is not None
@@ -36,7 +37,7 @@ async def open_context(
         size=settings.worker_pool_size,
         name="bulklane-worker",
         settings=SETTINGS,
-        init=contacts.make_stage,
+        init=upsert.make_stage,
     )
     try:
         await migrations.wait_until_current(pool)
@@ -51,7 +52,7 @@ async def open_context(
             renew_forever(ctx),
             reconcile_forever(ctx),
             prune_forever(ctx),
-            rehearse_forever(ctx, rehearsal_bell),
+            dry_run_forever(ctx, dry_run_bell),
         ):
             yield ctx
     finally:

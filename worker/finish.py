@@ -4,13 +4,13 @@ import asyncio
 import logging
 
 from schemas.ids import AccountId, JobId
-from storage import endings, rehearsals, turns
 from storage.background import beside
-from storage.chunks import Members
 from storage.context import Context
-from storage.endings import End, Finishing
-from storage.pool import Conn
-from worker.operations import operation_of
+from storage.pipeline import dry_runs, finish, turns
+from storage.pipeline.chunks import Members
+from storage.pipeline.finish import End, Finishing
+from storage.postgres.pool import Conn
+from worker.operations.registry import operation_of
 from worker.settle import settle
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class _EndedMeanwhile(Exception):
 
 async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
     """End the job if nothing of it is left to apply; safe to call at any time, any number of times."""
-    finishing = await endings.claim_finish(ctx.pool, account_id, job_id)
+    finishing = await finish.claim_finish(ctx.pool, account_id, job_id)
     if finishing is None:
         return
     async with beside(_renew_forever(ctx, account_id, job_id)):
@@ -50,10 +50,10 @@ async def _end(ctx: Context, job: Finishing) -> End | None:
     async with ctx.pool.acquire() as conn, conn.transaction():
         await conn.execute(LAST_COMMIT)
         members = await _close(conn, job)
-        if not await endings.lock_finished(conn, job.account_id, job.job_id):
+        if not await finish.lock_finished(conn, job.account_id, job.job_id):
             raise _EndedMeanwhile
         if job.dry_run:  # it was cancelled, and has nothing but its answers to be put in order
-            await rehearsals.conclude(conn, job.account_id, job.job_id)
+            await dry_runs.conclude(conn, job.account_id, job.job_id)
         return await end_job(conn, job.account_id, job.job_id, members)
 
 
@@ -66,7 +66,7 @@ async def _close(conn: Conn, job: Finishing) -> Members:
 
 async def end_job(conn: Conn, account_id: AccountId, job_id: JobId, members: Members) -> End | None:
     """Set the terminal state of a locked job, and leave the stream and the turn: in this order always."""
-    end = await endings.end(conn, account_id, job_id, members)
+    end = await finish.end(conn, account_id, job_id, members)
     await turns.leave(conn, account_id)
     return end
 
@@ -76,8 +76,8 @@ async def announce(ctx: Context, job_id: JobId, end: End | None) -> None:
     logger.info("job %s ended: %s", job_id, end and end.state)
     await ctx.queue.announce_end(job_id)
     await ctx.queue.ring_work()  # the next job of the stream
-    if end and end.rehearsal_waits:
-        await ctx.queue.ring_rehearse()
+    if end and end.dry_run_waits:
+        await ctx.queue.ring_dry_run()
 
 
 async def _renew_forever(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
@@ -85,6 +85,6 @@ async def _renew_forever(ctx: Context, account_id: AccountId, job_id: JobId) -> 
     while True:
         await asyncio.sleep(RENEW_SECONDS)
         try:
-            await endings.renew_finish(ctx.pool, account_id, job_id)
+            await finish.renew_finish(ctx.pool, account_id, job_id)
         except Exception as error:
             logger.warning("closing steps not renewed: %s: %s", type(error).__name__, error)

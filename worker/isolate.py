@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import asyncpg
 from pydantic_core import PydanticSerializationError
 
-from schemas.faults import Fault
 from schemas.item_errors import ItemCode
+from schemas.items.faults import Fault
 from schemas.states import Outcome
-from storage import contacts
-from storage.chunks import Answer
-from storage.pool import Conn
-from worker.operations import Applied, Indexed, JobFacts, OperationModule
+from storage.entities import upsert
+from storage.pipeline.chunks import Answer
+from storage.postgres.pool import Conn
+from worker.operations.base import Applied, Indexed, JobFacts, OperationModule
 
 # What a row can be rejected for, by the server or by the client's encoder; all else is not its fault.
 ROW_REJECTED = (
@@ -42,7 +42,7 @@ async def _apply_halves(
 ) -> Applied:
     try:
         async with conn.transaction():  # a savepoint
-            await contacts.empty_stage(conn)
+            await upsert.empty_stage(conn)
             return await operation.apply(conn, job, items)
     except ROW_REJECTED as error:
         if len(items) == 1:

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 
-from storage import chunks
 from storage.context import Context
+from storage.pipeline import chunks
 
 logger = logging.getLogger(__name__)
 

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from schemas.faults import Fault
 from schemas.item_errors import ItemCode
-from schemas.items import Run
+from schemas.items.faults import Fault
+from schemas.items.reader import Run
 from schemas.operations import OPERATIONS
 from schemas.states import Operation
-from storage.chunks import MAX_DEATHS, Claim
-from storage.outcomes import AppliedChunk
-from worker.operations import Batch, Indexed, JobFacts, OperationModule, item_error, operation_of
+from storage.pipeline.chunks import MAX_DEATHS, Claim
+from storage.pipeline.results import AppliedChunk
+from worker.operations.base import Batch, Indexed, JobFacts, OperationModule, item_error
+from worker.operations.registry import operation_of
 
 CONDEMNED = Fault(
     None,

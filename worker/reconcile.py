@@ -3,9 +3,9 @@
 import asyncio
 import logging
 
-from storage import chunks, endings, jobs, turns
 from storage.context import Context
-from storage.pool import Conn
+from storage.pipeline import chunks, finish, parts, turns, uploads
+from storage.postgres.pool import Conn
 
 logger = logging.getLogger(__name__)
 
@@ -37,15 +37,15 @@ async def reconcile(ctx: Context) -> None:
 
 
 async def _give_up_uploads(conn: Conn) -> None:
-    for account_id, job_id in await jobs.abandoned(conn):
+    for account_id, job_id in await uploads.abandoned(conn):
         message = "the api that was reading this upload went away: send it again"
-        await jobs.fail_receiving(conn, account_id, job_id, "upload_incomplete", message)
+        await uploads.fail_receiving(conn, account_id, job_id, "upload_incomplete", message)
 
 
 async def _ring(ctx: Context, conn: Conn) -> None:
-    for account_id, job_id in await jobs.unsplit(conn):
+    for account_id, job_id in await parts.unsplit(conn):
         await ctx.queue.ring_split(account_id, job_id)
-    for account_id, job_id in await endings.unended(conn):
+    for account_id, job_id in await finish.unended(conn):
         await ctx.queue.ring_finish(account_id, job_id)
     waiting = await turns.due(conn)
     if waiting:

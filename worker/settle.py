@@ -9,15 +9,16 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from schemas.faults import Fault
+from schemas.items.faults import Fault
 from schemas.states import Outcome
-from storage import endings, outcomes
 from storage.context import Context
-from storage.endings import Finishing
-from storage.outcomes import Change, Duplicate
-from storage.pool import Conn
+from storage.pipeline import finish, results
+from storage.pipeline.finish import Finishing
+from storage.pipeline.results import Change, Duplicate
+from storage.postgres.pool import Conn
 from worker.isolate import apply_isolated
-from worker.operations import Applied, item_error, operation_of
+from worker.operations.base import Applied, item_error
+from worker.operations.registry import operation_of
 from worker.prepare import prepare_some
 
 PASS_CONTACTS = 20_000  # merged items held in memory at once
@@ -31,7 +32,7 @@ async def settle(ctx: Context, job: Finishing) -> None:
 
     Where all items of a contact do the same, only the answers are put right: see `OperationModule.reapplies`.
     """
-    starts = await outcomes.chunk_starts(ctx.pool, job.account_id, job.job_id)
+    starts = await results.chunk_starts(ctx.pool, job.account_id, job.job_id)
     if len(starts) < 2:
         return
     reapplies = operation_of(job.operation).reapplies
@@ -46,7 +47,7 @@ async def _find(ctx: Context, job: Finishing) -> list[Duplicate]:
     """The contacts to settle next. One aggregate over all answers: of millions it takes its time."""
     async with ctx.pool.acquire() as conn, conn.transaction():
         await conn.execute("SET LOCAL statement_timeout = 0")
-        return await outcomes.duplicates(conn, job.account_id, job.job_id, PASS_CONTACTS)
+        return await results.duplicates(conn, job.account_id, job.job_id, PASS_CONTACTS)
 
 
 async def _merge(ctx: Context, job: Finishing, found: Sequence[Duplicate], starts: Sequence[int]) -> Merged:
@@ -55,7 +56,7 @@ async def _merge(ctx: Context, job: Finishing, found: Sequence[Duplicate], start
     operation = operation_of(job.operation)
     merged: Merged = {}
     for start, indexes in _by_chunk(starts, owner).items():
-        (chunk,) = await outcomes.read_chunks(ctx.pool, job.account_id, job.job_id, [start])
+        (chunk,) = await results.read_chunks(ctx.pool, job.account_id, job.job_id, [start])
         for index, item in prepare_some(operation, job, chunk, indexes):
             if isinstance(item, Fault):  # it was good once: the code, or the data it judges by, has changed
                 continue
@@ -79,7 +80,7 @@ async def _apply(ctx: Context, job: Finishing, batch: Sequence[Duplicate], merge
     """
     operation = operation_of(job.operation)
     async with ctx.pool.acquire() as conn, conn.transaction():
-        if not await endings.lock_finished(conn, job.account_id, job.job_id):
+        if not await finish.lock_finished(conn, job.account_id, job.job_id):
             return False
         batch = await _still_open(conn, job, batch)
         if not batch:
@@ -97,7 +98,7 @@ async def _apply(ctx: Context, job: Finishing, batch: Sequence[Duplicate], merge
 async def _still_open(conn: Conn, job: Finishing, batch: Sequence[Duplicate]) -> Sequence[Duplicate]:
     """Without the contacts that another worker has settled meanwhile, its lease having passed to it."""
     last = [duplicate.indexes[-1] for duplicate in batch]
-    settled = await outcomes.changed(conn, job.account_id, job.job_id, last)
+    settled = await results.changed(conn, job.account_id, job.job_id, last)
     return [duplicate for duplicate in batch if duplicate.indexes[-1] not in settled]
 
 
@@ -105,13 +106,13 @@ async def _correct(
     conn: Conn, job: Finishing, batch: Sequence[Duplicate], applied: Applied, merged: Merged
 ) -> None:
     changes = [change for duplicate in batch for change in _changes(duplicate, applied)]
-    await outcomes.change(conn, job.account_id, job.job_id, changes)
+    await results.change(conn, job.account_id, job.job_id, changes)
     contact_of = {duplicate.indexes[-1]: duplicate.contact_id for duplicate in batch}
     errors = [
         item_error(index, fault, dict(merged[contact_of[index]])) for index, fault in applied.faults.items()
     ]
     if errors:
-        await outcomes.add_errors(conn, job.account_id, job.job_id, errors)
+        await results.add_errors(conn, job.account_id, job.job_id, errors)
 
 
 def _changes(duplicate: Duplicate, applied: Applied) -> list[Change]:

@@ -3,9 +3,9 @@
 import asyncio
 
 from schemas.ids import AccountId, JobId
-from schemas.items import CHUNK_ITEMS, spans
-from storage import cancellations, jobs
+from schemas.items.reader import CHUNK_ITEMS, spans
 from storage.context import Context
+from storage.pipeline import cancellation, parts
 from worker.finish import finish_if_last
 
 SPLIT_SECONDS = 2.0  # as long as a turn
@@ -30,17 +30,17 @@ async def _split_part(ctx: Context, account_id: AccountId, job_id: JobId) -> boo
     A job that has been cancelled is split all the same, so that its total is known, into cancelled chunks.
     """
     async with ctx.pool.acquire() as conn, conn.transaction():
-        part = await jobs.next_part(conn, account_id, job_id)
+        part = await parts.next_part(conn, account_id, job_id)
         if part is None:
             return False
         chunks = spans(part.format, part.layout, part.body, CHUNK_ITEMS)
-        items = await jobs.add_chunks(conn, account_id, job_id, part.part, part.first_index, chunks)
+        items = await parts.add_chunks(conn, account_id, job_id, part.part, part.first_index, chunks)
         if part.cancelled:
-            await cancellations.cancel_chunks(conn, account_id, job_id)
-        split = await jobs.record_split(conn, account_id, job_id, items)
+            await cancellation.cancel_chunks(conn, account_id, job_id)
+        split = await parts.record_split(conn, account_id, job_id, items)
     ended = split["total"] is not None
     if ended and split["dry_run"]:
-        await ctx.queue.ring_rehearse()
+        await ctx.queue.ring_dry_run()
     elif part.part == 0 or ended:
         await ctx.queue.ring_work(split["parallel"])
     return not ended

@@ -30,9 +30,9 @@ async def finish(arq: dict[str, Any], account_id: int, job_id: str) -> None:
     await finish_if_last(_context(arq), AccountId(account_id), JobId(UUID(job_id)))
 
 
-async def rehearse(arq: dict[str, Any]) -> None:
+async def dry_run(arq: dict[str, Any]) -> None:
     """There may be a dry run to rehearse: passed on, for it takes longer than a turn."""
-    bell: asyncio.Event = arq["rehearsal_bell"]
+    bell: asyncio.Event = arq["dry_run_bell"]
     bell.set()
 
 
@@ -41,8 +41,8 @@ async def startup(arq: dict[str, Any]) -> None:
     _calm_garbage_collection()
     stack = AsyncExitStack()
     arq["stack"] = stack
-    arq["rehearsal_bell"] = asyncio.Event()
-    context = open_context(get_settings(), arq["redis"], arq["rehearsal_bell"])
+    arq["dry_run_bell"] = asyncio.Event()
+    context = open_context(get_settings(), arq["redis"], arq["dry_run_bell"])
     arq["context"] = await stack.enter_async_context(context)
 
 

@@ -4,10 +4,10 @@ import asyncio
 import logging
 
 from schemas.ids import AccountId, JobId
-from storage import chunks
-from storage.chunks import Claim
 from storage.context import Context
-from storage.pool import LOCKED_OUT, LOST_CONNECTION, TROUBLE
+from storage.pipeline import chunks
+from storage.pipeline.chunks import Claim
+from storage.postgres.pool import LOCKED_OUT, LOST_CONNECTION, TROUBLE
 from worker.apply import apply_chunk
 from worker.claim import claim_chunk
 from worker.finish import finish_if_last

@@ -4,15 +4,16 @@ from functools import partial
 
 from aiohttp import web
 
-from api.catalogue import Noun, created, deleted, read_columns, scope, shown
+from api.http.paging import page_of
+from api.http.resource import Noun, created, deleted, read_columns, scope, shown
+from api.http.validation import read_query
 from api.openapi.describe import Answer, describe
-from api.paging import page_of
-from api.validate import read_query
-from schemas.catalogue import Audience, Listing
-from schemas.catalogue_requests import AudiencesQuery, Named
 from schemas.ids import read_id
-from schemas.queries import NoQuery
-from storage import audiences
+from schemas.wire.base import Listing
+from schemas.wire.queries import AudiencesQuery, NoQuery
+from schemas.wire.resource_bodies import Named
+from schemas.wire.resources import Audience
+from storage.entities import audiences
 
 AUDIENCE = Noun(name="audience", param="audience_id", read=partial(read_id, "aud"), code="unknown_audience")
 

@@ -2,18 +2,18 @@
 
 from aiohttp import web
 
-from api.answer import answer_job
-from api.context import API
-from api.idempotency import find_earlier, read_key, same_request
-from api.inbound import open_inbound
-from api.native import plan_native
+from api.accept.accept import Accepted, feed_pieces, receive
+from api.accept.body import open_inbound
+from api.accept.idempotency import find_earlier, read_key, same_request
+from api.accept.native import plan_native
+from api.accept.parameters import check_renames, read_parameters
+from api.accept.plan import new_job
+from api.accept.response import answer_job
+from api.http.context import API
+from api.http.request_keys import ACCOUNT
+from api.http.waiting import wanted_wait
 from api.openapi.describe import describe
 from api.openapi.native import described
-from api.parameters import check_renames, read_parameters
-from api.plan import new_job
-from api.receive import Accepted, feed_pieces, receive
-from api.request_keys import ACCOUNT
-from api.wait import wanted_wait
 from schemas.errors import NotFound
 from schemas.states import Operation
 

@@ -4,17 +4,18 @@ from uuid import UUID
 
 from aiohttp import web
 
-from api.catalogue import Noun, created, deleted, read_columns, scope, shown
+from api.http.paging import page_of
+from api.http.request_keys import ACCOUNT
+from api.http.resource import Noun, created, deleted, read_columns, scope, shown
+from api.http.validation import read_query
 from api.openapi.describe import Answer, describe
-from api.paging import page_of
-from api.request_keys import ACCOUNT
-from api.validate import read_query
-from schemas.catalogue import Channel, Listing
-from schemas.catalogue_requests import ChannelChange, ChannelsQuery, NewChannel
 from schemas.errors import NotAcceptable
-from schemas.phone import PhoneFault, normaliser_for
-from schemas.queries import NoQuery
-from storage import channels
+from schemas.items.phone import PhoneFault, normaliser_for
+from schemas.wire.base import Listing
+from schemas.wire.queries import ChannelsQuery, NoQuery
+from schemas.wire.resource_bodies import ChannelChange, NewChannel
+from schemas.wire.resources import Channel
+from storage.entities import channels
 
 
 def _read_id(text: str) -> UUID | None:

@@ -4,15 +4,16 @@ from functools import partial
 
 from aiohttp import web
 
-from api.catalogue import Noun, created, read_columns, scope, shown
+from api.http.paging import page_of
+from api.http.resource import Noun, created, read_columns, scope, shown
+from api.http.validation import read_query
 from api.openapi.describe import Answer, describe
-from api.paging import page_of
-from api.validate import read_query
-from schemas.catalogue import ContactList, Listing
-from schemas.catalogue_requests import ListsQuery, Named
 from schemas.ids import read_id
-from schemas.queries import NoQuery
-from storage import contact_lists
+from schemas.wire.base import Listing
+from schemas.wire.queries import ListsQuery, NoQuery
+from schemas.wire.resource_bodies import Named
+from schemas.wire.resources import ContactList
+from storage.entities import contact_lists
 
 LIST = Noun(name="contact list", param="list_id", read=partial(read_id, "lst"), code="unknown_list")
 

@@ -8,24 +8,24 @@ import asyncpg
 from aiohttp import web
 from pydantic import ValidationError
 
-from api.catalogue import Noun, created, scope, shown
-from api.context import API
+from api.http.contact_search import name_pattern, phone_pattern
+from api.http.context import API
+from api.http.request_keys import ACCOUNT
+from api.http.resource import Noun, created, scope, shown
+from api.http.validation import all_of, gathering, problems_of, read_json, read_query
 from api.openapi.describe import Answer, describe
-from api.request_keys import ACCOUNT
-from api.validate import all_of, gathering, problems_of, read_json, read_query
-from schemas.contact_changes import ContactChange, Facts, NewContact, read_channel_id
-from schemas.contact_search import ContactsQuery, name_pattern, phone_pattern
-from schemas.contact_views import Contact, ContactPage, Deleted, contact_object
 from schemas.errors import NotAcceptable
 from schemas.ids import read_id
-from schemas.phone import normaliser_for
-from schemas.properties import Definitions
-from schemas.queries import NoQuery
-from storage import contact_rows, contact_ties, properties
-from storage.accounts import Account
-from storage.contact_rows import Sought
-from storage.pool import Conn
-from storage.transact import transact
+from schemas.items.phone import normaliser_for
+from schemas.items.properties import Definitions
+from schemas.wire.contact_bodies import ContactChange, Facts, NewContact, read_channel_id
+from schemas.wire.contacts import Contact, ContactPage, Deleted, contact_object
+from schemas.wire.queries import ContactsQuery, NoQuery
+from storage.entities import channels, contacts, properties, teams
+from storage.entities.accounts import Account
+from storage.entities.contacts import Sought
+from storage.postgres.pool import Conn
+from storage.postgres.transactions import transact
 
 Body = TypeVar("Body", bound=ContactChange)
 Write = Callable[[Conn, Account, Body], Awaitable[asyncpg.Record]]
@@ -44,7 +44,7 @@ async def list_contacts(request: web.Request) -> web.Response:
     """The account's contacts, newest first, or those whose name or phone number has a text in it."""
     account = request[ACCOUNT]
     query = read_query(request, ContactsQuery)
-    rows, total = await contact_rows.page(
+    rows, total = await contacts.page(
         request.app[API].ctx.pool,
         account.id,
         sought=_sought(query.search, account) if query.search else None,
@@ -66,7 +66,7 @@ async def get_contact(request: web.Request) -> web.Response:
     """One contact."""
     contact_id = await contact_in(request)
     read_query(request, NoQuery)
-    row = CONTACT.found(request, await contact_rows.get(*scope(request), contact_id))
+    row = CONTACT.found(request, await contacts.get(*scope(request), contact_id))
     return shown(view_of(request, row))
 
 
@@ -95,7 +95,7 @@ async def change_contact(request: web.Request) -> web.Response:
     contact_id = await contact_in(request)
 
     async def change(conn: Conn, account: Account, wanted: ContactChange) -> asyncpg.Record:
-        row = await contact_rows.change(conn, account.id, contact_id, wanted.columns())
+        row = await contacts.change(conn, account.id, contact_id, wanted.columns())
         return CONTACT.found(request, row)
 
     return shown(await _written(request, ContactChange, change))
@@ -109,7 +109,7 @@ async def delete_contact(request: web.Request) -> web.Response:
     pool, account_id = scope(request)
 
     async def delete(conn: Conn) -> bool:
-        return await contact_rows.delete(conn, account_id, contact_id)
+        return await contacts.delete(conn, account_id, contact_id)
 
     done = await transact(pool, delete)
     CONTACT.found(request, done or None)
@@ -124,7 +124,7 @@ async def contact_in(request: web.Request) -> int:
     text = request.match_info[CONTACT.param]
     number = read_id("ctc", text)
     if number is None and text.isprintable():
-        number = await contact_rows.id_by_external_id(*scope(request), text)
+        number = await contacts.id_by_external_id(*scope(request), text)
     return CONTACT.found(request, number)
 
 
@@ -134,7 +134,7 @@ def view_of(request: web.Request, row: asyncpg.Record) -> Contact:
 
 
 async def _insert(conn: Conn, account: Account, wanted: NewContact) -> asyncpg.Record:
-    return await contact_rows.insert(conn, account.id, wanted.columns())
+    return await contacts.insert(conn, account.id, wanted.columns())
 
 
 async def _written(request: web.Request, model: type[Body], write: "Write[Body]") -> Contact:
@@ -167,9 +167,9 @@ async def _facts(conn: Conn, request: web.Request, value: object) -> Facts:
     account = request[ACCOUNT]
     body: dict[str, Any] = value if isinstance(value, dict) else {}
     team_id, channel_id = read_id("team", body.get("teamId")), read_channel_id(body.get("defaultChannelId"))
-    if team_id is not None and not await contact_ties.keep_team(conn, account.id, team_id):
+    if team_id is not None and not await teams.lock_shared(conn, account.id, team_id):
         team_id = None
-    if channel_id is not None and await contact_ties.keep_channel(conn, account.id, channel_id) is None:
+    if channel_id is not None and await channels.lock_shared(conn, account.id, channel_id) is None:
         channel_id = None
     rows = await properties.definitions(conn, account.id) if body.get("properties") else []
     return Facts(

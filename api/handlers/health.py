@@ -5,10 +5,10 @@ import asyncio
 from aiohttp import web
 from redis.exceptions import RedisError
 
-from api.context import API
+from api.http.context import API
 from api.openapi.describe import Answer, describe
-from schemas.health import Health, Readiness
-from storage.pool import LOST_CONNECTION
+from schemas.wire.health import Health, Readiness
+from storage.postgres.pool import LOST_CONNECTION
 
 PATIENCE_SECONDS = 2.0
 

@@ -5,23 +5,22 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from api.context import API, Api
-from api.exports import Media, stream_errors, stream_results, wanted_media
+from api.accept.accept import BELL_SECONDS
+from api.http.context import API, Api
+from api.http.job_view import job_view, result_view
+from api.http.request_keys import ACCOUNT
+from api.http.validation import read_query
+from api.http.waiting import wait_for_end, wanted_wait
 from api.openapi.describe import Answer, describe
-from api.receive import BELL_SECONDS
-from api.render import job_view, result_view
-from api.request_keys import ACCOUNT
-from api.validate import read_query
-from api.wait import wait_for_end, wanted_wait
-from schemas.catalogue import Listing
+from api.results.export import Media, stream_errors, stream_results, wanted_media
 from schemas.errors import Conflict, NotFound
 from schemas.ids import AccountId, JobId, read_job_id, show_job_id
-from schemas.job_queries import AnswersQuery, JobQuery, JobsQuery
-from schemas.jobs import ItemErrorView, Job, ResultView, Wire
-from schemas.queries import NoQuery
 from schemas.states import JobState
-from storage import cancellations, jobs, outcomes
-from storage.cancellations import Standing
+from schemas.wire.base import Listing, Wire
+from schemas.wire.jobs import ItemErrorView, Job, ResultView
+from schemas.wire.queries import AnswersQuery, JobQuery, JobsQuery, NoQuery
+from storage.pipeline import cancellation, jobs, results
+from storage.pipeline.cancellation import Standing
 
 CANCEL_WAIT_SECONDS = 2.0  # a worker ends a cancelled job within milliseconds, if it is there
 FILES = (Media.CSV.value, Media.NDJSON.value)
@@ -70,7 +69,7 @@ async def list_errors(request: web.Request) -> web.StreamResponse:
     media = wanted_media(request)
     if media is not Media.JSON:
         return await stream_errors(request, account.id, job_id, media)
-    found, more = await outcomes.errors(pool, account.id, job_id, query.after, query.limit)
+    found, more = await results.errors(pool, account.id, job_id, query.after, query.limit)
     following = str(found[-1]["index"]) if more else None
     page = [ItemErrorView(**error) for error in found]
     return _json(Listing[ItemErrorView](data=page, next_cursor=following))
@@ -86,7 +85,7 @@ async def list_results(request: web.Request) -> web.StreamResponse:
     if media is not Media.JSON:
         return await stream_results(request, account.id, job_id, media)
     size, found = query.limit, []
-    async for result in outcomes.results(pool, account.id, job_id, query.after, chunks=2):
+    async for result in results.results(pool, account.id, job_id, query.after, chunks=2):
         found.append(result)
         if len(found) > size:
             break
@@ -104,7 +103,7 @@ async def cancel_job(request: web.Request) -> web.Response:
     account = request[ACCOUNT]
     api = request.app[API]
     job_id, _ = _job_id(request), read_query(request, NoQuery)
-    standing = await cancellations.cancel(api.ctx.pool, account.id, job_id)
+    standing = await cancellation.cancel(api.ctx.pool, account.id, job_id)
     if standing is None:
         raise _unknown(request)
     if standing.state.ended and standing.state is not JobState.CANCELLED:

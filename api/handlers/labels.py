@@ -4,16 +4,17 @@ from functools import partial
 
 from aiohttp import web
 
-from api.catalogue import Noun, created, deleted, read_columns, scope, shown
+from api.http.paging import page_of
+from api.http.resource import Noun, created, deleted, read_columns, scope, shown
+from api.http.validation import all_of, gathering, read_query
 from api.openapi.describe import Answer, describe
-from api.paging import page_of
-from api.validate import all_of, gathering, read_query
-from schemas.catalogue import Label, Listing
-from schemas.catalogue_requests import LabelChange, LabelsQuery, NewLabel
 from schemas.errors import NotAcceptable
 from schemas.ids import read_id
-from schemas.queries import NoQuery
-from storage import labels, teams
+from schemas.wire.base import Listing
+from schemas.wire.queries import LabelsQuery, NoQuery
+from schemas.wire.resource_bodies import LabelChange, NewLabel
+from schemas.wire.resources import Label
+from storage.entities import labels, teams
 
 LABEL = Noun(name="label", param="label_id", read=partial(read_id, "lbl"), code="unknown_label")
 

@@ -5,33 +5,41 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 from aiohttp import web
 
-from api.catalogue import Noun, scope, shown
 from api.handlers.audiences import AUDIENCE
 from api.handlers.channels import CHANNEL
 from api.handlers.contact_lists import LIST
 from api.handlers.contacts import CONTACT, contact_in, view_of
 from api.handlers.labels import LABEL
+from api.http.paging import page_of
+from api.http.resource import Noun, scope, shown
+from api.http.validation import read_body, read_query
 from api.openapi.describe import describe
-from api.paging import page_of
-from api.validate import read_body, read_query
-from schemas.catalogue import Audience, ContactList, Label, Listing
-from schemas.contact_ties import (
+from schemas.errors import Conflict
+from schemas.ids import AccountId
+from schemas.wire.base import Listing
+from schemas.wire.contacts import Contact
+from schemas.wire.opt_ins import OptIn, OptInBody
+from schemas.wire.queries import (
     AudiencesOfQuery,
     LabelsOfQuery,
     ListsOfQuery,
     MembersQuery,
-    OptIn,
-    OptInBody,
+    NoQuery,
     OptInsQuery,
 )
-from schemas.contact_views import Contact
-from schemas.errors import Conflict
-from schemas.ids import AccountId
-from schemas.queries import NoQuery
-from storage import audiences, contact_lists, contact_rows, contact_ties, labels, memberships
-from storage.memberships import Kind
-from storage.pool import Conn, Pool
-from storage.transact import transact
+from schemas.wire.resources import Audience, ContactList, Label
+from storage.entities import (
+    audiences,
+    channels,
+    contact_lists,
+    contacts,
+    labels,
+    memberships,
+    opt_ins,
+)
+from storage.entities.memberships import Kind
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.transactions import transact
 
 Get = Callable[[Pool, AccountId, int], Awaitable[asyncpg.Record | None]]
 
@@ -61,7 +69,7 @@ async def audience_members(request: web.Request) -> web.Response:
 async def labels_of(request: web.Request) -> web.Response:
     """The labels that a contact carries, by their ids."""
     contact_id, query = await _known_contact(request), read_query(request, LabelsOfQuery)
-    rows = await contact_ties.labels(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
+    rows = await memberships.labels_of(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
     return page_of([Label.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
@@ -69,7 +77,7 @@ async def labels_of(request: web.Request) -> web.Response:
 async def lists_of(request: web.Request) -> web.Response:
     """The lists that a contact is in, active or archived, by their ids."""
     contact_id, query = await _known_contact(request), read_query(request, ListsOfQuery)
-    rows = await contact_ties.lists(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
+    rows = await memberships.lists_of(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
     return page_of([ContactList.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
@@ -77,7 +85,9 @@ async def lists_of(request: web.Request) -> web.Response:
 async def audiences_of(request: web.Request) -> web.Response:
     """The audiences that a contact belongs to, by their ids."""
     contact_id, query = await _known_contact(request), read_query(request, AudiencesOfQuery)
-    rows = await contact_ties.audiences(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
+    rows = await memberships.audiences_of(
+        *scope(request), contact_id, after=query.cursor, size=query.limit + 1
+    )
     return page_of([Audience.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
@@ -85,7 +95,7 @@ async def audiences_of(request: web.Request) -> web.Response:
 async def opt_ins_of(request: web.Request) -> web.Response:
     """What a contact has said of channels, or what was said for it, by the channels' ids."""
     contact_id, query = await _known_contact(request), read_query(request, OptInsQuery)
-    rows = await contact_ties.opt_ins(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
+    rows = await opt_ins.page(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
     views = [OptIn.of(row, row["channel_name"]) for row in rows]
     return page_of(views, query.limit, lambda view: view.channel_id)
 
@@ -104,11 +114,11 @@ async def put_opt_in(request: web.Request) -> web.Response:
     pool, account_id = scope(request)
 
     async def opt(conn: Conn) -> OptIn:
-        name = await contact_ties.keep_channel(conn, account_id, channel_id)  # channels first, as everywhere
-        CONTACT.found(request, await contact_ties.keep_contact(conn, account_id, contact_id) or None)
+        name = await channels.lock_shared(conn, account_id, channel_id)  # channels first, as everywhere
+        CONTACT.found(request, await contacts.lock_shared(conn, account_id, contact_id) or None)
         said = {"opted_in": body.opted_in, "by_contact": body.by == "contact"}
         channel_name = CHANNEL.found(request, name)
-        row = await contact_ties.opt(conn, account_id, contact_id, channel_id, **said)
+        row = await opt_ins.put(conn, account_id, contact_id, channel_id, **said)
         return OptIn.of(row, channel_name)
 
     opt_in = await transact(pool, opt)
@@ -148,5 +158,5 @@ async def _slices(
 
 async def _known_contact(request: web.Request) -> int:
     contact_id = await contact_in(request)
-    CONTACT.found(request, await contact_rows.get(*scope(request), contact_id))
+    CONTACT.found(request, await contacts.get(*scope(request), contact_id))
     return contact_id

@@ -2,15 +2,16 @@
 
 from aiohttp import web
 
-from api.catalogue import Noun, created, deleted, read_columns, scope, shown
+from api.http.paging import page_of
+from api.http.resource import Noun, created, deleted, read_columns, scope, shown
+from api.http.validation import read_query
 from api.openapi.describe import Answer, describe
-from api.paging import page_of
-from api.validate import read_query
-from schemas.catalogue import Listing, Property
-from schemas.catalogue_requests import PROPERTY_NAME, NewProperty, PropertiesQuery, PropertyChange
 from schemas.errors import NotAcceptable
-from schemas.queries import NoQuery
-from storage import properties
+from schemas.wire.base import Listing
+from schemas.wire.queries import NoQuery, PropertiesQuery
+from schemas.wire.resource_bodies import PROPERTY_NAME, NewProperty, PropertyChange
+from schemas.wire.resources import Property
+from storage.entities import properties
 
 
 def _read_name(text: str) -> str | None:

@@ -2,26 +2,26 @@
 
 from aiohttp import web
 
-from api.answer import answer_job
-from api.context import API
-from api.idempotency import find_earlier, read_key, same_request
-from api.inbound import Fingerprint
+from api.accept.accept import Accepted, feed_pieces, receive
+from api.accept.body import Fingerprint
+from api.accept.idempotency import find_earlier, read_key, same_request
+from api.accept.plan import Plan, new_job
+from api.accept.response import answer_job
+from api.http.context import API
+from api.http.request_keys import ACCOUNT
+from api.http.validation import read_query
+from api.http.waiting import wanted_wait
 from api.openapi.describe import describe
-from api.plan import Plan, new_job
-from api.receive import Accepted, feed_pieces, receive
-from api.request_keys import ACCOUNT
-from api.retried import check_retry, retried_bytes, retried_format
-from api.validate import read_query
-from api.wait import wanted_wait
+from api.results.retry import check_retry, retried_bytes, retried_format
 from schemas.errors import NotFound
 from schemas.ids import read_job_id
-from schemas.jobs import Job
-from schemas.queries import NoQuery
 from schemas.states import Operation
-from storage import jobs
-from storage.accounts import Account
-from storage.jobs import Parent
-from storage.pool import Pool
+from schemas.wire.jobs import Job
+from schemas.wire.queries import NoQuery
+from storage.entities.accounts import Account
+from storage.pipeline import jobs
+from storage.pipeline.jobs import Parent
+from storage.postgres.pool import Pool
 
 
 @describe(query=NoQuery, answers={200: Job, 202: Job, 207: Job})

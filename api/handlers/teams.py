@@ -4,15 +4,16 @@ from functools import partial
 
 from aiohttp import web
 
-from api.catalogue import Noun, created, deleted, read_columns, scope, shown
+from api.http.paging import page_of
+from api.http.resource import Noun, created, deleted, read_columns, scope, shown
+from api.http.validation import read_query
 from api.openapi.describe import Answer, describe
-from api.paging import page_of
-from api.validate import read_query
-from schemas.catalogue import Listing, Team
-from schemas.catalogue_requests import Named, TeamsQuery
 from schemas.ids import read_id
-from schemas.queries import NoQuery
-from storage import teams
+from schemas.wire.base import Listing
+from schemas.wire.queries import NoQuery, TeamsQuery
+from schemas.wire.resource_bodies import Named
+from schemas.wire.resources import Team
+from storage.entities import teams
 
 TEAM = Noun(name="team", param="team_id", read=partial(read_id, "team"), code="unknown_team")
 

@@ -6,14 +6,14 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.breaker import Breaker
-from api.context import API
-from api.limits import Policy, bulk_policy, headers_of, read_policy, refusal
-from api.request_keys import ACCOUNT, LIMITS
+from api.http.breaker import Breaker
+from api.http.context import API
+from api.http.rate_limits import Policy, bulk_policy, headers_of, read_policy, refusal
+from api.http.request_keys import ACCOUNT, LIMITS
 from schemas.errors import RateLimited
-from storage import jobs
-from storage.accounts import Account
 from storage.context import Context
+from storage.entities.accounts import Account
+from storage.pipeline import uploads
 from storage.window import Grant, History
 
 BULK: web.AppKey[frozenset[object]] = web.AppKey(
@@ -41,11 +41,11 @@ async def _charge_bulk(request: web.Request, account: Account) -> None:
     ctx = request.app[API].ctx
     policy = bulk_policy(account)
     if policy.limit:
-        history = partial(jobs.recently_accepted, ctx.pool, account.id)
+        history = partial(uploads.recently_accepted, ctx.pool, account.id)
         take = partial(_take, ctx, account, policy, history)
         grant = await request.app[BREAKER].ask(take)
         _tell(request, policy, await _count(ctx, account) if grant is None else grant)
-    unfinished = await jobs.unfinished(ctx.pool, account.id)
+    unfinished = await uploads.unfinished(ctx.pool, account.id)
     if unfinished >= ctx.settings.max_unfinished_jobs:
         raise RateLimited(
             f"{unfinished} jobs of this account have not ended yet: send more when some have",
@@ -79,7 +79,7 @@ async def _count(ctx: Context, account: Account) -> Grant:
     """The same answer from the accepted jobs alone, while Redis is away."""
     window = timedelta(seconds=account.window_seconds)
     now = datetime.now(UTC)
-    accepted = await jobs.recently_accepted(ctx.pool, account.id, now - window)
+    accepted = await uploads.recently_accepted(ctx.pool, account.id, now - window)
     remaining = account.request_limit - len(accepted)
     wait = (accepted[-account.request_limit][0] + window - now).total_seconds() if remaining <= 0 else 0.0
     return Grant(

@@ -3,10 +3,10 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.context import API
-from api.request_keys import ACCOUNT
+from api.http.context import API
+from api.http.request_keys import ACCOUNT
 from schemas.errors import NotAuthenticated
-from storage import accounts
+from storage.entities import accounts
 
 PUBLIC: web.AppKey[frozenset[object]] = web.AppKey("public", frozenset)  # handlers that need no key
 

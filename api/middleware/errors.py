@@ -6,10 +6,10 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.body import UploadCut
-from api.request_keys import REQUEST_ID, STREAMING
+from api.http.request_keys import REQUEST_ID, STREAMING
 from schemas import errors
-from storage.pool import BUSY, LOST_CONNECTION
+from schemas.errors import UploadCut
+from storage.postgres.pool import BUSY, LOST_CONNECTION
 
 logger = logging.getLogger(__name__)
 

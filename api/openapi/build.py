@@ -15,7 +15,7 @@ from api.openapi.describe import Description, description_of
 from api.openapi.examples import MODELS
 from api.openapi.operation import operation_of, wanted_by
 from api.openapi.schemas import Schemas
-from schemas.envelope import Envelope
+from schemas.wire.envelope import Envelope
 
 if TYPE_CHECKING:  # the routes name the handler that serves the document, which asks for it here
     from api.routes import Route

@@ -2,14 +2,14 @@
 
 from typing import Any
 
+from api.accept.parameters import known_parameters
 from api.openapi.describe import Description, Items
 from api.openapi.examples import NATIVE
 from api.openapi.parts import FILES
-from api.parameters import known_parameters
-from schemas.bulk import BulkQuery
-from schemas.jobs import Job
 from schemas.operations import OPERATIONS
 from schemas.states import Operation
+from schemas.wire.bulk_query import BulkQuery
+from schemas.wire.jobs import Job
 
 MOST = 50_000  # items of a JSON body, by default; the other formats have no such limit
 

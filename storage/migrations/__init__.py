@@ -5,7 +5,7 @@ from pathlib import Path
 
 import asyncpg
 
-from storage.pool import Conn, Pool
+from storage.postgres.pool import Conn, Pool
 
 HERE = Path(__file__).parent
 LOCK = 0x62756C6B  # 'bulk': one migrator at a time

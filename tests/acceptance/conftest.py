@@ -6,9 +6,9 @@ from itertools import count
 import asyncpg
 import pytest
 
-from storage import accounts
-from storage.accounts import AccountChange
-from tests.acceptance.document_requests import PHONE_NUMBER_ID, Caller
+from storage.entities import accounts
+from storage.entities.accounts import AccountChange
+from tests.acceptance.partner_requests import PHONE_NUMBER_ID, Caller
 from tests.acceptance.service import Service, serving
 
 NUMBERS = count(1)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import aiohttp
 import asyncpg
 
-from storage.embedded import open_home
+from embedded.servers import open_home
 
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

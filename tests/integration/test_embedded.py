@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
-from storage.embedded import Home, Postgres, StartFailed, Valkey, home, open_home, open_scratch, processes
+from embedded.servers import Home, Postgres, StartFailed, Valkey, home, open_home, open_scratch, processes
 
 DEADLINE_SECONDS = 20
 MEMORY = Path("/dev/shm")  # a disk would take most of the time
@@ -188,7 +188,7 @@ async def test_the_servers_die_with_the_process_that_started_them(scratch: Home)
     program = f"""
 import asyncio
 from pathlib import Path
-from storage.embedded import Postgres, Valkey, open_scratch
+from embedded.servers import Postgres, Valkey, open_scratch
 
 async def main():
     home = open_scratch(Path({str(scratch.path)!r}))

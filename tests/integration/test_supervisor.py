@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from storage.embedded import processes
+from embedded.servers import processes
 
 DEADLINE_SECONDS = 20
 
@@ -23,10 +23,10 @@ RUN = """
 import asyncio, dataclasses, sys
 from pathlib import Path
 from rich.console import Console
-from api.supervisor.errors import SupervisorError
-from api.supervisor.options import Options
-from api.supervisor.supervisor import Supervisor
-from storage.embedded import EmbeddedError
+from embedded.supervisor.errors import SupervisorError
+from embedded.supervisor.options import Options
+from embedded.supervisor.supervisor import Supervisor
+from embedded.servers import EmbeddedError
 
 async def demo_key(database_url, known_key):
     return known_key or "key_of_the_first_start"

@@ -1,6 +1,6 @@
 """A part that keeps dying is started less and less often."""
 
-from api.supervisor.backoff import Backoff
+from embedded.supervisor.backoff import Backoff
 
 
 def test_the_delay_doubles_up_to_five_seconds() -> None:

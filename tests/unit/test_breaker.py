@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from redis.exceptions import RedisError
 
-from api import breaker
-from api.breaker import Breaker
+from api.http import breaker
+from api.http.breaker import Breaker
 
 
 class Server:

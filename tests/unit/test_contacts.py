@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from schemas.contacts import ContactItem, known_column, merge
-from schemas.faults import Fault
-from schemas.items import Reader
+from schemas.items.contacts import ContactItem, known_column, merge
+from schemas.items.faults import Fault
+from schemas.items.reader import Reader
 
 READER = Reader(ContactItem, known_column)
 PHONE = "+14155552671"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from api.supervisor import dev_file, lock
-from api.supervisor.dev_file import DevFile
-from api.supervisor.errors import SupervisorError
-from storage.embedded import processes
+from embedded.servers import processes
+from embedded.supervisor import dev_file, lock
+from embedded.supervisor.dev_file import DevFile
+from embedded.supervisor.errors import SupervisorError
 
 CONTENT = DevFile(
     url="http://127.0.0.1:8080",

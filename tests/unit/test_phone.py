@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import phone_patterns
 from schemas.item_errors import ItemCode
-from schemas.phone import PhoneFault, is_region, normalise, normaliser_for
-from schemas.phone_patterns import MAX_TEXT
+from schemas.items import phone_patterns
+from schemas.items.phone import PhoneFault, is_region, normalise, normaliser_for
+from schemas.items.phone_patterns import MAX_TEXT
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_pattern_with_unknown_syntax_is_left_to_phonenumbers() -> None:
 
 def test_importing_compiles_nothing() -> None:
     probe = (
-        "from schemas import phone_patterns as p; "
+        "from schemas.items import phone_patterns as p; "
         "assert not p._INTERNATIONAL; "
         "assert p._international.cache_info().currsize == p._national.cache_info().currsize == 0"
     )

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bench.phone import compare, fast_share, valid_numbers
 from bench.phone_numbers import REGIONS, authority
-from schemas.phone_patterns import fast_path
+from schemas.items.phone_patterns import fast_path
 
 TRIALS = 150_000
 SEED = 7_410_258

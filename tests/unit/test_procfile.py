@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from api.supervisor import procfile
-from api.supervisor.errors import SupervisorError
-from api.supervisor.options import REPOSITORY
+from embedded.supervisor import procfile
+from embedded.supervisor.errors import SupervisorError
+from embedded.supervisor.options import REPOSITORY
 
 
 def test_the_repositorys_procfile_names_release_api_and_worker() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from schemas.faults import Fault
-from schemas.properties import Definitions
+from schemas.items.faults import Fault
+from schemas.items.properties import Definitions
 
 DEFINITIONS = Definitions(
     [

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.faults import Fault
+from schemas.items.faults import Fault
 from schemas.operations import BY_ID, BY_PHONE, CONTACT
 
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from api.validate import check
+from api.http.validation import check
 from schemas.errors import NotAcceptable
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from storage import memberships
-from storage.chunks import Members
-from storage.pool import Conn
-from storage.references import Lock
-from worker.operations import Applied, Indexed, JobFacts
+from storage.entities import audiences, memberships
+from storage.entities.references import Lock
+from storage.pipeline.chunks import Members
+from storage.postgres.pool import Conn
+from worker.operations.base import Applied, Indexed, JobFacts
 from worker.operations.by_reference import ByReference, answers_of, find, gone, not_found
 
 
@@ -18,7 +18,7 @@ class AudiencesAdd(ByReference):
         audience_id = job.params.audience_id
         assert audience_id is not None
         found, unknown = await find(conn, job, items, Lock.MEMBER)
-        if not await memberships.lock_audience(conn, job.account_id, audience_id):
+        if not await audiences.lock_shared(conn, job.account_id, audience_id):
             return gone(items, "audience")
         ids = [one.contact_id for one in found]
         added = await memberships.add(conn, job.account_id, "audience", audience_id, ids)

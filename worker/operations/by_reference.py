@@ -3,19 +3,19 @@
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from schemas.faults import Fault
 from schemas.ids import read_id
 from schemas.item_errors import ItemCode
-from schemas.items import Run
+from schemas.items.faults import Fault
+from schemas.items.phone import Normaliser, PhoneFault, normaliser_for
+from schemas.items.reader import Run
+from schemas.items.references import NAMES, Reference
 from schemas.params import JobParams
-from schemas.phone import Normaliser, PhoneFault, normaliser_for
-from schemas.references import NAMES, Reference
 from schemas.states import Outcome
-from storage import references
-from storage.chunks import Answer, Members
-from storage.pool import Conn
-from storage.references import Lock
-from worker.operations import Applied, Indexed, JobFacts
+from storage.entities import references
+from storage.entities.references import Lock
+from storage.pipeline.chunks import Answer, Members
+from storage.postgres.pool import Conn
+from worker.operations.base import Applied, Indexed, JobFacts
 
 TARGET_GONE = "the {} was deleted after this job was accepted: nothing is left to change"
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from schemas.contacts import ContactItem
-from schemas.faults import Fault
 from schemas.formats.content_type import Format
 from schemas.item_errors import ItemCode
-from schemas.properties import Definitions
-from storage import opt_ins, properties
-from storage.pool import Conn
-from worker.operations import Indexed, JobFacts
+from schemas.items.contacts import ContactItem
+from schemas.items.faults import Fault
+from schemas.items.properties import Definitions
+from storage.entities import channels, properties
+from storage.postgres.pool import Conn
+from worker.operations.base import Indexed, JobFacts
 
 Checked = tuple[Sequence[Indexed], dict[int, Fault]]
 
@@ -49,7 +49,7 @@ async def _check_channels(conn: Conn, job: JobFacts, items: Sequence[Indexed]) -
     wanted = {item["default_channel_id"] for _, item in items if item.get("default_channel_id")}
     if not wanted:
         return items, {}
-    unknown = wanted.difference(await opt_ins.lock_channels(conn, job.account_id, wanted))
+    unknown = wanted.difference(await channels.lock_many_shared(conn, job.account_id, wanted))
     if not unknown:
         return items, {}
     good = [(index, item) for index, item in items if item.get("default_channel_id") not in unknown]

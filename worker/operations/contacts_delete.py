@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from storage import contacts
-from storage.pool import Conn
-from storage.references import Lock
-from worker.operations import Applied, Indexed, JobFacts
+from storage.entities import contacts
+from storage.entities.references import Lock
+from storage.postgres.pool import Conn
+from worker.operations.base import Applied, Indexed, JobFacts
 from worker.operations.by_reference import ByReference, answers_of, find, not_found
 
 
@@ -17,7 +17,7 @@ class ContactsDelete(ByReference):
         found, unknown = await find(conn, job, items, Lock.DELETE)
         ids = [one.contact_id for one in found]
         if ids:
-            await contacts.delete(conn, job.account_id, ids)
+            await contacts.delete_many(conn, job.account_id, ids)
         return Applied(answers=answers_of(found, set(ids)), faults=not_found(unknown))
 
 

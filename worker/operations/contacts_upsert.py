@@ -6,19 +6,19 @@ from typing import Any
 from asyncpg import Record
 from pydantic_core import to_json
 
-from schemas.contacts import DOCUMENTS, ECHOES, MAX_DOCUMENT_BYTES, ContactItem, merge
-from schemas.faults import Fault
 from schemas.ids import AccountId
 from schemas.item_errors import ItemCode
-from schemas.items import Run
+from schemas.items.contacts import DOCUMENTS, ECHOES, MAX_DOCUMENT_BYTES, ContactItem, merge
+from schemas.items.faults import Fault
+from schemas.items.phone import PhoneFault, normaliser_for
+from schemas.items.reader import Run
 from schemas.params import JobParams
-from schemas.phone import PhoneFault, normaliser_for
 from schemas.states import Outcome
-from storage import contacts
-from storage.chunks import Answer, Members
-from storage.contacts import Clear
-from storage.pool import Conn
-from worker.operations import Applied, Indexed, JobFacts
+from storage.entities import upsert
+from storage.entities.upsert import Clear
+from storage.pipeline.chunks import Answer, Members
+from storage.postgres.pool import Conn
+from worker.operations.base import Applied, Indexed, JobFacts
 from worker.operations.checks import check
 from worker.operations.resolve import Target, merge_by_phone, resolve
 
@@ -73,13 +73,13 @@ class ContactsUpsert:
             return Applied(faults=faults)
         moved = {target.stored.id: target.phone for target in targets if target.stored and target.moved}
         if moved:
-            await contacts.move(conn, account_id, moved)
-        await contacts.stage(conn, [_row(target.item) for target in targets])
-        written = await contacts.upsert(conn, account_id)
+            await upsert.move(conn, account_id, moved)
+        await upsert.stage(conn, [_row(target.item) for target in targets])
+        written = await upsert.upsert(conn, account_id)
         # now that the upsert has locked every row, in order: before it, two chunks could lock each other out
         changed = set(moved.values()) | await _clear(conn, account_id, targets)
         silent = [target.phone for target in targets if target.phone not in written]
-        ids = await contacts.ids_by_phone(conn, account_id, silent) if silent else {}
+        ids = await upsert.ids_by_phone(conn, account_id, silent) if silent else {}
         return Applied(answers=_answers(targets, written, changed, ids), faults=faults)
 
 
@@ -92,7 +92,7 @@ async def _targets(
     if not external_ids:
         return merge_by_phone(items), {}
     phones = [item["phone"] for _, item in items]
-    stored = await contacts.lock_matches(conn, job.account_id, phones, external_ids)
+    stored = await upsert.lock_matches(conn, job.account_id, phones, external_ids)
     return resolve(items, stored, job.params.match_on)
 
 
@@ -111,7 +111,7 @@ def _too_large(item: ContactItem) -> Fault | None:
 async def _clear(conn: Conn, account_id: AccountId, targets: Sequence[Target]) -> set[str]:
     """Clear what items take away: the phones of the contacts that changed by it."""
     clears = [_clear_of(target) for target in targets if _takes_away(target.item)]
-    return await contacts.clear(conn, account_id, clears) if clears else set()
+    return await upsert.clear(conn, account_id, clears) if clears else set()
 
 
 def _takes_away(item: ContactItem) -> bool:

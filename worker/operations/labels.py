@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 
 from schemas.states import Note, Outcome
-from storage import memberships
-from storage.chunks import Answer, Members
-from storage.pool import Conn
-from storage.references import Lock
-from worker.operations import Applied, Indexed, JobFacts
+from storage.entities import labels, memberships
+from storage.entities.references import Lock
+from storage.pipeline.chunks import Answer, Members
+from storage.postgres.pool import Conn
+from worker.operations.base import Applied, Indexed, JobFacts
 from worker.operations.by_reference import ByReference, Found, answers_of, find, gone
 
 
@@ -19,7 +19,7 @@ class LabelsAttach(ByReference):
         label_id = job.params.label_id
         assert label_id is not None
         found, unknown = await find(conn, job, items, Lock.MEMBER)
-        label = await memberships.lock_label(conn, job.account_id, label_id)
+        label = await labels.lock_shared(conn, job.account_id, label_id)
         if label is None:
             return gone(items, "label")
         others = [one for one in found if _of_another_team(one, label["team_id"])]

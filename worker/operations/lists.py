@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from schemas.states import Note, Outcome
-from storage import memberships, opt_ins
-from storage.chunks import Members
-from storage.pool import Conn
-from worker.operations import Applied, Indexed, JobFacts
+from storage.entities import channels, memberships, opt_ins
+from storage.pipeline.chunks import Members
+from storage.postgres.pool import Conn
+from worker.operations.base import Applied, Indexed, JobFacts
 from worker.operations.contacts_upsert import ContactsUpsert
 
 
@@ -20,15 +20,15 @@ class ListsAdd(ContactsUpsert):
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Upsert, opt in, add. The list's own row comes last: its count stays locked to the end."""
         params = job.params
-        channels: list[UUID] = []
+        channel_ids: list[UUID] = []
         if params.channels:  # before the contacts: whoever deletes a channel comes to its contacts last
-            channels = await opt_ins.lock_channels(conn, job.account_id, params.channels)
+            channel_ids = await channels.lock_many_shared(conn, job.account_id, params.channels)
         applied = await super().apply(conn, job, items)
         contact_ids = _contacts_of(applied)
         if not contact_ids:
             return applied
         opted_in, kept = await opt_ins.opt_in(
-            conn, job.account_id, contact_ids, channels, override=params.override_opt_outs
+            conn, job.account_id, contact_ids, channel_ids, override=params.override_opt_outs
         )
         added = await memberships.add(conn, job.account_id, "list", _list_of(job), contact_ids)
         _tell(applied, opted_in | added, kept)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from storage import contacts
-from storage.pool import Conn
-from storage.references import Lock
-from worker.operations import Applied, Indexed, JobFacts
+from storage.entities import contacts
+from storage.entities.references import Lock
+from storage.postgres.pool import Conn
+from worker.operations.base import Applied, Indexed, JobFacts
 from worker.operations.by_reference import ByReference, answers_of, find, not_found
 
 

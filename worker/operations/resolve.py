@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import assert_never
 
-from schemas.contacts import ContactItem, merge
-from schemas.faults import Fault
 from schemas.item_errors import ItemCode
+from schemas.items.contacts import ContactItem, merge
+from schemas.items.faults import Fault
 from schemas.params import MatchOn
-from storage.contacts import Stored
+from storage.entities.upsert import Stored
 
 
 @dataclass(slots=True)

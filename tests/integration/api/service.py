@@ -11,11 +11,11 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from api.app import make_app
-from api.context import API, Api
+from api.http.context import API, Api
 from schemas.settings import Settings
-from storage import accounts
-from storage.accounts import Account
 from storage.context import Context
+from storage.entities import accounts
+from storage.entities.accounts import Account
 from tests.factories import make_account
 
 UPSERT = "/v1/bulk/contacts.upsert"

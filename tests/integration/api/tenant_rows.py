@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from schemas.ids import JobId, Prefix, new_job_id, show_id, show_job_id
-from storage.accounts import Account
 from storage.context import Context
-from storage.pool import Pool
+from storage.entities.accounts import Account
+from storage.postgres.pool import Pool
 from tests.factories import make_job, phone
 from tests.integration.api.work import work
 

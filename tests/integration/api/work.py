@@ -1,10 +1,10 @@
 """Do the work of a worker until nothing is left, in the order in which its doorbells would ring."""
 
 from schemas.ids import AccountId, JobId
-from storage import endings, jobs
 from storage.context import Context
+from storage.pipeline import finish, parts
+from worker.dry_run import dry_run_next
 from worker.finish import finish_if_last
-from worker.rehearse import rehearse_next
 from worker.split import split_job
 from worker.turn import take_turn
 
@@ -12,17 +12,17 @@ from worker.turn import take_turn
 async def work(ctx: Context) -> None:
     """Split, apply, rehearse and end whatever was accepted."""
     while await ctx.pool.fetchval("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"):
-        for account_id, job_id in await jobs.unsplit(ctx.pool):
+        for account_id, job_id in await parts.unsplit(ctx.pool):
             await split_job(ctx, account_id, job_id)
         await take_turn(ctx)
-        await rehearse_next(ctx)
-        for account_id, job_id in await endings.unended(ctx.pool):
+        await dry_run_next(ctx)
+        for account_id, job_id in await finish.unended(ctx.pool):
             await finish_if_last(ctx, account_id, job_id)
 
 
 async def split(ctx: Context) -> None:
     """Only split."""
-    for account_id, job_id in await jobs.unsplit(ctx.pool):
+    for account_id, job_id in await parts.unsplit(ctx.pool):
         await split_job(ctx, AccountId(account_id), JobId(job_id))
 
 

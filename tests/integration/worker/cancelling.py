@@ -4,9 +4,9 @@ from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
 from schemas.params import JobParams
 from schemas.states import Operation
-from storage import cancellations, jobs
 from storage.context import Context
-from storage.jobs import NewJob, Received
+from storage.pipeline import cancellation, uploads
+from storage.pipeline.uploads import NewJob, Received
 from tests.factories import phone
 from tests.workers import results_of, waiting_backends
 from worker.finish import finish_if_last
@@ -15,7 +15,7 @@ from worker.split import split_job
 
 async def cancel(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
     """Cancel, and do what the doorbells are rung for."""
-    standing = await cancellations.cancel(ctx.pool, account_id, job_id)
+    standing = await cancellation.cancel(ctx.pool, account_id, job_id)
     assert standing is not None
     if standing.unsplit:
         await split_job(ctx, account_id, job_id)
@@ -32,13 +32,13 @@ async def outcomes_of(ctx: Context, account_id: AccountId, job_id: JobId) -> lis
 async def make_parts(ctx: Context, account_id: AccountId, parts: int, items: int) -> JobId:
     """An accepted job of several parts that nobody has split yet."""
     job = new_job(account_id)
-    await jobs.open_job(ctx.pool, job)
+    await uploads.open_job(ctx.pool, job)
     for part in range(parts):
         lines = (b'{"phone": "%s"}' % phone(part * items + n).encode() for n in range(items))
-        await jobs.add_part(ctx.pool, account_id, job.id, part, b"\n".join(lines))
+        await uploads.add_part(ctx.pool, account_id, job.id, part, b"\n".join(lines))
     received = Received(layout=None, parallel=4, parts=parts, size=0, total=None)
     async with ctx.pool.acquire() as conn, conn.transaction():
-        assert await jobs.accept(conn, job, received)
+        assert await uploads.accept(conn, job, received)
     return job.id
 
 

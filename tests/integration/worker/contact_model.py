@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.ids import AccountId
-from storage.accounts import Account
 from storage.context import Context
+from storage.entities.accounts import Account
 from tests.factories import make_account, make_property, phone
 
 DOCUMENTS = ("metadata", "properties")

@@ -1,0 +1,1 @@
+"""From a bulk request to an accepted job."""

@@ -1,0 +1,86 @@
+"""The one file of a form, as a browser sends it: multipart/form-data (RFC 7578)."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+
+from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from api.http.body_stream import arrival
+from schemas.errors import MalformedBody, NotAcceptable, UnsupportedFormat
+
+READ_BYTES = 64 * 1024
+
+# What a browser declares where its system has no type for the file's name, or a spreadsheet has claimed it.
+VAGUE = frozenset({"", "application/octet-stream", "application/vnd.ms-excel", "text/plain"})
+BY_SUFFIX = {
+    ".csv": "text/csv",
+    ".tsv": "text/csv",
+    ".tab": "text/csv",
+    ".txt": "text/csv",  # a spreadsheet's "Unicode text"
+    ".json": "application/json",
+    ".ndjson": "application/x-ndjson",
+    ".jsonl": "application/x-ndjson",
+}
+
+
+async def open_form(request: web.Request, idle_seconds: float) -> tuple[AsyncIterator[bytes], str | None]:
+    """The bytes of the file, and its content type.
+
+    Raises UnsupportedFormat, MalformedBody and UploadCut; the iterator too, and NotAcceptable for a second
+    file.
+    """
+    if request.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
+        raise UnsupportedFormat(
+            "a form cannot be compressed: send the file itself as the body, with its Content-Encoding",
+            code="unsupported_encoding",
+            param="Content-Encoding",
+        )
+    with _malformed():
+        form = await request.multipart()
+        file = await _next_file(form, idle_seconds)
+    if file is None:
+        raise UnsupportedFormat("the form has no file: send one file as multipart/form-data")
+    return _pieces(form, file, idle_seconds), _content_type(file)
+
+
+async def _next_file(form: MultipartReader, idle_seconds: float) -> BodyPartReader | None:
+    while True:
+        async with arrival(idle_seconds):
+            part = await form.next()
+        if part is None or (isinstance(part, BodyPartReader) and part.filename):
+            return part
+
+
+async def _pieces(form: MultipartReader, file: BodyPartReader, idle_seconds: float) -> AsyncIterator[bytes]:
+    with _malformed():
+        while True:
+            async with arrival(idle_seconds):
+                data = await file.read_chunk(READ_BYTES)
+            if not data:
+                break
+            yield data
+        if not file.at_eof():
+            raise ValueError("it ends before its file does")
+        if await _next_file(form, idle_seconds) is not None:
+            raise NotAcceptable("the form has a second file: send one at a time", code="too_many_files")
+
+
+def _content_type(file: BodyPartReader) -> str | None:
+    """As declared, or by the name of the file where the declaration says nothing."""
+    declared = file.headers.get("Content-Type", "")
+    essence, mark, parameters = declared.partition(";")
+    if essence.strip().lower() not in VAGUE:
+        return declared
+    known = BY_SUFFIX.get(PurePosixPath(file.filename or "").suffix.lower())
+    return f"{known}{mark}{parameters}" if known else declared
+
+
+@contextmanager
+def _malformed() -> Iterator[None]:
+    """aiohttp tells what is wrong with a form in many ways."""
+    try:
+        yield
+    except (ValueError, RuntimeError, AssertionError, HttpProcessingError) as error:
+        raise MalformedBody(f"the body is not valid multipart/form-data: {error}") from error

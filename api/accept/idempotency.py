@@ -1,0 +1,59 @@
+"""Idempotency-Key: the same request again is the same job.
+
+Source: draft-ietf-httpapi-idempotency-key-header. A key belongs to an account, and is kept for 24 hours from
+the first byte of its request. A request that was refused, or did not arrive whole, leaves its key free.
+"""
+
+from aiohttp import web
+
+from api.http.context import Api
+from schemas.errors import Conflict, NotAcceptable
+from schemas.ids import AccountId, JobId
+from storage.pipeline import uploads
+from storage.pipeline.uploads import Earlier
+
+HEADER = "Idempotency-Key"
+MAX_CHARACTERS = 255
+
+
+def read_key(request: web.Request) -> str | None:
+    """The key, if there is one; raises NotAcceptable."""
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if 1 <= len(key) <= MAX_CHARACTERS and key.isascii() and key.isprintable():
+        return key
+    raise NotAcceptable(
+        f"{HEADER} has 1 to {MAX_CHARACTERS} printable ASCII characters: a UUID will do", param=HEADER
+    )
+
+
+async def find_earlier(api: Api, account_id: AccountId, key: str | None) -> Earlier | None:
+    """The accepted request that had this key; raises Conflict while it is still being received."""
+    if key is None:
+        return None
+    earlier = await uploads.by_idempotency_key(api.ctx.pool, account_id, key)
+    if earlier is not None and earlier.request_hash is None:
+        raise in_progress(key)
+    return earlier
+
+
+def in_progress(key: str) -> Conflict:
+    """The request that had this key first has not arrived whole."""
+    return Conflict(
+        f"a request with the {HEADER} {key!r} is still being received: ask again when it has ended",
+        code="idempotency_in_progress",
+        param=HEADER,
+    )
+
+
+def same_request(earlier: Earlier, digest: bytes, key: str | None) -> JobId:
+    """The job of the earlier request, if it is this one; raises NotAcceptable."""
+    if earlier.request_hash == digest:
+        return earlier.job_id
+    raise NotAcceptable(
+        f"the {HEADER} {key!r} was used for another method, path, query or body: "
+        "take a new key for a new request",
+        code="idempotency_key_reuse",
+        param=HEADER,
+    )

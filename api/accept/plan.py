@@ -1,0 +1,42 @@
+"""What a bulk request asks for, once it has been checked: an operation with its parameters."""
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from api.http.context import API
+from api.http.request_keys import ACCOUNT, REQUEST_ID
+from schemas.formats.content_type import Format
+from schemas.ids import JobId, new_job_id
+from schemas.operations import stream_of
+from schemas.params import JobParams
+from schemas.states import Operation
+from storage.pipeline.uploads import NewJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the job will be; `parallel` None leaves the choice to the settings."""
+
+    operation: Operation
+    params: JobParams
+    parallel: int | None = None
+    dry_run: bool = False
+    parent_id: JobId | None = None
+
+
+def new_job(request: web.Request, plan: Plan, format_: Format, key: str | None) -> NewJob:
+    """The job of a plan, with a fresh id, for the account of the request; `key` is its idempotency key."""
+    return NewJob(
+        account_id=request[ACCOUNT].id,
+        id=new_job_id(),
+        operation=plan.operation,
+        stream=stream_of(plan.operation, plan.params),
+        format=format_,
+        params=plan.params,
+        parallel=plan.parallel or request.app[API].ctx.settings.parallel,
+        request_id=request[REQUEST_ID],
+        dry_run=plan.dry_run,
+        parent_id=plan.parent_id,
+        idempotency_key=key,
+    )

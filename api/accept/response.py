@@ -1,0 +1,58 @@
+"""The answer to a bulk request: 202 and the job, or its result where it was waited for."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+from aiohttp import web
+from pydantic import BaseModel
+
+from api.accept.accept import Accepted
+from api.http.context import API, Api
+from api.http.job_view import accepted_view, job_view
+from api.http.request_keys import ACCOUNT
+from api.http.waiting import wait_for_end
+from schemas.ids import show_job_id
+from schemas.states import JobState
+from storage.entities.accounts import Account
+from storage.pipeline import jobs
+from storage.postgres.pool import LOST_CONNECTION
+
+logger = logging.getLogger(__name__)
+
+Result = Callable[[Api, Account, asyncpg.Record], Awaitable[BaseModel]]  # of the row of an ended job
+
+
+async def answer_job(
+    request: web.Request, accepted: Accepted, seconds: float, result: Result | None = None
+) -> web.Response:
+    """200, or 207 where an item failed, with the endpoint's result if the job ends in time; else 202."""
+    headers = {"Location": f"/v1/jobs/{show_job_id(accepted.id)}"}
+    if accepted.job is None:
+        headers["Idempotent-Replayed"] = "true"
+    status, body = await _look(request, accepted, seconds, result)
+    if status != 202:
+        headers |= {"Preference-Applied": f"wait={seconds:g}", "Bulklane-Job": show_job_id(accepted.id)}
+    text = body.model_dump_json(exclude_unset=result is not None)
+    return web.Response(text=text, status=status, content_type="application/json", headers=headers)
+
+
+async def _look(
+    request: web.Request, accepted: Accepted, seconds: float, result: Result | None
+) -> tuple[int, BaseModel]:
+    """Status and body, after the job has ended or the time is up."""
+    api, account = request.app[API], request[ACCOUNT]
+    try:
+        if seconds:
+            await wait_for_end(api, account.id, accepted.id, seconds)
+        (row,) = await jobs.views(api.ctx.pool, account.id, [accepted.id])
+        if seconds and row["state"] in (JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS):
+            status = 207 if row["failed"] else 200
+            return status, job_view(row) if result is None else await result(api, account, row)
+        return 202, job_view(row)
+    except LOST_CONNECTION as error:
+        if accepted.job is None:
+            raise
+        # it is accepted all the same: a 503 would have it sent again
+        logger.warning("accepted, not looked at: %s: %s", type(error).__name__, error)
+        return 202, accepted_view(accepted.job, accepted.total)

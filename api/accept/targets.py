@@ -1,0 +1,102 @@
+"""Resolve what a bulk request names: its list, label, audience, channels; all of them the account's own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from api.http.context import Api
+from schemas.errors import NotAcceptable, NotFound
+from schemas.ids import read_id
+from schemas.items.phone import PhoneFault, normaliser_for
+from storage.entities import audiences, channels, contact_lists, labels
+from storage.entities.accounts import Account
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelName:
+    """How a request names a channel, and where in the request it does."""
+
+    param: str
+    id: str | None = None
+    phone: str | None = None
+
+
+async def list_of(api: Api, account: Account, value: object, problems: list[NotAcceptable]) -> int:
+    """The id of a contact list; raises NotFound. One that is archived is a problem."""
+    number = read_id("lst", value)
+    found = await contact_lists.get(api.ctx.pool, account.id, number) if number else None
+    if number is None or found is None:
+        raise _unknown("contact list", "list", value)
+    if found["archived_at"] is not None:
+        message = f"the contact list {value} is archived: unarchive it first, or take another one"
+        problems.append(NotAcceptable(message, code="list_not_active", param="list_id"))
+    return number
+
+
+async def label_of(api: Api, account: Account, value: object) -> int:
+    """The id of a label; raises NotFound."""
+    number = read_id("lbl", value)
+    if number is None or await labels.get(api.ctx.pool, account.id, number) is None:
+        raise _unknown("label", "label", value)
+    return number
+
+
+async def audience_of(api: Api, account: Account, value: object) -> int:
+    """The id of an audience; raises NotFound."""
+    number = read_id("aud", value)
+    if number is None or await audiences.get(api.ctx.pool, account.id, number) is None:
+        raise _unknown("audience", "audience", value)
+    return number
+
+
+def check_preference(api: Api, value: str, param: str, problems: list[NotAcceptable]) -> str:
+    """One of the preferences of the setting; any other is a problem."""
+    known = api.ctx.settings.communication_preferences
+    if value not in known:
+        message = f"{value[:100]!r} is not a communication preference; known are {', '.join(known)}"
+        problems.append(NotAcceptable(message, param=param))
+    return value
+
+
+async def channels_of(
+    api: Api,
+    account: Account,
+    named: Sequence[ChannelName] | None,
+    *,
+    all_: bool,
+    problems: list[NotAcceptable],
+) -> tuple[UUID, ...]:
+    """The channels to opt in to: all of the account's, and those named; an unknown one is a problem."""
+    pool = api.ctx.pool
+    everything = await channels.all_ids(pool, account.id) if all_ else []
+    wanted = [_sought(one, account) for one in named or ()]
+    ids = [value for value in wanted if isinstance(value, UUID)]
+    phones = [value for value in wanted if isinstance(value, str)]
+    known = await channels.resolve(pool, account.id, ids, phones) if wanted else {}
+    found = []
+    for one, value in zip(named or (), wanted, strict=True):
+        if value is not None and value in known:
+            found.append(known[value])
+        else:
+            message = f"the account has no channel {one.id or one.phone!r}: see GET /v1/channels"
+            problems.append(NotAcceptable(message, code="unknown_channel", param=one.param))
+    return tuple(dict.fromkeys([*everything, *found]))
+
+
+def _sought(one: ChannelName, account: Account) -> UUID | str | None:
+    """What to look up: an id, or a phone in E.164."""
+    if one.id is not None:
+        try:
+            return UUID(one.id)
+        except ValueError:
+            pass
+    text = (one.phone if one.phone is not None else one.id) or ""
+    for written in (text, f"+{text}"):  # in a query a plus sign that was not escaped is a space
+        phone = normaliser_for(account.region)(written)
+        if not isinstance(phone, PhoneFault):
+            return phone
+    return None
+
+
+def _unknown(noun: str, word: str, value: object) -> NotFound:
+    return NotFound(f"the account has no {noun} {str(value)[:100]!r}", code=f"unknown_{word}")

@@ -1,0 +1,155 @@
+"""The parts of one body on their way into the database, and the job that they become."""
+
+import asyncio
+import re
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+
+from api.accept.idempotency import in_progress
+from schemas.errors import BulklaneError, Conflict
+from schemas.items.reader import CHUNK_ITEMS, spans
+from schemas.operations import CONTACT, OPERATIONS
+from storage.pipeline import parts, uploads
+from storage.pipeline.uploads import NewJob, Received
+from storage.postgres.pool import LOST_CONNECTION, Conn, Pool
+
+# An item with an external id can move a phone from one contact to another; such jobs run in order. The key
+# may be spelled with escapes, so an escaped ASCII letter counts as well.
+EXTERNAL_ID = (b"external_id", b"externalId")
+ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
+
+
+class Receiving:
+    """Takes part after part; the first is held back until there is more, for most bodies have only one."""
+
+    def __init__(self, pool: Pool, job: NewJob) -> None:
+        self.job = job
+        self.layout: dict[str, Any] | None = None
+        self._pool = pool
+        self._held: bytes | None = None
+        self._parts = 0
+        self._bytes = 0
+        self._moves_phones = False
+        self._reserved = False  # the job is there, for its idempotency key
+        self._opened = False  # the job is there, with parts
+        self._writing: asyncio.Task[None] | None = None  # the last part, while the next one is being read
+
+    async def reserve(self) -> None:
+        """Take the idempotency key, if there is one; raises Conflict where another request was faster."""
+        if self.job.idempotency_key is not None:
+            await self._open_job(self._pool)
+            self._reserved = True
+
+    async def add(self, part: bytes) -> None:
+        """Take the next part; returns when there is room for another."""
+        self._moves_phones = self._moves_phones or _may_move_phones(part)
+        self._bytes += len(part)
+        if self._held is None and not self._opened:
+            self._held = part
+        elif not self._opened:
+            await self._open()
+            await self._write(part)
+        else:
+            await self._write(part)
+
+    async def accept(self, request_hash: bytes) -> int | None:
+        """Accept the job: the number of its items, or None where a worker has to split."""
+        await self._written()
+        committed = False
+        try:
+            async with self._pool.acquire() as conn:
+                async with conn.transaction():
+                    total = await self._accept(conn, request_hash)
+                committed = True
+        except LOST_CONNECTION:
+            if not committed:  # else it was only lost on its way back to the pool
+                raise
+        return total
+
+    async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:
+        """End the job as failed. One that was never stored leaves a trace only if asked to."""
+        with suppress(Exception):  # it ends as failed in any case, but not before its last part is written
+            await self._written()
+        if not self._opened and not leave_a_trace:
+            if self._reserved:
+                await uploads.forget_receiving(self._pool, self.job.account_id, self.job.id)
+            return
+        async with self._pool.acquire() as conn, conn.transaction():
+            if not self._opened:
+                await self._open_job(conn)
+            await uploads.fail_receiving(conn, self.job.account_id, self.job.id, error.code, error.message)
+            await uploads.drop_parts(conn, self.job.account_id, self.job.id)
+
+    async def _accept(self, conn: Conn, request_hash: bytes) -> int | None:
+        total = None
+        if not self._opened:
+            assert self._held is not None  # the cutters refuse an empty body
+            await self._open_job(conn)
+            await uploads.add_part(conn, self.job.account_id, self.job.id, 0, self._held)
+            self._parts = 1
+            chunks = spans(self.job.format, self.layout, self._held, CHUNK_ITEMS)
+            total = await parts.add_chunks(conn, self.job.account_id, self.job.id, 0, 0, chunks)
+        received = Received(
+            layout=self.layout,
+            parallel=1 if self._in_order() else self.job.parallel,
+            parts=self._parts,
+            size=self._bytes,
+            total=total,
+            request_hash=request_hash if self.job.idempotency_key is not None else None,
+        )
+        if not await uploads.accept(conn, self.job, received):
+            raise Conflict(
+                "the upload was given up, for the api was silent, or it was cancelled: send it again"
+            )
+        return total
+
+    async def _open_job(self, db: Conn | Pool) -> None:
+        if self._reserved:
+            return
+        try:
+            await uploads.open_job(db, self.job)
+        except asyncpg.UniqueViolationError:
+            assert self.job.idempotency_key is not None
+            raise in_progress(self.job.idempotency_key) from None
+
+    async def _open(self) -> None:
+        assert self._held is not None
+        await self._open_job(self._pool)
+        self._opened = True
+        await self._write(self._held)
+        self._held = None
+
+    async def _write(self, part: bytes) -> None:
+        """Begin to write a part, once the one before is written."""
+        await self._written()
+        self._writing = asyncio.create_task(self._insert(self._parts, part))
+        self._parts += 1
+
+    async def _insert(self, number: int, part: bytes) -> None:
+        async with self._pool.acquire() as conn, conn.transaction():
+            # waits for no disk: accept does, and with it all that was written before
+            await conn.execute("SET LOCAL synchronous_commit = off")
+            await uploads.add_part(conn, self.job.account_id, self.job.id, number, part)
+
+    async def _written(self) -> None:
+        """Wait for the part that is being written; a cancellation of ours does not reach it."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
+            self._writing.result()
+
+    def _in_order(self) -> bool:
+        """Whether chunks must not be applied side by side: items can move phones, or it matters otherwise."""
+        traits = OPERATIONS[self.job.operation]
+        if traits.in_order or traits.items is not CONTACT:
+            return traits.in_order
+        if self.layout is not None:
+            return "external_id" in self.layout["columns"]
+        return self._moves_phones
+
+
+def _may_move_phones(part: bytes) -> bool:
+    return any(name in part for name in EXTERNAL_ID) or (
+        b"\\u00" in part and ESCAPED_LETTER.search(part) is not None
+    )

@@ -1,0 +1,1 @@
+"""The bulk endpoints of four partners' APIs, one module a partner."""

@@ -1,0 +1,76 @@
+"""POST /v1/{phone_number_id}/contacts/bulk_label: the endpoint of the third document."""
+
+from collections import Counter
+
+import asyncpg
+from aiohttp import web
+
+from api.accept.partner import Call, Document, submit_document
+from api.accept.plan import Plan
+from api.accept.targets import label_of
+from api.handlers.partners.job_results import reasons_of
+from api.http.context import Api
+from api.openapi import examples
+from api.openapi.describe import Answer, Items, describe
+from schemas.errors import NotFound, ValidationFailed
+from schemas.items.references import ById
+from schemas.operations import BY_ID
+from schemas.params import JobParams
+from schemas.states import Note, Operation
+from schemas.wire.jobs import Job
+from schemas.wire.partners import LabelBody, LabelCounts, LabelResult
+from storage.entities.accounts import Account
+from storage.pipeline import results
+
+
+@describe(
+    name="bulk_label",
+    text="A request that is not acceptable gets a 400, as in the document, where others answer 422.",
+    body=LabelBody,
+    items=Items(key="contact_ids", model=ById, most=1_000),
+    examples={"attach": examples.LABEL},
+    answers={200: Answer(model=LabelResult, example=examples.LABEL_RESULT), 202: Job, 207: LabelResult},
+)
+async def submit(request: web.Request) -> web.Response:
+    """Attach a label to up to 1,000 contacts, or detach it, in one transaction."""
+    return await submit_document(request, DOCUMENT)
+
+
+async def _plan(call: Call) -> Plan | None:
+    phone_number_id = call.request.match_info["phone_number_id"]
+    if phone_number_id != call.account.phone_number_id:
+        raise NotFound(
+            f"the account has no phone_number_id {phone_number_id[:100]!r}", code="unknown_phone_number_id"
+        )
+    if call.body is None:
+        return None
+    body: LabelBody = call.body
+    label_id = await label_of(call.api, call.account, body.label_id)
+    operation = Operation.LABELS_ATTACH if body.operation == "attach" else Operation.LABELS_DETACH
+    return Plan(operation=operation, params=JobParams(region=call.account.region, label_id=label_id))
+
+
+async def _result(api: Api, account: Account, job: asyncpg.Record) -> LabelResult:
+    codes = Counter[str | None]()
+    async for result in results.results(api.ctx.pool, account.id, job["id"]):
+        codes[result.code] += 1
+    data = LabelCounts(
+        applied=job["updated"] + job["unchanged"],  # contacts: one that was named twice is one
+        skipped_cross_org=codes[Note.SKIPPED_CROSS_ORG.word],
+        skipped_team_mismatch=codes[Note.SKIPPED_TEAM_MISMATCH.word],
+    )
+    if not job["failed"]:
+        return LabelResult(data=data, request_id=job["request_id"])
+    errors = await reasons_of(api.ctx.pool, account.id, job["id"])
+    return LabelResult(data=data, request_id=job["request_id"], errors=errors)
+
+
+DOCUMENT = Document(
+    key="contact_ids",
+    most=1_000,
+    body=LabelBody,
+    plan=_plan,
+    result=_result,
+    refusal=ValidationFailed,
+    reader=BY_ID.reader,
+)

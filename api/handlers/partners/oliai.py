@@ -1,0 +1,115 @@
+"""POST /v1/contacts/bulk, bulk-delete and add-to-audience: the bulk endpoints of the fourth document."""
+
+import asyncpg
+from aiohttp import web
+
+from api.accept.partner import Call, Document, submit_document
+from api.accept.plan import Plan
+from api.accept.targets import audience_of
+from api.handlers.partners.job_results import contacts_of, reasons_of, succeeded
+from api.http.context import Api
+from api.openapi import examples
+from api.openapi.describe import Answer, Items, describe
+from schemas.errors import NotFound
+from schemas.ids import show_id
+from schemas.items.contacts import ContactItem
+from schemas.items.references import ById
+from schemas.params import JobParams
+from schemas.states import Operation
+from schemas.wire.contacts import contact_object
+from schemas.wire.jobs import Job
+from schemas.wire.partners import AudienceBody, AudienceResult, BulkContactsResult, DeletedResult, NoBody
+from storage.entities import audiences
+from storage.entities.accounts import Account
+
+
+@describe(
+    name="bulk_create_contacts",
+    items=Items(key="contacts", model=ContactItem, most=1_000, needs=("name",)),
+    examples={"as in the document": examples.BULK_CREATE},
+    answers={200: BulkContactsResult, 202: Job, 207: BulkContactsResult},
+)
+async def create(request: web.Request) -> web.Response:
+    """Create or update up to 1,000 contacts."""
+    return await submit_document(request, CREATE)
+
+
+@describe(
+    name="bulk_delete_contacts",
+    items=Items(key="contactIds", model=ById, most=1_000),
+    examples={"as in the document": examples.BULK_DELETE},
+    answers={
+        200: Answer(model=DeletedResult, example=examples.BULK_DELETE_RESULT),
+        202: Job,
+        207: DeletedResult,
+    },
+)
+async def delete(request: web.Request) -> web.Response:
+    """Delete up to 1,000 contacts, and take them out of lists, labels and audiences."""
+    return await submit_document(request, DELETE)
+
+
+@describe(
+    name="add_contacts_to_audience",
+    body=AudienceBody,
+    items=Items(key="contactIds", model=ById, most=1_000),
+    examples={"as in the document": examples.ADD_TO_AUDIENCE},
+    answers={200: AudienceResult, 202: Job, 207: AudienceResult},
+    errors=(404,),
+)
+async def add_to_audience(request: web.Request) -> web.Response:
+    """Add up to 1,000 contacts to an audience."""
+    return await submit_document(request, ADD_TO_AUDIENCE)
+
+
+async def _plan_create(call: Call) -> Plan | None:
+    params = JobParams(region=call.account.region, required=("name",))
+    return Plan(operation=Operation.CONTACTS_UPSERT, params=params)
+
+
+async def _plan_delete(call: Call) -> Plan | None:
+    return Plan(operation=Operation.CONTACTS_DELETE, params=JobParams(region=call.account.region))
+
+
+async def _plan_add(call: Call) -> Plan | None:
+    if call.body is None:
+        return None
+    audience_id = await audience_of(call.api, call.account, call.body.audience_id)
+    params = JobParams(region=call.account.region, audience_id=audience_id)
+    return Plan(operation=Operation.AUDIENCES_ADD, params=params)
+
+
+async def _created(api: Api, account: Account, job: asyncpg.Record) -> BulkContactsResult:
+    default = api.ctx.settings.communication_preferences[0]
+    rows = await contacts_of(api.ctx.pool, account.id, job["id"])
+    return BulkContactsResult(
+        created=job["created"],
+        updated=succeeded(job) - job["created"],
+        failed=job["failed"],
+        contacts=[contact_object(dict(row), default) for row in rows],
+        errors=await reasons_of(api.ctx.pool, account.id, job["id"]),
+    )
+
+
+async def _deleted(api: Api, account: Account, job: asyncpg.Record) -> DeletedResult:
+    if not job["failed"]:
+        return DeletedResult(deleted=job["updated"])
+    return DeletedResult(deleted=job["updated"], errors=await reasons_of(api.ctx.pool, account.id, job["id"]))
+
+
+async def _added(api: Api, account: Account, job: asyncpg.Record) -> AudienceResult:
+    audience_id = JobParams.model_validate_json(job["params"]).audience_id
+    assert audience_id is not None
+    audience = await audiences.get(api.ctx.pool, account.id, audience_id)
+    if audience is None:
+        raise NotFound("the audience was deleted meanwhile", code="unknown_audience")
+    name, count = show_id("aud", audience_id), audience["contact_count"]
+    if not job["failed"]:
+        return AudienceResult(audience_id=name, contact_count=count)
+    errors = await reasons_of(api.ctx.pool, account.id, job["id"])
+    return AudienceResult(audience_id=name, contact_count=count, errors=errors)
+
+
+CREATE = Document(key="contacts", most=1_000, body=NoBody, plan=_plan_create, result=_created)
+DELETE = Document(key="contactIds", most=1_000, body=NoBody, plan=_plan_delete, result=_deleted)
+ADD_TO_AUDIENCE = Document(key="contactIds", most=1_000, body=AudienceBody, plan=_plan_add, result=_added)

@@ -1,0 +1,98 @@
+"""POST /api/v1/contacts/bulk_update_communication_preferences: the endpoint of the first document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+from aiohttp import web
+from pydantic_core import from_json
+
+from api.accept.partner import Call, Document, submit_document
+from api.accept.plan import Plan
+from api.accept.targets import check_preference
+from api.handlers.partners.job_results import contacts_of, errors_of, succeeded
+from api.http.context import Api
+from api.openapi import examples
+from api.openapi.describe import Answer, Items, describe
+from schemas.items.references import ByPhone
+from schemas.params import JobParams
+from schemas.states import Operation
+from schemas.wire.jobs import Job
+from schemas.wire.partners import PhoneError, PreferenceContact, PreferencesBody, PreferencesResult
+from storage.entities.accounts import Account
+
+
+@describe(
+    name="update_communication_preferences",
+    body=PreferencesBody,
+    items=Items(key="phone_numbers", model=ByPhone, most=1_000),
+    examples={"as in the document": examples.PREFERENCES},
+    answers={
+        200: Answer(model=PreferencesResult, example=examples.PREFERENCES_RESULT),
+        202: Job,
+        207: PreferencesResult,
+    },
+)
+async def submit(request: web.Request) -> web.Response:
+    """Set the communication preference of up to 1,000 phone numbers."""
+    return await submit_document(request, DOCUMENT)
+
+
+async def _plan(call: Call) -> Plan | None:
+    if call.body is None:
+        return None
+    preference = check_preference(
+        call.api, call.body.communication_preference, "communication_preference", call.problems
+    )
+    params = JobParams(
+        region=call.account.region,
+        preference=preference,
+        default_preference=call.api.ctx.settings.communication_preferences[0],
+    )
+    return Plan(operation=Operation.PREFERENCES_SET, params=params)
+
+
+async def _result(api: Api, account: Account, job: asyncpg.Record) -> PreferencesResult:
+    default = api.ctx.settings.communication_preferences[0]
+    contacts = await contacts_of(api.ctx.pool, account.id, job["id"])
+    errors = await errors_of(api.ctx.pool, account.id, job["id"])
+    return PreferencesResult(
+        updated_contacts=[_contact(dict(row), default) for row in contacts],
+        errors=[
+            PhoneError(
+                index=error["index"],
+                phone_number=_phone(error["item"]),
+                code=error["code"],
+                message=error["message"],
+            )
+            for error in errors
+        ],
+        total_requested=job["total"],
+        updated_count=succeeded(job),
+        error_count=job["failed"],
+    )
+
+
+def _contact(row: Mapping[str, Any], default: str) -> PreferenceContact:
+    return PreferenceContact(
+        id=row["id"],
+        name=row["name"],
+        phone_number=row["phone"],
+        email=row["email"],
+        age=row["age"],
+        gender=row["gender"],
+        language=row["language"],
+        nickname=row["nickname"],
+        opted_out=row["opted_out"],
+        communication_preference=row["communication_preference"] or default,
+        timezone=row["timezone"],
+        metadata=from_json(row["metadata"]),
+    )
+
+
+def _phone(item: Any) -> Any:
+    """As it was sent: a bare text, or an object that names it."""
+    return item.get("phone", item) if isinstance(item, dict) else item
+
+
+DOCUMENT = Document(key="phone_numbers", most=1_000, body=PreferencesBody, plan=_plan, result=_result)

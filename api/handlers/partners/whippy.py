@@ -1,0 +1,117 @@
+"""PUT /v1/contacts/lists/{list_id}/contacts: the endpoint of the second document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import asyncpg
+from aiohttp import web
+from pydantic import ValidationError
+
+from api.accept.partner import Call, Document, submit_document
+from api.accept.plan import Plan
+from api.accept.targets import ChannelName, channels_of, list_of
+from api.handlers.partners.job_results import errors_of, succeeded
+from api.http.context import Api
+from api.openapi import examples
+from api.openapi.describe import Answer, Items, describe
+from schemas.ids import show_id
+from schemas.items.contacts import PHONE_NAMES, ContactItem
+from schemas.params import JobParams
+from schemas.states import Operation
+from schemas.wire.jobs import Job
+from schemas.wire.partners import ItemProblem, ListContactsBody, ListCounts, ListResult, OptInTo
+from storage.entities.accounts import Account
+
+OPERATIONS = {
+    "add": Operation.LISTS_ADD,
+    "remove": Operation.LISTS_REMOVE,
+    "overwrite": Operation.LISTS_OVERWRITE,
+}
+
+
+@describe(
+    name="update_list_contacts",
+    body=ListContactsBody,
+    items=Items(key="contacts", model=ContactItem, most=4_000),
+    examples={"add a contact": examples.LIST_CONTACTS},
+    answers={200: Answer(model=ListResult, example=examples.LIST_RESULT), 202: Job, 207: ListResult},
+)
+async def submit(request: web.Request) -> web.Response:
+    """Add up to 4,000 contacts to a list, remove them from it, or make them all that is in it."""
+    return await submit_document(request, DOCUMENT)
+
+
+async def _plan(call: Call) -> Plan | None:
+    list_id = await list_of(call.api, call.account, call.request.match_info["list_id"], call.problems)
+    body: ListContactsBody | None = call.body
+    named = _named(call.given)
+    all_channels = body is not None and _all_channels(body)
+    channels = await channels_of(call.api, call.account, named, all_=all_channels, problems=call.problems)
+    if body is None:
+        return None
+    params = JobParams(
+        region=call.account.region,
+        list_id=list_id,
+        channels=() if body.action == "remove" else channels,
+        override_opt_outs=body.override_opt_outs,
+    )
+    return Plan(operation=OPERATIONS[body.action], params=params)
+
+
+def _named(given: Mapping[str, Any]) -> list[ChannelName]:
+    """The channels that the body names; what else is wrong with it has been told."""
+    try:
+        opt_in_to = OptInTo.model_validate(given).opt_in_to
+    except ValidationError:
+        return []
+    return [
+        ChannelName(
+            param=f"opt_in_to[{position}].{'id' if one.id is not None else 'phone'}",
+            id=one.id,
+            phone=one.phone,
+        )
+        for position, one in enumerate(opt_in_to or ())
+    ]
+
+
+def _all_channels(body: ListContactsBody) -> bool:
+    """The document's default is true; but who names channels wants these."""
+    if body.opt_in_to_all_channels is None:
+        return body.opt_in_to is None
+    return body.opt_in_to_all_channels
+
+
+async def _result(api: Api, account: Account, job: asyncpg.Record) -> ListResult:
+    list_id = JobParams.model_validate_json(job["params"]).list_id
+    assert list_id is not None
+    errors = await errors_of(api.ctx.pool, account.id, job["id"]) if job["failed"] else []
+    return ListResult(
+        data=ListCounts(
+            message="Contact list contacts are being updated",
+            list_id=show_id("lst", list_id),
+            added=job["added"],
+            removed=job["removed"],
+            created=job["created"],
+            updated=succeeded(job) - job["created"],
+            failed=job["failed"],
+        ),
+        errors=[
+            ItemProblem(
+                index=error["index"],
+                phone=_phone(error["item"]),
+                field=error["field"],
+                code=error["code"],
+                message=error["message"],
+            )
+            for error in errors
+        ],
+    )
+
+
+def _phone(item: Any) -> Any:
+    if not isinstance(item, dict):
+        return None
+    return next((item[name] for name in PHONE_NAMES if name in item), None)
+
+
+DOCUMENT = Document(key="contacts", most=4_000, body=ListContactsBody, plan=_plan, result=_result)

@@ -1,0 +1,1 @@
+"""What all handlers share: context, validation, paging, waiting, limits, views."""

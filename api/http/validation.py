@@ -1,0 +1,140 @@
+"""Read a query or a JSON body into a pydantic model, or say everything that is wrong with it."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from api.http.body_stream import pipeline_for, read_pieces, read_whole
+from api.http.context import API
+from schemas.errors import MalformedBody, NotAcceptable, UnsupportedFormat
+from schemas.formats.content_type import Format, format_for
+from schemas.formats.ndjson import decode_line
+from schemas.formats.records import Unreadable
+from schemas.items.faults import OWN_CODES
+from schemas.wire.queries import NoQuery
+
+Model = TypeVar("Model", bound=BaseModel)
+
+CODES = {
+    "missing": "missing_parameter",
+    "extra_forbidden": "unknown_parameter",
+    "unknown_team": "unknown_team",
+    "too_long": "invalid_parameter",  # of pydantic: an array
+    "too_short": "invalid_parameter",
+}
+MAX_PROBLEMS = 20  # the first few say enough
+
+
+def read_query(request: web.Request, model: type[Model]) -> Model:
+    """The query parameters; raises NotAcceptable with every problem."""
+    repeated = sorted({name for name in request.query if len(request.query.getall(name)) > 1})
+    problems = [
+        NotAcceptable(f"{name} is given twice: give it once", code="duplicate_parameter", param=name)
+        for name in repeated
+    ]
+    try:
+        found = model.model_validate_strings(dict(request.query))
+    except ValidationError as error:
+        problems += problems_of(error)
+    if problems:
+        raise all_of(problems)
+    return found
+
+
+async def read_body(request: web.Request, model: type[Model]) -> Model:
+    """The JSON body of a request without a query; raises NotAcceptable with every problem of both.
+
+    Raises what `read_json` raises, too.
+    """
+    body, problems = await read_json(request), list[NotAcceptable]()
+    with gathering(problems):
+        read_query(request, NoQuery)
+    with gathering(problems):
+        found = check(body, model)
+    if problems:
+        raise all_of(problems)
+    return found
+
+
+async def read_json(request: web.Request) -> object:
+    """The body as JSON. Raises UnsupportedFormat, MalformedBody, BodyTooLarge, UploadCut."""
+    settings = request.app[API].ctx.settings
+    content_type = request.headers.get("Content-Type")
+    require_json(request)
+    pieces = read_pieces(
+        request.content.iter_any(),
+        pipeline_for(request, content_type),
+        limit=settings.max_json_bytes,
+        idle_seconds=settings.upload_idle_seconds,
+    )
+    value = decode_line(await read_whole(pieces))
+    if isinstance(value, Unreadable):
+        raise MalformedBody(value.message.replace("The line", "The body"), code="invalid_json")
+    return value
+
+
+def require_json(request: web.Request) -> None:
+    """Raises UnsupportedFormat where the body is not declared as JSON."""
+    with suppress(UnsupportedFormat):
+        if format_for(request.headers.get("Content-Type")) is Format.JSON:
+            return
+    raise UnsupportedFormat(
+        "this endpoint takes application/json: say so in Content-Type", param="Content-Type"
+    )
+
+
+def check(value: object, model: type[Model]) -> Model:
+    """A value as the model; raises NotAcceptable with every problem."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise all_of(problems_of(error)) from None
+
+
+def problems_of(error: ValidationError) -> list[NotAcceptable]:
+    """Each thing that pydantic found, with its place in the request."""
+    problems = []
+    for one in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]:
+        kind, place = one["type"], path_of(one["loc"])
+        code = CODES.get(kind, kind if kind in OWN_CODES else "invalid_parameter")
+        problems.append(NotAcceptable(_message(kind, place, one["msg"]), code=code, param=place or None))
+    return problems
+
+
+@contextmanager
+def gathering(problems: list[NotAcceptable]) -> Iterator[None]:
+    """Collect what is not acceptable instead of raising it."""
+    try:
+        yield
+    except NotAcceptable as refused:
+        problems.extend(refused.problems or (refused,))
+
+
+def all_of(problems: Iterable[NotAcceptable], refusal: type[NotAcceptable] = NotAcceptable) -> NotAcceptable:
+    """One error that holds them all; the first one speaks for them."""
+    first, *rest = problems
+    return refusal(first.message, code=first.code, param=first.param, problems=(first, *rest))
+
+
+def path_of(location: Iterable[int | str]) -> str:
+    """`contacts[3].phone`, from a location of pydantic's."""
+    path = ""
+    for step in location:
+        path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
+    return path.encode("utf-8", "replace").decode()[:200]
+
+
+def _message(kind: str, place: str, said: str) -> str:
+    match kind:
+        case "missing":
+            return f"{place} is missing: the request needs it"
+        case "model_type" | "model_attributes_type":
+            return f"{place or 'the body'} must be a JSON object"
+        case "extra_forbidden":
+            return f"{place} is not known here: leave it out"
+        case _:
+            said = said.removeprefix("Value error, ")  # pydantic's, before a message of our own
+            return f"{place or 'the body'}: {said[:1].lower()}{said[1:]}"

@@ -1,0 +1,122 @@
+"""Failed items as they came, each with what is wrong: to be corrected and sent back."""
+
+import csv
+import json
+from typing import Any
+
+from schemas.formats.csv_header import CsvLayout
+from schemas.item_errors import UNREAD
+from schemas.items import contacts, references
+from schemas.items.contacts import ALIASES, NESTED
+from schemas.items.faults import Fault
+from schemas.items.properties import Definitions
+from schemas.operations import BY_ID, BY_PHONE, CONTACT, OPERATIONS
+from schemas.states import Operation
+
+VERDICT = ("error_code", "error_message")
+NUMBERS = ("age", "birth_date.day", "birth_date.month", "birth_date.year")  # of CSV columns
+
+
+def columns_of(operation: Operation, layout: CsvLayout | None) -> list[str]:
+    """The header row, without the verdict: the columns that the file had, by the names of their fields."""
+    if layout:
+        return [column for column in layout.columns if column]
+    contact = OPERATIONS[operation].items is CONTACT
+    return ["ref", *(contacts.COLUMNS if contact else references.NAMES)]
+
+
+def as_row(
+    error: dict[str, Any], operation: Operation, columns: list[str], layout: CsvLayout | None
+) -> list[Any]:
+    """An item error as cells: those of the item, then the verdict, then cells that had no column."""
+    item, verdict = _item_of(error, operation), [error["code"], error["message"]]
+    if isinstance(item, dict):
+        return [*(_cell(item, column) for column in columns), *verdict]
+    cells = _cells_of(item, layout)
+    names = layout.columns if layout else columns
+    named = dict(zip(names, cells, strict=False))
+    return [*(named.get(column) for column in columns), *verdict, *cells[len(names) :]]
+
+
+def as_line(
+    error: dict[str, Any], operation: Operation, layout: CsvLayout | None, definitions: Definitions
+) -> dict[str, Any]:
+    """An item error as a JSON object; a row of CSV becomes the item that its cells meant."""
+    item = _item_of(error, operation)
+    if not isinstance(item, dict):
+        item = {"item": item}
+    elif layout:
+        item = _nest(item)
+        if isinstance(item.get("properties"), dict):
+            item["properties"] = _typed(item["properties"], definitions)
+    return {**item, "error_code": error["code"], "error_message": error["message"]}
+
+
+def _item_of(error: dict[str, Any], operation: Operation) -> Any:
+    """The item as it came; where a bare value names a contact, by the field that it stands for."""
+    item, kind = error["item"], OPERATIONS[operation].items
+    if not isinstance(item, str | int) or error["code"] in UNREAD:
+        return item
+    if kind is BY_ID:
+        return {"id": item}
+    return {"phone": item} if kind is BY_PHONE else item
+
+
+def _cell(item: dict[str, Any], column: str) -> Any:
+    value = next((item[name] for name in ALIASES.get(column, (column,)) if name in item), None)
+    if column == "birth_date" and isinstance(value, dict):
+        return _iso_date(value)
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _iso_date(value: dict[str, Any]) -> str:
+    """As a cell can hold it: `1990-05-17`, or `--05-17`; what is no date stays JSON."""
+    year, month, day = value.get("year"), value.get("month"), value.get("day")
+    if type(month) is not int or type(day) is not int or type(year) not in {int, type(None)}:
+        return json.dumps(value, ensure_ascii=False)
+    return f"{'-' if year is None else f'{year:04}'}-{month:02}-{day:02}"
+
+
+def _cells_of(item: Any, layout: CsvLayout | None) -> list[str]:
+    """A record that could not be read as one, as far as its cells go."""
+    text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+    if layout is None:
+        return [text]
+    try:
+        return next(csv.reader([text], delimiter=layout.delimiter), [])
+    except csv.Error:  # a cell of a megabyte of invalid bytes, each shown as four characters
+        return [text]
+
+
+def _nest(cells: dict[str, str]) -> dict[str, Any]:
+    """`metadata.city` becomes a key of `metadata`; what CSV has as text becomes what JSON expects."""
+    item: dict[str, Any] = {}
+    for column in sorted(cells):  # a document comes before its single keys
+        head, dot, key = column.partition(".")
+        value = _value(column, cells[column])
+        if dot and isinstance(item.setdefault(head, {}), dict):
+            item[head][key] = value
+        else:
+            item[column] = value
+    return item
+
+
+def _typed(properties: dict[str, Any], definitions: Definitions) -> dict[str, Any]:
+    """Properties out of cells with the values that JSON expects; one that is wrong stays as it came."""
+    typed: dict[str, Any] = {}
+    for name, value in properties.items():
+        checked = definitions.check({name: value}, from_text=True)
+        typed |= {name: value} if isinstance(checked, Fault) else checked
+    return typed
+
+
+def _value(column: str, cell: str) -> Any:
+    if column in NUMBERS and cell.isascii() and cell.isdigit() and len(cell) < 5:
+        return int(cell)
+    if column not in NESTED:
+        return cell
+    try:
+        value = json.loads(cell)
+    except (ValueError, RecursionError):
+        return cell
+    return value if isinstance(value, dict) else cell

@@ -1,0 +1,91 @@
+"""The failed items of a job once more, as the body of a new one.
+
+They are the same items; what could not be read is written as it came, and fails again for the same reason.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+from schemas.errors import Conflict
+from schemas.formats.content_type import Format
+from schemas.formats.csv_header import CsvLayout
+from schemas.item_errors import UNREAD, ItemCode
+from storage.pipeline import results
+from storage.pipeline.jobs import Parent
+from storage.postgres.pool import Pool
+
+PAGE = 200  # item errors read at once: each may hold an item of a megabyte
+LEFT_OUT = "error_code"  # a column that every operation knows and none looks at
+ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
+
+
+def check_retry(parent: Parent) -> None:
+    """Raises Conflict where there is nothing to retry, or not yet."""
+    if not parent.state.ended:
+        message = f"the job is {parent.state}: retry its failed items when it has ended"
+        raise Conflict(message, code="job_not_ended")
+    if not parent.failed:
+        raise Conflict("no item of the job has failed: there is nothing to retry", code="nothing_to_retry")
+
+
+def retried_format(parent: Parent) -> Format:
+    """What `retried_bytes` writes."""
+    return Format.CSV if parent.layout else Format.NDJSON
+
+
+async def retried_bytes(pool: Pool, parent: Parent) -> AsyncIterator[bytes]:
+    """The failed items in the order of their index, a page of them at a time."""
+    if parent.layout:
+        yield _header(parent.layout)
+    after, more = -1, True
+    while more:
+        page, more = await results.errors(pool, parent.account_id, parent.job_id, after, PAGE)
+        if page:
+            yield b"".join(_record(error, parent.layout) for error in page)
+            after = page[-1]["index"]
+
+
+def _header(layout: CsvLayout) -> bytes:
+    """The columns that the file had, each quoted: what is in their names must not pass for a delimiter."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter=layout.delimiter, quoting=csv.QUOTE_ALL)
+    writer.writerow(column or LEFT_OUT for column in layout.columns)
+    return buffer.getvalue().encode()
+
+
+def _record(error: dict[str, Any], layout: CsvLayout | None) -> bytes:
+    item = error["item"]
+    if layout is None:
+        unread = isinstance(item, str) and error["code"] in UNREAD
+        return (_as_it_came(item, error["code"]) if unread else _line(item)) + b"\n"
+    if isinstance(item, dict):
+        return _row(item, layout)
+    return _as_it_came(str(item), error["code"]) + b"\r\n"
+
+
+def _line(item: Any) -> bytes:
+    """As short as it can be: an item that was just not too large must not become too large."""
+    return json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
+
+
+def _row(item: dict[str, Any], layout: CsvLayout) -> bytes:
+    buffer = io.StringIO()
+    cells = map(item.get, layout.columns)
+    csv.writer(buffer, delimiter=layout.delimiter).writerow(map(_cell, cells))
+    return buffer.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _cell(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value)
+
+
+def _as_it_came(text: str, code: str) -> bytes:
+    """A record that could not be read: invalid bytes were kept as \\xNN."""
+    record = text.encode("utf-8", "backslashreplace")
+    if code != ItemCode.INVALID_ENCODING:
+        return record
+    return ESCAPED_BYTE.sub(lambda found: bytes.fromhex(found[1].decode()), record)

@@ -1,0 +1,173 @@
+"""A process of ours: in its own session, dead when we are dead, ended by signals that grow firmer."""
+
+import asyncio
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, ClassVar
+
+from embedded.servers import processes
+from embedded.servers.errors import StartFailed
+from embedded.servers.home import Home, Owner
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+POLL_SECONDS = 0.01  # between two attempts to connect
+TAIL_BYTES = 4_000  # of a log, for an error message
+READY_SECONDS = 60.0  # PostgreSQL may have to replay 2 GB of log after a kill
+
+Steps = Sequence[tuple[signal.Signals, float]]
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: after a fork it is too late
+
+
+class Child:
+    """A program that we start, watch and stop; a subclass says what it is and when it is ready.
+
+    `start` may be called again once the process has ended. Start children from the main thread: the kernel
+    takes the end of the thread that forked for the death of the parent.
+    """
+
+    hint: ClassVar[str] = ""  # what to do when it does not start
+    death_signal: ClassVar[signal.Signals] = signal.SIGTERM  # it gets this when we die
+    stop_steps: Steps = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
+
+    def __init__(self, name: str, home: Home, *, owner: Owner | None = None) -> None:
+        self.name = name
+        self.home = home
+        self.owner = owner
+        self.log = home.log / f"{name}.log"
+        self._mark_file = home.run / f"{name}.pid"
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The pid while the process lives."""
+        process = self._process
+        return process.pid if process and process.returncode is None else None
+
+    async def start(self) -> None:
+        """Start the process; it is not ready yet."""
+        raise NotImplementedError
+
+    async def answers(self) -> bool:
+        """Whether the process does its work by now."""
+        return self.pid is not None
+
+    async def wait(self) -> int:
+        """Wait until the process has ended; its exit code, negative for a signal."""
+        if self._process is None:
+            return 0
+        code = await self._process.wait()
+        self._mark_file.unlink(missing_ok=True)
+        return code
+
+    async def wait_ready(self, within: float = READY_SECONDS) -> None:
+        """Wait until it answers, at most so many seconds; StartFailed if it ends or stays silent."""
+        ended = asyncio.ensure_future(self.wait())
+        try:
+            async with asyncio.timeout(within):
+                while not await self.answers():
+                    if ended.done():
+                        raise self.failed(f"ended with {ended.result()} while starting")
+                    await asyncio.wait({ended}, timeout=POLL_SECONDS)
+        except TimeoutError:
+            raise self.failed(f"does not answer after {within:g} seconds") from None
+        finally:
+            ended.cancel()
+
+    async def stop(self) -> None:
+        """End the process, and wait for it. Cancelling leaves it to the next signal."""
+        process = self._process
+        if process is None:
+            return
+        for number, seconds in self.stop_steps:
+            self.send(number)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.wait()
+                    return
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the process if it lives."""
+        process = self._process
+        if process and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    def failed(self, what: str) -> StartFailed:
+        """The error for a program that did not come up."""
+        return StartFailed(
+            f"{self.name} {what}. The end of {self.log}:\n{tail(self.log)}\n{self.hint}".strip()
+        )
+
+    async def spawn(self, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) -> None:
+        """Start the process and remember it on disk, for a start after our death."""
+        self._process = await spawn(
+            argv, env=env, cwd=cwd, log=self.log, owner=self.owner, death_signal=self.death_signal
+        )
+        marked = processes.mark(self._process.pid)
+        if marked:
+            processes.save(self._mark_file, marked)
+
+
+async def spawn(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    owner: Owner | None,
+    death_signal: signal.Signals,
+    text: str = "",
+) -> asyncio.subprocess.Process:
+    """Start a program as `owner`, its output appended to `log`, with the short `text` as its input."""
+    with log.open("ab") as output, _readable(text) as source:
+        return await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=source,
+            stdout=output,
+            stderr=asyncio.subprocess.STDOUT,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,  # a Ctrl-C in the terminal is for us alone
+            user=owner.uid if owner else None,
+            group=owner.gid if owner else None,
+            extra_groups=[] if owner else None,
+            preexec_fn=partial(_die_with, os.getpid(), death_signal),
+        )
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without what would change a server's language or connections."""
+    alien = ("LC_", "PG", "LANG")
+    return {name: value for name, value in os.environ.items() if not name.startswith(alien)}
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - TAIL_BYTES))
+            return file.read().decode(errors="replace").rstrip()
+    except OSError:
+        return ""
+
+
+def _readable(text: str) -> BinaryIO:
+    """A pipe with the text in it: short enough (4 KiB) never to wait for a reader."""
+    reading, writing = os.pipe()
+    with open(writing, "wb") as end:
+        end.write(text.encode())
+    return open(reading, "rb")
+
+
+def _die_with(parent: int, number: signal.Signals) -> None:
+    """In the child, after its change of user (which clears the setting): die when the parent dies."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+        if os.getppid() != parent:  # it died before we asked
+            os._exit(1)

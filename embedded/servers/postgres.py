@@ -1,0 +1,137 @@
+"""An embedded PostgreSQL: initialised once, reached through a Unix socket, private to this installation."""
+
+import asyncio
+import shutil
+import signal
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import quote
+
+from embedded.servers import binaries, processes
+from embedded.servers.child import Child, Steps, clean_environment, spawn
+from embedded.servers.home import Home
+
+PORT = 5432  # only names the socket; written out because asyncpg would take PGPORT
+NAME = "bulklane"  # of the superuser and of the database
+FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # postgres(1): disconnect the clients, or drop everything
+STOP_STEPS: Steps = ((FAST, 60.0), (IMMEDIATE, 10.0), (signal.SIGKILL, 5.0))
+LEFTOVER_STEPS: Steps = ((FAST, 20.0), (IMMEDIATE, 5.0), (signal.SIGKILL, 5.0))
+
+INITDB = ("-A", "trust", "-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+SETTINGS = {
+    "listen_addresses": "",
+    "port": str(PORT),
+    "unix_socket_permissions": "0700",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",  # a bulk load must not run into a checkpoint every few seconds
+    "checkpoint_timeout": "15min",
+    "log_checkpoints": "off",
+}
+NOT_DURABLE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+    "max_wal_size": "1GB",
+}
+
+
+class Postgres(Child):
+    """The server of `home`. `durable=False` is for tests: data may be lost with the machine, not before.
+
+    `url` suits asyncpg, SQLAlchemy and psql.
+    """
+
+    hint: ClassVar[str] = "Or use a server of your own: set DATABASE_URL."
+    death_signal: ClassVar[signal.Signals] = FAST
+    stop_steps: Steps = STOP_STEPS
+
+    def __init__(self, home: Home, *, durable: bool = True) -> None:
+        super().__init__("postgres", home, owner=home.owner)
+        self.data = home.state / "pg"
+        self.durable = durable
+        self.url = f"postgresql://{NAME}@/{NAME}?host={quote(str(home.sockets), safe='')}&port={PORT}"
+
+    async def start(self) -> None:
+        """End what is left of this data folder's last server, initialise it the first time, start."""
+        await end_leftovers(self.data)
+        programs = await asyncio.to_thread(binaries.for_home, self.home)
+        self.home.make_sockets()
+        if not self.data.is_dir():
+            await self._initialise(programs)
+        self._remove_stale_locks()
+        settings = SETTINGS | ({} if self.durable else NOT_DURABLE) | self._socket_setting()
+        await self.spawn(
+            [programs.postgres, "-D", self.data, *_options(settings)],
+            env=clean_environment(),
+            cwd=self.home.state,
+        )
+
+    async def answers(self) -> bool:
+        """Whether a query comes back."""
+        import asyncpg  # slow to import: it happens while the server starts
+
+        try:
+            connection = await asyncpg.connect(self.url, timeout=5, ssl=False)
+            try:
+                return bool(await connection.fetchval("SELECT true"))
+            finally:
+                await connection.close(timeout=1)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError):
+            return False
+
+    def _socket_setting(self) -> dict[str, str]:
+        quoted = str(self.home.sockets).replace('"', '""')
+        return {"unix_socket_directories": f'"{quoted}"'}  # a list, so a comma or a space must be quoted
+
+    async def _initialise(self, programs: binaries.Binaries) -> None:
+        """Make the data folder beside its place and rename it, so that no half-made one is ever taken."""
+        for left_over in self.home.state.glob("pg.new*"):
+            shutil.rmtree(left_over)
+        scratch = self.data.with_name("pg.new")
+        sync = () if self.durable else ("--no-sync",)
+        await self._run([programs.initdb, "-D", scratch, "-U", NAME, *INITDB, *sync])
+        await self._run(
+            [programs.postgres, "--single", "-D", scratch, "postgres"], f"CREATE DATABASE {NAME}\n"
+        )
+        scratch.rename(self.data)
+
+    async def _run(self, argv: list[str | Path], text: str = "") -> None:
+        """Run a program to its end, as the server's user."""
+        process = await spawn(
+            argv,
+            env=clean_environment(),
+            cwd=self.home.state,
+            log=self.log,
+            owner=self.owner,
+            death_signal=signal.SIGKILL,
+            text=text,
+        )
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:
+            process.kill()
+            raise
+        if code:
+            raise self.failed(f"could not be initialised ({Path(argv[0]).name} ended with {code})")
+
+    def _remove_stale_locks(self) -> None:
+        """Nobody lives in this data folder, so a pid in its lock files belongs to an unrelated program.
+
+        PostgreSQL itself would refuse to start if that program runs.
+        """
+        socket = self.home.sockets / f".s.PGSQL.{PORT}"
+        for file in (self.data / "postmaster.pid", socket, Path(f"{socket}.lock")):
+            file.unlink(missing_ok=True)
+
+
+async def end_leftovers(data: Path) -> None:
+    """Stop any server, or the orphaned backends of one, that still lives in the data folder."""
+    await processes.end(lambda: processes.inside(data, "postgres"), LEFTOVER_STEPS)
+
+
+def _options(settings: dict[str, str]) -> list[str]:
+    return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]

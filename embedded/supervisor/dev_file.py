@@ -1,0 +1,51 @@
+"""dev.json: where the command line, the tests and you find the service that runs here."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from embedded.servers import processes
+
+NAME = "dev.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevFile:
+    """The contents; secrets are among them, so the file is for its owner alone."""
+
+    url: str
+    api_key: str
+    database_url: str
+    redis_url: str
+    pids: dict[str, list[int]]  # by role: postgres, valkey, api, worker; empty for a server of your own
+
+
+def save(home: Path, content: DevFile) -> None:
+    """Write the file so that a reader sees the old one or the new one, never half of it."""
+    replace_private(home / NAME, json.dumps(asdict(content), indent=2) + "\n")
+
+
+def load(home: Path) -> DevFile | None:
+    """The service that runs in this home; None if none does, also after a kill left the file behind."""
+    holder = processes.load(home / "run" / "lock")
+    if holder is None or not processes.is_alive(holder):
+        return None
+    try:
+        return DevFile(**json.loads((home / NAME).read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def remove(home: Path) -> None:
+    """Forget the service."""
+    (home / NAME).unlink(missing_ok=True)
+
+
+def replace_private(path: Path, text: str) -> None:
+    """Replace a file that only its owner may read, in one step."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    scratch.unlink(missing_ok=True)
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    scratch.replace(path)

@@ -1,0 +1,54 @@
+"""What to supervise, and how."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from schemas.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DEFAULT_WORKERS = 2
+
+# (database URL, the key known from the last start) -> a key of the demo account that is valid
+EnsureDemoKey = Callable[[str, str | None], Awaitable[str]]
+
+
+async def ensure_demo_key(database_url: str, known_key: str | None) -> str:
+    """The known key if it is still valid, else a new one of the demo account."""
+    from embedded.supervisor.demo_account import ensure_demo_key as ensure
+
+    return await ensure(database_url, known_key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """One service on one machine. A URL replaces the embedded server of its kind."""
+
+    home: Path
+    host: str
+    port: int  # 0: any that is free
+    database_url: str | None
+    redis_url: str | None
+    workers: int = DEFAULT_WORKERS
+    sample: bool = False  # submit examples/contacts.csv once everything is ready
+    verbose: bool = False  # show the parts' logs
+    procfile: Path = REPOSITORY / "Procfile"
+    ensure_demo_key: EnsureDemoKey = ensure_demo_key
+
+    @classmethod
+    def of(
+        cls, settings: Settings, *, workers: int, sample: bool, verbose: bool, procfile: Path | None = None
+    ) -> Self:
+        """The options that the environment and the command line name."""
+        return cls(
+            home=settings.bulklane_home,
+            host=settings.host,
+            port=settings.port,
+            database_url=settings.database_url,
+            redis_url=settings.redis_url,
+            workers=workers,
+            sample=sample,
+            verbose=verbose,
+            procfile=procfile.absolute() if procfile else REPOSITORY / "Procfile",
+        )

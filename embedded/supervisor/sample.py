@@ -1,0 +1,126 @@
+"""The first job that a newcomer sees: the example file, from the upload to the errors of its items."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from embedded.supervisor.dev_file import DevFile
+from embedded.supervisor.options import REPOSITORY
+
+FILE = REPOSITORY / "examples" / "contacts.csv"
+ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
+POLL_SECONDS = 0.05
+PATIENCE_SECONDS = 120.0
+CELL_CHARACTERS = 80  # a name of a thousand letters is not worth a screen
+TRANSIENT = (aiohttp.ClientConnectionError, TimeoutError)  # the api may be restarted in the middle
+
+Job = Mapping[str, Any]  # the wire form, API.md section 2
+
+
+class SampleFailed(Exception):
+    """The sample job did not go through; the service serves all the same."""
+
+
+async def run(console: Console, running: DevFile) -> None:
+    """Submit the example, show its progress and its errors, and how to go on from there."""
+    headers = {"Authorization": f"Bearer {running.api_key}"}
+    timeout = aiohttp.ClientTimeout(total=30)
+    try:
+        async with aiohttp.ClientSession(running.url, headers=headers, timeout=timeout) as session:
+            job = await _submit(session, FILE)
+            job = await _watch(console, session, job)
+            _show_counts(console, job)
+            _show_errors(console, job["errors"])
+    except (SampleFailed, aiohttp.ClientError, TimeoutError, OSError) as error:
+        console.print(f"[red]the sample did not go through:[/red] {error}", highlight=False)
+    _show_next_steps(console, running)
+
+
+async def _submit(session: aiohttp.ClientSession, file: Path) -> Job:
+    body = await asyncio.to_thread(file.read_bytes)
+    async with session.post(
+        "/v1/bulk/contacts.upsert", data=body, headers={"Content-Type": "text/csv"}
+    ) as answer:
+        return await _content(answer, 202)
+
+
+async def _watch(console: Console, session: aiohttp.ClientSession, job: Job) -> Job:
+    """Draw the job's progress until it has ended."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task(f"{FILE.name} as {job['id']}", total=None)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                job = await _look(session, job)
+                progress.update(bar, total=job["total"], completed=_done(job))
+                if job["state"] in ENDED:
+                    return job
+                await asyncio.sleep(POLL_SECONDS)
+
+
+async def _look(session: aiohttp.ClientSession, job: Job) -> Job:
+    """The job as it is now; as it was if the api cannot be reached just now."""
+    try:
+        async with session.get(f"/v1/jobs/{job['id']}") as answer:
+            return job if answer.status >= 500 else await _content(answer, 200)
+    except TRANSIENT:
+        return job
+
+
+def _done(job: Job) -> int:
+    return int(sum(count for name, count in job["counts"].items() if name != "pending"))
+
+
+def _show_counts(console: Console, job: Job) -> None:
+    counts = ", ".join(f"{count} {name}" for name, count in job["counts"].items() if count)
+    colour = "green" if job["state"] in ("completed", "completed_with_errors") else "red"
+    console.print(f"[{colour}]{job['state']}[/{colour}]: {job['total']} items: {counts}", highlight=False)
+
+
+def _show_errors(console: Console, errors: list[Mapping[str, Any]]) -> None:
+    if not errors:
+        return
+    table = Table(title="Items that were not applied", title_justify="left")
+    table.add_column("index", justify="right")
+    for name in ("field", "code", "message", "value"):
+        table.add_column(name, overflow="fold", no_wrap=name == "code")
+    for error in errors:
+        table.add_row(*(_cell(error[name]) for name in ("index", "field", "code", "message", "value")))
+    console.print(table)
+
+
+def _cell(value: object) -> Text:
+    text = Text("" if value is None else str(value))
+    text.truncate(CELL_CHARACTERS, overflow="ellipsis")
+    return text
+
+
+def _show_next_steps(console: Console, running: DevFile) -> None:
+    lines = [
+        "",
+        f"URL  {running.url}",
+        f"key  {running.api_key}",
+        "",
+        "Try it:",
+        "",
+        f"curl -s {running.url}/v1/bulk/contacts.upsert -H 'Authorization: Bearer {running.api_key}' \\",
+        """  -H 'Content-Type: application/json' -d '[{"phone": "+14155550123", "name": "Ada"}]'""",
+        "",
+    ]
+    console.print(Text("\n".join(lines)), soft_wrap=True)
+
+
+async def _content(answer: aiohttp.ClientResponse, expected: int) -> Job:
+    if answer.status != expected:
+        raise SampleFailed(
+            f"{answer.method} {answer.url.path} answered {answer.status}: {await answer.text()}"
+        )
+    content: Job = await answer.json()
+    return content

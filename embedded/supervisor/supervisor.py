@@ -1,0 +1,188 @@
+"""Starts everything in its order, keeps it running, and stops it in the opposite order."""
+
+import asyncio
+import signal
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from embedded.servers import Child, Home, Postgres, Valkey, open_home
+from embedded.servers.child import READY_SECONDS
+from embedded.supervisor import address, demo_key, dev_file, leftovers, lock, logs, procfile
+from embedded.supervisor.command import Command, environment
+from embedded.supervisor.dev_file import DevFile
+from embedded.supervisor.options import Options
+from embedded.supervisor.part import Part, Role
+
+API_READY_SECONDS = 30.0
+SERVER_READY_SECONDS = 2 * READY_SECONDS  # a first recovery after a kill may be long
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Supervisor:
+    """The parent of postgres, valkey, api and workers, in a home that it holds alone."""
+
+    def __init__(self, options: Options, console: Console) -> None:
+        self.options = options
+        self.console = console
+        self.parts: list[Part] = []
+        self._dev_file: DevFile | None = None  # None until everything is ready
+        self._serving: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Serve until SIGINT or SIGTERM.
+
+        Raises SupervisorError or EmbeddedError if the start fails; all that was started is stopped then too.
+        """
+        home = open_home(self.options.home)
+        with lock.hold(home.path):
+            dev_file.remove(home.path)
+            self._watch_signals()
+            self._serving = asyncio.create_task(self._serve(home))
+            try:
+                await self._serving
+            except asyncio.CancelledError:
+                self.say("stopping; press Ctrl-C again to hurry")
+            except BaseExceptionGroup as group:
+                raise group.exceptions[0] from None  # the first cause; the others were cancelled for it
+            finally:
+                await self._stop(home)
+
+    def say(self, text: str) -> None:
+        """A line of the supervisor's own."""
+        self.console.print(f"[dim]bulklane[/dim] {escape(text)}", soft_wrap=True)
+
+    async def _serve(self, home: Home) -> None:
+        """The whole life between the lock and the stop."""
+        options = self.options
+        lines = procfile.read(options.procfile)
+        await leftovers.end(home)
+        logs.rotate(home.log)
+        port = address.choose_port(options.host, options.port)
+        async with asyncio.TaskGroup() as group:
+            database_url, redis_url = await self._start_servers(home, group)
+            env = environment(host=options.host, port=port, database_url=database_url, redis_url=redis_url)
+            commands = _Commands(home, env, options.procfile.parent)
+            await commands.make("release", lines.release).run()
+            _, key = await asyncio.gather(
+                self._start_commands(commands, lines, port, group),
+                demo_key.obtain(home, database_url, options.ensure_demo_key),
+            )
+            self._dev_file = DevFile(
+                url=address.base_url(options.host, port),
+                api_key=key,
+                database_url=database_url,
+                redis_url=redis_url,
+                pids={},
+            )
+            self._changed()
+            await self._greet(home, self._dev_file)
+
+    async def _start_servers(self, home: Home, group: asyncio.TaskGroup) -> tuple[str, str]:
+        """Start the servers that no URL replaces, both at once; their URLs."""
+        postgres, valkey = Postgres(home), Valkey(home)
+        parts = []
+        if self.options.database_url is None:
+            parts.append(self._part(Role.POSTGRES, postgres))
+        if self.options.redis_url is None:
+            parts.append(self._part(Role.VALKEY, valkey))
+        await self._start(parts, SERVER_READY_SECONDS, group)
+        return self.options.database_url or postgres.url, self.options.redis_url or valkey.url
+
+    async def _start_commands(
+        self, commands: "_Commands", lines: procfile.Procfile, port: int, group: asyncio.TaskGroup
+    ) -> None:
+        """Start the api and the workers, all at once."""
+        api = commands.make("api", lines.api)
+        api.ready_when(lambda: address.is_ready(self.options.host, port))
+        names = [f"worker-{number}" for number in range(1, self.options.workers + 1)]
+        parts = [self._part(Role.API, api)]
+        parts += [self._part(Role.WORKER, commands.make(name, lines.worker)) for name in names]
+        await self._start(parts, API_READY_SECONDS, group)
+
+    async def _start(self, parts: list[Part], within: float, group: asyncio.TaskGroup) -> None:
+        """Start the parts, wait until all are ready, and keep them from then on."""
+        if self.options.verbose:
+            for part in parts:
+                group.create_task(logs.follow(part.child.log, _Prefixed(self.console, part.child.name)))
+        await asyncio.gather(*(part.start(within) for part in parts))
+        for part in parts:
+            group.create_task(part.keep())
+
+    def _part(self, role: Role, child: Child) -> Part:
+        part = Part(role, child, changed=self._changed, say=self.say)
+        self.parts.append(part)
+        return part
+
+    async def _greet(self, home: Home, running: DevFile) -> None:
+        """Say where it serves, after the sample if it is wanted."""
+        self.say(f"serving at {running.url} (log files in {home.log})")
+        if self.options.sample:
+            from embedded.supervisor import sample
+
+            await sample.run(self.console, running)
+        else:
+            self.console.print(f"key {running.api_key}", highlight=False)
+        self.say("press Ctrl-C to stop")
+
+    def _changed(self) -> None:
+        """Bring dev.json up to date with the pids that live."""
+        if self._dev_file is not None and not self._stopping:
+            pids = {role.value: list(_pids(self.parts, role)) for role in Role}
+            self._dev_file = replace(self._dev_file, pids=pids)
+            dev_file.save(self.options.home.absolute(), self._dev_file)
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in SIGNALS:
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                loop.add_signal_handler(number, self._on_signal)
+
+    def _on_signal(self) -> None:
+        """The first signal stops, any further one hurries."""
+        if not self._stopping and self._serving:
+            self._stopping = True
+            self._serving.cancel()
+            return
+        for part in self.parts:
+            if part.role in (Role.API, Role.WORKER):
+                part.child.send(signal.SIGKILL)
+
+    async def _stop(self, home: Home) -> None:
+        """Stop the api, then the workers, which drain, then what they stand on."""
+        self._stopping = True
+        dev_file.remove(home.path)
+        for role in (Role.API, Role.WORKER, Role.VALKEY, Role.POSTGRES):
+            await asyncio.gather(*(part.child.stop() for part in self.parts if part.role is role))
+        home.tidy()
+
+
+class _Commands:
+    """Makes commands that share a home, an environment and a folder."""
+
+    def __init__(self, home: Home, env: dict[str, str], folder: Path) -> None:
+        self._home = home
+        self._env = env
+        self._folder = folder
+
+    def make(self, name: str, line: str) -> Command:
+        return Command(name, self._home, line, env=self._env, cwd=self._folder)
+
+
+class _Prefixed:
+    """Shows the lines of one part's log."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        self._console = console
+        self._name = name
+
+    def __call__(self, line: str) -> None:
+        self._console.print(f"[cyan]{self._name:>8}[/cyan] {escape(line)}", soft_wrap=True, highlight=False)
+
+
+def _pids(parts: Iterable[Part], role: Role) -> Iterable[int]:
+    return (part.child.pid for part in parts if part.role is role and part.child.pid is not None)

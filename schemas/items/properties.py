@@ -1,0 +1,126 @@
+"""Properties: whether their keys are defined, and their values of the defined types. Pure."""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Literal, assert_never
+
+from schemas.item_errors import ItemCode
+from schemas.items.faults import Fault
+
+DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+NUMBER: Final = re.compile(r"[+-]?\d{1,64}(\.\d{1,64})?([eE][+-]?\d{1,3})?", re.ASCII)
+BOOLEANS: Final = {"true": True, "false": False}
+MANY_OPTIONS = 10  # of an enum, that a message names
+PropertyType = Literal["string", "number", "boolean", "date", "enum"]
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What the values of one property are; `options` are those of an enum."""
+
+    type: PropertyType
+    options: tuple[str, ...]
+
+    def fits(self, value: object) -> bool:
+        """Whether a value is of the type."""
+        match self.type:
+            case "string":
+                return isinstance(value, str)
+            case "number":
+                return isinstance(value, int | float) and not isinstance(value, bool)
+            case "boolean":
+                return isinstance(value, bool)
+            case "date":
+                return _is_day(value)
+            case "enum":
+                return value in self.options
+            case _:
+                assert_never(self.type)
+
+    def read(self, value: object) -> object:
+        """What a text says as a number or a boolean; all else as it is, and told later if it does not fit."""
+        if isinstance(value, str) and self.type == "number":
+            return _number(value.strip())
+        if isinstance(value, str) and self.type == "boolean":
+            return BOOLEANS.get(value.strip().casefold(), value)
+        return value
+
+
+class Definitions:
+    """The definitions of an account: made once, asked for each item."""
+
+    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """`rows` have name, type and, of an enum, options."""
+        self._known = {row["name"]: Definition(row["type"], tuple(row["options"] or ())) for row in rows}
+        # of two names that differ in case alone, neither is meant by a third spelling
+        self._by_folded_name: dict[str, str] = {}
+        for name in self._known:
+            folded = name.casefold()
+            self._by_folded_name[folded] = "" if folded in self._by_folded_name else name
+
+    def check(self, properties: Mapping[str, Any], *, from_text: bool = False) -> dict[str, Any] | Fault:
+        """The properties as they are stored, or the first thing that is wrong with them.
+
+        `from_text`: they come from a CSV file, whose column names have lost their case, and numbers and
+        booleans are read from text. Null takes a property away, whatever its type.
+        """
+        checked = {}
+        for given, value in properties.items():
+            name = self._name_of(given) if from_text else given
+            definition = self._known.get(name)
+            if definition is None:
+                return _unknown(given, value)
+            read = definition.read(value) if from_text else value
+            if read is not None and not definition.fits(read):
+                return _misfit(name, definition, value)
+            checked[name] = read
+        return checked
+
+    def _name_of(self, given: str) -> str:
+        return given if given in self._known else self._by_folded_name.get(given.casefold(), given)
+
+
+def _is_day(value: object) -> bool:
+    if not isinstance(value, str) or not DAY.fullmatch(value):
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(text: str) -> int | float | str:
+    if not NUMBER.fullmatch(text):
+        return text
+    if text.lstrip("+-").isdigit():
+        return int(text)
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _unknown(name: str, value: Any) -> Fault:
+    message = f"properties.{name[:100]} is not defined for this account: POST /v1/properties defines it"
+    return Fault("properties", ItemCode.UNKNOWN_PROPERTY, message, value)
+
+
+def _misfit(name: str, definition: Definition, value: Any) -> Fault:
+    match definition.type:
+        case "string":
+            should = "text"
+        case "number":
+            should = "a number"
+        case "boolean":
+            should = "true or false"
+        case "date":
+            should = "a day, written like 2026-05-17"
+        case "enum":
+            more = ", …" if len(definition.options) > MANY_OPTIONS else ""
+            should = f"one of {', '.join(definition.options[:MANY_OPTIONS])}{more}"
+        case _:
+            assert_never(definition.type)
+    message = f"properties.{name} is defined to be {should}: correct the value, or the definition"
+    return Fault("properties", ItemCode.PROPERTY_TYPE, message, value)

@@ -1,0 +1,1 @@
+"""The models of the HTTP API: what clients send beside the items, and what they read."""

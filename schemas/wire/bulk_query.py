@@ -1,0 +1,56 @@
+"""What a client may say of a bulk request in its query, before ids are resolved."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from schemas.items.phone import is_region
+from schemas.params import MatchOn
+
+MAX_PARALLEL = 64
+ALWAYS = ("region", "parallel", "dry_run")  # every operation takes these
+
+
+def _region(code: str | None) -> str | None:
+    if code is not None and not is_region(code.upper()):
+        raise ValueError("is not a region: write two letters of ISO 3166, like IN or US")
+    return code and code.upper()
+
+
+def _listed(value: object) -> object:
+    """`a,b` is two of them."""
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+class BulkQuery(BaseModel):
+    """The parameters of `POST /v1/bulk/{operation}`; which of them an operation takes is in OPERATIONS."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    region: Annotated[str | None, AfterValidator(_region)] = Field(
+        default=None, description="ISO 3166 region of phone numbers without a country code", examples=["IN"]
+    )
+    parallel: int | None = Field(
+        default=None, ge=1, le=MAX_PARALLEL, description="chunks in flight at the most"
+    )
+    dry_run: bool = Field(default=False, description="say what would become of each item, and change nothing")
+    match_on: MatchOn = Field(default="auto", description="which contact an item means")
+    list_id: str | None = Field(
+        default=None, description="the contact list", examples=["lst_00000000000000000000000001"]
+    )
+    label_id: str | None = Field(
+        default=None, description="the label", examples=["lbl_00000000000000000000000001"]
+    )
+    audience_id: str | None = Field(
+        default=None, description="the audience", examples=["aud_00000000000000000000000001"]
+    )
+    preference: str | None = Field(
+        default=None, description="the communication preference", examples=["mute_all"]
+    )
+    opt_in_to: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = Field(
+        default=None, description="channels to opt the contacts in to: ids or phones, separated by commas"
+    )
+    opt_in_to_all_channels: bool | None = Field(default=None, description="true unless opt_in_to is given")
+    override_opt_outs: bool = Field(
+        default=False, description="opt in also who has opted out of a channel himself"
+    )

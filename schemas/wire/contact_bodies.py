@@ -1,0 +1,197 @@
+"""What a client may write of one contact: the bodies of POST and PATCH, with the rules of a bulk item."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    field_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import InitErrorDetails, PydanticCustomError, to_json
+
+from schemas.ids import read_id
+from schemas.item_errors import ItemCode
+from schemas.items import contacts
+from schemas.items.contacts import DOCUMENTS, MAX_DOCUMENT_BYTES, Address, Short, Text
+from schemas.items.faults import Fault
+from schemas.items.phone import PhoneFault, normaliser_for
+from schemas.items.properties import Definitions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the rules need to know of the account: the context of the validation.
+
+    `team_id` and `channel_id` are those that the body names, if the account has them.
+    """
+
+    region: str | None
+    preferences: tuple[str, ...]
+    team_id: int | None = None
+    channel_id: UUID | None = None
+    definitions: Definitions
+
+
+def read_channel_id(value: object) -> UUID | None:
+    """The id of a channel in a text; None where it can be none."""
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _phone(text: str, info: ValidationInfo) -> str:
+    phone = normaliser_for(_facts(info).region)(text)
+    if isinstance(phone, PhoneFault):
+        raise PydanticCustomError(phone.code.value, "{said}", {"said": phone.message})
+    return phone
+
+
+def _email(value: object, handler: ValidatorFunctionWrapHandler) -> Any:
+    """A pattern says nothing to a person."""
+    try:
+        return handler(value)
+    except ValidationError as error:
+        if any(one["type"] == "string_pattern_mismatch" for one in error.errors()):
+            raise PydanticCustomError(
+                ItemCode.INVALID_EMAIL.value, "is not an e-mail address: write one like ana@example.com"
+            ) from None
+        raise
+
+
+def _team(value: object, info: ValidationInfo) -> int | None:
+    if value is None:
+        return None
+    number = read_id("team", value)
+    if number is None or number != _facts(info).team_id:
+        raise PydanticCustomError("unknown_team", "names no team of this account: see GET /v1/teams")
+    return number
+
+
+def _channel(value: object, info: ValidationInfo) -> UUID | None:
+    if value is None:
+        return None
+    channel_id = read_channel_id(value)
+    if channel_id is None or channel_id != _facts(info).channel_id:
+        raise PydanticCustomError(
+            ItemCode.UNKNOWN_CHANNEL.value, "names no channel of this account: see GET /v1/channels"
+        )
+    return channel_id
+
+
+def _preference(value: str | None, info: ValidationInfo) -> str | None:
+    known = _facts(info).preferences
+    if value is not None and value not in known:
+        raise PydanticCustomError(
+            "unknown_preference",
+            "is not a communication preference; known are {known}",
+            {"known": ", ".join(known)},
+        )
+    return value
+
+
+def _properties(value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
+    """Each property is checked by itself, so that all that is wrong is told."""
+    problems = []
+    for key, one in (value or {}).items():
+        fault = _facts(info).definitions.check({key: one})
+        if isinstance(fault, Fault):
+            said = fault.message.removeprefix(f"properties.{key[:100]} ")
+            kind = PydanticCustomError(fault.code.value, "{said}", {"said": said})
+            problems.append(InitErrorDetails(type=kind, loc=(key,), input=one))
+    if problems:
+        raise ValidationError.from_exception_data("properties", problems)
+    return value
+
+
+def _facts(info: ValidationInfo) -> Facts:
+    assert isinstance(info.context, Facts)
+    return info.context
+
+
+VALUES = {"type": ["string", "number", "boolean", "null"]}
+PROPERTIES = WithJsonSchema({"type": ["object", "null"], "additionalProperties": VALUES})
+Name = Annotated[Text, StringConstraints(min_length=1)]
+Phone = Annotated[str, AfterValidator(_phone)]
+
+
+class ContactChange(BaseModel):
+    """The body of `PATCH /v1/contacts/{id}`.
+
+    What is absent stays, null clears a field. Of the documents single keys are set, or cleared by null.
+    """
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
+
+    name: Name = Field(default_factory=str)
+    phone: Phone = Field(default_factory=str, alias="phoneNumber", description="in any notation")
+    language: contacts.Language = None
+    metadata: dict[str, Any] | None = None
+    email: Annotated[contacts.Email | None, WrapValidator(_email)] = None
+    external_id: contacts.ExternalId | None = None
+    nickname: Text | None = None
+    age: contacts.Age | None = None
+    gender: Short | None = None
+    timezone: contacts.Timezone = None
+    birth_date: contacts.BirthDate = None
+    address: Address | None = None
+    default_channel_id: Annotated[
+        UUID | None, BeforeValidator(_channel, json_schema_input_type=str | None)
+    ] = None
+    properties: Annotated[dict[str, Any] | None, AfterValidator(_properties), PROPERTIES] = None
+    opted_out: bool = Field(default_factory=bool)
+    communication_preference: Annotated[str | None, AfterValidator(_preference)] = None
+    team_id: Annotated[int | None, BeforeValidator(_team, json_schema_input_type=str | int | None)] = None
+
+    @field_validator("*")
+    @classmethod
+    def _storable(cls, value: object) -> object:
+        if _has_nul(value):
+            raise PydanticCustomError(
+                ItemCode.INVALID_CHARACTER.value, "holds a NUL character, which cannot be stored: take it out"
+            )
+        return value
+
+    @field_validator(*DOCUMENTS)
+    @classmethod
+    def _small(cls, value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
+        if value and len(to_json(value)) > MAX_DOCUMENT_BYTES:
+            raise PydanticCustomError(
+                f"{info.field_name}_too_large", "is larger than 16 KiB as JSON: store less"
+            )
+        return value
+
+    def columns(self) -> dict[str, Any]:
+        """The fields that were given, by the names of their columns."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class NewContact(ContactChange):
+    """The body of `POST /v1/contacts`."""
+
+    name: Name
+    phone: Phone = Field(alias="phoneNumber", description="in any notation; E.164 is stored")
+
+
+def _has_nul(value: object) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case dict():
+            return any("\0" in key or _has_nul(inner) for key, inner in value.items())
+        case list():
+            return any(map(_has_nul, value))
+        case _:
+            return False

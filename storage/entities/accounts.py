@@ -1,0 +1,123 @@
+"""Accounts and their keys."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from schemas.ids import AccountId
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.queries import load
+
+QUERIES = load(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A tenant. Limits of 0 mean: no limit."""
+
+    id: AccountId
+    name: str
+    region: str | None
+    phone_number_id: str | None
+    request_limit: int
+    item_limit: int
+    window_seconds: int
+    default_wait: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChange:
+    """What to set; None leaves a setting as it is (or at its default, for a new account)."""
+
+    region: str | None = None
+    phone_number_id: str | None = None
+    request_limit: int | None = None
+    item_limit: int | None = None
+    window_seconds: int | None = None
+    default_wait: int | None = None
+
+
+class NameTaken(Exception):
+    """There is an account of this name, or with this phone_number_id, already."""
+
+
+async def create(db: Conn | Pool, name: str, change: AccountChange) -> Account:
+    """A new account; raises NameTaken."""
+    try:
+        return _account(await QUERIES.create(db, name=name, **_columns(change)))
+    except asyncpg.UniqueViolationError as error:
+        raise NameTaken(error.detail or name) from error
+
+
+async def update(db: Conn | Pool, name: str, change: AccountChange) -> Account | None:
+    """The changed account, or None where there is none of this name; raises NameTaken."""
+    try:
+        row = await QUERIES.update(db, name=name, **_columns(change))
+    except asyncpg.UniqueViolationError as error:
+        raise NameTaken(error.detail or name) from error
+    return _account(row) if row else None
+
+
+async def by_name(db: Conn | Pool, name: str) -> Account | None:
+    """The account of this name."""
+    row = await QUERIES.by_name(db, name=name)
+    return _account(row) if row else None
+
+
+async def list_all(db: Conn | Pool) -> list[Account]:
+    """All accounts, by name."""
+    return [_account(row) for row in await QUERIES.list_all(db)]
+
+
+async def by_key(db: Conn | Pool, key: str) -> Account | None:
+    """The account that a key opens: None where the key is malformed, unknown or revoked."""
+    owner = _owner(key)
+    if owner is None:
+        return None
+    row = await QUERIES.by_key(db, account_id=owner, key_hash=_hash(key))
+    return _account(row) if row else None
+
+
+async def create_key(db: Conn | Pool, account_id: AccountId) -> tuple[str, str]:
+    """A new key, as (id, key). Only its hash is stored: this is the one time that it can be seen.
+
+    The number of the account is part of the key, so that a look-up goes to one partition.
+    """
+    key = f"bl_{account_id}_{secrets.token_urlsafe(32)}"
+    key_id = f"key_{_hash(key).hex()[:12]}"
+    await QUERIES.add_key(db, account_id=account_id, id=key_id, key_hash=_hash(key))
+    return key_id, key
+
+
+async def list_keys(db: Conn | Pool, account_id: AccountId) -> list[asyncpg.Record]:
+    """The account's keys: id, created_at, revoked_at."""
+    rows: list[asyncpg.Record] = await QUERIES.list_keys(db, account_id=account_id)
+    return rows
+
+
+async def revoke_key(db: Conn | Pool, key_id: str) -> str | None:
+    """The name of the account whose key was revoked, or None: unknown, or revoked before."""
+    name: str | None = await QUERIES.revoke_key(db, id=key_id)
+    return name
+
+
+def _hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode(errors="surrogateescape")).digest()
+
+
+def _owner(key: str) -> int | None:
+    parts = key.split("_", 2)
+    if len(parts) != 3 or parts[0] != "bl" or not parts[1].isascii() or not parts[1].isdigit():
+        return None
+    return int(parts[1]) if len(parts[1]) < 19 else None
+
+
+def _columns(change: AccountChange) -> dict[str, Any]:
+    return {name: getattr(change, name) for name in AccountChange.__slots__}
+
+
+def _account(row: asyncpg.Record) -> Account:
+    return Account(**{name: row[name] for name in Account.__slots__})

@@ -1,0 +1,70 @@
+-- name: create(account_id, id, name, phone)^
+-- Violates channels_name or channels_phone where another channel has it.
+INSERT INTO channels (account_id, id, name, phone) VALUES (:account_id, :id, :name, :phone) RETURNING *;
+
+-- name: get(account_id, id)^
+SELECT * FROM channels WHERE account_id = :account_id AND id = :id;
+
+-- name: page(account_id, after, size)
+-- By id, which grows with time, after the given one (null: from the first).
+SELECT * FROM channels
+WHERE account_id = :account_id AND (:after::uuid IS NULL OR id > :after)
+ORDER BY id LIMIT :size;
+
+-- name: resolve(account_id, ids, phones)
+-- The channels among these ids and phones (E.164).
+SELECT id, phone FROM channels
+WHERE account_id = :account_id AND (id = ANY (:ids::uuid[]) OR phone = ANY (:phones::text[]));
+
+-- name: all_ids(account_id)
+SELECT id FROM channels WHERE account_id = :account_id ORDER BY id;
+
+-- name: change(account_id, id, given, name, phone)^
+-- Sets the columns that are named in `given`. No row: no such channel. Violates what create violates.
+UPDATE channels SET
+    name = CASE WHEN 'name' = ANY (:given::text[]) THEN :name ELSE name END,
+    phone = CASE WHEN 'phone' = ANY (:given) THEN :phone ELSE phone END,
+    updated_at = now()
+WHERE account_id = :account_id AND id = :id
+RETURNING *;
+
+-- name: forget_defaults(account_id, id, after, size)$
+-- Take the channel from the next contacts whose default it is, by id, after the given one. Returns the last
+-- one's id; null: there were no more. They are locked in the order of their phones, as by an upsert.
+WITH batch AS MATERIALIZED (
+    SELECT id, phone FROM contacts
+    WHERE account_id = :account_id AND id > :after AND default_channel_id = :id
+    ORDER BY id LIMIT :size
+), locked AS MATERIALIZED (
+    SELECT c.id FROM (SELECT * FROM batch ORDER BY phone) b
+    CROSS JOIN LATERAL (
+        SELECT id FROM contacts
+        WHERE account_id = :account_id AND id = b.id AND default_channel_id = :id
+        OFFSET 0 FOR UPDATE
+    ) c
+), forgotten AS (
+    UPDATE contacts c SET default_channel_id = NULL, updated_at = now()
+    FROM locked l
+    WHERE c.account_id = :account_id AND c.id = l.id
+)
+SELECT max(id) FROM batch;
+
+-- name: lock(account_id, id)$
+-- Before a delete: waits for those who are opting contacts in. Null: no such channel.
+SELECT id FROM channels WHERE account_id = :account_id AND id = :id FOR UPDATE;
+
+-- name: forget_opt_ins(account_id, id)!
+DELETE FROM opt_ins WHERE account_id = :account_id AND channel_id = :id;
+
+-- name: delete(account_id, id)!
+DELETE FROM channels WHERE account_id = :account_id AND id = :id;
+
+-- name: lock_shared(account_id, id)$
+-- The same of a channel; its name.
+SELECT name FROM channels WHERE account_id = :account_id AND id = :id FOR KEY SHARE;
+
+-- name: lock_many_shared(account_id, ids)
+-- The channels of these ids that there are, locked: whoever deletes one waits.
+SELECT id FROM channels
+WHERE account_id = :account_id AND id = ANY (:ids::uuid[])
+ORDER BY id FOR KEY SHARE;

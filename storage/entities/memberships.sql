@@ -1,0 +1,82 @@
+-- name: add(account_id, kind, owner_id, contact_ids)
+-- Returns the contacts that were no members yet.
+INSERT INTO memberships (account_id, kind, owner_id, contact_id)
+SELECT :account_id, :kind, :owner_id, c FROM unnest(:contact_ids::bigint[]) c ORDER BY c
+ON CONFLICT DO NOTHING
+RETURNING contact_id;
+
+-- name: remove(account_id, kind, owner_id, contact_ids)
+-- Returns the contacts that were members.
+DELETE FROM memberships
+WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id
+  AND contact_id = ANY (:contact_ids::bigint[])
+RETURNING contact_id;
+
+-- name: remove_unnamed(account_id, kind, owner_id, id)
+-- Remove the members that the answers of a job do not name; one row, how many. If they name nobody: none.
+WITH named AS MATERIALIZED (
+    SELECT u.contact_id
+    FROM outcomes o
+    CROSS JOIN LATERAL unnest(o.contact_ids) u (contact_id)
+    WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL
+    UNION
+    SELECT contact_id FROM outcome_changes
+    WHERE account_id = :account_id AND job_id = :id AND contact_id IS NOT NULL
+), gone AS (
+    DELETE FROM memberships m
+    WHERE m.account_id = :account_id AND m.kind = :kind AND m.owner_id = :owner_id
+      AND EXISTS (SELECT FROM named)
+      AND NOT EXISTS (SELECT FROM named n WHERE n.contact_id = m.contact_id)
+    RETURNING 1
+)
+SELECT count(*)::int AS members FROM gone;
+
+-- name: forget_owner(account_id, kind, owner_id)!
+DELETE FROM memberships WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id;
+
+-- name: forget_contacts(account_id, contact_ids)!
+-- Of contacts that the caller has locked. A look-up a contact: see ids_by_phone in contacts.sql.
+DELETE FROM memberships
+WHERE account_id = :account_id AND ctid = ANY (ARRAY(
+    SELECT m.ctid
+    FROM unnest(:contact_ids::bigint[]) w (contact_id)
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM memberships WHERE account_id = :account_id AND contact_id = w.contact_id OFFSET 0
+    ) m
+));
+
+-- name: page(account_id, kind, owner_id, after, size)
+-- Members as contacts, by id. A look-up a member of the page: a join would rather read all of both tables.
+SELECT c.*
+FROM (
+    SELECT contact_id FROM memberships
+    WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id AND contact_id > :after
+    ORDER BY contact_id LIMIT :size
+) m
+CROSS JOIN LATERAL (SELECT * FROM contacts WHERE account_id = :account_id AND id = m.contact_id OFFSET 0) c
+ORDER BY m.contact_id;
+
+-- name: labels_of(account_id, contact_id, after, size)
+-- The labels that a contact carries, by id, after the given one. Found by the contact, whatever the planner
+-- believes of the table: hence OFFSET 0.
+SELECT o.*
+FROM (SELECT * FROM memberships WHERE account_id = :account_id AND contact_id = :contact_id OFFSET 0) m
+JOIN labels o ON o.account_id = m.account_id AND o.id = m.owner_id
+WHERE m.kind = 'label' AND m.owner_id > :after
+ORDER BY m.owner_id LIMIT :size;
+
+-- name: lists_of(account_id, contact_id, after, size)
+-- The same of the contact lists that it is in.
+SELECT o.*
+FROM (SELECT * FROM memberships WHERE account_id = :account_id AND contact_id = :contact_id OFFSET 0) m
+JOIN contact_lists o ON o.account_id = m.account_id AND o.id = m.owner_id
+WHERE m.kind = 'list' AND m.owner_id > :after
+ORDER BY m.owner_id LIMIT :size;
+
+-- name: audiences_of(account_id, contact_id, after, size)
+-- The same of the audiences that it belongs to.
+SELECT o.*
+FROM (SELECT * FROM memberships WHERE account_id = :account_id AND contact_id = :contact_id OFFSET 0) m
+JOIN audiences o ON o.account_id = m.account_id AND o.id = m.owner_id
+WHERE m.kind = 'audience' AND m.owner_id > :after
+ORDER BY m.owner_id LIMIT :size;

@@ -1,0 +1,66 @@
+-- name: opt_in(account_id, contact_ids, channel_ids, override)
+-- Opt contacts in to channels. An opt-out of the contact's own is kept, unless `override`. Returns the contacts
+-- for whom that has changed anything, and those for whom an opt-out was kept; whoever is in already is not
+-- written and not returned. A look-up a pair: see ids_by_phone in contacts.sql.
+WITH out AS MATERIALIZED (
+    SELECT c.contact_id, h.channel_id, o.by_contact AND NOT :override::boolean AS kept
+    FROM unnest(:contact_ids::bigint[]) c (contact_id)
+    CROSS JOIN unnest(:channel_ids::uuid[]) h (channel_id)
+    LEFT JOIN LATERAL (
+        SELECT opted_in, by_contact FROM opt_ins
+        WHERE account_id = :account_id AND contact_id = c.contact_id AND channel_id = h.channel_id
+        OFFSET 0
+    ) o ON true
+    WHERE o.opted_in IS NOT TRUE
+), written AS (
+    INSERT INTO opt_ins AS o (account_id, contact_id, channel_id, opted_in, by_contact)
+    SELECT :account_id, contact_id, channel_id, true, false
+    FROM out WHERE kept IS NOT TRUE
+    ORDER BY contact_id, channel_id
+    ON CONFLICT (account_id, contact_id, channel_id) DO UPDATE
+        SET opted_in = true, by_contact = false, updated_at = now()
+        WHERE NOT o.opted_in AND (:override OR NOT o.by_contact)
+    RETURNING contact_id
+)
+SELECT contact_id, bool_or(changed) AS changed, bool_or(kept) AS kept
+FROM (
+    SELECT contact_id, true AS changed, false AS kept FROM written
+    UNION ALL
+    SELECT contact_id, false, true FROM out WHERE kept
+) told
+GROUP BY contact_id;
+
+-- name: forget_contacts(account_id, contact_ids)!
+-- Of contacts that the caller has locked, so that nobody writes these rows meanwhile. A look-up a contact.
+DELETE FROM opt_ins
+WHERE account_id = :account_id AND ctid = ANY (ARRAY(
+    SELECT o.ctid
+    FROM unnest(:contact_ids::bigint[]) w (contact_id)
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM opt_ins WHERE account_id = :account_id AND contact_id = w.contact_id OFFSET 0
+    ) o
+));
+
+-- name: page(account_id, contact_id, after, size)
+-- What is known of a contact and channels, by the channel's id, after the given one (null: from the first).
+SELECT o.*, c.name AS channel_name
+FROM opt_ins o
+JOIN channels c ON c.account_id = o.account_id AND c.id = o.channel_id
+WHERE o.account_id = :account_id AND o.contact_id = :contact_id
+  AND (:after::uuid IS NULL OR o.channel_id > :after)
+ORDER BY o.channel_id LIMIT :size;
+
+-- name: put(account_id, contact_id, channel_id, opted_in, by_contact)^
+-- Write what was said of a channel. No row: the contact has opted out itself, and this is not by the contact.
+INSERT INTO opt_ins AS o (account_id, contact_id, channel_id, opted_in, by_contact)
+VALUES (:account_id, :contact_id, :channel_id, :opted_in, :by_contact)
+ON CONFLICT (account_id, contact_id, channel_id) DO UPDATE SET
+    opted_in = excluded.opted_in,
+    by_contact = excluded.by_contact,
+    updated_at = CASE WHEN (o.opted_in, o.by_contact) = (excluded.opted_in, excluded.by_contact)
+        THEN o.updated_at ELSE now() END
+WHERE excluded.by_contact OR o.opted_in OR NOT o.by_contact
+RETURNING o.*;
+
+-- name: get(account_id, contact_id, channel_id)^
+SELECT * FROM opt_ins WHERE account_id = :account_id AND contact_id = :contact_id AND channel_id = :channel_id;

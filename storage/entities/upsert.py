@@ -1,0 +1,96 @@
+"""Contacts: staged by COPY, upserted by one statement, matched by phone or external id."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+import asyncpg
+
+from schemas.ids import AccountId
+from schemas.items.contacts import COLUMNS
+from storage.postgres.pool import Conn
+from storage.postgres.queries import load
+
+QUERIES = load(__name__)
+STAGE = "stage_contacts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What matching needs to know of a stored contact."""
+
+    id: int
+    phone: str
+    external_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clear:
+    """What an item takes away from a stored contact: fields by name, keys of its documents."""
+
+    phone: str
+    fields: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
+    properties: tuple[str, ...] = ()
+
+
+async def make_stage(conn: Conn) -> None:
+    """Prepare a new connection for staging; give this to `open_pool` as `init`."""
+    await QUERIES.make_stage(conn)
+
+
+async def stage(conn: Conn, rows: Sequence[Mapping[str, Any]]) -> None:
+    """COPY rows into the staging table; documents are JSON text; a column that no row has is not sent."""
+    present = set().union(*rows)
+    columns = [column for column in COLUMNS if column in present]
+    if all(len(row) == len(columns) for row in rows) and len(columns) > 1:
+        records: Iterable[tuple[Any, ...]] = map(itemgetter(*columns), rows)
+    else:
+        records = (tuple(map(row.get, columns)) for row in rows)
+    await conn.copy_records_to_table(STAGE, records=records, columns=columns)
+
+
+async def empty_stage(conn: Conn) -> None:
+    """Take out what an earlier attempt of the same transaction has staged."""
+    await QUERIES.empty_stage(conn)
+
+
+async def truncate_stage(conn: Conn) -> None:
+    """The same where many chunks go through one transaction: the space is given back at once."""
+    await QUERIES.truncate_stage(conn)
+
+
+async def upsert(conn: Conn, account_id: AccountId) -> dict[str, asyncpg.Record]:
+    """Upsert the staged rows: phone → id and created of those written; unchanged ones are absent."""
+    rows = await QUERIES.upsert(conn, account_id=account_id)
+    return {row["phone"]: row for row in rows}
+
+
+async def clear(conn: Conn, account_id: AccountId, clears: Sequence[Clear]) -> set[str]:
+    """Clear fields and remove keys of stored contacts: the phones of those that changed."""
+    wanted = [{name: getattr(one, name) for name in Clear.__slots__} for one in clears]
+    rows = await QUERIES.clear(conn, account_id=account_id, clears=json.dumps(wanted))
+    return {row["phone"] for row in rows}
+
+
+async def ids_by_phone(conn: Conn, account_id: AccountId, phones: Sequence[str]) -> dict[str, int]:
+    """The ids of stored contacts."""
+    rows = await QUERIES.ids_by_phone(conn, account_id=account_id, phones=phones)
+    return {row["phone"]: row["id"] for row in rows}
+
+
+async def lock_matches(
+    conn: Conn, account_id: AccountId, phones: Sequence[str], external_ids: Sequence[str]
+) -> list[Stored]:
+    """Lock the contacts that hold one of these phones or external ids."""
+    rows = await QUERIES.lock_matches(conn, account_id=account_id, phones=phones, external_ids=external_ids)
+    return [Stored(**row) for row in rows]
+
+
+async def move(conn: Conn, account_id: AccountId, phones: Mapping[int, str]) -> None:
+    """Give contacts other phones, which they may take from one another; `phones` is id → phone."""
+    ids = list(phones)
+    await QUERIES.park(conn, account_id=account_id, ids=ids)
+    await QUERIES.move(conn, account_id=account_id, ids=ids, phones=list(phones.values()))

@@ -1,0 +1,249 @@
+"""Chunks: their leases, their fences, their answers."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from schemas.ids import AccountId, JobId, WorkerId
+from schemas.item_errors import ItemError
+from schemas.params import JobParams
+from schemas.states import Note, Outcome
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.queries import load
+
+QUERIES = load(__name__)
+
+LEASE_SECONDS = 6.0  # a dead worker's chunks are free again within P6's 10 seconds
+RENEW_SECONDS = 2.0  # two renewals may fail before a lease is lost
+MAX_DEATHS = 3  # workers that one chunk may cost before it is claimed by halves: see lock_next_chunk
+
+
+class Lease(NamedTuple):
+    """What names one claim: a chunk, and the token that was given for it."""
+
+    account_id: AccountId
+    job_id: JobId
+    first_index: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What would be leased next, before its account's window was asked; a limit of 0: no limit."""
+
+    account_id: AccountId
+    item_limit: int
+    window_seconds: int
+    job_id: JobId
+    operation: str
+    first_index: int
+    items: int
+    deaths: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A leased chunk with all that it takes to apply it; `token` is the fence."""
+
+    account_id: AccountId
+    job_id: JobId
+    first_index: int
+    items: int
+    skip: int
+    token: int
+    deaths: int
+    operation: str
+    params: JobParams
+    format: str
+    layout: dict[str, Any] | None
+    body: bytes
+
+    @property
+    def lease(self) -> Lease:
+        """Its name among the leases of a worker."""
+        return Lease(self.account_id, self.job_id, self.first_index, self.token)
+
+
+class Answer(NamedTuple):
+    """What became of one item; `merged_into` is the index of the item that took it in."""
+
+    outcome: Outcome
+    contact_id: int | None = None
+    merged_into: int | None = None
+    note: Note | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """How many memberships a chunk added and removed."""
+
+    added: int = 0
+    removed: int = 0
+
+    def __add__(self, other: "Members") -> "Members":
+        return Members(added=self.added + other.added, removed=self.removed + other.removed)
+
+
+async def claim_unlimited(db: Pool, worker_id: WorkerId) -> "Claim | AccountId | None":
+    """Lease the next chunk in one statement; None: there is nothing to claim.
+
+    An AccountId: it is the turn of an account with an item limit, and its window has to be asked first.
+    """
+    row = await QUERIES.claim(db, worker_id=worker_id, lease_seconds=LEASE_SECONDS)
+    if row is None:
+        return None
+    account_id = AccountId(row["account_id"])
+    return account_id if row["job_id"] is None else _claim(account_id, row)
+
+
+async def lock_next(conn: Conn) -> Candidate | None:
+    """Lock the turn of the account to serve next and say what would be leased; None: nothing."""
+    row = await QUERIES.lock_next(conn)
+    return Candidate(**row) if row else None
+
+
+async def lease(
+    conn: Conn, chunk: Candidate, *, items: int, granted_at: datetime | None, worker_id: WorkerId
+) -> Claim | None:
+    """Lease the first `items` items of a chunk; None if it was taken meanwhile."""
+    row = await QUERIES.lease(
+        conn,
+        account_id=chunk.account_id,
+        id=chunk.job_id,
+        first_index=chunk.first_index,
+        items=items,
+        deaths=chunk.deaths,
+        granted_at=granted_at,
+        worker_id=worker_id,
+        lease_seconds=LEASE_SECONDS,
+    )
+    return _claim(chunk.account_id, row) if row else None
+
+
+async def fence(conn: Conn, claim: Claim) -> bool:
+    """Lock the chunk if the claim still holds; False: taken over, done or cancelled."""
+    mine: bool | None = await QUERIES.fence(
+        conn,
+        account_id=claim.account_id,
+        id=claim.job_id,
+        first_index=claim.first_index,
+        token=claim.token,
+    )
+    return mine is True
+
+
+async def record(
+    conn: Conn, claim: Claim, answers: Sequence[Answer], errors: Sequence[ItemError], members: Members
+) -> bool:
+    """Write the answers of a chunk and mark it done; `answers[i]` is about item first_index + i.
+
+    True: other chunks of the job are waiting to be claimed, so this cannot have been the last one.
+    """
+    assert len(answers) == claim.items
+    outcomes = [answer.outcome for answer in answers]
+    merged = any(answer.merged_into is not None for answer in answers)
+    noted = any(answer.note is not None for answer in answers)
+    others: bool | None = await QUERIES.record(
+        conn,
+        account_id=claim.account_id,
+        id=claim.job_id,
+        first_index=claim.first_index,
+        outcomes=outcomes,
+        contact_ids=[answer.contact_id for answer in answers],
+        merged_into=[answer.merged_into for answer in answers] if merged else None,
+        notes=[answer.note for answer in answers] if noted else None,
+        added=members.added,
+        removed=members.removed,
+        counts=[outcomes.count(outcome) for outcome in list(Outcome)[:6]],
+        **error_columns(errors),
+    )
+    return others is True
+
+
+async def release(db: Pool, claim: Claim, *, blame: bool) -> None:
+    """Give a chunk back that could not be applied; to blame it counts like the death of a worker."""
+    await QUERIES.release(
+        db,
+        account_id=claim.account_id,
+        id=claim.job_id,
+        first_index=claim.first_index,
+        token=claim.token,
+        deaths=int(blame),
+    )
+
+
+async def renew(db: Pool, held: Collection[Lease]) -> None:
+    """Renew the leases of what a worker has in hand."""
+    await QUERIES.renew(
+        db,
+        account_ids=[lease.account_id for lease in held],
+        ids=[lease.job_id for lease in held],
+        first_indexes=[lease.first_index for lease in held],
+        tokens=[lease.token for lease in held],
+        lease_seconds=LEASE_SECONDS,
+    )
+
+
+async def free_expired(conn: Conn) -> int:
+    """Free the chunks of dead workers; how many."""
+    return len(await QUERIES.free_expired(conn, lease_seconds=LEASE_SECONDS))
+
+
+async def recent_grants(db: Conn, account_id: AccountId, since: datetime) -> list[tuple[datetime, int]]:
+    """What the window granted since a moment of its own clock, oldest first."""
+    rows = await QUERIES.recent_grants(db, account_id=account_id, since=since)
+    return [(row["at"], row["items"]) for row in rows]
+
+
+async def prune_grants(db: Conn | Pool) -> None:
+    """Forget grants that no window reaches back to."""
+    await QUERIES.prune_grants(db)
+
+
+def _claim(account_id: AccountId, row: asyncpg.Record) -> Claim:
+    return Claim(
+        account_id=account_id,
+        job_id=row["job_id"],
+        first_index=row["first_index"],
+        items=row["items"],
+        skip=row["skip"],
+        token=row["token"],
+        deaths=row["deaths"],
+        operation=row["operation"],
+        params=JobParams.model_validate_json(row["params"]),
+        format=row["format"],
+        layout=json.loads(row["layout"] or "null"),
+        body=row["body"],
+    )
+
+
+def error_columns(errors: Sequence[ItemError]) -> dict[str, list[Any]]:
+    """Item errors as the parallel arrays that the queries take."""
+    return {
+        "error_indexes": [error.index for error in errors],
+        "refs": [_text(error.ref) for error in errors],
+        "fields": [_text(error.field) for error in errors],
+        "codes": [error.code.value for error in errors],
+        "messages": [_text(error.message) for error in errors],
+        "values": [_json(error.value) for error in errors],
+        "items": [_json(error.item) for error in errors],
+    }
+
+
+def _text(value: str | None) -> str | None:
+    # What a client sent may hold what a text column refuses: NUL, lone surrogates.
+    return value and value.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+
+
+def _json(value: Any) -> str:
+    # ASCII only: NUL and lone surrogates stay escaped, which a json column keeps and a text column refuses.
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    return str(value) if isinstance(value, UUID) else repr(value)

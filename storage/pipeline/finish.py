@@ -1,0 +1,85 @@
+"""How jobs end: closing steps that one worker takes by lease, then the terminal state."""
+
+import json
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from schemas.ids import AccountId, JobId
+from schemas.params import JobParams
+from schemas.states import JobState
+from storage.pipeline.chunks import Members
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.queries import load
+
+QUERIES = load(__name__)
+
+FINISH_LEASE_SECONDS = 6.0  # a worker that died while ending a job is replaced within P6's 10 seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finishing:
+    """A job of which nothing is left to apply, with what its closing steps need."""
+
+    account_id: AccountId
+    job_id: JobId
+    operation: str
+    params: JobParams
+    format: str
+    layout: dict[str, Any] | None
+    dry_run: bool
+    overlaps: bool  # several chunks may have named one contact side by side
+    cancelled: bool  # some items were
+
+
+class End(NamedTuple):
+    """How a job has ended, and whether a dry run waits in its stream."""
+
+    state: JobState
+    dry_run_waits: bool
+
+
+async def claim_finish(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | None:
+    """Take the closing steps of a job; None: chunks are left, it has ended, or another worker has them."""
+    row = await QUERIES.claim_finish(db, account_id=account_id, id=job_id, lease_seconds=FINISH_LEASE_SECONDS)
+    if row is None:
+        return None
+    return Finishing(
+        account_id=account_id,
+        job_id=job_id,
+        operation=row["operation"],
+        params=JobParams.model_validate_json(row["params"]),
+        format=row["format"],
+        layout=json.loads(row["layout"] or "null"),
+        dry_run=row["dry_run"],
+        overlaps=row["overlaps"],
+        cancelled=row["cancelled"],
+    )
+
+
+async def lock_finished(conn: Conn, account_id: AccountId, job_id: JobId) -> bool:
+    """Lock a job of which nothing is left to apply; False: it has ended meanwhile."""
+    return await QUERIES.lock_finished(conn, account_id=account_id, id=job_id) is not None
+
+
+async def renew_finish(conn: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
+    """Keep the closing steps of a job."""
+    await QUERIES.renew_finish(conn, account_id=account_id, id=job_id, lease_seconds=FINISH_LEASE_SECONDS)
+
+
+async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members) -> End | None:
+    """Freeze the counts, set the terminal state, leave the stream; None: it had ended before.
+
+    `members` are the memberships that the closing step has changed, over those of the chunks.
+    """
+    row = await QUERIES.end(
+        conn, account_id=account_id, id=job_id, added=members.added, removed=members.removed
+    )
+    if row is None:
+        return None
+    dry_run_waits: bool = await QUERIES.leave_stream(conn, account_id=account_id, stream=row["stream"])
+    return End(JobState(row["state"]), dry_run_waits)
+
+
+async def unended(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:
+    """Jobs of which nothing is left to apply and that nobody is ending."""
+    return [(row["account_id"], row["id"]) for row in await QUERIES.unended(db)]

@@ -1,0 +1,97 @@
+"""Jobs: received, accepted, split, shown. How they end is in `storage.endings`."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import asyncpg
+
+from schemas.formats.content_type import Format
+from schemas.formats.csv_header import CsvLayout
+from schemas.ids import AccountId, JobId
+from schemas.params import JobParams
+from schemas.states import JobState, Operation
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.queries import load
+
+QUERIES = load(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """What a retry needs to know of the job whose failed items it takes."""
+
+    account_id: AccountId
+    job_id: JobId
+    operation: Operation
+    params: JobParams
+    format: Format
+    layout: CsvLayout | None
+    parallel: int
+    dry_run: bool
+    state: JobState
+    failed: int
+
+
+async def views(db: Conn | Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> list[asyncpg.Record]:
+    """Jobs as rows, newest first, with live counts, jobs ahead and first errors; unknown ids are absent."""
+    rows: list[asyncpg.Record] = await QUERIES.views(db, account_id=account_id, ids=job_ids)
+    return rows
+
+
+async def state_of(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> JobState | None:
+    """The state of a job, or None: the account has no such job."""
+    state: str | None = await QUERIES.state(db, account_id=account_id, id=job_id)
+    return JobState(state) if state else None
+
+
+async def shape_of(
+    db: Conn | Pool, account_id: AccountId, job_id: JobId
+) -> tuple[Operation, CsvLayout | None]:
+    """The operation of a job, and its columns where it came as CSV."""
+    row = await QUERIES.shape(db, account_id=account_id, id=job_id)
+    layout = CsvLayout.from_dict(json.loads(row["layout"])) if row["layout"] else None
+    return Operation(row["operation"]), layout
+
+
+async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Parent | None:
+    """What a retry needs to know of a job, or None: the account has no such job."""
+    row = await QUERIES.parent(db, account_id=account_id, id=job_id)
+    if row is None:
+        return None
+    return Parent(
+        account_id=account_id,
+        job_id=job_id,
+        operation=Operation(row["operation"]),
+        params=JobParams.model_validate_json(row["params"]),
+        format=Format(row["format"]),
+        layout=CsvLayout.from_dict(json.loads(row["layout"])) if row["layout"] else None,
+        parallel=row["parallel"],
+        dry_run=row["dry_run"],
+        state=JobState(row["state"]),
+        failed=row["failed"],
+    )
+
+
+async def page(
+    db: Pool,
+    account_id: AccountId,
+    *,
+    size: int,
+    state: JobState | None = None,
+    operation: str | None = None,
+    since: datetime | None = None,
+    before: JobId | None = None,
+) -> list[JobId]:
+    """The ids of the account's jobs, newest first."""
+    rows = await QUERIES.page(
+        db, account_id=account_id, size=size, state=state, operation=operation, since=since, before=before
+    )
+    return [row["id"] for row in rows]
+
+
+async def prune(conn: Conn, days: int, size: int = 1) -> int:
+    """Forget up to `size` jobs that ended more than `days` ago, with all their answers; how many."""
+    count: int = await QUERIES.prune(conn, days=days, size=size)
+    return count

@@ -1,0 +1,68 @@
+-- name: views(account_id, ids)
+-- Jobs as a client sees them, newest first: counts (those of the chunks while the job runs), the number of
+-- jobs ahead in the stream, the first 20 item errors (of large ones neither value nor item).
+SELECT j.*, a.item_limit, a.window_seconds, live.*, ahead.jobs AS ahead, problems.first_errors
+FROM jobs j
+JOIN accounts a ON a.id = j.account_id
+CROSS JOIN LATERAL (
+    SELECT COALESCE(sum(c.created), 0) AS live_created, COALESCE(sum(c.updated), 0) AS live_updated,
+        COALESCE(sum(c.unchanged), 0) AS live_unchanged, COALESCE(sum(c.merged), 0) AS live_merged,
+        COALESCE(sum(c.skipped), 0) AS live_skipped, COALESCE(sum(c.failed), 0) AS live_failed,
+        COALESCE(sum(c.added), 0) AS live_added, COALESCE(sum(c.removed), 0) AS live_removed,
+        COALESCE(sum(c.items) FILTER (WHERE c.state = 'cancelled'), 0) AS live_cancelled
+    FROM chunks c
+    WHERE (j.state = 'running' OR j.state = 'queued' AND j.cancel_requested_at IS NOT NULL)
+      AND c.account_id = j.account_id AND c.job_id = j.id AND c.state IN ('done', 'cancelled')
+) live
+CROSS JOIN LATERAL (
+    SELECT count(*) AS jobs FROM jobs e
+    WHERE e.account_id = j.account_id AND e.stream = j.stream AND e.state IN ('queued', 'running')
+      AND e.stream_position < j.stream_position AND j.state IN ('queued', 'running')
+) ahead
+CROSS JOIN LATERAL (
+    SELECT json_agg(f) AS first_errors FROM (
+        SELECT item_index AS index, ref, field, code, message,
+            CASE WHEN octet_length(value::text) <= 4096 THEN value END AS value,
+            CASE WHEN octet_length(item::text) <= 4096 THEN item END AS item
+        FROM item_errors e
+        WHERE e.account_id = j.account_id AND e.job_id = j.id
+        ORDER BY item_index LIMIT 20
+    ) f
+) problems
+WHERE j.account_id = :account_id AND j.id = ANY (:ids::uuid[])
+ORDER BY j.id DESC;
+
+-- name: state(account_id, id)$
+SELECT state FROM jobs WHERE account_id = :account_id AND id = :id;
+
+-- name: shape(account_id, id)^
+SELECT operation, layout FROM jobs WHERE account_id = :account_id AND id = :id;
+
+-- name: parent(account_id, id)^
+-- What a retry of the failed items has to know.
+SELECT operation, params, format, layout, parallel, dry_run, state, failed FROM jobs
+WHERE account_id = :account_id AND id = :id;
+
+-- name: page(account_id, state, operation, since, before, size)
+-- Ids of the account's jobs, newest first; null filters nothing.
+SELECT id FROM jobs
+WHERE account_id = :account_id
+  AND (:state::text IS NULL OR state = :state)
+  AND (:operation::text IS NULL OR operation = :operation)
+  AND (:since::timestamptz IS NULL OR received_at >= :since)
+  AND (:before::uuid IS NULL OR id < :before)
+ORDER BY id DESC
+LIMIT :size;
+
+-- name: prune(days, size)$
+-- Forget jobs that ended long ago, with all that hangs on them; how many went.
+WITH old AS (
+    SELECT account_id, id FROM jobs WHERE finished_at < now() - make_interval(days => :days)
+    ORDER BY finished_at LIMIT :size FOR UPDATE SKIP LOCKED
+), p AS (DELETE FROM parts x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
+   c AS (DELETE FROM chunks x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
+   o AS (DELETE FROM outcomes x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
+   h AS (DELETE FROM outcome_changes x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
+   e AS (DELETE FROM item_errors x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
+   j AS (DELETE FROM jobs x USING old WHERE x.account_id = old.account_id AND x.id = old.id RETURNING x.id)
+SELECT count(*) FROM j;

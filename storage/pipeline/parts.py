@@ -1,0 +1,75 @@
+"""The parts of a job and the chunks that they become."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from schemas.formats.content_type import Format
+from schemas.formats.records import Span
+from schemas.ids import AccountId, JobId
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.queries import load
+
+QUERIES = load(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsplitPart:
+    """The next part of a job to be turned into chunks; its first item has index `first_index`."""
+
+    format: Format
+    layout: dict[str, Any] | None
+    part: int
+    first_index: int
+    body: bytes
+    cancelled: bool  # the job is: so are these chunks
+
+
+async def next_part(conn: Conn, account_id: AccountId, job_id: JobId) -> UnsplitPart | None:
+    """Lock the job and read its next part; None: all parts are split, or somebody else is at it."""
+    row = await QUERIES.next_part(conn, account_id=account_id, id=job_id)
+    if row is None:
+        return None
+    return UnsplitPart(
+        format=Format(row["format"]),
+        layout=json.loads(row["layout"] or "null"),
+        part=row["part"],
+        first_index=row["first_index"],
+        body=row["body"],
+        cancelled=row["cancelled"],
+    )
+
+
+async def record_split(conn: Conn, account_id: AccountId, job_id: JobId, items: int) -> asyncpg.Record:
+    """Count a split part: the job's `total` (not None once it was the last), `parallel` and `dry_run`."""
+    row: asyncpg.Record = await QUERIES.record_split(conn, account_id=account_id, id=job_id, items=items)
+    return row
+
+
+async def unsplit(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:
+    """Jobs that wait for a splitter."""
+    return [(row["account_id"], row["id"]) for row in await QUERIES.unsplit(db)]
+
+
+async def add_chunks(
+    conn: Conn, account_id: AccountId, job_id: JobId, part: int, first_index: int, spans: Sequence[Span]
+) -> int:
+    """Store the chunks of a part, the first of which begins with item `first_index`; how many items."""
+    first_indexes, index = [], first_index
+    for span in spans:
+        first_indexes.append(index)
+        index += span.items
+    await QUERIES.add_chunks(
+        conn,
+        account_id=account_id,
+        id=job_id,
+        part=part,
+        first_indexes=first_indexes,
+        starts=[span.start for span in spans],
+        ends=[span.end for span in spans],
+        items=[span.items for span in spans],
+    )
+    return index - first_index

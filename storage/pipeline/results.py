@@ -1,0 +1,158 @@
+"""The answers of a job's items, and what the end of the job corrects in them."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.ids import AccountId, JobId
+from schemas.item_errors import ItemError
+from schemas.items.reader import CHUNK_ITEMS
+from schemas.states import Note, Outcome
+from storage.pipeline.chunks import error_columns
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.queries import load
+
+QUERIES = load(__name__)
+LONG_SECONDS = 3600.0  # for the one aggregate over all answers of a job, which may be many millions
+CHUNKS_A_READ = 20  # 20,000 answers at the most: some megabytes, a few milliseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duplicate:
+    """A contact that several chunks named: the indexes of its items, and their outcomes so far."""
+
+    contact_id: int
+    indexes: tuple[int, ...]
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A corrected answer."""
+
+    index: int
+    was: Outcome
+    outcome: Outcome
+    contact_id: int | None
+    merged_into: int | None
+    note: Note | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The answer of one item, as a client reads it; code and message where it failed or there is a note."""
+
+    index: int
+    outcome: Outcome
+    contact_id: int | None
+    merged_into: int | None
+    code: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedChunk:
+    """The bytes of an applied chunk, to be read again."""
+
+    first_index: int
+    items: int
+    skip: int
+    body: bytes
+
+
+async def duplicates(db: Conn | Pool, account_id: AccountId, job_id: JobId, size: int) -> list[Duplicate]:
+    """Up to `size` contacts that more than one chunk named and that are not settled yet."""
+    rows = await QUERIES.duplicates(db, within=LONG_SECONDS, account_id=account_id, id=job_id, size=size)
+    return [
+        Duplicate(
+            contact_id=row["contact_id"],
+            indexes=tuple(row["indexes"]),
+            outcomes=tuple(Outcome(code) for code in row["outcomes"]),
+        )
+        for row in rows
+    ]
+
+
+async def change(conn: Conn, account_id: AccountId, job_id: JobId, changes: Sequence[Change]) -> None:
+    """Correct answers."""
+    await QUERIES.change(
+        conn,
+        account_id=account_id,
+        id=job_id,
+        indexes=[one.index for one in changes],
+        was=[one.was for one in changes],
+        outcomes=[one.outcome for one in changes],
+        contact_ids=[one.contact_id for one in changes],
+        merged_into=[one.merged_into for one in changes],
+        notes=[one.note for one in changes],
+    )
+
+
+async def changed(conn: Conn, account_id: AccountId, job_id: JobId, indexes: Sequence[int]) -> set[int]:
+    """Which of these items have been corrected already."""
+    rows = await QUERIES.changed(conn, account_id=account_id, id=job_id, indexes=indexes)
+    return {row["item_index"] for row in rows}
+
+
+async def add_errors(conn: Conn, account_id: AccountId, job_id: JobId, errors: Sequence[ItemError]) -> None:
+    """Errors that only the end of the job brought to light."""
+    await QUERIES.add_errors(conn, account_id=account_id, id=job_id, **error_columns(errors))
+
+
+async def chunk_starts(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> list[int]:
+    """The first index of each applied chunk, in order."""
+    rows = await QUERIES.chunk_starts(db, account_id=account_id, id=job_id)
+    return [row["first_index"] for row in rows]
+
+
+async def read_chunks(
+    db: Conn | Pool, account_id: AccountId, job_id: JobId, first_indexes: Sequence[int]
+) -> list[AppliedChunk]:
+    """Applied chunks with their bytes, in order."""
+    rows = await QUERIES.bytes_of(db, account_id=account_id, id=job_id, first_indexes=first_indexes)
+    return [AppliedChunk(**row) for row in rows]
+
+
+async def errors(
+    db: Pool, account_id: AccountId, job_id: JobId, after: int, size: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """Up to `size` item errors after an index, fewer where they are large, and whether there are more."""
+    rows = await QUERIES.errors(db, account_id=account_id, id=job_id, after=after, size=size + 1)
+    more = bool(rows) and rows[0]["candidates"] > len(rows[:size])
+    page = [
+        {
+            "index": row["item_index"],
+            "ref": row["ref"],
+            "field": row["field"],
+            "code": row["code"],
+            "message": row["message"],
+            "value": json.loads(row["value"] or "null"),
+            "item": json.loads(row["item"] or "null"),
+        }
+        for row in rows[:size]
+    ]
+    return page, more
+
+
+async def results(
+    db: Pool, account_id: AccountId, job_id: JobId, after: int = -1, *, chunks: int = CHUNKS_A_READ
+) -> AsyncIterator[Result]:
+    """The answers of all items after an index, in order, read a few chunks at a time."""
+    while True:
+        rows = await QUERIES.results(
+            db, account_id=account_id, id=job_id, after=after, chunks=chunks, chunk_items=CHUNK_ITEMS
+        )
+        for row in rows:
+            note = Note(row["note"]) if row["note"] else None
+            yield Result(
+                index=row["item_index"],
+                outcome=Outcome(row["outcome"]),
+                contact_id=row["contact_id"],
+                merged_into=row["merged_into"],
+                code=row["code"] or (note.word if note else None),
+                message=row["message"] or (note.message if note else None),
+            )
+        if not rows:
+            return
+        after = rows[-1]["item_index"]

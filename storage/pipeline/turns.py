@@ -1,0 +1,34 @@
+"""Whose turn it is: accounts are served by virtual time, so that none waits for another's million rows."""
+
+from schemas.ids import AccountId, JobId
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.queries import load
+
+QUERIES = load(__name__)
+
+
+async def throttle(conn: Conn, account_id: AccountId, job_id: JobId, wait_seconds: float) -> None:
+    """Put the account's turn off until its window has room, and show it on the job."""
+    await QUERIES.throttle(conn, account_id=account_id, id=job_id, wait_seconds=wait_seconds)
+
+
+async def lock(conn: Conn, account_id: AccountId) -> None:
+    """Lock the account's turn: a claim holds it from its choice to its commit."""
+    await QUERIES.lock(conn, account_id=account_id)
+
+
+async def wake(conn: Conn, account_id: AccountId) -> None:
+    """The job for which the turn was put off is gone: another one may need less of the window."""
+    await QUERIES.wake(conn, account_id=account_id)
+
+
+async def leave(conn: Conn, account_id: AccountId) -> None:
+    """A job has ended: without others the account is out of the running. Locks the turn."""
+    await lock(conn, account_id)
+    await QUERIES.settle(conn, account_id=account_id)
+
+
+async def due(db: Conn | Pool) -> int:
+    """How many chunks could be claimed now."""
+    count: int = await QUERIES.due(db)
+    return count

@@ -1,0 +1,159 @@
+"""Uploads: the parts of a job while its body arrives, and the moment it is accepted or given up."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from schemas.formats.content_type import Format
+from schemas.ids import AccountId, JobId
+from schemas.params import JobParams
+from schemas.states import Operation
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.queries import load
+
+QUERIES = load(__name__)
+
+RECEIVE_LEASE_SECONDS = 15.0  # an upload whose api has been silent for so long is lost
+
+
+GRACE_SECONDS = 6.0  # after a restart of PostgreSQL: an api renews its leases every 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """What is known of a job before its body has been read."""
+
+    account_id: AccountId
+    id: JobId
+    operation: Operation
+    stream: str
+    format: Format
+    params: JobParams
+    parallel: int
+    request_id: str
+    dry_run: bool = False
+    parent_id: JobId | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What is known once the body has been read. `total` is None where a worker has to split."""
+
+    layout: dict[str, Any] | None
+    parallel: int
+    parts: int
+    size: int  # bytes
+    total: int | None
+    request_hash: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """A request that came before with the same idempotency key; without a hash it is still being received."""
+
+    job_id: JobId
+    request_hash: bytes | None
+
+
+async def open_job(conn: Conn | Pool, job: NewJob) -> None:
+    """Store a job that is being received; UniqueViolationError: another one has its idempotency key."""
+    if job.idempotency_key is not None:
+        await QUERIES.release_idempotency_key(conn, account_id=job.account_id, key=job.idempotency_key)
+    await QUERIES.open(
+        conn,
+        account_id=job.account_id,
+        id=job.id,
+        operation=job.operation,
+        params=job.params.to_json(),
+        stream=job.stream,
+        format=job.format,
+        parallel=job.parallel,
+        request_id=job.request_id,
+        dry_run=job.dry_run,
+        parent_id=job.parent_id,
+        idempotency_key=job.idempotency_key,
+        lease_seconds=RECEIVE_LEASE_SECONDS,
+    )
+
+
+async def by_idempotency_key(db: Conn | Pool, account_id: AccountId, key: str) -> Earlier | None:
+    """The request that has this key."""
+    row = await QUERIES.by_idempotency_key(db, account_id=account_id, key=key)
+    return Earlier(**row) if row else None
+
+
+async def forget_receiving(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
+    """Forget a job that was only there for its idempotency key, and was refused."""
+    await QUERIES.forget_receiving(db, account_id=account_id, id=job_id)
+
+
+async def drop_parts(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
+    """Delete the bytes of a job that will not be applied: one that failed or was cancelled while received."""
+    await QUERIES.drop_parts(db, account_id=account_id, id=job_id)
+
+
+async def add_part(conn: Conn | Pool, account_id: AccountId, job_id: JobId, part: int, body: bytes) -> None:
+    """Store the next part of a body; it is on disk at the latest when `accept` is."""
+    await QUERIES.add_part(conn, account_id=account_id, id=job_id, part=part, body=body)
+
+
+async def accept(conn: Conn, job: NewJob, received: Received) -> bool:
+    """Give the job its place in the stream; False: it was given up meanwhile, because the api was silent."""
+    position = await QUERIES.accept(
+        conn,
+        account_id=job.account_id,
+        id=job.id,
+        stream=job.stream,
+        layout=json.dumps(received.layout) if received.layout is not None else None,
+        parallel=received.parallel,
+        parts=received.parts,
+        bytes=received.size,
+        total=received.total,
+        request_hash=received.request_hash,
+    )
+    return position is not None
+
+
+async def fail_receiving(
+    db: Conn | Pool, account_id: AccountId, job_id: JobId, code: str, message: str
+) -> None:
+    """End a job whose body did not arrive whole; what had arrived is forgotten."""
+    await QUERIES.fail_receiving(db, account_id=account_id, id=job_id, error_code=code, error_message=message)
+
+
+async def renew_receiving(db: Pool, uploads: Sequence[tuple[AccountId, JobId]]) -> None:
+    """Renew the leases of the uploads that an api process is reading."""
+    await QUERIES.renew_receiving(
+        db,
+        account_ids=[account_id for account_id, _ in uploads],
+        ids=[job_id for _, job_id in uploads],
+        lease_seconds=RECEIVE_LEASE_SECONDS,
+    )
+
+
+async def abandoned(conn: Conn) -> list[tuple[AccountId, JobId]]:
+    """Uploads whose api died."""
+    return _keys(await QUERIES.abandoned(conn, grace_seconds=GRACE_SECONDS))
+
+
+async def unfinished(db: Conn | Pool, account_id: AccountId) -> int:
+    """How many jobs of the account have been accepted and have not ended."""
+    count: int = await QUERIES.unfinished(db, account_id=account_id)
+    return count
+
+
+async def recently_accepted(
+    db: Conn | Pool, account_id: AccountId, since: datetime
+) -> list[tuple[datetime, int]]:
+    """When jobs were accepted lately, oldest first, in the form of grants of one request each."""
+    rows = await QUERIES.recently_accepted(db, account_id=account_id, since=since)
+    return [(row["at"], row["items"]) for row in rows]
+
+
+def _keys(rows: Sequence[asyncpg.Record]) -> list[tuple[AccountId, JobId]]:
+    return [(row["account_id"], row["id"]) for row in rows]

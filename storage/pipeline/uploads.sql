@@ -1,0 +1,94 @@
+-- name: open(account_id, id, operation, params, stream, format, parallel, request_id, dry_run, parent_id, idempotency_key, lease_seconds)!
+-- A job whose body is still coming in; the api renews its lease. One that is there already stays as it is:
+-- an upload that is given up while it is being accepted.
+INSERT INTO jobs (account_id, id, operation, params, stream, state, format, parallel, request_id, dry_run, parent_id,
+    idempotency_key, lease_until)
+VALUES (:account_id, :id, :operation, :params::jsonb, :stream, 'receiving', :format, :parallel, :request_id,
+        :dry_run, :parent_id, :idempotency_key, now() + make_interval(secs => :lease_seconds))
+ON CONFLICT (account_id, id) DO NOTHING;
+
+-- name: by_idempotency_key(account_id, key)^
+-- The request that has this key; without a hash it is still being received.
+SELECT id AS job_id, request_hash FROM jobs
+WHERE account_id = :account_id AND idempotency_key = :key AND received_at > now() - interval '24 hours'
+  AND (request_hash IS NOT NULL OR state = 'receiving');
+
+-- name: release_idempotency_key(account_id, key)!
+-- The same the other way round: a key is free again after a day, or where its request was not accepted.
+UPDATE jobs SET idempotency_key = NULL
+WHERE account_id = :account_id AND idempotency_key = :key
+  AND NOT (received_at > now() - interval '24 hours' AND (request_hash IS NOT NULL OR state = 'receiving'));
+
+-- name: forget_receiving(account_id, id)!
+DELETE FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiving';
+
+-- name: drop_parts(account_id, id)!
+-- The bytes of a job that will never be applied.
+DELETE FROM parts p USING jobs j
+WHERE p.account_id = :account_id AND p.job_id = :id AND j.account_id = p.account_id AND j.id = p.job_id
+  AND j.state IN ('failed', 'cancelled') AND j.accepted_at IS NULL;
+
+-- name: add_part(account_id, id, part, body)!
+INSERT INTO parts (account_id, job_id, part, body) VALUES (:account_id, :id, :part, :body);
+
+-- name: accept(account_id, id, stream, layout, parallel, parts, bytes, total, request_hash)$
+-- The job is accepted: it takes its place in the stream, and its account is in the running for turns.
+-- `total` is null where a worker has to split. Null: the job is no longer receiving (its lease ran out).
+WITH receiving AS MATERIALIZED (
+    SELECT id FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiving' FOR UPDATE
+), place AS (
+    INSERT INTO streams AS s (account_id, stream, last_position, pending)
+    SELECT :account_id, :stream, 1, 1 FROM receiving
+    ON CONFLICT (account_id, stream)
+        DO UPDATE SET last_position = s.last_position + 1, pending = s.pending + 1
+    RETURNING last_position
+), turn AS (
+    UPDATE account_turns t SET
+        active = true,
+        virtual_time = CASE WHEN t.active THEN t.virtual_time ELSE GREATEST(t.virtual_time, (
+            SELECT c.start_tag FROM account_turns c WHERE c.served_at IS NOT NULL
+            ORDER BY c.served_at DESC NULLS LAST LIMIT 1)) END
+    WHERE t.account_id = :account_id AND EXISTS (SELECT FROM place)
+)
+UPDATE jobs SET
+    state = 'queued', stream_position = place.last_position, layout = :layout::jsonb, parallel = :parallel,
+    parts = :parts, bytes = :bytes, total = :total::int,
+    split_parts = CASE WHEN :total::int IS NULL THEN 0 ELSE :parts END, split_items = COALESCE(:total::int, 0),
+    request_hash = :request_hash::bytea, lease_until = NULL, accepted_at = clock_timestamp()
+FROM place
+WHERE account_id = :account_id AND id = :id
+RETURNING stream_position;
+
+-- name: fail_receiving(account_id, id, error_code, error_message)$
+-- An upload that did not arrive whole ends as failed; its bytes go.
+WITH failed AS (
+    UPDATE jobs SET state = 'failed', idempotency_key = NULL, error_code = :error_code, error_message = :error_message, total = 0,
+        lease_until = NULL, finished_at = now()
+    WHERE account_id = :account_id AND id = :id AND state = 'receiving'
+    RETURNING account_id, id
+), bytes AS (
+    DELETE FROM parts p USING failed WHERE p.account_id = failed.account_id AND p.job_id = failed.id
+)
+SELECT id FROM failed;
+
+-- name: renew_receiving(account_ids, ids, lease_seconds)!
+UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
+FROM unnest(:account_ids::bigint[], :ids::uuid[]) mine (account_id, id)
+WHERE j.account_id = mine.account_id AND j.id = mine.id AND j.state = 'receiving';
+
+-- name: abandoned(grace_seconds)
+-- Uploads whose api died. Not right after a restart of PostgreSQL: the living could not renew meanwhile.
+SELECT account_id, id FROM jobs
+WHERE state = 'receiving' AND lease_until < now()
+  AND pg_postmaster_start_time() < now() - make_interval(secs => :grace_seconds);
+
+-- name: unfinished(account_id)$
+SELECT COALESCE(sum(pending), 0)::int
+    + (SELECT count(*) FROM jobs WHERE account_id = :account_id AND state = 'receiving')
+FROM streams WHERE account_id = :account_id AND pending > 0;
+
+-- name: recently_accepted(account_id, since)
+-- When the requests of the admission window were accepted: its history after a flush.
+SELECT accepted_at AS at, 1 AS items FROM jobs
+WHERE account_id = :account_id AND accepted_at >= :since
+ORDER BY accepted_at;

@@ -1,0 +1,1 @@
+"""Accepting bulk requests: formats, refusals, limits, idempotency."""

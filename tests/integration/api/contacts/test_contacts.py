@@ -1,0 +1,289 @@
+"""GET /v1/contacts and GET /v1/contacts/{id}."""
+
+import asyncio
+import re
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import pytest
+
+from schemas.ids import read_id
+from schemas.wire.contacts import contact_object
+from storage.context import Context
+from storage.entities import contacts
+from tests.factories import phone
+from tests.integration.api.contact_calls import UNKNOWN, create, listed, patch, problems_of
+from tests.integration.api.service import Client, Service, make_client
+
+DOCUMENTED = ["id", "name", "phoneNumber", "language", "metadata", "organizationId", "createdAt", "updatedAt"]
+FURTHER = [
+    "email", "externalId", "nickname", "age", "gender", "timezone", "birthDate", "address",
+    "defaultChannelId", "properties", "optedOut", "communicationPreference", "teamId",
+]  # fmt: skip
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def names(page: Any) -> list[str | None]:
+    return [contact["name"] for contact in page["data"]]
+
+
+async def test_a_contact_has_the_documents_fields_first(client: Client) -> None:
+    made = await create(client, language="hi-in", metadata={"city": "Mumbai"})
+    contact = (await client.get(f"/v1/contacts/{made['id']}")).json
+    assert contact == made
+    assert list(contact) == DOCUMENTED + FURTHER
+    assert re.fullmatch(r"ctc_[0-9A-Z]{26}", contact["id"])
+    assert contact["organizationId"] == f"org_{client.account.id}"
+    assert MOMENT.fullmatch(contact["createdAt"])
+    assert contact["updatedAt"] == contact["createdAt"]
+    assert (contact["language"], contact["metadata"]) == ("hi-IN", {"city": "Mumbai"})
+    assert (contact["communicationPreference"], contact["optedOut"]) == ("allow_all", False)
+
+
+async def test_a_contact_is_found_by_its_id_or_its_number(client: Client) -> None:
+    made = await create(client)
+    number = read_id("ctc", made["id"])
+    for name in (made["id"], made["id"].lower(), str(number)):
+        assert (await client.get(f"/v1/contacts/{name}")).json == made
+
+
+@pytest.mark.parametrize(
+    "name",
+    [UNKNOWN, "999999", "0", "-1", "9" * 30, "x", "lbl_00000000000000000000000001", "bulk", "%00", "é"],
+)
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_an_id_that_is_none_is_unknown(client: Client, name: str, method: str) -> None:
+    await create(client)
+    body: dict[str, Any] = {"json": {}} if method == "PATCH" else {}
+    answer = await client.call(method, f"/v1/contacts/{name}", **body)
+    assert (answer.status, answer.error["code"]) == (404, "unknown_contact")
+
+
+@pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
+async def test_a_foreign_contact_answers_as_if_it_did_not_exist(
+    ctx: Context, client: Client, session: aiohttp.ClientSession, method: str
+) -> None:
+    stranger = await make_client(ctx, session)
+    theirs = await create(stranger)
+    body = {"json": {"name": "Mine"}} if method == "PATCH" else {}
+    answer = await client.call(method, f"/v1/contacts/{theirs['id']}", **body)
+    assert (answer.status, answer.error["code"]) == (404, "unknown_contact")
+    unknown = await client.call(method, f"/v1/contacts/{UNKNOWN}", **body)
+    assert answer.error["message"].replace(theirs["id"], "") == unknown.error["message"].replace(UNKNOWN, "")
+    assert (await stranger.get(f"/v1/contacts/{theirs['id']}")).json == theirs
+
+
+async def test_a_page_tells_how_many_there_are(client: Client) -> None:
+    for number in range(5):
+        await create(client, number)
+    first = await listed(client, limit=2)
+    assert names(first) == ["Name 4", "Name 3"]
+    assert {**first, "data": []} == {"data": [], "total": 5, "page": 1, "limit": 2, "totalPages": 3}
+    last = await listed(client, limit=2, page=3)
+    assert (names(last), last["total"], last["page"]) == (["Name 0"], 5, 3)
+    beyond = await listed(client, limit=2, page=4)
+    assert (beyond["data"], beyond["total"], beyond["totalPages"]) == ([], 5, 3)
+    assert (await listed(client, page=10**9))["total"] == 5
+
+
+async def test_without_contacts_there_is_no_page(client: Client) -> None:
+    assert await listed(client) == {"data": [], "total": 0, "page": 1, "limit": 20, "totalPages": 0}
+    assert (await listed(client, search="x"))["totalPages"] == 0
+
+
+async def test_pages_do_not_move_when_contacts_change(client: Client) -> None:
+    ids = [(await create(client, number))["id"] for number in range(6)]
+    await patch(client, ids[0], name="Changed")
+    seen = [c["id"] for page in (1, 2, 3) for c in (await listed(client, limit=2, page=page))["data"]]
+    assert seen == ids[::-1]
+
+
+async def test_a_list_shows_the_account_s_own_contacts(
+    ctx: Context, client: Client, session: aiohttp.ClientSession
+) -> None:
+    stranger = await make_client(ctx, session)
+    mine = await create(client, 1, name="Priya")
+    await create(stranger, 1, name="Priya")
+    for query in ({}, {"search": "priya"}, {"search": phone(1)}):
+        page = await listed(client, limit=1, **query)
+        assert (page["data"], page["total"]) == ([mine], 1)
+
+
+async def test_rows_come_in_the_order_in_which_they_are_asked_for(
+    ctx: Context, client: Client, session: aiohttp.ClientSession
+) -> None:
+    theirs = await create(await make_client(ctx, session), 3)
+    made = [await create(client, number) for number in range(3)]
+    ids = [read_id("ctc", one["id"]) or 0 for one in (made[2], theirs, made[0], made[1])]
+    rows = await contacts.by_ids(ctx.pool, client.account.id, [*ids, 2**62])
+    assert [row["id"] for row in rows] == [ids[0], ids[2], ids[3]]
+    assert contact_object(dict(rows[0]), "loud").communication_preference == "loud"
+
+
+@pytest.mark.parametrize(
+    ("query", "problems"),
+    [
+        ("page=0", {("page", "invalid_parameter")}),
+        ("page=1000000001", {("page", "invalid_parameter")}),
+        ("page=x&limit=101", {("page", "invalid_parameter"), ("limit", "invalid_parameter")}),
+        ("limit=0", {("limit", "invalid_parameter")}),
+        ("limit=", {("limit", "invalid_parameter")}),
+        ("search=%00", {("search", "invalid_parameter")}),
+        (f"search={'x' * 256}", {("search", "invalid_parameter")}),
+        ("offset=1&limit=0", {("offset", "unknown_parameter"), ("limit", "invalid_parameter")}),
+        ("page=1&page=2", {("page", "duplicate_parameter")}),
+    ],
+)
+async def test_a_query_is_checked_as_a_whole(
+    client: Client, query: str, problems: set[tuple[str, str]]
+) -> None:
+    assert problems_of(await client.get(f"/v1/contacts?{query}")) == problems
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        b"/v1/contacts?search=\xff",
+        b"/v1/contacts?search=\xed\xa0\x80",
+        b"/v1/contacts?search=%ED%A0%80",
+        b"/v1/contacts?\xff=1",
+        b"/v1/contacts/\xff",
+        b"/v1/contacts/%ED%A0%80",
+        b"/v1/contacts/%FF/labels?cursor=%FF",
+    ],
+)
+async def test_what_is_not_utf_8_is_no_error_of_ours(service: Service, client: Client, path: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    head = f" HTTP/1.1\r\nHost: x\r\nx-api-key: {client.key}\r\nConnection: close\r\n\r\n".encode()
+    writer.write(b"GET " + path + head)
+    answer = await reader.read()
+    writer.close()
+    assert answer.split(b" ", 2)[1] in {b"200", b"400", b"404", b"422"}, answer
+
+
+SEARCHES = [
+    ("priya", ["Priya Sharma"]),
+    ("YA SH", ["Priya Sharma"]),
+    ("  sharma ", ["Priya Sharma"]),
+    ("%", ["100% Wool"]),
+    ("_", ["snake_case"]),
+    ("\\", ["back\\slash"]),
+    ("0%", ["100% Wool"]),
+    ("%%", []),
+    ("e_c", ["snake_case"]),
+    ("ÄRGER", ["Ärger mit Straße"]),
+    ("मुंबई", ["मुंबई"]),
+    ("🙂", ["Emoji 🙂"]),
+    ("'; --", []),
+    ("nobody", []),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), SEARCHES)
+async def test_a_search_finds_a_part_of_the_name(client: Client, text: str, expected: list[str]) -> None:
+    people = ["Priya Sharma", "100% Wool", "snake_case", "back\\slash", "Ärger mit Straße", "मुंबई", "Emoji 🙂"]
+    for number, name in enumerate(people):
+        await create(client, number, name=name)
+    assert names(await listed(client, search=text)) == expected
+
+
+PHONES = [
+    ("+14155552671", ["US"]),
+    ("415-555-2671", ["US"]),
+    ("(415) 555 2671", ["US"]),
+    ("5552671", ["US"]),
+    ("555 26", ["US"]),
+    ("+1415", ["US"]),
+    ("+91", ["IN"]),
+    ("+555", []),
+    ("0091 98765 43210", ["IN"]),
+    ("٩٨٧٦٥", ["IN"]),
+    ("98765\u00a043210", ["IN"]),
+    ("98765\u2011432", ["IN"]),
+    ("1", ["IN", "US"]),
+    ("-", []),
+    ("7654x", []),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), PHONES)
+async def test_a_search_finds_a_phone_as_people_write_it(
+    ctx: Context, session: aiohttp.ClientSession, text: str, expected: list[str]
+) -> None:
+    client = await make_client(ctx, session, region="GB")
+    await create(client, name="US", phoneNumber="+14155552671")
+    await create(client, name="IN", phoneNumber="+919876543210")
+    assert names(await listed(client, search=text)) == expected
+
+
+async def test_a_national_number_is_found_as_it_is_dialled(
+    ctx: Context, session: aiohttp.ClientSession
+) -> None:
+    client = await make_client(ctx, session, region="IN")
+    await create(client, name="IN", phoneNumber="098765 43210")
+    assert names(await listed(client, search="098765-43210")) == ["IN"]
+
+
+async def test_digits_are_sought_in_names_as_well(client: Client) -> None:
+    await create(client, 1, name="Agent 007")
+    assert names(await listed(client, search="007")) == ["Agent 007"]
+
+
+async def test_a_search_comes_in_pages_newest_first(client: Client) -> None:
+    for number in range(7):
+        await create(client, number, name=f"{'even' if number % 2 == 0 else 'odd'} {number}")
+    page = await listed(client, search="EVEN", limit=3, page=2)
+    assert (names(page), page["total"], page["totalPages"]) == (["even 0"], 4, 2)
+    beyond = await listed(client, search="even", page=9)
+    assert (beyond["data"], beyond["total"]) == ([], 4)
+
+
+async def test_an_empty_search_is_none(client: Client) -> None:
+    await create(client)
+    assert (await listed(client, search=" "))["total"] == 1
+
+
+async def test_contacts_without_a_name_are_listed_and_found(ctx: Context, client: Client) -> None:
+    await ctx.pool.execute(
+        "INSERT INTO contacts (account_id, phone) VALUES ($1, $2)", client.account.id, phone(1)
+    )
+    page = await listed(client, search=phone(1))
+    assert (names(page), page["total"]) == ([None], 1)
+    assert (await listed(client, search="x"))["total"] == 0
+
+
+async def test_what_a_job_stored_is_shown_as_it_was_sent(ctx: Context, client: Client) -> None:
+    metadata = {"big": 10**300, "small": 1e-300, "float": 1.5, "deep": [{"a": [None, True, "é"]}], "": ""}
+    made = await create(client, metadata=metadata)
+    assert made["metadata"] == metadata
+    assert (await listed(client))["data"][0]["metadata"] == metadata
+
+
+@pytest.mark.parametrize("path", ["/v1/contacts/{id}", "/v1/contacts/{id}/labels"])
+async def test_unknown_parameters_are_refused(client: Client, path: str) -> None:
+    made = await create(client)
+    answer = await client.get(path.format(id=made["id"]) + f"?{quote('é')}=1")
+    assert problems_of(answer) == {("é", "unknown_parameter")}
+
+
+@pytest.mark.parametrize("path", ["bulk", "bulk-delete", "add-to-audience", "lists"])
+async def test_the_bulk_paths_are_no_contacts(client: Client, path: str) -> None:
+    answer = await client.get(f"/v1/contacts/{path}")
+    assert (answer.status, answer.error["code"]) == (404, "unknown_contact")
+
+
+async def test_a_contact_is_also_found_by_its_external_id(client: Client) -> None:
+    made = await client.call(
+        "POST", "/v1/contacts", json={"name": "N", "phoneNumber": "+14155552671", "externalId": "clxxx123"}
+    )
+    assert made.status == 201
+    assert (await client.get("/v1/contacts/clxxx123")).json == made.json
+    changed = await client.call("PATCH", "/v1/contacts/clxxx123", json={"language": "en"})
+    assert (changed.status, changed.json["id"]) == (200, made.json["id"])
+    assert (await client.get("/v1/contacts/clxxx123/labels")).status == 200
+    for unknown in ("clxxx124", "ctc_clxxx123", "%00", "%FF", "14"):
+        answer = await client.get(f"/v1/contacts/{unknown}")
+        assert (answer.status, answer.error["code"]) == (404, "unknown_contact")
+    assert (await client.call("DELETE", "/v1/contacts/clxxx123")).json == {"success": True}
+    assert (await client.get("/v1/contacts/clxxx123")).status == 404

@@ -1,0 +1,230 @@
+"""PATCH /v1/contacts/{id}."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from schemas.ids import read_id
+from storage.context import Context
+from tests.factories import phone
+from tests.integration.api.contact_calls import create, made, patch, post, problems_of
+from tests.integration.api.service import Client
+from tests.integration.api.contacts.test_contacts_create import WHOLE
+from tests.workers import barred, until, waiting_backends
+
+
+async def changed(client: Client, contact: Any, **fields: Any) -> Any:
+    answer = await patch(client, contact["id"], **fields)
+    assert answer.status == 200, answer.body
+    assert (await client.get(f"/v1/contacts/{contact['id']}")).json == answer.json
+    return answer.json
+
+
+def but(contact: Any, *names: str) -> Any:
+    return {name: value for name, value in contact.items() if name not in names}
+
+
+async def test_the_document_s_example_changes_what_it_names(client: Client) -> None:
+    contact = await create(client, **WHOLE)
+    after = await changed(client, contact, language="en-IN", metadata={"city": "Delhi", "tier": "standard"})
+    assert after["metadata"] == {"city": "Delhi", "tier": "standard", "deep": {"a": [1, None]}}
+    assert after["language"] == "en-IN"
+    assert after["updatedAt"] > contact["updatedAt"]
+    assert but(after, "metadata", "language", "updatedAt") == but(
+        contact, "metadata", "language", "updatedAt"
+    )
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+async def test_each_field_can_be_set_alone(client: Client, name: str) -> None:
+    await client.call("POST", "/v1/properties", json={"name": "tier", "type": "string"})
+    contact = await create(client)
+    value = {"tier": "gold"} if name == "properties" else WHOLE[name]
+    after = await changed(client, contact, **{name: value})
+    assert after[name] == value
+    assert but(after, name, "updatedAt") == but(contact, name, "updatedAt")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(WHOLE) - {"name", "phoneNumber", "optedOut", "metadata", "properties"})
+)
+async def test_null_clears_a_field(client: Client, name: str) -> None:
+    contact = await create(client, **WHOLE)
+    after = await changed(client, contact, **{name: None})
+    assert after[name] == ("allow_all" if name == "communicationPreference" else None)
+    assert but(after, name, "updatedAt") == but(contact, name, "updatedAt")
+
+
+async def test_team_and_channel_are_set_and_cleared(client: Client) -> None:
+    team = await made(client, "/v1/teams", name="Sales")
+    channel = await made(client, "/v1/channels", name="SMS")
+    contact = await create(client)
+    after = await changed(client, contact, teamId=read_id("team", team), defaultChannelId=channel.upper())
+    assert (after["teamId"], after["defaultChannelId"]) == (team, channel)
+    after = await changed(client, contact, teamId=None, defaultChannelId=None)
+    assert (after["teamId"], after["defaultChannelId"]) == (None, None)
+
+
+async def test_null_takes_keys_out_of_documents(client: Client) -> None:
+    for name in ("tier", "visits"):
+        await client.call("POST", "/v1/properties", json={"name": name, "type": "string"})
+    contact = await create(client, metadata={"a": 1, "b": 2}, properties={"tier": "x", "visits": "y"})
+    after = await changed(
+        client,
+        contact,
+        metadata={"a": None, "c": {"d": None}, "z": None},
+        properties={"tier": None, "visits": "w"},
+    )
+    assert (after["metadata"], after["properties"]) == ({"b": 2, "c": {"d": None}}, {"visits": "w"})
+
+
+async def test_null_in_place_of_a_document_says_nothing(client: Client) -> None:
+    contact = await create(client, metadata={"a": 1})
+    assert await changed(client, contact, metadata=None, properties=None) == contact
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"name": "Name 1", "metadata": {"a": 1, "z": None}}, {"age": None, "optedOut": False}]
+)
+async def test_what_is_as_it_should_be_is_not_written(client: Client, fields: dict[str, Any]) -> None:
+    contact = await create(client, metadata={"a": 1})
+    assert await changed(client, contact, **fields) == contact
+
+
+@pytest.mark.parametrize("name", ["id", "organizationId", "createdAt", "updatedAt", "phone"])
+async def test_what_is_not_the_client_s_to_change_is_refused(client: Client, name: str) -> None:
+    contact = await create(client)
+    answer = await patch(client, contact["id"], **{name: contact.get(name, "x")})
+    assert problems_of(answer) == {(name, "unknown_parameter")}
+
+
+async def test_all_problems_are_told_at_once_and_nothing_is_changed(client: Client) -> None:
+    contact = await create(client)
+    answer = await patch(
+        client,
+        contact["id"],
+        name=None,
+        phoneNumber=None,
+        optedOut=None,
+        age=200,
+        nickname="New",
+        teamId=9999,
+    )
+    assert problems_of(answer) == {
+        ("name", "invalid_parameter"),
+        ("phoneNumber", "invalid_parameter"),
+        ("optedOut", "invalid_parameter"),
+        ("age", "invalid_parameter"),
+        ("teamId", "unknown_team"),
+    }
+    assert (await client.get(f"/v1/contacts/{contact['id']}")).json == contact
+
+
+async def test_a_phone_is_normalised(client: Client) -> None:
+    contact = await create(client)
+    assert (await changed(client, contact, phoneNumber="(415) 555-2671"))["phoneNumber"] == "+14155552671"
+    answer = await patch(client, contact["id"], phoneNumber="12")
+    assert problems_of(answer) == {("phoneNumber", "phone_too_short")}
+
+
+async def test_what_another_contact_has_is_a_conflict(client: Client) -> None:
+    await create(client, 1, externalId="crm-1")
+    contact = await create(client, 2, externalId="crm-2")
+    answer = await patch(client, contact["id"], phoneNumber=phone(1))
+    assert (answer.status, answer.error["code"], answer.error["param"]) == (
+        409,
+        "contact_exists",
+        "phoneNumber",
+    )
+    answer = await patch(client, contact["id"], externalId="crm-1")
+    assert (answer.status, answer.error["code"]) == (409, "external_id_exists")
+    assert (await client.get(f"/v1/contacts/{contact['id']}")).json == contact
+    assert await changed(client, contact, phoneNumber=phone(2), externalId="crm-2") == contact
+
+
+async def test_partners_do_not_grow_without_bound(client: Client) -> None:
+    await client.call("POST", "/v1/properties", json={"name": "a", "type": "string"})
+    contact = await create(client)
+    for number in range(4):
+        await changed(client, contact, metadata={f"k{number}": "x" * 16_000})
+    answer = await patch(client, contact["id"], metadata={"k4": "x" * 16_000}, name="New")
+    assert problems_of(answer) == {("metadata", "metadata_too_large")}
+    assert (await client.get(f"/v1/contacts/{contact['id']}")).json["name"] == "Name 1"
+    answer = await patch(client, contact["id"], metadata={"k0": None, "k4": "x" * 16_000})
+    assert answer.status == 200
+
+
+async def test_properties_that_grew_too_large_are_told(ctx: Context, client: Client) -> None:
+    await client.call("POST", "/v1/properties", json={"name": "a", "type": "string"})
+    contact = await create(client)
+    await ctx.pool.execute(
+        """UPDATE contacts SET properties = jsonb_build_object('old', repeat('x', 60000))
+           WHERE account_id = $1""",
+        client.account.id,
+    )
+    answer = await patch(client, contact["id"], properties={"a": "x" * 16_000})
+    assert problems_of(answer) == {("properties", "properties_too_large")}
+
+
+async def test_changes_of_different_fields_at_once_all_survive(client: Client) -> None:
+    contact = await create(client)
+    fields: list[dict[str, Any]] = [{"metadata": {f"k{n}": n}} for n in range(10)]
+    fields += [{"nickname": "N"}, {"age": 5}, {"email": "a@example.com"}, {"optedOut": True}]
+    answers = await asyncio.gather(*(patch(client, contact["id"], **one) for one in fields))
+    assert {answer.status for answer in answers} == {200}
+    after = (await client.get(f"/v1/contacts/{contact['id']}")).json
+    assert after["metadata"] == {f"k{n}": n for n in range(10)}
+    assert (after["nickname"], after["age"], after["email"], after["optedOut"]) == (
+        "N",
+        5,
+        "a@example.com",
+        True,
+    )
+
+
+async def test_a_change_that_waited_keeps_what_was_changed_meanwhile(ctx: Context, client: Client) -> None:
+    contact = await create(client, metadata={"a": 1})
+    rival = """UPDATE contacts SET nickname = 'Rival', metadata = metadata || '{"b": 2}', age = 7"""
+    async with barred(ctx, rival):
+        waiting = asyncio.create_task(patch(client, contact["id"], metadata={"c": 3}, gender="f"))
+        await until(lambda: waiting_backends(ctx))
+    after = (await waiting).json
+    assert (after["nickname"], after["age"], after["gender"]) == ("Rival", 7, "f")
+    assert after["metadata"] == {"a": 1, "b": 2, "c": 3}
+
+
+async def test_of_many_who_take_the_same_phone_one_succeeds(client: Client) -> None:
+    contacts = [await create(client, number) for number in range(6)]
+    answers = await asyncio.gather(
+        *(patch(client, one["id"], phoneNumber="+14155552671") for one in contacts)
+    )
+    assert sorted(answer.status for answer in answers) == [200] + [409] * 5
+
+
+async def test_contacts_who_exchange_phones_at_once_are_never_an_error_of_ours(client: Client) -> None:
+    first, second = await create(client, 1), await create(client, 2)
+    for _ in range(10):
+        answers = await asyncio.gather(
+            patch(client, first["id"], phoneNumber=phone(2), externalId="b"),
+            patch(client, second["id"], phoneNumber=phone(1), externalId="b"),
+            post(client, name="Third", phoneNumber=phone(1), externalId="b"),
+        )
+        assert {answer.status for answer in answers} <= {200, 409}
+
+
+async def test_a_team_that_is_being_deleted_is_not_given_to_a_contact(ctx: Context, client: Client) -> None:
+    team = await made(client, "/v1/teams", name="Sales")
+    contact = await create(client)
+    async with barred(ctx, f"DELETE FROM teams WHERE id = {read_id('team', team)}"):
+        waiting = asyncio.create_task(patch(client, contact["id"], teamId=team))
+        await until(lambda: waiting_backends(ctx))
+    assert problems_of(await waiting) == {("teamId", "unknown_team")}
+
+
+async def test_a_channel_that_is_being_deleted_is_no_default(ctx: Context, client: Client) -> None:
+    channel = await made(client, "/v1/channels", name="SMS")
+    async with barred(ctx, "DELETE FROM channels"):
+        waiting = asyncio.create_task(post(client, name="A", phoneNumber=phone(1), defaultChannelId=channel))
+        await until(lambda: waiting_backends(ctx))
+    assert problems_of(await waiting) == {("defaultChannelId", "unknown_channel")}

@@ -1,0 +1,148 @@
+"""DELETE /v1/contacts/{id}, and the transaction that it shares with the other writes."""
+
+import asyncio
+
+import aiohttp
+import asyncpg
+import pytest
+
+from schemas.errors import Unavailable
+from schemas.ids import read_id
+from storage.context import Context
+from storage.postgres.pool import Conn
+from storage.postgres.transactions import ATTEMPTS, transact
+from tests.integration.api.contact_calls import create, listed, made, put_into
+from tests.integration.api.service import Client, make_client
+from tests.integration.api.work import work
+from tests.workers import barred, until, waiting_backends
+
+
+async def delete(client: Client, contact_id: str) -> int:
+    answer = await client.call("DELETE", f"/v1/contacts/{contact_id}")
+    assert answer.status != 200 or answer.json == {"success": True}
+    return answer.status
+
+
+async def count_of(client: Client, path: str, owner: str) -> int:
+    count: int = (await client.get(f"{path}/{owner}")).json["contact_count"]
+    return count
+
+
+async def test_a_contact_goes_once(client: Client) -> None:
+    contact = await create(client, externalId="crm-1")
+    assert await delete(client, contact["id"]) == 200
+    assert await delete(client, contact["id"]) == 404
+    assert (await client.get(f"/v1/contacts/{contact['id']}")).status == 404
+    assert (await listed(client))["total"] == 0
+    again = await create(client, externalId="crm-1")
+    assert again["id"] != contact["id"]
+
+
+async def test_it_leaves_what_it_was_in(ctx: Context, client: Client) -> None:
+    gone, stays = (await create(client, 1))["id"], (await create(client, 2))["id"]
+    channel = await made(client, "/v1/channels", name="SMS")
+    for contact in (gone, stays):
+        await client.call("PUT", f"/v1/contacts/{contact}/opt-ins/{channel}", json={"opted_in": True})
+    for path in ("/v1/contact-lists", "/v1/labels", "/v1/audiences"):
+        owner = await made(client, path, name="Mine")
+        await put_into(ctx, client, owner, gone, stays)
+    assert await delete(client, gone) == 200
+    for path in ("/v1/contact-lists", "/v1/labels", "/v1/audiences"):
+        (owner_,) = (await client.get(path)).json["data"]
+        assert owner_["contact_count"] == 1
+        members = (await client.get(f"{path}/{owner_['id']}/members")).json["data"]
+        assert [member["id"] for member in members] == [stays]
+    rows = await ctx.pool.fetch("SELECT contact_id FROM opt_ins")
+    assert [row["contact_id"] for row in rows] == [read_id("ctc", stays)]
+    assert await ctx.pool.fetchval("SELECT count(*) FROM memberships") == 3
+
+
+async def test_the_answers_of_jobs_stay(ctx: Context, client: Client) -> None:
+    answer = await client.submit_items([{"phone": "+14155552671"}])
+    await work(ctx)
+    (contact,) = (await listed(client))["data"]
+    assert await delete(client, contact["id"]) == 200
+    results = (await client.get((await client.job(answer))["results_url"])).json["data"]
+    assert [(one["outcome"], one["contact_id"]) for one in results] == [
+        ("created", read_id("ctc", contact["id"]))
+    ]
+
+
+async def test_a_foreign_contact_stays_with_what_it_is_in(
+    ctx: Context, client: Client, session: aiohttp.ClientSession
+) -> None:
+    stranger = await make_client(ctx, session)
+    theirs = (await create(stranger))["id"]
+    label = await made(stranger, "/v1/labels", name="VIP")
+    await put_into(ctx, stranger, label, theirs)
+    assert await delete(client, theirs) == 404
+    assert await count_of(stranger, "/v1/labels", label) == 1
+
+
+async def test_whoever_is_adding_it_to_a_list_is_waited_for(ctx: Context, client: Client) -> None:
+    contact = (await create(client))["id"]
+    list_id = await made(client, "/v1/contact-lists", name="Mine")
+    async with ctx.pool.acquire() as conn:
+        async with conn.transaction():
+            await conn.execute("SELECT FROM contact_lists FOR KEY SHARE")
+            await conn.execute("SELECT FROM contacts FOR KEY SHARE")
+            deleting = asyncio.create_task(delete(client, contact))
+            await until(lambda: waiting_backends(ctx))
+            await conn.execute(
+                """INSERT INTO memberships (account_id, kind, owner_id, contact_id)
+                   VALUES ($1, 'list', $2, $3)""",
+                client.account.id,
+                read_id("lst", list_id),
+                read_id("ctc", contact),
+            )
+        assert await deleting == 200
+    assert await ctx.pool.fetchval("SELECT count(*) FROM memberships") == 0
+    assert await count_of(client, "/v1/contact-lists", list_id) == 0
+
+
+async def test_a_lost_deadlock_is_tried_again(ctx: Context, client: Client) -> None:
+    contact = (await create(client))["id"]
+    label = await made(client, "/v1/labels", name="VIP")
+    await put_into(ctx, client, label, contact)
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        await conn.execute("SELECT FROM labels FOR UPDATE")
+        deleting = asyncio.create_task(delete(client, contact))
+        await until(lambda: waiting_backends(ctx))  # it has the contact, and wants to count the label down
+        await conn.execute("SELECT FROM contacts FOR UPDATE")  # and it waited first, so it is the one to lose
+    assert await deleting == 200
+    assert await count_of(client, "/v1/labels", label) == 0
+
+
+async def test_a_deadlock_that_does_not_end_is_told_as_unavailable(ctx: Context) -> None:
+    tries = 0
+
+    async def lose(conn: Conn) -> None:
+        nonlocal tries
+        tries += 1
+        raise asyncpg.DeadlockDetectedError
+
+    with pytest.raises(Unavailable):
+        await transact(ctx.pool, lose)
+    assert tries == ATTEMPTS
+
+
+async def test_a_lock_that_is_not_let_go_is_told_as_unavailable(ctx: Context, client: Client) -> None:
+    await create(client)
+
+    async def wait(conn: Conn) -> None:
+        await conn.execute("SET LOCAL lock_timeout = '10ms'")
+        await conn.execute("SELECT FROM contacts FOR UPDATE")
+
+    async with barred(ctx, "SELECT FROM contacts FOR UPDATE"):
+        with pytest.raises(Unavailable):
+            await transact(ctx.pool, wait)
+
+
+async def test_what_fails_leaves_nothing_behind(ctx: Context, client: Client) -> None:
+    async def fail(conn: Conn) -> None:
+        await conn.execute("INSERT INTO contacts (account_id, phone) VALUES (1, '+1')")
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await transact(ctx.pool, fail)
+    assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 0

@@ -1,0 +1,170 @@
+"""A contact's opt-ins: read, and recorded one by one."""
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import aiohttp
+import pytest
+
+from schemas.ids import read_id
+from storage.context import Context
+from storage.entities import opt_ins
+from tests.integration.api.contact_calls import UNKNOWN, create, made, problems_of
+from tests.integration.api.service import Answer, Client, make_client
+from tests.workers import barred, until, waiting_backends
+
+
+async def say(client: Client, contact: str, channel: str, **body: Any) -> Answer:
+    return await client.call("PUT", f"/v1/contacts/{contact}/opt-ins/{channel}", json=body)
+
+
+@pytest.fixture
+async def contact(client: Client) -> str:
+    """The id of a contact."""
+    id_: str = (await create(client))["id"]
+    return id_
+
+
+@pytest.fixture
+async def channel(client: Client) -> str:
+    """The id of a channel."""
+    return await made(client, "/v1/channels", name="SMS")
+
+
+async def known(client: Client, contact: str) -> list[tuple[str, bool, str]]:
+    page = (await client.get(f"/v1/contacts/{contact}/opt-ins")).json
+    assert page["next_cursor"] is None
+    return [(one["channel_name"], one["opted_in"], one["by"]) for one in page["data"]]
+
+
+async def test_what_is_said_is_shown(client: Client, contact: str, channel: str) -> None:
+    assert await known(client, contact) == []
+    answer = await say(client, contact, channel, opted_in=True)
+    assert answer.status == 200
+    assert answer.json | {"updated_at": ""} == {
+        "channel_id": channel, "channel_name": "SMS", "opted_in": True, "by": "account", "updated_at": "",
+    }  # fmt: skip
+    assert (await client.get(f"/v1/contacts/{contact}/opt-ins")).json["data"] == [answer.json]
+
+
+SAYINGS = [(opted_in, by) for opted_in in (True, False) for by in ("contact", "account")]
+
+
+@pytest.mark.parametrize("first", SAYINGS)
+@pytest.mark.parametrize("second", SAYINGS)
+async def test_the_last_word_counts_unless_the_contact_has_opted_out(
+    client: Client, contact: str, channel: str, first: tuple[bool, str], second: tuple[bool, str]
+) -> None:
+    await say(client, contact, channel, opted_in=first[0], by=first[1])
+    answer = await say(client, contact, channel, opted_in=second[0], by=second[1])
+    if first == (False, "contact") and second[1] == "account":
+        assert await known(client, contact) == [("SMS", False, "contact")]
+        if second[0]:
+            assert (answer.status, answer.error["code"]) == (409, "contact_opted_out")
+        else:
+            assert (answer.status, answer.json["by"]) == (200, "contact")
+    else:
+        assert answer.status == 200
+        assert await known(client, contact) == [("SMS", *second)]
+
+
+async def test_saying_the_same_again_changes_nothing(client: Client, contact: str, channel: str) -> None:
+    first = (await say(client, contact, channel, opted_in=False, by="contact")).json
+    assert (await say(client, contact, channel, opted_in=False, by="contact")).json == first
+    later = (await say(client, contact, channel, opted_in=True, by="contact")).json
+    assert later["updated_at"] > first["updated_at"]
+
+
+async def test_a_contact_s_own_opt_out_is_respected_by_bulk_opt_ins(
+    ctx: Context, client: Client, contact: str, channel: str
+) -> None:
+    await say(client, contact, channel, opted_in=False, by="contact")
+    number, id_ = read_id("ctc", contact), UUID(channel)
+    assert number is not None
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        changed, kept = await opt_ins.opt_in(conn, client.account.id, [number], [id_], override=False)
+    assert (changed, kept) == (set(), {number})
+    assert await known(client, contact) == [("SMS", False, "contact")]
+
+
+async def test_opt_ins_come_in_pages(client: Client, contact: str) -> None:
+    channels = sorted([await made(client, "/v1/channels", name=f"C{number}") for number in range(5)])
+    for channel in channels:
+        await say(client, contact, channel, opted_in=True)
+    path, seen = f"/v1/contacts/{contact}/opt-ins?limit=2", []
+    cursor: str | None = ""
+    for size in (2, 2, 1):
+        page = (await client.get(path + (f"&cursor={cursor}" if cursor else ""))).json
+        assert len(page["data"]) == size
+        seen += [one["channel_id"] for one in page["data"]]
+        cursor = page["next_cursor"]
+    assert (seen, cursor) == (channels, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "problems"),
+    [
+        ({}, {("opted_in", "missing_parameter")}),
+        ({"opted_in": "yes", "by": "me", "x": 1}, {
+            ("opted_in", "invalid_parameter"), ("by", "invalid_parameter"), ("x", "unknown_parameter"),
+        }),
+        ({"opted_in": 1}, {("opted_in", "invalid_parameter")}),
+        ({"opted_in": True, "by": None}, {("by", "invalid_parameter")}),
+        ({"opted_in": True, "by": "\0"}, {("by", "invalid_parameter")}),
+    ],
+)  # fmt: skip
+async def test_what_is_said_is_checked(
+    client: Client, contact: str, channel: str, body: Any, problems: Any
+) -> None:
+    answer = await client.call("PUT", f"/v1/contacts/{contact}/opt-ins/{channel}?a=1", json=body)
+    assert problems_of(answer) == problems | {("a", "unknown_parameter")}
+    assert await known(client, contact) == []
+
+
+async def test_a_query_with_what_is_said_is_refused(client: Client, contact: str, channel: str) -> None:
+    path = f"/v1/contacts/{contact}/opt-ins/{channel}?by=contact"
+    answer = await client.call("PUT", path, json={"opted_in": True})
+    assert problems_of(answer) == {("by", "unknown_parameter")}
+    assert await known(client, contact) == []
+
+
+async def test_unknown_and_foreign_contacts_and_channels_answer_alike(
+    ctx: Context, client: Client, session: aiohttp.ClientSession, contact: str, channel: str
+) -> None:
+    stranger = await make_client(ctx, session)
+    theirs = (await create(stranger))["id"]
+    their_channel = await made(stranger, "/v1/channels", name="SMS")
+    for name in (theirs, UNKNOWN, "x", "%00"):
+        answer = await say(client, name, channel, opted_in=True)
+        assert (answer.status, answer.error["code"]) == (404, "unknown_contact")
+    for name in (their_channel, str(uuid4()), "x", "%00"):
+        answer = await say(client, contact, name, opted_in=True)
+        assert (answer.status, answer.error["code"]) == (404, "unknown_channel")
+    assert await ctx.pool.fetchval("SELECT count(*) FROM opt_ins") == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "code"), [("contacts", "unknown_contact"), ("channels", "unknown_channel")]
+)
+async def test_nothing_is_said_of_what_is_being_deleted(
+    ctx: Context, client: Client, contact: str, channel: str, table: str, code: str
+) -> None:
+    async with barred(ctx, f"DELETE FROM {table}"):
+        saying = asyncio.create_task(say(client, contact, channel, opted_in=True))
+        await until(lambda: waiting_backends(ctx))
+    answer = await saying
+    assert (answer.status, answer.error["code"]) == (404, code)
+    assert await ctx.pool.fetchval("SELECT count(*) FROM opt_ins") == 0
+
+
+async def test_of_many_sayings_at_once_the_contact_s_opt_out_stays(
+    client: Client, contact: str, channel: str
+) -> None:
+    answers = await asyncio.gather(
+        say(client, contact, channel, opted_in=False, by="contact"),
+        *(say(client, contact, channel, opted_in=True) for _ in range(6)),
+    )
+    assert answers[0].status == 200
+    assert {answer.status for answer in answers} <= {200, 409}
+    assert await known(client, contact) == [("SMS", False, "contact")]

@@ -1,0 +1,1 @@
+"""What holds for every route: keys, tenants, limits, errors, the OpenAPI document."""

@@ -1,0 +1,144 @@
+"""Who may ask: the four places of a key, and tenants that never meet."""
+
+import re
+
+import aiohttp
+import pytest
+
+from api.routes import ROUTES, Route
+from storage.context import Context
+from storage.entities import accounts
+from tests.factories import contact
+from tests.integration.api.service import Client, make_client
+from tests.integration.api.work import work
+
+UNKNOWN_JOB = "job_01ARZ3NDEKTSV4RRFFQ69G5FAV"
+PRIVATE = [route for route in ROUTES if not route.public]
+OF_A_JOB = [route for route in PRIVATE if "{job_id}" in route.path]
+
+
+def path_of(route: Route, job_id: str = UNKNOWN_JOB) -> str:
+    known = {"job_id": job_id, "operation": "contacts.upsert", "asset": "swagger-ui.css"}
+    return re.sub(r"\{(\w+)\}", lambda name: known.get(name[1], "1"), route.path)
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.path}"
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("Authorization", "{}"),
+        ("Authorization", "Bearer {}"),
+        ("authorization", "bearer   {}"),
+        ("x-api-key", "{}"),
+        ("X-WHIPPY-KEY", "{}"),
+        ("x-whippy-key", "{}"),
+    ],
+)
+async def test_a_key_is_found_wherever_the_documents_put_it(
+    client: Client, session: aiohttp.ClientSession, name: str, form: str
+) -> None:
+    async with session.get("/v1/jobs", headers={name: form.format(client.key)}) as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize("route", PRIVATE, ids=name_of)
+async def test_every_private_route_needs_a_key(session: aiohttp.ClientSession, route: Route) -> None:
+    async with session.request(route.method, path_of(route)) as response:
+        assert response.status == 401
+        error = (await response.json())["error"]
+        assert (error["type"], error["code"]) == ("authentication_error", "missing_api_key")
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+        assert error["request_id"] == response.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.public], ids=name_of)
+async def test_a_public_route_needs_none(session: aiohttp.ClientSession, route: Route) -> None:
+    async with session.request(route.method, path_of(route)) as response:
+        assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "wrong",
+        "bl_1_wrong",
+        "bl_999999999999999999_x",
+        "bl_9999999999999999999999_x",
+        "bl_-1_x",
+        "bl_¹_x",
+        "bl_1_ÿ",
+        "bl_1_" + "x" * 4000,
+        "Bearer",
+        "Basic dXNlcjpwYXNz",
+    ],
+)
+async def test_a_wrong_key_opens_nothing(client: Client, key: str) -> None:
+    answer = await client.get("/v1/jobs", Authorization=key)
+    code = "missing_api_key" if key == "Bearer" else "invalid_api_key"
+    assert (answer.status, answer.error["code"]) == (401, code)
+
+
+async def test_bytes_that_are_no_text_are_a_wrong_key(service: object, client: Client) -> None:
+    answer = await client.get("/v1/jobs", Authorization="bl_1_\udcff")
+    assert (answer.status, answer.error["code"]) == (401, "invalid_api_key")
+
+
+async def test_a_revoked_key_opens_nothing(ctx: Context, client: Client) -> None:
+    key_id, key = await accounts.create_key(ctx.pool, client.account.id)
+    assert (await client.get("/v1/jobs", Authorization=key)).status == 200
+    await accounts.revoke_key(ctx.pool, key_id)
+    answer = await client.get("/v1/jobs", Authorization=key)
+    assert (answer.status, answer.error["code"]) == (401, "invalid_api_key")
+
+
+async def test_a_key_with_the_number_of_another_account_opens_nothing(
+    ctx: Context, session: aiohttp.ClientSession, client: Client
+) -> None:
+    other = await make_client(ctx, session)
+    forged = client.key.replace(f"bl_{client.account.id}_", f"bl_{other.account.id}_")
+    assert (await client.get("/v1/jobs", Authorization=forged)).status == 401
+
+
+@pytest.mark.parametrize("route", OF_A_JOB, ids=name_of)
+@pytest.mark.parametrize("accept", ["application/json", "text/csv", "application/x-ndjson"])
+async def test_a_foreign_job_answers_as_if_it_did_not_exist(
+    ctx: Context, session: aiohttp.ClientSession, client: Client, route: Route, accept: str
+) -> None:
+    answer = await client.submit_items([contact(1), {"phone": "12"}])
+    await work(ctx)
+    mine = answer.json["id"]
+    other = await make_client(ctx, session)
+    answers = []
+    for job_id in (mine, UNKNOWN_JOB):
+        answer = await other.call(route.method, path_of(route, job_id), headers={"Accept": accept})
+        shown = answer.body.replace(job_id.encode(), b"ID")
+        answers.append((answer.status, shown.replace(answer.headers["X-Request-Id"].encode(), b"REQ")))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+
+
+async def test_a_list_shows_the_jobs_of_its_account_alone(
+    ctx: Context, session: aiohttp.ClientSession, client: Client
+) -> None:
+    other = await make_client(ctx, session)
+    mine = await client.submit_items([contact(1)])
+    theirs = await other.submit_items([contact(1)])
+    assert [job["id"] for job in await client.jobs()] == [mine.json["id"]]
+    assert [job["id"] for job in await other.jobs()] == [theirs.json["id"]]
+    page = await other.get(f"/v1/jobs?cursor={mine.json['id']}")
+    assert page.json["data"] == []
+
+
+async def test_the_same_phone_is_a_contact_of_each_account(
+    ctx: Context, session: aiohttp.ClientSession, client: Client
+) -> None:
+    other = await make_client(ctx, session)
+    await client.submit_items([contact(1, name="Mine")])
+    await other.submit_items([contact(1, name="Theirs")])
+    await work(ctx)
+    rows = await ctx.pool.fetch("SELECT account_id, name FROM contacts ORDER BY account_id")
+    names = {row["account_id"]: row["name"] for row in rows}
+    assert names == {client.account.id: "Mine", other.account.id: "Theirs"}

@@ -1,0 +1,222 @@
+"""The window of reading; and every answer tells the window that its request was charged to."""
+
+import asyncio
+import math
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import NamedTuple
+from urllib.parse import quote
+
+import aiohttp
+import pytest
+from redis.asyncio import Redis
+
+from api.http import rate_limits
+from api.http.breaker import ANSWER_SECONDS, PAUSE_SECONDS
+from api.routes import ROUTES, Route
+from schemas.settings import Settings
+from storage.context import Context
+from tests.factories import contact
+from tests.integration.api.proxy import Proxy, proxy
+from tests.integration.api.service import Answer, Client, make_client, serve
+from tests.integration.api.until import until
+from tests.integration.api.work import work
+from tests.servers import TestServers
+
+HEADERS = ("RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+PRIVATE = [route for route in ROUTES if not route.public]
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, **change: object) -> AsyncIterator[aiohttp.ClientSession]:
+    async with (
+        serve(settings.model_copy(update=change)) as service,
+        aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
+    ):
+        yield session
+
+
+def _told(answer: Answer) -> list[str]:
+    return [name for name in HEADERS if name in answer.headers]
+
+
+def _check_told(answer: Answer, kind: str, limit: int, remaining: int) -> None:
+    reset = answer.headers["X-RateLimit-Reset"]
+    assert answer.headers["RateLimit-Policy"] == f'"{kind}";q={limit};w=60'
+    assert answer.headers["RateLimit"] == f'"{kind}";r={remaining};t={reset}'
+    assert answer.headers["X-RateLimit-Limit"] == str(limit)
+    assert answer.headers["X-RateLimit-Remaining"] == str(remaining)
+    assert 0 < int(reset) <= 60
+
+
+@pytest.mark.parametrize("route", PRIVATE, ids=lambda route: f"{route.method} {route.path}")
+async def test_every_private_route_charges_its_window_once_and_tells_it(
+    ctx: Context, session: aiohttp.ClientSession, route: Route
+) -> None:
+    client = await make_client(ctx, session, request_limit=30)
+    path = re.sub(r"{[^}]*}", "unknown", route.path)
+    kind, limit = ("requests", 30) if route.bulk else ("reads", 1200)
+    for used in (1, 2):
+        answer = await client.call(route.method, path)
+        assert answer.status < 500
+        _check_told(answer, kind, limit, limit - used)
+
+
+@pytest.mark.parametrize("accept", ["text/csv", "application/x-ndjson"])
+@pytest.mark.parametrize("what", ["errors", "results"])
+async def test_a_stream_tells_its_window(ctx: Context, client: Client, what: str, accept: str) -> None:
+    job = await client.submit_items([contact(1)])
+    await work(ctx)
+    answer = await client.get(f"{job.headers['Location']}/{what}", Accept=accept)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, f"{accept}; charset=utf-8")
+    _check_told(answer, "reads", 1200, 1199)
+
+
+async def test_an_error_of_ours_tells_its_window(ctx: Context, client: Client) -> None:
+    await ctx.pool.execute("ALTER TABLE jobs RENAME TO somewhere_else")
+    answer = await client.get("/v1/jobs")
+    assert answer.status == 500
+    _check_told(answer, "reads", 1200, 1199)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key", "status"),
+    [
+        ("GET", "/nowhere", None, 404),
+        ("DELETE", "/v1/jobs", None, 405),
+        ("GET", "/v1/jobs", "wrong", 401),
+        ("GET", "/healthz", None, 200),
+    ],
+)
+async def test_what_is_charged_to_no_account_tells_none(
+    client: Client, method: str, path: str, key: str | None, status: int
+) -> None:
+    answer = await client.call(method, path, headers={"Authorization": key or client.key})
+    assert (answer.status, _told(answer)) == (status, [])
+
+
+async def test_over_the_limit_reading_is_refused_and_passes_after_retry_after(
+    ctx: Context, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rate_limits, "READ_SECONDS", 2)
+    clock = asyncio.get_running_loop().time
+    async with _serving(settings, read_limit=3) as session:
+        client = await make_client(ctx, session)
+        began = clock()
+        answers = [await client.get("/v1/jobs") for _ in range(4)]
+        assert [answer.status for answer in answers] == [200, 200, 200, 429]
+        refused = answers[3]
+        assert (refused.error["type"], refused.error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
+        assert refused.headers["X-RateLimit-Remaining"] == "0"
+        seconds = int(refused.headers["Retry-After"])
+        assert math.ceil(began + 2 - clock()) <= seconds <= 2
+        refused_at = clock()
+        await until(lambda: _passes(client), seconds=5)
+        assert clock() - began >= 2
+        assert clock() - refused_at <= seconds + 1
+
+
+async def _passes(client: Client) -> bool:
+    return (await client.get("/v1/jobs")).status == 200
+
+
+async def test_reading_and_bulk_requests_have_windows_of_their_own(ctx: Context, settings: Settings) -> None:
+    async with _serving(settings, read_limit=2) as session:
+        client = await make_client(ctx, session, request_limit=2)
+        submit = partial(client.submit_items, [contact(1)])
+        read = partial(client.get, "/v1/jobs")
+        statuses = [(await call()).status for call in (read, submit, read, read, submit, submit)]
+        assert statuses == [200, 202, 200, 429, 202, 429]
+
+
+async def test_other_accounts_do_not_notice_that_one_reads_too_much(ctx: Context, settings: Settings) -> None:
+    async with _serving(settings, read_limit=1) as session:
+        client, other = await make_client(ctx, session), await make_client(ctx, session)
+        assert [(await client.get("/v1/jobs")).status for _ in range(2)] == [200, 429]
+        assert (await other.get("/v1/jobs")).status == 200
+
+
+async def test_without_a_limit_reading_tells_none(ctx: Context, settings: Settings) -> None:
+    async with _serving(settings, read_limit=0) as session:
+        answer = await (await make_client(ctx, session)).get("/v1/jobs")
+    assert (answer.status, _told(answer)) == (200, [])
+
+
+async def test_after_a_flush_the_window_of_reading_begins_empty(client: Client, redis: Redis) -> None:
+    for _ in range(2):
+        answer = await client.get("/v1/jobs")
+    _check_told(answer, "reads", 1200, 1198)
+    await redis.flushall()
+    _check_told(await client.get("/v1/jobs"), "reads", 1200, 1199)
+
+
+async def test_reading_asks_redis_once_even_where_the_window_is_cold(
+    ctx: Context, session: aiohttp.ClientSession, redis: Redis
+) -> None:
+    await (await make_client(ctx, session)).get("/v1/jobs")  # the script is loaded
+    client = await make_client(ctx, session)
+    before = await _asked(redis)
+    for _ in range(3):
+        await client.get("/v1/jobs")
+    assert await _asked(redis) == before + 3
+
+
+async def _asked(redis: Redis) -> int:
+    stats = await redis.info("commandstats")
+    return int(stats["cmdstat_evalsha"]["calls"])
+
+
+class Behind(NamedTuple):
+    """A client of an api that reaches Valkey through a proxy."""
+
+    client: Client
+    valkey: Proxy
+
+
+@pytest.fixture
+async def behind(ctx: Context, settings: Settings, servers: TestServers) -> AsyncIterator[Behind]:
+    """An api with a proxy before Valkey."""
+    path = servers.redis_socket.parent / "proxy.valkey"
+    async with (
+        proxy(path, servers.redis_socket) as valkey,
+        _serving(settings, redis_url=f"unix://{quote(str(path))}") as session,
+    ):
+        yield Behind(await make_client(ctx, session), valkey)
+
+
+@pytest.mark.parametrize("how", ["gone", "silent"])
+async def test_redis_away_reading_goes_on_without_being_held_up(behind: Behind, how: str) -> None:
+    client, valkey = behind
+    assert _told(await client.get("/v1/jobs"))
+    questions = 0
+
+    def count(data: bytes) -> bool:
+        nonlocal questions
+        questions += data.lower().count(b"evalsha")
+        return False
+
+    valkey.cut_at = count
+    if how == "gone":
+        await valkey.stop()
+    else:
+        valkey.silent = True
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    async with asyncio.timeout(30):
+        answers = [await client.get("/v1/jobs") for _ in range(50)]
+    elapsed = clock() - began
+    assert {answer.status for answer in answers} == {200}
+    assert [_told(answer) for answer in answers] == [[]] * 50
+    assert elapsed < 10 * ANSWER_SECONDS  # 50, if each had to find out
+    assert questions <= 2 + elapsed / PAUSE_SECONDS
+    valkey.silent = False
+    valkey.cut_at = lambda _: False
+    if how == "gone":
+        await valkey.start()
+
+    async def tells() -> bool:
+        return bool(_told(await client.get("/v1/jobs")))
+
+    await until(tells)

@@ -1,0 +1,173 @@
+"""Schemathesis asks the running service thousands of things, and holds each answer against the document."""
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from schemas.settings import Settings
+from storage.context import Context
+from tests.integration.api.inventory import NOUNS, PHONE_NUMBER_ID, fill
+from tests.integration.api.service import make_client, serve
+from tests.workers import unfinished, until
+
+REPOSITORY = Path(__file__).parents[4]
+ST = Path(sys.executable).parent / "st"
+CASES = 2_000
+EXAMPLES = 8  # of the fuzzing phase, for each operation
+NEVER_ACCEPTED = {"POST /v1/jobs/{job_id}/cancel"}  # its jobs have mostly ended when it comes
+CONFIGURATION = """\
+hooks = "tests.integration.api.schemathesis_hooks"
+headers = {{ Authorization = "Bearer {key}" }}
+continue-on-failure = true
+request-timeout = 30
+
+[generation]
+max-examples = {examples}
+deterministic = true
+no-shrink = true
+database = "none"
+with-security-parameters = false
+
+[[operations]] # in the last phases only, so that there is something left to ask for
+include-method = "DELETE"
+phases.examples.enabled = false
+phases.coverage.enabled = false
+
+# a bad item is an answer of the job, no reason to refuse the request
+[[operations]]
+include-tag = ["Bulk", "Documents"]
+checks.negative_data_rejection.enabled = false
+
+# hundreds of cases each, and alike: preferences.set, bulk_label and single contacts stand for them
+[[operations]]
+include-path-regex = "^/v1/bulk/(contacts|labels|lists|audiences)|^/v1/contacts/(bulk|lists|add-to)"
+phases.coverage.enabled = false
+
+[checks]
+enabled = false
+not_a_server_error.enabled = true
+status_code_conformance.enabled = true
+content_type_conformance.enabled = true
+response_headers_conformance.enabled = true
+response_schema_conformance.enabled = true
+negative_data_rejection.enabled = true
+missing_required_header.enabled = true
+unsupported_method.enabled = true
+allow_header_conformance.enabled = true
+ignored_auth.enabled = true
+use_after_free.enabled = true
+ensure_resource_availability.enabled = true
+"""
+IDS = """
+[dictionaries.{noun}]
+values = {values}
+"""
+PARAMETER = '"{place}" = {{ dictionary = "{noun}", probability = 0.5 }}\n'
+PLACES = {  # of ids, so that half of the cases name what is there
+    **{f"path.{name}": noun for name, noun in NOUNS.items()},
+    "header.Prefer": "prefer",
+    "query.region": "region",
+    "query.preference": "preference",
+    "query.opt_in_to": "channel",
+    "query.list_id": "list",
+    "query.label_id": "label",
+    "query.audience_id": "audience",
+    "body.communication_preference": "preference",
+    "body.label_id": "label",
+    "body.audienceId": "audience",
+    "body.contact_ids[*]": "contact",
+    "body.contactIds[*]": "contact",
+    "body.contacts[*].phone": "phone",
+    "body.phone_numbers[*]": "phone",
+    "body.phoneNumber": "phone",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_no_generated_request_is_answered_off_the_document(
+    settings: Settings, ctx: Context, tmp_path: Path
+) -> None:
+    settings = settings.model_copy(update={"read_limit": 0, "max_unfinished_jobs": 10**6})
+    async with (
+        serve(settings) as service,
+        aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
+        _worker(settings),
+    ):
+        client = await make_client(ctx, session, phone_number_id=PHONE_NUMBER_ID)
+        known = await fill(client)
+        (tmp_path / "schemathesis.toml").write_text(_configuration(client.key, known))
+        document = await client.get("/openapi.json")
+        (tmp_path / "openapi.json").write_bytes(document.body)
+        report = await _run(tmp_path, f"http://127.0.0.1:{service.port}")
+        await until(lambda: _nothing_is_left(ctx), seconds=30)
+    assert report["failures"] == []
+    assert report["errors"] == []
+    assert report["operations"]["tested"] == report["operations"]["total"]
+    assert _never_accepted(report) <= NEVER_ACCEPTED
+    assert report["test_cases"]["generated"] - report["test_cases"]["without_checks"] >= CASES
+
+
+def _never_accepted(report: Any) -> set[str]:
+    """Operations of which no request was good enough: nothing was seen of them but refusals."""
+    return {
+        label
+        for label, phases in report["valid_rates"].items()
+        if not any(rates["accepted"] for rates in phases.values())
+    }
+
+
+async def _nothing_is_left(ctx: Context) -> bool:
+    return not await unfinished(ctx)
+
+
+@asynccontextmanager
+async def _worker(settings: Settings) -> AsyncIterator[None]:
+    """A worker process, with all that runs beside."""
+    assert settings.database_url is not None
+    assert settings.redis_url is not None
+    environment = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    async with _process(sys.executable, "-m", "worker", environment=environment):
+        yield
+
+
+@asynccontextmanager
+async def _process(*words: str | Path, environment: dict[str, str]) -> AsyncIterator[Process]:
+    process = await asyncio.create_subprocess_exec(
+        *words, cwd=REPOSITORY, env={"PATH": os.environ["PATH"], **environment}, stdout=PIPE, stderr=STDOUT
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.communicate()
+
+
+def _configuration(key: str, known: dict[str, list[Any]]) -> str:
+    text = CONFIGURATION.format(key=key, examples=EXAMPLES)
+    text += "".join(IDS.format(noun=noun, values=json.dumps(values)) for noun, values in known.items())
+    text += "\n[parameters]\n"
+    return text + "".join(PARAMETER.format(place=place, noun=noun) for place, noun in PLACES.items())
+
+
+async def _run(folder: Path, url: str) -> Any:
+    """Run it in a process of its own, beside the service in this one; its report."""
+    report = folder / "report.json"
+    words = (
+        ST, "--config-file", folder / "schemathesis.toml", "run", folder / "openapi.json",
+        "--url", url, "--report-json-path", report, "--no-color",
+    )  # fmt: skip
+    async with _process(*words, environment={"HOME": str(folder), "PYTHONPATH": str(REPOSITORY)}) as process:
+        output, _ = await process.communicate()
+    print(output.decode())  # shown if the test fails
+    return json.loads(report.read_text())

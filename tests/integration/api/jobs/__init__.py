@@ -1,0 +1,1 @@
+"""Jobs over HTTP: state, errors, results, cancel, retry, waiting."""

@@ -1,0 +1,264 @@
+"""The failed items of a job as the body of a new one: the same items, failing for the same reasons."""
+
+import json
+from typing import Any
+
+import pytest
+
+from api.results.retry import PAGE, check_retry, retried_bytes, retried_format
+from schemas.errors import Conflict
+from schemas.formats.content_type import Format
+from schemas.ids import JobId, read_job_id
+from schemas.states import Operation
+from storage.context import Context
+from storage.pipeline import jobs
+from storage.pipeline.jobs import Parent
+from tests.factories import contact, phone
+from tests.integration.api.service import Answer, Client
+from tests.integration.api.work import work
+
+TYPES = {Format.CSV: "text/csv", Format.NDJSON: "application/x-ndjson"}
+BAD_LINES = [
+    b'{"phone": "12", "ref": "mine", "name": "Ana, \\"the\\" 1st\\nline"}',
+    b'{"phone": "+999123456789", "metadata": {"a": [1, {"b": null}], "c": 1.0}}',
+    b'{"phone": "+14152000001", "age": 200}',
+    b'{"phone": "+14152000001", "name": "a\\u0000b"}',
+    b'{"phone": "+14152000001", "name": "\\ud800"}',
+    b'{"phone": "+14152000001", "metadata": {"a": 1e999}}',
+    b'{"phone": "+14152000001"',
+    b'  {"phone": +14152000001}',
+    b'{"phone": "+14152000001", "name": "Jos\xe9"}',
+    b'{"phone": "+14152000001", "name": "Jos\xe9 \\\\xe9"}',
+    b"+14152000001",
+    b'"+14152000001"',
+    b"\xff",
+    b"[1, 2]",
+    b"5",
+    b"null",
+]
+BAD_ROWS = [
+    b'12,"O; ""K"" the\r\n1st",,Pune',
+    b"+14152000001,one,two,three,four",
+    b"+14152000001",
+    b"+14152000001,Jos\xe9,,",
+    b'"+14152000001","\xff, quoted",,',
+    b'+14152000001,a"b\xff,,',
+    b"+14152000001,literal \\xff,x",
+    b",,,",
+    b"+14152000001,\x00,,",
+    b'12,ends in,,"no quote',
+]
+
+
+async def ended(ctx: Context, client: Client, answer: Answer) -> Parent:
+    """The job of a 202, when it has ended, as a retry sees it."""
+    assert answer.status == 202, answer.body
+    await work(ctx)
+    return await parent_of(ctx, client, answer)
+
+
+async def parent_of(ctx: Context, client: Client, answer: Answer) -> Parent:
+    job_id = read_job_id(answer.json["id"])
+    assert job_id is not None
+    parent = await jobs.parent(ctx.pool, client.account.id, job_id)
+    assert parent is not None
+    return parent
+
+
+async def retried(ctx: Context, parent: Parent) -> bytes:
+    return b"".join([piece async for piece in retried_bytes(ctx.pool, parent)])
+
+
+async def errors_of(ctx: Context, job_id: JobId) -> list[tuple[Any, ...]]:
+    """The errors of a job in order, without their places; a number at which reading failed is one, too."""
+    rows = await ctx.pool.fetch(
+        """SELECT ref, field, code, message, value::text, item::text FROM item_errors WHERE job_id = $1
+           ORDER BY item_index""",
+        job_id,
+    )
+    return [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("format_", [Format.NDJSON, Format.CSV])
+async def test_what_failed_fails_again_for_the_same_reasons(
+    ctx: Context, client: Client, format_: Format
+) -> None:
+    if format_ is Format.CSV:
+        good, head, bad, end = (
+            f"{phone(2)},Bo,,\r\n".encode(),
+            b"phone,name,error_code,metadata.city\r\n",
+            BAD_ROWS,
+            b"\r\n",
+        )
+    else:
+        good, head, bad, end = json.dumps(contact(2)).encode() + b"\n", b"", BAD_LINES, b"\n"
+    body = head + b"".join(good + one + end for one in bad)
+    parent = await ended(ctx, client, await client.submit(body, TYPES[format_]))
+    assert (parent.failed, parent.format, retried_format(parent)) == (len(bad), format_, format_)
+    again = await client.submit(await retried(ctx, parent), TYPES[format_])
+    child = await ended(ctx, client, again)
+    assert (again.json["state"], child.failed) == ("queued", len(bad))
+    assert (await client.job(again))["total"] == len(bad)
+    assert await errors_of(ctx, child.job_id) == await errors_of(ctx, parent.job_id)
+
+
+async def test_what_failed_for_another_reason_may_pass(ctx: Context, client: Client) -> None:
+    items = [contact(1), {"phone": "020 7946 0958", "name": "Zoë"}, contact(3)]
+    parent = await ended(ctx, client, await client.submit_items(items))
+    assert parent.failed == 1
+    child = await client.submit(await retried(ctx, parent), "application/x-ndjson", "?region=GB")
+    assert (await ended(ctx, client, child)).failed == 0
+    assert await ctx.pool.fetchval("SELECT name FROM contacts WHERE phone = '+442079460958'") == "Zoë"
+
+
+async def test_an_array_becomes_lines(ctx: Context, client: Client) -> None:
+    items = [contact(1), {"phone": "12", "metadata": {"a": [1, "x\ny"]}}, 5]
+    parent = await ended(
+        ctx, client, await client.submit(json.dumps(items, indent=2).encode(), "application/json")
+    )
+    assert retried_format(parent) is Format.NDJSON
+    lines = (await retried(ctx, parent)).splitlines()
+    assert [json.loads(line) for line in lines] == items[1:]
+
+
+async def test_a_file_keeps_its_columns_and_its_separator(ctx: Context, client: Client) -> None:
+    body = b'Mobile;"metadata.a,b";dropped;Name\n12;x;y;"O; ""K"""\n'
+    answer = await client.submit(body, "text/csv", "?map.Mobile=phone&map.dropped=")
+    parent = await ended(ctx, client, answer)
+    again = await retried(ctx, parent)
+    assert again == b'"phone";"metadata.a,b";"error_code";"name"\r\n12;x;;"O; ""K"""\r\n'
+    child = await ended(ctx, client, await client.submit(again, "text/csv"))
+    assert child.layout == parent.layout
+    assert await errors_of(ctx, child.job_id) == await errors_of(ctx, parent.job_id)
+
+
+async def test_one_column_alone_is_not_lost_where_it_is_empty(ctx: Context, client: Client) -> None:
+    parent = await ended(ctx, client, await client.submit(b'phone\n""\n12\n', "text/csv"))
+    assert await retried(ctx, parent) == b'"phone"\r\n""\r\n12\r\n'
+
+
+async def test_however_many_failed_they_come_in_order_and_a_page_at_a_time(
+    ctx: Context, client: Client
+) -> None:
+    count = 2 * PAGE + 50
+    items = [contact(n) if n % 2 else {"phone": "12", "name": str(n)} for n in range(2 * count)]
+    parent = await ended(ctx, client, await client.submit_items(items))
+    pieces = [piece async for piece in retried_bytes(ctx.pool, parent)]
+    assert len(pieces) == 3
+    lines = b"".join(pieces).splitlines()
+    assert [int(json.loads(line)["name"]) for line in lines] == list(range(0, 2 * count, 2))
+
+
+async def test_an_item_that_was_just_not_too_large_does_not_become_too_large(
+    ctx: Context, client: Client
+) -> None:
+    line = json.dumps({"phone": "12", "metadata": {"k": "я" * 500_000}}, ensure_ascii=False).encode()
+    parent = await ended(ctx, client, await client.submit(line, "application/x-ndjson"))
+    assert len(await retried(ctx, parent)) <= len(line) + 1
+
+
+async def test_a_retry_knows_what_its_parent_was(ctx: Context, client: Client) -> None:
+    answer = await client.submit_items([contact(1)], "?region=GB&parallel=7&dry_run=true")
+    parent = await parent_of(ctx, client, answer)
+    assert (parent.operation, parent.params.region) == (Operation.CONTACTS_UPSERT, "GB")
+    assert (parent.parallel, parent.dry_run) == (7, True)
+
+
+async def test_a_job_that_has_not_ended_is_not_retried(ctx: Context, client: Client) -> None:
+    answer = await client.submit_items([{"phone": "12"}])
+    with pytest.raises(Conflict) as refused:
+        check_retry(await parent_of(ctx, client, answer))
+    assert refused.value.code == "job_not_ended"
+    check_retry(await ended(ctx, client, answer))
+
+
+async def test_a_job_without_failed_items_is_not_retried(ctx: Context, client: Client) -> None:
+    parent = await ended(ctx, client, await client.submit_items([contact(1)]))
+    with pytest.raises(Conflict) as refused:
+        check_retry(parent)
+    assert refused.value.code == "nothing_to_retry"
+
+
+async def test_nobody_retries_the_job_of_another_account(ctx: Context, client: Client) -> None:
+    parent = await ended(ctx, client, await client.submit_items([{"phone": "12"}]))
+    assert await jobs.parent(ctx.pool, type(parent.account_id)(parent.account_id + 1), parent.job_id) is None
+
+
+async def retry(client: Client, answer: Answer, **headers: str) -> Answer:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await client.call("POST", f"/v1/jobs/{answer.json['id']}/retry", headers=names)
+
+
+async def test_a_retry_is_a_job_of_the_failed_items_alone(ctx: Context, client: Client) -> None:
+    items = [contact(1), {"phone": "12", "ref": "a"}, contact(2), {"phone": "+999", "ref": "b"}]
+    parent = await client.submit_items(items)
+    await ended(ctx, client, parent)
+    answer = await retry(client, parent)
+    assert (answer.status, answer.json["parent_id"]) == (202, parent.json["id"])
+    assert answer.headers["Location"] == f"/v1/jobs/{answer.json['id']}"
+    await work(ctx)
+    job = await client.job(answer)
+    assert (job["total"], job["counts"]["failed"], job["operation"]) == (2, 2, "contacts.upsert")
+    assert [(error["index"], error["ref"]) for error in job["errors"]] == [(0, "a"), (1, "b")]
+    assert (await client.job(parent))["counts"]["failed"] == 2
+
+
+async def test_what_could_not_be_found_can_be_retried_once_it_is_there(ctx: Context, client: Client) -> None:
+    items = json.dumps([{"phone": phone(1)}, {"phone": phone(2)}]).encode()
+    headers = {"Content-Type": "application/json"}
+    path = "/v1/bulk/preferences.set?preference=mute_all"
+    parent = await client.call("POST", path, data=items, headers=headers)
+    await client.submit_items([contact(1)])
+    parent_job = await ended(ctx, client, parent)
+    await client.submit_items([contact(1), contact(2)])
+    await work(ctx)
+    answer = await retry(client, parent)
+    child = await ended(ctx, client, answer)
+    assert (child.params, child.failed) == (parent_job.params, 0)
+    rows = await ctx.pool.fetch("SELECT communication_preference FROM contacts")
+    assert {row[0] for row in rows} <= {"mute_all", None}
+    assert (await client.job(answer))["total"] == parent_job.failed
+
+
+@pytest.mark.parametrize(
+    ("items", "code"), [([contact(1)], "nothing_to_retry"), ([{"phone": "12"}], "job_not_ended")]
+)
+async def test_a_retry_that_makes_no_sense_is_refused(
+    ctx: Context, client: Client, items: list[Any], code: str
+) -> None:
+    parent = await client.submit_items(items)
+    if code == "nothing_to_retry":
+        await work(ctx)
+    answer = await retry(client, parent)
+    assert (answer.status, answer.error["code"]) == (409, code)
+    assert len(await client.jobs()) == 1
+
+
+async def test_a_retry_of_a_dry_run_is_a_dry_run(ctx: Context, client: Client) -> None:
+    parent = await client.submit_items([{"phone": "020 7946 0958"}], "?dry_run=true")
+    await ended(ctx, client, parent)
+    assert (await retry(client, parent)).json["dry_run"] is True
+
+
+async def test_a_retry_that_is_sent_twice_is_one_job(ctx: Context, client: Client) -> None:
+    parent = await client.submit_items([{"phone": "12"}])
+    await ended(ctx, client, parent)
+    first = await retry(client, parent, Idempotency_Key="once")
+    second = await retry(client, parent, Idempotency_Key="once")
+    assert (second.json["id"], second.headers["Idempotent-Replayed"]) == (first.json["id"], "true")
+
+
+async def test_a_retried_overwrite_keeps_what_it_has_put_into_the_list(ctx: Context, client: Client) -> None:
+    list_id = (await client.call("POST", "/v1/contact-lists", json={"name": "L"})).json["id"]
+    tiered = contact(9) | {"properties": {"tier": "gold"}}
+    body = {"action": "overwrite", "contacts": [contact(1), contact(2), tiered]}
+    answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
+    await work(ctx)
+    await client.call("POST", "/v1/properties", json={"name": "tier", "type": "string"})
+    again = (await retry(client, answer)).json
+    assert (again["operation"], again["total"]) == ("lists.add", 1)
+    await work(ctx)
+    ended = (await client.get(f"/v1/jobs/{again['id']}")).json
+    assert ended["memberships"] == {"added": 1, "removed": 0}
+    members = (await client.get(f"/v1/contact-lists/{list_id}/members")).json["data"]
+    assert [one["phoneNumber"] for one in members] == [phone(1), phone(2), phone(9)]

@@ -1,0 +1,1 @@
+"""Lists, labels, teams, channels, audiences and properties over REST."""

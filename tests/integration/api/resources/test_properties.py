@@ -1,0 +1,140 @@
+"""Properties: their names, types and options."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from schemas.ids import AccountId
+from storage.context import Context
+from storage.entities import properties
+from tests.factories import phone
+from tests.integration.api.nouns import delete, make, names, patch, post, problems, told, until_waiting
+from tests.integration.api.service import Client
+
+PATH = "/v1/properties"
+
+
+@pytest.mark.parametrize("type_", ["string", "number", "boolean", "date"])
+async def test_a_property_has_a_type(client: Client, type_: str) -> None:
+    made = await make(client, PATH, name=" tier ", type=type_)
+    assert made == {"name": "tier", "type": type_, "options": None, "created_at": made["created_at"]}
+    assert (await make(client, PATH, name="other", type=type_, options=None))["options"] is None
+
+
+async def test_an_enum_has_options(ctx: Context, client: Client) -> None:
+    made = await make(client, PATH, name="tier", type="enum", options=[" gold ", "Gold", "名"])
+    assert made["options"] == ["gold", "Gold", "名"]
+    longest = [f"{number:0255}" for number in range(100)]
+    assert (await make(client, PATH, name="other", type="enum", options=longest))["options"] == longest
+    rows = await properties.definitions(ctx.pool, client.account.id)
+    assert [(row["name"], row["type"], row["options"]) for row in rows] == [
+        ("other", "enum", longest),
+        ("tier", "enum", ["gold", "Gold", "名"]),
+    ]
+    assert await properties.definitions(ctx.pool, AccountId(client.account.id + 1)) == []
+
+
+async def test_options_are_replaced(client: Client) -> None:
+    made = await make(client, PATH, name="tier", type="enum", options=["gold", "silver"])
+    answer = await patch(client, f"{PATH}/tier", {"options": [" bronze", "gold"]})
+    assert (answer.status, answer.json) == (200, made | {"options": ["bronze", "gold"]})
+
+
+async def test_wrong_options_are_refused(client: Client) -> None:
+    made = await make(client, PATH, name="tier", type="enum", options=["gold"])
+    long, many = "x" * 256, [str(number) for number in range(101)]
+    wrong: list[tuple[Any, set[str]]] = [
+        ([], {"options"}),
+        (many, {"options"}),
+        (["a", " a "], {"options"}),
+        ("a", {"options"}),
+        ({"a": 1}, {"options"}),
+        (5, {"options"}),
+        (["a", "", 5, None, "\0", long], {f"options[{place}]" for place in range(1, 6)}),
+    ]
+    for options, places in wrong:
+        expected = dict.fromkeys(places, "invalid_parameter")
+        assert problems(await patch(client, f"{PATH}/tier", {"options": options})) == expected
+        answer = await post(client, PATH, {"name": "other", "type": "enum", "options": options})
+        assert problems(answer) == expected
+    assert problems(await patch(client, f"{PATH}/tier", {"options": None})) == {
+        "options": "invalid_parameter"
+    }
+    assert (await client.get(PATH)).json["data"] == [made]
+
+
+async def test_an_enum_needs_options_and_nothing_else_has_any(client: Client) -> None:
+    for body in ({"name": "a", "type": "enum"}, {"name": "a", "type": "enum", "options": None}):
+        assert problems(await post(client, PATH, body)) == {"options": "missing_parameter"}
+    for type_ in ("string", "number", "boolean", "date"):
+        answer = await post(client, PATH, {"name": "a", "type": type_, "options": ["a"]})
+        assert problems(answer) == {"options": "invalid_parameter"}
+        await make(client, PATH, name=type_, type=type_)
+        answer = await patch(client, f"{PATH}/{type_}", {"options": ["a"]})
+        assert problems(answer) == {"options": "invalid_parameter"}
+
+
+async def test_nothing_but_an_enum_is_ever_given_options(ctx: Context, client: Client) -> None:
+    """Even where the enum that was looked at has become something else meanwhile."""
+    made = await make(client, PATH, name="tier", type="string")
+    assert await properties.set_options(ctx.pool, client.account.id, "tier", ["a"]) is None
+    assert (await client.get(f"{PATH}/tier")).json == made
+
+
+async def test_all_that_is_wrong_comes_at_once(client: Client) -> None:
+    answer = await post(client, f"{PATH}?x=1", {"name": "1", "type": "enum", "y": 1})
+    assert problems(answer) == {
+        "x": "unknown_parameter",
+        "name": "invalid_parameter",
+        "options": "missing_parameter",
+        "y": "unknown_parameter",
+    }
+    answer = await post(client, PATH, {"name": 1, "type": "text", "options": []})
+    assert problems(answer) == dict.fromkeys(("name", "type", "options"), "invalid_parameter")
+
+
+async def test_a_name_is_of_letters_digits_and_underscores(client: Client) -> None:
+    for name in ("a", "A", "a_1", "x" * 64):
+        await make(client, PATH, name=name, type="string")
+        assert (await client.get(f"{PATH}/{name}")).json["name"] == name
+    for name in ("", " ", "1a", "_a", "a-b", "a b", "é", "aé", "x" * 65, "a\0", "a\nb", "\u0661", "ａ"):  # noqa: RUF001
+        answer = await post(client, PATH, {"name": name, "type": "string"})
+        assert problems(answer) == {"name": "invalid_parameter"}
+
+
+async def test_they_come_by_name(client: Client) -> None:
+    for name in ("b", "a_1", "B", "a", "aB"):
+        await make(client, PATH, name=name, type="string")
+    assert await names(client, PATH) == ["B", "a", "aB", "a_1", "b"]
+    assert await names(client, f"{PATH}?cursor=aB") == ["a_1", "b"]
+
+
+async def test_name_and_type_stay(client: Client) -> None:
+    made = await make(client, PATH, name="tier", type="enum", options=["a"])
+    answer = await patch(client, f"{PATH}/tier", {"name": "other", "type": "string", "options": ["b"]})
+    assert problems(answer) == {"name": "unknown_parameter", "type": "unknown_parameter"}
+    assert (await client.get(f"{PATH}/tier")).json == made
+
+
+async def test_what_contacts_have_stays_when_the_definition_goes(ctx: Context, client: Client) -> None:
+    await make(client, PATH, name="tier", type="enum", options=["a"])
+    await ctx.pool.execute(
+        "INSERT INTO contacts (account_id, phone, properties) VALUES ($1, $2, $3)",
+        client.account.id,
+        phone(1),
+        '{"tier": "a"}',
+    )
+    await patch(client, f"{PATH}/tier", {"options": ["b"]})
+    assert (await delete(client, f"{PATH}/tier")).status == 204
+    assert await ctx.pool.fetchval("SELECT properties->>'tier' FROM contacts") == "a"
+    assert await properties.definitions(ctx.pool, client.account.id) == []
+
+
+async def test_a_property_that_is_just_going_has_no_options(ctx: Context, client: Client) -> None:
+    await make(client, PATH, name="tier", type="enum", options=["a"])
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        await conn.execute("DELETE FROM property_definitions")
+        changing = asyncio.create_task(patch(client, f"{PATH}/tier", {"options": ["b"]}))
+        await until_waiting(ctx)
+    assert told(await changing) == (404, "unknown_property")

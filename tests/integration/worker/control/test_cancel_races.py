@@ -1,0 +1,164 @@
+"""Cancel while somebody else works on the job: one waits for the other, and nothing is lost."""
+
+import asyncio
+
+import pytest
+
+from schemas.errors import Unavailable
+from schemas.params import JobParams
+from schemas.states import Operation
+from storage.context import Context
+from storage.pipeline import cancellation, chunks, turns, uploads
+from storage.pipeline.uploads import NewJob, Received
+from tests.factories import contact, make_account, make_job, make_list
+from tests.integration.worker.cancelling import cancel, new_job, outcomes_of, waiting
+from tests.workers import (
+    barred,
+    claim,
+    counts_of,
+    drain,
+    job_of,
+    until,
+)
+from worker.apply import apply_chunk
+from worker.finish import finish_if_last
+
+
+async def test_what_is_done_stays_and_what_is_leased_meets_the_fence(
+    ctx: Context, crew: list[Context]
+) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(n) for n in range(9)], chunk_items=3)
+    await apply_chunk(ctx, await claim(ctx))
+    late = await claim(crew[0])
+    assert await cancellation.cancel(ctx.pool, account.id, job_id) is not None
+    live = await job_of(ctx, account.id, job_id)
+    assert (live["state"], live["live_created"], live["live_cancelled"]) == ("running", 3, 6)
+    await apply_chunk(crew[0], late)
+    job = await job_of(ctx, account.id, job_id)
+    assert (job["state"], counts_of(job)) == ("cancelled", {"created": 3, "cancelled": 6})
+    assert await outcomes_of(ctx, account.id, job_id) == ["created"] * 3 + ["cancelled"] * 6
+    assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 3
+
+
+async def test_a_claim_that_is_on_its_way_is_waited_for_with_what_it_cuts_off(
+    ctx: Context, crew: list[Context]
+) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(n) for n in range(9)], chunk_items=3)
+    await apply_chunk(ctx, await claim(ctx))  # so that the job is not touched by the next claim
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        candidate = await chunks.lock_next(conn)
+        assert candidate is not None
+        await chunks.lease(conn, candidate, items=1, granted_at=None, worker_id=ctx.worker_id)
+        cancelling = asyncio.create_task(cancellation.cancel(crew[0].pool, account.id, job_id))
+        await until(lambda: waiting(ctx, 1))
+    await cancelling
+    await finish_if_last(ctx, account.id, job_id)
+    assert await outcomes_of(ctx, account.id, job_id) == ["created"] * 3 + ["cancelled"] * 6
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 3, "cancelled": 6}
+
+
+async def test_a_chunk_that_is_being_applied_is_waited_for(ctx: Context, crew: list[Context]) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(0)])
+    await drain(ctx)
+    job_id = await make_job(ctx, account.id, [contact(n, name="new") for n in range(6)], chunk_items=3)
+    held = await claim(crew[0])
+    async with barred(ctx, "SELECT FROM contacts FOR UPDATE"):
+        applying = asyncio.create_task(apply_chunk(crew[0], held))
+        await until(lambda: waiting(ctx, 1))
+        cancelling = asyncio.create_task(cancellation.cancel(crew[1].pool, account.id, job_id))
+        await until(lambda: waiting(ctx, 2))
+        assert not cancelling.done()
+    await asyncio.gather(applying, cancelling)
+    await finish_if_last(ctx, account.id, job_id)
+    job = await job_of(ctx, account.id, job_id)
+    assert counts_of(job) == {"updated": 1, "created": 2, "cancelled": 3}
+    assert await outcomes_of(ctx, account.id, job_id) == ["updated"] + ["created"] * 2 + ["cancelled"] * 3
+
+
+async def test_an_upload_that_is_being_accepted_is_cancelled_behind_it(
+    ctx: Context, crew: list[Context]
+) -> None:
+    """accept holds the job and asks for the turn: a cancel that held the turn would lock it out."""
+    account = await make_account(ctx)
+    job = new_job(account.id)
+    await uploads.open_job(ctx.pool, job)
+    await uploads.add_part(ctx.pool, account.id, job.id, 0, b'{"phone": "+14152000001"}')
+    async with barred(ctx, f"SELECT FROM account_turns WHERE account_id = {account.id} FOR UPDATE"):
+        accepting = asyncio.create_task(_accept(crew[0], job))
+        await until(lambda: waiting(ctx, 1))
+        cancelling = asyncio.create_task(cancel(crew[1], account.id, job.id))
+        await until(lambda: waiting(ctx, 2))
+    await asyncio.gather(accepting, cancelling)
+    row = await job_of(ctx, account.id, job.id)
+    assert (row["state"], row["total"], counts_of(row)) == ("cancelled", 1, {"cancelled": 1})
+
+
+async def _accept(ctx: Context, job: NewJob) -> None:
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        received = Received(layout=None, parallel=1, parts=1, size=25, total=None)
+        assert await uploads.accept(conn, job, received)
+
+
+async def test_a_job_of_which_nothing_was_left_is_closed(ctx: Context) -> None:
+    account = await make_account(ctx)
+    list_id = await make_list(ctx, account.id)
+    params, overwrite = JobParams(list_id=list_id), Operation.LISTS_OVERWRITE
+    await make_job(ctx, account.id, [contact(0)], operation=overwrite, params=params)
+    await drain(ctx)
+    job_id = await make_job(ctx, account.id, [contact(1)], operation=overwrite, params=params)
+    held = await claim(ctx)
+    async with barred(ctx, "SELECT FROM contact_lists FOR UPDATE"):
+        applying = asyncio.create_task(apply_chunk(ctx, held))
+        await until(lambda: waiting(ctx, 1))
+        cancelling = asyncio.create_task(cancellation.cancel(ctx.pool, account.id, job_id))
+        await until(lambda: waiting(ctx, 2))
+    await asyncio.gather(applying, cancelling)
+    await finish_if_last(ctx, account.id, job_id)
+    job = await job_of(ctx, account.id, job_id)
+    assert (job["state"], counts_of(job)) == ("completed", {"created": 1})
+    assert (job["cancel_requested_at"] is None, job["removed"]) == (False, 1)
+
+
+async def test_while_the_job_is_locked_the_turn_is_let_go_again_and_again(
+    ctx: Context, crew: list[Context]
+) -> None:
+    """Whoever ends a job asks for the turn with the job in hand: a deadlock would cost a second."""
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(1)])
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        await conn.execute("SELECT FROM jobs FOR UPDATE")
+        cancelling = asyncio.create_task(cancellation.cancel(crew[0].pool, account.id, job_id))
+        await until(lambda: waiting(ctx, 1))
+        async with asyncio.timeout(0.9):
+            await turns.lock(conn, account.id)
+    await cancelling
+    await finish_if_last(ctx, account.id, job_id)
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"cancelled": 1}
+
+
+async def test_a_job_that_stays_locked_is_told_to_be_busy(
+    ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancellation, "PATIENCE_SECONDS", 0.3)
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(1)])
+    async with barred(ctx, "SELECT FROM jobs FOR UPDATE"):
+        with pytest.raises(Unavailable):
+            await cancellation.cancel(crew[0].pool, account.id, job_id)
+    await drain(ctx)
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 1}
+
+
+async def test_a_cursor_passes_over_nothing_while_a_cancelled_job_is_ended(ctx: Context) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(n) for n in range(4)], chunk_items=2)
+    first, second = await claim(ctx), await claim(ctx)
+    await apply_chunk(ctx, second)
+    assert await outcomes_of(ctx, account.id, job_id) == []
+    assert await cancellation.cancel(ctx.pool, account.id, job_id) is not None
+    assert await outcomes_of(ctx, account.id, job_id) == ["cancelled"] * 2 + ["created"] * 2
+    await apply_chunk(ctx, first)
+    assert (await job_of(ctx, account.id, job_id))["state"] == "cancelled"

@@ -1,0 +1,296 @@
+"""Dry runs: in their place in the stream, in one transaction that is rolled back, beside all other work."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from schemas.ids import AccountId
+from schemas.params import JobParams
+from schemas.states import Operation
+from storage.background import beside
+from storage.context import Context
+from storage.entities import upsert
+from storage.pipeline import chunks, dry_runs
+from storage.postgres.pool import Conn
+from tests.factories import contact, make_account, make_contacts, make_job, phone
+from tests.integration.worker.cancelling import waiting
+from tests.integration.worker.dry_runs import Stop, dry_run_all, dump, told
+from tests.workers import (
+    barred,
+    bells,
+    claim,
+    counts_of,
+    drain,
+    job_of,
+    results_of,
+    serving,
+    unfinished,
+    until,
+)
+from worker import dry_run
+from worker.apply import apply_chunk
+from worker.claim import claim_chunk
+from worker.dry_run import dry_run_forever, dry_run_next
+from worker.finish import finish_if_last
+from worker.split import split_job
+
+LABEL: dict[str, Any] = {"operation": Operation.LABELS_ATTACH, "params": JobParams(label_id=1)}
+
+
+async def ended(ctx: Context) -> bool:
+    return not await unfinished(ctx)
+
+
+async def test_a_dry_run_says_what_would_become_of_each_item_and_changes_nothing(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await make_contacts(ctx, account.id, range(3), name="Name 1")
+    before = await dump(ctx)
+    items = [contact(n) for n in range(5)] + [
+        {"phone": "12", "ref": "mine"},
+        {"phone": phone(9), "name": "\0"},
+    ]
+    job_id = await make_job(ctx, account.id, items, chunk_items=2, dry_run=True)
+    assert await dry_run_all(ctx) == 1
+    assert await dump(ctx) == before
+    job = await job_of(ctx, account.id, job_id)
+    assert job["state"] == "completed_with_errors"
+    assert counts_of(job) == {"created": 2, "updated": 2, "unchanged": 1, "failed": 2}
+    results = await results_of(ctx, account.id, job_id)
+    ids = [row["id"] for row in await ctx.pool.fetch("SELECT id FROM contacts ORDER BY phone")]
+    assert [result.contact_id for result in results] == [*ids, None, None, None, None]
+    said = await told(ctx, account.id, job_id)
+    assert [(index, ref, code) for index, ref, _, code, *_ in said["errors"]] == [
+        (5, "mine", "phone_too_short"),
+        (6, None, "invalid_character"),
+    ]
+
+
+async def test_a_dry_run_waits_for_its_turn_in_the_stream_and_the_next_job_for_it(ctx: Context) -> None:
+    account = await make_account(ctx)
+    first = await make_job(ctx, account.id, [contact(1)])
+    dry = await make_job(ctx, account.id, [contact(1), contact(2)], dry_run=True)
+    last = await make_job(ctx, account.id, [contact(2)])
+    assert not await dry_run_next(ctx)
+    await apply_chunk(ctx, await claim(ctx))
+    assert await bells(ctx) == {"work": 1, "dry_run": 1}
+    assert counts_of(await job_of(ctx, account.id, first)) == {"created": 1}
+    assert await claim_chunk(ctx) is None
+    assert await dry_run_next(ctx)
+    assert counts_of(await job_of(ctx, account.id, dry)) == {"unchanged": 1, "created": 1}
+    assert await bells(ctx) == {"work": 2, "dry_run": 1}
+    await drain(ctx)
+    assert counts_of(await job_of(ctx, account.id, last)) == {"created": 1}
+
+
+async def test_a_dry_run_does_not_wait_for_the_window_and_takes_nothing_of_it(ctx: Context) -> None:
+    account = await make_account(ctx, item_limit=3, window_seconds=3600)
+    await make_job(ctx, account.id, [contact(1), contact(2)])
+    await drain(ctx)
+    job_id = await make_job(ctx, account.id, [contact(n) for n in range(10)], dry_run=True)
+    assert await dry_run_next(ctx)
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 8, "unchanged": 2}
+    assert await ctx.pool.fetchval("SELECT sum(items) FROM grants") == 2
+    await make_job(ctx, account.id, [contact(1)])
+    assert (await claim(ctx)).items == 1
+
+
+async def test_a_dry_run_is_split_like_any_job_and_then_rung_for(ctx: Context) -> None:
+    account = await make_account(ctx)
+    items = [contact(n) for n in range(2_300)]
+    job_id = await make_job(ctx, account.id, items, split=False, dry_run=True)
+    assert not await dry_run_next(ctx)
+    await split_job(ctx, account.id, job_id)
+    assert await bells(ctx) == {"dry_run": 1}
+    assert await dry_run_next(ctx)
+    job = await job_of(ctx, account.id, job_id)
+    assert (job["total"], counts_of(job)) == (2_300, {"created": 2_300})
+
+
+async def test_a_dry_run_without_items_ends(ctx: Context) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [], dry_run=True)
+    assert await dry_run_next(ctx)
+    job = await job_of(ctx, account.id, job_id)
+    assert (job["state"], job["total"], counts_of(job)) == ("completed", 0, {})
+
+
+async def test_while_it_goes_on_its_counts_can_be_seen(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(n) for n in range(9)], chunk_items=3, dry_run=True)
+    stop = Stop(monkeypatch, 2)
+    rehearsing = asyncio.create_task(dry_run_next(ctx))
+    await stop.reached.wait()
+    job = await job_of(ctx, account.id, job_id)
+    assert (job["state"], job["live_created"], job["started_at"] is None) == ("running", 6, False)
+    assert len(await results_of(ctx, account.id, job_id)) == 6
+    stop.let_go.set()
+    await rehearsing
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 9}
+
+
+async def test_meanwhile_nothing_else_of_the_account_is_applied_and_all_of_the_others(
+    ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dry_run holds locks: a worker that waits for them serves nobody."""
+    account, other = await make_account(ctx), await make_account(ctx)
+    await make_job(ctx, account.id, [contact(n) for n in range(4)], chunk_items=2, dry_run=True)
+    await make_job(ctx, account.id, [{"phone": phone(1)}], dry_run=True, **LABEL)
+    stop = Stop(monkeypatch, 1)
+    rehearsing = asyncio.create_task(dry_run_next(crew[0]))
+    await stop.reached.wait()
+    assert not await dry_run_next(crew[1])
+    await make_job(ctx, account.id, [{"phone": phone(1)}], operation=Operation.PREFERENCES_SET)
+    theirs = await make_job(ctx, other.id, [contact(1)])
+    assert (await claim(crew[1])).job_id == theirs
+    assert await claim_chunk(crew[1]) is None
+    stop.let_go.set()
+    await rehearsing
+    assert (await claim(crew[1])).account_id == account.id
+    assert await bells(ctx) == {"work": 1}
+
+
+async def test_what_is_in_flight_when_it_begins_is_waited_for(
+    ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await make_account(ctx)
+    await make_contacts(ctx, account.id, [1])
+    label = await make_job(ctx, account.id, [{"phone": phone(1)}], **LABEL)
+    dry = await make_job(ctx, account.id, [contact(1)], dry_run=True)
+    held = await claim(ctx)
+    begun = Stop(monkeypatch, 0)
+    rehearsing = asyncio.create_task(dry_run_next(crew[0]))
+    await until(lambda: _state(ctx, account.id, dry, "running"))
+    assert not begun.reached.is_set()
+    await apply_chunk(ctx, held)
+    await begun.reached.wait()
+    assert await _state(ctx, account.id, label, "running")  # its end waits: it may have something to settle
+    begun.let_go.set()
+    await rehearsing
+    await finish_if_last(ctx, account.id, label)
+    assert await ended(ctx)
+
+
+async def test_a_claim_that_is_on_its_way_is_waited_for(
+    ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [{"phone": phone(1)}], **LABEL)
+    await make_job(ctx, account.id, [contact(1)], dry_run=True)
+    begun = Stop(monkeypatch, 0)
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        candidate = await chunks.lock_next(conn)
+        assert candidate is not None
+        held = await chunks.lease(conn, candidate, items=1, granted_at=None, worker_id=ctx.worker_id)
+        rehearsing = asyncio.create_task(dry_run_next(crew[0]))
+        await until(lambda: waiting(ctx, 1))
+    assert held is not None
+    await until(lambda: _rehearsing(ctx))
+    assert not begun.reached.is_set()
+    await apply_chunk(ctx, held)
+    begun.let_go.set()
+    await rehearsing
+
+
+async def _rehearsing(ctx: Context) -> bool:
+    return bool(await ctx.pool.fetchval("SELECT count(*) FROM rehearsing"))
+
+
+async def _state(ctx: Context, account_id: AccountId, job_id: Any, state: str) -> bool:
+    return bool((await job_of(ctx, account_id, job_id))["state"] == state)
+
+
+async def test_closing_steps_that_are_under_way_are_waited_for(
+    ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[bool] = []
+    look = dry_runs.in_flight
+
+    async def in_flight(*args: Any) -> bool:
+        looked.append(await look(*args))
+        return looked[-1]
+
+    monkeypatch.setattr(dry_runs, "in_flight", in_flight)
+    account = await make_account(ctx)
+    label = await make_job(ctx, account.id, [{"phone": phone(1)}], **LABEL)
+    await make_job(ctx, account.id, [contact(1)], dry_run=True)
+    held = await claim(ctx)
+    async with barred(ctx, "SELECT FROM streams WHERE stream = 'label:1' FOR UPDATE"):
+        ending = asyncio.create_task(apply_chunk(ctx, held))
+        await until(lambda: _finishing(ctx))
+        rehearsing = asyncio.create_task(dry_run_next(crew[0]))
+        await until(lambda: _several(looked))
+    await asyncio.gather(ending, rehearsing)
+    assert looked[:3] == [True] * 3
+    assert looked[-1] is False
+    assert await _state(ctx, account.id, label, "completed_with_errors")
+    assert await ended(ctx)
+
+
+async def _finishing(ctx: Context) -> bool:
+    sql = "SELECT count(*) FROM jobs WHERE NOT dry_run AND lease_until > now()"
+    return bool(await ctx.pool.fetchval(sql))
+
+
+async def _several(looked: list[bool]) -> bool:
+    return len(looked) > 2
+
+
+async def test_the_space_of_a_chunk_is_given_back_before_the_next(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A staging table that is emptied by DELETE would grow with the job, and be read whole for each chunk."""
+    sizes = []
+    truncate = upsert.truncate_stage
+
+    async def measured(conn: Conn) -> None:
+        sizes.append(await conn.fetchval("SELECT pg_relation_size('stage_contacts')"))
+        await truncate(conn)
+
+    monkeypatch.setattr(upsert, "truncate_stage", measured)
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(n) for n in range(2_000)], chunk_items=200, dry_run=True)
+    assert await dry_run_next(ctx)
+    assert len(sizes) == 10
+    assert max(sizes[1:]) == min(sizes[1:]) > 0
+
+
+async def test_the_bell_wakes_a_worker_that_has_nothing_to_rehearse(
+    ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dry_run, "EVERY_SECONDS", 3600.0)
+    account = await make_account(ctx)
+    async with serving(*crew[:2]):
+        for n in range(3):
+            job_id = await make_job(ctx, account.id, [contact(n)], dry_run=True)
+            await ctx.queue.ring_dry_run()
+            await until(lambda: ended(ctx))
+            assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 1}
+
+
+async def test_a_lost_bell_costs_latency_only(
+    ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dry_run, "EVERY_SECONDS", 0.05)
+    account = await make_account(ctx)
+    async with serving(crew[0]):
+        for n in range(3):
+            await make_job(ctx, account.id, [contact(n)], dry_run=True)
+        await until(lambda: ended(ctx))
+
+
+async def test_no_error_ends_the_rehearsals(
+    ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dry_run, "EVERY_SECONDS", 0.01)
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(1)], dry_run=True)
+    await ctx.pool.execute("ALTER TABLE contacts RENAME TO away")
+
+    async def tried() -> bool:
+        return bool(await ctx.pool.fetchval("SELECT count(*) FROM chunks WHERE token > 1"))
+
+    async with beside(dry_run_forever(crew[0], asyncio.Event())):
+        await until(tried)
+        await ctx.pool.execute("ALTER TABLE away RENAME TO contacts")
+        await until(lambda: ended(ctx))

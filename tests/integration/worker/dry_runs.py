@@ -1,0 +1,90 @@
+"""What tests of dry runs need: all data as text, what a job says, and rehearsals that stop or die."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from schemas.ids import AccountId, JobId
+from storage.context import Context
+from tests.workers import counts_of, job_of, results_of
+from worker import dry_run
+from worker.dry_run import dry_run_next
+
+DATA = (
+    "contacts", "memberships", "opt_ins", "labels", "contact_lists", "audiences", "teams", "channels",
+    "property_definitions", "grants", "accounts",
+)  # fmt: skip
+
+
+async def dump(ctx: Context) -> dict[str, list[str]]:
+    """Every row of every table of data."""
+    return {
+        table: [row[0] for row in await ctx.pool.fetch(f"SELECT t::text FROM {table} t ORDER BY 1")]
+        for table in DATA
+    }
+
+
+async def dry_run_all(*workers: Context) -> int:
+    """Rehearse until there is nothing to rehearse: how many times."""
+    times = 0
+    while await dry_run_next(workers[times % len(workers)]):
+        times += 1
+    return times
+
+
+async def told(ctx: Context, account_id: AccountId, job_id: JobId) -> dict[str, Any]:
+    """What a job says of its items, without the ids of contacts."""
+    job = await job_of(ctx, account_id, job_id)
+    return {
+        "state": job["state"],
+        "counts": counts_of(job),
+        "members": (job["added"], job["removed"]),
+        "results": [
+            (result.index, result.outcome.word, result.merged_into, result.code, result.message)
+            for result in await results_of(ctx, account_id, job_id)
+        ],
+        "errors": [
+            tuple(row)
+            for row in await ctx.pool.fetch(
+                """SELECT item_index, ref, field, code, message, value::text, item::text FROM item_errors
+                   WHERE job_id = $1 ORDER BY item_index""",
+                job_id,
+            )
+        ],
+    }
+
+
+class Stop:
+    """Lets rehearsals come as far as a number of chunks, or to their end, and no further until it lets go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, chunks: int, at: str = "_apply_chunk") -> None:
+        self.reached, self.let_go = asyncio.Event(), asyncio.Event()
+        self._left, self._go_on = chunks, getattr(dry_run, at)
+        monkeypatch.setattr(dry_run, at, self)
+
+    async def __call__(self, *args: Any) -> Any:
+        self._left -= 1
+        if self._left == -1:
+            self.reached.set()
+            await self.let_go.wait()
+        return await self._go_on(*args)
+
+
+async def die(rehearsing: "asyncio.Task[bool]", monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after kill -9: nothing is given back."""
+    with monkeypatch.context() as patch:
+        patch.setattr(dry_run, "_release", _nothing)
+        rehearsing.cancel()
+        await asyncio.wait([rehearsing])
+
+
+async def _nothing(*args: object, **more: object) -> None:
+    del args, more
+
+
+async def expire(ctx: Context) -> None:
+    """Let the leases of all rehearsals run out."""
+    await ctx.pool.execute(
+        "UPDATE jobs SET lease_until = now() - interval '1 s' WHERE lease_until IS NOT NULL"
+    )

@@ -1,0 +1,1 @@
+"""Each operation: what it does to stored rows."""

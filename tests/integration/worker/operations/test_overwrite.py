@@ -1,0 +1,187 @@
+"""lists.overwrite: the list holds those who were named, and nobody ever sees it empty."""
+
+import asyncio
+
+import pytest
+
+from schemas.params import JobParams
+from schemas.settings import Settings
+from schemas.states import Operation
+from storage.context import Context
+from storage.entities import contacts
+from storage.pipeline.finish import Finishing
+from storage.postgres.pool import LIMITS
+from tests.factories import contact, make_account, make_job, make_list, phone
+from tests.integration.worker.job_runs import assert_consistent, members_of, run, run_job
+from tests.workers import (
+    barred,
+    claim,
+    drain,
+    job_of,
+    open_worker,
+    results_of,
+    until,
+    waiting_backends,
+)
+from worker import finish
+from worker.apply import apply_chunk
+from worker.turn import take_turn
+
+WAITING_LONG = """
+SELECT 1 FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query_start < now() - interval '0.5 s'
+"""
+ADD, OVERWRITE = Operation.LISTS_ADD, Operation.LISTS_OVERWRITE
+
+
+async def test_a_reader_sees_the_old_the_new_or_both(ctx: Context, crew: list[Context]) -> None:
+    account = await make_account(ctx)
+    list_id = await make_list(ctx, account.id)
+    await run(ctx, account.id, ADD, [contact(n) for n in range(4_000)], list_id=list_id, workers=crew)
+    old = await members_of(ctx, "list", list_id)
+    items = [contact(n) for n in range(3_900, 7_900)]
+    job_id = await make_job(
+        ctx, account.id, items, operation=OVERWRITE, params=JobParams(list_id=list_id), parallel=4
+    )
+    done = asyncio.create_task(drain(*crew))
+    seen: list[set[int]] = []
+    while not done.done():
+        seen.append(await members_of(ctx, "list", list_id))
+    await done
+    new = await members_of(ctx, "list", list_id)
+    assert len(new) == 4_000
+    assert len(new & old) == 100
+    assert all(one >= old or one == new for one in seen)
+    assert all(one <= old | new for one in seen)
+    job = await job_of(ctx, account.id, job_id)
+    assert (job["added"], job["removed"]) == (3_900, 3_900)
+    await assert_consistent(ctx)
+
+
+async def test_the_contacts_of_items_that_were_merged_stay(ctx: Context) -> None:
+    account = await make_account(ctx)
+    list_id = await make_list(ctx, account.id)
+    await run(ctx, account.id, ADD, [contact(n) for n in range(4)], list_id=list_id)
+    items = [contact(1), contact(1, age=3), contact(2)]
+    job_id, _ = await run_job(ctx, account.id, OVERWRITE, items, list_id=list_id, chunk_items=1)
+    rows = await ctx.pool.fetch("SELECT id FROM contacts WHERE phone = ANY ($1)", [phone(1), phone(2)])
+    assert await members_of(ctx, "list", list_id) == {row["id"] for row in rows}
+    assert (await job_of(ctx, account.id, job_id))["removed"] == 2
+
+
+async def test_another_list_of_the_same_contacts_stays_as_it_is(ctx: Context) -> None:
+    account = await make_account(ctx)
+    list_id, other = await make_list(ctx, account.id), await make_list(ctx, account.id)
+    for one in (list_id, other):
+        await run(ctx, account.id, ADD, [contact(n) for n in range(4)], list_id=one)
+    before = await members_of(ctx, "list", other)
+    await run(ctx, account.id, OVERWRITE, [contact(9)], list_id=list_id)
+    assert await members_of(ctx, "list", other) == before
+    assert len(await members_of(ctx, "list", list_id)) == 1
+
+
+async def test_a_job_that_was_cancelled_removes_nobody(ctx: Context) -> None:
+    account = await make_account(ctx)
+    list_id = await make_list(ctx, account.id)
+    await run(ctx, account.id, ADD, [contact(n) for n in range(4)], list_id=list_id)
+    before = await members_of(ctx, "list", list_id)
+    params = JobParams(list_id=list_id)
+    items = [contact(n) for n in range(10, 14)]
+    job_id = await make_job(ctx, account.id, items, operation=OVERWRITE, params=params, chunk_items=2)
+    await apply_chunk(ctx, await claim(ctx))
+    await ctx.pool.execute("UPDATE jobs SET cancel_requested_at = now() WHERE id = $1", job_id)
+    await ctx.pool.execute("UPDATE chunks SET state = 'cancelled' WHERE state = 'ready'")
+    await finish.finish_if_last(ctx, account.id, job_id)
+    job = await job_of(ctx, account.id, job_id)
+    assert (job["state"], job["added"], job["removed"]) == ("cancelled", 2, 0)
+    assert await members_of(ctx, "list", list_id) > before
+
+
+async def test_a_worker_that_closes_late_removes_nobody_whom_a_later_job_has_added(
+    ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late, prompt = crew[:2]
+    stopped, go_on = asyncio.Event(), asyncio.Event()
+
+    async def settle_when_told(worker: Context, job: Finishing) -> None:
+        if worker is late:
+            stopped.set()
+            await go_on.wait()
+
+    monkeypatch.setattr(finish, "settle", settle_when_told)
+    account = await make_account(ctx)
+    list_id = await make_list(ctx, account.id)
+    params = JobParams(list_id=list_id)
+    items = [contact(1), contact(1)]
+    job_id = await make_job(ctx, account.id, items, operation=OVERWRITE, params=params, chunk_items=1)
+    closing = asyncio.create_task(take_turn(late))
+    await asyncio.wait_for(stopped.wait(), 10)
+    await ctx.pool.execute("UPDATE jobs SET lease_until = now() - interval '1 s'")
+    await finish.finish_if_last(prompt, account.id, job_id)
+    await run(prompt, account.id, OVERWRITE, [contact(2), contact(3)], list_id=list_id)
+    members = await members_of(ctx, "list", list_id)
+    assert len(members) == 2
+    go_on.set()
+    await closing
+    assert await members_of(ctx, "list", list_id) == members
+    assert (await job_of(ctx, account.id, job_id))["removed"] == 0
+
+
+async def test_while_a_closing_step_takes_its_time_the_job_can_be_read_and_locked(
+    ctx: Context, crew: list[Context]
+) -> None:
+    account = await make_account(ctx)
+    list_id = await make_list(ctx, account.id)
+    await run(ctx, account.id, ADD, [contact(n) for n in range(4)], list_id=list_id)
+    params = JobParams(list_id=list_id)
+    job_id = await make_job(ctx, account.id, [contact(0)], operation=OVERWRITE, params=params)
+    async with barred(ctx, "SELECT FROM memberships FOR UPDATE"):
+        closing = asyncio.create_task(take_turn(crew[0]))
+        await until(lambda: waiting_backends(ctx))
+        assert await ctx.pool.fetchval("SELECT id FROM jobs WHERE id = $1 FOR UPDATE NOWAIT", job_id)
+        assert len(await members_of(ctx, "list", list_id)) == 4
+    await closing
+    assert (await job_of(ctx, account.id, job_id))["removed"] == 3
+
+
+async def test_a_closing_step_may_take_longer_than_a_statement_may(
+    ctx: Context, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await make_account(ctx)
+    list_id = await make_list(ctx, account.id)
+    await run(ctx, account.id, ADD, [contact(n) for n in range(4)], list_id=list_id)
+    params = JobParams(list_id=list_id)
+    job_id = await make_job(ctx, account.id, [contact(0)], operation=OVERWRITE, params=params)
+    monkeypatch.setitem(LIMITS, "statement_timeout", "200ms")
+    async with open_worker(settings) as hurried:
+        async with barred(ctx, "SELECT FROM memberships WHERE contact_id > 1 FOR UPDATE"):
+            closing = asyncio.create_task(take_turn(hurried))
+            await until(lambda: ctx.pool.fetchval(WAITING_LONG))
+        await closing
+    assert (await job_of(ctx, account.id, job_id))["removed"] == 3
+
+
+async def test_a_contact_deleted_and_created_anew_within_the_job_stays_in_the_list(ctx: Context) -> None:
+    account = await make_account(ctx)
+    list_id = await make_list(ctx, account.id)
+    params = JobParams(list_id=list_id)
+    items = [contact(1, name="First"), contact(2), {"phone": phone(1), "age": 7}, contact(2)]
+    job_id = await make_job(ctx, account.id, items, operation=OVERWRITE, params=params, chunk_items=2)
+    first, second = await claim(ctx), await claim(ctx)
+    await apply_chunk(ctx, first)
+    async with barred(ctx, "SELECT FROM jobs FOR UPDATE"):
+        applying = asyncio.create_task(apply_chunk(ctx, second))
+        await until(lambda: waiting_backends(ctx))
+        applying.cancel()
+        await asyncio.wait([applying])
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        (old,) = await conn.fetch("SELECT id FROM contacts WHERE phone = $1 FOR UPDATE", phone(1))
+        await contacts.delete_many(conn, account.id, [old["id"]])
+    await finish.finish_if_last(ctx, account.id, job_id)
+    (new,) = await ctx.pool.fetch("SELECT id, name, age FROM contacts WHERE phone = $1", phone(1))
+    assert new["id"] != old["id"]
+    assert (new["name"], new["age"]) == ("First", 7)
+    assert new["id"] in await members_of(ctx, "list", list_id)
+    results = await results_of(ctx, account.id, job_id)
+    assert [result.contact_id for result in results][::2] == [new["id"]] * 2
+    await assert_consistent(ctx)

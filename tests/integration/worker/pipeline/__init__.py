@@ -1,0 +1,1 @@
+"""The path of a job in the worker, step by step."""

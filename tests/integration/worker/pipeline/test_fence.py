@@ -1,0 +1,164 @@
+"""The fence: whoever lost a chunk changes nothing any more, whatever the moment."""
+
+import asyncio
+
+import pytest
+
+from storage.context import Context
+from storage.pipeline import chunks
+from tests.factories import contact, make_account, make_job
+from tests.workers import (
+    barred,
+    claim,
+    counts_of,
+    drain,
+    expire_leases,
+    job_of,
+    until,
+    versions,
+    waiting_backends,
+)
+from worker.apply import apply_chunk
+from worker.leases import renew_forever
+from worker.reconcile import reconcile
+
+AFTER_THE_EFFECT = "LOCK TABLE outcomes IN SHARE MODE"
+
+
+async def test_a_worker_whose_lease_ran_out_changes_nothing(ctx: Context, crew: list[Context]) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(n) for n in range(10)])
+    stale = await claim(crew[0])
+    await expire_leases(ctx)
+    await reconcile(crew[1])
+    await apply_chunk(crew[0], stale)
+    assert await versions(ctx, account.id) == {}
+    fresh = await claim(crew[1])
+    assert fresh.token > stale.token
+    await apply_chunk(crew[0], stale)
+    assert await versions(ctx, account.id) == {}
+    assert await ctx.pool.fetchval("SELECT state FROM chunks") == "running"
+    await apply_chunk(crew[1], fresh)
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 10}
+
+
+async def test_a_worker_that_wakes_up_late_does_not_undo_a_later_job(
+    ctx: Context, crew: list[Context]
+) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(n, name="old") for n in range(10)])
+    stale = await claim(crew[0])
+    await expire_leases(ctx)
+    await reconcile(crew[1])
+    await make_job(ctx, account.id, [contact(n, name="new") for n in range(10)])
+    await drain(crew[1])
+    before = await versions(ctx, account.id)
+    await apply_chunk(crew[0], stale)
+    assert await versions(ctx, account.id) == before
+    assert await ctx.pool.fetchval("SELECT count(*) FROM outcomes") == 2
+
+
+async def test_a_chunk_given_back_is_no_longer_its_former_holders(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(1)])
+    held = await claim(ctx)
+    await chunks.release(ctx.pool, held, blame=False)
+    await apply_chunk(ctx, held)
+    assert await versions(ctx, account.id) == {}
+
+
+async def test_to_give_back_a_chunk_that_another_took_over_does_nothing(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(1)])
+    stale = await claim(ctx)
+    await chunks.release(ctx.pool, stale, blame=False)
+    fresh = await claim(ctx)
+    await chunks.release(ctx.pool, stale, blame=True)
+    assert await ctx.pool.fetchval("SELECT state FROM chunks") == "running"
+    await apply_chunk(ctx, fresh)
+    assert await ctx.pool.fetchval("SELECT state FROM chunks") == "done"
+
+
+async def test_the_token_rises_with_each_claim(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(1)])
+    tokens = []
+    for end in ("released", "expired", "released", "expired"):
+        held = await claim(ctx)
+        tokens.append(held.token)
+        if end == "released":
+            await chunks.release(ctx.pool, held, blame=False)
+        else:
+            await expire_leases(ctx)
+            await reconcile(ctx)
+    assert tokens == sorted(set(tokens))
+
+
+async def test_the_same_claim_applied_twice_is_applied_once(ctx: Context) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(n) for n in range(10)])
+    held = await claim(ctx)
+    await apply_chunk(ctx, held)
+    before = await versions(ctx, account.id)
+    await apply_chunk(ctx, held)
+    assert await versions(ctx, account.id) == before
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 10}
+
+
+async def test_the_same_claim_applied_by_many_at_once_is_applied_once(
+    ctx: Context, crew: list[Context]
+) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(n) for n in range(200)])
+    held = await claim(ctx)
+    await asyncio.gather(*(apply_chunk(worker, held) for worker in crew for _ in range(2)))
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 200}
+
+
+async def test_a_chunk_that_is_being_written_is_not_freed(ctx: Context, crew: list[Context]) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(n) for n in range(10)])
+    held = await claim(crew[0])
+    await expire_leases(ctx)
+    async with barred(ctx, AFTER_THE_EFFECT):
+        applying = asyncio.create_task(apply_chunk(crew[0], held))
+        await until(lambda: waiting_backends(ctx))
+        async with asyncio.timeout(5):  # it passes the chunk over, and does not wait for it either
+            await reconcile(crew[1])
+        assert await ctx.pool.fetchval("SELECT state FROM chunks") == "running"
+    await applying
+    assert await ctx.pool.fetchval("SELECT state FROM chunks") == "done"
+
+
+async def test_a_living_worker_keeps_its_chunks(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "RENEW_SECONDS", 0.01)
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(1)])
+    await claim(ctx)
+    await expire_leases(ctx)
+    keeper = asyncio.create_task(renew_forever(ctx))
+
+    async def renewed() -> bool:
+        alive: bool = await ctx.pool.fetchval("SELECT lease_until > now() + interval '5 s' FROM chunks")
+        return alive
+
+    await until(renewed)
+    keeper.cancel()
+    await reconcile(ctx)
+    assert await ctx.pool.fetchval("SELECT state FROM chunks") == "running"
+
+
+async def test_a_worker_does_not_renew_what_it_lost_sight_of(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(n) for n in range(4)], chunk_items=2)
+    lost = await chunks.claim_unlimited(ctx.pool, ctx.worker_id)  # as if its answer had never come
+    assert isinstance(lost, chunks.Claim)
+    held = await claim(ctx)
+    await expire_leases(ctx)
+    await chunks.renew(ctx.pool, ctx.held)
+    await reconcile(ctx)
+    rows = await ctx.pool.fetch("SELECT first_index, state FROM chunks ORDER BY first_index")
+    assert {row["first_index"]: row["state"] for row in rows} == {
+        lost.first_index: "ready",
+        held.first_index: "running",
+    }

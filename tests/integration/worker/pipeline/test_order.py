@@ -1,0 +1,122 @@
+"""The jobs of a stream take effect in the order in which they were accepted, whoever applies them."""
+
+import asyncio
+import random
+
+from schemas.formats.content_type import Format
+from schemas.ids import AccountId, new_job_id
+from schemas.items.reader import spans
+from schemas.params import JobParams
+from schemas.states import Operation
+from storage.context import Context
+from storage.pipeline import parts, uploads
+from storage.postgres.pool import Conn
+from tests.factories import contact, make_account, make_job
+from tests.workers import claim, drain, until, waiting_backends
+from worker.apply import apply_chunk
+from worker.claim import claim_chunk
+
+
+async def test_of_many_jobs_with_many_workers_each_begins_when_the_one_before_has_ended(
+    ctx: Context, crew: list[Context]
+) -> None:
+    rng = random.Random(1)
+    accounts = [await make_account(ctx) for _ in range(2)]
+    for k in range(15):
+        for account in accounts:
+            items = [contact(n, name=f"job {k}") for n in rng.sample(range(12), 12)]
+            await make_job(ctx, account.id, items, chunk_items=rng.randint(2, 6), parallel=rng.randint(1, 6))
+    await drain(*crew)
+    for account in accounts:
+        rows = await ctx.pool.fetch(
+            "SELECT started_at, finished_at FROM jobs WHERE account_id = $1 ORDER BY stream_position",
+            account.id,
+        )
+        times = [time for row in rows for time in row]
+        assert len(times) == 30
+        assert times == sorted(times)
+    assert {name for (name,) in await ctx.pool.fetch("SELECT name FROM contacts")} == {"job 14"}
+
+
+async def test_while_chunks_of_a_job_are_in_flight_the_next_job_waits(
+    ctx: Context, crew: list[Context]
+) -> None:
+    account = await make_account(ctx)
+    first = await make_job(ctx, account.id, [contact(n) for n in range(6)], chunk_items=3)
+    second = await make_job(ctx, account.id, [contact(n) for n in range(6)], chunk_items=3)
+    held = [await claim(crew[0]), await claim(crew[1])]
+    assert {one.job_id for one in held} == {first}
+    assert await claim_chunk(crew[2]) is None
+    await apply_chunk(crew[0], held[0])
+    assert await claim_chunk(crew[2]) is None
+    await apply_chunk(crew[1], held[1])
+    assert (await claim(crew[2])).job_id == second
+
+
+async def test_jobs_of_different_streams_do_not_wait_for_each_other(ctx: Context) -> None:
+    account = await make_account(ctx)
+    held = []
+    for stream in ("contacts", "preferences"):
+        held.append(await make_job(ctx, account.id, [contact(1)], stream=stream))
+    assert {(await claim(ctx)).job_id for _ in held} == set(held)
+
+
+async def test_a_job_that_is_not_split_yet_holds_back_the_next_one(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(1)], split=False)
+    await make_job(ctx, account.id, [contact(1)])
+    assert await claim_chunk(ctx) is None
+
+
+async def test_never_more_chunks_are_in_flight_than_the_job_allows(ctx: Context, crew: list[Context]) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(n) for n in range(40)], chunk_items=2, parallel=3)
+    claims = await asyncio.gather(*(claim_chunk(worker) for worker in crew for _ in range(3)))
+    assert sum(one is not None for one in claims) == 3
+
+
+async def test_no_chunk_is_claimed_twice(ctx: Context, crew: list[Context]) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(n) for n in range(40)], chunk_items=2, parallel=64)
+    claims = await asyncio.gather(*(claim_chunk(worker) for worker in crew for _ in range(10)))
+    taken = [one.first_index for one in claims if one is not None]
+    assert sorted(taken) == list(range(0, 40, 2))
+
+
+async def test_concurrent_accepts_take_their_places_in_the_order_of_their_commits(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await asyncio.gather(*(make_job(ctx, account.id, [contact(n)]) for n in range(40)))
+    rows = await ctx.pool.fetch("SELECT stream_position FROM jobs ORDER BY accepted_at")
+    assert [row["stream_position"] for row in rows] == list(range(1, 41))
+    await drain(ctx)
+    assert await ctx.pool.fetchval("SELECT pending FROM streams") == 0
+
+
+async def test_an_accept_waits_for_the_commit_of_the_one_before_it(ctx: Context) -> None:
+    account = await make_account(ctx)
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        await _accept(conn, account.id)
+        second = asyncio.create_task(make_job(ctx, account.id, [contact(2)]))
+        await until(lambda: waiting_backends(ctx))
+        assert not second.done()
+    second_id = await second
+    assert await ctx.pool.fetchval("SELECT stream_position FROM jobs WHERE id = $1", second_id) == 2
+
+
+async def _accept(conn: Conn, account_id: AccountId) -> None:
+    body = b'{"phone": "+14152000001"}'
+    job = uploads.NewJob(
+        account_id=account_id,
+        id=new_job_id(),
+        operation=Operation.CONTACTS_UPSERT,
+        stream="contacts",
+        format=Format.NDJSON,
+        params=JobParams(),
+        parallel=1,
+        request_id="req_test",
+    )
+    await uploads.open_job(conn, job)
+    await uploads.add_part(conn, account_id, job.id, 0, body)
+    total = await parts.add_chunks(conn, account_id, job.id, 0, 0, spans(Format.NDJSON, None, body, 10))
+    received = uploads.Received(layout=None, parallel=1, parts=1, size=len(body), total=total)
+    assert await uploads.accept(conn, job, received)

@@ -1,0 +1,99 @@
+"""A chunk that kills its workers is cut in halves until the item to blame stands alone."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from storage.context import Context
+from storage.postgres.pool import Conn
+from tests.factories import contact, make_account, make_job
+from tests.workers import claim, counts_of, drain, expire_leases, job_of, results_of, unfinished
+from worker.operations.base import Applied, Indexed, JobFacts
+from worker.operations.contacts_upsert import CONTACTS_UPSERT, ContactsUpsert
+from worker.reconcile import reconcile
+from worker.turn import take_turn
+
+
+@pytest.fixture
+def poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items whose name is Poison make applying raise what nobody expects."""
+
+    class Poisonous(ContactsUpsert):
+        async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
+            if any(item.get("name") == "Poison" for _, item in items):
+                raise RuntimeError("poison")
+            return await super().apply(conn, job, items)
+
+    monkeypatch.setattr(CONTACTS_UPSERT, "apply", Poisonous().apply, raising=False)
+
+
+async def turns_until_ended(ctx: Context) -> int:
+    """Take turns, whatever they raise, until all is done: how many have failed."""
+    failed = 0
+    while await unfinished(ctx):
+        try:
+            await take_turn(ctx)
+        except RuntimeError:
+            failed += 1
+        assert failed < 50
+    return failed
+
+
+@pytest.mark.usefixtures("poison")
+@pytest.mark.parametrize("at", [0, 313, 999])
+async def test_an_item_that_nothing_can_be_done_with_fails_and_the_rest_is_applied(
+    ctx: Context, at: int
+) -> None:
+    account = await make_account(ctx)
+    items = [contact(n) for n in range(1000)]
+    items[at]["name"] = "Poison"
+    job_id = await make_job(ctx, account.id, items)
+    failed = await turns_until_ended(ctx)
+    assert failed <= 3 + 10  # three lives, then one for each halving of a thousand
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 999, "failed": 1}
+    results = await results_of(ctx, account.id, job_id)
+    assert [(result.index, result.code) for result in results if result.code] == [(at, "processing_failed")]
+    assert len(results) == 1000
+
+
+@pytest.mark.usefixtures("poison")
+async def test_several_such_items_are_each_found(ctx: Context) -> None:
+    account = await make_account(ctx)
+    bad = {3, 4, 17, 39}
+    items = [contact(n, **({"name": "Poison"} if n in bad else {})) for n in range(40)]
+    job_id = await make_job(ctx, account.id, items, chunk_items=20)
+    await turns_until_ended(ctx)
+    results = await results_of(ctx, account.id, job_id)
+    assert {result.index for result in results if result.code == "processing_failed"} == bad
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 36, "failed": 4}
+
+
+async def test_a_chunk_that_cost_three_workers_their_life_is_claimed_by_halves(ctx: Context) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(n) for n in range(11)])
+    for _ in range(3):
+        assert (await claim(ctx)).items == 11
+        await expire_leases(ctx)
+        await reconcile(ctx)
+    half = await claim(ctx)
+    assert (half.items, half.skip) == (5, 0)
+    rest = await claim(ctx)
+    assert (rest.first_index, rest.items, rest.skip) == (5, 6, 5)
+    await expire_leases(ctx)
+    await reconcile(ctx)
+    await drain(ctx)
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 11}
+    results = await results_of(ctx, account.id, job_id)
+    assert [result.index for result in results] == list(range(11))
+
+
+async def test_a_single_item_that_cost_three_workers_is_given_up(ctx: Context) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(1)])
+    for _ in range(3):
+        await claim(ctx)
+        await expire_leases(ctx)
+        await reconcile(ctx)
+    await drain(ctx)
+    (result,) = await results_of(ctx, account.id, job_id)
+    assert (result.outcome.word, result.code) == ("failed", "processing_failed")
