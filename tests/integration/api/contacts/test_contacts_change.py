@@ -9,8 +9,8 @@ from schemas.ids import read_id
 from storage.context import Context
 from tests.factories import phone
 from tests.integration.api.contact_calls import create, made, patch, post, problems_of
-from tests.integration.api.service import Client
 from tests.integration.api.contacts.test_contacts_create import WHOLE
+from tests.integration.api.service import Client
 from tests.workers import barred, until, waiting_backends
 
 
