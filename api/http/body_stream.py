@@ -10,8 +10,7 @@ from aiohttp.http_exceptions import PayloadEncodingError
 from schemas.errors import BodyTooLarge, UploadCut
 from schemas.formats.charsets import transcoder_for
 from schemas.formats.content_type import charset_of
-from schemas.formats.encodings import decoder_for
-from schemas.formats.pipe import Pipe, Pipeline
+from schemas.formats.encodings import Pipe, Pipeline, decoder_for
 
 
 def pipeline_for(request: web.Request, content_type: str | None) -> Pipe:

@@ -45,7 +45,7 @@ def transcoder_for(charset: str | None) -> "Transcoder":
 
 
 class Transcoder:
-    """Any known charset in, UTF-8 out. A byte-order mark beats what was declared."""
+    """Any known charset in, UTF-8 out. A byte-order mark overrides the declared charset."""
 
     def __init__(self, codec: str | None) -> None:
         self._codec = codec
@@ -67,7 +67,7 @@ class Transcoder:
         yield from self._convert(data, final=True)
 
     def _settle(self, head: bytes) -> bytes:
-        """Choose the codec; answer the bytes behind the byte-order mark."""
+        """Choose the codec; return the bytes after the byte-order mark."""
         self._head = None
         bom, codec = next((pair for pair in _BOMS if head.startswith(pair[0])), (b"", None))
         codec = codec or _guess(head, self._codec)

@@ -11,8 +11,16 @@ from typing import Final, TypeAlias
 
 from schemas.formats import csv_grammar
 from schemas.formats.csv_header import HEADER_BYTES, Columns, CsvLayout, find_header, read_header
-from schemas.formats.cutter import RecordCutter, count_lines
-from schemas.formats.records import MAX_RECORD_BYTES, PART_BYTES, Span, Unreadable, spans_of, unreadable
+from schemas.formats.records import (
+    MAX_RECORD_BYTES,
+    PART_BYTES,
+    RecordCutter,
+    Span,
+    Unreadable,
+    count_lines,
+    spans_of,
+    unreadable,
+)
 from schemas.item_errors import ItemCode
 
 _BLANK: Final = frozenset({b"", b"\n", b"\r\n", b"\r"})

@@ -5,12 +5,11 @@ The names are those of RFC 9110, section 8.4.1, and of RFC 8878 (zstd).
 
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Final, Protocol
 
 from schemas.errors import MalformedBody, UnsupportedFormat
-from schemas.formats.pipe import Pipe
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -23,7 +22,7 @@ _ZSTD_WINDOW_LOG: Final = 23  # 8 MiB, the most that RFC 9659 allows a sender to
 _GZIP_WBITS: Final = 16 + zlib.MAX_WBITS
 
 
-def decoder_for(header: str | None) -> Pipe:
+def decoder_for(header: str | None) -> "Pipe":
     """The decoder for a Content-Encoding header; none, or `identity`, changes nothing.
 
     Raises UnsupportedFormat for an unknown encoding, and for more than one of them. The decoder raises
@@ -47,6 +46,49 @@ def decoder_for(header: str | None) -> Pipe:
         code="unsupported_encoding",
         param="Content-Encoding",
     )
+
+
+class Pipe(Protocol):
+    """One incremental step: a content decoder, a transcoder, a cutter, or several of them in a row.
+
+    Both methods answer lazily: the step has taken its input only once its answer is exhausted.
+    After an exception, or after `flush`, a pipe is spent.
+    """
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take some bytes, of any length; give what is ready."""
+        ...
+
+    def flush(self) -> Iterator[bytes]:
+        """The input has ended: give the rest, or raise if it ends too early."""
+        ...
+
+
+class Pipeline:
+    """Several pipes in a row, as one pipe; at no time is more than one piece under way."""
+
+    def __init__(self, *pipes: Pipe) -> None:
+        self._pipes = pipes
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Send some bytes through all pipes."""
+        return _through(self._pipes, [data])
+
+    def flush(self) -> Iterator[bytes]:
+        """Flush pipe after pipe, each into the ones behind it."""
+        for position, pipe in enumerate(self._pipes, start=1):
+            yield from _through(self._pipes[position:], pipe.flush())
+
+
+def _through(pipes: Iterable[Pipe], pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for pipe in pipes:
+        pieces = _feed_all(pipe, pieces)
+    yield from pieces
+
+
+def _feed_all(pipe: Pipe, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield from pipe.feed(piece)
 
 
 class IdentityDecoder:

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from schemas.formats.cutter import RecordCutter
-from schemas.formats.records import RawItem, Span, Unreadable, spans_of, unreadable
+from schemas.formats.records import RawItem, RecordCutter, Span, Unreadable, spans_of, unreadable
 from schemas.item_errors import ItemCode
 
 _LINE: Final = re.compile(rb"[^\n]*+\n|[^\n]++")

@@ -1,15 +1,18 @@
-"""What a part holds: spans of records, and records that cannot be read."""
+"""Records: the cutter that cuts a stream of them into parts, their spans in a part, and unreadable ones."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from pydantic import JsonValue
 
+from schemas.errors import NotAcceptable
 from schemas.item_errors import ItemCode
 
 PART_BYTES: Final = 1024 * 1024  # one row of `parts`: few rows a file, yet cheap to fetch for one chunk
 MAX_RECORD_BYTES: Final = PART_BYTES  # line end not counted; a record is never split, so a part must hold it
+_SLACK_BYTES: Final = 2  # a line end, or a lone CR and the byte that shows it to be one
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +57,63 @@ def spans_of(records: Iterable[bytes], limit: int, is_blank: Callable[[bytes], b
 def unreadable(record: bytes, code: ItemCode, message: str) -> Unreadable:
     """An unreadable record from its raw bytes."""
     return Unreadable(record.decode("utf-8", "backslashreplace").rstrip("\r\n"), code, message)
+
+
+class RecordCutter(ABC):
+    """Bytes of any length in, parts of about `part_bytes` out; parts joined are the input, byte for byte.
+
+    Where it cuts depends on the bytes alone, not on how they were fed.
+    """
+
+    def __init__(self, *, part_bytes: int = PART_BYTES, first_line: int = 1) -> None:
+        self._part_bytes = part_bytes
+        self._buffer = bytearray()
+        self._line = first_line  # of the buffer's first byte, in the file that the sender has
+        self._empty = True
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Give every part that is full. Raises NotAcceptable(code="record_too_large")."""
+        self._buffer += data
+        while len(self._buffer) >= self._part_bytes + _SLACK_BYTES:
+            yield self._cut()
+
+    def flush(self) -> Iterator[bytes]:
+        """Give the last part. Raises NotAcceptable(code="empty") if no record came at all."""
+        rest = bytes(self._buffer)
+        self._buffer.clear()
+        if rest:
+            yield self._part(rest)
+        if self._empty:
+            raise NotAcceptable("The body has no records.", code="empty")
+
+    @abstractmethod
+    def _boundary(self, window: bytes) -> int:
+        """Where the last whole record of the window ends, line end included; 0 if there is none."""
+
+    @abstractmethod
+    def _is_blank(self, part: bytes) -> bool:
+        """Whether there is no record in it."""
+
+    def _cut(self) -> bytes:
+        window = bytes(self._buffer[: self._part_bytes + _SLACK_BYTES])
+        end = self._boundary(window)
+        if not end:
+            raise self._record_too_large(window)
+        del self._buffer[:end]
+        return self._part(window[:end])
+
+    def _part(self, part: bytes) -> bytes:
+        self._line += count_lines(part)
+        self._empty = self._empty and self._is_blank(part)
+        return part
+
+    def _record_too_large(self, window: bytes) -> NotAcceptable:
+        message = f"The record that starts in line {self._line} has more than {self._part_bytes} bytes."
+        if b'"' in window:
+            message += " A quotation mark that opens in it may never be closed."
+        return NotAcceptable(message, code="record_too_large", param=f"line {self._line}")
+
+
+def count_lines(text: bytes) -> int:
+    """The line ends in it, be they LF, CRLF or CR."""
+    return text.count(b"\n") or text.count(b"\r")

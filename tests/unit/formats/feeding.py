@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from schemas.formats.pipe import Pipe
+from schemas.formats.encodings import Pipe
 
 
 def pump(pipe: Pipe, data: bytes, size: int = 7) -> list[bytes]:

@@ -13,8 +13,7 @@ from schemas.errors import NotAcceptable
 from schemas.formats.charsets import transcoder_for
 from schemas.formats.csv_header import Columns, CsvLayout
 from schemas.formats.csv_rows import CsvCutter, CsvItem, decode, spans
-from schemas.formats.encodings import decoder_for
-from schemas.formats.pipe import Pipeline
+from schemas.formats.encodings import Pipeline, decoder_for
 from schemas.formats.records import MAX_RECORD_BYTES, Span, Unreadable
 from schemas.item_errors import ItemCode
 
