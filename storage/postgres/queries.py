@@ -1,6 +1,6 @@
 """Named queries: one .sql file a noun, each query with a line that says what it promises."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from importlib.resources import files
 from types import SimpleNamespace
@@ -11,6 +11,7 @@ from aiosql.adapters.asyncpg import AsyncPGAdapter
 from aiosql.types import SQLOperationType
 
 from storage.postgres.pool import Conn, Pool
+from storage.postgres.templates import render
 
 Db = Conn | Pool  # a pool takes a connection for the one statement
 
@@ -19,16 +20,16 @@ Db = Conn | Pool  # a pool takes a connection for the one statement
 _WITHIN: ContextVar[float | None] = ContextVar("within", default=None)
 
 
-def load(module: str) -> Any:
-    """The queries of the .sql file beside a module, each a coroutine function of a connection and keywords.
+def load(module: str, names: Mapping[str, str] | None = None) -> Any:
+    """Load the queries of the .sql file beside a module: coroutine functions of a connection and keywords.
 
-    `module` is the `__name__` of the module.
+    `module` is the `__name__` of the module; `names` fill the `@name@` placeholders of the file.
 
     By the mark behind its name a query answers a list of rows (none), a row or None (^), a value ($), or
     the server's status text (!). A query for rows takes `within` besides, in seconds.
     """
     package, _, noun = module.rpartition(".")
-    text = (files(package) / f"{noun}.sql").read_text()
+    text = render((files(package) / f"{noun}.sql").read_text(), names or {})
     queries = aiosql.from_str(text, cast(Any, _Adapter))  # its protocol is of coroutines only
     loaded = SimpleNamespace()
     for name in queries.available_queries:
