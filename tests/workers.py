@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 from arq.worker import Worker, func
 
 from schemas.ids import AccountId, JobId, WorkerId
@@ -18,6 +17,7 @@ from storage.context import Context
 from storage.entities import upsert
 from storage.pipeline import jobs, results
 from storage.pipeline.chunks import LEASE_SECONDS, Claim
+from storage.pipeline.jobs import JobRow
 from storage.pipeline.results import Result
 from storage.postgres.pool import open_pool
 from storage.queue import Queue, connect, deserialize, serialize
@@ -123,15 +123,15 @@ async def unfinished(ctx: Context) -> int:
     return count
 
 
-async def job_of(ctx: Context, account_id: AccountId, job_id: JobId) -> asyncpg.Record:
+async def job_of(ctx: Context, account_id: AccountId, job_id: JobId) -> JobRow:
     """A job as the api sees it."""
     (job,) = await jobs.views(ctx.pool, account_id, [job_id])
     return job
 
 
-def counts_of(job: asyncpg.Record) -> dict[str, int]:
+def counts_of(job: JobRow) -> dict[str, int]:
     """The counts of an ended job that are not 0."""
-    return {name: job[name] for name in COUNTS if job[name]}
+    return {name: getattr(job, name) for name in COUNTS if getattr(job, name)}
 
 
 async def results_of(ctx: Context, account_id: AccountId, job_id: JobId) -> list[Result]:

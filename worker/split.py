@@ -38,9 +38,9 @@ async def _split_part(ctx: Context, account_id: AccountId, job_id: JobId) -> boo
         if part.cancelled:
             await cancellation.cancel_chunks(conn, account_id, job_id)
         split = await parts.record_split(conn, account_id, job_id, items)
-    ended = split["total"] is not None
-    if ended and split["dry_run"]:
+    ended = split.total is not None
+    if ended and split.dry_run:
         await ctx.queue.ring_dry_run()
     elif part.part == 0 or ended:
-        await ctx.queue.ring_work(split["parallel"])
+        await ctx.queue.ring_work(split.parallel)
     return not ended

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Awaitable, Callable
 
-import asyncpg
 from aiohttp import web
 from pydantic import BaseModel
 
@@ -16,11 +15,12 @@ from schemas.ids import show_job_id
 from schemas.states import JobState
 from storage.entities.accounts import Account
 from storage.pipeline import jobs
+from storage.pipeline.jobs import JobRow
 from storage.postgres.pool import LOST_CONNECTION
 
 logger = logging.getLogger(__name__)
 
-Result = Callable[[Api, Account, asyncpg.Record], Awaitable[BaseModel]]  # of the row of an ended job
+Result = Callable[[Api, Account, JobRow], Awaitable[BaseModel]]  # of an ended job
 
 
 async def answer_job(
@@ -45,11 +45,11 @@ async def _look(
     try:
         if seconds:
             await wait_for_end(api, account.id, accepted.id, seconds)
-        (row,) = await jobs.views(api.ctx.pool, account.id, [accepted.id])
-        if seconds and row["state"] in (JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS):
-            status = 207 if row["failed"] else 200
-            return status, job_view(row) if result is None else await result(api, account, row)
-        return 202, job_view(row)
+        (job,) = await jobs.views(api.ctx.pool, account.id, [accepted.id])
+        if seconds and job.state in (JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS):
+            status = 207 if job.failed else 200
+            return status, job_view(job) if result is None else await result(api, account, job)
+        return 202, job_view(job)
     except LOST_CONNECTION as error:
         if accepted.job is None:
             raise

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from api.accept.accept import BELL_SECONDS
 from api.http.context import API, Api
-from api.http.job_view import job_view, result_view
+from api.http.job_view import error_view, job_view, result_view
 from api.http.request_keys import ACCOUNT
 from api.http.validation import read_query
 from api.http.waiting import wait_for_end, wanted_wait
@@ -70,8 +70,8 @@ async def list_errors(request: web.Request) -> web.StreamResponse:
     if media is not Media.JSON:
         return await stream_errors(request, account.id, job_id, media)
     found, more = await results.errors(pool, account.id, job_id, query.after, query.limit)
-    following = str(found[-1]["index"]) if more else None
-    page = [ItemErrorView(**error) for error in found]
+    following = str(found[-1].index) if more else None
+    page = [error_view(error) for error in found]
     return _json(Listing[ItemErrorView](data=page, next_cursor=following))
 
 

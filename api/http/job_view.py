@@ -1,48 +1,46 @@
 """From rows to what a client reads."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
-import asyncpg
-
-from schemas.ids import JobId, show_job_id
+from schemas.ids import show_job_id
+from schemas.item_errors import ItemError
 from schemas.states import JobState
 from schemas.wire.jobs import Counts, ItemErrorView, Job, JobError, Memberships, ResultView
+from storage.pipeline.jobs import JobRow
 from storage.pipeline.results import Result
 from storage.pipeline.uploads import NewJob
 
 COUNTED = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
 
-def job_view(row: asyncpg.Record) -> Job:
-    """A job of `storage.jobs.views`."""
-    state = JobState(row["state"])
-    name = show_job_id(JobId(row["id"]))
-    counts = _counts(row, state)
-    done = (row["total"] or 0) - counts.pending
+def job_view(job: JobRow) -> Job:
+    """A job as a client reads it."""
+    name = show_job_id(job.id)
+    counts = _counts(job)
+    done = (job.total or 0) - counts.pending
     return Job(
         id=name,
-        operation=row["operation"],
-        state=state,
-        stream=row["stream"],
-        total=row["total"],
+        operation=job.operation,
+        state=job.state,
+        stream=job.stream,
+        total=job.total,
         counts=counts,
-        memberships=_memberships(row, state),
-        progress=_progress(row["total"], done, state),
-        position=row["ahead"],
-        throttled_until=row["throttled_until"],
-        eta=None if state.ended else _eta(row, done, counts.pending),
-        error=JobError(code=row["error_code"], message=row["error_message"]) if row["error_code"] else None,
-        errors=[ItemErrorView(**error) for error in json.loads(row["first_errors"] or "[]")],
+        memberships=Memberships(added=job.added, removed=job.removed),
+        progress=_progress(job.total, done, job.state),
+        position=job.ahead,
+        throttled_until=job.throttled_until,
+        eta=None if job.state.ended else _eta(job, done, counts.pending),
+        error=JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None,
+        errors=[error_view(error) for error in job.first_errors],
         errors_url=f"/v1/jobs/{name}/errors",
         results_url=f"/v1/jobs/{name}/results",
-        dry_run=row["dry_run"],
-        parent_id=show_job_id(row["parent_id"]) if row["parent_id"] else None,
-        request_id=row["request_id"],
-        received_at=row["received_at"],
-        accepted_at=row["accepted_at"],
-        started_at=row["started_at"],
-        finished_at=row["finished_at"],
+        dry_run=job.dry_run,
+        parent_id=show_job_id(job.parent_id) if job.parent_id else None,
+        request_id=job.request_id,
+        received_at=job.received_at,
+        accepted_at=job.accepted_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
     )
 
 
@@ -78,7 +76,7 @@ def accepted_view(job: NewJob, total: int | None) -> Job:
 
 
 def result_view(result: Result) -> ResultView:
-    """The answer of one item."""
+    """The result of one item as a client reads it."""
     return ResultView(
         index=result.index,
         outcome=result.outcome.word,
@@ -89,16 +87,23 @@ def result_view(result: Result) -> ResultView:
     )
 
 
-def _counts(row: asyncpg.Record, state: JobState) -> Counts:
-    prefix = "" if state.ended else "live_"
-    counted = {name: row[prefix + name] for name in COUNTED}
+def error_view(error: ItemError) -> ItemErrorView:
+    """An item error as a client reads it."""
+    return ItemErrorView(
+        index=error.index,
+        ref=error.ref,
+        field=error.field,
+        code=error.code,
+        message=error.message,
+        value=error.value,
+        item=error.item,
+    )
+
+
+def _counts(job: JobRow) -> Counts:
+    counted = {name: getattr(job, name) for name in COUNTED}
     known = sum(counted.values())
-    return Counts(**counted, pending=max((row["total"] or known) - known, 0))
-
-
-def _memberships(row: asyncpg.Record, state: JobState) -> Memberships:
-    prefix = "" if state.ended else "live_"
-    return Memberships(added=row[prefix + "added"], removed=row[prefix + "removed"])
+    return Counts(**counted, pending=max((job.total or known) - known, 0))
 
 
 def _progress(total: int | None, done: int, state: JobState) -> float | None:
@@ -107,14 +112,12 @@ def _progress(total: int | None, done: int, state: JobState) -> float | None:
     return round(done / total, 4) if total else None
 
 
-def _eta(row: asyncpg.Record, done: int, pending: int) -> datetime | None:
+def _eta(job: JobRow, done: int, pending: int) -> datetime | None:
     """When the job will end at the pace so far; a throttled one, at the pace of its window."""
     now = datetime.now(UTC)
-    if row["throttled_until"] and row["item_limit"]:
-        windows = max(0, -(-pending // row["item_limit"]) - 1)
-        until: datetime = row["throttled_until"]
-        return max(until, now) + timedelta(seconds=windows * row["window_seconds"])
-    if not done or row["started_at"] is None or row["total"] is None:
+    if job.throttled_until and job.item_limit:
+        windows = max(0, -(-pending // job.item_limit) - 1)
+        return max(job.throttled_until, now) + timedelta(seconds=windows * job.window_seconds)
+    if not done or job.started_at is None or job.total is None:
         return None
-    started: datetime = row["started_at"]
-    return now + (now - started) * (pending / done)
+    return now + (now - job.started_at) * (pending / done)

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from schemas.formats.csv_header import CsvLayout
-from schemas.item_errors import UNREAD
+from schemas.item_errors import UNREAD, ItemError
 from schemas.items import contacts, references
 from schemas.items.contacts import ALIASES, NESTED
 from schemas.items.faults import Fault
@@ -25,11 +25,9 @@ def columns_of(operation: Operation, layout: CsvLayout | None) -> list[str]:
     return ["ref", *(contacts.COLUMNS if contact else references.NAMES)]
 
 
-def as_row(
-    error: dict[str, Any], operation: Operation, columns: list[str], layout: CsvLayout | None
-) -> list[Any]:
+def as_row(error: ItemError, operation: Operation, columns: list[str], layout: CsvLayout | None) -> list[Any]:
     """An item error as cells: those of the item, then the verdict, then cells that had no column."""
-    item, verdict = _item_of(error, operation), [error["code"], error["message"]]
+    item, verdict = _item_of(error, operation), [error.code, error.message]
     if isinstance(item, dict):
         return [*(_cell(item, column) for column in columns), *verdict]
     cells = _cells_of(item, layout)
@@ -39,7 +37,7 @@ def as_row(
 
 
 def as_line(
-    error: dict[str, Any], operation: Operation, layout: CsvLayout | None, definitions: Definitions
+    error: ItemError, operation: Operation, layout: CsvLayout | None, definitions: Definitions
 ) -> dict[str, Any]:
     """An item error as a JSON object; a row of CSV becomes the item that its cells meant."""
     item = _item_of(error, operation)
@@ -49,13 +47,13 @@ def as_line(
         item = _nest(item)
         if isinstance(item.get("properties"), dict):
             item["properties"] = _typed(item["properties"], definitions)
-    return {**item, "error_code": error["code"], "error_message": error["message"]}
+    return {**item, "error_code": error.code, "error_message": error.message}
 
 
-def _item_of(error: dict[str, Any], operation: Operation) -> Any:
+def _item_of(error: ItemError, operation: Operation) -> Any:
     """The item as it came; where a bare value names a contact, by the field that it stands for."""
-    item, kind = error["item"], OPERATIONS[operation].items
-    if not isinstance(item, str | int) or error["code"] in UNREAD:
+    item, kind = error.item, OPERATIONS[operation].items
+    if not isinstance(item, str | int) or error.code in UNREAD:
         return item
     if kind is BY_ID:
         return {"id": item}

@@ -14,6 +14,7 @@ from api.http.job_view import result_view
 from api.http.request_keys import STREAMING, stream_headers
 from api.results.corrections import VERDICT, as_line, as_row, columns_of
 from schemas.ids import AccountId, JobId
+from schemas.item_errors import ItemError
 from schemas.items.properties import Definitions
 from schemas.wire.jobs import ResultView
 from storage.entities import properties
@@ -68,15 +69,13 @@ async def stream_results(
     return await _stream(request, media, rows, _row(fields))
 
 
-async def _errors(
-    request: web.Request, account_id: AccountId, job_id: JobId
-) -> AsyncIterator[dict[str, Any]]:
+async def _errors(request: web.Request, account_id: AccountId, job_id: JobId) -> AsyncIterator[ItemError]:
     after, more = -1, True
     while more:
         page, more = await results.errors(request.app[API].ctx.pool, account_id, job_id, after, PAGE)
         for error in page:
             yield error
-            after = error["index"]
+            after = error.index
 
 
 async def _stream(

@@ -13,7 +13,7 @@ from typing import Any
 from schemas.errors import Conflict
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
-from schemas.item_errors import UNREAD, ItemCode
+from schemas.item_errors import UNREAD, ItemCode, ItemError
 from storage.pipeline import results
 from storage.pipeline.jobs import Parent
 from storage.postgres.pool import Pool
@@ -46,7 +46,7 @@ async def retried_bytes(pool: Pool, parent: Parent) -> AsyncIterator[bytes]:
         page, more = await results.errors(pool, parent.account_id, parent.job_id, after, PAGE)
         if page:
             yield b"".join(_record(error, parent.layout) for error in page)
-            after = page[-1]["index"]
+            after = page[-1].index
 
 
 def _header(layout: CsvLayout) -> bytes:
@@ -57,14 +57,14 @@ def _header(layout: CsvLayout) -> bytes:
     return buffer.getvalue().encode()
 
 
-def _record(error: dict[str, Any], layout: CsvLayout | None) -> bytes:
-    item = error["item"]
+def _record(error: ItemError, layout: CsvLayout | None) -> bytes:
+    item = error.item
     if layout is None:
-        unread = isinstance(item, str) and error["code"] in UNREAD
-        return (_as_it_came(item, error["code"]) if unread else _line(item)) + b"\n"
+        unread = isinstance(item, str) and error.code in UNREAD
+        return (_as_it_came(item, error.code) if unread else _line(item)) + b"\n"
     if isinstance(item, dict):
         return _row(item, layout)
-    return _as_it_came(str(item), error["code"]) + b"\r\n"
+    return _as_it_came(str(item), error.code) + b"\r\n"
 
 
 def _line(item: Any) -> bytes:

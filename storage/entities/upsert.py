@@ -4,9 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
-
-import asyncpg
+from typing import Any, NamedTuple
 
 from schemas.ids import AccountId
 from schemas.items.contacts import COLUMNS
@@ -36,6 +34,13 @@ class Clear:
     properties: tuple[str, ...] = ()
 
 
+class Written(NamedTuple):
+    """A contact that the upsert has written."""
+
+    id: int
+    created: bool
+
+
 async def make_stage(conn: Conn) -> None:
     """Prepare a new connection for staging; give this to `open_pool` as `init`."""
     await QUERIES.make_stage(conn)
@@ -62,10 +67,10 @@ async def truncate_stage(conn: Conn) -> None:
     await QUERIES.truncate_stage(conn)
 
 
-async def upsert(conn: Conn, account_id: AccountId) -> dict[str, asyncpg.Record]:
-    """Upsert the staged rows: phone → id and created of those written; unchanged ones are absent."""
+async def upsert(conn: Conn, account_id: AccountId) -> dict[str, Written]:
+    """Upsert the staged rows: those that were written, by phone; unchanged ones are absent."""
     rows = await QUERIES.upsert(conn, account_id=account_id)
-    return {row["phone"]: row for row in rows}
+    return {row["phone"]: Written(row["id"], row["created"]) for row in rows}
 
 
 async def clear(conn: Conn, account_id: AccountId, clears: Sequence[Clear]) -> set[str]:

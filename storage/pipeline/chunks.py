@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import asyncpg
-
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.item_errors import ItemError
 from schemas.params import JobParams
@@ -205,7 +203,7 @@ async def prune_grants(db: Conn | Pool) -> None:
     await QUERIES.prune_grants(db)
 
 
-def _claim(account_id: AccountId, row: asyncpg.Record) -> Claim:
+def _claim(account_id: AccountId, row: Any) -> Claim:
     return Claim(
         account_id=account_id,
         job_id=row["job_id"],

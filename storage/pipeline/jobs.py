@@ -1,21 +1,60 @@
-"""Jobs: received, accepted, split, shown. How they end is in `storage.endings`."""
+"""Jobs as they are read: by a client, by a retry, by the pruning of old ones."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-import asyncpg
+from typing import Any
 
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
 from schemas.ids import AccountId, JobId
+from schemas.item_errors import ItemCode, ItemError
 from schemas.params import JobParams
 from schemas.states import JobState, Operation
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
 
 QUERIES = load(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRow:
+    """A job as a client sees it.
+
+    The counts are those of its chunks until it ends; then they are frozen. `added` and `removed` count
+    memberships, `ahead` the jobs before it in its stream. An `item_limit` of 0 is none.
+    """
+
+    id: JobId
+    operation: Operation
+    params: JobParams
+    stream: str
+    state: JobState
+    total: int | None
+    created: int
+    updated: int
+    unchanged: int
+    merged: int
+    skipped: int
+    failed: int
+    cancelled: int
+    added: int
+    removed: int
+    ahead: int
+    item_limit: int
+    window_seconds: int
+    throttled_until: datetime | None
+    error_code: str | None
+    error_message: str | None
+    first_errors: tuple[ItemError, ...]  # at most 20
+    dry_run: bool
+    parent_id: JobId | None
+    request_id: str
+    received_at: datetime
+    accepted_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +73,9 @@ class Parent:
     failed: int
 
 
-async def views(db: Conn | Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> list[asyncpg.Record]:
-    """Jobs as rows, newest first, with live counts, jobs ahead and first errors; unknown ids are absent."""
-    rows: list[asyncpg.Record] = await QUERIES.views(db, account_id=account_id, ids=job_ids)
-    return rows
+async def views(db: Conn | Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> list[JobRow]:
+    """The jobs with these ids as a client sees them, newest first; unknown ids are absent."""
+    return [_job(row) for row in await QUERIES.views(db, account_id=account_id, ids=job_ids)]
 
 
 async def state_of(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> JobState | None:
@@ -95,3 +133,19 @@ async def prune(conn: Conn, days: int, size: int = 1) -> int:
     """Forget up to `size` jobs that ended more than `days` ago, with all their answers; how many."""
     count: int = await QUERIES.prune(conn, days=days, size=size)
     return count
+
+
+def _job(row: Any) -> JobRow:
+    columns: dict[str, Any] = dict(row)
+    return JobRow(
+        id=columns.pop("id"),
+        operation=Operation(columns.pop("operation")),
+        params=JobParams.model_validate_json(columns.pop("params")),
+        state=JobState(columns.pop("state")),
+        first_errors=tuple(_first_error(error) for error in json.loads(columns.pop("first_errors") or "[]")),
+        **columns,
+    )
+
+
+def _first_error(error: dict[str, Any]) -> ItemError:
+    return ItemError(code=ItemCode(error.pop("code")), **error)

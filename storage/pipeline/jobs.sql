@@ -1,15 +1,22 @@
 -- name: views(account_id, ids)
--- Jobs as a client sees them, newest first: counts (those of the chunks while the job runs), the number of
--- jobs ahead in the stream, the first 20 item errors (of large ones neither value nor item).
-SELECT j.*, a.item_limit, a.window_seconds, live.*, ahead.jobs AS ahead, problems.first_errors
+-- Jobs as a client sees them, newest first: counts (those of the chunks until the job ends and freezes them), the
+-- number of jobs ahead in the stream, the first 20 item errors (of large ones neither value nor item).
+SELECT j.id, j.operation, j.params, j.stream, j.state, j.total,
+    j.created + live.created AS created, j.updated + live.updated AS updated,
+    j.unchanged + live.unchanged AS unchanged, j.merged + live.merged AS merged,
+    j.skipped + live.skipped AS skipped, j.failed + live.failed AS failed,
+    j.cancelled + live.cancelled AS cancelled, j.added + live.added AS added, j.removed + live.removed AS removed,
+    ahead.jobs AS ahead, a.item_limit, a.window_seconds, j.throttled_until, j.error_code, j.error_message,
+    problems.first_errors, j.dry_run, j.parent_id, j.request_id,
+    j.received_at, j.accepted_at, j.started_at, j.finished_at
 FROM jobs j
 JOIN accounts a ON a.id = j.account_id
 CROSS JOIN LATERAL (
-    SELECT COALESCE(sum(c.created), 0) AS live_created, COALESCE(sum(c.updated), 0) AS live_updated,
-        COALESCE(sum(c.unchanged), 0) AS live_unchanged, COALESCE(sum(c.merged), 0) AS live_merged,
-        COALESCE(sum(c.skipped), 0) AS live_skipped, COALESCE(sum(c.failed), 0) AS live_failed,
-        COALESCE(sum(c.added), 0) AS live_added, COALESCE(sum(c.removed), 0) AS live_removed,
-        COALESCE(sum(c.items) FILTER (WHERE c.state = 'cancelled'), 0) AS live_cancelled
+    SELECT COALESCE(sum(c.created), 0) AS created, COALESCE(sum(c.updated), 0) AS updated,
+        COALESCE(sum(c.unchanged), 0) AS unchanged, COALESCE(sum(c.merged), 0) AS merged,
+        COALESCE(sum(c.skipped), 0) AS skipped, COALESCE(sum(c.failed), 0) AS failed,
+        COALESCE(sum(c.added), 0) AS added, COALESCE(sum(c.removed), 0) AS removed,
+        COALESCE(sum(c.items) FILTER (WHERE c.state = 'cancelled'), 0) AS cancelled
     FROM chunks c
     WHERE (j.state = 'running' OR j.state = 'queued' AND j.cancel_requested_at IS NOT NULL)
       AND c.account_id = j.account_id AND c.job_id = j.id AND c.state IN ('done', 'cancelled')

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-
 from schemas.formats.content_type import Format
 from schemas.formats.records import Span
 from schemas.ids import AccountId, JobId
@@ -28,6 +26,15 @@ class UnsplitPart:
     cancelled: bool  # the job is: so are these chunks
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A job after one more of its parts was split; `total` is None while parts are left."""
+
+    total: int | None
+    parallel: int
+    dry_run: bool
+
+
 async def next_part(conn: Conn, account_id: AccountId, job_id: JobId) -> UnsplitPart | None:
     """Lock the job and read its next part; None: all parts are split, or somebody else is at it."""
     row = await QUERIES.next_part(conn, account_id=account_id, id=job_id)
@@ -43,10 +50,9 @@ async def next_part(conn: Conn, account_id: AccountId, job_id: JobId) -> Unsplit
     )
 
 
-async def record_split(conn: Conn, account_id: AccountId, job_id: JobId, items: int) -> asyncpg.Record:
-    """Count a split part: the job's `total` (not None once it was the last), `parallel` and `dry_run`."""
-    row: asyncpg.Record = await QUERIES.record_split(conn, account_id=account_id, id=job_id, items=items)
-    return row
+async def record_split(conn: Conn, account_id: AccountId, job_id: JobId, items: int) -> Split:
+    """Count a split part of `items` items."""
+    return Split(**await QUERIES.record_split(conn, account_id=account_id, id=job_id, items=items))
 
 
 async def unsplit(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:

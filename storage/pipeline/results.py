@@ -3,10 +3,9 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from schemas.ids import AccountId, JobId
-from schemas.item_errors import ItemError
+from schemas.item_errors import ItemCode, ItemError
 from schemas.items.reader import CHUNK_ITEMS
 from schemas.states import Note, Outcome
 from storage.pipeline.chunks import error_columns
@@ -116,20 +115,20 @@ async def read_chunks(
 
 async def errors(
     db: Pool, account_id: AccountId, job_id: JobId, after: int, size: int
-) -> tuple[list[dict[str, Any]], bool]:
+) -> tuple[list[ItemError], bool]:
     """Up to `size` item errors after an index, fewer where they are large, and whether there are more."""
     rows = await QUERIES.errors(db, account_id=account_id, id=job_id, after=after, size=size + 1)
     more = bool(rows) and rows[0]["candidates"] > len(rows[:size])
     page = [
-        {
-            "index": row["item_index"],
-            "ref": row["ref"],
-            "field": row["field"],
-            "code": row["code"],
-            "message": row["message"],
-            "value": json.loads(row["value"] or "null"),
-            "item": json.loads(row["item"] or "null"),
-        }
+        ItemError(
+            index=row["item_index"],
+            ref=row["ref"],
+            field=row["field"],
+            code=ItemCode(row["code"]),
+            message=row["message"],
+            value=json.loads(row["value"] or "null"),
+            item=json.loads(row["item"] or "null"),
+        )
         for row in rows[:size]
     ]
     return page, more

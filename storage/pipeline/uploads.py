@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import asyncpg
-
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId
 from schemas.params import JobParams
@@ -138,7 +136,8 @@ async def renew_receiving(db: Pool, uploads: Sequence[tuple[AccountId, JobId]]) 
 
 async def abandoned(conn: Conn) -> list[tuple[AccountId, JobId]]:
     """Uploads whose api died."""
-    return _keys(await QUERIES.abandoned(conn, grace_seconds=GRACE_SECONDS))
+    rows = await QUERIES.abandoned(conn, grace_seconds=GRACE_SECONDS)
+    return [(row["account_id"], row["id"]) for row in rows]
 
 
 async def unfinished(db: Conn | Pool, account_id: AccountId) -> int:
@@ -153,7 +152,3 @@ async def recently_accepted(
     """When jobs were accepted lately, oldest first, in the form of grants of one request each."""
     rows = await QUERIES.recently_accepted(db, account_id=account_id, since=since)
     return [(row["at"], row["items"]) for row in rows]
-
-
-def _keys(rows: Sequence[asyncpg.Record]) -> list[tuple[AccountId, JobId]]:
-    return [(row["account_id"], row["id"]) for row in rows]

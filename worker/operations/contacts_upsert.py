@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from asyncpg import Record
 from pydantic_core import to_json
 
 from schemas.ids import AccountId
@@ -15,7 +14,7 @@ from schemas.items.reader import Run
 from schemas.params import JobParams
 from schemas.states import Outcome
 from storage.entities import upsert
-from storage.entities.upsert import Clear
+from storage.entities.upsert import Clear, Written
 from storage.pipeline.chunks import Answer, Members
 from storage.postgres.pool import Conn
 from worker.operations.base import Applied, Indexed, JobFacts
@@ -154,13 +153,13 @@ def _write(row: dict[str, Any], name: str) -> None:
 
 
 def _answers(
-    targets: Sequence[Target], written: Mapping[str, Record], changed: set[str], ids: Mapping[str, int]
+    targets: Sequence[Target], written: Mapping[str, Written], changed: set[str], ids: Mapping[str, int]
 ) -> dict[int, Answer]:
     """The last item of a contact answers for it, the earlier ones are merged."""
     answers: dict[int, Answer] = {}
     for target in targets:
         if row := written.get(target.phone):
-            answer = Answer(CREATED if row["created"] else UPDATED, row["id"])
+            answer = Answer(CREATED if row.created else UPDATED, row.id)
         else:
             answer = Answer(UPDATED if target.phone in changed else UNCHANGED, ids[target.phone])
         *earlier, last = target.indexes

@@ -1,26 +1,26 @@
 """What a result body needs to know of an ended job: its item errors, and the contacts it is about."""
 
-from typing import Any
-
 import asyncpg
 
 from schemas.ids import AccountId, JobId
+from schemas.item_errors import ItemError
 from schemas.states import Outcome
 from schemas.wire.partners import Reason
 from storage.entities import contacts
 from storage.pipeline import results
+from storage.pipeline.jobs import JobRow
 from storage.postgres.pool import Pool
 
 SUCCEEDED = ("created", "updated", "unchanged", "merged", "skipped")
 PAGE = 500  # item errors read at once
 
 
-async def errors_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[dict[str, Any]]:
+async def errors_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[ItemError]:
     """All item errors of a job of a bounded request, by index."""
-    found: list[dict[str, Any]] = []
+    found: list[ItemError] = []
     more = True
     while more:
-        after = found[-1]["index"] if found else -1
+        after = found[-1].index if found else -1
         page, more = await results.errors(pool, account_id, job_id, after, PAGE)
         found += page
     return found
@@ -29,7 +29,7 @@ async def errors_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[di
 async def reasons_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[Reason]:
     """The same as the third and the fourth document tell them."""
     return [
-        Reason(index=error["index"], reason=error["message"], code=error["code"], field=error["field"])
+        Reason(index=error.index, reason=error.message, code=error.code, field=error.field)
         for error in await errors_of(pool, account_id, job_id)
     ]
 
@@ -45,6 +45,6 @@ async def contacts_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[
     return [rows[id_] for id_ in ids if id_ in rows]
 
 
-def succeeded(job: asyncpg.Record) -> int:
+def succeeded(job: JobRow) -> int:
     """How many items did not fail."""
-    return sum(job[name] for name in SUCCEEDED)
+    return sum(getattr(job, name) for name in SUCCEEDED)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 
-import asyncpg
 from aiohttp import web
 
 from api.accept.partner import Call, Document, submit_document
@@ -21,6 +20,7 @@ from schemas.wire.jobs import Job
 from schemas.wire.partners import LabelBody, LabelCounts, LabelResult
 from storage.entities.accounts import Account
 from storage.pipeline import results
+from storage.pipeline.jobs import JobRow
 
 
 @describe(
@@ -50,19 +50,19 @@ async def _plan(call: Call) -> Plan | None:
     return Plan(operation=operation, params=JobParams(region=call.account.region, label_id=label_id))
 
 
-async def _result(api: Api, account: Account, job: asyncpg.Record) -> LabelResult:
+async def _result(api: Api, account: Account, job: JobRow) -> LabelResult:
     codes = Counter[str | None]()
-    async for result in results.results(api.ctx.pool, account.id, job["id"]):
+    async for result in results.results(api.ctx.pool, account.id, job.id):
         codes[result.code] += 1
     data = LabelCounts(
-        applied=job["updated"] + job["unchanged"],  # contacts: one that was named twice is one
+        applied=job.updated + job.unchanged,  # contacts: one that was named twice is one
         skipped_cross_org=codes[Note.SKIPPED_CROSS_ORG.word],
         skipped_team_mismatch=codes[Note.SKIPPED_TEAM_MISMATCH.word],
     )
-    if not job["failed"]:
-        return LabelResult(data=data, request_id=job["request_id"])
-    errors = await reasons_of(api.ctx.pool, account.id, job["id"])
-    return LabelResult(data=data, request_id=job["request_id"], errors=errors)
+    if not job.failed:
+        return LabelResult(data=data, request_id=job.request_id)
+    errors = await reasons_of(api.ctx.pool, account.id, job.id)
+    return LabelResult(data=data, request_id=job.request_id, errors=errors)
 
 
 DOCUMENT = Document(

@@ -1,6 +1,5 @@
 """POST /v1/contacts/bulk, bulk-delete and add-to-audience: the bulk endpoints of the fourth document."""
 
-import asyncpg
 from aiohttp import web
 
 from api.accept.partner import Call, Document, submit_document
@@ -21,6 +20,7 @@ from schemas.wire.jobs import Job
 from schemas.wire.partners import AudienceBody, AudienceResult, BulkContactsResult, DeletedResult, NoBody
 from storage.entities import audiences
 from storage.entities.accounts import Account
+from storage.pipeline.jobs import JobRow
 
 
 @describe(
@@ -79,34 +79,34 @@ async def _plan_add(call: Call) -> Plan | None:
     return Plan(operation=Operation.AUDIENCES_ADD, params=params)
 
 
-async def _created(api: Api, account: Account, job: asyncpg.Record) -> BulkContactsResult:
+async def _created(api: Api, account: Account, job: JobRow) -> BulkContactsResult:
     default = api.ctx.settings.communication_preferences[0]
-    rows = await contacts_of(api.ctx.pool, account.id, job["id"])
+    rows = await contacts_of(api.ctx.pool, account.id, job.id)
     return BulkContactsResult(
-        created=job["created"],
-        updated=succeeded(job) - job["created"],
-        failed=job["failed"],
+        created=job.created,
+        updated=succeeded(job) - job.created,
+        failed=job.failed,
         contacts=[contact_object(dict(row), default) for row in rows],
-        errors=await reasons_of(api.ctx.pool, account.id, job["id"]),
+        errors=await reasons_of(api.ctx.pool, account.id, job.id),
     )
 
 
-async def _deleted(api: Api, account: Account, job: asyncpg.Record) -> DeletedResult:
-    if not job["failed"]:
-        return DeletedResult(deleted=job["updated"])
-    return DeletedResult(deleted=job["updated"], errors=await reasons_of(api.ctx.pool, account.id, job["id"]))
+async def _deleted(api: Api, account: Account, job: JobRow) -> DeletedResult:
+    if not job.failed:
+        return DeletedResult(deleted=job.updated)
+    return DeletedResult(deleted=job.updated, errors=await reasons_of(api.ctx.pool, account.id, job.id))
 
 
-async def _added(api: Api, account: Account, job: asyncpg.Record) -> AudienceResult:
-    audience_id = JobParams.model_validate_json(job["params"]).audience_id
+async def _added(api: Api, account: Account, job: JobRow) -> AudienceResult:
+    audience_id = job.params.audience_id
     assert audience_id is not None
     audience = await audiences.get(api.ctx.pool, account.id, audience_id)
     if audience is None:
         raise NotFound("the audience was deleted meanwhile", code="unknown_audience")
     name, count = show_id("aud", audience_id), audience["contact_count"]
-    if not job["failed"]:
+    if not job.failed:
         return AudienceResult(audience_id=name, contact_count=count)
-    errors = await reasons_of(api.ctx.pool, account.id, job["id"])
+    errors = await reasons_of(api.ctx.pool, account.id, job.id)
     return AudienceResult(audience_id=name, contact_count=count, errors=errors)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
 from aiohttp import web
 from pydantic_core import from_json
 
@@ -20,6 +19,7 @@ from schemas.states import Operation
 from schemas.wire.jobs import Job
 from schemas.wire.partners import PhoneError, PreferenceContact, PreferencesBody, PreferencesResult
 from storage.entities.accounts import Account
+from storage.pipeline.jobs import JobRow
 
 
 @describe(
@@ -52,24 +52,24 @@ async def _plan(call: Call) -> Plan | None:
     return Plan(operation=Operation.PREFERENCES_SET, params=params)
 
 
-async def _result(api: Api, account: Account, job: asyncpg.Record) -> PreferencesResult:
+async def _result(api: Api, account: Account, job: JobRow) -> PreferencesResult:
     default = api.ctx.settings.communication_preferences[0]
-    contacts = await contacts_of(api.ctx.pool, account.id, job["id"])
-    errors = await errors_of(api.ctx.pool, account.id, job["id"])
+    contacts = await contacts_of(api.ctx.pool, account.id, job.id)
+    errors = await errors_of(api.ctx.pool, account.id, job.id)
     return PreferencesResult(
         updated_contacts=[_contact(dict(row), default) for row in contacts],
         errors=[
             PhoneError(
-                index=error["index"],
-                phone_number=_phone(error["item"]),
-                code=error["code"],
-                message=error["message"],
+                index=error.index,
+                phone_number=_phone(error.item),
+                code=error.code,
+                message=error.message,
             )
             for error in errors
         ],
-        total_requested=job["total"],
+        total_requested=job.total or 0,
         updated_count=succeeded(job),
-        error_count=job["failed"],
+        error_count=job.failed,
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
 from aiohttp import web
 from pydantic import ValidationError
 
@@ -21,6 +20,7 @@ from schemas.states import Operation
 from schemas.wire.jobs import Job
 from schemas.wire.partners import ItemProblem, ListContactsBody, ListCounts, ListResult, OptInTo
 from storage.entities.accounts import Account
+from storage.pipeline.jobs import JobRow
 
 OPERATIONS = {
     "add": Operation.LISTS_ADD,
@@ -81,27 +81,27 @@ def _all_channels(body: ListContactsBody) -> bool:
     return body.opt_in_to_all_channels
 
 
-async def _result(api: Api, account: Account, job: asyncpg.Record) -> ListResult:
-    list_id = JobParams.model_validate_json(job["params"]).list_id
+async def _result(api: Api, account: Account, job: JobRow) -> ListResult:
+    list_id = job.params.list_id
     assert list_id is not None
-    errors = await errors_of(api.ctx.pool, account.id, job["id"]) if job["failed"] else []
+    errors = await errors_of(api.ctx.pool, account.id, job.id) if job.failed else []
     return ListResult(
         data=ListCounts(
             message="Contact list contacts are being updated",
             list_id=show_id("lst", list_id),
-            added=job["added"],
-            removed=job["removed"],
-            created=job["created"],
-            updated=succeeded(job) - job["created"],
-            failed=job["failed"],
+            added=job.added,
+            removed=job.removed,
+            created=job.created,
+            updated=succeeded(job) - job.created,
+            failed=job.failed,
         ),
         errors=[
             ItemProblem(
-                index=error["index"],
-                phone=_phone(error["item"]),
-                field=error["field"],
-                code=error["code"],
-                message=error["message"],
+                index=error.index,
+                phone=_phone(error.item),
+                field=error.field,
+                code=error.code,
+                message=error.message,
             )
             for error in errors
         ],

@@ -37,9 +37,9 @@ async def told(ctx: Context, account_id: AccountId, job_id: JobId) -> dict[str, 
     """What a job says of its items, without the ids of contacts."""
     job = await job_of(ctx, account_id, job_id)
     return {
-        "state": job["state"],
+        "state": job.state,
         "counts": counts_of(job),
-        "members": (job["added"], job["removed"]),
+        "members": (job.added, job.removed),
         "results": [
             (result.index, result.outcome.word, result.merged_into, result.code, result.message)
             for result in await results_of(ctx, account_id, job_id)

@@ -104,11 +104,11 @@ async def assert_whole(ctx: Context, one: Made, names: dict[str, str]) -> None:
     """Every index has one answer, the counts are those of the answers; `names` becomes what they say."""
     job = await job_of(ctx, one.account_id, one.job_id)
     results = await results_of(ctx, one.account_id, one.job_id)
-    assert JobState(job["state"]).ended
+    assert JobState(job.state).ended
     assert [result.index for result in results] == list(range(len(one.items)))
     assert counts_of(job) == Counter(result.outcome.word for result in results)
-    assert sum(counts_of(job).values()) == job["total"] == len(one.items)
-    assert (job["state"] == "cancelled") == (job["cancelled"] > 0)
+    assert sum(counts_of(job).values()) == job.total == len(one.items)
+    assert (job.state == "cancelled") == (job.cancelled > 0)
     for item, result in zip(one.items, results, strict=True):
         assert (result.outcome is Outcome.FAILED) <= (item["phone"] == "12")
         assert (result.code is None) == (result.outcome is not Outcome.FAILED)

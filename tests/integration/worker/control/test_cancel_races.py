@@ -33,10 +33,10 @@ async def test_what_is_done_stays_and_what_is_leased_meets_the_fence(
     late = await claim(crew[0])
     assert await cancellation.cancel(ctx.pool, account.id, job_id) is not None
     live = await job_of(ctx, account.id, job_id)
-    assert (live["state"], live["live_created"], live["live_cancelled"]) == ("running", 3, 6)
+    assert (live.state, live.created, live.cancelled) == ("running", 3, 6)
     await apply_chunk(crew[0], late)
     job = await job_of(ctx, account.id, job_id)
-    assert (job["state"], counts_of(job)) == ("cancelled", {"created": 3, "cancelled": 6})
+    assert (job.state, counts_of(job)) == ("cancelled", {"created": 3, "cancelled": 6})
     assert await outcomes_of(ctx, account.id, job_id) == ["created"] * 3 + ["cancelled"] * 6
     assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 3
 
@@ -93,7 +93,7 @@ async def test_an_upload_that_is_being_accepted_is_cancelled_behind_it(
         await until(lambda: waiting(ctx, 2))
     await asyncio.gather(accepting, cancelling)
     row = await job_of(ctx, account.id, job.id)
-    assert (row["state"], row["total"], counts_of(row)) == ("cancelled", 1, {"cancelled": 1})
+    assert (row.state, row.total, counts_of(row)) == ("cancelled", 1, {"cancelled": 1})
 
 
 async def _accept(ctx: Context, job: NewJob) -> None:
@@ -118,8 +118,11 @@ async def test_a_job_of_which_nothing_was_left_is_closed(ctx: Context) -> None:
     await asyncio.gather(applying, cancelling)
     await finish_if_last(ctx, account.id, job_id)
     job = await job_of(ctx, account.id, job_id)
-    assert (job["state"], counts_of(job)) == ("completed", {"created": 1})
-    assert (job["cancel_requested_at"] is None, job["removed"]) == (False, 1)
+    assert (job.state, counts_of(job)) == ("completed", {"created": 1})
+    requested = await ctx.pool.fetchval(
+        "SELECT cancel_requested_at IS NOT NULL FROM jobs WHERE id = $1", job_id
+    )
+    assert (requested, job.removed) == (True, 1)
 
 
 async def test_while_the_job_is_locked_the_turn_is_let_go_again_and_again(
@@ -161,4 +164,4 @@ async def test_a_cursor_passes_over_nothing_while_a_cancelled_job_is_ended(ctx: 
     assert await cancellation.cancel(ctx.pool, account.id, job_id) is not None
     assert await outcomes_of(ctx, account.id, job_id) == ["cancelled"] * 2 + ["created"] * 2
     await apply_chunk(ctx, first)
-    assert (await job_of(ctx, account.id, job_id))["state"] == "cancelled"
+    assert (await job_of(ctx, account.id, job_id)).state == "cancelled"

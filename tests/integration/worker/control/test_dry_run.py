@@ -54,7 +54,7 @@ async def test_a_dry_run_says_what_would_become_of_each_item_and_changes_nothing
     assert await dry_run_all(ctx) == 1
     assert await dump(ctx) == before
     job = await job_of(ctx, account.id, job_id)
-    assert job["state"] == "completed_with_errors"
+    assert job.state == "completed_with_errors"
     assert counts_of(job) == {"created": 2, "updated": 2, "unchanged": 1, "failed": 2}
     results = await results_of(ctx, account.id, job_id)
     ids = [row["id"] for row in await ctx.pool.fetch("SELECT id FROM contacts ORDER BY phone")]
@@ -104,7 +104,7 @@ async def test_a_dry_run_is_split_like_any_job_and_then_rung_for(ctx: Context) -
     assert await bells(ctx) == {"dry_run": 1}
     assert await dry_run_next(ctx)
     job = await job_of(ctx, account.id, job_id)
-    assert (job["total"], counts_of(job)) == (2_300, {"created": 2_300})
+    assert (job.total, counts_of(job)) == (2_300, {"created": 2_300})
 
 
 async def test_a_dry_run_without_items_ends(ctx: Context) -> None:
@@ -112,7 +112,7 @@ async def test_a_dry_run_without_items_ends(ctx: Context) -> None:
     job_id = await make_job(ctx, account.id, [], dry_run=True)
     assert await dry_run_next(ctx)
     job = await job_of(ctx, account.id, job_id)
-    assert (job["state"], job["total"], counts_of(job)) == ("completed", 0, {})
+    assert (job.state, job.total, counts_of(job)) == ("completed", 0, {})
 
 
 async def test_while_it_goes_on_its_counts_can_be_seen(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,7 +122,7 @@ async def test_while_it_goes_on_its_counts_can_be_seen(ctx: Context, monkeypatch
     rehearsing = asyncio.create_task(dry_run_next(ctx))
     await stop.reached.wait()
     job = await job_of(ctx, account.id, job_id)
-    assert (job["state"], job["live_created"], job["started_at"] is None) == ("running", 6, False)
+    assert (job.state, job.created, job.started_at is None) == ("running", 6, False)
     assert len(await results_of(ctx, account.id, job_id)) == 6
     stop.let_go.set()
     await rehearsing
@@ -197,7 +197,7 @@ async def _rehearsing(ctx: Context) -> bool:
 
 
 async def _state(ctx: Context, account_id: AccountId, job_id: Any, state: str) -> bool:
-    return bool((await job_of(ctx, account_id, job_id))["state"] == state)
+    return bool((await job_of(ctx, account_id, job_id)).state == state)
 
 
 async def test_closing_steps_that_are_under_way_are_waited_for(

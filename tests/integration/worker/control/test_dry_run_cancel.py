@@ -70,7 +70,7 @@ async def test_a_dry_run_whose_worker_died_is_ended_by_anybody_once_it_is_cancel
     assert not await dry_run_next(ctx)
     await finish_if_last(ctx, *job)
     row = await job_of(ctx, *job)
-    assert (row["state"], row["cancelled"], sum(counts_of(row).values())) == ("cancelled", 7, 13)
+    assert (row.state, row.cancelled, sum(counts_of(row).values())) == ("cancelled", 7, 13)
 
 
 async def test_finish_leaves_a_dry_run_alone(ctx: Context, job: tuple[AccountId, JobId]) -> None:

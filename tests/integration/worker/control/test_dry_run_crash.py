@@ -35,7 +35,7 @@ async def job(ctx: Context) -> tuple[AccountId, JobId]:
 
 async def assert_as_if_nothing_had_happened(ctx: Context, job: tuple[AccountId, JobId]) -> None:
     row = await job_of(ctx, *job)
-    assert (row["state"], counts_of(row)) == ("completed_with_errors", COUNTS)
+    assert (row.state, counts_of(row)) == ("completed_with_errors", COUNTS)
     results = await results_of(ctx, *job)
     assert [result.index for result in results] == list(range(13))
     assert len({result.contact_id for result in results} - {None}) == 3

@@ -163,4 +163,4 @@ async def test_a_dry_run_leaves_no_trace_and_says_what_the_real_run_says(
         for result in await results_of(ctx, world.account.id, real)
     ]
     assert [result.contact_id for result in await results_of(ctx, world.account.id, dry)] == known
-    assert (await job_of(ctx, world.account.id, dry))["total"] == 60
+    assert (await job_of(ctx, world.account.id, dry)).total == 60

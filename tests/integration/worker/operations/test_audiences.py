@@ -19,7 +19,7 @@ async def test_contacts_are_added_once_and_unknown_ones_are_told(ctx: Context) -
     job_id, results = await run_job(ctx, account.id, ADD, items, audience_id=audience_id)
     assert told(results) == ["merged", "updated", "updated", ("failed", "contact_not_found")]
     job = await job_of(ctx, account.id, job_id)
-    assert (job["state"], job["added"], job["removed"]) == ("completed_with_errors", 2, 0)
+    assert (job.state, job.added, job.removed) == ("completed_with_errors", 2, 0)
     results = await run(ctx, account.id, ADD, ids, audience_id=audience_id)
     assert told(results) == ["unchanged", "unchanged", "updated"]
     assert await members_of(ctx, "audience", audience_id) == set(ids)
@@ -34,7 +34,7 @@ async def test_chunks_side_by_side_add_each_contact_once(ctx: Context, crew: lis
         ctx, account.id, ADD, ids * 4, audience_id=audience_id, chunk_items=9, parallel=8, workers=crew
     )
     assert told(results) == ["merged"] * 90 + ["updated"] * 30
-    assert (await job_of(ctx, account.id, job_id))["added"] == 30
+    assert (await job_of(ctx, account.id, job_id)).added == 30
     await assert_consistent(ctx)
 
 

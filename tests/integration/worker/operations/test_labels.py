@@ -40,7 +40,7 @@ async def test_a_label_is_attached_once_and_detached_once(ctx: Context) -> None:
     job_id, results = await run_job(ctx, account.id, DETACH, [ids[0], ids[0], ids[1]], label_id=label_id)
     assert told(results) == ["merged", "updated", "updated"]
     job = await job_of(ctx, account.id, job_id)
-    assert (job["added"], job["removed"]) == (0, 2)
+    assert (job.added, job.removed) == (0, 2)
     assert told(await run(ctx, account.id, DETACH, ids[:3], label_id=label_id)) == [
         *["unchanged"] * 2,
         "updated",
@@ -61,7 +61,7 @@ async def test_unknown_and_foreign_contacts_are_skipped_each_for_itself(ctx: Con
     assert [result.contact_id for result in results] == [None, one, None, None, None, one, None]
     assert all(result.message for result in results if result.code)
     job = await job_of(ctx, account.id, job_id)
-    assert (job["state"], job["added"], job["removed"]) == ("completed", 1, 0)
+    assert (job.state, job.added, job.removed) == ("completed", 1, 0)
     assert counts_of(job) == {"updated": 1, "merged": 1, "skipped": 5}
     assert await members_of(ctx, "label", label_id) == {one}
 
@@ -101,7 +101,7 @@ async def test_over_several_chunks_the_last_item_answers_and_skipped_ones_for_th
     assert [result.merged_into for result in results[:20]] == list(range(44, 64))
     job = await job_of(ctx, account.id, job_id)
     assert counts_of(job) == {"updated": 20, "merged": 40, "skipped": 6}
-    assert (job["added"], job["removed"]) == (20, 0)
+    assert (job.added, job.removed) == (20, 0)
     await assert_consistent(ctx)
 
 

@@ -28,7 +28,7 @@ async def test_added_contacts_are_created_or_updated_first(ctx: Context) -> None
     assert names == {phone(0): "Bo", phone(1): "Ana", phone(2): "Name 2"}
     assert await members_of(ctx, "list", list_id) == set(await versions(ctx, account.id))
     job = await job_of(ctx, account.id, job_id)
-    assert (job["added"], job["removed"]) == (3, 0)
+    assert (job.added, job.removed) == (3, 0)
     await assert_consistent(ctx)
 
 
@@ -41,7 +41,7 @@ async def test_the_same_again_changes_nothing(ctx: Context) -> None:
     job_id, results = await run_job(ctx, account.id, ADD, items, list_id=list_id)
     assert told(results) == ["unchanged"] * 5
     assert await versions(ctx, account.id) == before
-    assert (await job_of(ctx, account.id, job_id))["added"] == 0
+    assert (await job_of(ctx, account.id, job_id)).added == 0
 
 
 async def test_removed_contacts_are_created_or_updated_all_the_same(ctx: Context) -> None:
@@ -56,7 +56,7 @@ async def test_removed_contacts_are_created_or_updated_all_the_same(ctx: Context
     assert len(left) == 2
     assert len(await members_of(ctx, "list", other)) == 4
     job = await job_of(ctx, account.id, job_id)
-    assert (job["added"], job["removed"]) == (0, 2)
+    assert (job.added, job.removed) == (0, 2)
     (again,) = await run(ctx, account.id, REMOVE, [contact(0)], list_id=list_id)
     assert again.outcome.word == "unchanged"
     await assert_consistent(ctx)
@@ -105,7 +105,7 @@ async def test_chunks_side_by_side_end_as_one_by_one(
             assert (result.outcome.word == "created") == (item["phone"] not in before)
     job = await job_of(ctx, account.id, job_id)
     assert sum(counts_of(job).values()) == 120
-    assert (job["added"], job["removed"]) == (len(expected - before), len(before - expected))
+    assert (job.added, job.removed) == (len(expected - before), len(before - expected))
     await assert_consistent(ctx)
 
 
@@ -121,7 +121,7 @@ async def test_a_row_that_is_rejected_costs_itself_alone(ctx: Context) -> None:
     assert (words[3], words[13]) == ("merged", "created")
     job = await job_of(ctx, account.id, job_id)
     assert counts_of(job) == {"created": 18, "merged": 1, "failed": 1}
-    assert job["added"] == 18
+    assert job.added == 18
     assert await members_of(ctx, "list", list_id) == set(await versions(ctx, account.id))
     await assert_consistent(ctx)
 

@@ -54,7 +54,7 @@ async def test_a_reader_sees_the_old_the_new_or_both(ctx: Context, crew: list[Co
     assert all(one >= old or one == new for one in seen)
     assert all(one <= old | new for one in seen)
     job = await job_of(ctx, account.id, job_id)
-    assert (job["added"], job["removed"]) == (3_900, 3_900)
+    assert (job.added, job.removed) == (3_900, 3_900)
     await assert_consistent(ctx)
 
 
@@ -66,7 +66,7 @@ async def test_the_contacts_of_items_that_were_merged_stay(ctx: Context) -> None
     job_id, _ = await run_job(ctx, account.id, OVERWRITE, items, list_id=list_id, chunk_items=1)
     rows = await ctx.pool.fetch("SELECT id FROM contacts WHERE phone = ANY ($1)", [phone(1), phone(2)])
     assert await members_of(ctx, "list", list_id) == {row["id"] for row in rows}
-    assert (await job_of(ctx, account.id, job_id))["removed"] == 2
+    assert (await job_of(ctx, account.id, job_id)).removed == 2
 
 
 async def test_another_list_of_the_same_contacts_stays_as_it_is(ctx: Context) -> None:
@@ -93,7 +93,7 @@ async def test_a_job_that_was_cancelled_removes_nobody(ctx: Context) -> None:
     await ctx.pool.execute("UPDATE chunks SET state = 'cancelled' WHERE state = 'ready'")
     await finish.finish_if_last(ctx, account.id, job_id)
     job = await job_of(ctx, account.id, job_id)
-    assert (job["state"], job["added"], job["removed"]) == ("cancelled", 2, 0)
+    assert (job.state, job.added, job.removed) == ("cancelled", 2, 0)
     assert await members_of(ctx, "list", list_id) > before
 
 
@@ -124,7 +124,7 @@ async def test_a_worker_that_closes_late_removes_nobody_whom_a_later_job_has_add
     go_on.set()
     await closing
     assert await members_of(ctx, "list", list_id) == members
-    assert (await job_of(ctx, account.id, job_id))["removed"] == 0
+    assert (await job_of(ctx, account.id, job_id)).removed == 0
 
 
 async def test_while_a_closing_step_takes_its_time_the_job_can_be_read_and_locked(
@@ -141,7 +141,7 @@ async def test_while_a_closing_step_takes_its_time_the_job_can_be_read_and_locke
         assert await ctx.pool.fetchval("SELECT id FROM jobs WHERE id = $1 FOR UPDATE NOWAIT", job_id)
         assert len(await members_of(ctx, "list", list_id)) == 4
     await closing
-    assert (await job_of(ctx, account.id, job_id))["removed"] == 3
+    assert (await job_of(ctx, account.id, job_id)).removed == 3
 
 
 async def test_a_closing_step_may_take_longer_than_a_statement_may(
@@ -158,7 +158,7 @@ async def test_a_closing_step_may_take_longer_than_a_statement_may(
             closing = asyncio.create_task(take_turn(hurried))
             await until(lambda: ctx.pool.fetchval(WAITING_LONG))
         await closing
-    assert (await job_of(ctx, account.id, job_id))["removed"] == 3
+    assert (await job_of(ctx, account.id, job_id)).removed == 3
 
 
 async def test_a_contact_deleted_and_created_anew_within_the_job_stays_in_the_list(ctx: Context) -> None:

@@ -63,9 +63,9 @@ async def test_other_values_fail_their_items_alone(ctx: Context) -> None:
     job_id, results = await run_job(ctx, account_id, UPSERT, [contact(99), *items, contact(98)])
     assert told(results) == ["created", *(("failed", code) for _, code in BAD), "created"]
     errors, _ = await stored_results.errors(ctx.pool, account_id, job_id, -1, 100)
-    assert {error["field"] for error in errors} == {"properties"}
-    assert [error["value"] for error in errors] == [list(value.values())[-1] for value, _ in BAD]
-    assert all("properties." in error["message"] for error in errors)
+    assert {error.field for error in errors} == {"properties"}
+    assert [error.value for error in errors] == [list(value.values())[-1] for value, _ in BAD]
+    assert all("properties." in error.message for error in errors)
     assert set(await stored(ctx)) == {phone(99), phone(98)}
 
 
@@ -139,7 +139,7 @@ async def test_a_default_channel_is_one_of_the_accounts(ctx: Context, operation:
     unknown, misfit = ("failed", "unknown_channel"), ("failed", "property_type")
     assert told(results) == ["created", unknown, misfit, misfit, "created"]
     errors, _ = await stored_results.errors(ctx.pool, account_id, job_id, -1, 100)
-    assert (errors[0]["field"], errors[0]["value"]) == ("default_channel_id", str(foreign))
+    assert (errors[0].field, errors[0].value) == ("default_channel_id", str(foreign))
     rows = await ctx.pool.fetch("SELECT default_channel_id FROM contacts")
     assert [row[0] for row in rows] == [channel] * 2
 

@@ -113,9 +113,9 @@ async def test_items_that_name_nobody_fail_alone(ctx: Context) -> None:
         "updated",
     ]
     errors, _ = await stored_results.errors(ctx.pool, account.id, job_id, -1, 100)
-    assert all(error["message"] for error in errors)
-    unknown = [error for error in errors if error["code"] == "contact_not_found"]
-    assert [{error["field"]: error["value"]} for error in unknown] == UNKNOWN
+    assert all(error.message for error in errors)
+    unknown = [error for error in errors if error.code == "contact_not_found"]
+    assert [{error.field: error.value} for error in unknown] == UNKNOWN
 
 
 async def test_a_contact_that_several_items_name_differently_is_answered_for_by_the_last(

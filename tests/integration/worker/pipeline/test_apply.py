@@ -21,7 +21,7 @@ async def test_a_job_is_applied_and_ends(ctx: Context) -> None:
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(2500)])
     await take_turn(ctx)
     job = await job_of(ctx, account.id, job_id)
-    assert (job["state"], job["created"], job["total"]) == ("completed", 2500, 2500)
+    assert (job.state, job.created, job.total) == ("completed", 2500, 2500)
 
 
 async def test_the_chunk_that_is_committed_last_ends_the_job_though_others_were_waiting_when_it_was_recorded(
@@ -44,10 +44,10 @@ async def test_the_chunk_that_is_committed_last_ends_the_job_though_others_were_
     first = asyncio.create_task(take_turn(crew[0]))
     await recorded.wait()
     await take_turn(crew[1])  # the other chunk, from claim to commit: it is not the last one
-    assert (await job_of(ctx, account.id, job_id))["state"] == "running"
+    assert (await job_of(ctx, account.id, job_id)).state == "running"
     go_on.set()
     await first
-    assert (await job_of(ctx, account.id, job_id))["state"] == "completed"
+    assert (await job_of(ctx, account.id, job_id)).state == "completed"
 
 
 async def test_a_job_without_items_ends_completed(ctx: Context) -> None:
@@ -55,7 +55,7 @@ async def test_a_job_without_items_ends_completed(ctx: Context) -> None:
     job_id = await make_job(ctx, account.id, [])
     await finish_if_last(ctx, account.id, job_id)
     job = await job_of(ctx, account.id, job_id)
-    assert (job["state"], job["total"], counts_of(job)) == ("completed", 0, {})
+    assert (job.state, job.total, counts_of(job)) == ("completed", 0, {})
 
 
 async def test_of_a_job_with_everything_in_it_the_counts_add_up(ctx: Context, crew: list[Context]) -> None:
@@ -73,9 +73,9 @@ async def test_of_a_job_with_everything_in_it_the_counts_add_up(ctx: Context, cr
     await drain(*crew)
     job = await job_of(ctx, account.id, job_id)
     counts = counts_of(job)
-    assert job["state"] == "completed_with_errors"
+    assert job.state == "completed_with_errors"
     assert counts == {"created": 60, "updated": 50, "unchanged": 40, "merged": 30, "failed": 6}
-    assert sum(counts.values()) == job["total"] == len(items)
+    assert sum(counts.values()) == job.total == len(items)
     results = await results_of(ctx, account.id, job_id)
     assert [result.index for result in results] == list(range(len(items)))
     assert Counter(result.outcome.word for result in results) == counts
@@ -88,8 +88,8 @@ async def test_while_a_job_runs_its_counts_are_those_of_the_chunks_done(ctx: Con
     items = [{"phone": "12"} if n % 5 == 0 else contact(n % 7) for n in range(60)]
     job_id = await make_job(ctx, account.id, items, chunk_items=11)
     seen = set()
-    while (job := await job_of(ctx, account.id, job_id))["state"] in ("queued", "running"):
-        live = sum(job[f"live_{name}"] for name in ("created", "updated", "unchanged", "merged", "failed"))
+    while (job := await job_of(ctx, account.id, job_id)).state in ("queued", "running"):
+        live = sum(getattr(job, name) for name in ("created", "updated", "unchanged", "merged", "failed"))
         done = await ctx.pool.fetchval("SELECT coalesce(sum(items), 0) FROM chunks WHERE state = 'done'")
         assert live == done
         seen.add(done)

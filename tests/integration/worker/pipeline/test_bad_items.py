@@ -59,11 +59,11 @@ async def test_one_bad_item_in_the_middle_of_a_chunk_fails_alone(ctx: Context, w
     job_id = await make_job(ctx, account.id, items)
     await drain(ctx)
     job = await job_of(ctx, account.id, job_id)
-    assert job["state"] == "completed_with_errors"
+    assert job.state == "completed_with_errors"
     assert counts_of(job) == {"created": 60, "failed": 1}
     (error,), _ = await results.errors(ctx.pool, account.id, job_id, -1, 10)
-    assert (error["index"], error["code"]) == (30, code)
-    assert error["item"] is not None
+    assert (error.index, error.code) == (30, code)
+    assert error.item is not None
     assert (await ctx.pool.fetchval("SELECT sum(deaths) FROM chunks")) == 0
 
 
@@ -90,7 +90,7 @@ async def test_when_all_items_are_bad_the_job_ends_and_says_so(ctx: Context) -> 
     job_id = await make_job(ctx, account.id, items, chunk_items=5)
     await drain(ctx)
     job = await job_of(ctx, account.id, job_id)
-    assert job["state"] == "completed_with_errors"
+    assert job.state == "completed_with_errors"
     assert counts_of(job) == {"failed": len(items)}
     assert await versions(ctx, account.id) == {}
 
@@ -106,7 +106,7 @@ async def test_metadata_that_grows_too_large_in_the_store_fails_its_item_alone(c
     job = await job_of(ctx, account.id, job_id)
     assert counts_of(job) == {"created": 51, "merged": 3, "failed": 1}
     (error,), _ = await results.errors(ctx.pool, account.id, job_id, -1, 10)
-    assert (error["index"], error["field"], error["code"]) == (45, "metadata", "metadata_too_large")
+    assert (error.index, error.field, error.code) == (45, "metadata", "metadata_too_large")
     keys = await ctx.pool.fetchval("SELECT array_agg(k) FROM contacts, jsonb_object_keys(metadata) k")
     assert sorted(keys) == ["k0", "k1", "k2", "k3"]
     told = await results_of(ctx, account.id, job_id)

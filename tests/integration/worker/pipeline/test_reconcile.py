@@ -96,7 +96,7 @@ async def test_a_job_that_nobody_splits_is_split(ctx: Context, crew: list[Contex
     async with serving(crew[0]):
         await until(lambda: _ended(ctx))
     job = await job_of(ctx, account.id, job_id)
-    assert (job["total"], counts_of(job)) == (2_300, {"created": 2_300})
+    assert (job.total, counts_of(job)) == (2_300, {"created": 2_300})
     assert await ctx.pool.fetchval("SELECT count(*) FROM chunks") == 3
 
 
@@ -122,7 +122,7 @@ async def applied_but_not_ended(ctx: Context, worker: Context) -> tuple[AccountI
 
 async def test_a_job_that_nobody_ended_is_ended(ctx: Context, crew: list[Context]) -> None:
     account_id, job_id = await applied_but_not_ended(ctx, crew[0])
-    assert (await job_of(ctx, account_id, job_id))["state"] == "running"
+    assert (await job_of(ctx, account_id, job_id)).state == "running"
     await reconcile(ctx)
     assert await bells(ctx) == {"finish": 1}
     async with serving(crew[1]):
@@ -169,12 +169,12 @@ async def receive(ctx: Context) -> uploads.NewJob:
 async def test_an_upload_that_its_api_abandoned_fails_and_leaves_nothing(ctx: Context) -> None:
     upload = await receive(ctx)
     await reconcile(ctx)
-    assert (await job_of(ctx, upload.account_id, upload.id))["state"] == "receiving"
+    assert (await job_of(ctx, upload.account_id, upload.id)).state == "receiving"
     await old_enough(ctx)
     await ctx.pool.execute(GONE)
     await reconcile(ctx)
     job = await job_of(ctx, upload.account_id, upload.id)
-    assert (job["state"], job["error_code"], counts_of(job)) == ("failed", "upload_incomplete", {})
+    assert (job.state, job.error_code, counts_of(job)) == ("failed", "upload_incomplete", {})
     assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 0
     received = uploads.Received(layout=None, parallel=4, parts=1, size=26, total=None)
     async with ctx.pool.acquire() as conn, conn.transaction():

@@ -65,7 +65,7 @@ async def assert_answers(
             assert answer[1:] == (ids[key], None)
     job = await job_of(ctx, account_id, job_id)
     assert counts_of(job) == Counter(result.outcome.word for result in results)
-    assert sum(counts_of(job).values()) == job["total"] == len(items)
+    assert sum(counts_of(job).values()) == job.total == len(items)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -136,13 +136,14 @@ async def test_a_throttled_job_says_until_when_and_the_others_go_on(
     slow_job = await make_job(ctx, slow.id, [contact(n) for n in range(50)], chunk_items=10)
     jobs = [await make_job(ctx, other.id, [contact(n) for n in range(20)], chunk_items=5) for _ in range(3)]
     await _turns_until(crew, ctx, other.id)
-    assert [(await job_of(ctx, other.id, job))["state"] for job in jobs] == ["completed"] * 3
+    assert [(await job_of(ctx, other.id, job)).state for job in jobs] == ["completed"] * 3
     job = await job_of(ctx, slow.id, slow_job)
-    assert job["state"] == "running"
+    assert job.state == "running"
     assert len(await versions(ctx, slow.id)) == 10
     (at, _), *_ = await grants_of(ctx, slow.id)
     expected = at + timedelta(hours=1)
-    assert abs(job["throttled_until"] - expected) < timedelta(seconds=5)
+    assert job.throttled_until is not None
+    assert abs(job.throttled_until - expected) < timedelta(seconds=5)
 
 
 async def _turns_until(crew: list[Context], ctx: Context, account_id: AccountId) -> None:
@@ -168,7 +169,7 @@ async def test_to_lift_the_limit_wakes_the_account(ctx: Context, crew: list[Cont
     await drain(*crew)
     job = await job_of(ctx, account.id, job_id)
     assert counts_of(job) == {"created": 50}
-    assert job["throttled_until"] is None
+    assert job.throttled_until is None
 
 
 async def test_a_throttled_account_goes_on_by_itself(
