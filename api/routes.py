@@ -1,10 +1,5 @@
 """The whole API on one page. This table feeds the router and the authentication tests."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-
-from aiohttp import web
-
 from api.handlers import (
     audiences,
     bulk,
@@ -21,20 +16,7 @@ from api.handlers import (
     teams,
 )
 from api.handlers.partners import kirim, oliai, peach, whippy
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One endpoint; `public` ones need no key, `bulk` ones count in the account's admission window."""
-
-    method: str
-    path: str
-    handler: Handler
-    public: bool = False
-    bulk: bool = False
-
+from api.route import Route
 
 ROUTES = (
     Route("POST", "/v1/bulk/{operation}", bulk.submit, bulk=True),

@@ -15,8 +15,7 @@ from api.accept.idempotency import find_earlier, read_key, same_request
 from api.accept.plan import Plan, new_job
 from api.accept.response import Result, answer_job
 from api.http.body_stream import read_whole
-from api.http.context import API, Api
-from api.http.request_keys import ACCOUNT
+from api.http.context import ACCOUNT, API, Api
 from api.http.validation import MAX_PROBLEMS, all_of, gathering, problems_of, require_json
 from api.http.waiting import wanted_wait
 from schemas.errors import NotAcceptable

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from api.http.context import API
-from api.http.request_keys import ACCOUNT, REQUEST_ID
+from api.http.context import ACCOUNT, API, REQUEST_ID
 from schemas.formats.content_type import Format
 from schemas.ids import JobId, new_job_id
 from schemas.operations import stream_of

@@ -7,10 +7,8 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from api.accept.accept import Accepted
-from api.http.context import API, Api
+from api.http.context import ACCOUNT, API, Api
 from api.http.job_view import accepted_view, job_view
-from api.http.request_keys import ACCOUNT
-from api.http.waiting import wait_for_end
 from schemas.ids import show_job_id
 from schemas.states import JobState
 from storage.entities.accounts import Account
@@ -44,7 +42,7 @@ async def _look(
     api, account = request.app[API], request[ACCOUNT]
     try:
         if seconds:
-            await wait_for_end(api, account.id, accepted.id, seconds)
+            await api.ended.wait(account.id, accepted.id, seconds)
         (job,) = await jobs.views(api.ctx.pool, account.id, [accepted.id])
         if seconds and job.state in (JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS):
             status = 207 if job.failed else 200

@@ -7,7 +7,7 @@ from aiohttp import web
 from api.http.paging import page_of
 from api.http.resource import Noun, created, deleted, read_columns, scope, shown
 from api.http.validation import read_query
-from api.openapi.describe import Answer, describe
+from api.openapi.describe import Response, describe
 from schemas.ids import read_id
 from schemas.wire.base import Listing
 from schemas.wire.queries import AudiencesQuery, NoQuery
@@ -18,7 +18,7 @@ from storage.entities import audiences
 AUDIENCE = Noun(name="audience", param="audience_id", read=partial(read_id, "aud"), code="unknown_audience")
 
 
-@describe(body=Named, answers={201: Answer(model=Audience, headers=("Location",))}, errors=(409,))
+@describe(body=Named, responses={201: Response(model=Audience, headers=("Location",))}, errors=(409,))
 async def create_audience(request: web.Request) -> web.Response:
     """Create an audience."""
     columns = await read_columns(request, Named)
@@ -26,7 +26,7 @@ async def create_audience(request: web.Request) -> web.Response:
     return created(request, made, made.id)
 
 
-@describe(query=AudiencesQuery, answers={200: Listing[Audience]})
+@describe(query=AudiencesQuery, responses={200: Listing[Audience]})
 async def list_audiences(request: web.Request) -> web.Response:
     """The audiences in the order in which they were made."""
     query = read_query(request, AudiencesQuery)
@@ -34,14 +34,14 @@ async def list_audiences(request: web.Request) -> web.Response:
     return page_of([Audience.of(row) for row in rows], query.limit, lambda one: one.id)
 
 
-@describe(query=NoQuery, answers={200: Audience})
+@describe(query=NoQuery, responses={200: Audience})
 async def get_audience(request: web.Request) -> web.Response:
     """One audience."""
     row = await audiences.get(*scope(request), AUDIENCE.id_alone(request))
     return shown(Audience.of(AUDIENCE.found(request, row)))
 
 
-@describe(body=Named, answers={200: Audience}, errors=(409,))
+@describe(body=Named, responses={200: Audience}, errors=(409,))
 async def rename_audience(request: web.Request) -> web.Response:
     """Give an audience another name."""
     id_ = AUDIENCE.id_in(request)
@@ -50,7 +50,7 @@ async def rename_audience(request: web.Request) -> web.Response:
     return shown(Audience.of(AUDIENCE.found(request, row)))
 
 
-@describe(query=NoQuery, answers={204: None})
+@describe(query=NoQuery, responses={204: None})
 async def delete_audience(request: web.Request) -> web.Response:
     """Delete an audience; its contacts stay."""
     return deleted(request, AUDIENCE, await audiences.delete(*scope(request), AUDIENCE.id_alone(request)))

@@ -9,8 +9,7 @@ from api.accept.native import plan_native
 from api.accept.parameters import check_renames, read_parameters
 from api.accept.plan import new_job
 from api.accept.response import answer_job
-from api.http.context import API
-from api.http.request_keys import ACCOUNT
+from api.http.context import ACCOUNT, API
 from api.http.waiting import wanted_wait
 from api.openapi.describe import describe
 from api.openapi.native import described

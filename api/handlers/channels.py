@@ -4,11 +4,11 @@ from uuid import UUID
 
 from aiohttp import web
 
+from api.http.context import ACCOUNT
 from api.http.paging import page_of
-from api.http.request_keys import ACCOUNT
 from api.http.resource import Noun, created, deleted, read_columns, scope, shown
 from api.http.validation import read_query
-from api.openapi.describe import Answer, describe
+from api.openapi.describe import Response, describe
 from schemas.errors import NotAcceptable
 from schemas.items.phone import PhoneFault, normaliser_for
 from schemas.wire.base import Listing
@@ -28,7 +28,7 @@ def _read_id(text: str) -> UUID | None:
 CHANNEL = Noun(name="channel", param="channel_id", read=_read_id, code="unknown_channel")
 
 
-@describe(body=NewChannel, answers={201: Answer(model=Channel, headers=("Location",))}, errors=(409,))
+@describe(body=NewChannel, responses={201: Response(model=Channel, headers=("Location",))}, errors=(409,))
 async def create_channel(request: web.Request) -> web.Response:
     """Create a channel."""
     columns = await read_columns(request, NewChannel, {"phone": _phone})
@@ -36,7 +36,7 @@ async def create_channel(request: web.Request) -> web.Response:
     return created(request, made, made.id)
 
 
-@describe(query=ChannelsQuery, answers={200: Listing[Channel]})
+@describe(query=ChannelsQuery, responses={200: Listing[Channel]})
 async def list_channels(request: web.Request) -> web.Response:
     """The channels in the order in which they were made."""
     query = read_query(request, ChannelsQuery)
@@ -44,14 +44,14 @@ async def list_channels(request: web.Request) -> web.Response:
     return page_of([Channel.of(row) for row in rows], query.limit, lambda one: one.id)
 
 
-@describe(query=NoQuery, answers={200: Channel})
+@describe(query=NoQuery, responses={200: Channel})
 async def get_channel(request: web.Request) -> web.Response:
     """One channel."""
     row = await channels.get(*scope(request), CHANNEL.id_alone(request))
     return shown(Channel.of(CHANNEL.found(request, row)))
 
 
-@describe(body=ChannelChange, answers={200: Channel}, errors=(409,))
+@describe(body=ChannelChange, responses={200: Channel}, errors=(409,))
 async def change_channel(request: web.Request) -> web.Response:
     """Give a channel another name or phone."""
     id_ = CHANNEL.id_in(request)
@@ -60,7 +60,7 @@ async def change_channel(request: web.Request) -> web.Response:
     return shown(Channel.of(CHANNEL.found(request, row)))
 
 
-@describe(query=NoQuery, answers={204: None})
+@describe(query=NoQuery, responses={204: None})
 async def delete_channel(request: web.Request) -> web.Response:
     """Delete a channel, with what contacts have said of it; it is nobody's default channel any more."""
     return deleted(request, CHANNEL, await channels.delete(*scope(request), CHANNEL.id_alone(request)))

@@ -9,11 +9,10 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from api.http.contact_search import name_pattern, phone_pattern
-from api.http.context import API
-from api.http.request_keys import ACCOUNT
+from api.http.context import ACCOUNT, API
 from api.http.resource import Noun, created, scope, shown
 from api.http.validation import all_of, gathering, problems_of, read_json, read_query
-from api.openapi.describe import Answer, describe
+from api.openapi.describe import Response, describe
 from schemas.errors import NotAcceptable
 from schemas.ids import read_id
 from schemas.items.phone import normaliser_for
@@ -39,7 +38,7 @@ EXAMPLE = {
 }
 
 
-@describe(query=ContactsQuery, answers={200: ContactPage})
+@describe(query=ContactsQuery, responses={200: ContactPage})
 async def list_contacts(request: web.Request) -> web.Response:
     """The account's contacts, newest first, or those whose name or phone number has a text in it."""
     account = request[ACCOUNT]
@@ -61,7 +60,7 @@ async def list_contacts(request: web.Request) -> web.Response:
     return shown(page)
 
 
-@describe(query=NoQuery, answers={200: Contact})
+@describe(query=NoQuery, responses={200: Contact})
 async def get_contact(request: web.Request) -> web.Response:
     """One contact."""
     contact_id = await contact_in(request)
@@ -74,7 +73,7 @@ async def get_contact(request: web.Request) -> web.Response:
     query=NoQuery,
     body=NewContact,
     examples={"a contact": EXAMPLE},
-    answers={201: Answer(model=Contact, headers=("Location",))},
+    responses={201: Response(model=Contact, headers=("Location",))},
     errors=(409,),
 )
 async def create_contact(request: web.Request) -> web.Response:
@@ -87,7 +86,7 @@ async def create_contact(request: web.Request) -> web.Response:
     query=NoQuery,
     body=ContactChange,
     examples={"a change": {"language": "en-IN", "metadata": {"city": "Delhi", "tier": "standard"}}},
-    answers={200: Contact},
+    responses={200: Contact},
     errors=(409,),
 )
 async def change_contact(request: web.Request) -> web.Response:
@@ -101,7 +100,7 @@ async def change_contact(request: web.Request) -> web.Response:
     return shown(await _written(request, ContactChange, change))
 
 
-@describe(query=NoQuery, answers={200: Deleted})
+@describe(query=NoQuery, responses={200: Deleted})
 async def delete_contact(request: web.Request) -> web.Response:
     """Delete a contact, and take it out of lists, labels and audiences; the answers of jobs stay."""
     contact_id = await contact_in(request)

@@ -6,21 +6,23 @@ from aiohttp import web
 from redis.exceptions import RedisError
 
 from api.http.context import API
-from api.openapi.describe import Answer, describe
+from api.openapi.describe import Response, describe
 from schemas.wire.health import Health, Readiness
 from storage.postgres.pool import LOST_CONNECTION
 
 PATIENCE_SECONDS = 2.0
 
 
-@describe(answers={200: Health})
+@describe(responses={200: Health})
 async def healthz(request: web.Request) -> web.Response:
     """The process answers."""
     del request
     return web.json_response({"status": "ok"})
 
 
-@describe(answers={200: Readiness, 503: Answer(model=Readiness, text="PostgreSQL or Redis does not answer.")})
+@describe(
+    responses={200: Readiness, 503: Response(model=Readiness, text="PostgreSQL or Redis does not answer.")}
+)
 async def readyz(request: web.Request) -> web.Response:
     """PostgreSQL and Redis answer; 503 where one of them does not, and which."""
     ctx = request.app[API].ctx

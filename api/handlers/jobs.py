@@ -6,12 +6,11 @@ from contextlib import suppress
 from aiohttp import web
 
 from api.accept.accept import BELL_SECONDS
-from api.http.context import API, Api
+from api.http.context import ACCOUNT, API, Api
 from api.http.job_view import error_view, job_view, result_view
-from api.http.request_keys import ACCOUNT
 from api.http.validation import read_query
-from api.http.waiting import wait_for_end, wanted_wait
-from api.openapi.describe import Answer, describe
+from api.http.waiting import wanted_wait
+from api.openapi.describe import Response, describe
 from api.results.export import Media, stream_errors, stream_results, wanted_media
 from schemas.errors import Conflict, NotFound
 from schemas.ids import AccountId, JobId, read_job_id, show_job_id
@@ -26,7 +25,7 @@ CANCEL_WAIT_SECONDS = 2.0  # a worker ends a cancelled job within milliseconds, 
 FILES = (Media.CSV.value, Media.NDJSON.value)
 
 
-@describe(query=JobsQuery, answers={200: Listing[Job]})
+@describe(query=JobsQuery, responses={200: Listing[Job]})
 async def list_jobs(request: web.Request) -> web.Response:
     """The account's jobs, newest first; filters `state`, `operation`, `since`."""
     account = request[ACCOUNT]
@@ -46,21 +45,21 @@ async def list_jobs(request: web.Request) -> web.Response:
     return _json(Listing[Job](data=[job_view(row) for row in rows], next_cursor=following))
 
 
-@describe(query=JobQuery, answers={200: Job})
+@describe(query=JobQuery, responses={200: Job})
 async def get_job(request: web.Request) -> web.Response:
     """One job; `?wait=S` holds the answer back until it ends."""
     account = request[ACCOUNT]
     api = request.app[API]
     job_id, query = _job_id(request), read_query(request, JobQuery)
     if query.wait:
-        await wait_for_end(api, account.id, job_id, query.wait)
+        await api.ended.wait(account.id, job_id, query.wait)
     rows = await jobs.views(api.ctx.pool, account.id, [job_id])
     if not rows:
         raise _unknown(request)
     return _json(job_view(rows[0]))
 
 
-@describe(query=AnswersQuery, answers={200: Answer(model=Listing[ItemErrorView], also=FILES)})
+@describe(query=AnswersQuery, responses={200: Response(model=Listing[ItemErrorView], also=FILES)})
 async def list_errors(request: web.Request) -> web.StreamResponse:
     """Item errors: pages of JSON, or all of them as CSV or NDJSON, to be corrected and sent back."""
     account = request[ACCOUNT]
@@ -75,7 +74,7 @@ async def list_errors(request: web.Request) -> web.StreamResponse:
     return _json(Listing[ItemErrorView](data=page, next_cursor=following))
 
 
-@describe(query=AnswersQuery, answers={200: Answer(model=Listing[ResultView], also=FILES)})
+@describe(query=AnswersQuery, responses={200: Response(model=Listing[ResultView], also=FILES)})
 async def list_results(request: web.Request) -> web.StreamResponse:
     """The answer of each item: pages of JSON, or all of them as CSV or NDJSON."""
     account = request[ACCOUNT]
@@ -94,7 +93,7 @@ async def list_results(request: web.Request) -> web.StreamResponse:
     return _json(Listing[ResultView](data=page, next_cursor=following))
 
 
-@describe(query=NoQuery, answers={200: Job}, errors=(409,), prefers=True)
+@describe(query=NoQuery, responses={200: Job}, errors=(409,), prefers=True)
 async def cancel_job(request: web.Request) -> web.Response:
     """Cancel what of a job is not applied yet; what is done stays, and its answers too.
 
@@ -111,7 +110,7 @@ async def cancel_job(request: web.Request) -> web.Response:
         raise Conflict(message, code="job_ended")
     await _ring_end(api, account.id, job_id, standing)
     seconds = wanted_wait(request, account) if "Prefer" in request.headers else CANCEL_WAIT_SECONDS
-    await wait_for_end(api, account.id, job_id, seconds)
+    await api.ended.wait(account.id, job_id, seconds)
     (row,) = await jobs.views(api.ctx.pool, account.id, [job_id])
     return _json(job_view(row))
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from api.http.paging import page_of
 from api.http.resource import Noun, created, deleted, read_columns, scope, shown
 from api.http.validation import all_of, gathering, read_query
-from api.openapi.describe import Answer, describe
+from api.openapi.describe import Response, describe
 from schemas.errors import NotAcceptable
 from schemas.ids import read_id
 from schemas.wire.base import Listing
@@ -19,7 +19,7 @@ from storage.entities import labels, teams
 LABEL = Noun(name="label", param="label_id", read=partial(read_id, "lbl"), code="unknown_label")
 
 
-@describe(body=NewLabel, answers={201: Answer(model=Label, headers=("Location",))}, errors=(409,))
+@describe(body=NewLabel, responses={201: Response(model=Label, headers=("Location",))}, errors=(409,))
 async def create_label(request: web.Request) -> web.Response:
     """Create a label, of a team or of every team's."""
     columns = await read_columns(request, NewLabel, {"team_id": _team})
@@ -27,7 +27,7 @@ async def create_label(request: web.Request) -> web.Response:
     return created(request, made, made.id)
 
 
-@describe(query=LabelsQuery, answers={200: Listing[Label]})
+@describe(query=LabelsQuery, responses={200: Listing[Label]})
 async def list_labels(request: web.Request) -> web.Response:
     """The labels in the order in which they were made; or those of one team."""
     query, team_id = await _filters(request)
@@ -35,14 +35,14 @@ async def list_labels(request: web.Request) -> web.Response:
     return page_of([Label.of(row) for row in rows], query.limit, lambda one: one.id)
 
 
-@describe(query=NoQuery, answers={200: Label})
+@describe(query=NoQuery, responses={200: Label})
 async def get_label(request: web.Request) -> web.Response:
     """One label."""
     row = await labels.get(*scope(request), LABEL.id_alone(request))
     return shown(Label.of(LABEL.found(request, row)))
 
 
-@describe(body=LabelChange, answers={200: Label}, errors=(409,))
+@describe(body=LabelChange, responses={200: Label}, errors=(409,))
 async def change_label(request: web.Request) -> web.Response:
     """Give a label another name, colour or team. Contacts that carry it go on to carry it."""
     id_ = LABEL.id_in(request)
@@ -51,7 +51,7 @@ async def change_label(request: web.Request) -> web.Response:
     return shown(Label.of(LABEL.found(request, row)))
 
 
-@describe(query=NoQuery, answers={204: None})
+@describe(query=NoQuery, responses={204: None})
 async def delete_label(request: web.Request) -> web.Response:
     """Take a label off all contacts, and away."""
     return deleted(request, LABEL, await labels.delete(*scope(request), LABEL.id_alone(request)))

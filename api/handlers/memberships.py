@@ -47,25 +47,25 @@ SLICE = 100  # contacts of one statement, so that large ones do not fill the mem
 ENOUGH = 4 * 1024**2  # characters of documents on one page: it ends early then
 
 
-@describe(query=MembersQuery, answers={200: Listing[Contact]})
+@describe(query=MembersQuery, responses={200: Listing[Contact]})
 async def list_members(request: web.Request) -> web.Response:
     """The contacts of a list, active or archived, by their ids."""
     return await _members(request, "list", LIST, contact_lists.get)
 
 
-@describe(query=MembersQuery, answers={200: Listing[Contact]})
+@describe(query=MembersQuery, responses={200: Listing[Contact]})
 async def label_members(request: web.Request) -> web.Response:
     """The contacts that carry a label, by their ids."""
     return await _members(request, "label", LABEL, labels.get)
 
 
-@describe(query=MembersQuery, answers={200: Listing[Contact]})
+@describe(query=MembersQuery, responses={200: Listing[Contact]})
 async def audience_members(request: web.Request) -> web.Response:
     """The contacts of an audience, by their ids."""
     return await _members(request, "audience", AUDIENCE, audiences.get)
 
 
-@describe(query=LabelsOfQuery, answers={200: Listing[Label]})
+@describe(query=LabelsOfQuery, responses={200: Listing[Label]})
 async def labels_of(request: web.Request) -> web.Response:
     """The labels that a contact carries, by their ids."""
     contact_id, query = await _known_contact(request), read_query(request, LabelsOfQuery)
@@ -73,7 +73,7 @@ async def labels_of(request: web.Request) -> web.Response:
     return page_of([Label.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
-@describe(query=ListsOfQuery, answers={200: Listing[ContactList]})
+@describe(query=ListsOfQuery, responses={200: Listing[ContactList]})
 async def lists_of(request: web.Request) -> web.Response:
     """The lists that a contact is in, active or archived, by their ids."""
     contact_id, query = await _known_contact(request), read_query(request, ListsOfQuery)
@@ -81,7 +81,7 @@ async def lists_of(request: web.Request) -> web.Response:
     return page_of([ContactList.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
-@describe(query=AudiencesOfQuery, answers={200: Listing[Audience]})
+@describe(query=AudiencesOfQuery, responses={200: Listing[Audience]})
 async def audiences_of(request: web.Request) -> web.Response:
     """The audiences that a contact belongs to, by their ids."""
     contact_id, query = await _known_contact(request), read_query(request, AudiencesOfQuery)
@@ -91,7 +91,7 @@ async def audiences_of(request: web.Request) -> web.Response:
     return page_of([Audience.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
-@describe(query=OptInsQuery, answers={200: Listing[OptIn]})
+@describe(query=OptInsQuery, responses={200: Listing[OptIn]})
 async def opt_ins_of(request: web.Request) -> web.Response:
     """What a contact has said of channels, or what was said for it, by the channels' ids."""
     contact_id, query = await _known_contact(request), read_query(request, OptInsQuery)
@@ -104,7 +104,7 @@ async def opt_ins_of(request: web.Request) -> web.Response:
     query=NoQuery,
     body=OptInBody,
     examples={"an opt-out of the contact's own": {"opted_in": False, "by": "contact"}},
-    answers={200: OptIn},
+    responses={200: OptIn},
     errors=(409,),
 )
 async def put_opt_in(request: web.Request) -> web.Response:

@@ -5,7 +5,7 @@ from aiohttp import web
 from api.http.paging import page_of
 from api.http.resource import Noun, created, deleted, read_columns, scope, shown
 from api.http.validation import read_query
-from api.openapi.describe import Answer, describe
+from api.openapi.describe import Response, describe
 from schemas.errors import NotAcceptable
 from schemas.wire.base import Listing
 from schemas.wire.queries import NoQuery, PropertiesQuery
@@ -21,7 +21,7 @@ def _read_name(text: str) -> str | None:
 PROPERTY = Noun(name="property", param="name", read=_read_name, code="unknown_property")
 
 
-@describe(body=NewProperty, answers={201: Answer(model=Property, headers=("Location",))}, errors=(409,))
+@describe(body=NewProperty, responses={201: Response(model=Property, headers=("Location",))}, errors=(409,))
 async def create_property(request: web.Request) -> web.Response:
     """Define a property of contacts."""
     columns = await read_columns(request, NewProperty)
@@ -29,7 +29,7 @@ async def create_property(request: web.Request) -> web.Response:
     return created(request, made, made.name)
 
 
-@describe(query=PropertiesQuery, answers={200: Listing[Property]})
+@describe(query=PropertiesQuery, responses={200: Listing[Property]})
 async def list_properties(request: web.Request) -> web.Response:
     """The properties by name."""
     query = read_query(request, PropertiesQuery)
@@ -37,14 +37,14 @@ async def list_properties(request: web.Request) -> web.Response:
     return page_of([Property.of(row) for row in rows], query.limit, lambda one: one.name)
 
 
-@describe(query=NoQuery, answers={200: Property})
+@describe(query=NoQuery, responses={200: Property})
 async def get_property(request: web.Request) -> web.Response:
     """One property."""
     row = await properties.get(*scope(request), PROPERTY.id_alone(request))
     return shown(Property.of(PROPERTY.found(request, row)))
 
 
-@describe(body=PropertyChange, answers={200: Property})
+@describe(body=PropertyChange, responses={200: Property})
 async def change_property(request: web.Request) -> web.Response:
     """Give an enum other options. What contacts have stays, whether it is among them or not."""
     name = PROPERTY.id_in(request)
@@ -56,7 +56,7 @@ async def change_property(request: web.Request) -> web.Response:
     return shown(Property.of(PROPERTY.found(request, row)))
 
 
-@describe(query=NoQuery, answers={204: None})
+@describe(query=NoQuery, responses={204: None})
 async def delete_property(request: web.Request) -> web.Response:
     """Delete the definition of a property. What contacts have stays, and is not taken any more."""
     return deleted(request, PROPERTY, await properties.delete(*scope(request), PROPERTY.id_alone(request)))

@@ -3,16 +3,13 @@
 import asyncio
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from api.openapi.build import document
-from api.openapi.describe import Answer, describe
+from api.openapi.describe import Response, describe
+from api.route import ROUTE_TABLE
 from schemas.errors import NotFound
-
-if TYPE_CHECKING:  # the routes name this module
-    from api.routes import Route
 
 
 def _swagger_ui() -> Path:
@@ -23,7 +20,6 @@ def _swagger_ui() -> Path:
     return Path(spec.submodule_search_locations[0]) / "static"
 
 
-ROUTE_TABLE: "web.AppKey[tuple[Route, ...]]" = web.AppKey("route_table", tuple)
 PAGE = Path(__file__).parents[1] / "openapi" / "page"
 SWAGGER_UI = _swagger_ui()
 # The files that the page names, and no others: a name is looked up here, it never becomes a path.
@@ -54,7 +50,7 @@ REVALIDATE = "no-cache"  # kept, but asked for again: a new version must not mee
 ASSET_SECONDS = 3600  # then asked for again, too, and usually answered 304
 
 
-@describe(answers={200: Answer(model=dict[str, object], text="This document.")})
+@describe(responses={200: Response(model=dict[str, object], text="This document.")})
 async def openapi(request: web.Request) -> web.Response:
     """The API as an OpenAPI 3.1 document."""
     # in a thread: the first one takes some hundred milliseconds

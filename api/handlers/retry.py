@@ -7,8 +7,7 @@ from api.accept.body import Fingerprint
 from api.accept.idempotency import find_earlier, read_key, same_request
 from api.accept.plan import Plan, new_job
 from api.accept.response import answer_job
-from api.http.context import API
-from api.http.request_keys import ACCOUNT
+from api.http.context import ACCOUNT, API
 from api.http.validation import read_query
 from api.http.waiting import wanted_wait
 from api.openapi.describe import describe
@@ -24,7 +23,7 @@ from storage.pipeline.jobs import Parent
 from storage.postgres.pool import Pool
 
 
-@describe(query=NoQuery, answers={200: Job, 202: Job, 207: Job})
+@describe(query=NoQuery, responses={200: Job, 202: Job, 207: Job})
 async def retry_job(request: web.Request) -> web.Response:
     """Accept a new job from the failed items alone, with the operation and the parameters of theirs."""
     read_query(request, NoQuery)

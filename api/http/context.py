@@ -1,18 +1,19 @@
-"""The api's context, and what its process keeps beside: uploads under way, waiters for the end of jobs."""
+"""What handlers reach: the context of the process on the application, account and id on the request."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
 from aiohttp import web
 
-from api.http.ended import Ended
 from api.http.uploads import Uploads
+from api.http.waiting import Ended
 from schemas.ids import WorkerId
 from schemas.settings import Settings
 from storage import migrations
 from storage.context import Context
+from storage.entities.accounts import Account
 from storage.postgres.pool import open_pool
 from storage.queue import Queue, connect
 from storage.window import Window
@@ -28,6 +29,12 @@ class Api:
 
 
 API = web.AppKey("api", Api)
+
+# What the middlewares put on a request.
+REQUEST_ID = web.RequestKey("request_id", str)
+ACCOUNT = web.RequestKey("account", Account)
+LIMITS: web.RequestKey[Mapping[str, str]] = web.RequestKey("limits", Mapping)  # headers of the response
+STREAMING = web.RequestKey("streaming", bool)  # the response has begun
 
 
 @asynccontextmanager
@@ -45,8 +52,13 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
             settings=settings,
             worker_id=WorkerId(uuid4()),
         )
-        async with Ended(redis) as ended, Uploads(pool) as uploads:
+        async with Ended(redis, pool) as ended, Uploads(pool) as uploads:
             yield Api(ctx=ctx, ended=ended, uploads=uploads)
     finally:
         await redis.aclose()
         await pool.close()
+
+
+def stream_headers(request: web.Request) -> dict[str, str]:
+    """The headers that the middlewares add, for a response that starts before it returns to them."""
+    return {"X-Request-Id": request[REQUEST_ID], **request.get(LIMITS, {})}

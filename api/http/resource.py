@@ -7,8 +7,7 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
-from api.http.context import API
-from api.http.request_keys import ACCOUNT
+from api.http.context import ACCOUNT, API
 from api.http.validation import all_of, check, gathering, read_json, read_query
 from schemas.errors import NotAcceptable, NotFound
 from schemas.ids import AccountId

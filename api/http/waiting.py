@@ -1,18 +1,30 @@
-"""Hold an answer back until a job ends: woken by its end, not by polling."""
+"""Hold a response until a job ends: one subscription a process, no polling, no connection while waiting."""
 
 import asyncio
+import logging
 import re
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+from uuid import UUID
 
 from aiohttp import web
+from redis.asyncio import Redis
 
-from api.http.context import Api
 from schemas.ids import AccountId, JobId
 from schemas.states import JobState
 from schemas.wire.queries import MAX_WAIT_SECONDS
+from storage.background import cancel
 from storage.entities.accounts import Account
 from storage.pipeline import jobs
+from storage.postgres.pool import Pool
+from storage.queue import ENDED
 
-LOOK_SECONDS = 10.0  # look all the same, should an announcement be lost
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 0.5
+LOOK_SECONDS = 10.0  # read the state all the same: an announcement can be lost
 PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d+)\"?", re.IGNORECASE | re.ASCII)
 ASYNC = re.compile(r"(?:^|[,\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 
@@ -25,22 +37,93 @@ def wanted_wait(request: web.Request, account: Account) -> float:
     return 0 if ASYNC.search(preferences) else account.default_wait
 
 
-async def wait_for_end(api: Api, account_id: AccountId, job_id: JobId, seconds: float) -> JobState | None:
-    """The job's state when it has ended or the time is up; None: the account has no such job.
+class Ended:
+    """Listens to the announcements of the workers and wakes the requests that wait for the end of a job."""
 
-    The time is up as well when the process is told to stop.
-    No database connection is held while waiting.
-    """
-    clock = asyncio.get_running_loop().time
-    until = clock() + seconds
-    with api.ended.listen(job_id) as event:
+    def __init__(self, redis: Redis, pool: Pool) -> None:
+        self._redis = redis
+        self._pool = pool
+        self._waiting: defaultdict[JobId, set[asyncio.Event]] = defaultdict(set)
+        self._task: asyncio.Task[None] | None = None
+        self.closing = False  # the process stops: no request waits any more
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._listen_forever())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self.close()
+        await cancel(self._task)
+
+    def close(self) -> None:
+        """End every wait."""
+        self.closing = True
+        self._wake_all()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait at this moment."""
+        return sum(map(len, self._waiting.values()))
+
+    async def wait(self, account_id: AccountId, job_id: JobId, seconds: float) -> JobState | None:
+        """The job's state when it has ended or the time is up; None: the account has no such job.
+
+        The time is up as well when the process stops. No database connection is held while waiting.
+        """
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
+        with self._listen(job_id) as event:
+            while True:
+                event.clear()
+                state = await jobs.state_of(self._pool, account_id, job_id)
+                left = until - clock()
+                if state is None or state.ended or left <= 0 or self.closing:
+                    return state
+                try:
+                    await asyncio.wait_for(event.wait(), min(left, LOOK_SECONDS))
+                except TimeoutError:
+                    continue
+
+    @contextmanager
+    def _listen(self, job_id: JobId) -> Iterator[asyncio.Event]:
+        """An event that is set when the job has ended, or when its state must be read again.
+
+        Listen before reading the state, so that no announcement is missed in between.
+        """
+        event = asyncio.Event()
+        self._waiting[job_id].add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[job_id].discard(event)
+            if not self._waiting[job_id]:
+                del self._waiting[job_id]
+
+    async def _listen_forever(self) -> None:
         while True:
-            event.clear()
-            state = await jobs.state_of(api.ctx.pool, account_id, job_id)
-            left = until - clock()
-            if state is None or state.ended or left <= 0 or api.ended.closing:
-                return state
             try:
-                await asyncio.wait_for(event.wait(), min(left, LOOK_SECONDS))
-            except TimeoutError:
-                continue
+                await self._listen_once()
+            except Exception as error:
+                logger.warning("announcements lost: %s: %s", type(error).__name__, error)
+            self._wake_all()  # whatever was announced meanwhile has to be looked up
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _listen_once(self) -> None:
+        async with self._redis.pubsub() as pubsub:
+            await pubsub.subscribe(ENDED)
+            self._wake_all()
+            while True:
+                # a time-out short of the socket's lets redis-py check the health of a silent connection
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=2.0)
+                if message is not None:
+                    self._wake(JobId(UUID(message["data"].decode())))
+
+    def _wake(self, job_id: JobId) -> None:
+        for event in self._waiting.get(job_id, ()):
+            event.set()
+
+    def _wake_all(self) -> None:
+        for events in self._waiting.values():
+            for event in events:
+                event.set()

@@ -7,9 +7,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.http.breaker import Breaker
-from api.http.context import API
+from api.http.context import ACCOUNT, API, LIMITS
 from api.http.rate_limits import Policy, bulk_policy, headers_of, read_policy, refusal
-from api.http.request_keys import ACCOUNT, LIMITS
 from schemas.errors import RateLimited
 from storage.context import Context
 from storage.entities.accounts import Account

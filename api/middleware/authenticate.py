@@ -3,8 +3,7 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.http.context import API
-from api.http.request_keys import ACCOUNT
+from api.http.context import ACCOUNT, API
 from schemas.errors import NotAuthenticated
 from storage.entities import accounts
 

@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.http.request_keys import REQUEST_ID, STREAMING
+from api.http.context import REQUEST_ID, STREAMING
 from schemas import errors
 from schemas.errors import UploadCut
 from storage.postgres.pool import BUSY, LOST_CONNECTION

@@ -3,7 +3,7 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.http.request_keys import LIMITS
+from api.http.context import LIMITS
 
 
 @web.middleware

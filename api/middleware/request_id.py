@@ -4,7 +4,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.http.request_keys import REQUEST_ID
+from api.http.context import REQUEST_ID
 from schemas.ids import new_request_id
 
 

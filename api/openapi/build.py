@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from openapi_pydantic import OpenAPI
 
@@ -15,10 +15,8 @@ from api.openapi.describe import Description, description_of
 from api.openapi.examples import MODELS
 from api.openapi.operation import operation_of, wanted_by
 from api.openapi.schemas import Schemas
+from api.route import Route
 from schemas.wire.envelope import Envelope
-
-if TYPE_CHECKING:  # the routes name the handler that serves the document, which asks for it here
-    from api.routes import Route
 
 ABOUT = """\
 Bulk changes to contacts: a job id at once, each item applied exactly once and in order, an answer for each.
@@ -29,12 +27,12 @@ A **bulk request** answers 202 with its job; with `Prefer: wait=10` it answers w
 
 
 @lru_cache(maxsize=1)
-def document(routes: "tuple[Route, ...]") -> bytes:
+def document(routes: tuple[Route, ...]) -> bytes:
     """The document as JSON; it is built once."""
     return json.dumps(build(routes), ensure_ascii=False).encode()
 
 
-def build(routes: "Iterable[Route]") -> dict[str, Any]:
+def build(routes: Iterable[Route]) -> dict[str, Any]:
     """The document; raises LookupError for a route that nobody described, ValidationError for a wrong one."""
     endpoints = list(_endpoints(routes))
     wanted = [one for endpoint in endpoints for one in wanted_by(endpoint.description)]
@@ -57,7 +55,7 @@ def build(routes: "Iterable[Route]") -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": _with_examples(schemas.components),
-            "responses": parts.error_answers(schemas.of(Envelope, "validation")),
+            "responses": parts.error_responses(schemas.of(Envelope, "validation")),
             "headers": parts.HEADERS,
             "securitySchemes": parts.SECURITY_SCHEMES,
         },
@@ -77,13 +75,13 @@ def _with_examples(components: dict[str, Any]) -> dict[str, Any]:
 class Endpoint:
     """One operation of the document: a route, or one variant of it."""
 
-    route: "Route"
+    route: Route
     path: str
     name: str  # the operationId
     description: Description
 
 
-def _endpoints(routes: "Iterable[Route]") -> Iterator[Endpoint]:
+def _endpoints(routes: Iterable[Route]) -> Iterator[Endpoint]:
     names: Counter[str] = Counter()
     for route in routes:
         description = description_of(route.handler)

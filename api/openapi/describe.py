@@ -1,6 +1,6 @@
 """Declare beside a handler what it takes and answers; the OpenAPI document is built from it.
 
-    @describe(query=JobsQuery, answers={200: Listing[Job]})
+    @describe(query=JobsQuery, responses={200: Listing[Job]})
     async def list_jobs(request: web.Request) -> web.Response:
 
 The docstring of the handler is the summary (its first line) and the description. What follows from the route
@@ -18,8 +18,8 @@ H = TypeVar("H", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One answer that is no error: its JSON, the other content types it can be had as, headers of its own."""
+class Response:
+    """A response that is no error: its JSON, other content types that it supports, headers of its own."""
 
     model: Any = None
     text: str = ""
@@ -59,7 +59,7 @@ class Description:
     items: Items | None = None
     files: tuple[str, ...] = ()
     examples: Mapping[str, Any] = field(default_factory=dict)  # bodies by what they show
-    answers: Mapping[int, Any] = field(default_factory=dict)  # an Answer or a model by status
+    responses: Mapping[int, Any] = field(default_factory=dict)  # a Response or a model by status
     errors: tuple[int, ...] = ()
     summary: str | None = None  # in place of the docstring's
     text: str = ""  # before the rest of the docstring

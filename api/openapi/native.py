@@ -49,6 +49,6 @@ def _variant(operation: Operation) -> Description:
         items=Items(key="items", model=traits.items.type, most=MOST, bare=True),
         files=tuple(FILES),
         examples={"some items": NATIVE[operation]},
-        answers={200: Job, 202: Job, 207: Job},
+        responses={200: Job, 202: Job, 207: Job},
         errors=(404,),
     )

@@ -3,14 +3,12 @@
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from api.openapi import parts
-from api.openapi.describe import Answer, Description
+from api.openapi.describe import Description, Response
 from api.openapi.schemas import Schemas, Wanted
-
-if TYPE_CHECKING:
-    from api.routes import Route
+from api.route import Route
 
 JSON = "application/json"
 PARAMETER = re.compile(r"\{(\w+)\}")
@@ -28,12 +26,12 @@ def wanted_by(description: Description) -> Iterator[Wanted]:
         yield description.body, "validation"
     if description.items is not None:
         yield description.items.model, "validation"
-    for answer in _answers(description).values():
-        if answer.model is not None:
-            yield answer.model, "serialization"
+    for response in _responses(description).values():
+        if response.model is not None:
+            yield response.model, "serialization"
 
 
-def operation_of(route: "Route", path: str, description: Description, schemas: Schemas) -> dict[str, Any]:
+def operation_of(route: Route, path: str, description: Description, schemas: Schemas) -> dict[str, Any]:
     """The operation as OpenAPI writes it."""
     head, _, rest = (inspect.getdoc(route.handler) or "").partition("\n\n")
     summary = description.summary or " ".join(head.split())
@@ -46,7 +44,7 @@ def operation_of(route: "Route", path: str, description: Description, schemas: S
             *_header_parameters(route, description),
         ],
         "responses": {
-            **_answers_of(route, description, schemas),
+            **_responses_of(route, description, schemas),
             **{str(status): _error(status) for status in _errors_of(route, path, description)},
         },
     }
@@ -59,7 +57,7 @@ def operation_of(route: "Route", path: str, description: Description, schemas: S
     return operation
 
 
-def _family(route: "Route") -> str:
+def _family(route: Route) -> str:
     return route.handler.__module__.rpartition(".")[2]
 
 
@@ -104,7 +102,7 @@ def _is_written(default: object, type_: object) -> bool:
     return default is not None and isinstance(default, str) == (type_ == "string")
 
 
-def _header_parameters(route: "Route", description: Description) -> Iterator[dict[str, Any]]:
+def _header_parameters(route: Route, description: Description) -> Iterator[dict[str, Any]]:
     for name, header in parts.REQUEST_HEADERS.items():
         if route.bulk or (description.prefers and name == "Prefer"):
             yield {"name": name, "in": "header", "required": False, **header}
@@ -147,17 +145,17 @@ def _json_body(description: Description, schemas: Schemas) -> dict[str, Any]:
     return {"anyOf": [array, whole]} if items.bare else whole
 
 
-def _answers(description: Description) -> Mapping[int, Answer]:
+def _responses(description: Description) -> Mapping[int, Response]:
     return {
-        status: answer if isinstance(answer, Answer) else Answer(model=answer)
-        for status, answer in description.answers.items()
+        status: response if isinstance(response, Response) else Response(model=response)
+        for status, response in description.responses.items()
     }
 
 
-def _answers_of(route: "Route", description: Description, schemas: Schemas) -> dict[str, Any]:
+def _responses_of(route: Route, description: Description, schemas: Schemas) -> dict[str, Any]:
     found = {}
-    for status, answer in _answers(description).items():
-        headers = ["X-Request-Id", *answer.headers]
+    for status, response in _responses(description).items():
+        headers = ["X-Request-Id", *response.headers]
         if status == 201:
             headers.append("Location")
         if not route.public:
@@ -166,24 +164,24 @@ def _answers_of(route: "Route", description: Description, schemas: Schemas) -> d
             headers += ["Location", "Idempotent-Replayed"]
             headers += ["Preference-Applied", "Bulklane-Job"] if status in ENDED else []
         found[str(status)] = {
-            "description": answer.text or parts.MEANINGS[status],
+            "description": response.text or parts.MEANINGS[status],
             "headers": parts.refer_headers(headers),
         }
-        if content := _content(answer, schemas):
+        if content := _content(response, schemas):
             found[str(status)]["content"] = content
     return found
 
 
-def _content(answer: Answer, schemas: Schemas) -> dict[str, Any]:
+def _content(response: Response, schemas: Schemas) -> dict[str, Any]:
     content: dict[str, Any] = {}
-    if answer.model is not None:
-        content[JSON] = {"schema": schemas.of(answer.model, "serialization")}
-        if answer.example is not None:
-            content[JSON]["example"] = answer.example
-    return content | {media: {"schema": {"type": "string"}} for media in answer.also}
+    if response.model is not None:
+        content[JSON] = {"schema": schemas.of(response.model, "serialization")}
+        if response.example is not None:
+            content[JSON]["example"] = response.example
+    return content | {media: {"schema": {"type": "string"}} for media in response.also}
 
 
-def _errors_of(route: "Route", path: str, description: Description) -> list[int]:
+def _errors_of(route: Route, path: str, description: Description) -> list[int]:
     errors = set(description.errors)
     if not route.public:
         errors |= set(PRIVATE_ERRORS)
@@ -195,7 +193,7 @@ def _errors_of(route: "Route", path: str, description: Description) -> list[int]
         errors.add(422)
     if PARAMETER.search(path):
         errors.add(404)
-    return sorted(errors - set(description.answers))
+    return sorted(errors - set(description.responses))
 
 
 def _error(status: int) -> dict[str, Any]:

@@ -205,7 +205,7 @@ ERRORS: dict[int, tuple[str, str]] = {
 }
 
 
-def error_answers(envelope: dict[str, Any]) -> dict[str, Any]:
+def error_responses(envelope: dict[str, Any]) -> dict[str, Any]:
     """The components of all errors, around the schema of the envelope."""
     return {
         name: {

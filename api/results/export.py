@@ -9,9 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from api.http.context import API
+from api.http.context import API, STREAMING, stream_headers
 from api.http.job_view import result_view
-from api.http.request_keys import STREAMING, stream_headers
 from api.results.corrections import VERDICT, as_line, as_row, columns_of
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from api.routes import ROUTES, Route
+from api.route import Route
+from api.routes import ROUTES
 from schemas.item_errors import ItemCode
 from schemas.settings import Settings
 

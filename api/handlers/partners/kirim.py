@@ -10,7 +10,7 @@ from api.accept.targets import label_of
 from api.handlers.partners.job_results import reasons_of
 from api.http.context import Api
 from api.openapi import examples
-from api.openapi.describe import Answer, Items, describe
+from api.openapi.describe import Items, Response, describe
 from schemas.errors import NotFound, ValidationFailed
 from schemas.items.references import ById
 from schemas.operations import BY_ID
@@ -29,7 +29,7 @@ from storage.pipeline.jobs import JobRow
     body=LabelBody,
     items=Items(key="contact_ids", model=ById, most=1_000),
     examples={"attach": examples.LABEL},
-    answers={200: Answer(model=LabelResult, example=examples.LABEL_RESULT), 202: Job, 207: LabelResult},
+    responses={200: Response(model=LabelResult, example=examples.LABEL_RESULT), 202: Job, 207: LabelResult},
 )
 async def submit(request: web.Request) -> web.Response:
     """Attach a label to up to 1,000 contacts, or detach it, in one transaction."""

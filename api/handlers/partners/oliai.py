@@ -8,7 +8,7 @@ from api.accept.targets import audience_of
 from api.handlers.partners.job_results import contacts_of, reasons_of, succeeded
 from api.http.context import Api
 from api.openapi import examples
-from api.openapi.describe import Answer, Items, describe
+from api.openapi.describe import Items, Response, describe
 from schemas.errors import NotFound
 from schemas.ids import show_id
 from schemas.items.contacts import ContactItem
@@ -27,7 +27,7 @@ from storage.pipeline.jobs import JobRow
     name="bulk_create_contacts",
     items=Items(key="contacts", model=ContactItem, most=1_000, needs=("name",)),
     examples={"as in the document": examples.BULK_CREATE},
-    answers={200: BulkContactsResult, 202: Job, 207: BulkContactsResult},
+    responses={200: BulkContactsResult, 202: Job, 207: BulkContactsResult},
 )
 async def create(request: web.Request) -> web.Response:
     """Create or update up to 1,000 contacts."""
@@ -38,8 +38,8 @@ async def create(request: web.Request) -> web.Response:
     name="bulk_delete_contacts",
     items=Items(key="contactIds", model=ById, most=1_000),
     examples={"as in the document": examples.BULK_DELETE},
-    answers={
-        200: Answer(model=DeletedResult, example=examples.BULK_DELETE_RESULT),
+    responses={
+        200: Response(model=DeletedResult, example=examples.BULK_DELETE_RESULT),
         202: Job,
         207: DeletedResult,
     },
@@ -54,7 +54,7 @@ async def delete(request: web.Request) -> web.Response:
     body=AudienceBody,
     items=Items(key="contactIds", model=ById, most=1_000),
     examples={"as in the document": examples.ADD_TO_AUDIENCE},
-    answers={200: AudienceResult, 202: Job, 207: AudienceResult},
+    responses={200: AudienceResult, 202: Job, 207: AudienceResult},
     errors=(404,),
 )
 async def add_to_audience(request: web.Request) -> web.Response:

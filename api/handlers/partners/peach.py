@@ -12,7 +12,7 @@ from api.accept.targets import check_preference
 from api.handlers.partners.job_results import contacts_of, errors_of, succeeded
 from api.http.context import Api
 from api.openapi import examples
-from api.openapi.describe import Answer, Items, describe
+from api.openapi.describe import Items, Response, describe
 from schemas.items.references import ByPhone
 from schemas.params import JobParams
 from schemas.states import Operation
@@ -27,8 +27,8 @@ from storage.pipeline.jobs import JobRow
     body=PreferencesBody,
     items=Items(key="phone_numbers", model=ByPhone, most=1_000),
     examples={"as in the document": examples.PREFERENCES},
-    answers={
-        200: Answer(model=PreferencesResult, example=examples.PREFERENCES_RESULT),
+    responses={
+        200: Response(model=PreferencesResult, example=examples.PREFERENCES_RESULT),
         202: Job,
         207: PreferencesResult,
     },

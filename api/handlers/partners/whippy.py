@@ -12,7 +12,7 @@ from api.accept.targets import ChannelName, channels_of, list_of
 from api.handlers.partners.job_results import errors_of, succeeded
 from api.http.context import Api
 from api.openapi import examples
-from api.openapi.describe import Answer, Items, describe
+from api.openapi.describe import Items, Response, describe
 from schemas.ids import show_id
 from schemas.items.contacts import PHONE_NAMES, ContactItem
 from schemas.params import JobParams
@@ -34,7 +34,7 @@ OPERATIONS = {
     body=ListContactsBody,
     items=Items(key="contacts", model=ContactItem, most=4_000),
     examples={"add a contact": examples.LIST_CONTACTS},
-    answers={200: Answer(model=ListResult, example=examples.LIST_RESULT), 202: Job, 207: ListResult},
+    responses={200: Response(model=ListResult, example=examples.LIST_RESULT), 202: Job, 207: ListResult},
 )
 async def submit(request: web.Request) -> web.Response:
     """Add up to 4,000 contacts to a list, remove them from it, or make them all that is in it."""

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.routes import ROUTES, Route
+from api.route import Route
+from api.routes import ROUTES
 from schemas.states import Operation
 
 Names = Mapping[str, str]  # by the kinds of things: see Belongings.names, and FRESH

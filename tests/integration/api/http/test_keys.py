@@ -5,7 +5,8 @@ import re
 import aiohttp
 import pytest
 
-from api.routes import ROUTES, Route
+from api.route import Route
+from api.routes import ROUTES
 from storage.context import Context
 from storage.entities import accounts
 from tests.factories import contact

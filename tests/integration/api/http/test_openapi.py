@@ -14,7 +14,8 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31_VALIDATOR
 from api.openapi.build import build, document
 from api.openapi.describe import Description, describe, description_of
 from api.openapi.examples import MODELS
-from api.routes import ROUTES, Route
+from api.route import Route
+from api.routes import ROUTES
 from schemas.operations import OPERATIONS
 from schemas.states import Operation
 from tests.integration.api.service import Client

@@ -15,7 +15,8 @@ from redis.asyncio import Redis
 
 from api.http import rate_limits
 from api.http.breaker import ANSWER_SECONDS, PAUSE_SECONDS
-from api.routes import ROUTES, Route
+from api.route import Route
+from api.routes import ROUTES
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact

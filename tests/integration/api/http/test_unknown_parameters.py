@@ -2,7 +2,8 @@
 
 import pytest
 
-from api.routes import ROUTES, Route
+from api.route import Route
+from api.routes import ROUTES
 from storage.context import Context
 from tests.factories import contact
 from tests.integration.api.inventory import NOUNS, PHONE_NUMBER_ID, fill
