@@ -1,0 +1,1 @@
+"""Tests of the promises, against `bulklane serve` as a user starts it."""

@@ -109,9 +109,10 @@ class Service:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment of a process under test: nothing of ours leaks in."""
+    """The environment of a process under test: nothing of ours leaks in, but the wish to measure coverage."""
     path = f"{BIN}:/usr/local/bin:/usr/bin:/bin"
-    return {"PATH": path, "BULKLANE_HOME": str(home), "PORT": "0", "HOME": str(home), **more}
+    coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return {"PATH": path, "BULKLANE_HOME": str(home), "PORT": "0", "HOME": str(home), **coverage, **more}
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Tests of the worker: the pipeline of a job, its operations, and how it is controlled."""

@@ -1,0 +1,97 @@
+"""Imports point down, and never round in a circle; those in functions and for types count like any other."""
+
+from collections import defaultdict
+
+import pytest
+
+from tests.house.graph import cycles
+from tests.house.pending import each
+from tests.house.source import FOLDERS, PACKAGES, imports
+
+# Top down. A row may import from the rows below it, and from nothing beside it unless it is the same entry.
+LAYERS = (("cli",), ("api", "worker", "embedded"), ("storage",), ("schemas",))
+INSIDE_SCHEMAS = (
+    ("schemas.wire", "schemas.operations"),
+    ("schemas.items",),
+    ("schemas.formats",),
+)
+INSIDE_API = (
+    ("api.app",),
+    ("api.routes",),
+    ("api.handlers", "api.middleware"),
+    ("api.accept", "api.results", "api.openapi"),
+    ("api.http",),
+    ("api.route",),
+)
+
+
+@pytest.mark.parametrize("folder", each("module cycle", FOLDERS))
+def test_no_modules_import_each_other(folder: str) -> None:
+    found = cycles(imports(folder))
+    assert not found, f"move what both need into a module below them: {found}"
+
+
+@pytest.mark.parametrize("folder", each("package cycle", FOLDERS))
+def test_no_neighbours_in_a_package_import_each_other(folder: str) -> None:
+    children: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for name, targets in imports(folder).items():
+        for target in targets:
+            package, one, other = _neighbours(name, target)
+            if package and one and other and one != other:
+                children[package][one].add(other)
+    found = [f"{package}: {group}" for package, graph in children.items() for group in cycles(graph)]
+    assert not found, f"move what both need below them, or join them: {found}"
+
+
+def test_the_packages_import_downwards() -> None:
+    upward = [line for folder in PACKAGES for line in _upward(folder, LAYERS)]
+    assert not upward, f"a lower package must not know a higher one; pass it what it needs: {upward}"
+
+
+@pytest.mark.parametrize("folder", each("api layers", ("api",)))
+def test_the_api_imports_downwards(folder: str) -> None:
+    upward = _upward(folder, INSIDE_API)
+    assert not upward, f"move what is needed down to the importer's level: {upward}"
+
+
+@pytest.mark.parametrize("folder", each("schemas layers", ("schemas",)))
+def test_the_schemas_import_downwards(folder: str) -> None:
+    upward = _upward(folder, INSIDE_SCHEMAS)
+    assert not upward, f"move what is needed down to the importer's level: {upward}"
+
+
+def test_a_cycle_of_any_length_is_found() -> None:
+    graph = {"a": ["b"], "b": ["c"], "c": ["a"], "d": ["a", "e"], "e": []}
+    assert cycles(graph) == [["a", "b", "c"]]
+
+
+def _neighbours(name: str, target: str) -> tuple[str, str, str]:
+    """Return the innermost package that holds both, and the child of it that each belongs to."""
+    names, targets = name.split("."), target.split(".")
+    depth = 0
+    while depth < min(len(names), len(targets)) and names[depth] == targets[depth]:
+        depth += 1
+    one, other = ("".join(parts[depth : depth + 1]) for parts in (names, targets))
+    return ".".join(names[:depth]), one, other
+
+
+def _upward(folder: str, layers: tuple[tuple[str, ...], ...]) -> list[str]:
+    """Return the imports that lead to a higher layer, or to another entry of the same one."""
+    return [
+        f"{name} imports {target}"
+        for name, targets in imports(folder).items()
+        for target in sorted(targets)
+        if not _is_allowed(_place(name, layers), _place(target, layers))
+    ]
+
+
+def _place(name: str, layers: tuple[tuple[str, ...], ...]) -> tuple[int, str] | None:
+    for height, layer in enumerate(layers):
+        for entry in layer:
+            if name == entry or name.startswith(f"{entry}."):
+                return height, entry
+    return None
+
+
+def _is_allowed(importer: tuple[int, str] | None, target: tuple[int, str] | None) -> bool:
+    return importer is None or target is None or importer == target or importer[0] < target[0]

@@ -1,0 +1,64 @@
+"""One name, one thing."""
+
+import ast
+from collections import defaultdict
+
+import pytest
+
+from tests.house.pending import each
+from tests.house.source import PACKAGES, Source, all_sources
+
+# What else may repeat, because it is one idea: the name and the idea.
+ONE_IDEA = {
+    "accept": "the step from a request to an accepted job: the folder and its main path",
+    "context": "what a process holds: the storage's, and what the worker and a request add to it",
+    "errors": "the errors that a client can see, and the middleware that makes responses of them",
+    "finish": "the worker's last step of a job, and its queries",
+    "operations": "the table of operations, and the worker's part of each",
+    "partners": "the four partners: their handlers, and their wire models",
+    "results": "what became of the items: in storage, and as files",
+    "retry": "a new job from the failed items",
+    "supervisor": "the folder and its main class",
+    "uploads": "bodies while they arrive",
+}
+
+# A noun may have a module in each of these: its handlers, its storage, its wire models and so on.
+FOLDERS_OF_NOUNS = {
+    "api.handlers",
+    "api.handlers.partners",
+    "cli",
+    "schemas.items",
+    "schemas.wire",
+    "storage.entities",
+    "storage.pipeline",
+    "worker.operations",
+}
+
+
+@pytest.mark.parametrize("_scope", each("class names", ("all",)))
+def test_a_class_name_is_used_once(_scope: str) -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for source in all_sources(PACKAGES):
+        for node in ast.walk(source.tree):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(source.at(node))
+    found = {name: where for name, where in places.items() if len(where) > 1}
+    assert not found, f"name each after what tells it from the other: {found}"
+
+
+@pytest.mark.parametrize("_scope", each("module names", ("all",)))
+def test_a_module_name_is_used_once(_scope: str) -> None:
+    places: dict[str, list[Source]] = defaultdict(list)
+    for source in all_sources(PACKAGES):
+        if not source.name.endswith("__main__") and "." in source.name:
+            places[source.name.rpartition(".")[2]].append(source)
+    found = {
+        name: [source.name for source in where]
+        for name, where in sorted(places.items())
+        if len(where) > 1 and name not in ONE_IDEA and not all(map(_is_noun, where))
+    }
+    assert not found, f"rename, or add the one idea to ONE_IDEA: {found}"
+
+
+def _is_noun(source: Source) -> bool:
+    return not source.is_package and source.name.rpartition(".")[0] in FOLDERS_OF_NOUNS

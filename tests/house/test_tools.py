@@ -1,0 +1,26 @@
+"""Each check is stated once, in `run`; what else names the checks agrees with it."""
+
+import re
+
+from tests.house.source import REPOSITORY
+
+RUN = (REPOSITORY / "run").read_text()
+
+
+def test_pre_commit_runs_what_run_check_runs() -> None:
+    [steps] = re.findall(r"\|\| set -- ([a-z ]+)$", RUN, re.MULTILINE)
+    hooks = (REPOSITORY / ".pre-commit-config.yaml").read_text()
+    hooked = re.findall(r"entry: \./run check (\w+)", hooks)
+    assert hooked == steps.split(), "give each step of check() a hook"
+
+
+def test_the_version_is_stated_once() -> None:
+    project = (REPOSITORY / "pyproject.toml").read_text()
+    [version] = re.findall(r'^version = "(.+)"$', project, re.MULTILINE)
+    repeated = [
+        str(path.relative_to(REPOSITORY))
+        for folder in ("api", "cli", "embedded", "schemas", "storage", "worker")
+        for path in (REPOSITORY / folder).rglob("*.py")
+        if f'"{version}"' in path.read_text()
+    ]
+    assert not repeated, f"read it with importlib.metadata.version('bulklane'): {repeated}"
