@@ -4,30 +4,28 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, TypeVar
 
-import asyncpg
 from aiohttp import web
 from pydantic import ValidationError
 
-from api.http.contact_search import name_pattern, phone_pattern
+from api.http.contact_view import contact_view
 from api.http.context import ACCOUNT, API
 from api.http.resource import Noun, created, scope, shown
 from api.http.validation import all_of, gathering, problems_of, read_json, read_query
 from api.openapi.describe import Response, describe
 from schemas.errors import NotAcceptable
 from schemas.ids import read_id
-from schemas.items.phone import normaliser_for
 from schemas.items.properties import Definitions
 from schemas.wire.contact_bodies import ContactChange, Facts, NewContact, read_channel_id
-from schemas.wire.contacts import Contact, ContactPage, Deleted, contact_object
+from schemas.wire.contacts import Contact, ContactPage, Deleted
 from schemas.wire.queries import ContactsQuery, NoQuery
 from storage.entities import channels, contacts, properties, teams
 from storage.entities.accounts import Account
-from storage.entities.contacts import Sought
+from storage.entities.contact_columns import ContactRow
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transact
 
 Body = TypeVar("Body", bound=ContactChange)
-Write = Callable[[Conn, Account, Body], Awaitable[asyncpg.Record]]
+Write = Callable[[Conn, Account, Body], Awaitable[ContactRow]]
 
 CONTACT = Noun(name="contact", param="contact_id", read=partial(read_id, "ctc"), code="unknown_contact")
 EXAMPLE = {
@@ -45,8 +43,8 @@ async def list_contacts(request: web.Request) -> web.Response:
     query = read_query(request, ContactsQuery)
     rows, total = await contacts.page(
         request.app[API].ctx.pool,
-        account.id,
-        sought=_sought(query.search, account) if query.search else None,
+        account,
+        search=query.search,
         size=query.limit,
         skip=(query.page - 1) * query.limit,
     )
@@ -93,7 +91,7 @@ async def change_contact(request: web.Request) -> web.Response:
     """Change what is given, and nothing else; of the documents single keys, null takes away."""
     contact_id = await contact_in(request)
 
-    async def change(conn: Conn, account: Account, wanted: ContactChange) -> asyncpg.Record:
+    async def change(conn: Conn, account: Account, wanted: ContactChange) -> ContactRow:
         row = await contacts.change(conn, account.id, contact_id, wanted.columns())
         return CONTACT.found(request, row)
 
@@ -127,12 +125,12 @@ async def contact_in(request: web.Request) -> int:
     return CONTACT.found(request, number)
 
 
-def view_of(request: web.Request, row: asyncpg.Record) -> Contact:
-    """A row of contacts as the client reads it."""
-    return contact_object(row, request.app[API].ctx.settings.communication_preferences[0])
+def view_of(request: web.Request, row: ContactRow) -> Contact:
+    """A stored contact as the client reads it."""
+    return contact_view(row, request.app[API].ctx.settings.communication_preferences[0])
 
 
-async def _insert(conn: Conn, account: Account, wanted: NewContact) -> asyncpg.Record:
+async def _insert(conn: Conn, account: Account, wanted: NewContact) -> ContactRow:
     return await contacts.insert(conn, account.id, wanted.columns())
 
 
@@ -140,7 +138,7 @@ async def _written(request: web.Request, model: type[Body], write: "Write[Body]"
     """Read the body, check it against what the account has, and write it, in one transaction."""
     value, account = await read_json(request), request[ACCOUNT]
 
-    async def check_and_write(conn: Conn) -> asyncpg.Record:
+    async def check_and_write(conn: Conn) -> ContactRow:
         facts = await _facts(conn, request, value)
         return await write(conn, account, _checked(request, value, model, facts))
 
@@ -177,12 +175,4 @@ async def _facts(conn: Conn, request: web.Request, value: object) -> Facts:
         team_id=team_id,
         channel_id=channel_id,
         definitions=Definitions(map(dict, rows)),
-    )
-
-
-def _sought(text: str, account: Account) -> Sought:
-    phone_like = phone_pattern(text)
-    phone = normaliser_for(account.region)(text) if phone_like else None
-    return Sought(
-        name_like=name_pattern(text), phone_like=phone_like, phone=phone if isinstance(phone, str) else None
     )

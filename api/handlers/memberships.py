@@ -37,6 +37,7 @@ from storage.entities import (
     memberships,
     opt_ins,
 )
+from storage.entities.contact_columns import ContactRow
 from storage.entities.memberships import Kind
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.transactions import transact
@@ -44,7 +45,7 @@ from storage.postgres.transactions import transact
 Get = Callable[[Pool, AccountId, int], Awaitable[asyncpg.Record | None]]
 
 SLICE = 100  # contacts of one statement, so that large ones do not fill the memory
-ENOUGH = 4 * 1024**2  # characters of documents on one page: it ends early then
+ENOUGH = 4 * 1024**2  # characters of JSON fields on one page: it ends early then
 
 
 @describe(query=MembersQuery, responses={200: Listing[Contact]})
@@ -142,17 +143,17 @@ async def _members(request: web.Request, kind: Kind, owner: Noun[int], get: Get)
 
 async def _slices(
     pool: Pool, account_id: AccountId, kind: Kind, owner_id: int, *, after: int, limit: int
-) -> tuple[list[asyncpg.Record], bool]:
+) -> tuple[list[ContactRow], bool]:
     """Up to `limit` members, and whether there are more."""
-    rows: list[asyncpg.Record] = []
+    rows: list[ContactRow] = []
     characters, more = 0, True
     while more and len(rows) < limit and characters < ENOUGH:
         size = min(SLICE, limit - len(rows))
         found = await memberships.page(pool, account_id, kind, owner_id, after=after, size=size + 1)
         more = len(found) > size
         rows += found[:size]
-        characters += sum(len(row["metadata"]) + len(row["properties"]) for row in found[:size])
-        after = rows[-1]["id"] if rows else after
+        characters += sum(row.json_characters for row in found[:size])
+        after = rows[-1].id if rows else after
     return rows, more
 
 

@@ -7,14 +7,13 @@ from typing import Any
 from schemas.formats.csv_header import CsvLayout
 from schemas.item_errors import UNREAD, ItemError
 from schemas.items import contacts, references
-from schemas.items.contacts import ALIASES, NESTED
+from schemas.items.contacts import NESTED, NUMBER_COLUMNS, SPELLINGS
 from schemas.items.faults import Fault
 from schemas.items.properties import Definitions
 from schemas.operations import BY_ID, BY_PHONE, CONTACT, OPERATIONS
 from schemas.states import Operation
 
 VERDICT = ("error_code", "error_message")
-NUMBERS = ("age", "birth_date.day", "birth_date.month", "birth_date.year")  # of CSV columns
 
 
 def columns_of(operation: Operation, layout: CsvLayout | None) -> list[str]:
@@ -61,7 +60,7 @@ def _item_of(error: ItemError, operation: Operation) -> Any:
 
 
 def _cell(item: dict[str, Any], column: str) -> Any:
-    value = next((item[name] for name in ALIASES.get(column, (column,)) if name in item), None)
+    value = next((item[name] for name in SPELLINGS.get(column, (column,)) if name in item), None)
     if column == "birth_date" and isinstance(value, dict):
         return _iso_date(value)
     return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
@@ -109,7 +108,7 @@ def _typed(properties: dict[str, Any], definitions: Definitions) -> dict[str, An
 
 
 def _value(column: str, cell: str) -> Any:
-    if column in NUMBERS and cell.isascii() and cell.isdigit() and len(cell) < 5:
+    if column in NUMBER_COLUMNS and cell.isascii() and cell.isdigit() and len(cell) < 5:
         return int(cell)
     if column not in NESTED:
         return cell

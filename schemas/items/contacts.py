@@ -1,27 +1,25 @@
-"""The fields of a contact, their rules, and how two items of one contact merge."""
+"""The fields of a contact, each declared once, and how two items of one contact merge."""
 
 import re
+from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any, Required
 from uuid import UUID
 from zoneinfo import available_timezones
 
 import langcodes
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from Python 3.12 on
 
 from schemas.item_errors import ItemCode
+from schemas.items.contact_field import Column, NumberKeys, spelled, stored_fields
 
-MAX_DOCUMENT_BYTES = 16 * 1024  # of metadata, and of properties, as UTF-8 JSON
-DOCUMENTS = ("metadata", "properties")  # merged key by key; a key that is null is removed
-PHONE_NAMES = ("phone", "phone_number", "phoneNumber")  # the four documents spell it so
+MAX_JSON_BYTES = 16 * 1024  # of metadata, and of properties, as UTF-8 JSON
+PHONE_NAMES = ("phone", "phone_number", "phoneNumber")  # the partners' spellings
 EXTERNAL_ID_NAMES = ("external_id", "externalId")
-BIRTH_DATE_NAMES = ("birth_date", "birthDate")
-DEFAULT_CHANNEL_NAMES = ("default_channel_id", "defaultChannelId")
-ALIASES = {
-    names[0]: names for names in (PHONE_NAMES, EXTERNAL_ID_NAMES, BIRTH_DATE_NAMES, DEFAULT_CHANNEL_NAMES)
-}
+KEY = "phone"  # the field that every item has, and by which the upsert finds the contact
+LEAP_YEAR = 2000  # of a birth date without a year, which may be 29 February
 
 
 def _language(tag: str | None) -> str | None:
@@ -52,7 +50,6 @@ def _timezone(name: str | None) -> str | None:
 
 
 DATE = re.compile(r"(?:(\d{4})|-)-(\d{2})-(\d{2})", re.ASCII)
-DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def _birth_date(value: object) -> str | None:
@@ -60,15 +57,11 @@ def _birth_date(value: object) -> str | None:
     if value is None:
         return None
     year, month, day = _date_parts(value)
-    leap = year is None or (year % 4 == 0 and (year % 100 != 0 or year % 400 == 0))
-    if (
-        not 1 <= month <= 12
-        or not 1 <= day <= DAYS[month - 1]
-        or (month == 2 and day == 29 and not leap)
-        or (year is not None and not 1 <= year <= 9999)
-    ):
-        raise _bad_date()
-    return f"{'-' if year is None else f'{year:04}'}-{month:02}-{day:02}"
+    try:
+        checked = date(LEAP_YEAR if year is None else year, month, day)
+    except (ValueError, OverflowError):
+        raise _bad_date() from None
+    return f"--{checked:%m-%d}" if year is None else checked.isoformat()
 
 
 def _date_parts(value: object) -> tuple[int | None, int, int]:
@@ -103,7 +96,7 @@ BirthDate = Annotated[
 
 
 class Address(TypedDict, total=False):
-    """A postal address, stored as one."""
+    """A postal address, replaced as a whole."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
@@ -123,56 +116,81 @@ class ContactItem(TypedDict, total=False):
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
-    phone: Required[Annotated[str, Field(validation_alias=AliasChoices(*PHONE_NAMES))]]
+    phone: Required[Annotated[str, spelled(*PHONE_NAMES), Column("text", collation="C")]]
     ref: Text | None  # the client's own mark, echoed in an item error
     error_code: Any  # these two: so that a corrected file of errors can be sent back as it is
     error_message: Any
-    name: Text | None
-    email: Email | None
-    external_id: Annotated[ExternalId | None, Field(validation_alias=AliasChoices(*EXTERNAL_ID_NAMES))]
-    language: Language
-    nickname: Text | None
-    age: Age | None
-    gender: Short | None
-    timezone: Timezone
-    birth_date: Annotated[BirthDate, Field(validation_alias=AliasChoices(*BIRTH_DATE_NAMES))]
-    address: Address | None
-    default_channel_id: Annotated[UUID | None, Field(validation_alias=AliasChoices(*DEFAULT_CHANNEL_NAMES))]
-    metadata: dict[str, Any] | None
-    properties: dict[str, str | int | float | bool | None] | None
+    name: Annotated[Text | None, Column("text")]
+    email: Annotated[Email | None, Column("text")]
+    external_id: Annotated[ExternalId | None, spelled(*EXTERNAL_ID_NAMES), Column("text", collation="C")]
+    language: Annotated[Language, Column("text")]
+    nickname: Annotated[Text | None, Column("text")]
+    age: Annotated[Age | None, Column("smallint")]
+    gender: Annotated[Short | None, Column("text")]
+    timezone: Annotated[Timezone, Column("text")]
+    birth_date: Annotated[
+        BirthDate,
+        spelled("birth_date", "birthDate"),
+        Column("text"),
+        NumberKeys(("day", "month", "year")),
+    ]
+    address: Annotated[Address | None, Column("jsonb")]
+    default_channel_id: Annotated[
+        UUID | None, spelled("default_channel_id", "defaultChannelId"), Column("uuid")
+    ]
+    metadata: Annotated[dict[str, Any] | None, Column("jsonb", default="'{}'", merge="by_key")]
+    properties: Annotated[
+        dict[str, str | int | float | bool | None] | None, Column("jsonb", default="'{}'", merge="by_key")
+    ]
 
 
-CSV_NAMES = {
-    "phone_number": "phone",
-    "phonenumber": "phone",
-    "externalid": "external_id",
-    "birthdate": "birth_date",
-    "defaultchannelid": "default_channel_id",
-}
+class SingleFields(TypedDict, total=False):
+    """The fields of a contact that no item sets: they are set contact by contact."""
+
+    opted_out: Annotated[bool, Column("boolean", default="false")]
+    communication_preference: Annotated[str | None, Column("text")]  # null: the first one of the setting
+    team_id: Annotated[int | None, Column("bigint")]
+
+
+class StoredFields(ContactItem, SingleFields, total=False):
+    """The values of a stored contact."""
+
+
+ITEM_FIELDS = tuple(stored_fields(ContactItem, in_items=True))
+CONTACT_FIELDS = (*ITEM_FIELDS, *stored_fields(SingleFields, in_items=False))
+
 FIELDS = tuple(ContactItem.__annotations__)
-ECHOES = ("ref", "error_code", "error_message")  # taken, not stored
-COLUMNS = tuple(name for name in FIELDS if name not in ECHOES)  # what is stored
-NESTED = ("metadata", "properties", "address", "birth_date")  # in CSV: a column a key, as in metadata.city
-KEYS = {"address": frozenset(Address.__annotations__), "birth_date": frozenset({"day", "month", "year"})}
+COLUMNS = tuple(field.name for field in ITEM_FIELDS)
+ECHOES = tuple(name for name in FIELDS if name not in COLUMNS)  # taken, not stored
+JSON_FIELDS = tuple(field.name for field in ITEM_FIELDS if field.by_key)
+WHOLE_JSON_FIELDS = tuple(field.name for field in ITEM_FIELDS if field.is_json and not field.by_key)
+SPELLINGS = {field.name: field.spellings for field in ITEM_FIELDS}
+
+# Of CSV columns, whose names have lost their case:
+NESTED = {field.name: field for field in ITEM_FIELDS if field.nested}
+JSON_COLUMNS = {field.name for field in ITEM_FIELDS if field.is_json}  # a cell of these is a JSON object
+NUMBER_COLUMNS = {field.name for field in ITEM_FIELDS if field.plain_type == int | None} | {
+    f"{field.name}.{key}" for field in ITEM_FIELDS for key in field.number_keys
+}
+CSV_NAMES = {spelling.casefold(): field.name for field in ITEM_FIELDS for spelling in field.spellings}
 
 
 def known_column(name: str) -> str | None:
     """The canonical name of a CSV column, or None where a contact has no such field."""
-    name = CSV_NAMES.get(name, name)
     head, dot, key = name.partition(".")
     if dot:
-        if head not in NESTED or not key or "\0" in key:  # jsonb takes no NUL
-            return None
-        return name if key in KEYS.get(head, {key}) else None
+        field = NESTED.get(head)
+        known = field is not None and key != "" and "\0" not in key and field.has_key(key)  # jsonb: no NUL
+        return name if known else None
     if name in ("error_code", "error_message"):
         return ""  # known, and left out
-    return name if name in FIELDS else None
+    return CSV_NAMES.get(name, name if name in ECHOES else None)
 
 
 def merge(earlier: ContactItem, later: ContactItem) -> ContactItem:
     """The item that does what both do, one after the other: each field is the last one that was given."""
     merged = {**earlier, **later}
-    for name in DOCUMENTS:
+    for name in JSON_FIELDS:
         if earlier.get(name) and later.get(name):
             merged[name] = {**earlier[name], **later[name]}  # type: ignore[literal-required]
         elif earlier.get(name):  # the later one says nothing: absent, null or {}

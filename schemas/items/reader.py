@@ -11,12 +11,10 @@ from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
 from schemas.formats.records import Span, Unreadable
 from schemas.item_errors import ItemCode
+from schemas.items.contacts import JSON_COLUMNS, NUMBER_COLUMNS
 from schemas.items.faults import Fault, fault_of
 
 CHUNK_ITEMS = 1_000  # one transaction stays well under a second, and so does a retry
-
-
-DOCUMENT_COLUMNS = ("metadata", "properties", "address")  # a CSV cell of these is JSON
 
 
 class Reader:
@@ -113,13 +111,13 @@ def _nest(cells: dict[str, str]) -> Mapping[str, Any]:
         if not isinstance(inner, dict):
             message = f"{head} is an object in one column and text in another: use one of the two"
             raise _BadCell(Fault(head, ItemCode.WRONG_TYPE, message, cell))
-        inner[key] = _number(cell) if head == "birth_date" else cell
+        inner[key] = _number(cell) if column in NUMBER_COLUMNS else cell
     return item
 
 
 @lru_cache(maxsize=1024)
 def _is_nested(column: str) -> bool:
-    return "." in column or column in DOCUMENT_COLUMNS
+    return "." in column or column in JSON_COLUMNS
 
 
 def _number(cell: str) -> int | str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from Python 3.12 on
 
-from schemas.items.contacts import PHONE_NAMES, Text
+from schemas.items.contacts import EXTERNAL_ID_NAMES, PHONE_NAMES, Text
 
 NAMES = ("id", "phone", "external_id")  # exactly one of them
 ECHOES = ("ref", "error_code", "error_message")  # taken, not looked at
@@ -18,7 +18,7 @@ class Reference(TypedDict, total=False):
 
     id: Annotated[int | str | None, Field(validation_alias=AliasChoices("id", "contact_id", "contactId"))]
     phone: Annotated[str | None, Field(validation_alias=AliasChoices(*PHONE_NAMES))]
-    external_id: Annotated[str | None, Field(validation_alias=AliasChoices("external_id", "externalId"))]
+    external_id: Annotated[str | None, Field(validation_alias=AliasChoices(*EXTERNAL_ID_NAMES))]
     ref: Text | None
     error_code: Any
     error_message: Any

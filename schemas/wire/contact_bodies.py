@@ -24,10 +24,12 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, to_json
 from schemas.ids import read_id
 from schemas.item_errors import ItemCode
 from schemas.items import contacts
-from schemas.items.contacts import DOCUMENTS, MAX_DOCUMENT_BYTES, Address, Short, Text
+from schemas.items.contact_field import ContactField
+from schemas.items.contacts import JSON_FIELDS, MAX_JSON_BYTES, Text
 from schemas.items.faults import Fault
 from schemas.items.phone import PhoneFault, normaliser_for
 from schemas.items.properties import Definitions
+from schemas.wire.contacts import with_contact_fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +123,31 @@ def _facts(info: ValidationInfo) -> Facts:
     return info.context
 
 
+def _defined(field: ContactField) -> tuple[Any, Any]:
+    """A field of a body: absent is told from null; null clears, where there can be null."""
+    if field.not_null and not field.by_key:
+        return field.type, Field(default_factory=field.plain_type)
+    return field.type, None
+
+
 VALUES = {"type": ["string", "number", "boolean", "null"]}
 PROPERTIES = WithJsonSchema({"type": ["object", "null"], "additionalProperties": VALUES})
 Name = Annotated[Text, StringConstraints(min_length=1)]
 Phone = Annotated[str, AfterValidator(_phone)]
+# Fields whose rules differ from those of a bulk item, or need to know the account.
+TAKEN_AS: dict[str, tuple[Any, Any]] = {
+    "email": (Annotated[contacts.Email | None, WrapValidator(_email)], None),
+    "default_channel_id": (
+        Annotated[UUID | None, BeforeValidator(_channel, json_schema_input_type=str | None)],
+        None,
+    ),
+    "properties": (Annotated[dict[str, Any] | None, AfterValidator(_properties), PROPERTIES], None),
+    "communication_preference": (Annotated[str | None, AfterValidator(_preference)], None),
+    "team_id": (Annotated[int | None, BeforeValidator(_team, json_schema_input_type=str | int | None)], None),
+}
 
 
+@with_contact_fields(_defined, TAKEN_AS)
 class ContactChange(BaseModel):
     """The body of `PATCH /v1/contacts/{id}`.
 
@@ -139,21 +160,7 @@ class ContactChange(BaseModel):
     phone: Phone = Field(default_factory=str, alias="phoneNumber", description="in any notation")
     language: contacts.Language = None
     metadata: dict[str, Any] | None = None
-    email: Annotated[contacts.Email | None, WrapValidator(_email)] = None
-    external_id: contacts.ExternalId | None = None
-    nickname: Text | None = None
-    age: contacts.Age | None = None
-    gender: Short | None = None
-    timezone: contacts.Timezone = None
-    birth_date: contacts.BirthDate = None
-    address: Address | None = None
-    default_channel_id: Annotated[
-        UUID | None, BeforeValidator(_channel, json_schema_input_type=str | None)
-    ] = None
-    properties: Annotated[dict[str, Any] | None, AfterValidator(_properties), PROPERTIES] = None
-    opted_out: bool = Field(default_factory=bool)
-    communication_preference: Annotated[str | None, AfterValidator(_preference)] = None
-    team_id: Annotated[int | None, BeforeValidator(_team, json_schema_input_type=str | int | None)] = None
+    # then the other declared fields
 
     @field_validator("*")
     @classmethod
@@ -164,10 +171,10 @@ class ContactChange(BaseModel):
             )
         return value
 
-    @field_validator(*DOCUMENTS)
+    @field_validator(*JSON_FIELDS, check_fields=False)
     @classmethod
     def _small(cls, value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
-        if value and len(to_json(value)) > MAX_DOCUMENT_BYTES:
+        if value and len(to_json(value)) > MAX_JSON_BYTES:
             raise PydanticCustomError(
                 f"{info.field_name}_too_large", "is larger than 16 KiB as JSON: store less"
             )

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from schemas.wire.base import Wire
-from schemas.wire.contacts import Row
+from schemas.wire.resources import Row
 
 Speaker = Literal["contact", "account"]
 

@@ -1,102 +1,114 @@
 """Contacts as whole rows: pages of them, and single ones read, added, changed and deleted."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
 from pydantic_core import to_json
 
 from schemas.errors import Conflict, NotAcceptable
 from schemas.ids import AccountId
-from schemas.items.contacts import DOCUMENTS
+from schemas.items.contacts import JSON_FIELDS
+from schemas.items.phone import normaliser_for
 from storage.entities import memberships, opt_ins
+from storage.entities.accounts import Account
+from storage.entities.contact_columns import ContactRow, contact_parts
 from storage.postgres.pool import Conn
 from storage.postgres.queries import Db, load
 from storage.postgres.violations import told
 
-QUERIES = load(__name__)
+QUERIES = load(__name__, contact_parts())
+PUNCTUATION = frozenset("+-().,/·")  # in phone numbers as people write them, besides spaces and dashes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sought:
-    """What a search looks for: LIKE patterns, and a phone in E.164; None finds nothing."""
-
-    name_like: str | None = None
-    phone_like: str | None = None
-    phone: str | None = None
-
-
-async def by_ids(db: Db, account_id: AccountId, ids: Sequence[int]) -> list[asyncpg.Record]:
-    """Contacts in the order of their ids; those that the account does not have are absent."""
-    rows: list[asyncpg.Record] = await QUERIES.by_ids(db, account_id=account_id, ids=ids)
-    return rows
+async def by_ids(db: Db, account_id: AccountId, ids: Sequence[int]) -> list[ContactRow]:
+    """Return contacts in the order of `ids`, without those that the account does not have."""
+    return [ContactRow.of(record) for record in await QUERIES.by_ids(db, account_id=account_id, ids=ids)]
 
 
 async def id_by_external_id(db: Db, account_id: AccountId, external_id: str) -> int | None:
-    """The id of the contact that has an external id."""
+    """Return the id of the contact that has an external id."""
     id_: int | None = await QUERIES.id_by_external_id(db, account_id=account_id, external_id=external_id)
     return id_
 
 
-async def get(db: Db, account_id: AccountId, contact_id: int) -> asyncpg.Record | None:
-    """A contact of the account's."""
-    row: asyncpg.Record | None = await QUERIES.get(db, account_id=account_id, id=contact_id)
-    return row
+async def get(db: Db, account_id: AccountId, contact_id: int) -> ContactRow | None:
+    """Return a contact, or None if the account has no such contact."""
+    record = await QUERIES.get(db, account_id=account_id, id=contact_id)
+    return ContactRow.of(record) if record else None
 
 
 async def page(
-    db: Db, account_id: AccountId, *, sought: Sought | None, size: int, skip: int
-) -> tuple[list[asyncpg.Record], int]:
-    """The contacts, or those sought, newest first, after the first `skip`; and how many there are in all."""
-    if sought is None:
-        rows = await QUERIES.page(db, account_id=account_id, size=size, skip=skip)
-    else:
-        rows = await QUERIES.search(
+    db: Db, account: Account, *, search: str | None, size: int, skip: int
+) -> tuple[list[ContactRow], int]:
+    """Return the contacts, newest first, after the first `skip`, and how many there are in all.
+
+    With `search` only those whose name or phone contains this text; see `phone_pattern`.
+    """
+    if search:
+        phone_like = phone_pattern(search)
+        phone = normaliser_for(account.region)(search) if phone_like else None
+        records = await QUERIES.search(
             db,
-            account_id=account_id,
-            name_like=sought.name_like,
-            phone_like=sought.phone_like,
-            phone=sought.phone,
+            account_id=account.id,
+            name_like=name_pattern(search),
+            phone_like=phone_like,
+            phone=phone if isinstance(phone, str) else None,
             size=size,
             skip=skip,
         )
-    return [row for row in rows if row["id"] is not None], rows[0]["total"]
+    else:
+        records = await QUERIES.page(db, account_id=account.id, size=size, skip=skip)
+    return [ContactRow.of(record) for record in records if record["id"] is not None], records[0]["total"]
 
 
-async def insert(db: Db, account_id: AccountId, fields: Mapping[str, Any]) -> asyncpg.Record:
-    """A new contact of these columns; raises Conflict or NotAcceptable."""
-    documents = {name: _split(fields.get(name))[0] for name in DOCUMENTS}
+def name_pattern(text: str) -> str:
+    """Return the LIKE pattern of the names that contain a text. Wildcards in the text mean themselves."""
+    for character in ("\\", "%", "_"):
+        text = text.replace(character, "\\" + character)
+    return f"%{text}%"
+
+
+def phone_pattern(text: str) -> str | None:
+    """Return the LIKE pattern of the phones that contain the digits of a text; None if it is no phone number.
+
+    A text that starts with + stands for the start of the phone. Digits of any script count.
+    """
+    digits = ""
+    for character in text:
+        if (digit := unicodedata.decimal(character, None)) is not None:
+            digits += str(digit)
+        elif character not in PUNCTUATION and unicodedata.category(character) not in ("Zs", "Pd"):
+            return None
+    if not digits:
+        return None
+    return f"+{digits}%" if text.startswith("+") else f"%{digits}%"
+
+
+async def insert(db: Db, account_id: AccountId, fields: Mapping[str, Any]) -> ContactRow:
+    """Add a contact with these fields. Raises Conflict or NotAcceptable."""
+    json_fields = {name: _split(fields.get(name))[0] for name in JSON_FIELDS}
     with _told():
-        row: asyncpg.Record = await QUERIES.insert(
-            db, account_id=account_id, fields=_json({**fields, **documents})
-        )
-    return row
+        record = await QUERIES.insert(db, account_id=account_id, fields=_json({**fields, **json_fields}))
+    return ContactRow.of(record)
 
 
 async def change(
     db: Db, account_id: AccountId, contact_id: int, fields: Mapping[str, Any]
-) -> asyncpg.Record | None:
-    """Set these columns, of documents these keys; None takes a column or a key away.
+) -> ContactRow | None:
+    """Set these fields, and of JSON fields these keys. None clears a field or removes a key.
 
-    Answers the contact as it is then, or None: the account has no such contact. Raises what `insert` raises.
+    Returns the changed contact, or None if the account has no such contact. Raises what `insert` raises.
     """
-    columns = {name: value for name, value in fields.items() if name not in DOCUMENTS}
-    metadata, metadata_gone = _split(fields.get("metadata"))
-    properties, properties_gone = _split(fields.get("properties"))
+    columns = {name: value for name, value in fields.items() if name not in JSON_FIELDS}
+    keys: dict[str, Any] = {}
+    for name in JSON_FIELDS:
+        kept, gone = _split(fields.get(name))
+        keys |= {name: _json(kept), f"{name}_gone": gone}
     with _told():
-        row: asyncpg.Record | None = await QUERIES.change(
-            db,
-            account_id=account_id,
-            id=contact_id,
-            fields=_json(columns),
-            metadata=_json(metadata),
-            metadata_gone=metadata_gone,
-            properties=_json(properties),
-            properties_gone=properties_gone,
-        )
-    return row or await get(db, account_id, contact_id)
+        record = await QUERIES.change(db, account_id=account_id, id=contact_id, fields=_json(columns), **keys)
+    return ContactRow.of(record) if record else await get(db, account_id, contact_id)
 
 
 async def delete(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
@@ -107,39 +119,6 @@ async def delete(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
     await opt_ins.forget_contacts(conn, account_id, [contact_id])
     await QUERIES.delete(conn, account_id=account_id, id=contact_id)
     return True
-
-
-def _split(document: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[str]]:
-    """What of a document is to be set, and which keys are to go."""
-    given = document or {}
-    kept = {key: value for key, value in given.items() if value is not None}
-    return kept, [key for key in given if key not in kept]
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return to_json(value).decode()
-
-
-def _told() -> AbstractContextManager[None]:
-    return told(
-        contacts_phone=Conflict(
-            "a contact has this phone number already: find it with GET /v1/contacts?search=, and PATCH it",
-            code="contact_exists",
-            param="phoneNumber",
-        ),
-        contacts_external_id=Conflict(
-            "another contact has this external id: correct one of the two",
-            code="external_id_exists",
-            param="externalId",
-        ),
-        metadata_size=_too_large("metadata"),
-        properties_size=_too_large("properties"),
-    )
-
-
-def _too_large(name: str) -> NotAcceptable:
-    message = f"{name} would be larger than 64 KiB together with what is stored: take keys out, with null"
-    return NotAcceptable(message, code=f"{name}_too_large", param=name)
 
 
 async def set_preference(
@@ -168,3 +147,35 @@ async def delete_many(conn: Conn, account_id: AccountId, ids: Sequence[int]) -> 
 async def lock_shared(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
     """Keep a contact from being deleted until the transaction ends; False: there is none."""
     return await QUERIES.lock_shared(conn, account_id=account_id, id=contact_id) is not None
+
+
+def _split(value: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[str]]:
+    """Split a JSON field into what to set and the keys to remove."""
+    given = value or {}
+    kept = {key: value for key, value in given.items() if value is not None}
+    return kept, [key for key in given if key not in kept]
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return to_json(value).decode()
+
+
+def _told() -> AbstractContextManager[None]:
+    return told(
+        contacts_phone=Conflict(
+            "a contact has this phone number already: find it with GET /v1/contacts?search=, and PATCH it",
+            code="contact_exists",
+            param="phoneNumber",
+        ),
+        contacts_external_id=Conflict(
+            "another contact has this external id: correct one of the two",
+            code="external_id_exists",
+            param="externalId",
+        ),
+        **{f"{name}_size": _too_large(name) for name in JSON_FIELDS},
+    )
+
+
+def _too_large(name: str) -> NotAcceptable:
+    message = f"{name} would be larger than 64 KiB together with what is stored: take keys out, with null"
+    return NotAcceptable(message, code=f"{name}_too_large", param=name)

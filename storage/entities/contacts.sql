@@ -45,30 +45,20 @@ ORDER BY shown.id DESC;
 -- name: insert(account_id, fields)^
 -- A new contact. `fields` is a JSON object of columns; of those that are absent, the defaults. Violates
 -- contacts_phone or contacts_external_id where another contact has it, metadata_size, properties_size.
-INSERT INTO contacts (account_id, phone, external_id, name, email, language, nickname, age, gender, timezone,
-    birth_date, address, default_channel_id, metadata, properties, communication_preference, opted_out, team_id)
-SELECT :account_id, n.phone, n.external_id, n.name, n.email, n.language, n.nickname, n.age, n.gender, n.timezone,
-    n.birth_date, n.address, n.default_channel_id, COALESCE(n.metadata, '{}'), COALESCE(n.properties, '{}'),
-    n.communication_preference, COALESCE(n.opted_out, false), n.team_id
+INSERT INTO contacts (account_id, @columns@)
+SELECT :account_id, @inserted@
 FROM jsonb_populate_record(NULL::contacts, :fields::jsonb) n
 RETURNING *;
 
--- name: change(account_id, id, fields, metadata, metadata_gone, properties, properties_gone)^
+-- name: change(account_id, id, fields, @key_parameters@)^
 -- Sets the columns that `fields`, a JSON object, has; a null clears. Adds keys to the documents, and takes
 -- others out. No row: no such contact, or it is as it should be already. Violates what insert violates.
-UPDATE contacts c SET (phone, external_id, name, email, language, nickname, age, gender, timezone, birth_date,
-    address, default_channel_id, metadata, properties, communication_preference, opted_out, team_id, updated_at) = (
-    SELECT n.phone, n.external_id, n.name, n.email, n.language, n.nickname, n.age, n.gender, n.timezone,
-        n.birth_date, n.address, n.default_channel_id,
-        (c.metadata || :metadata::jsonb) - :metadata_gone::text[],
-        (c.properties || :properties::jsonb) - :properties_gone::text[],
-        n.communication_preference, n.opted_out, n.team_id, now()
+UPDATE contacts c SET (@columns@, updated_at) = (
+    SELECT @new_values@, now()
     FROM jsonb_populate_record(c, :fields::jsonb) n
 )
 WHERE c.account_id = :account_id AND c.id = :id
-  AND (jsonb_populate_record(c, :fields::jsonb) IS DISTINCT FROM c
-    OR (c.metadata || :metadata::jsonb) - :metadata_gone::text[] IS DISTINCT FROM c.metadata
-    OR (c.properties || :properties::jsonb) - :properties_gone::text[] IS DISTINCT FROM c.properties)
+  AND (jsonb_populate_record(c, :fields::jsonb) IS DISTINCT FROM c OR @keys_changed@)
 RETURNING *;
 
 -- name: lock(account_id, id)$

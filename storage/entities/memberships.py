@@ -6,6 +6,7 @@ from typing import Any, Literal
 import asyncpg
 
 from schemas.ids import AccountId, JobId
+from storage.entities.contact_columns import ContactRow
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import Db, load
 from storage.postgres.transactions import transact
@@ -58,12 +59,12 @@ async def forget_contacts(conn: Conn, account_id: AccountId, contact_ids: Sequen
 
 async def page(
     db: Conn | Pool, account_id: AccountId, kind: Kind, owner_id: int, *, after: int, size: int
-) -> list[asyncpg.Record]:
-    """The members as rows of contacts, by their ids, after the given one."""
-    rows: list[asyncpg.Record] = await QUERIES.page(
+) -> list[ContactRow]:
+    """Return the members after a contact id, by their ids."""
+    records = await QUERIES.page(
         db, account_id=account_id, kind=kind, owner_id=owner_id, after=after, size=size
     )
-    return rows
+    return [ContactRow.of(record) for record in records]
 
 
 async def labels_of(

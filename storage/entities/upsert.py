@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 from schemas.ids import AccountId
 from schemas.items.contacts import COLUMNS
+from storage.entities.contact_columns import upsert_parts
 from storage.postgres.pool import Conn
 from storage.postgres.queries import load
 
-QUERIES = load(__name__)
+QUERIES = load(__name__, upsert_parts())
 STAGE = "stage_contacts"
 
 
@@ -26,12 +27,11 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clear:
-    """What an item takes away from a stored contact: fields by name, keys of its documents."""
+    """What an item removes from a stored contact: fields by name, and keys of its JSON fields."""
 
     phone: str
-    fields: tuple[str, ...] = ()
-    metadata: tuple[str, ...] = ()
-    properties: tuple[str, ...] = ()
+    fields: Sequence[str]
+    keys: Mapping[str, Sequence[str]]
 
 
 class Written(NamedTuple):
@@ -47,7 +47,7 @@ async def make_stage(conn: Conn) -> None:
 
 
 async def stage(conn: Conn, rows: Sequence[Mapping[str, Any]]) -> None:
-    """COPY rows into the staging table; documents are JSON text; a column that no row has is not sent."""
+    """COPY rows into the staging table. JSON fields are JSON text. A column that no row has is not sent."""
     present = set().union(*rows)
     columns = [column for column in COLUMNS if column in present]
     if all(len(row) == len(columns) for row in rows) and len(columns) > 1:
@@ -75,7 +75,7 @@ async def upsert(conn: Conn, account_id: AccountId) -> dict[str, Written]:
 
 async def clear(conn: Conn, account_id: AccountId, clears: Sequence[Clear]) -> set[str]:
     """Clear fields and remove keys of stored contacts: the phones of those that changed."""
-    wanted = [{name: getattr(one, name) for name in Clear.__slots__} for one in clears]
+    wanted = [{"phone": one.phone, "fields": one.fields, **one.keys} for one in clears]
     rows = await QUERIES.clear(conn, account_id=account_id, clears=json.dumps(wanted))
     return {row["phone"] for row in rows}
 

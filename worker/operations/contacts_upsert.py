@@ -7,7 +7,7 @@ from pydantic_core import to_json
 
 from schemas.ids import AccountId
 from schemas.item_errors import ItemCode
-from schemas.items.contacts import DOCUMENTS, ECHOES, MAX_DOCUMENT_BYTES, ContactItem, merge
+from schemas.items.contacts import ECHOES, JSON_FIELDS, MAX_JSON_BYTES, WHOLE_JSON_FIELDS, ContactItem, merge
 from schemas.items.faults import Fault
 from schemas.items.phone import PhoneFault, normaliser_for
 from schemas.items.reader import Run
@@ -22,9 +22,10 @@ from worker.operations.checks import check
 from worker.operations.resolve import Target, merge_by_phone, resolve
 
 CREATED, UPDATED, UNCHANGED = Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED
-TOO_LARGE = {"metadata": ItemCode.METADATA_TOO_LARGE, "properties": ItemCode.PROPERTIES_TOO_LARGE}
-# A document below this need not be measured: written anew, no character or digit of it takes 8 bytes.
-SMALL_RECORD = MAX_DOCUMENT_BYTES // 8
+TOO_LARGE = {name: ItemCode(f"{name}_too_large") for name in JSON_FIELDS}
+# A JSON field in a smaller record is not measured: written anew, no character or digit of it takes 8 bytes.
+KEYED = frozenset(JSON_FIELDS)
+SMALL_RECORD = MAX_JSON_BYTES // 8
 
 
 class ContactsUpsert:
@@ -47,7 +48,7 @@ class ContactsUpsert:
             item["phone"] = phone
             for name in ECHOES:
                 item.pop(name, None)  # type: ignore[misc]
-            if ("metadata" in item or "properties" in item) and run.size(position) > SMALL_RECORD:
+            if not KEYED.isdisjoint(item) and run.size(position) > SMALL_RECORD:
                 return _too_large(item) or item
             return item
 
@@ -102,7 +103,7 @@ def _missing(name: str) -> Fault:
 
 def _too_large(item: ContactItem) -> Fault | None:
     for name, code in TOO_LARGE.items():
-        if item.get(name) and len(to_json(item[name])) > MAX_DOCUMENT_BYTES:  # type: ignore[literal-required]
+        if item.get(name) and len(to_json(item[name])) > MAX_JSON_BYTES:  # type: ignore[literal-required]
             return Fault(name, code, f"{name} is larger than 16 KiB as JSON: store less", None)
     return None
 
@@ -114,31 +115,32 @@ async def _clear(conn: Conn, account_id: AccountId, targets: Sequence[Target]) -
 
 
 def _takes_away(item: ContactItem) -> bool:
-    """Whether a field, or a key of a document, is null."""
+    """Whether a field, or a key of a JSON field, is null."""
     if None in item.values():
         return True
-    metadata, properties = item.get("metadata"), item.get("properties")
-    return bool(metadata and None in metadata.values()) or bool(properties and None in properties.values())
+    present = KEYED.intersection(item)
+    return any(None in item[name].values() for name in present)  # type: ignore[literal-required]
 
 
 def _clear_of(target: Target) -> Clear:
     item: dict[str, Any] = dict(target.item)
-    gone = {
+    keys = {
         name: tuple(key for key, value in (item.pop(name, None) or {}).items() if value is None)
-        for name in DOCUMENTS
+        for name in JSON_FIELDS
     }
     fields = tuple(name for name, value in item.items() if value is None)
-    return Clear(phone=target.phone, fields=fields, **gone)
+    return Clear(phone=target.phone, fields=fields, keys=keys)
 
 
 def _row(item: ContactItem) -> dict[str, Any]:
-    """The row to stage: the documents as JSON text, without the keys that are to go."""
+    """Return the row to stage: JSON as text, without the keys to remove."""
     row: dict[str, Any] = {**item}
-    for name in DOCUMENTS:
+    for name in JSON_FIELDS:
         if name in row:
             _write(row, name)
-    if row.get("address") is not None:
-        row["address"] = to_json(row["address"]).decode()
+    for name in WHOLE_JSON_FIELDS:
+        if row.get(name) is not None:
+            row[name] = to_json(row[name]).decode()
     return row
 
 

@@ -1,12 +1,11 @@
 """What a result body needs to know of an ended job: its item errors, and the contacts it is about."""
 
-import asyncpg
-
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.states import Outcome
 from schemas.wire.partners import Reason
 from storage.entities import contacts
+from storage.entities.contact_columns import ContactRow
 from storage.pipeline import results
 from storage.pipeline.jobs import JobRow
 from storage.postgres.pool import Pool
@@ -34,14 +33,14 @@ async def reasons_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[R
     ]
 
 
-async def contacts_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[asyncpg.Record]:
+async def contacts_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[ContactRow]:
     """The contacts that the items of a job meant, each once, in the order of the items."""
     ids = {
         result.contact_id: None
         async for result in results.results(pool, account_id, job_id)
         if result.contact_id is not None and result.outcome is not Outcome.FAILED
     }
-    rows = {row["id"]: row for row in await contacts.by_ids(pool, account_id, list(ids))}
+    rows = {row.id: row for row in await contacts.by_ids(pool, account_id, list(ids))}
     return [rows[id_] for id_ in ids if id_ in rows]
 
 

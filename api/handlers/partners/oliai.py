@@ -6,6 +6,7 @@ from api.accept.partner import Call, Document, submit_document
 from api.accept.plan import Plan
 from api.accept.targets import audience_of
 from api.handlers.partners.job_results import contacts_of, reasons_of, succeeded
+from api.http.contact_view import contact_view
 from api.http.context import Api
 from api.openapi import examples
 from api.openapi.describe import Items, Response, describe
@@ -15,7 +16,6 @@ from schemas.items.contacts import ContactItem
 from schemas.items.references import ById
 from schemas.params import JobParams
 from schemas.states import Operation
-from schemas.wire.contacts import contact_object
 from schemas.wire.jobs import Job
 from schemas.wire.partners import AudienceBody, AudienceResult, BulkContactsResult, DeletedResult, NoBody
 from storage.entities import audiences
@@ -86,7 +86,7 @@ async def _created(api: Api, account: Account, job: JobRow) -> BulkContactsResul
         created=job.created,
         updated=succeeded(job) - job.created,
         failed=job.failed,
-        contacts=[contact_object(dict(row), default) for row in rows],
+        contacts=[contact_view(row, default) for row in rows],
         errors=await reasons_of(api.ctx.pool, account.id, job.id),
     )
 

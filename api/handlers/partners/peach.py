@@ -1,10 +1,8 @@
 """POST /api/v1/contacts/bulk_update_communication_preferences: the endpoint of the first document."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from pydantic_core import from_json
 
 from api.accept.partner import Call, Document, submit_document
 from api.accept.plan import Plan
@@ -19,6 +17,7 @@ from schemas.states import Operation
 from schemas.wire.jobs import Job
 from schemas.wire.partners import PhoneError, PreferenceContact, PreferencesBody, PreferencesResult
 from storage.entities.accounts import Account
+from storage.entities.contact_columns import ContactRow
 from storage.pipeline.jobs import JobRow
 
 
@@ -57,7 +56,7 @@ async def _result(api: Api, account: Account, job: JobRow) -> PreferencesResult:
     contacts = await contacts_of(api.ctx.pool, account.id, job.id)
     errors = await errors_of(api.ctx.pool, account.id, job.id)
     return PreferencesResult(
-        updated_contacts=[_contact(dict(row), default) for row in contacts],
+        updated_contacts=[_contact(row, default) for row in contacts],
         errors=[
             PhoneError(
                 index=error.index,
@@ -73,20 +72,21 @@ async def _result(api: Api, account: Account, job: JobRow) -> PreferencesResult:
     )
 
 
-def _contact(row: Mapping[str, Any], default: str) -> PreferenceContact:
+def _contact(row: ContactRow, default: str) -> PreferenceContact:
+    fields = row.fields
     return PreferenceContact(
-        id=row["id"],
-        name=row["name"],
-        phone_number=row["phone"],
-        email=row["email"],
-        age=row["age"],
-        gender=row["gender"],
-        language=row["language"],
-        nickname=row["nickname"],
-        opted_out=row["opted_out"],
-        communication_preference=row["communication_preference"] or default,
-        timezone=row["timezone"],
-        metadata=from_json(row["metadata"]),
+        id=row.id,
+        name=fields["name"],
+        phone_number=fields["phone"],
+        email=fields["email"],
+        age=fields["age"],
+        gender=fields["gender"],
+        language=fields["language"],
+        nickname=fields["nickname"],
+        opted_out=fields["opted_out"],
+        communication_preference=fields["communication_preference"] or default,
+        timezone=fields["timezone"],
+        metadata=fields["metadata"] or {},
     )
 
 

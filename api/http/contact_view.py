@@ -1,0 +1,28 @@
+"""The view of a stored contact."""
+
+from typing import Any
+
+from schemas.ids import show_id
+from schemas.wire.contacts import Contact
+from storage.entities.contact_columns import ContactRow
+
+
+def contact_view(row: ContactRow, default_preference: str) -> Contact:
+    """Return a contact as a client reads it.
+
+    Where the contact has no communication preference, `default_preference` is shown: the first one of the
+    setting `communication_preferences`.
+    """
+    fields = row.fields
+    shown: dict[str, Any] = {
+        **fields,
+        "communication_preference": fields["communication_preference"] or default_preference,
+        "team_id": show_id("team", fields["team_id"]) if fields["team_id"] else None,
+    }
+    return Contact.model_construct(
+        **shown,
+        id=show_id("ctc", row.id),
+        organization_id=f"org_{row.account_id}",
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

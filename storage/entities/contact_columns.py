@@ -1,0 +1,119 @@
+"""The columns of contacts, made from the declared fields: the row, and the parts of SQL that list columns.
+
+upsert.sql and contacts.sql name the parts as `@name@`. Aliases in them: c is the table contacts, s the
+staging table, n a row made from JSON, w and l the rows of `clear`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+import asyncpg
+from pydantic_core import from_json
+
+from schemas.ids import AccountId
+from schemas.items.contact_field import ContactField
+from schemas.items.contacts import CONTACT_FIELDS, ITEM_FIELDS, KEY, StoredFields
+
+SET_BY_ITEMS = tuple(field for field in ITEM_FIELDS if field.name != KEY)
+JSON = tuple(field for field in CONTACT_FIELDS if field.is_json)
+BY_KEY = tuple(field for field in ITEM_FIELDS if field.by_key)
+CLEARABLE = tuple(field for field in SET_BY_ITEMS if not field.not_null)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactRow:
+    """A stored contact. `fields` has every declared field; JSON is decoded."""
+
+    id: int
+    account_id: AccountId
+    created_at: datetime
+    updated_at: datetime
+    fields: StoredFields
+    json_characters: int  # of the JSON fields as text
+
+    @classmethod
+    def of(cls, record: asyncpg.Record) -> "ContactRow":
+        """The row of a record with all columns of contacts."""
+        fields: dict[str, Any] = {field.name: record[field.name] for field in CONTACT_FIELDS}
+        for field in JSON:
+            if (text := record[field.name]) is not None:
+                fields[field.name] = from_json(text)
+        return cls(
+            id=record["id"],
+            account_id=AccountId(record["account_id"]),
+            created_at=record["created_at"],
+            updated_at=record["updated_at"],
+            fields=cast(StoredFields, fields),
+            json_characters=sum(len(record[field.name]) for field in BY_KEY),
+        )
+
+
+def upsert_parts() -> dict[str, str]:
+    """The parts of upsert.sql."""
+    return {
+        "stage": _list(_definition, ITEM_FIELDS),
+        "uncompressed": _list(lambda f: f"ALTER {f.name} SET STORAGE EXTERNAL", BY_KEY),
+        "columns": _list(lambda f: f.name, ITEM_FIELDS),
+        "staged": _list(lambda f: _or_default("s", f), ITEM_FIELDS),
+        "set": _list(lambda f: f"{f.name} = {_merged(f)}", SET_BY_ITEMS),
+        "changed": _any(lambda f: f"{_merged(f)} IS DISTINCT FROM c.{f.name}", SET_BY_ITEMS),
+        "clear_keys": _list(lambda f: f"{f.name} text[]", BY_KEY),
+        "to_clear": _any(_to_clear, (*CLEARABLE, *BY_KEY)),
+        "cleared": _list(_cleared, (*CLEARABLE, *BY_KEY)),
+    }
+
+
+def contact_parts() -> dict[str, str]:
+    """The parts of contacts.sql."""
+    return {
+        "columns": _list(lambda f: f.name, CONTACT_FIELDS),
+        "inserted": _list(lambda f: _or_default("n", f), CONTACT_FIELDS),
+        "key_parameters": ", ".join(f"{f.name}, {f.name}_gone" for f in BY_KEY),
+        "new_values": _list(lambda f: _keys_set(f) if f.by_key else f"n.{f.name}", CONTACT_FIELDS),
+        "keys_changed": _any(lambda f: f"{_keys_set(f)} IS DISTINCT FROM c.{f.name}", BY_KEY),
+    }
+
+
+def _definition(field: ContactField) -> str:
+    collation = f' COLLATE "{field.column.collation}"' if field.column.collation else ""
+    return f"{field.name} {field.column.type}{collation}"
+
+
+def _or_default(source: str, field: ContactField) -> str:
+    value = f"{source}.{field.name}"
+    return f"COALESCE({value}, {field.column.default})" if field.column.default else value
+
+
+def _merged(field: ContactField) -> str:
+    """What an upsert makes of a stored value."""
+    name = field.name
+    return f"(c.{name} || excluded.{name})" if field.by_key else f"COALESCE(excluded.{name}, c.{name})"
+
+
+def _to_clear(field: ContactField) -> str:
+    name = field.name
+    return (
+        f"c.{name} ?| w.{name}" if field.by_key else f"(c.{name} IS NOT NULL AND '{name}' = ANY (w.fields))"
+    )
+
+
+def _cleared(field: ContactField) -> str:
+    name = field.name
+    if field.by_key:
+        return f"{name} = c.{name} - l.{name}"
+    return f"{name} = CASE WHEN '{name}' = ANY (l.fields) THEN NULL ELSE c.{name} END"
+
+
+def _keys_set(field: ContactField) -> str:
+    """What a change of single keys makes of a stored value."""
+    return f"((c.{field.name} || :{field.name}::jsonb) - :{field.name}_gone::text[])"
+
+
+def _list(part: Callable[[ContactField], str], fields: Iterable[ContactField]) -> str:
+    return ",\n    ".join(map(part, fields))
+
+
+def _any(part: Callable[[ContactField], str], fields: Iterable[ContactField]) -> str:
+    return "(" + "\n    OR ".join(map(part, fields)) + ")"
