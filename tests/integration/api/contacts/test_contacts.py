@@ -7,9 +7,11 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
+from pydantic.alias_generators import to_camel
 
+from api.http.contact_view import contact_view
 from schemas.ids import read_id
-from schemas.wire.contacts import contact_object
+from schemas.items.contacts import CONTACT_FIELDS
 from storage.context import Context
 from storage.entities import contacts
 from tests.factories import phone
@@ -17,10 +19,8 @@ from tests.integration.api.contact_calls import UNKNOWN, create, listed, patch, 
 from tests.integration.api.service import Client, Service, make_client
 
 DOCUMENTED = ["id", "name", "phoneNumber", "language", "metadata", "organizationId", "createdAt", "updatedAt"]
-FURTHER = [
-    "email", "externalId", "nickname", "age", "gender", "timezone", "birthDate", "address",
-    "defaultChannelId", "properties", "optedOut", "communicationPreference", "teamId",
-]  # fmt: skip
+SHOWN_FIRST = ("phone", "name", "language", "metadata")
+FURTHER = [to_camel(field.name) for field in CONTACT_FIELDS if field.name not in SHOWN_FIRST]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -117,8 +117,8 @@ async def test_rows_come_in_the_order_in_which_they_are_asked_for(
     made = [await create(client, number) for number in range(3)]
     ids = [read_id("ctc", one["id"]) or 0 for one in (made[2], theirs, made[0], made[1])]
     rows = await contacts.by_ids(ctx.pool, client.account.id, [*ids, 2**62])
-    assert [row["id"] for row in rows] == [ids[0], ids[2], ids[3]]
-    assert contact_object(dict(rows[0]), "loud").communication_preference == "loud"
+    assert [row.id for row in rows] == [ids[0], ids[2], ids[3]]
+    assert contact_view(rows[0], "loud").model_dump()["communicationPreference"] == "loud"
 
 
 @pytest.mark.parametrize(

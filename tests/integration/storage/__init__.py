@@ -1,0 +1,1 @@
+"""Test storage against a real PostgreSQL."""
