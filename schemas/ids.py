@@ -36,6 +36,14 @@ def read_id(prefix: Prefix, value: object) -> int | None:
     return number if 0 < number <= MAX_NUMBER else None
 
 
+def read_channel_id(value: object) -> UUID | None:
+    """The id of a channel in a text; None where the text is no UUID."""
+    try:
+        return UUID(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 def new_job_id() -> JobId:
     """A fresh id; ids made later are greater."""
     return JobId(ULID().to_uuid())

@@ -1,56 +1,54 @@
 """/v1/audiences: sets of contacts to send to."""
 
 from functools import partial
+from typing import Annotated
 
 from aiohttp import web
 
-from api.http.paging import page_of
-from api.http.resource import Noun, created, deleted, read_columns, scope, shown
-from api.http.validation import read_query
-from api.openapi.describe import Response, describe
+from api.endpoint import endpoint
+from api.http.context import scope
+from api.http.path_id import PathId
+from api.http.responses import created, deleted, page_of, shown
 from schemas.ids import read_id
 from schemas.wire.base import Listing
-from schemas.wire.queries import AudiencesQuery, NoQuery
-from schemas.wire.resource_bodies import Named
+from schemas.wire.queries import AudiencesQuery
+from schemas.wire.resource_bodies import NameBody
 from schemas.wire.resources import Audience
 from storage.entities import audiences
 
-AUDIENCE = Noun(name="audience", param="audience_id", read=partial(read_id, "aud"), code="unknown_audience")
+AUDIENCE = PathId(name="audience", param="audience_id", read=partial(read_id, "aud"), code="unknown_audience")
+AudienceId = Annotated[int, AUDIENCE]
 
 
-@describe(body=Named, responses={201: Response(model=Audience, headers=("Location",))}, errors=(409,))
-async def create_audience(request: web.Request) -> web.Response:
+@endpoint(responses={201: Audience}, errors=(409,))
+async def create_audience(request: web.Request, body: NameBody) -> web.Response:
     """Create an audience."""
-    columns = await read_columns(request, Named)
-    made = Audience.of(await audiences.create(*scope(request), **columns))
-    return created(request, made, made.id)
+    view = Audience.of(await audiences.create(*scope(request), name=body.name))
+    return created(request, view, view.id)
 
 
-@describe(query=AudiencesQuery, responses={200: Listing[Audience]})
-async def list_audiences(request: web.Request) -> web.Response:
+@endpoint(responses={200: Listing[Audience]})
+async def list_audiences(request: web.Request, query: AudiencesQuery) -> web.Response:
     """The audiences in the order in which they were made."""
-    query = read_query(request, AudiencesQuery)
     rows = await audiences.page(*scope(request), after=query.cursor or 0, size=query.limit + 1)
-    return page_of([Audience.of(row) for row in rows], query.limit, lambda one: one.id)
+    return page_of([Audience.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
-@describe(query=NoQuery, responses={200: Audience})
-async def get_audience(request: web.Request) -> web.Response:
+@endpoint(responses={200: Audience})
+async def get_audience(request: web.Request, audience_id: AudienceId) -> web.Response:
     """One audience."""
-    row = await audiences.get(*scope(request), AUDIENCE.id_alone(request))
+    row = await audiences.get(*scope(request), audience_id)
     return shown(Audience.of(AUDIENCE.found(request, row)))
 
 
-@describe(body=Named, responses={200: Audience}, errors=(409,))
-async def rename_audience(request: web.Request) -> web.Response:
+@endpoint(responses={200: Audience}, errors=(409,))
+async def rename_audience(request: web.Request, audience_id: AudienceId, body: NameBody) -> web.Response:
     """Give an audience another name."""
-    id_ = AUDIENCE.id_in(request)
-    columns = await read_columns(request, Named)
-    row = await audiences.rename(*scope(request), id_, **columns)
+    row = await audiences.rename(*scope(request), audience_id, name=body.name)
     return shown(Audience.of(AUDIENCE.found(request, row)))
 
 
-@describe(query=NoQuery, responses={204: None})
-async def delete_audience(request: web.Request) -> web.Response:
+@endpoint(responses={204: None})
+async def delete_audience(request: web.Request, audience_id: AudienceId) -> web.Response:
     """Delete an audience; its contacts stay."""
-    return deleted(request, AUDIENCE, await audiences.delete(*scope(request), AUDIENCE.id_alone(request)))
+    return deleted(request, AUDIENCE, await audiences.delete(*scope(request), audience_id))

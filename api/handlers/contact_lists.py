@@ -1,66 +1,64 @@
 """/v1/contact-lists: named sets of contacts."""
 
 from functools import partial
+from typing import Annotated
 
 from aiohttp import web
 
-from api.http.paging import page_of
-from api.http.resource import Noun, created, read_columns, scope, shown
-from api.http.validation import read_query
-from api.openapi.describe import Response, describe
+from api.endpoint import endpoint
+from api.http.context import scope
+from api.http.path_id import PathId
+from api.http.responses import created, page_of, shown
 from schemas.ids import read_id
 from schemas.wire.base import Listing
-from schemas.wire.queries import ListsQuery, NoQuery
-from schemas.wire.resource_bodies import Named
+from schemas.wire.queries import ListsQuery
+from schemas.wire.resource_bodies import NameBody
 from schemas.wire.resources import ContactList
 from storage.entities import contact_lists
 
-LIST = Noun(name="contact list", param="list_id", read=partial(read_id, "lst"), code="unknown_list")
+LIST = PathId(name="contact list", param="list_id", read=partial(read_id, "lst"), code="unknown_list")
+ListId = Annotated[int, LIST]
 
 
-@describe(body=Named, responses={201: Response(model=ContactList, headers=("Location",))}, errors=(409,))
-async def create_list(request: web.Request) -> web.Response:
+@endpoint(responses={201: ContactList}, errors=(409,))
+async def create_list(request: web.Request, body: NameBody) -> web.Response:
     """Create a contact list; it is active."""
-    columns = await read_columns(request, Named)
-    made = ContactList.of(await contact_lists.create(*scope(request), **columns))
-    return created(request, made, made.id)
+    view = ContactList.of(await contact_lists.create(*scope(request), name=body.name))
+    return created(request, view, view.id)
 
 
-@describe(query=ListsQuery, responses={200: Listing[ContactList]})
-async def list_lists(request: web.Request) -> web.Response:
+@endpoint(responses={200: Listing[ContactList]})
+async def list_lists(request: web.Request, query: ListsQuery) -> web.Response:
     """The active contact lists in the order in which they were made; or the archived ones."""
-    query = read_query(request, ListsQuery)
     rows = await contact_lists.page(
         *scope(request), archived=query.archived, after=query.cursor or 0, size=query.limit + 1
     )
-    return page_of([ContactList.of(row) for row in rows], query.limit, lambda one: one.id)
+    return page_of([ContactList.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
-@describe(query=NoQuery, responses={200: ContactList})
-async def get_list(request: web.Request) -> web.Response:
+@endpoint(responses={200: ContactList})
+async def get_list(request: web.Request, list_id: ListId) -> web.Response:
     """One contact list."""
-    row = await contact_lists.get(*scope(request), LIST.id_alone(request))
+    row = await contact_lists.get(*scope(request), list_id)
     return shown(ContactList.of(LIST.found(request, row)))
 
 
-@describe(body=Named, responses={200: ContactList}, errors=(409,))
-async def rename_list(request: web.Request) -> web.Response:
+@endpoint(responses={200: ContactList}, errors=(409,))
+async def rename_list(request: web.Request, list_id: ListId, body: NameBody) -> web.Response:
     """Give a contact list another name."""
-    id_ = LIST.id_in(request)
-    columns = await read_columns(request, Named)
-    row = await contact_lists.rename(*scope(request), id_, **columns)
+    row = await contact_lists.rename(*scope(request), list_id, name=body.name)
     return shown(ContactList.of(LIST.found(request, row)))
 
 
-@describe(query=NoQuery, responses={200: ContactList})
-async def archive_list(request: web.Request) -> web.Response:
-    """Archive a contact list: it keeps its contacts, and takes no more. Twice is as good as once."""
-    row = await contact_lists.archive(*scope(request), LIST.id_alone(request))
+@endpoint(responses={200: ContactList})
+async def archive_list(request: web.Request, list_id: ListId) -> web.Response:
+    """Archive a contact list: it keeps its contacts and accepts no more. An archived list stays as it is."""
+    row = await contact_lists.archive(*scope(request), list_id)
     return shown(ContactList.of(LIST.found(request, row)))
 
 
-@describe(query=NoQuery, responses={200: ContactList})
-async def unarchive_list(request: web.Request) -> web.Response:
-    """Make a contact list active again. Twice is as good as once."""
-    row = await contact_lists.unarchive(*scope(request), LIST.id_alone(request))
+@endpoint(responses={200: ContactList})
+async def unarchive_list(request: web.Request, list_id: ListId) -> web.Response:
+    """Make a contact list active again. An active list stays as it is."""
+    row = await contact_lists.unarchive(*scope(request), list_id)
     return shown(ContactList.of(LIST.found(request, row)))

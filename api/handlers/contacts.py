@@ -2,22 +2,20 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from aiohttp import web
-from pydantic import ValidationError
 
+from api.endpoint import Unchecked, endpoint
 from api.http.contact_view import contact_view
-from api.http.context import ACCOUNT, API
-from api.http.resource import Noun, created, scope, shown
-from api.http.validation import all_of, gathering, problems_of, read_json, read_query
-from api.openapi.describe import Response, describe
-from schemas.errors import NotAcceptable
-from schemas.ids import read_id
+from api.http.context import ACCOUNT, API, scope
+from api.http.path_id import PathId
+from api.http.responses import created, shown
+from schemas.ids import read_channel_id, read_id
 from schemas.items.properties import Definitions
-from schemas.wire.contact_bodies import ContactChange, Facts, NewContact, read_channel_id
+from schemas.wire.contact_bodies import ContactChange, Facts, NewContact
 from schemas.wire.contacts import Contact, ContactPage, Deleted
-from schemas.wire.queries import ContactsQuery, NoQuery
+from schemas.wire.queries import ContactsQuery
 from storage.entities import channels, contacts, properties, teams
 from storage.entities.accounts import Account
 from storage.entities.contact_columns import ContactRow
@@ -27,7 +25,29 @@ from storage.postgres.transactions import transact
 Body = TypeVar("Body", bound=ContactChange)
 Write = Callable[[Conn, Account, Body], Awaitable[ContactRow]]
 
-CONTACT = Noun(name="contact", param="contact_id", read=partial(read_id, "ctc"), code="unknown_contact")
+
+async def _by_external_id(request: web.Request, text: str) -> int | None:
+    """The contact whose external id the path names. Clients that migrate can keep using their old ids."""
+    return await contacts.id_by_external_id(*scope(request), text) if text.isprintable() else None
+
+
+async def _known(request: web.Request, text: str) -> int | None:
+    """The contact that the path names, if it exists."""
+    contact_id = read_id("ctc", text) or await _by_external_id(request, text)
+    known = contact_id is not None and await contacts.get(*scope(request), contact_id) is not None
+    return contact_id if known else None
+
+
+CONTACT = PathId(
+    name="contact",
+    param="contact_id",
+    read=partial(read_id, "ctc"),
+    look_up=_by_external_id,
+    code="unknown_contact",
+)
+KNOWN_CONTACT = PathId(name="contact", param="contact_id", look_up=_known, code="unknown_contact")
+ContactId = Annotated[int, CONTACT]
+KnownContactId = Annotated[int, KNOWN_CONTACT]
 EXAMPLE = {
     "name": "Priya Sharma",
     "phoneNumber": "+919876543210",
@@ -36,11 +56,10 @@ EXAMPLE = {
 }
 
 
-@describe(query=ContactsQuery, responses={200: ContactPage})
-async def list_contacts(request: web.Request) -> web.Response:
+@endpoint(responses={200: ContactPage})
+async def list_contacts(request: web.Request, query: ContactsQuery) -> web.Response:
     """The account's contacts, newest first, or those whose name or phone number has a text in it."""
     account = request[ACCOUNT]
-    query = read_query(request, ContactsQuery)
     rows, total = await contacts.page(
         request.app[API].ctx.pool,
         account,
@@ -58,51 +77,44 @@ async def list_contacts(request: web.Request) -> web.Response:
     return shown(page)
 
 
-@describe(query=NoQuery, responses={200: Contact})
-async def get_contact(request: web.Request) -> web.Response:
+@endpoint(responses={200: Contact})
+async def get_contact(request: web.Request, contact_id: ContactId) -> web.Response:
     """One contact."""
-    contact_id = await contact_in(request)
-    read_query(request, NoQuery)
     row = CONTACT.found(request, await contacts.get(*scope(request), contact_id))
     return shown(view_of(request, row))
 
 
-@describe(
-    query=NoQuery,
-    body=NewContact,
+@endpoint(
     examples={"a contact": EXAMPLE},
-    responses={201: Response(model=Contact, headers=("Location",))},
+    responses={201: Contact},
     errors=(409,),
 )
-async def create_contact(request: web.Request) -> web.Response:
+async def create_contact(request: web.Request, body: Unchecked[NewContact]) -> web.Response:
     """A new contact; 409 where the account has the phone number already."""
-    contact = await _written(request, NewContact, _insert)
+    contact = await _written(request, body, _insert)
     return created(request, contact, contact.id)
 
 
-@describe(
-    query=NoQuery,
-    body=ContactChange,
+@endpoint(
     examples={"a change": {"language": "en-IN", "metadata": {"city": "Delhi", "tier": "standard"}}},
     responses={200: Contact},
     errors=(409,),
 )
-async def change_contact(request: web.Request) -> web.Response:
+async def change_contact(
+    request: web.Request, contact_id: ContactId, body: Unchecked[ContactChange]
+) -> web.Response:
     """Change what is given, and nothing else; of the documents single keys, null takes away."""
-    contact_id = await contact_in(request)
 
     async def change(conn: Conn, account: Account, wanted: ContactChange) -> ContactRow:
         row = await contacts.change(conn, account.id, contact_id, wanted.columns())
         return CONTACT.found(request, row)
 
-    return shown(await _written(request, ContactChange, change))
+    return shown(await _written(request, body, change))
 
 
-@describe(query=NoQuery, responses={200: Deleted})
-async def delete_contact(request: web.Request) -> web.Response:
+@endpoint(responses={200: Deleted})
+async def delete_contact(request: web.Request, contact_id: ContactId) -> web.Response:
     """Delete a contact, and take it out of lists, labels and audiences; the answers of jobs stay."""
-    contact_id = await contact_in(request)
-    read_query(request, NoQuery)
     pool, account_id = scope(request)
 
     async def delete(conn: Conn) -> bool:
@@ -111,18 +123,6 @@ async def delete_contact(request: web.Request) -> web.Response:
     done = await transact(pool, delete)
     CONTACT.found(request, done or None)
     return shown(Deleted())
-
-
-async def contact_in(request: web.Request) -> int:
-    """The contact in the path, by its id; or by its external id, where the text can be no id of ours.
-
-    So whoever comes from another product goes on with the ids that he has. Raises NotFound.
-    """
-    text = request.match_info[CONTACT.param]
-    number = read_id("ctc", text)
-    if number is None and text.isprintable():
-        number = await contacts.id_by_external_id(*scope(request), text)
-    return CONTACT.found(request, number)
 
 
 def view_of(request: web.Request, row: ContactRow) -> Contact:
@@ -134,29 +134,15 @@ async def _insert(conn: Conn, account: Account, wanted: NewContact) -> ContactRo
     return await contacts.insert(conn, account.id, wanted.columns())
 
 
-async def _written(request: web.Request, model: type[Body], write: "Write[Body]") -> Contact:
-    """Read the body, check it against what the account has, and write it, in one transaction."""
-    value, account = await read_json(request), request[ACCOUNT]
+async def _written(request: web.Request, body: Unchecked[Body], write: "Write[Body]") -> Contact:
+    """Check the body against what the account has, and write it, in one transaction."""
+    account = request[ACCOUNT]
 
     async def check_and_write(conn: Conn) -> ContactRow:
-        facts = await _facts(conn, request, value)
-        return await write(conn, account, _checked(request, value, model, facts))
+        facts = await _facts(conn, request, body.value)
+        return await write(conn, account, body.check(facts))
 
     return view_of(request, await transact(request.app[API].ctx.pool, check_and_write))
-
-
-def _checked(request: web.Request, value: object, model: type[Body], facts: Facts) -> Body:
-    """The body as the model; raises NotAcceptable with every problem, of the query as well."""
-    problems: list[NotAcceptable] = []
-    with gathering(problems):
-        read_query(request, NoQuery)
-    try:
-        wanted = model.model_validate(value, context=facts)
-    except ValidationError as error:
-        raise all_of(problems + problems_of(error)) from None
-    if problems:
-        raise all_of(problems)
-    return wanted
 
 
 async def _facts(conn: Conn, request: web.Request, value: object) -> Facts:

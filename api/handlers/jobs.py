@@ -2,22 +2,25 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Annotated
 
 from aiohttp import web
 
 from api.accept.accept import BELL_SECONDS
-from api.http.context import ACCOUNT, API, Api
+from api.endpoint import endpoint
+from api.http.context import ACCOUNT, API, Api, scope
 from api.http.job_view import error_view, job_view, result_view
-from api.http.validation import read_query
+from api.http.path_id import PathId
+from api.http.responses import shown
 from api.http.waiting import wanted_wait
-from api.openapi.describe import Response, describe
+from api.openapi.describe import Response
 from api.results.export import Media, stream_errors, stream_results, wanted_media
-from schemas.errors import Conflict, NotFound
+from schemas.errors import Conflict
 from schemas.ids import AccountId, JobId, read_job_id, show_job_id
 from schemas.states import JobState
-from schemas.wire.base import Listing, Wire
+from schemas.wire.base import Listing
 from schemas.wire.jobs import ItemErrorView, Job, ResultView
-from schemas.wire.queries import AnswersQuery, JobQuery, JobsQuery, NoQuery
+from schemas.wire.queries import JobQuery, JobsQuery, ResultsQuery
 from storage.pipeline import cancellation, jobs, results
 from storage.pipeline.cancellation import Standing
 
@@ -25,12 +28,24 @@ CANCEL_WAIT_SECONDS = 2.0  # a worker ends a cancelled job within milliseconds, 
 FILES = (Media.CSV.value, Media.NDJSON.value)
 
 
-@describe(query=JobsQuery, responses={200: Listing[Job]})
-async def list_jobs(request: web.Request) -> web.Response:
+async def _known(request: web.Request, text: str) -> JobId | None:
+    """The job that the path names, if it exists."""
+    job_id = read_job_id(text)
+    known = job_id is not None and await jobs.state_of(*scope(request), job_id) is not None
+    return job_id if known else None
+
+
+JOB = PathId(name="job", param="job_id", read=read_job_id, code="unknown_job")
+KNOWN_JOB = PathId(name="job", param="job_id", look_up=_known, code="unknown_job")
+JobIdInPath = Annotated[JobId, JOB]
+KnownJobId = Annotated[JobId, KNOWN_JOB]
+
+
+@endpoint(responses={200: Listing[Job]})
+async def list_jobs(request: web.Request, query: JobsQuery) -> web.Response:
     """The account's jobs, newest first; filters `state`, `operation`, `since`."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
-    query = read_query(request, JobsQuery)
     ids = await jobs.page(
         pool,
         account.id,
@@ -42,44 +57,39 @@ async def list_jobs(request: web.Request) -> web.Response:
     )
     rows = await jobs.views(pool, account.id, ids[: query.limit])
     following = show_job_id(ids[query.limit - 1]) if len(ids) > query.limit else None
-    return _json(Listing[Job](data=[job_view(row) for row in rows], next_cursor=following))
+    return shown(Listing[Job](data=[job_view(row) for row in rows], next_cursor=following))
 
 
-@describe(query=JobQuery, responses={200: Job})
-async def get_job(request: web.Request) -> web.Response:
+@endpoint(responses={200: Job})
+async def get_job(request: web.Request, job_id: JobIdInPath, query: JobQuery) -> web.Response:
     """One job; `?wait=S` holds the answer back until it ends."""
     account = request[ACCOUNT]
     api = request.app[API]
-    job_id, query = _job_id(request), read_query(request, JobQuery)
     if query.wait:
         await api.ended.wait(account.id, job_id, query.wait)
     rows = await jobs.views(api.ctx.pool, account.id, [job_id])
-    if not rows:
-        raise _unknown(request)
-    return _json(job_view(rows[0]))
+    return shown(job_view(JOB.found(request, next(iter(rows), None))))
 
 
-@describe(query=AnswersQuery, responses={200: Response(model=Listing[ItemErrorView], also=FILES)})
-async def list_errors(request: web.Request) -> web.StreamResponse:
+@endpoint(responses={200: Response(model=Listing[ItemErrorView], also=FILES)})
+async def list_errors(request: web.Request, job_id: KnownJobId, query: ResultsQuery) -> web.StreamResponse:
     """Item errors: pages of JSON, or all of them as CSV or NDJSON, to be corrected and sent back."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
-    job_id, query = await _known(request), read_query(request, AnswersQuery)
     media = wanted_media(request)
     if media is not Media.JSON:
         return await stream_errors(request, account.id, job_id, media)
     found, more = await results.errors(pool, account.id, job_id, query.after, query.limit)
     following = str(found[-1].index) if more else None
     page = [error_view(error) for error in found]
-    return _json(Listing[ItemErrorView](data=page, next_cursor=following))
+    return shown(Listing[ItemErrorView](data=page, next_cursor=following))
 
 
-@describe(query=AnswersQuery, responses={200: Response(model=Listing[ResultView], also=FILES)})
-async def list_results(request: web.Request) -> web.StreamResponse:
+@endpoint(responses={200: Response(model=Listing[ResultView], also=FILES)})
+async def list_results(request: web.Request, job_id: KnownJobId, query: ResultsQuery) -> web.StreamResponse:
     """The answer of each item: pages of JSON, or all of them as CSV or NDJSON."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
-    job_id, query = await _known(request), read_query(request, AnswersQuery)
     media = wanted_media(request)
     if media is not Media.JSON:
         return await stream_results(request, account.id, job_id, media)
@@ -90,21 +100,18 @@ async def list_results(request: web.Request) -> web.StreamResponse:
             break
     following = str(found[size - 1].index) if len(found) > size else None
     page = [result_view(result) for result in found[:size]]
-    return _json(Listing[ResultView](data=page, next_cursor=following))
+    return shown(Listing[ResultView](data=page, next_cursor=following))
 
 
-@describe(query=NoQuery, responses={200: Job}, errors=(409,), prefers=True)
-async def cancel_job(request: web.Request) -> web.Response:
+@endpoint(responses={200: Job}, errors=(409,), prefers=True)
+async def cancel_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
     """Cancel what of a job is not applied yet; what is done stays, and its answers too.
 
     Answers when the job has ended, or after 2 seconds (`Prefer: wait=S`) as it stands then.
     """
     account = request[ACCOUNT]
     api = request.app[API]
-    job_id, _ = _job_id(request), read_query(request, NoQuery)
-    standing = await cancellation.cancel(api.ctx.pool, account.id, job_id)
-    if standing is None:
-        raise _unknown(request)
+    standing = JOB.found(request, await cancellation.cancel(api.ctx.pool, account.id, job_id))
     if standing.state.ended and standing.state is not JobState.CANCELLED:
         message = f"the job has ended already: it is {standing.state}, and nothing of it is left to cancel"
         raise Conflict(message, code="job_ended")
@@ -112,7 +119,7 @@ async def cancel_job(request: web.Request) -> web.Response:
     seconds = wanted_wait(request, account) if "Prefer" in request.headers else CANCEL_WAIT_SECONDS
     await api.ended.wait(account.id, job_id, seconds)
     (row,) = await jobs.views(api.ctx.pool, account.id, [job_id])
-    return _json(job_view(row))
+    return shown(job_view(row))
 
 
 async def _ring_end(api: Api, account_id: AccountId, job_id: JobId, standing: Standing) -> None:
@@ -127,27 +134,3 @@ async def _ring_end(api: Api, account_id: AccountId, job_id: JobId, standing: St
                     await queue.ring_split(account_id, job_id)
                 case _:
                     await queue.ring_finish(account_id, job_id)
-
-
-async def _known(request: web.Request) -> JobId:
-    """The job id of the path, if the account has such a job."""
-    account = request[ACCOUNT]
-    job_id = _job_id(request)
-    if await jobs.state_of(request.app[API].ctx.pool, account.id, job_id) is None:
-        raise _unknown(request)
-    return job_id
-
-
-def _job_id(request: web.Request) -> JobId:
-    job_id = read_job_id(request.match_info["job_id"])
-    if job_id is None:
-        raise _unknown(request)
-    return job_id
-
-
-def _unknown(request: web.Request) -> NotFound:
-    return NotFound(f"there is no job {request.match_info['job_id']}", code="unknown_job")
-
-
-def _json(model: Wire) -> web.Response:
-    return web.Response(text=model.model_dump_json(), content_type="application/json")

@@ -5,15 +5,15 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 from aiohttp import web
 
-from api.handlers.audiences import AUDIENCE
-from api.handlers.channels import CHANNEL
-from api.handlers.contact_lists import LIST
-from api.handlers.contacts import CONTACT, contact_in, view_of
-from api.handlers.labels import LABEL
-from api.http.paging import page_of
-from api.http.resource import Noun, scope, shown
-from api.http.validation import read_body, read_query
-from api.openapi.describe import describe
+from api.endpoint import endpoint
+from api.handlers.audiences import AUDIENCE, AudienceId
+from api.handlers.channels import CHANNEL, ChannelId
+from api.handlers.contact_lists import LIST, ListId
+from api.handlers.contacts import CONTACT, ContactId, KnownContactId, view_of
+from api.handlers.labels import LABEL, LabelId
+from api.http.context import scope
+from api.http.path_id import PathId
+from api.http.responses import page_of, shown
 from schemas.errors import Conflict
 from schemas.ids import AccountId
 from schemas.wire.base import Listing
@@ -24,7 +24,6 @@ from schemas.wire.queries import (
     LabelsOfQuery,
     ListsOfQuery,
     MembersQuery,
-    NoQuery,
     OptInsQuery,
 )
 from schemas.wire.resources import Audience, ContactList, Label
@@ -48,70 +47,68 @@ SLICE = 100  # contacts of one statement, so that large ones do not fill the mem
 ENOUGH = 4 * 1024**2  # characters of JSON fields on one page: it ends early then
 
 
-@describe(query=MembersQuery, responses={200: Listing[Contact]})
-async def list_members(request: web.Request) -> web.Response:
+@endpoint(responses={200: Listing[Contact]})
+async def list_members(request: web.Request, list_id: ListId, query: MembersQuery) -> web.Response:
     """The contacts of a list, active or archived, by their ids."""
-    return await _members(request, "list", LIST, contact_lists.get)
+    return await _members(request, query, "list", LIST, list_id, contact_lists.get)
 
 
-@describe(query=MembersQuery, responses={200: Listing[Contact]})
-async def label_members(request: web.Request) -> web.Response:
+@endpoint(responses={200: Listing[Contact]})
+async def label_members(request: web.Request, label_id: LabelId, query: MembersQuery) -> web.Response:
     """The contacts that carry a label, by their ids."""
-    return await _members(request, "label", LABEL, labels.get)
+    return await _members(request, query, "label", LABEL, label_id, labels.get)
 
 
-@describe(query=MembersQuery, responses={200: Listing[Contact]})
-async def audience_members(request: web.Request) -> web.Response:
+@endpoint(responses={200: Listing[Contact]})
+async def audience_members(
+    request: web.Request, audience_id: AudienceId, query: MembersQuery
+) -> web.Response:
     """The contacts of an audience, by their ids."""
-    return await _members(request, "audience", AUDIENCE, audiences.get)
+    return await _members(request, query, "audience", AUDIENCE, audience_id, audiences.get)
 
 
-@describe(query=LabelsOfQuery, responses={200: Listing[Label]})
-async def labels_of(request: web.Request) -> web.Response:
+@endpoint(responses={200: Listing[Label]})
+async def labels_of(request: web.Request, contact_id: KnownContactId, query: LabelsOfQuery) -> web.Response:
     """The labels that a contact carries, by their ids."""
-    contact_id, query = await _known_contact(request), read_query(request, LabelsOfQuery)
     rows = await memberships.labels_of(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
     return page_of([Label.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
-@describe(query=ListsOfQuery, responses={200: Listing[ContactList]})
-async def lists_of(request: web.Request) -> web.Response:
+@endpoint(responses={200: Listing[ContactList]})
+async def lists_of(request: web.Request, contact_id: KnownContactId, query: ListsOfQuery) -> web.Response:
     """The lists that a contact is in, active or archived, by their ids."""
-    contact_id, query = await _known_contact(request), read_query(request, ListsOfQuery)
     rows = await memberships.lists_of(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
     return page_of([ContactList.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
-@describe(query=AudiencesOfQuery, responses={200: Listing[Audience]})
-async def audiences_of(request: web.Request) -> web.Response:
+@endpoint(responses={200: Listing[Audience]})
+async def audiences_of(
+    request: web.Request, contact_id: KnownContactId, query: AudiencesOfQuery
+) -> web.Response:
     """The audiences that a contact belongs to, by their ids."""
-    contact_id, query = await _known_contact(request), read_query(request, AudiencesOfQuery)
     rows = await memberships.audiences_of(
         *scope(request), contact_id, after=query.cursor, size=query.limit + 1
     )
     return page_of([Audience.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
-@describe(query=OptInsQuery, responses={200: Listing[OptIn]})
-async def opt_ins_of(request: web.Request) -> web.Response:
+@endpoint(responses={200: Listing[OptIn]})
+async def opt_ins_of(request: web.Request, contact_id: KnownContactId, query: OptInsQuery) -> web.Response:
     """What a contact has said of channels, or what was said for it, by the channels' ids."""
-    contact_id, query = await _known_contact(request), read_query(request, OptInsQuery)
     rows = await opt_ins.page(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
     views = [OptIn.of(row, row["channel_name"]) for row in rows]
     return page_of(views, query.limit, lambda view: view.channel_id)
 
 
-@describe(
-    query=NoQuery,
-    body=OptInBody,
+@endpoint(
     examples={"an opt-out of the contact's own": {"opted_in": False, "by": "contact"}},
     responses={200: OptIn},
     errors=(409,),
 )
-async def put_opt_in(request: web.Request) -> web.Response:
+async def put_opt_in(
+    request: web.Request, contact_id: ContactId, channel_id: ChannelId, body: OptInBody
+) -> web.Response:
     """Record an opt-in or an opt-out; only the contact itself can take back an opt-out of its own."""
-    contact_id, channel_id = await contact_in(request), CHANNEL.id_in(request)
-    body = await read_body(request, OptInBody)
     pool, account_id = scope(request)
 
     async def opt(conn: Conn) -> OptIn:
@@ -132,9 +129,10 @@ async def put_opt_in(request: web.Request) -> web.Response:
     return shown(opt_in)
 
 
-async def _members(request: web.Request, kind: Kind, owner: Noun[int], get: Get) -> web.Response:
+async def _members(
+    request: web.Request, query: MembersQuery, kind: Kind, owner: PathId[int], owner_id: int, get: Get
+) -> web.Response:
     """A page of members; it ends early where they are large."""
-    owner_id, query = owner.id_in(request), read_query(request, MembersQuery)
     owner.found(request, await get(*scope(request), owner_id))
     rows, more = await _slices(*scope(request), kind, owner_id, after=query.cursor, limit=query.limit)
     views = [view_of(request, row) for row in rows]
@@ -155,9 +153,3 @@ async def _slices(
         characters += sum(row.json_characters for row in found[:size])
         after = rows[-1].id if rows else after
     return rows, more
-
-
-async def _known_contact(request: web.Request) -> int:
-    contact_id = await contact_in(request)
-    CONTACT.found(request, await contacts.get(*scope(request), contact_id))
-    return contact_id

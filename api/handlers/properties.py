@@ -1,62 +1,57 @@
-"""/v1/properties: which keys the `properties` of a contact may have, and what their values are."""
+"""/v1/properties: the keys that the `properties` of a contact may have, and the types of their values."""
+
+from typing import Annotated
 
 from aiohttp import web
 
-from api.http.paging import page_of
-from api.http.resource import Noun, created, deleted, read_columns, scope, shown
-from api.http.validation import read_query
-from api.openapi.describe import Response, describe
+from api.endpoint import endpoint
+from api.http.context import scope
+from api.http.path_id import PathId
+from api.http.responses import created, deleted, page_of, shown
 from schemas.errors import NotAcceptable
 from schemas.wire.base import Listing
-from schemas.wire.queries import NoQuery, PropertiesQuery
-from schemas.wire.resource_bodies import PROPERTY_NAME, NewProperty, PropertyChange
+from schemas.wire.queries import PropertiesQuery
+from schemas.wire.resource_bodies import NewProperty, PropertyChange, read_property_name
 from schemas.wire.resources import Property
 from storage.entities import properties
 
-
-def _read_name(text: str) -> str | None:
-    return text if PROPERTY_NAME.fullmatch(text) else None
-
-
-PROPERTY = Noun(name="property", param="name", read=_read_name, code="unknown_property")
+PROPERTY = PathId(name="property", param="name", read=read_property_name, code="unknown_property")
+PropertyName = Annotated[str, PROPERTY]
 
 
-@describe(body=NewProperty, responses={201: Response(model=Property, headers=("Location",))}, errors=(409,))
-async def create_property(request: web.Request) -> web.Response:
+@endpoint(responses={201: Property}, errors=(409,))
+async def create_property(request: web.Request, body: NewProperty) -> web.Response:
     """Define a property of contacts."""
-    columns = await read_columns(request, NewProperty)
-    made = Property.of(await properties.create(*scope(request), **columns))
-    return created(request, made, made.name)
+    row = await properties.create(*scope(request), name=body.name, type=body.type, options=body.options)
+    view = Property.of(row)
+    return created(request, view, view.name)
 
 
-@describe(query=PropertiesQuery, responses={200: Listing[Property]})
-async def list_properties(request: web.Request) -> web.Response:
+@endpoint(responses={200: Listing[Property]})
+async def list_properties(request: web.Request, query: PropertiesQuery) -> web.Response:
     """The properties by name."""
-    query = read_query(request, PropertiesQuery)
     rows = await properties.page(*scope(request), after=query.cursor or "", size=query.limit + 1)
-    return page_of([Property.of(row) for row in rows], query.limit, lambda one: one.name)
+    return page_of([Property.of(row) for row in rows], query.limit, lambda view: view.name)
 
 
-@describe(query=NoQuery, responses={200: Property})
-async def get_property(request: web.Request) -> web.Response:
+@endpoint(responses={200: Property})
+async def get_property(request: web.Request, name: PropertyName) -> web.Response:
     """One property."""
-    row = await properties.get(*scope(request), PROPERTY.id_alone(request))
+    row = await properties.get(*scope(request), name)
     return shown(Property.of(PROPERTY.found(request, row)))
 
 
-@describe(body=PropertyChange, responses={200: Property})
-async def change_property(request: web.Request) -> web.Response:
-    """Give an enum other options. What contacts have stays, whether it is among them or not."""
-    name = PROPERTY.id_in(request)
-    columns = await read_columns(request, PropertyChange)
+@endpoint(responses={200: Property})
+async def change_property(request: web.Request, name: PropertyName, body: PropertyChange) -> web.Response:
+    """Give an enum other options. Stored values stay, even if they are no longer among the options."""
     stored = PROPERTY.found(request, await properties.get(*scope(request), name))
     if stored["type"] != "enum":
         raise NotAcceptable(f"options are for an enum, and {name} is a {stored['type']}", param="options")
-    row = await properties.set_options(*scope(request), name, **columns)
+    row = await properties.set_options(*scope(request), name, body.options)
     return shown(Property.of(PROPERTY.found(request, row)))
 
 
-@describe(query=NoQuery, responses={204: None})
-async def delete_property(request: web.Request) -> web.Response:
-    """Delete the definition of a property. What contacts have stays, and is not taken any more."""
-    return deleted(request, PROPERTY, await properties.delete(*scope(request), PROPERTY.id_alone(request)))
+@endpoint(responses={204: None})
+async def delete_property(request: web.Request, name: PropertyName) -> web.Response:
+    """Delete the definition of a property. Stored values stay; new ones are refused."""
+    return deleted(request, PROPERTY, await properties.delete(*scope(request), name))

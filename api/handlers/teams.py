@@ -1,56 +1,54 @@
-"""/v1/teams: whom labels and contacts belong to."""
+"""/v1/teams: the teams that labels and contacts belong to."""
 
 from functools import partial
+from typing import Annotated
 
 from aiohttp import web
 
-from api.http.paging import page_of
-from api.http.resource import Noun, created, deleted, read_columns, scope, shown
-from api.http.validation import read_query
-from api.openapi.describe import Response, describe
+from api.endpoint import endpoint
+from api.http.context import scope
+from api.http.path_id import PathId
+from api.http.responses import created, deleted, page_of, shown
 from schemas.ids import read_id
 from schemas.wire.base import Listing
-from schemas.wire.queries import NoQuery, TeamsQuery
-from schemas.wire.resource_bodies import Named
+from schemas.wire.queries import TeamsQuery
+from schemas.wire.resource_bodies import NameBody
 from schemas.wire.resources import Team
 from storage.entities import teams
 
-TEAM = Noun(name="team", param="team_id", read=partial(read_id, "team"), code="unknown_team")
+TEAM = PathId(name="team", param="team_id", read=partial(read_id, "team"), code="unknown_team")
+TeamId = Annotated[int, TEAM]
 
 
-@describe(body=Named, responses={201: Response(model=Team, headers=("Location",))}, errors=(409,))
-async def create_team(request: web.Request) -> web.Response:
+@endpoint(responses={201: Team}, errors=(409,))
+async def create_team(request: web.Request, body: NameBody) -> web.Response:
     """Create a team."""
-    columns = await read_columns(request, Named)
-    made = Team.of(await teams.create(*scope(request), **columns))
-    return created(request, made, made.id)
+    view = Team.of(await teams.create(*scope(request), name=body.name))
+    return created(request, view, view.id)
 
 
-@describe(query=TeamsQuery, responses={200: Listing[Team]})
-async def list_teams(request: web.Request) -> web.Response:
+@endpoint(responses={200: Listing[Team]})
+async def list_teams(request: web.Request, query: TeamsQuery) -> web.Response:
     """The teams in the order in which they were made."""
-    query = read_query(request, TeamsQuery)
     rows = await teams.page(*scope(request), after=query.cursor or 0, size=query.limit + 1)
-    return page_of([Team.of(row) for row in rows], query.limit, lambda one: one.id)
+    return page_of([Team.of(row) for row in rows], query.limit, lambda view: view.id)
 
 
-@describe(query=NoQuery, responses={200: Team})
-async def get_team(request: web.Request) -> web.Response:
+@endpoint(responses={200: Team})
+async def get_team(request: web.Request, team_id: TeamId) -> web.Response:
     """One team."""
-    row = await teams.get(*scope(request), TEAM.id_alone(request))
+    row = await teams.get(*scope(request), team_id)
     return shown(Team.of(TEAM.found(request, row)))
 
 
-@describe(body=Named, responses={200: Team}, errors=(409,))
-async def rename_team(request: web.Request) -> web.Response:
+@endpoint(responses={200: Team}, errors=(409,))
+async def rename_team(request: web.Request, team_id: TeamId, body: NameBody) -> web.Response:
     """Give a team another name."""
-    id_ = TEAM.id_in(request)
-    columns = await read_columns(request, Named)
-    row = await teams.rename(*scope(request), id_, **columns)
+    row = await teams.rename(*scope(request), team_id, name=body.name)
     return shown(Team.of(TEAM.found(request, row)))
 
 
-@describe(query=NoQuery, responses={204: None}, errors=(409,))
-async def delete_team(request: web.Request) -> web.Response:
+@endpoint(responses={204: None}, errors=(409,))
+async def delete_team(request: web.Request, team_id: TeamId) -> web.Response:
     """Delete a team that no label and no contact belongs to."""
-    return deleted(request, TEAM, await teams.delete(*scope(request), TEAM.id_alone(request)))
+    return deleted(request, TEAM, await teams.delete(*scope(request), team_id))

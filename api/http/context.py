@@ -9,12 +9,12 @@ from aiohttp import web
 
 from api.http.uploads import Uploads
 from api.http.waiting import Ended
-from schemas.ids import WorkerId
+from schemas.ids import AccountId, WorkerId
 from schemas.settings import Settings
 from storage import migrations
 from storage.context import Context
 from storage.entities.accounts import Account
-from storage.postgres.pool import open_pool
+from storage.postgres.pool import Pool, open_pool
 from storage.queue import Queue, connect
 from storage.window import Window
 
@@ -35,6 +35,11 @@ REQUEST_ID = web.RequestKey("request_id", str)
 ACCOUNT = web.RequestKey("account", Account)
 LIMITS: web.RequestKey[Mapping[str, str]] = web.RequestKey("limits", Mapping)  # headers of the response
 STREAMING = web.RequestKey("streaming", bool)  # the response has begun
+
+
+def scope(request: web.Request) -> tuple[Pool, AccountId]:
+    """The pool and the account: the first arguments of the functions of storage."""
+    return request.app[API].ctx.pool, request[ACCOUNT].id
 
 
 @asynccontextmanager

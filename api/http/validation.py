@@ -14,7 +14,6 @@ from schemas.formats.content_type import Format, format_for
 from schemas.formats.ndjson import decode_line
 from schemas.formats.records import Unreadable
 from schemas.items.faults import OWN_CODES
-from schemas.wire.queries import NoQuery
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -39,21 +38,6 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
         found = model.model_validate_strings(dict(request.query))
     except ValidationError as error:
         problems += problems_of(error)
-    if problems:
-        raise all_of(problems)
-    return found
-
-
-async def read_body(request: web.Request, model: type[Model]) -> Model:
-    """The JSON body of a request without a query; raises NotAcceptable with every problem of both.
-
-    Raises what `read_json` raises, too.
-    """
-    body, problems = await read_json(request), list[NotAcceptable]()
-    with gathering(problems):
-        read_query(request, NoQuery)
-    with gathering(problems):
-        found = check(body, model)
     if problems:
         raise all_of(problems)
     return found

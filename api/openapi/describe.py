@@ -88,4 +88,4 @@ def description_of(handler: Callable[..., Any]) -> Description:
         return DESCRIPTIONS[handler]
     except KeyError:
         name = f"{handler.__module__}.{handler.__qualname__}"
-        raise LookupError(f"{name} is not described: decorate it with @describe(…)") from None
+        raise LookupError(f"{name} is not described: decorate it with @endpoint(…) or @describe(…)") from None

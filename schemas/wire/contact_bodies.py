@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import InitErrorDetails, PydanticCustomError, to_json
 
-from schemas.ids import read_id
+from schemas.ids import read_channel_id, read_id
 from schemas.item_errors import ItemCode
 from schemas.items import contacts
 from schemas.items.contact_field import ContactField
@@ -44,14 +44,6 @@ class Facts:
     team_id: int | None = None
     channel_id: UUID | None = None
     definitions: Definitions
-
-
-def read_channel_id(value: object) -> UUID | None:
-    """The id of a channel in a text; None where it can be none."""
-    try:
-        return UUID(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
 
 
 def _phone(text: str, info: ValidationInfo) -> str:

@@ -1,4 +1,4 @@
-"""The query of a request, as a model: what every such model has in common."""
+"""The queries of requests."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,11 +19,11 @@ from pydantic_core import PydanticCustomError
 
 from schemas.ids import JobId, Prefix, read_id, read_job_id
 from schemas.states import JobState, Operation
-from schemas.wire.resource_bodies import PropertyName
+from schemas.wire.resource_bodies import PropertyName, TeamId
 
 
 class Query(BaseModel):
-    """The parameters of a request; any other is refused."""
+    """The parameters of a request; unknown parameters are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,8 +48,6 @@ def cursor_of(prefix: Prefix) -> Callable[[object], int]:
 
 
 MAX_WAIT_SECONDS = 60
-
-
 MAX_CURSOR = 999_999_999  # an index
 
 
@@ -70,9 +68,7 @@ def _before(text: object) -> JobId:
     return job_id
 
 
-Moment = Annotated[datetime, PlainValidator(_since, json_schema_input_type=AwareDatetime)]
-
-
+Since = Annotated[datetime, PlainValidator(_since, json_schema_input_type=AwareDatetime)]
 Cursor = Annotated[JobId, PlainValidator(_before, json_schema_input_type=str)]
 
 
@@ -83,7 +79,7 @@ class JobsQuery(Query):
     cursor: Cursor | None = None
     state: JobState | None = Field(None, description="Only jobs in this state.")
     operation: Operation | None = Field(None, description="Only jobs that do this.")
-    since: Moment | None = Field(
+    since: Since | None = Field(
         None, description="Only jobs received at or after this time.", examples=["2026-11-21T10:00:00Z"]
     )
 
@@ -96,8 +92,8 @@ class JobQuery(Query):
     )
 
 
-class AnswersQuery(Query):
-    """Which page of the answers of a job's items."""
+class ResultsQuery(Query):
+    """Which page of the results of a job's items, or of its item errors."""
 
     limit: int = Field(100, ge=1, le=1000)
     cursor: int | None = Field(
@@ -110,46 +106,44 @@ class AnswersQuery(Query):
         return -1 if self.cursor is None else self.cursor
 
 
-class TiesQuery(Query):
-    """Which page."""
+class LongPageQuery(Query):
+    """How many entries of a page that may be long."""
 
     limit: int = Field(100, ge=1, le=1000)
 
 
-class MembersQuery(TiesQuery):
+class MembersQuery(LongPageQuery):
     """Of contacts."""
 
     cursor: Annotated[int, BeforeValidator(cursor_of("ctc")), TEXT] = 0
 
 
-class LabelsOfQuery(TiesQuery):
+class LabelsOfQuery(LongPageQuery):
     """Of a contact's labels."""
 
     cursor: Annotated[int, BeforeValidator(cursor_of("lbl")), TEXT] = 0
 
 
-class ListsOfQuery(TiesQuery):
+class ListsOfQuery(LongPageQuery):
     """Of a contact's lists."""
 
     cursor: Annotated[int, BeforeValidator(cursor_of("lst")), TEXT] = 0
 
 
-class AudiencesOfQuery(TiesQuery):
+class AudiencesOfQuery(LongPageQuery):
     """Of a contact's audiences."""
 
     cursor: Annotated[int, BeforeValidator(cursor_of("aud")), TEXT] = 0
 
 
-class OptInsQuery(TiesQuery):
+class OptInsQuery(LongPageQuery):
     """Of a contact's opt-ins."""
 
     cursor: UUID | None = None
 
 
-class PageQuery(BaseModel):
+class PageQuery(Query):
     """How many entries; in the models below, after which one, and which."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: int = Field(default=20, ge=1, le=100)
 
@@ -165,7 +159,7 @@ class LabelsQuery(PageQuery):
     """All labels, or those of a team."""
 
     cursor: Annotated[int, BeforeValidator(cursor_of("lbl")), TEXT] | None = None
-    team_id: str | None = Field(default=None, description="Only labels of this team.")
+    team_id: Annotated[TeamId, TEXT] | None = Field(default=None, description="Only labels of this team.")
 
 
 class TeamsQuery(PageQuery):

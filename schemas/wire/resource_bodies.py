@@ -1,4 +1,4 @@
-"""What a client may say of lists, labels, teams, channels, audiences and properties: bodies and queries."""
+"""The JSON bodies of lists, labels, teams, channels, audiences and properties."""
 
 import re
 from typing import Annotated, Any, Final, Self
@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from schemas.ids import read_id
 from schemas.items.properties import PropertyType
 
 PROPERTY_NAME: Final = re.compile("[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -36,16 +37,24 @@ def _property_name(text: str) -> str:
     raise PydanticCustomError("no_property_name", "is 1 to 64 letters, digits or _, a letter first")
 
 
+def read_property_name(text: str) -> str | None:
+    """The name of a property in a path; None where no property can have it."""
+    return text if PROPERTY_NAME.fullmatch(text) else None
+
+
 def _colour(text: str) -> str:
     if COLOUR.fullmatch(text):
         return text.lower()
     raise PydanticCustomError("no_colour", "is no colour: write one like #1f77b4")
 
 
-def _team_id(value: object) -> object:
-    if isinstance(value, str | int) and not isinstance(value, bool):
-        return value
-    raise PydanticCustomError("no_id", "is no id: write one like team_00000000000000000000000001")
+def _team_id(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise PydanticCustomError("no_id", "is no id: write one like team_00000000000000000000000001")
+    number = read_id("team", value)
+    if number is None:
+        raise PydanticCustomError("unknown_team", "names no team of this account: see GET /v1/teams")
+    return number
 
 
 def _distinct(texts: list[str]) -> list[str]:
@@ -70,7 +79,7 @@ PropertyName = Annotated[
 ]
 Colour = Annotated[str, AfterValidator(_colour), _matching(COLOUR)]
 TeamId = Annotated[
-    str | int, PlainValidator(_team_id), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]})
+    int, PlainValidator(_team_id), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]})
 ]
 Options = Annotated[
     list[Name],
@@ -79,8 +88,8 @@ Options = Annotated[
 ]
 
 
-class Body(BaseModel):
-    """A JSON body; what is unknown in it is refused."""
+class JsonBody(BaseModel):
+    """A JSON body; unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -91,7 +100,7 @@ def _no_defaults(schema: dict[str, Any]) -> None:
         field.pop("default", None)  # a client that sends it would take away what is stored
 
 
-class Change(Body):
+class Change(JsonBody):
     """The body of a PATCH: what is absent stays as it is, so the defaults of the fields mean nothing."""
 
     model_config = ConfigDict(json_schema_extra=_no_defaults)
@@ -103,14 +112,18 @@ class Change(Body):
         names = ", ".join(type(self).model_fields)
         raise PydanticCustomError("nothing", "changes nothing: give one of {names}", {"names": names})
 
+    def given(self) -> dict[str, Any]:
+        """The fields that the body names, null included."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
-class Named(Body):
-    """All that there is to say of a contact list, a team or an audience; also for a PATCH."""
+
+class NameBody(JsonBody):
+    """The name of a contact list, a team or an audience; for POST and PATCH."""
 
     name: Name
 
 
-class NewLabel(Body):
+class NewLabel(JsonBody):
     """A label of a team, or of every team's."""
 
     name: LabelName
@@ -126,7 +139,7 @@ class LabelChange(Change):
     team_id: TeamId | None = None
 
 
-class NewChannel(Body):
+class NewChannel(JsonBody):
     """A phone without a country code takes that of the account's region."""
 
     name: Name
@@ -140,7 +153,7 @@ class ChannelChange(Change):
     phone: str | None = None
 
 
-class NewProperty(Body):
+class NewProperty(JsonBody):
     """`options` are for an enum, which needs them."""
 
     name: PropertyName
@@ -159,7 +172,7 @@ class NewProperty(Body):
                 return options
 
 
-class PropertyChange(Body):
+class PropertyChange(JsonBody):
     """The values that an enum takes from now on."""
 
     options: Options

@@ -1,0 +1,37 @@
+"""The responses of handlers: one thing, a page of things, a new thing, nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aiohttp import web
+
+from api.http.path_id import PathId
+from schemas.wire.base import Listing, View, Wire
+
+
+def shown(view: Wire) -> web.Response:
+    """200 with a view."""
+    return _json(view, status=200, headers={})
+
+
+def created(request: web.Request, view: Wire, id_: object) -> web.Response:
+    """201 with the view of a new thing, and its Location."""
+    return _json(view, status=201, headers={"Location": f"{request.path}/{id_}"})
+
+
+def deleted(request: web.Request, path_id: PathId[Any], done: bool) -> web.Response:
+    """204; raises NotFound where there was nothing to delete."""
+    path_id.found(request, done or None)
+    return web.Response(status=204)
+
+
+def page_of(views: Sequence[View], limit: int, cursor: Callable[[View], object]) -> web.Response:
+    """200 with the first `limit` views, and the cursor of the last one where there are more than `limit`."""
+    following = str(cursor(views[limit - 1])) if len(views) > limit else None
+    return shown(Listing[Any](data=list(views[:limit]), next_cursor=following))
+
+
+def _json(view: Wire, *, status: int, headers: Mapping[str, str]) -> web.Response:
+    return web.Response(
+        text=view.model_dump_json(), status=status, content_type="application/json", headers=headers
+    )
