@@ -1,5 +1,9 @@
-"""The documentation knows every code, every setting and every route."""
+"""The documentation lists every code, every setting and every route, and its links lead somewhere."""
 
+import ast
+import re
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -9,7 +13,35 @@ from api.routes import ROUTES
 from schemas.item_errors import ItemCode
 from schemas.settings import Settings
 
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+RAISING = ("api", "schemas", "storage")  # the packages that refuse requests
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def _codes_of(tree: ast.AST) -> Iterator[str]:
+    """The texts given as `code=…`, or assigned to `default_code`."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.keyword(arg="code", value=ast.Constant(value=str(code))):
+                yield code
+            case ast.Assign(targets=[ast.Name(id="default_code")], value=ast.Constant(value=str(code))):
+                yield code
+            case ast.AnnAssign(target=ast.Name(id="default_code"), value=ast.Constant(value=str(code))):
+                yield code
+
+
+def _request_codes() -> list[str]:
+    files = chain.from_iterable((ROOT / package).rglob("*.py") for package in RAISING)
+    return sorted({code for file in files for code in _codes_of(ast.parse(file.read_text()))})
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("code", list(ItemCode))
@@ -26,3 +58,21 @@ def test_every_setting_is_described(name: str) -> None:
 def test_every_route_is_described(route: Route) -> None:
     path = route.path.replace("{job_id}", "{id}")
     assert path.removeprefix("/v1") in (REFERENCE / "http.md").read_text()
+
+
+def test_the_codes_of_requests_are_found() -> None:
+    assert {"unknown_job", "internal_error", "list_exists"} <= set(_request_codes())
+
+
+@pytest.mark.parametrize("code", _request_codes())
+def test_every_request_error_has_its_cause_and_cure(code: str) -> None:
+    assert f"| `{code}` |" in (REFERENCE / "errors.md").read_text(), f"add {code} to docs/reference/errors.md"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for path, anchor in LINK.findall(FENCE.sub("", page.read_text())):
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page.relative_to(ROOT)} links to {path}, which does not exist"
+        if anchor:
+            assert anchor in _anchors(target), f"{page.relative_to(ROOT)}: {path or 'it'} has no #{anchor}"
