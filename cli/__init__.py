@@ -1,11 +1,35 @@
-"""The command line: `bulklane …`."""
+"""The command line, `bulklane …`: one module for each command or group of commands.
+
+Modules import what is slow to import (the database, the servers) inside their functions, so that
+`bulklane --help` and `--version` answer at once.
+"""
+
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
 from cli import accounts, keys, migrate, serve
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"bulklane {version('bulklane')}")
+        raise typer.Exit
+
+
+@app.callback()
+def bulklane(
+    *,
+    _: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Run Bulklane, and manage its database, accounts and keys."""

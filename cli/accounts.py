@@ -1,14 +1,14 @@
 """`bulklane accounts …`: the tenants and their limits."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.database import fail, run, show_accounts
-from schemas.items.phone import is_region
-from storage.entities import accounts
-from storage.entities.accounts import Account, AccountChange
-from storage.postgres.pool import Conn
+from cli.database import fail, run
+
+if TYPE_CHECKING:
+    from storage.entities.accounts import Account, AccountChange
 
 app = typer.Typer(no_args_is_help=True, help="The tenants: create, list, set.")
 
@@ -21,17 +21,17 @@ PhoneNumberId = Annotated[
     str | None, typer.Option(help="The account's own phone_number_id; '' for none.", show_default=False)
 ]
 RequestLimit = Annotated[
-    int | None, typer.Option(min=0, help="Bulk requests a window; 0: no limit.", show_default="30")
+    int | None, typer.Option(min=0, help="Bulk requests in a window; 0: no limit.", show_default="30")
 ]
 ItemLimit = Annotated[
-    int | None, typer.Option(min=0, help="Items applied a window; 0: no limit.", show_default="30000")
+    int | None, typer.Option(min=0, help="Items applied in a window; 0: no limit.", show_default="30000")
 ]
 WindowSeconds = Annotated[
     int | None, typer.Option(min=1, max=86_400, help="Length of both windows.", show_default="60")
 ]
 DefaultWait = Annotated[
     int | None,
-    typer.Option(min=0, max=60, help="Seconds to hold answers back for the job's end.", show_default="0"),
+    typer.Option(min=0, max=60, help="Seconds that a bulk request waits for its job.", show_default="0"),
 ]
 
 
@@ -46,13 +46,11 @@ def create(
     window_seconds: WindowSeconds = None,
     default_wait: DefaultWait = None,
 ) -> None:
-    """Create an account. It needs a key to be of use: `bulklane keys create NAME`."""
+    """Create an account. Create a key for it next: `bulklane keys create NAME`."""
+    from storage.entities import accounts
+
     change = _change(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
-
-    async def work(conn: Conn) -> Account:
-        return await accounts.create(conn, name, change)
-
-    show_accounts([run(work)])
+    _show([run(lambda conn: accounts.create(conn, name, change))])
 
 
 @app.command("set")
@@ -66,22 +64,22 @@ def set_(
     window_seconds: WindowSeconds = None,
     default_wait: DefaultWait = None,
 ) -> None:
-    """Change an account; what is not given stays. Takes effect at once."""
+    """Change an account. Options that are not given stay as they are. Takes effect at once."""
+    from storage.entities import accounts
+
     change = _change(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
-
-    async def work(conn: Conn) -> Account | None:
-        return await accounts.update(conn, name, change)
-
-    account = run(work)
+    account = run(lambda conn: accounts.update(conn, name, change))
     if account is None:
         raise fail(f"there is no account {name!r}: see `bulklane accounts list`")
-    show_accounts([account])
+    _show([account])
 
 
 @app.command("list")
 def list_() -> None:
     """List all accounts."""
-    show_accounts(run(accounts.list_all))
+    from storage.entities import accounts
+
+    _show(run(accounts.list_all))
 
 
 def _change(
@@ -91,7 +89,10 @@ def _change(
     item_limit: int | None,
     window_seconds: int | None,
     default_wait: int | None,
-) -> AccountChange:
+) -> "AccountChange":
+    from schemas.items.phone import is_region
+    from storage.entities.accounts import AccountChange
+
     if region and not is_region(region.upper()):
         raise fail(f"{region!r} is not a region: write two letters of ISO 3166, like IN or US")
     return AccountChange(
@@ -102,3 +103,22 @@ def _change(
         window_seconds=window_seconds,
         default_wait=default_wait,
     )
+
+
+def _show(accounts: Sequence["Account"]) -> None:
+    """Print accounts as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "region", "phone_number_id", "requests", "items", "window", "default wait")
+    for account in accounts:
+        table.add_row(
+            account.name,
+            account.region or "-",
+            account.phone_number_id or "-",
+            str(account.request_limit or "no limit"),
+            str(account.item_limit or "no limit"),
+            f"{account.window_seconds} s",
+            f"{account.default_wait} s",
+        )
+    Console().print(table)

@@ -1,59 +1,57 @@
-"""What the commands on accounts and keys share: one connection, clear failures, tables."""
+"""The database of a command: where it is, a connection to it, and one line when something is wrong."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
 
-import asyncpg
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from cli.connection import find_database
-from storage.entities.accounts import Account, NameTaken
-from storage.postgres.pool import LOST_CONNECTION, Conn
+if TYPE_CHECKING:
+    from storage.postgres.pool import Conn
 
 T = TypeVar("T")
 
 
-def run(work: Callable[[Conn], Awaitable[T]]) -> T:
-    """Do some work on a connection; ends the command with one line if it fails."""
+def fail(message: str) -> typer.Exit:
+    """Print the message to stderr; return the exception that ends the command with exit code 1."""
+    typer.secho(f"bulklane: {message}", fg="red", err=True)
+    return typer.Exit(1)
+
+
+def find_database() -> str:
+    """Return DATABASE_URL, or the database of the service that runs in BULKLANE_HOME.
+
+    Ends the command when there is neither.
+    """
+    from embedded.supervisor import dev_file
+    from schemas.settings import get_settings
+
+    settings = get_settings()
+    if settings.database_url:
+        return settings.database_url
+    running = dev_file.load(settings.bulklane_home)
+    if running:
+        return running.database_url
+    home = settings.bulklane_home.absolute()
+    raise fail(f"no service runs in {home}. Start it with ./run, or set DATABASE_URL.")
+
+
+def run(work: Callable[["Conn"], Awaitable[T]]) -> T:
+    """Return what `work` returns for a connection; ends the command when it fails."""
+    from storage.entities.accounts import NameTaken
+    from storage.postgres.connection import NoTables, Unreachable, connect
+
     database_url = find_database()
 
     async def connected() -> T:
-        conn = await asyncpg.connect(database_url, timeout=10)
-        try:
+        async with connect(database_url) as conn:
             return await work(conn)
-        finally:
-            await conn.close()
 
     try:
         return asyncio.run(connected())
     except NameTaken as error:
         raise fail(f"taken already: {error}") from error
-    except asyncpg.UndefinedTableError as error:
+    except NoTables as error:
         raise fail("the database has no tables yet: run `bulklane migrate`") from error
-    except LOST_CONNECTION as error:
+    except Unreachable as error:
         raise fail(f"no connection to the database: {error}") from error
-
-
-def fail(message: str) -> typer.Exit:
-    """Say what is wrong; raise the answer."""
-    typer.secho(f"bulklane: {message}", fg="red", err=True)
-    return typer.Exit(1)
-
-
-def show_accounts(accounts: Sequence[Account]) -> None:
-    """A table of accounts."""
-    table = Table("name", "region", "phone_number_id", "requests", "items", "window", "default wait")
-    for account in accounts:
-        table.add_row(
-            account.name,
-            account.region or "-",
-            account.phone_number_id or "-",
-            str(account.request_limit or "no limit"),
-            str(account.item_limit or "no limit"),
-            f"{account.window_seconds} s",
-            f"{account.default_wait} s",
-        )
-    Console().print(table)

@@ -1,15 +1,14 @@
 """`bulklane keys …`: the API keys of an account."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import asyncpg
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from cli.database import fail, run
-from storage.entities import accounts
-from storage.postgres.pool import Conn
+
+if TYPE_CHECKING:
+    from storage.entities.accounts import KeyRow
+    from storage.postgres.pool import Conn
 
 app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
 
@@ -19,8 +18,9 @@ AccountName = Annotated[str, typer.Argument(help="The account's name.", show_def
 @app.command()
 def create(account: AccountName) -> None:
     """Create a key and print it. Only its hash is stored: it cannot be shown again."""
+    from storage.entities import accounts
 
-    async def work(conn: Conn) -> tuple[str, str] | None:
+    async def work(conn: "Conn") -> tuple[str, str] | None:
         found = await accounts.by_name(conn, account)
         return await accounts.create_key(conn, found.id) if found else None
 
@@ -35,20 +35,22 @@ def create(account: AccountName) -> None:
 @app.command("list")
 def list_(account: AccountName) -> None:
     """List an account's keys by their ids."""
+    from rich.console import Console
+    from rich.table import Table
 
-    async def work(conn: Conn) -> list[asyncpg.Record] | None:
+    from storage.entities import accounts
+
+    async def work(conn: "Conn") -> "list[KeyRow] | None":
         found = await accounts.by_name(conn, account)
         return await accounts.list_keys(conn, found.id) if found else None
 
-    rows = run(work)
-    if rows is None:
+    keys = run(work)
+    if keys is None:
         raise _unknown(account)
     table = Table("id", "created", "revoked")
-    for row in rows:
-        revoked = row["revoked_at"]
-        table.add_row(
-            row["id"], f"{row['created_at']:%Y-%m-%d %H:%M}", f"{revoked:%Y-%m-%d %H:%M}" if revoked else "-"
-        )
+    for key in keys:
+        revoked = f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "-"
+        table.add_row(key.id, f"{key.created_at:%Y-%m-%d %H:%M}", revoked)
     Console().print(table)
 
 
@@ -57,13 +59,11 @@ def revoke(
     key_id: Annotated[str, typer.Argument(help="The key's id, as in `keys list`.", show_default=False)],
 ) -> None:
     """Revoke a key; takes effect at once."""
+    from storage.entities import accounts
 
-    async def work(conn: Conn) -> str | None:
-        return await accounts.revoke_key(conn, key_id)
-
-    name = run(work)
+    name = run(lambda conn: accounts.revoke_key(conn, key_id))
     if name is None:
-        raise fail(f"there is no key {key_id!r} that could be revoked: see `bulklane keys list ACCOUNT`")
+        raise fail(f"no key {key_id!r} can be revoked: see `bulklane keys list ACCOUNT`")
     typer.echo(f"revoked {key_id} of {name}")
 
 

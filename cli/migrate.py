@@ -6,10 +6,11 @@ import signal
 
 import typer
 
+from cli.database import find_database
+
 
 def migrate() -> None:
-    """Bring the database to the newest schema; safe to repeat, and for several at once."""
-    from cli.connection import find_database
+    """Bring the database to the newest schema. Safe to repeat, and to run several at once."""
     from storage.migrations import migrate as apply_migrations
 
     revision = asyncio.run(apply_migrations(find_database()))
@@ -19,7 +20,7 @@ def migrate() -> None:
 
 
 def _stay() -> None:
-    """Wait for the end of the others: a bare `honcho start` ends everything when one process ends."""
+    """Wait for SIGTERM: a bare `honcho start` stops all processes when one ends."""
     typer.echo("migrated; staying until SIGTERM, because honcho stops all processes when one ends")
     ends = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from cli.database import fail
+
 DEFAULT_WORKERS = 2
 
 
@@ -19,11 +21,10 @@ def serve(
     procfile: Annotated[Path | None, typer.Option(help="Another Procfile.", dir_okay=False)] = None,
 ) -> None:
     """Start the servers, migrate, start the api and the workers, and restart what dies, until Ctrl-C."""
-    from rich.console import Console  # imported here: other commands need none of it
+    from rich.console import Console
 
     from embedded.servers import EmbeddedError
-    from embedded.supervisor.errors import SupervisorError
-    from embedded.supervisor.options import Options
+    from embedded.supervisor.options import Options, SupervisorError
     from embedded.supervisor.supervisor import Supervisor
     from schemas.settings import get_settings
 
@@ -31,5 +32,4 @@ def serve(
     try:
         asyncio.run(Supervisor(options, Console(highlight=False)).run())
     except (SupervisorError, EmbeddedError) as error:
-        typer.secho(f"bulklane: {error}", fg="red", err=True)
-        raise typer.Exit(1) from error
+        raise fail(str(error)) from error

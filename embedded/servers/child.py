@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from embedded.servers import processes
-from embedded.servers.errors import StartFailed
-from embedded.servers.home import Home, Owner
+from embedded.servers.home import EmbeddedError, Home, Owner
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 POLL_SECONDS = 0.01  # between two attempts to connect
@@ -22,6 +21,10 @@ READY_SECONDS = 60.0  # PostgreSQL may have to replay 2 GB of log after a kill
 
 Steps = Sequence[tuple[signal.Signals, float]]
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: after a fork it is too late
+
+
+class StartFailed(EmbeddedError):
+    """A program did not start; the message ends with the tail of its log."""
 
 
 class Child:

@@ -15,6 +15,10 @@ SOCKET_BYTES = 100  # sockaddr_un takes 108, macOS 104
 LONGEST_SOCKET = ".s.PGSQL.5432"
 
 
+class EmbeddedError(Exception):
+    """An embedded program cannot serve; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """The user that the servers run as in place of root."""
@@ -62,7 +66,7 @@ class Home:
         """Make the socket folder, private to the servers' user."""
         self.make_state(self.sockets)
         if not _is_private(self.sockets, _uid(self.owner)):
-            raise PermissionError(f"{self.sockets} must belong to the servers' user alone; remove it")
+            raise EmbeddedError(f"{self.sockets} must belong to the servers' user alone; remove it")
 
 
 def open_home(path: Path) -> Home:

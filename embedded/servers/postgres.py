@@ -14,6 +14,7 @@ from embedded.servers.home import Home
 PORT = 5432  # only names the socket; written out because asyncpg would take PGPORT
 NAME = "bulklane"  # of the superuser and of the database
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # postgres(1): disconnect the clients, or drop everything
+ANSWER_SECONDS = 5.0  # for one connection while it starts
 STOP_STEPS: Steps = ((FAST, 60.0), (IMMEDIATE, 10.0), (signal.SIGKILL, 5.0))
 LEFTOVER_STEPS: Steps = ((FAST, 20.0), (IMMEDIATE, 5.0), (signal.SIGKILL, 5.0))
 
@@ -71,16 +72,16 @@ class Postgres(Child):
         )
 
     async def answers(self) -> bool:
-        """Whether a query comes back."""
-        import asyncpg  # slow to import: it happens while the server starts
+        """Whether it accepts a connection, which it does only once it can run queries."""
+        from storage.postgres.connection import (  # slow to import: while the server starts
+            Unreachable,
+            connect,
+        )
 
         try:
-            connection = await asyncpg.connect(self.url, timeout=5, ssl=False)
-            try:
-                return bool(await connection.fetchval("SELECT true"))
-            finally:
-                await connection.close(timeout=1)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InternalClientError):
+            async with connect(self.url, within=ANSWER_SECONDS):
+                return True
+        except Unreachable:
             return False
 
     def _socket_setting(self) -> dict[str, str]:

@@ -1,8 +1,13 @@
-"""One process that is the parent of the servers, the api and the workers.
+"""The process that starts the servers, the api and the workers, restarts what dies, and stops them in order.
 
-supervisor.py   the order in which things start and stop
-part.py         one of them: started, watched, restarted
-command.py      a line of the Procfile as a process
-dev_file.py     dev.json, where others find what runs
-sample.py       the first job that a newcomer sees
+supervisor.py     the order in which things start and stop
+lock.py           one supervisor for a home, and what a killed one left behind
+part.py           one of the parts: started, watched, restarted
+commands.py       the lines of the Procfile, each as a process
+address.py        where the api listens, and whether it is ready
+log_files.py      the parts' log files
+dev_file.py       dev.json: where others find what runs
+demo_account.py   the account and the key of the first start
+sample.py         the first job that a new user sees
+options.py        what to supervise, and how
 """

@@ -5,7 +5,7 @@ import contextlib
 import errno
 import socket
 
-from embedded.supervisor.errors import SupervisorError
+from embedded.supervisor.options import SupervisorError
 
 ANSWER_SECONDS = 5.0  # for one readiness request
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to

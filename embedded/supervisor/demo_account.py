@@ -1,24 +1,72 @@
-"""The account and the key that the first start makes, so that there is something to try."""
+"""The account that the first start creates, so that there is something to try, and its key."""
 
-import asyncpg
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-from storage.entities import accounts
-from storage.entities.accounts import AccountChange
+from embedded.servers import Home
+from embedded.supervisor.dev_file import replace_private
+
+if TYPE_CHECKING:
+    from storage.entities.accounts import Account
+    from storage.postgres.pool import Conn
 
 NAME = "demo"
 REGION = "US"
+PHONE_NUMBER_ID = "106540352242922"  # the one in Kirim's examples, so that they can be pasted
+
+# (database URL, the key of the last start) -> a valid key of the demo account
+EnsureDemoKey = Callable[[str, str | None], Awaitable[str]]
+
+
+async def obtain_key(home: Home, database_url: str, ensure: EnsureDemoKey) -> str:
+    """Return the key of the last start if it is still valid, else a new one; the home keeps it."""
+    known = _known_key(home)
+    key = await ensure(database_url, known)
+    if key != known:
+        replace_private(home.run / "demo_key", f"{key}\n")
+    return key
 
 
 async def ensure_demo_key(database_url: str, known_key: str | None) -> str:
-    """The known key if it still opens an account; else a new one of the account `demo`, made if missing."""
-    conn = await asyncpg.connect(database_url)
-    try:
-        if known_key and await accounts.by_key(conn, known_key):
+    """Return the known key if it opens an account, else a new key of the demo account.
+
+    Creates the demo account if it is missing, and gives it a phone_number_id if it has none.
+    """
+    from storage.entities import accounts  # slow to import: while the api starts
+    from storage.postgres.connection import connect
+
+    async with connect(database_url) as conn:
+        opened = await accounts.by_key(conn, known_key) if known_key else None
+        account = opened or await _demo_account(conn)
+        if account.name == NAME and account.phone_number_id is None:
+            await _give_phone_number_id(conn)
+        if known_key and opened:
             return known_key
-        account = await accounts.by_name(conn, NAME)
-        if account is None:
-            account = await accounts.create(conn, NAME, AccountChange(region=REGION))
         _, key = await accounts.create_key(conn, account.id)
         return key
-    finally:
-        await conn.close()
+
+
+async def _demo_account(conn: "Conn") -> "Account":
+    from storage.entities import accounts
+    from storage.entities.accounts import AccountChange
+
+    found = await accounts.by_name(conn, NAME)
+    return found or await accounts.create(conn, NAME, AccountChange(region=REGION))
+
+
+async def _give_phone_number_id(conn: "Conn") -> None:
+    """Set the demo account's phone_number_id, unless another account has it."""
+    from storage.entities import accounts
+    from storage.entities.accounts import AccountChange, NameTaken
+
+    try:
+        await accounts.update(conn, NAME, AccountChange(phone_number_id=PHONE_NUMBER_ID))
+    except NameTaken:
+        return  # the demo account works without one
+
+
+def _known_key(home: Home) -> str | None:
+    try:
+        return (home.run / "demo_key").read_text().strip() or None
+    except FileNotFoundError:
+        return None

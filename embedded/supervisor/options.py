@@ -1,24 +1,18 @@
 """What to supervise, and how."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from embedded.supervisor.demo_account import EnsureDemoKey, ensure_demo_key
 from schemas.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_WORKERS = 2
 
-# (database URL, the key known from the last start) -> a key of the demo account that is valid
-EnsureDemoKey = Callable[[str, str | None], Awaitable[str]]
 
-
-async def ensure_demo_key(database_url: str, known_key: str | None) -> str:
-    """The known key if it is still valid, else a new one of the demo account."""
-    from embedded.supervisor.demo_account import ensure_demo_key as ensure
-
-    return await ensure(database_url, known_key)
+class SupervisorError(Exception):
+    """Nothing was started, or everything was stopped again; the message says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from embedded.servers import Child, EmbeddedError
-from embedded.supervisor.backoff import Backoff
 
 RESTART_SECONDS = 30.0  # after which a restarted part that does not answer is worth a word
+FIRST_SECONDS = 0.1
+LONGEST_SECONDS = 5.0  # half of what promise P6 allows for being back
+RESET_SECONDS = 10.0  # a life this long clears the record
 
 
 class Role(StrEnum):
@@ -58,6 +60,21 @@ class Part:
             self._say(str(error).splitlines()[0])
         else:
             self._say(f"restarted {self.child.name} (pid {self.child.pid})")
+
+
+class Backoff:
+    """Doubles with each short life. Without jitter: a machine has one supervisor."""
+
+    def __init__(self) -> None:
+        self._next = FIRST_SECONDS
+
+    def after(self, lifetime: float) -> float:
+        """Seconds to wait now that a life of `lifetime` seconds has ended."""
+        if lifetime >= RESET_SECONDS:
+            self._next = FIRST_SECONDS
+        delay = self._next
+        self._next = min(2 * delay, LONGEST_SECONDS)
+        return delay
 
 
 def describe(code: int) -> str:

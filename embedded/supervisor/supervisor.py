@@ -11,9 +11,10 @@ from rich.markup import escape
 
 from embedded.servers import Child, Home, Postgres, Valkey, open_home
 from embedded.servers.child import READY_SECONDS
-from embedded.supervisor import address, demo_key, dev_file, leftovers, lock, logs, procfile
-from embedded.supervisor.command import Command, environment
+from embedded.supervisor import address, demo_account, dev_file, lock, log_files
+from embedded.supervisor.commands import Command, Procfile, environment, read_procfile
 from embedded.supervisor.dev_file import DevFile
+from embedded.supervisor.log_files import Prefixed
 from embedded.supervisor.options import Options
 from embedded.supervisor.part import Part, Role
 
@@ -59,9 +60,9 @@ class Supervisor:
     async def _serve(self, home: Home) -> None:
         """The whole life between the lock and the stop."""
         options = self.options
-        lines = procfile.read(options.procfile)
-        await leftovers.end(home)
-        logs.rotate(home.log)
+        lines = read_procfile(options.procfile)
+        await lock.end_leftovers(home)
+        log_files.rotate(home.log)
         port = address.choose_port(options.host, options.port)
         async with asyncio.TaskGroup() as group:
             database_url, redis_url = await self._start_servers(home, group)
@@ -70,7 +71,7 @@ class Supervisor:
             await commands.make("release", lines.release).run()
             _, key = await asyncio.gather(
                 self._start_commands(commands, lines, port, group),
-                demo_key.obtain(home, database_url, options.ensure_demo_key),
+                demo_account.obtain_key(home, database_url, options.ensure_demo_key),
             )
             self._dev_file = DevFile(
                 url=address.base_url(options.host, port),
@@ -94,7 +95,7 @@ class Supervisor:
         return self.options.database_url or postgres.url, self.options.redis_url or valkey.url
 
     async def _start_commands(
-        self, commands: "_Commands", lines: procfile.Procfile, port: int, group: asyncio.TaskGroup
+        self, commands: "_Commands", lines: Procfile, port: int, group: asyncio.TaskGroup
     ) -> None:
         """Start the api and the workers, all at once."""
         api = commands.make("api", lines.api)
@@ -108,7 +109,7 @@ class Supervisor:
         """Start the parts, wait until all are ready, and keep them from then on."""
         if self.options.verbose:
             for part in parts:
-                group.create_task(logs.follow(part.child.log, _Prefixed(self.console, part.child.name)))
+                group.create_task(log_files.follow(part.child.log, Prefixed(self.console, part.child.name)))
         await asyncio.gather(*(part.start(within) for part in parts))
         for part in parts:
             group.create_task(part.keep())
@@ -171,17 +172,6 @@ class _Commands:
 
     def make(self, name: str, line: str) -> Command:
         return Command(name, self._home, line, env=self._env, cwd=self._folder)
-
-
-class _Prefixed:
-    """Shows the lines of one part's log."""
-
-    def __init__(self, console: Console, name: str) -> None:
-        self._console = console
-        self._name = name
-
-    def __call__(self, line: str) -> None:
-        self._console.print(f"[cyan]{self._name:>8}[/cyan] {escape(line)}", soft_wrap=True, highlight=False)
 
 
 def _pids(parts: Iterable[Part], role: Role) -> Iterable[int]:

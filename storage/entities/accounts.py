@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -38,6 +39,15 @@ class AccountChange:
     item_limit: int | None = None
     window_seconds: int | None = None
     default_wait: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRow:
+    """An API key, without the key itself."""
+
+    id: str
+    created_at: datetime
+    revoked_at: datetime | None
 
 
 class NameTaken(Exception):
@@ -92,10 +102,9 @@ async def create_key(db: Conn | Pool, account_id: AccountId) -> tuple[str, str]:
     return key_id, key
 
 
-async def list_keys(db: Conn | Pool, account_id: AccountId) -> list[asyncpg.Record]:
-    """The account's keys: id, created_at, revoked_at."""
-    rows: list[asyncpg.Record] = await QUERIES.list_keys(db, account_id=account_id)
-    return rows
+async def list_keys(db: Conn | Pool, account_id: AccountId) -> list[KeyRow]:
+    """Return the account's keys, the oldest first."""
+    return [KeyRow(**row) for row in await QUERIES.list_keys(db, account_id=account_id)]
 
 
 async def revoke_key(db: Conn | Pool, key_id: str) -> str | None:

@@ -14,8 +14,6 @@ PENDING: dict[tuple[str, str], str] = {
     ("sql", "worker"): "B",
     ("driver", "api"): "A, B, C",
     ("driver", "worker"): "B",
-    ("driver", "cli"): "F",
-    ("driver", "embedded"): "F",
     ("http", "storage"): "B",
     ("http", "worker"): "B",
 }

@@ -23,8 +23,7 @@ RUN = """
 import asyncio, dataclasses, sys
 from pathlib import Path
 from rich.console import Console
-from embedded.supervisor.errors import SupervisorError
-from embedded.supervisor.options import Options
+from embedded.supervisor.options import Options, SupervisorError
 from embedded.supervisor.supervisor import Supervisor
 from embedded.servers import EmbeddedError
 

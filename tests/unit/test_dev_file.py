@@ -12,7 +12,7 @@ import pytest
 from embedded.servers import processes
 from embedded.supervisor import dev_file, lock
 from embedded.supervisor.dev_file import DevFile
-from embedded.supervisor.errors import SupervisorError
+from embedded.supervisor.options import SupervisorError
 
 CONTENT = DevFile(
     url="http://127.0.0.1:8080",

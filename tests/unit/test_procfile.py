@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from embedded.supervisor import procfile
-from embedded.supervisor.errors import SupervisorError
-from embedded.supervisor.options import REPOSITORY
+from embedded.supervisor.commands import read_procfile
+from embedded.supervisor.options import REPOSITORY, SupervisorError
 
 
 def test_the_repositorys_procfile_names_release_api_and_worker() -> None:
-    lines = procfile.read(REPOSITORY / "Procfile")
+    lines = read_procfile(REPOSITORY / "Procfile")
 
     assert (lines.release, lines.api, lines.worker) == (
         "bulklane migrate",
@@ -23,7 +22,7 @@ def test_comments_and_further_lines_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "Procfile"
     path.write_text("# ours\nrelease: r\napi: a --x 'y z'\n\nworker:   w\nclock: c\n")
 
-    lines = procfile.read(path)
+    lines = read_procfile(path)
 
     assert (lines.release, lines.api, lines.worker) == ("r", "a --x 'y z'", "w")
 
@@ -41,9 +40,9 @@ def test_a_wrong_procfile_is_explained(tmp_path: Path, text: str, complaint: str
     path.write_text(text)
 
     with pytest.raises(SupervisorError, match=complaint):
-        procfile.read(path)
+        read_procfile(path)
 
 
 def test_a_missing_procfile_is_explained(tmp_path: Path) -> None:
     with pytest.raises(SupervisorError, match="No such file"):
-        procfile.read(tmp_path / "Procfile")
+        read_procfile(tmp_path / "Procfile")

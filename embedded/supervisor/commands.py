@@ -1,19 +1,47 @@
-"""A line of the Procfile as a process."""
+"""The lines of the Procfile, which any process manager runs, and each of them as a process."""
 
 import asyncio
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+from honcho.environ import parse_procfile  # type: ignore[import-untyped]  # honcho has no types
 
 from embedded.servers import Child, Home
 from embedded.servers.child import Steps, clean_environment
+from embedded.supervisor.options import SupervisorError
 
+LINES = ("release", "api", "worker")
 DRAIN_SECONDS = 20.0  # the api ends its requests, a worker its chunks
 STOP_STEPS: Steps = ((signal.SIGTERM, DRAIN_SECONDS), (signal.SIGKILL, 5.0))
 
 Ready = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Procfile:
+    """One shell command a field."""
+
+    release: str  # runs to its end before the others start
+    api: str
+    worker: str
+
+
+def read_procfile(path: Path) -> Procfile:
+    """The Procfile at `path`; SupervisorError if it cannot be read or lacks a line."""
+    try:
+        found: dict[str, str] = dict(parse_procfile(path.read_text()).processes)
+    except OSError as error:
+        raise SupervisorError(f"cannot read {path}: {error.strerror}") from error
+    except AssertionError as error:  # honcho's way to refuse a name that stands there twice
+        raise SupervisorError(f"{path}: {error}") from error
+    missing = [name for name in LINES if name not in found]
+    if missing:
+        raise SupervisorError(f"{path} has no line {', '.join(f'`{name}: …`' for name in missing)}")
+    return Procfile(release=found["release"], api=found["api"], worker=found["worker"])
 
 
 class Command(Child):

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from rich.console import Console
+from rich.markup import escape
+
 LARGE_BYTES = 8 * 1024**2  # a log larger than this is put aside at the next start
 POLL_SECONDS = 0.1
 READ_BYTES = 64 * 1024
@@ -27,6 +30,17 @@ async def follow(log: Path, show: Callable[[str], None]) -> None:
             for line in lines:
                 show(line.decode(errors="replace"))
             await asyncio.sleep(0 if lines else POLL_SECONDS)
+
+
+class Prefixed:
+    """Prints the lines of a part's log behind its name."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        self._console = console
+        self._name = name
+
+    def __call__(self, line: str) -> None:
+        self._console.print(f"[cyan]{self._name:>8}[/cyan] {escape(line)}", soft_wrap=True, highlight=False)
 
 
 def _at_end(log: Path) -> BinaryIO:

@@ -1,0 +1,90 @@
+"""`bulklane …` answers fast, and says in one line what is wrong."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import asyncpg
+import pytest
+from redis.asyncio import Redis
+
+from tests.servers import TestServers
+
+BULKLANE = Path(sys.executable).with_name("bulklane")
+HEAVY = ("aiohttp", "asyncpg", "phonenumbers", "pydantic", "sqlalchemy")
+
+
+def bulklane(*words: str, home: Path, **env: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [BULKLANE, *words],
+        env={"BULKLANE_HOME": str(home), "PATH": "/usr/bin:/bin", "NO_COLOR": "1", "COLUMNS": "200", **env},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_version_is_that_of_the_package(tmp_path: Path) -> None:
+    done = bulklane("--version", home=tmp_path)
+
+    assert (done.returncode, done.stdout) == (0, f"bulklane {version('bulklane')}\n")
+
+
+def test_help_imports_nothing_slow() -> None:
+    code = f"import sys, cli; print([name for name in {HEAVY!r} if name in sys.modules])"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("words", [("accounts", "list"), ("keys", "list", "demo"), ("migrate",)])
+def test_a_command_without_a_service_says_how_to_start_one(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = bulklane(*words, home=tmp_path)
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"bulklane: no service runs in {tmp_path}. Start it with ./run, or set DATABASE_URL.\n"
+    )
+
+
+def test_a_database_that_cannot_be_reached_costs_one_line(tmp_path: Path) -> None:
+    done = bulklane("accounts", "list", home=tmp_path, DATABASE_URL="postgresql://localhost:1/none")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("bulklane: no connection to the database: ")
+    assert done.stderr.count("\n") == 1
+
+
+async def test_a_database_without_tables_asks_for_a_migration(
+    tmp_path: Path, servers: TestServers, redis: Redis
+) -> None:
+    conn = await asyncpg.connect(servers.database_url)
+    await conn.execute("CREATE DATABASE without_tables")
+    url = servers.database_url.replace("/bulklane?", "/without_tables?")
+
+    done = bulklane("accounts", "list", home=tmp_path, DATABASE_URL=url)
+
+    await conn.execute("DROP DATABASE without_tables")
+    await conn.close()
+    assert done.stderr == "bulklane: the database has no tables yet: run `bulklane migrate`\n"
+
+
+def test_accounts_and_keys_are_managed(tmp_path: Path, database_url: str) -> None:
+    def run(*words: str) -> str:
+        done = bulklane(*words, home=tmp_path, DATABASE_URL=database_url)
+        return done.stdout + done.stderr
+
+    assert "acme" in run("accounts", "create", "acme", "--region", "in")
+    assert "taken already" in run("accounts", "create", "acme")
+    assert "'XX' is not a region" in run("accounts", "set", "acme", "--region", "XX")
+    assert "there is no account 'nobody'" in run("accounts", "set", "nobody")
+    key, _, told = run("keys", "create", "acme").partition("\n")
+    key_id = told.partition(":")[0]
+    assert key.startswith("bl_")
+    assert key_id in run("keys", "list", "acme")
+    assert run("keys", "revoke", key_id) == f"revoked {key_id} of acme\n"
+    assert "can be revoked" in run("keys", "revoke", key_id)
+    assert "IN" in run("accounts", "list")
