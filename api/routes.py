@@ -12,7 +12,6 @@ from api.handlers import (
     memberships,
     properties,
     reference,
-    retry,
     teams,
 )
 from api.handlers.partners import kirim, oliai, peach, whippy
@@ -50,7 +49,7 @@ ROUTES = (
     Route("GET", "/v1/jobs/{job_id}/errors", jobs.list_errors),
     Route("GET", "/v1/jobs/{job_id}/results", jobs.list_results),
     Route("POST", "/v1/jobs/{job_id}/cancel", jobs.cancel_job),
-    Route("POST", "/v1/jobs/{job_id}/retry", retry.retry_job, bulk=True),
+    Route("POST", "/v1/jobs/{job_id}/retry", jobs.retry_job, bulk=True),
     Route("POST", "/v1/contact-lists", contact_lists.create_list),
     Route("GET", "/v1/contact-lists", contact_lists.list_lists),
     Route("GET", "/v1/contact-lists/{list_id}", contact_lists.get_list),

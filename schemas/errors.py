@@ -5,8 +5,8 @@
     │   ├── MalformedBody             … the bytes are not what was declared
     │   ├── BodyTooLarge
     │   ├── UnsupportedFormat
-    │   └── NotAcceptable             … well-formed, but not acceptable
-    │       └── ValidationFailed      … the same, where a document says 400
+    │   ├── NotAcceptable             … well-formed, but not acceptable
+    │   └── UploadCut                 … the body did not arrive whole
     ├── NotAuthenticated              authentication_error
     ├── NotFound                      not_found
     ├── Conflict                      conflict
@@ -75,10 +75,6 @@ class NotAcceptable(InvalidRequest):
     ) -> None:
         super().__init__(message, code=code, param=param)
         self.problems = problems
-
-
-class ValidationFailed(NotAcceptable):
-    """The same where the document of an endpoint answers it with 400."""
 
 
 class NotAuthenticated(BulklaneError):

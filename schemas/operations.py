@@ -45,7 +45,13 @@ class Traits:
     in_order: bool = False
     whole: bool = False
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of all parameters, the one that it needs first."""
+        return (*((self.needs,) if self.needs else ()), *self.takes, *ALWAYS)
 
+
+ALWAYS = ("region", "parallel", "dry_run")  # parameters that every operation takes
 OPT_IN = ("opt_in_to", "opt_in_to_all_channels", "override_opt_outs")
 
 OPERATIONS: dict[Operation, Traits] = {

@@ -1,117 +1,87 @@
-"""Receive a bulk request: its body becomes the parts of a job, and the job is accepted.
-
-A body of one part costs one transaction. A longer one is stored as it arrives, in constant memory, under a
-job in the state `receiving`; what does not arrive whole ends as `failed` and leaves no bytes behind.
-"""
+"""Accept a bulk request: the one path from a request to an accepted job and its response."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
 
-from api.accept.body import Fingerprint
-from api.accept.upload import Receiving
-from api.http.body_stream import read_whole
-from api.http.context import Api
-from schemas.errors import BulklaneError, UploadCut
-from schemas.formats.content_type import Format
-from schemas.formats.csv_header import Columns
-from schemas.formats.csv_rows import CsvCutter
-from schemas.formats.json_array import split_array
-from schemas.formats.ndjson import NdjsonCutter
-from schemas.ids import JobId
+from aiohttp import web
+
+from api.accept.body import Part, RequestBody
+from api.accept.idempotency import find_earlier, read_key, same_request
+from api.accept.plan import Plan, new_job
+from api.accept.response import ResultBody, respond
+from api.accept.upload import Accepted, accept_upload
+from api.http.context import ACCOUNT, API, Api
+from api.http.validation import all_of, gathering
+from api.http.waiting import wanted_wait
+from schemas.errors import NotAcceptable
 from schemas.items.reader import CHUNK_ITEMS
-from schemas.operations import OPERATIONS
 from storage.pipeline.uploads import NewJob
 
-BELL_SECONDS = 1.0  # a Redis that hangs must not hold the 202 up; the reconciler rings again
-
-Feed = Callable[[Receiving], Awaitable[None]]
+BELL_SECONDS = 1.0  # a Redis that hangs must not delay the 202; the reconciler rings again
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
-    """An accepted job. `job` is None where an earlier request was it, `total` where a worker has to split."""
+class BulkRequest(ABC):
+    """A bulk request while it is checked; a subclass says what differs between the bulk endpoints.
 
-    id: JobId
-    job: NewJob | None = None
-    total: int | None = None
+    `problems` collects what is not acceptable about the request, so that one response reports all of it.
+    `result` makes the response body of an ended job; None: the job itself.
+    """
 
+    result: ResultBody | None = None
 
-async def receive(api: Api, job: NewJob, fingerprint: Fingerprint, feed: Feed) -> Accepted:
-    """Take the parts that `feed` gives and accept the job; after a BulklaneError nothing is applied."""
-    receiving = Receiving(api.ctx.pool, job)
-    with api.uploads.keep(job.account_id, job.id):
-        try:
-            await receiving.reserve()
-            await feed(receiving)
-            total = await receiving.accept(fingerprint.digest())
-        except UploadCut as error:
-            await receiving.fail(error, leave_a_trace=True)
-            raise
-        except BulklaneError as error:
-            await receiving.fail(error, leave_a_trace=False)
-            raise
-        except asyncio.CancelledError:
-            await asyncio.shield(receiving.fail(UploadCut("the api was stopped"), leave_a_trace=True))
-            raise
-    await _ring(api, job, total)
-    return Accepted(id=job.id, job=job, total=total)
+    def __init__(self, request: web.Request) -> None:
+        self.request = request
+        self.api = request.app[API]
+        self.account = request[ACCOUNT]
+        self.problems: list[NotAcceptable] = []
 
+    @property
+    def default_preference(self) -> str:
+        """The communication preference of a contact that was never given one."""
+        return self.api.ctx.settings.communication_preferences[0]
 
-def feed_pieces(
-    pieces: AsyncIterator[bytes], *, max_json_items: int, renames: Mapping[str, str] | None = None
-) -> Feed:
-    """Cut the pieces of a body into parts, each handed over as it is full."""
+    def refuse_problems(self) -> None:
+        """Raise NotAcceptable with every problem, if there is any."""
+        if self.problems:
+            raise all_of(self.problems)
 
-    async def feed(receiving: Receiving) -> None:
-        match receiving.job.format:
-            case Format.JSON:
-                body = await read_whole(pieces)
-                # some hundred milliseconds for the largest body: not in the event loop
-                envelope = await asyncio.to_thread(split_array, body, max_items=max_json_items)
-                await _add(receiving, envelope.parts)
-            case Format.NDJSON:
-                await _cut(receiving, pieces, NdjsonCutter())
-            case Format.CSV:
-                items = OPERATIONS[receiving.job.operation].items
-                columns = Columns(known=items.known_column, names=items.columns, renames=renames or {})
-                await _cut(receiving, pieces, CsvCutter(columns))
+    @abstractmethod
+    async def open(self) -> RequestBody:
+        """Open the body. Raises NotFound, UnsupportedFormat and what the pieces of a body raise."""
 
-    return feed
+    @abstractmethod
+    async def plan(self) -> Plan:
+        """Check the request and plan its job. Raises NotFound, Conflict, NotAcceptable (every problem)."""
+
+    @abstractmethod
+    def parts(self) -> AsyncIterator[Part]:
+        """Give the parts of the job; they follow the plan."""
 
 
-def feed_parts(parts: Iterable[bytes]) -> Feed:
-    """Parts that are there already."""
-
-    async def feed(receiving: Receiving) -> None:
-        await _add(receiving, parts)
-
-    return feed
-
-
-async def _add(receiving: Receiving, parts: Iterable[bytes]) -> None:
-    for part in parts:
-        await receiving.add(part)
-
-
-async def _cut(receiving: Receiving, pieces: AsyncIterator[bytes], cutter: CsvCutter | NdjsonCutter) -> None:
-    async for piece in pieces:
-        for part in cutter.feed(piece):
-            receiving.layout = _layout(cutter)
-            await receiving.add(part)
-    for part in cutter.flush():
-        receiving.layout = _layout(cutter)
-        await receiving.add(part)
+async def accept_request(bulk: BulkRequest) -> web.Response:
+    """Accept the job of a bulk request, or find the job that it became before, and respond."""
+    key = _read_key(bulk)
+    seconds = wanted_wait(bulk.request, bulk.account)
+    body = await bulk.open()
+    if earlier := await find_earlier(bulk.api, bulk.account.id, key):
+        accepted = Accepted(id=same_request(earlier, await body.digest(), key))
+    else:
+        job = new_job(bulk.request, await bulk.plan(), key)
+        accepted = await accept_upload(bulk.api, job, bulk.parts(), body.fingerprint)
+        await _ring(bulk.api, job, accepted.total)
+    return await respond(bulk.request, accepted, seconds, bulk.result)
 
 
-def _layout(cutter: CsvCutter | NdjsonCutter) -> dict[str, Any] | None:
-    return cutter.layout.to_dict() if isinstance(cutter, CsvCutter) and cutter.layout else None
+def _read_key(bulk: BulkRequest) -> str | None:
+    with gathering(bulk.problems):
+        return read_key(bulk.request)
+    return None
 
 
 async def _ring(api: Api, job: NewJob, total: int | None) -> None:
-    """Best effort: the job is accepted, whether anybody hears of it at once or not."""
+    """Ring for a worker, best effort: the job is accepted even if no worker hears of it at once."""
     with suppress(TimeoutError):
         async with asyncio.timeout(BELL_SECONDS):
             if total is None:

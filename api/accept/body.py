@@ -1,21 +1,29 @@
-"""The body of a bulk request on its way in: its format, its decoded pieces, and their fingerprint."""
+"""The body of a bulk request: its format, its decoded pieces, their fingerprint, and the parts of a job."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
 from api.accept.form import open_form
-from api.http.body_stream import pipeline_for, read_pieces
+from api.http.body_stream import pipeline_for, read_pieces, read_whole
 from schemas.formats.content_type import Format, format_for
+from schemas.formats.csv_header import Columns
+from schemas.formats.csv_rows import CsvCutter
+from schemas.formats.json_array import split_array
+from schemas.formats.ndjson import NdjsonCutter
+from schemas.operations import OPERATIONS
 from schemas.settings import Settings
+from schemas.states import Operation
 
 
 class Fingerprint:
-    """SHA-256 of method, path, query and decoded body, taken as the body streams by.
+    """SHA-256 of method, path, query and decoded body, taken while the body arrives.
 
-    So a body that is sent again with another Content-Encoding is still the same one.
+    A body that is sent again with another Content-Encoding has the same fingerprint.
     """
 
     def __init__(self, request: web.Request) -> None:
@@ -23,26 +31,41 @@ class Fingerprint:
         self._hash = hashlib.sha256(repr((request.method, request.path, query)).encode())
 
     async def over(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The same pieces."""
+        """Pass the pieces on, and add each to the hash."""
         async for piece in pieces:
             self._hash.update(piece)
             yield piece
 
     def digest(self) -> bytes:
-        """The hash of what has streamed by."""
+        """The hash of the pieces that have been read."""
         return self._hash.digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inbound:
-    """A body that is being received; its pieces can be read once."""
+class RequestBody:
+    """The body of a request while it arrives. Its pieces can be read once; None: nothing is read of it."""
 
     format: Format
-    pieces: AsyncIterator[bytes]
     fingerprint: Fingerprint
+    pieces: AsyncIterator[bytes] | None = None
+
+    async def digest(self) -> bytes:
+        """Read the pieces that are left, and return the fingerprint of the whole request."""
+        if self.pieces is not None:
+            async for _ in self.pieces:
+                pass
+        return self.fingerprint.digest()
 
 
-async def open_inbound(request: web.Request, settings: Settings) -> Inbound:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a job, and the layout of its file: see `CsvLayout.to_dict`."""
+
+    data: bytes
+    layout: dict[str, Any] | None = None
+
+
+async def open_body(request: web.Request, settings: Settings) -> RequestBody:
     """Raises UnsupportedFormat, and what `open_form` raises; the pieces raise what `read_pieces` does."""
     source, content_type = await _source_of(request, settings.upload_idle_seconds)
     format_ = format_for(content_type)
@@ -50,11 +73,52 @@ async def open_inbound(request: web.Request, settings: Settings) -> Inbound:
     pipe = pipeline_for(request, content_type)
     pieces = read_pieces(source, pipe, limit=limit, idle_seconds=settings.upload_idle_seconds)
     fingerprint = Fingerprint(request)
-    return Inbound(format=format_, pieces=fingerprint.over(pieces), fingerprint=fingerprint)
+    return RequestBody(format=format_, pieces=fingerprint.over(pieces), fingerprint=fingerprint)
+
+
+async def cut_parts(
+    pieces: AsyncIterator[bytes],
+    format_: Format,
+    operation: Operation,
+    *,
+    max_json_items: int,
+    renames: Mapping[str, str] | None = None,
+) -> AsyncIterator[Part]:
+    """Cut the pieces of a body into parts; each is given as soon as it is full.
+
+    Raises what the pieces raise, MalformedBody, BodyTooLarge, NotAcceptable.
+    """
+    match format_:
+        case Format.JSON:
+            text = await read_whole(pieces)
+            # some hundred milliseconds for the largest body: not in the event loop
+            envelope = await asyncio.to_thread(split_array, text, max_items=max_json_items)
+            for data in envelope.parts:
+                yield Part(data=data)
+        case Format.NDJSON:
+            async for part in _cut(pieces, NdjsonCutter()):
+                yield part
+        case Format.CSV:
+            items = OPERATIONS[operation].items
+            columns = Columns(known=items.known_column, names=items.columns, renames=renames or {})
+            async for part in _cut(pieces, CsvCutter(columns)):
+                yield part
 
 
 async def _source_of(request: web.Request, idle_seconds: float) -> tuple[AsyncIterator[bytes], str | None]:
-    """The raw body and its content type: of the one file, where a browser sends a form."""
+    """The raw body and its content type: those of the one file, where a browser sends a form."""
     if request.content_type.startswith("multipart/"):
         return await open_form(request, idle_seconds)
     return request.content.iter_any(), request.headers.get("Content-Type")
+
+
+async def _cut(pieces: AsyncIterator[bytes], cutter: CsvCutter | NdjsonCutter) -> AsyncIterator[Part]:
+    async for piece in pieces:
+        for data in cutter.feed(piece):
+            yield Part(data=data, layout=_layout(cutter))
+    for data in cutter.flush():
+        yield Part(data=data, layout=_layout(cutter))
+
+
+def _layout(cutter: CsvCutter | NdjsonCutter) -> dict[str, Any] | None:
+    return cutter.layout.to_dict() if isinstance(cutter, CsvCutter) and cutter.layout else None

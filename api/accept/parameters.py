@@ -1,4 +1,4 @@
-"""The query parameters of a native bulk request, checked all at once."""
+"""The query of a native bulk request: its parameters, checked all at once, and the plan that they make."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from multidict import MultiMapping
 from pydantic import ValidationError
 
+from api.accept.accept import BulkRequest
+from api.accept.plan import Plan
+from api.accept.targets import ChannelName, audience_of, channels_of, check_preference, label_of, list_of
 from api.http.validation import problems_of
 from schemas.errors import NotAcceptable
 from schemas.formats.content_type import Format
 from schemas.operations import OPERATIONS
+from schemas.params import JobParams
 from schemas.states import Operation
-from schemas.wire.bulk_query import ALWAYS, BulkQuery
+from schemas.wire.bulk_query import BulkQuery
 
 RENAME = "map."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What the query asked for, as far as it could be read, and what is wrong with it."""
+    """What the query asks for, as far as it can be read, and what is wrong with it."""
 
     query: BulkQuery
     renames: Mapping[str, str]
@@ -26,9 +30,8 @@ class Parameters:
 
 
 def read_parameters(operation: Operation, given: MultiMapping[str]) -> Parameters:
-    """The parameters, with every problem."""
-    needs = OPERATIONS[operation].needs
-    known = known_parameters(operation)
+    """Read the parameters, with every problem."""
+    needs, known = OPERATIONS[operation].needs, OPERATIONS[operation].parameters
     renames = {name.removeprefix(RENAME): value for name, value in given.items() if _is_rename(name)}
     query, problems = _query({name: given[name] for name in given if name in known})
     problems += [
@@ -50,18 +53,31 @@ def read_parameters(operation: Operation, given: MultiMapping[str]) -> Parameter
     return Parameters(query=query, renames=renames, problems=problems)
 
 
-def known_parameters(operation: Operation) -> tuple[str, ...]:
-    """The names of the parameters that an operation takes, those that it needs first."""
-    traits = OPERATIONS[operation]
-    return (*((traits.needs,) if traits.needs else ()), *traits.takes, *ALWAYS)
+def check_renames(parameters: Parameters, format_: Format) -> list[NotAcceptable]:
+    """Refuse a rename that has no effect: a field would be lost without a word."""
+    if not parameters.renames or format_ is Format.CSV:
+        return []
+    message = "only a CSV file has columns to rename: name the fields of JSON items as they are"
+    return [NotAcceptable(message, param=f"{RENAME}{next(iter(parameters.renames))}")]
 
 
-def check_renames(parameters: Parameters, format_: Format) -> None:
-    """A rename that nothing would follow is a problem: better refused than a field lost without a word."""
-    if parameters.renames and format_ is not Format.CSV:
-        message = "only a CSV file has columns to rename: name the fields of JSON items as they are"
-        param = f"{RENAME}{next(iter(parameters.renames))}"
-        parameters.problems.append(NotAcceptable(message, param=param))
+async def plan_native(bulk: BulkRequest, operation: Operation, query: BulkQuery, format_: Format) -> Plan:
+    """Plan the job of a query. Raises NotFound, and NotAcceptable with every problem of the request."""
+    params = JobParams(
+        region=query.region or bulk.account.region,
+        match_on=query.match_on,
+        list_id=await list_of(bulk, query.list_id) if query.list_id else None,
+        label_id=await label_of(bulk, query.label_id) if query.label_id else None,
+        audience_id=await audience_of(bulk, query.audience_id) if query.audience_id else None,
+        preference=check_preference(bulk, query.preference, "preference") if query.preference else None,
+        default_preference=bulk.default_preference if query.preference else None,
+        channels=await channels_of(bulk, _named(query), all_=_all_channels(operation, query)),
+        override_opt_outs=query.override_opt_outs,
+    )
+    bulk.refuse_problems()
+    return Plan(
+        operation=operation, params=params, format=format_, parallel=query.parallel, dry_run=query.dry_run
+    )
 
 
 def _query(given: Mapping[str, str]) -> tuple[BulkQuery, list[NotAcceptable]]:
@@ -76,3 +92,17 @@ def _query(given: Mapping[str, str]) -> tuple[BulkQuery, list[NotAcceptable]]:
 
 def _is_rename(name: str) -> bool:
     return name.startswith(RENAME) and len(name) > len(RENAME)
+
+
+def _named(query: BulkQuery) -> list[ChannelName]:
+    """The channels that the query names, each by its id or its phone."""
+    return [ChannelName(param="opt_in_to", id=text) for text in query.opt_in_to or ()]
+
+
+def _all_channels(operation: Operation, query: BulkQuery) -> bool:
+    """By default true, if the operation opts contacts in at all and the query names no channels."""
+    if "opt_in_to_all_channels" not in OPERATIONS[operation].takes:
+        return False
+    if query.opt_in_to_all_channels is None:
+        return query.opt_in_to is None
+    return query.opt_in_to_all_channels

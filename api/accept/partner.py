@@ -1,135 +1,132 @@
-"""The way of a bulk request of the four documents: a bounded JSON body with an array of items in it."""
+"""A bulk request of a partner's API: a bounded JSON body with an array of items, checked all at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from api.accept.accept import Accepted, feed_parts, receive
-from api.accept.body import open_inbound
-from api.accept.idempotency import find_earlier, read_key, same_request
-from api.accept.plan import Plan, new_job
-from api.accept.response import Result, answer_job
+from api.accept.accept import BulkRequest
+from api.accept.body import Part, RequestBody, open_body
+from api.accept.plan import Plan
+from api.accept.response import ResultBody
 from api.http.body_stream import read_whole
-from api.http.context import ACCOUNT, API, Api
-from api.http.validation import MAX_PROBLEMS, all_of, gathering, problems_of, require_json
-from api.http.waiting import wanted_wait
+from api.http.context import REFUSAL_STATUS
+from api.http.validation import MAX_PROBLEMS, all_of, problems_of, require_json
 from schemas.errors import NotAcceptable
 from schemas.formats import ndjson
-from schemas.formats.content_type import Format
 from schemas.formats.json_array import JsonEnvelope, open_array
 from schemas.items.faults import Fault
 from schemas.items.reader import Reader
-from storage.entities.accounts import Account
+
+Body = TypeVar("Body", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A request that is being checked; whoever finds something wrong adds it to the problems."""
+class PartnerEndpoint(Generic[Body]):
+    """A bulk endpoint of a partner's API.
 
-    request: web.Request
-    api: Api
-    account: Account
-    given: Mapping[str, Any]  # what came beside the items
-    body: Any  # the same as the document's model, or None where it is not one
-    problems: list[NotAcceptable]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
-    """A bulk endpoint of a document: where its items are, what stands beside them, what becomes of both."""
+    `key` names the array of items, `most` is their greatest number, `body` is the model of what stands beside
+    them. `plan` returns None if the problems of the request say why there is no plan; it raises NotFound.
+    `reader`: an item that it cannot read is no item error, the whole request is refused.
+    """
 
     key: str
     most: int
-    body: type[BaseModel]
-    plan: Callable[[Call], Awaitable[Plan | None]]  # None: the problems say why; raises NotFound
-    result: Result
-    refusal: type[NotAcceptable] = NotAcceptable
-    reader: Reader | None = None  # what it cannot read is no item error: the request is refused
+    body: type[Body]
+    plan: "Callable[[PartnerRequest[Body]], Awaitable[Plan | None]]"
+    result: ResultBody
+    refusal_status: int | None = None  # of a request that is not acceptable; None: that of every endpoint
+    reader: Reader | None = None
 
 
-async def submit_document(request: web.Request, document: Document) -> web.Response:
-    """Accept the job of a document's request, and answer as the document does where it is waited for."""
-    api, account = request.app[API], request[ACCOUNT]
-    problems = list[NotAcceptable]()
-    with gathering(problems):
-        key = read_key(request)
-    seconds = wanted_wait(request, account)
-    require_json(request)
-    inbound = await open_inbound(request, api.ctx.settings)
-    body = await read_whole(inbound.pieces)
-    if not problems and (earlier := await find_earlier(api, account.id, key)):
-        again = Accepted(id=same_request(earlier, inbound.fingerprint.digest(), key))
-        return await answer_job(request, again, seconds, document.result)
-    envelope, plan = await _check(request, document, body, problems)
-    job = new_job(request, plan, Format.NDJSON, key)
-    accepted = await receive(api, job, inbound.fingerprint, feed_parts(envelope.parts))
-    return await answer_job(request, accepted, seconds, document.result)
+class PartnerRequest(BulkRequest, Generic[Body]):
+    """A request to a partner's endpoint.
 
+    `given` holds the members beside the items, `body` the same as the endpoint's model; None: they are wrong.
+    """
 
-async def _check(
-    request: web.Request, document: Document, body: bytes, problems: list[NotAcceptable]
-) -> tuple[JsonEnvelope, Plan]:
-    """The items and the plan; raises NotFound, or the document's refusal with every problem."""
-    api = request.app[API]
-    envelope = await asyncio.to_thread(
-        open_array,
-        body,
-        max_items=api.ctx.settings.max_json_items,
-        key=document.key,
-        parameters=[field.alias or name for name, field in document.body.model_fields.items()],
-    )
-    problems += [*_of_query(request), *envelope.problems, *_of_length(document, envelope.total)]
-    if not problems:
-        problems += islice(_of_items(document, envelope.parts), MAX_PROBLEMS)
-    call = Call(
-        request=request,
-        api=api,
-        account=request[ACCOUNT],
-        given=envelope.other,
-        body=_parse(document.body, envelope.other, problems),
-        problems=problems,
-    )
-    plan = await document.plan(call)
-    if problems or plan is None:
-        raise all_of(problems, document.refusal)
-    return envelope, plan
+    def __init__(self, request: web.Request, endpoint: PartnerEndpoint[Body]) -> None:
+        super().__init__(request)
+        self.result = endpoint.result
+        self.given: Mapping[str, Any] = {}
+        self.body: Body | None = None
+        self._endpoint = endpoint
+        self._text = b""
+        self._parts: tuple[bytes, ...] = ()
 
+    async def open(self) -> RequestBody:
+        """Read the whole body. Raises UnsupportedFormat and what its pieces raise."""
+        require_json(self.request)
+        body = await open_body(self.request, self.api.ctx.settings)
+        assert body.pieces is not None
+        self._text = await read_whole(body.pieces)
+        return body
 
-def _parse(model: type[BaseModel], other: dict[str, Any], problems: list[NotAcceptable]) -> BaseModel | None:
-    try:
-        return model.model_validate(other)
-    except ValidationError as error:
-        problems += problems_of(error)
-        return None
+    async def plan(self) -> Plan:
+        """Check the request. Raises MalformedBody, BodyTooLarge, NotFound, NotAcceptable (every problem)."""
+        endpoint = self._endpoint
+        envelope = await self._open_envelope()
+        self.problems += [*self._of_query(), *envelope.problems, *self._of_length(envelope.total)]
+        if not self.problems:
+            self.problems += islice(self._of_items(envelope.parts), MAX_PROBLEMS)
+        self._parts = envelope.parts
+        self.given = envelope.other
+        self.body = self._parse()
+        plan = await endpoint.plan(self)
+        if self.problems or plan is None:
+            if endpoint.refusal_status is not None:
+                self.request[REFUSAL_STATUS] = endpoint.refusal_status
+            raise all_of(self.problems)
+        return plan
 
+    async def parts(self) -> AsyncIterator[Part]:
+        """Give the items as NDJSON."""
+        for data in self._parts:
+            yield Part(data=data)
 
-def _of_query(request: web.Request) -> list[NotAcceptable]:
-    return [
-        NotAcceptable(
-            f"{name!r} is not a parameter of this request: it has none", code="unknown_parameter", param=name
+    async def _open_envelope(self) -> JsonEnvelope:
+        fields = self._endpoint.body.model_fields
+        return await asyncio.to_thread(
+            open_array,
+            self._text,
+            max_items=self.api.ctx.settings.max_json_items,
+            key=self._endpoint.key,
+            parameters=[field.alias or name for name, field in fields.items()],
         )
-        for name in dict.fromkeys(request.query)
-    ]
 
+    def _parse(self) -> Body | None:
+        try:
+            return self._endpoint.body.model_validate(self.given)
+        except ValidationError as error:
+            self.problems += problems_of(error)
+            return None
 
-def _of_items(document: Document, parts: Iterable[bytes]) -> Iterator[NotAcceptable]:
-    if document.reader is None:
-        return
-    for index, line in enumerate(chain.from_iterable(map(ndjson.lines, parts))):
-        found = document.reader.read_line(line)
-        if isinstance(found, Fault):
-            yield NotAcceptable(found.message, code=found.code, param=f"{document.key}[{index}]")
+    def _of_query(self) -> list[NotAcceptable]:
+        return [
+            NotAcceptable(
+                f"{name!r} is not a parameter of this request: it has none",
+                code="unknown_parameter",
+                param=name,
+            )
+            for name in dict.fromkeys(self.request.query)
+        ]
 
+    def _of_length(self, total: int) -> list[NotAcceptable]:
+        key, most = self._endpoint.key, self._endpoint.most
+        if total <= most:
+            return []
+        message = f"{key} has {total} entries, and at most {most}: send the rest in a further request"
+        return [NotAcceptable(message, code="too_many_items", param=key)]
 
-def _of_length(document: Document, total: int) -> list[NotAcceptable]:
-    if total <= document.most:
-        return []
-    message = (
-        f"{document.key} has {total} entries, and at most {document.most}: send the rest in a further request"
-    )
-    return [NotAcceptable(message, code="too_many_items", param=document.key)]
+    def _of_items(self, parts: Iterable[bytes]) -> Iterator[NotAcceptable]:
+        key, reader = self._endpoint.key, self._endpoint.reader
+        if reader is None:
+            return
+        for index, line in enumerate(chain.from_iterable(map(ndjson.lines, parts))):
+            found = reader.read_line(line)
+            if isinstance(found, Fault):
+                yield NotAcceptable(found.message, code=found.code, param=f"{key}[{index}]")

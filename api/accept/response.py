@@ -1,4 +1,4 @@
-"""The answer to a bulk request: 202 and the job, or its result where it was waited for."""
+"""The response to a bulk request: 202 and the job, or the result of a job that ended in time."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from pydantic import BaseModel
 
-from api.accept.accept import Accepted
+from api.accept.upload import Accepted
 from api.http.context import ACCOUNT, API, Api
 from api.http.job_view import accepted_view, job_view
 from schemas.ids import show_job_id
@@ -18,13 +18,13 @@ from storage.postgres.pool import LOST_CONNECTION
 
 logger = logging.getLogger(__name__)
 
-Result = Callable[[Api, Account, JobRow], Awaitable[BaseModel]]  # of an ended job
+ResultBody = Callable[[Api, Account, JobRow], Awaitable[BaseModel]]  # of an ended job
 
 
-async def answer_job(
-    request: web.Request, accepted: Accepted, seconds: float, result: Result | None = None
+async def respond(
+    request: web.Request, accepted: Accepted, seconds: float, result: ResultBody | None = None
 ) -> web.Response:
-    """200, or 207 where an item failed, with the endpoint's result if the job ends in time; else 202."""
+    """Respond with 202, or with 200 (207: an item failed) and the result if the job ends in time."""
     headers = {"Location": f"/v1/jobs/{show_job_id(accepted.id)}"}
     if accepted.job is None:
         headers["Idempotent-Replayed"] = "true"
@@ -36,7 +36,7 @@ async def answer_job(
 
 
 async def _look(
-    request: web.Request, accepted: Accepted, seconds: float, result: Result | None
+    request: web.Request, accepted: Accepted, seconds: float, result: ResultBody | None
 ) -> tuple[int, BaseModel]:
     """Status and body, after the job has ended or the time is up."""
     api, account = request.app[API], request[ACCOUNT]
@@ -51,6 +51,6 @@ async def _look(
     except LOST_CONNECTION as error:
         if accepted.job is None:
             raise
-        # it is accepted all the same: a 503 would have it sent again
-        logger.warning("accepted, not looked at: %s: %s", type(error).__name__, error)
+        # the job is accepted: after a 503 the client would send it again
+        logger.warning("job accepted, its state could not be read: %s: %s", type(error).__name__, error)
         return 202, accepted_view(accepted.job, accepted.total)

@@ -1,10 +1,13 @@
-"""Resolve what a bulk request names: its list, label, audience, channels; all of them the account's own."""
+"""Resolve what a bulk request names: its list, label, audience, channels, preference.
+
+A path or an id that the account does not have raises NotFound; other faults are added to the problems.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from api.http.context import Api
+from api.accept.accept import BulkRequest
 from schemas.errors import NotAcceptable, NotFound
 from schemas.ids import read_id
 from schemas.items.phone import PhoneFault, normaliser_for
@@ -21,65 +24,58 @@ class ChannelName:
     phone: str | None = None
 
 
-async def list_of(api: Api, account: Account, value: object, problems: list[NotAcceptable]) -> int:
+async def list_of(bulk: BulkRequest, value: object) -> int:
     """The id of a contact list; raises NotFound. One that is archived is a problem."""
     number = read_id("lst", value)
-    found = await contact_lists.get(api.ctx.pool, account.id, number) if number else None
+    found = await contact_lists.get(bulk.api.ctx.pool, bulk.account.id, number) if number else None
     if number is None or found is None:
         raise _unknown("contact list", "list", value)
     if found["archived_at"] is not None:
         message = f"the contact list {value} is archived: unarchive it first, or take another one"
-        problems.append(NotAcceptable(message, code="list_not_active", param="list_id"))
+        bulk.problems.append(NotAcceptable(message, code="list_not_active", param="list_id"))
     return number
 
 
-async def label_of(api: Api, account: Account, value: object) -> int:
+async def label_of(bulk: BulkRequest, value: object) -> int:
     """The id of a label; raises NotFound."""
     number = read_id("lbl", value)
-    if number is None or await labels.get(api.ctx.pool, account.id, number) is None:
+    if number is None or await labels.get(bulk.api.ctx.pool, bulk.account.id, number) is None:
         raise _unknown("label", "label", value)
     return number
 
 
-async def audience_of(api: Api, account: Account, value: object) -> int:
+async def audience_of(bulk: BulkRequest, value: object) -> int:
     """The id of an audience; raises NotFound."""
     number = read_id("aud", value)
-    if number is None or await audiences.get(api.ctx.pool, account.id, number) is None:
+    if number is None or await audiences.get(bulk.api.ctx.pool, bulk.account.id, number) is None:
         raise _unknown("audience", "audience", value)
     return number
 
 
-def check_preference(api: Api, value: str, param: str, problems: list[NotAcceptable]) -> str:
+def check_preference(bulk: BulkRequest, value: str, param: str) -> str:
     """One of the preferences of the setting; any other is a problem."""
-    known = api.ctx.settings.communication_preferences
+    known = bulk.api.ctx.settings.communication_preferences
     if value not in known:
         message = f"{value[:100]!r} is not a communication preference; known are {', '.join(known)}"
-        problems.append(NotAcceptable(message, param=param))
+        bulk.problems.append(NotAcceptable(message, param=param))
     return value
 
 
-async def channels_of(
-    api: Api,
-    account: Account,
-    named: Sequence[ChannelName] | None,
-    *,
-    all_: bool,
-    problems: list[NotAcceptable],
-) -> tuple[UUID, ...]:
+async def channels_of(bulk: BulkRequest, named: Sequence[ChannelName], *, all_: bool) -> tuple[UUID, ...]:
     """The channels to opt in to: all of the account's, and those named; an unknown one is a problem."""
-    pool = api.ctx.pool
+    pool, account = bulk.api.ctx.pool, bulk.account
     everything = await channels.all_ids(pool, account.id) if all_ else []
-    wanted = [_sought(one, account) for one in named or ()]
+    wanted = [_sought(one, account) for one in named]
     ids = [value for value in wanted if isinstance(value, UUID)]
     phones = [value for value in wanted if isinstance(value, str)]
     known = await channels.resolve(pool, account.id, ids, phones) if wanted else {}
     found = []
-    for one, value in zip(named or (), wanted, strict=True):
+    for one, value in zip(named, wanted, strict=True):
         if value is not None and value in known:
             found.append(known[value])
         else:
             message = f"the account has no channel {one.id or one.phone!r}: see GET /v1/channels"
-            problems.append(NotAcceptable(message, code="unknown_channel", param=one.param))
+            bulk.problems.append(NotAcceptable(message, code="unknown_channel", param=one.param))
     return tuple(dict.fromkeys([*everything, *found]))
 
 

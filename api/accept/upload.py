@@ -1,14 +1,23 @@
-"""The parts of one body on their way into the database, and the job that they become."""
+"""An upload: the body of a bulk request becomes the parts of a job, and the job is accepted.
+
+A body of one part costs one transaction. A longer one is stored as it arrives, in constant memory, under a
+job in the state `receiving`. If it does not arrive whole, the job ends as `failed` and its bytes are deleted.
+"""
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
+from api.accept.body import Fingerprint, Part
 from api.accept.idempotency import in_progress
-from schemas.errors import BulklaneError, Conflict
+from api.http.context import Api
+from schemas.errors import BulklaneError, Conflict, UploadCut
+from schemas.ids import JobId
 from schemas.items.reader import CHUNK_ITEMS, spans
 from schemas.operations import CONTACT, OPERATIONS
 from storage.pipeline import parts, uploads
@@ -21,12 +30,44 @@ EXTERNAL_ID = (b"external_id", b"externalId")
 ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
 
-class Receiving:
-    """Takes part after part; the first is held back until there is more, for most bodies have only one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An accepted job. `job` is None where an earlier request was it, `total` where a worker has to split."""
+
+    id: JobId
+    job: NewJob | None = None
+    total: int | None = None
+
+
+async def accept_upload(
+    api: Api, job: NewJob, body: AsyncIterator[Part], fingerprint: Fingerprint
+) -> Accepted:
+    """Store the parts of a body and accept the job; after a BulklaneError nothing is applied."""
+    upload = Upload(api.ctx.pool, job)
+    with api.uploads.keep(job.account_id, job.id):
+        try:
+            await upload.reserve()
+            async for part in body:
+                await upload.add(part)
+            total = await upload.accept(fingerprint.digest())
+        except UploadCut as error:
+            await upload.fail(error, leave_a_trace=True)
+            raise
+        except BulklaneError as error:
+            await upload.fail(error, leave_a_trace=False)
+            raise
+        except asyncio.CancelledError:
+            await asyncio.shield(upload.fail(UploadCut("the api was stopped"), leave_a_trace=True))
+            raise
+    return Accepted(id=job.id, job=job, total=total)
+
+
+class Upload:
+    """Stores part after part. The first is held until there is a second: most bodies have only one."""
 
     def __init__(self, pool: Pool, job: NewJob) -> None:
-        self.job = job
-        self.layout: dict[str, Any] | None = None
+        self._job = job
+        self._layout: dict[str, Any] | None = None
         self._pool = pool
         self._held: bytes | None = None
         self._parts = 0
@@ -38,21 +79,22 @@ class Receiving:
 
     async def reserve(self) -> None:
         """Take the idempotency key, if there is one; raises Conflict where another request was faster."""
-        if self.job.idempotency_key is not None:
+        if self._job.idempotency_key is not None:
             await self._open_job(self._pool)
             self._reserved = True
 
-    async def add(self, part: bytes) -> None:
+    async def add(self, part: Part) -> None:
         """Take the next part; returns when there is room for another."""
-        self._moves_phones = self._moves_phones or _may_move_phones(part)
-        self._bytes += len(part)
+        self._layout = part.layout
+        self._moves_phones = self._moves_phones or _may_move_phones(part.data)
+        self._bytes += len(part.data)
         if self._held is None and not self._opened:
-            self._held = part
+            self._held = part.data
         elif not self._opened:
             await self._open()
-            await self._write(part)
+            await self._write(part.data)
         else:
-            await self._write(part)
+            await self._write(part.data)
 
     async def accept(self, request_hash: bytes) -> int | None:
         """Accept the job: the number of its items, or None where a worker has to split."""
@@ -74,32 +116,32 @@ class Receiving:
             await self._written()
         if not self._opened and not leave_a_trace:
             if self._reserved:
-                await uploads.forget_receiving(self._pool, self.job.account_id, self.job.id)
+                await uploads.forget_receiving(self._pool, self._job.account_id, self._job.id)
             return
         async with self._pool.acquire() as conn, conn.transaction():
             if not self._opened:
                 await self._open_job(conn)
-            await uploads.fail_receiving(conn, self.job.account_id, self.job.id, error.code, error.message)
-            await uploads.drop_parts(conn, self.job.account_id, self.job.id)
+            await uploads.fail_receiving(conn, self._job.account_id, self._job.id, error.code, error.message)
+            await uploads.drop_parts(conn, self._job.account_id, self._job.id)
 
     async def _accept(self, conn: Conn, request_hash: bytes) -> int | None:
         total = None
         if not self._opened:
             assert self._held is not None  # the cutters refuse an empty body
             await self._open_job(conn)
-            await uploads.add_part(conn, self.job.account_id, self.job.id, 0, self._held)
+            await uploads.add_part(conn, self._job.account_id, self._job.id, 0, self._held)
             self._parts = 1
-            chunks = spans(self.job.format, self.layout, self._held, CHUNK_ITEMS)
-            total = await parts.add_chunks(conn, self.job.account_id, self.job.id, 0, 0, chunks)
+            chunks = spans(self._job.format, self._layout, self._held, CHUNK_ITEMS)
+            total = await parts.add_chunks(conn, self._job.account_id, self._job.id, 0, 0, chunks)
         received = Received(
-            layout=self.layout,
-            parallel=1 if self._in_order() else self.job.parallel,
+            layout=self._layout,
+            parallel=1 if self._in_order() else self._job.parallel,
             parts=self._parts,
             size=self._bytes,
             total=total,
-            request_hash=request_hash if self.job.idempotency_key is not None else None,
+            request_hash=request_hash if self._job.idempotency_key is not None else None,
         )
-        if not await uploads.accept(conn, self.job, received):
+        if not await uploads.accept(conn, self._job, received):
             raise Conflict(
                 "the upload was given up, for the api was silent, or it was cancelled: send it again"
             )
@@ -109,10 +151,10 @@ class Receiving:
         if self._reserved:
             return
         try:
-            await uploads.open_job(db, self.job)
+            await uploads.open_job(db, self._job)
         except asyncpg.UniqueViolationError:
-            assert self.job.idempotency_key is not None
-            raise in_progress(self.job.idempotency_key) from None
+            assert self._job.idempotency_key is not None
+            raise in_progress(self._job.idempotency_key) from None
 
     async def _open(self) -> None:
         assert self._held is not None
@@ -131,7 +173,7 @@ class Receiving:
         async with self._pool.acquire() as conn, conn.transaction():
             # waits for no disk: accept does, and with it all that was written before
             await conn.execute("SET LOCAL synchronous_commit = off")
-            await uploads.add_part(conn, self.job.account_id, self.job.id, number, part)
+            await uploads.add_part(conn, self._job.account_id, self._job.id, number, part)
 
     async def _written(self) -> None:
         """Wait for the part that is being written; a cancellation of ours does not reach it."""
@@ -141,11 +183,11 @@ class Receiving:
 
     def _in_order(self) -> bool:
         """Whether chunks must not be applied side by side: items can move phones, or it matters otherwise."""
-        traits = OPERATIONS[self.job.operation]
+        traits = OPERATIONS[self._job.operation]
         if traits.in_order or traits.items is not CONTACT:
             return traits.in_order
-        if self.layout is not None:
-            return "external_id" in self.layout["columns"]
+        if self._layout is not None:
+            return "external_id" in self._layout["columns"]
         return self._moves_phones
 
 

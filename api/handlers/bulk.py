@@ -1,16 +1,13 @@
-"""POST /v1/bulk/{operation}: the native entrance, for a body of any size."""
+"""POST /v1/bulk/{operation}: the native endpoint, for a body of any size."""
+
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from api.accept.accept import Accepted, feed_pieces, receive
-from api.accept.body import open_inbound
-from api.accept.idempotency import find_earlier, read_key, same_request
-from api.accept.native import plan_native
-from api.accept.parameters import check_renames, read_parameters
-from api.accept.plan import new_job
-from api.accept.response import answer_job
-from api.http.context import ACCOUNT, API
-from api.http.waiting import wanted_wait
+from api.accept.accept import BulkRequest, accept_request
+from api.accept.body import Part, RequestBody, cut_parts, open_body
+from api.accept.parameters import Parameters, check_renames, plan_native, read_parameters
+from api.accept.plan import Plan
 from api.openapi.describe import describe
 from api.openapi.native import described
 from schemas.errors import NotFound
@@ -20,24 +17,40 @@ from schemas.states import Operation
 @describe(name="bulk", **described())
 async def submit(request: web.Request) -> web.Response:
     """Accept a job: 202 and its id; with `Prefer: wait=S` 200 or 207 if it ends in time."""
-    api, account, key = request.app[API], request[ACCOUNT], read_key(request)
-    operation = _operation(request.match_info["operation"])
-    parameters = read_parameters(operation, request.query)
-    seconds = wanted_wait(request, account)
-    inbound = await open_inbound(request, api.ctx.settings)
-    check_renames(parameters, inbound.format)
-    if earlier := await find_earlier(api, account.id, key):
-        async for _ in inbound.pieces:  # its hash is all that matters
-            pass
-        again = Accepted(id=same_request(earlier, inbound.fingerprint.digest(), key))
-        return await answer_job(request, again, seconds)
-    plan = await plan_native(api, account, operation, parameters)
-    job = new_job(request, plan, inbound.format, key)
-    feed = feed_pieces(
-        inbound.pieces, max_json_items=api.ctx.settings.max_json_items, renames=parameters.renames
-    )
-    accepted = await receive(api, job, inbound.fingerprint, feed)
-    return await answer_job(request, accepted, seconds)
+    return await accept_request(NativeRequest(request))
+
+
+class NativeRequest(BulkRequest):
+    """A request whose operation stands in the path, and whose parameters stand in the query."""
+
+    _operation: Operation
+    _parameters: Parameters
+    _body: RequestBody
+
+    async def open(self) -> RequestBody:
+        """Read the query and open the body."""
+        self._operation = _operation(self.request.match_info["operation"])
+        self._parameters = read_parameters(self._operation, self.request.query)
+        self._body = await open_body(self.request, self.api.ctx.settings)
+        return self._body
+
+    async def plan(self) -> Plan:
+        """Plan by the query."""
+        parameters, format_ = self._parameters, self._body.format
+        self.problems += parameters.problems
+        self.problems += check_renames(parameters, format_)
+        return await plan_native(self, self._operation, parameters.query, format_)
+
+    def parts(self) -> AsyncIterator[Part]:
+        """Cut the body."""
+        assert self._body.pieces is not None
+        return cut_parts(
+            self._body.pieces,
+            self._body.format,
+            self._operation,
+            max_json_items=self.api.ctx.settings.max_json_items,
+            renames=self._parameters.renames,
+        )
 
 
 def _operation(name: str) -> Operation:

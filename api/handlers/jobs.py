@@ -1,12 +1,15 @@
-"""/v1/jobs and what hangs below: the answers, and to cancel."""
+"""/v1/jobs: list and show jobs, their errors and results; cancel a job; retry its failed items."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated
 
 from aiohttp import web
 
-from api.accept.accept import BELL_SECONDS
+from api.accept.accept import BELL_SECONDS, BulkRequest, accept_request
+from api.accept.body import Fingerprint, Part, RequestBody, cut_parts
+from api.accept.plan import Plan
 from api.endpoint import endpoint
 from api.http.context import ACCOUNT, API, Api, scope
 from api.http.job_view import error_view, job_view, result_view
@@ -15,14 +18,16 @@ from api.http.responses import shown
 from api.http.waiting import wanted_wait
 from api.openapi.describe import Response
 from api.results.export import Media, stream_errors, stream_results, wanted_media
+from api.results.retry import check_retry, failed_items, format_of_failed
 from schemas.errors import Conflict
 from schemas.ids import AccountId, JobId, read_job_id, show_job_id
-from schemas.states import JobState
+from schemas.states import JobState, Operation
 from schemas.wire.base import Listing
 from schemas.wire.jobs import ItemErrorView, Job, ResultView
 from schemas.wire.queries import JobQuery, JobsQuery, ResultsQuery
 from storage.pipeline import cancellation, jobs, results
 from storage.pipeline.cancellation import Standing
+from storage.pipeline.jobs import Parent
 
 CANCEL_WAIT_SECONDS = 2.0  # a worker ends a cancelled job within milliseconds, if it is there
 FILES = (Media.CSV.value, Media.NDJSON.value)
@@ -120,6 +125,51 @@ async def cancel_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
     await api.ended.wait(account.id, job_id, seconds)
     (row,) = await jobs.views(api.ctx.pool, account.id, [job_id])
     return shown(job_view(row))
+
+
+@endpoint(responses={200: Job, 202: Job, 207: Job})
+async def retry_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
+    """Accept a new job from the failed items alone, with the operation and the parameters of theirs."""
+    parent = JOB.found(request, await jobs.parent(*scope(request), job_id))
+    return await accept_request(RetryRequest(request, parent))
+
+
+class RetryRequest(BulkRequest):
+    """A request whose items are the failed ones of an ended job; it has no body."""
+
+    def __init__(self, request: web.Request, parent: Parent) -> None:
+        super().__init__(request)
+        self._parent = parent
+
+    async def open(self) -> RequestBody:
+        """Nothing is read: the fingerprint is that of the path."""
+        return RequestBody(format=format_of_failed(self._parent), fingerprint=Fingerprint(self.request))
+
+    async def plan(self) -> Plan:
+        """Plan the operation of the job once more. Raises NotAcceptable, Conflict."""
+        self.refuse_problems()
+        check_retry(self._parent)
+        return Plan(
+            operation=RETRIED_AS.get(self._parent.operation, self._parent.operation),
+            params=self._parent.params,
+            format=format_of_failed(self._parent),
+            parallel=self._parent.parallel,
+            dry_run=self._parent.dry_run,
+            parent_id=self._parent.job_id,
+        )
+
+    def parts(self) -> AsyncIterator[Part]:
+        """Cut the failed items."""
+        return cut_parts(
+            failed_items(self.api.ctx.pool, self._parent),
+            format_of_failed(self._parent),
+            self._parent.operation,
+            max_json_items=self.api.ctx.settings.max_json_items,
+        )
+
+
+# A retry of an overwrite must keep the contacts that the overwrite put into the list.
+RETRIED_AS = {Operation.LISTS_OVERWRITE: Operation.LISTS_ADD}
 
 
 async def _ring_end(api: Api, account_id: AccountId, job_id: JobId, standing: Standing) -> None:

@@ -34,6 +34,7 @@ API = web.AppKey("api", Api)
 REQUEST_ID = web.RequestKey("request_id", str)
 ACCOUNT = web.RequestKey("account", Account)
 LIMITS: web.RequestKey[Mapping[str, str]] = web.RequestKey("limits", Mapping)  # headers of the response
+REFUSAL_STATUS = web.RequestKey("refusal_status", int)  # of NotAcceptable, where it is not 422
 STREAMING = web.RequestKey("streaming", bool)  # the response has begun
 
 

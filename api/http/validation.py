@@ -97,10 +97,10 @@ def gathering(problems: list[NotAcceptable]) -> Iterator[None]:
         problems.extend(refused.problems or (refused,))
 
 
-def all_of(problems: Iterable[NotAcceptable], refusal: type[NotAcceptable] = NotAcceptable) -> NotAcceptable:
+def all_of(problems: Iterable[NotAcceptable]) -> NotAcceptable:
     """One error that holds them all; the first one speaks for them."""
     first, *rest = problems
-    return refusal(first.message, code=first.code, param=first.param, problems=(first, *rest))
+    return NotAcceptable(first.message, code=first.code, param=first.param, problems=(first, *rest))
 
 
 def path_of(location: Iterable[int | str]) -> str:

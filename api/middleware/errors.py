@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.http.context import REQUEST_ID, STREAMING
+from api.http.context import REFUSAL_STATUS, REQUEST_ID, STREAMING
 from schemas import errors
 from schemas.errors import UploadCut
 from storage.postgres.pool import BUSY, LOST_CONNECTION
@@ -22,7 +22,6 @@ STATUSES: dict[type[errors.BulklaneError], int] = {
     errors.BodyTooLarge: 413,
     errors.UnsupportedFormat: 415,
     errors.NotAcceptable: 422,
-    errors.ValidationFailed: 400,
     errors.RateLimited: 429,
     errors.Unavailable: 503,
 }
@@ -42,6 +41,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 def _answer(request: web.Request, error: Exception) -> web.Response:
     match error:
+        case errors.NotAcceptable():
+            return envelope(request, error, status=request.get(REFUSAL_STATUS))
         case errors.BulklaneError():
             return envelope(request, error)
         case web.HTTPException():

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from api.accept.parameters import known_parameters
 from api.openapi.describe import Description, Items
 from api.openapi.examples import NATIVE
 from api.openapi.parts import FILES
@@ -43,7 +42,7 @@ def _variant(operation: Operation) -> Description:
         summary=SUMMARIES[operation],
         text=TEXT,
         query=BulkQuery,
-        only=known_parameters(operation),
+        only=traits.parameters,
         needs=(traits.needs,) if traits.needs else (),
         renames=True,
         items=Items(key="items", model=traits.items.type, most=MOST, bare=True),

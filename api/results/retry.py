@@ -32,12 +32,12 @@ def check_retry(parent: Parent) -> None:
         raise Conflict("no item of the job has failed: there is nothing to retry", code="nothing_to_retry")
 
 
-def retried_format(parent: Parent) -> Format:
-    """What `retried_bytes` writes."""
+def format_of_failed(parent: Parent) -> Format:
+    """What `failed_items` writes."""
     return Format.CSV if parent.layout else Format.NDJSON
 
 
-async def retried_bytes(pool: Pool, parent: Parent) -> AsyncIterator[bytes]:
+async def failed_items(pool: Pool, parent: Parent) -> AsyncIterator[bytes]:
     """The failed items in the order of their index, a page of them at a time."""
     if parent.layout:
         yield _header(parent.layout)

@@ -1,4 +1,4 @@
-"""What a client may say of a bulk request in its query, before ids are resolved."""
+"""The query of a native bulk request, before its ids are resolved."""
 
 from typing import Annotated
 
@@ -8,7 +8,6 @@ from schemas.items.phone import is_region
 from schemas.params import MatchOn
 
 MAX_PARALLEL = 64
-ALWAYS = ("region", "parallel", "dry_run")  # every operation takes these
 
 
 def _region(code: str | None) -> str | None:

@@ -4,14 +4,15 @@ from collections import Counter
 
 from aiohttp import web
 
-from api.accept.partner import Call, Document, submit_document
+from api.accept.accept import accept_request
+from api.accept.partner import PartnerEndpoint, PartnerRequest
 from api.accept.plan import Plan
 from api.accept.targets import label_of
 from api.handlers.partners.job_results import reasons_of
 from api.http.context import Api
 from api.openapi import examples
 from api.openapi.describe import Items, Response, describe
-from schemas.errors import NotFound, ValidationFailed
+from schemas.errors import NotFound
 from schemas.items.references import ById
 from schemas.operations import BY_ID
 from schemas.params import JobParams
@@ -33,21 +34,20 @@ from storage.pipeline.jobs import JobRow
 )
 async def submit(request: web.Request) -> web.Response:
     """Attach a label to up to 1,000 contacts, or detach it, in one transaction."""
-    return await submit_document(request, DOCUMENT)
+    return await accept_request(PartnerRequest(request, ENDPOINT))
 
 
-async def _plan(call: Call) -> Plan | None:
-    phone_number_id = call.request.match_info["phone_number_id"]
-    if phone_number_id != call.account.phone_number_id:
+async def _plan(bulk: PartnerRequest[LabelBody]) -> Plan | None:
+    phone_number_id = bulk.request.match_info["phone_number_id"]
+    if phone_number_id != bulk.account.phone_number_id:
         raise NotFound(
             f"the account has no phone_number_id {phone_number_id[:100]!r}", code="unknown_phone_number_id"
         )
-    if call.body is None:
+    if bulk.body is None:
         return None
-    body: LabelBody = call.body
-    label_id = await label_of(call.api, call.account, body.label_id)
-    operation = Operation.LABELS_ATTACH if body.operation == "attach" else Operation.LABELS_DETACH
-    return Plan(operation=operation, params=JobParams(region=call.account.region, label_id=label_id))
+    label_id = await label_of(bulk, bulk.body.label_id)
+    operation = Operation.LABELS_ATTACH if bulk.body.operation == "attach" else Operation.LABELS_DETACH
+    return Plan(operation=operation, params=JobParams(region=bulk.account.region, label_id=label_id))
 
 
 async def _result(api: Api, account: Account, job: JobRow) -> LabelResult:
@@ -65,12 +65,12 @@ async def _result(api: Api, account: Account, job: JobRow) -> LabelResult:
     return LabelResult(data=data, request_id=job.request_id, errors=errors)
 
 
-DOCUMENT = Document(
+ENDPOINT = PartnerEndpoint(
     key="contact_ids",
     most=1_000,
     body=LabelBody,
     plan=_plan,
     result=_result,
-    refusal=ValidationFailed,
+    refusal_status=400,
     reader=BY_ID.reader,
 )

@@ -2,7 +2,8 @@
 
 from aiohttp import web
 
-from api.accept.partner import Call, Document, submit_document
+from api.accept.accept import accept_request
+from api.accept.partner import PartnerEndpoint, PartnerRequest
 from api.accept.plan import Plan
 from api.accept.targets import audience_of
 from api.handlers.partners.job_results import contacts_of, reasons_of, succeeded
@@ -31,7 +32,7 @@ from storage.pipeline.jobs import JobRow
 )
 async def create(request: web.Request) -> web.Response:
     """Create or update up to 1,000 contacts."""
-    return await submit_document(request, CREATE)
+    return await accept_request(PartnerRequest(request, CREATE))
 
 
 @describe(
@@ -46,7 +47,7 @@ async def create(request: web.Request) -> web.Response:
 )
 async def delete(request: web.Request) -> web.Response:
     """Delete up to 1,000 contacts, and take them out of lists, labels and audiences."""
-    return await submit_document(request, DELETE)
+    return await accept_request(PartnerRequest(request, DELETE))
 
 
 @describe(
@@ -59,23 +60,23 @@ async def delete(request: web.Request) -> web.Response:
 )
 async def add_to_audience(request: web.Request) -> web.Response:
     """Add up to 1,000 contacts to an audience."""
-    return await submit_document(request, ADD_TO_AUDIENCE)
+    return await accept_request(PartnerRequest(request, ADD_TO_AUDIENCE))
 
 
-async def _plan_create(call: Call) -> Plan | None:
-    params = JobParams(region=call.account.region, required=("name",))
+async def _plan_create(bulk: PartnerRequest[NoBody]) -> Plan | None:
+    params = JobParams(region=bulk.account.region, required=("name",))
     return Plan(operation=Operation.CONTACTS_UPSERT, params=params)
 
 
-async def _plan_delete(call: Call) -> Plan | None:
-    return Plan(operation=Operation.CONTACTS_DELETE, params=JobParams(region=call.account.region))
+async def _plan_delete(bulk: PartnerRequest[NoBody]) -> Plan | None:
+    return Plan(operation=Operation.CONTACTS_DELETE, params=JobParams(region=bulk.account.region))
 
 
-async def _plan_add(call: Call) -> Plan | None:
-    if call.body is None:
+async def _plan_add(bulk: PartnerRequest[AudienceBody]) -> Plan | None:
+    if bulk.body is None:
         return None
-    audience_id = await audience_of(call.api, call.account, call.body.audience_id)
-    params = JobParams(region=call.account.region, audience_id=audience_id)
+    audience_id = await audience_of(bulk, bulk.body.audience_id)
+    params = JobParams(region=bulk.account.region, audience_id=audience_id)
     return Plan(operation=Operation.AUDIENCES_ADD, params=params)
 
 
@@ -110,6 +111,8 @@ async def _added(api: Api, account: Account, job: JobRow) -> AudienceResult:
     return AudienceResult(audience_id=name, contact_count=count, errors=errors)
 
 
-CREATE = Document(key="contacts", most=1_000, body=NoBody, plan=_plan_create, result=_created)
-DELETE = Document(key="contactIds", most=1_000, body=NoBody, plan=_plan_delete, result=_deleted)
-ADD_TO_AUDIENCE = Document(key="contactIds", most=1_000, body=AudienceBody, plan=_plan_add, result=_added)
+CREATE = PartnerEndpoint(key="contacts", most=1_000, body=NoBody, plan=_plan_create, result=_created)
+DELETE = PartnerEndpoint(key="contactIds", most=1_000, body=NoBody, plan=_plan_delete, result=_deleted)
+ADD_TO_AUDIENCE = PartnerEndpoint(
+    key="contactIds", most=1_000, body=AudienceBody, plan=_plan_add, result=_added
+)

@@ -4,7 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
-from api.accept.partner import Call, Document, submit_document
+from api.accept.accept import accept_request
+from api.accept.partner import PartnerEndpoint, PartnerRequest
 from api.accept.plan import Plan
 from api.accept.targets import check_preference
 from api.handlers.partners.job_results import contacts_of, errors_of, succeeded
@@ -34,19 +35,17 @@ from storage.pipeline.jobs import JobRow
 )
 async def submit(request: web.Request) -> web.Response:
     """Set the communication preference of up to 1,000 phone numbers."""
-    return await submit_document(request, DOCUMENT)
+    return await accept_request(PartnerRequest(request, ENDPOINT))
 
 
-async def _plan(call: Call) -> Plan | None:
-    if call.body is None:
+async def _plan(bulk: PartnerRequest[PreferencesBody]) -> Plan | None:
+    if bulk.body is None:
         return None
-    preference = check_preference(
-        call.api, call.body.communication_preference, "communication_preference", call.problems
-    )
+    preference = check_preference(bulk, bulk.body.communication_preference, "communication_preference")
     params = JobParams(
-        region=call.account.region,
+        region=bulk.account.region,
         preference=preference,
-        default_preference=call.api.ctx.settings.communication_preferences[0],
+        default_preference=bulk.default_preference,
     )
     return Plan(operation=Operation.PREFERENCES_SET, params=params)
 
@@ -95,4 +94,4 @@ def _phone(item: Any) -> Any:
     return item.get("phone", item) if isinstance(item, dict) else item
 
 
-DOCUMENT = Document(key="phone_numbers", most=1_000, body=PreferencesBody, plan=_plan, result=_result)
+ENDPOINT = PartnerEndpoint(key="phone_numbers", most=1_000, body=PreferencesBody, plan=_plan, result=_result)

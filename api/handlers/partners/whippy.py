@@ -6,7 +6,8 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from api.accept.partner import Call, Document, submit_document
+from api.accept.accept import accept_request
+from api.accept.partner import PartnerEndpoint, PartnerRequest
 from api.accept.plan import Plan
 from api.accept.targets import ChannelName, channels_of, list_of
 from api.handlers.partners.job_results import errors_of, succeeded
@@ -38,19 +39,18 @@ OPERATIONS = {
 )
 async def submit(request: web.Request) -> web.Response:
     """Add up to 4,000 contacts to a list, remove them from it, or make them all that is in it."""
-    return await submit_document(request, DOCUMENT)
+    return await accept_request(PartnerRequest(request, ENDPOINT))
 
 
-async def _plan(call: Call) -> Plan | None:
-    list_id = await list_of(call.api, call.account, call.request.match_info["list_id"], call.problems)
-    body: ListContactsBody | None = call.body
-    named = _named(call.given)
+async def _plan(bulk: PartnerRequest[ListContactsBody]) -> Plan | None:
+    list_id = await list_of(bulk, bulk.request.match_info["list_id"])
+    body = bulk.body
     all_channels = body is not None and _all_channels(body)
-    channels = await channels_of(call.api, call.account, named, all_=all_channels, problems=call.problems)
+    channels = await channels_of(bulk, _named(bulk.given), all_=all_channels)
     if body is None:
         return None
     params = JobParams(
-        region=call.account.region,
+        region=bulk.account.region,
         list_id=list_id,
         channels=() if body.action == "remove" else channels,
         override_opt_outs=body.override_opt_outs,
@@ -114,4 +114,4 @@ def _phone(item: Any) -> Any:
     return next((item[name] for name in PHONE_NAMES if name in item), None)
 
 
-DOCUMENT = Document(key="contacts", most=4_000, body=ListContactsBody, plan=_plan, result=_result)
+ENDPOINT = PartnerEndpoint(key="contacts", most=4_000, body=ListContactsBody, plan=_plan, result=_result)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.results.retry import PAGE, check_retry, retried_bytes, retried_format
+from api.results.retry import PAGE, check_retry, failed_items, format_of_failed
 from schemas.errors import Conflict
 from schemas.formats.content_type import Format
 from schemas.ids import JobId, read_job_id
@@ -66,7 +66,7 @@ async def parent_of(ctx: Context, client: Client, answer: Answer) -> Parent:
 
 
 async def retried(ctx: Context, parent: Parent) -> bytes:
-    return b"".join([piece async for piece in retried_bytes(ctx.pool, parent)])
+    return b"".join([piece async for piece in failed_items(ctx.pool, parent)])
 
 
 async def errors_of(ctx: Context, job_id: JobId) -> list[tuple[Any, ...]]:
@@ -94,7 +94,7 @@ async def test_what_failed_fails_again_for_the_same_reasons(
         good, head, bad, end = json.dumps(contact(2)).encode() + b"\n", b"", BAD_LINES, b"\n"
     body = head + b"".join(good + one + end for one in bad)
     parent = await ended(ctx, client, await client.submit(body, TYPES[format_]))
-    assert (parent.failed, parent.format, retried_format(parent)) == (len(bad), format_, format_)
+    assert (parent.failed, parent.format, format_of_failed(parent)) == (len(bad), format_, format_)
     again = await client.submit(await retried(ctx, parent), TYPES[format_])
     child = await ended(ctx, client, again)
     assert (again.json["state"], child.failed) == ("queued", len(bad))
@@ -116,7 +116,7 @@ async def test_an_array_becomes_lines(ctx: Context, client: Client) -> None:
     parent = await ended(
         ctx, client, await client.submit(json.dumps(items, indent=2).encode(), "application/json")
     )
-    assert retried_format(parent) is Format.NDJSON
+    assert format_of_failed(parent) is Format.NDJSON
     lines = (await retried(ctx, parent)).splitlines()
     assert [json.loads(line) for line in lines] == items[1:]
 
@@ -143,7 +143,7 @@ async def test_however_many_failed_they_come_in_order_and_a_page_at_a_time(
     count = 2 * PAGE + 50
     items = [contact(n) if n % 2 else {"phone": "12", "name": str(n)} for n in range(2 * count)]
     parent = await ended(ctx, client, await client.submit_items(items))
-    pieces = [piece async for piece in retried_bytes(ctx.pool, parent)]
+    pieces = [piece async for piece in failed_items(ctx.pool, parent)]
     assert len(pieces) == 3
     lines = b"".join(pieces).splitlines()
     assert [int(json.loads(line)["name"]) for line in lines] == list(range(0, 2 * count, 2))
