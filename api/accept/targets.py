@@ -30,7 +30,7 @@ async def list_of(bulk: BulkRequest, value: object) -> int:
     found = await contact_lists.get(bulk.api.ctx.pool, bulk.account.id, number) if number else None
     if number is None or found is None:
         raise _unknown("contact list", "list", value)
-    if found["archived_at"] is not None:
+    if found.archived_at is not None:
         message = f"the contact list {value} is archived: unarchive it first, or take another one"
         bulk.problems.append(NotAcceptable(message, code="list_not_active", param="list_id"))
     return number

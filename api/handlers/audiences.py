@@ -9,21 +9,33 @@ from api.endpoint import endpoint
 from api.http.context import scope
 from api.http.path_id import PathId
 from api.http.responses import created, deleted, page_of, shown
-from schemas.ids import read_id
+from schemas.ids import read_id, show_id
 from schemas.wire.base import Listing
 from schemas.wire.queries import AudiencesQuery
 from schemas.wire.resource_bodies import NameBody
 from schemas.wire.resources import Audience
 from storage.entities import audiences
+from storage.entities.audiences import AudienceRow
 
 AUDIENCE = PathId(name="audience", param="audience_id", read=partial(read_id, "aud"), code="unknown_audience")
 AudienceId = Annotated[int, AUDIENCE]
 
 
+def audience_view(row: AudienceRow) -> Audience:
+    """An audience as a client reads it."""
+    return Audience(
+        id=show_id("aud", row.id),
+        name=row.name,
+        contact_count=row.contact_count,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
 @endpoint(responses={201: Audience}, errors=(409,))
 async def create_audience(request: web.Request, body: NameBody) -> web.Response:
     """Create an audience."""
-    view = Audience.of(await audiences.create(*scope(request), name=body.name))
+    view = audience_view(await audiences.create(*scope(request), name=body.name))
     return created(request, view, view.id)
 
 
@@ -31,21 +43,21 @@ async def create_audience(request: web.Request, body: NameBody) -> web.Response:
 async def list_audiences(request: web.Request, query: AudiencesQuery) -> web.Response:
     """The audiences in the order in which they were made."""
     rows = await audiences.page(*scope(request), after=query.cursor or 0, size=query.limit + 1)
-    return page_of([Audience.of(row) for row in rows], query.limit, lambda view: view.id)
+    return page_of([audience_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Audience})
 async def get_audience(request: web.Request, audience_id: AudienceId) -> web.Response:
     """One audience."""
     row = await audiences.get(*scope(request), audience_id)
-    return shown(Audience.of(AUDIENCE.found(request, row)))
+    return shown(audience_view(AUDIENCE.found(request, row)))
 
 
 @endpoint(responses={200: Audience}, errors=(409,))
 async def rename_audience(request: web.Request, audience_id: AudienceId, body: NameBody) -> web.Response:
     """Give an audience another name."""
     row = await audiences.rename(*scope(request), audience_id, name=body.name)
-    return shown(Audience.of(AUDIENCE.found(request, row)))
+    return shown(audience_view(AUDIENCE.found(request, row)))
 
 
 @endpoint(responses={204: None})

@@ -17,9 +17,21 @@ from schemas.wire.queries import ChannelsQuery
 from schemas.wire.resource_bodies import ChannelChange, NewChannel
 from schemas.wire.resources import Channel
 from storage.entities import channels
+from storage.entities.channels import ChannelRow
 
 CHANNEL = PathId(name="channel", param="channel_id", read=read_channel_id, code="unknown_channel")
 ChannelId = Annotated[UUID, CHANNEL]
+
+
+def channel_view(row: ChannelRow) -> Channel:
+    """A channel as a client reads it."""
+    return Channel(
+        id=row.id,
+        name=row.name,
+        phone=row.phone,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
 
 
 async def _phone(request: web.Request, text: str) -> str:
@@ -33,7 +45,7 @@ async def _phone(request: web.Request, text: str) -> str:
 @endpoint(responses={201: Channel}, errors=(409,), resolve={"phone": _phone})
 async def create_channel(request: web.Request, body: NewChannel) -> web.Response:
     """Create a channel."""
-    view = Channel.of(await channels.create(*scope(request), name=body.name, phone=body.phone))
+    view = channel_view(await channels.create(*scope(request), name=body.name, phone=body.phone))
     return created(request, view, view.id)
 
 
@@ -41,21 +53,21 @@ async def create_channel(request: web.Request, body: NewChannel) -> web.Response
 async def list_channels(request: web.Request, query: ChannelsQuery) -> web.Response:
     """The channels in the order in which they were made."""
     rows = await channels.page(*scope(request), after=query.cursor, size=query.limit + 1)
-    return page_of([Channel.of(row) for row in rows], query.limit, lambda view: view.id)
+    return page_of([channel_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Channel})
 async def get_channel(request: web.Request, channel_id: ChannelId) -> web.Response:
     """One channel."""
     row = await channels.get(*scope(request), channel_id)
-    return shown(Channel.of(CHANNEL.found(request, row)))
+    return shown(channel_view(CHANNEL.found(request, row)))
 
 
 @endpoint(responses={200: Channel}, errors=(409,), resolve={"phone": _phone})
 async def change_channel(request: web.Request, channel_id: ChannelId, body: ChannelChange) -> web.Response:
     """Give a channel another name or phone."""
     row = await channels.change(*scope(request), channel_id, body.given())
-    return shown(Channel.of(CHANNEL.found(request, row)))
+    return shown(channel_view(CHANNEL.found(request, row)))
 
 
 @endpoint(responses={204: None})

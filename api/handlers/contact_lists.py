@@ -9,21 +9,35 @@ from api.endpoint import endpoint
 from api.http.context import scope
 from api.http.path_id import PathId
 from api.http.responses import created, page_of, shown
-from schemas.ids import read_id
+from schemas.ids import read_id, show_id
 from schemas.wire.base import Listing
 from schemas.wire.queries import ListsQuery
 from schemas.wire.resource_bodies import NameBody
 from schemas.wire.resources import ContactList
 from storage.entities import contact_lists
+from storage.entities.contact_lists import ContactListRow
 
 LIST = PathId(name="contact list", param="list_id", read=partial(read_id, "lst"), code="unknown_list")
 ListId = Annotated[int, LIST]
 
 
+def list_view(row: ContactListRow) -> ContactList:
+    """A contact list as a client reads it."""
+    return ContactList(
+        id=show_id("lst", row.id),
+        name=row.name,
+        state="archived" if row.archived_at else "active",
+        contact_count=row.contact_count,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        archived_at=row.archived_at,
+    )
+
+
 @endpoint(responses={201: ContactList}, errors=(409,))
 async def create_list(request: web.Request, body: NameBody) -> web.Response:
     """Create a contact list; it is active."""
-    view = ContactList.of(await contact_lists.create(*scope(request), name=body.name))
+    view = list_view(await contact_lists.create(*scope(request), name=body.name))
     return created(request, view, view.id)
 
 
@@ -33,32 +47,32 @@ async def list_lists(request: web.Request, query: ListsQuery) -> web.Response:
     rows = await contact_lists.page(
         *scope(request), archived=query.archived, after=query.cursor or 0, size=query.limit + 1
     )
-    return page_of([ContactList.of(row) for row in rows], query.limit, lambda view: view.id)
+    return page_of([list_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: ContactList})
 async def get_list(request: web.Request, list_id: ListId) -> web.Response:
     """One contact list."""
     row = await contact_lists.get(*scope(request), list_id)
-    return shown(ContactList.of(LIST.found(request, row)))
+    return shown(list_view(LIST.found(request, row)))
 
 
 @endpoint(responses={200: ContactList}, errors=(409,))
 async def rename_list(request: web.Request, list_id: ListId, body: NameBody) -> web.Response:
     """Give a contact list another name."""
     row = await contact_lists.rename(*scope(request), list_id, name=body.name)
-    return shown(ContactList.of(LIST.found(request, row)))
+    return shown(list_view(LIST.found(request, row)))
 
 
 @endpoint(responses={200: ContactList})
 async def archive_list(request: web.Request, list_id: ListId) -> web.Response:
     """Archive a contact list: it keeps its contacts and accepts no more. An archived list stays as it is."""
     row = await contact_lists.archive(*scope(request), list_id)
-    return shown(ContactList.of(LIST.found(request, row)))
+    return shown(list_view(LIST.found(request, row)))
 
 
 @endpoint(responses={200: ContactList})
 async def unarchive_list(request: web.Request, list_id: ListId) -> web.Response:
     """Make a contact list active again. An active list stays as it is."""
     row = await contact_lists.unarchive(*scope(request), list_id)
-    return shown(ContactList.of(LIST.found(request, row)))
+    return shown(list_view(LIST.found(request, row)))

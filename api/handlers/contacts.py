@@ -152,13 +152,13 @@ async def _facts(conn: Conn, request: web.Request, value: object) -> Facts:
     team_id, channel_id = read_id("team", body.get("teamId")), read_channel_id(body.get("defaultChannelId"))
     if team_id is not None and not await teams.lock_shared(conn, account.id, team_id):
         team_id = None
-    if channel_id is not None and await channels.lock_shared(conn, account.id, channel_id) is None:
+    if channel_id is not None and not await channels.lock_shared(conn, account.id, channel_id):
         channel_id = None
-    rows = await properties.definitions(conn, account.id) if body.get("properties") else []
+    definitions = await properties.definitions(conn, account.id) if body.get("properties") else []
     return Facts(
         region=account.region,
         preferences=request.app[API].ctx.settings.communication_preferences,
         team_id=team_id,
         channel_id=channel_id,
-        definitions=Definitions(map(dict, rows)),
+        definitions=Definitions(definitions),
     )

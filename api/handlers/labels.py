@@ -9,15 +9,29 @@ from api.endpoint import endpoint
 from api.http.context import scope
 from api.http.path_id import PathId
 from api.http.responses import created, deleted, page_of, shown
-from schemas.ids import read_id
+from schemas.ids import read_id, show_id
 from schemas.wire.base import Listing
 from schemas.wire.queries import LabelsQuery
 from schemas.wire.resource_bodies import LabelChange, NewLabel
 from schemas.wire.resources import Label
 from storage.entities import labels, teams
+from storage.entities.labels import LabelRow
 
 LABEL = PathId(name="label", param="label_id", read=partial(read_id, "lbl"), code="unknown_label")
 LabelId = Annotated[int, LABEL]
+
+
+def label_view(row: LabelRow) -> Label:
+    """A label as a client reads it."""
+    return Label(
+        id=show_id("lbl", row.id),
+        name=row.name,
+        colour=row.colour,
+        team_id=show_id("team", row.team_id) if row.team_id else None,
+        contact_count=row.contact_count,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
 
 
 async def _team(request: web.Request, value: object) -> int:
@@ -32,7 +46,7 @@ async def _team(request: web.Request, value: object) -> int:
 async def create_label(request: web.Request, body: NewLabel) -> web.Response:
     """Create a label, of a team or of every team's."""
     row = await labels.create(*scope(request), name=body.name, colour=body.colour, team_id=body.team_id)
-    view = Label.of(row)
+    view = label_view(row)
     return created(request, view, view.id)
 
 
@@ -42,21 +56,21 @@ async def list_labels(request: web.Request, query: LabelsQuery) -> web.Response:
     rows = await labels.page(
         *scope(request), team_id=query.team_id, after=query.cursor or 0, size=query.limit + 1
     )
-    return page_of([Label.of(row) for row in rows], query.limit, lambda view: view.id)
+    return page_of([label_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Label})
 async def get_label(request: web.Request, label_id: LabelId) -> web.Response:
     """One label."""
     row = await labels.get(*scope(request), label_id)
-    return shown(Label.of(LABEL.found(request, row)))
+    return shown(label_view(LABEL.found(request, row)))
 
 
 @endpoint(responses={200: Label}, errors=(409,), resolve={"team_id": _team})
 async def change_label(request: web.Request, label_id: LabelId, body: LabelChange) -> web.Response:
     """Give a label another name, colour or team. Contacts that carry it go on to carry it."""
     row = await labels.change(*scope(request), label_id, body.given())
-    return shown(Label.of(LABEL.found(request, row)))
+    return shown(label_view(LABEL.found(request, row)))
 
 
 @endpoint(responses={204: None})

@@ -2,15 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 
-import asyncpg
 from aiohttp import web
 
 from api.endpoint import endpoint
-from api.handlers.audiences import AUDIENCE, AudienceId
+from api.handlers.audiences import AUDIENCE, AudienceId, audience_view
 from api.handlers.channels import CHANNEL, ChannelId
-from api.handlers.contact_lists import LIST, ListId
+from api.handlers.contact_lists import LIST, ListId, list_view
 from api.handlers.contacts import CONTACT, ContactId, KnownContactId, view_of
-from api.handlers.labels import LABEL, LabelId
+from api.handlers.labels import LABEL, LabelId, label_view
 from api.http.context import scope
 from api.http.path_id import PathId
 from api.http.responses import page_of, shown
@@ -38,10 +37,11 @@ from storage.entities import (
 )
 from storage.entities.contact_columns import ContactRow
 from storage.entities.memberships import Kind
+from storage.entities.opt_ins import OptInRow
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.transactions import transact
 
-Get = Callable[[Pool, AccountId, int], Awaitable[asyncpg.Record | None]]
+Get = Callable[[Pool, AccountId, int], Awaitable[object]]
 
 SLICE = 100  # contacts of one statement, so that large ones do not fill the memory
 ENOUGH = 4 * 1024**2  # characters of JSON fields on one page: it ends early then
@@ -70,15 +70,17 @@ async def audience_members(
 @endpoint(responses={200: Listing[Label]})
 async def labels_of(request: web.Request, contact_id: KnownContactId, query: LabelsOfQuery) -> web.Response:
     """The labels that a contact carries, by their ids."""
-    rows = await memberships.labels_of(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
-    return page_of([Label.of(row) for row in rows], query.limit, lambda view: view.id)
+    rows = await labels.of_contact(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
+    return page_of([label_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Listing[ContactList]})
 async def lists_of(request: web.Request, contact_id: KnownContactId, query: ListsOfQuery) -> web.Response:
     """The lists that a contact is in, active or archived, by their ids."""
-    rows = await memberships.lists_of(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
-    return page_of([ContactList.of(row) for row in rows], query.limit, lambda view: view.id)
+    rows = await contact_lists.of_contact(
+        *scope(request), contact_id, after=query.cursor, size=query.limit + 1
+    )
+    return page_of([list_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Listing[Audience]})
@@ -86,18 +88,15 @@ async def audiences_of(
     request: web.Request, contact_id: KnownContactId, query: AudiencesOfQuery
 ) -> web.Response:
     """The audiences that a contact belongs to, by their ids."""
-    rows = await memberships.audiences_of(
-        *scope(request), contact_id, after=query.cursor, size=query.limit + 1
-    )
-    return page_of([Audience.of(row) for row in rows], query.limit, lambda view: view.id)
+    rows = await audiences.of_contact(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
+    return page_of([audience_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Listing[OptIn]})
 async def opt_ins_of(request: web.Request, contact_id: KnownContactId, query: OptInsQuery) -> web.Response:
     """What a contact has said of channels, or what was said for it, by the channels' ids."""
     rows = await opt_ins.page(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
-    views = [OptIn.of(row, row["channel_name"]) for row in rows]
-    return page_of(views, query.limit, lambda view: view.channel_id)
+    return page_of([_opt_in_view(row) for row in rows], query.limit, lambda view: view.channel_id)
 
 
 @endpoint(
@@ -111,22 +110,21 @@ async def put_opt_in(
     """Record an opt-in or an opt-out; only the contact itself can take back an opt-out of its own."""
     pool, account_id = scope(request)
 
-    async def opt(conn: Conn) -> OptIn:
-        name = await channels.lock_shared(conn, account_id, channel_id)  # channels first, as everywhere
+    async def put(conn: Conn) -> OptInRow:
+        has_channel = await channels.lock_shared(conn, account_id, channel_id)  # channels before contacts
         CONTACT.found(request, await contacts.lock_shared(conn, account_id, contact_id) or None)
+        CHANNEL.found(request, has_channel or None)
         said = {"opted_in": body.opted_in, "by_contact": body.by == "contact"}
-        channel_name = CHANNEL.found(request, name)
-        row = await opt_ins.put(conn, account_id, contact_id, channel_id, **said)
-        return OptIn.of(row, channel_name)
+        return await opt_ins.put(conn, account_id, contact_id, channel_id, **said)
 
-    opt_in = await transact(pool, opt)
-    if body.opted_in and not opt_in.opted_in:
+    row = await transact(pool, put)
+    if body.opted_in and not row.opted_in:
         raise Conflict(
             'the contact has opted out of it itself: only the contact can opt in again, with "by": "contact"',
             code="contact_opted_out",
             param="opted_in",
         )
-    return shown(opt_in)
+    return shown(_opt_in_view(row))
 
 
 async def _members(
@@ -153,3 +151,13 @@ async def _slices(
         characters += sum(row.json_characters for row in found[:size])
         after = rows[-1].id if rows else after
     return rows, more
+
+
+def _opt_in_view(row: OptInRow) -> OptIn:
+    return OptIn(
+        channel_id=row.channel_id,
+        channel_name=row.channel_name,
+        opted_in=row.opted_in,
+        by="contact" if row.by_contact else "account",
+        updated_at=row.updated_at,
+    )

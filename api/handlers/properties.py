@@ -14,16 +14,27 @@ from schemas.wire.queries import PropertiesQuery
 from schemas.wire.resource_bodies import NewProperty, PropertyChange, read_property_name
 from schemas.wire.resources import Property
 from storage.entities import properties
+from storage.entities.properties import PropertyRow
 
 PROPERTY = PathId(name="property", param="name", read=read_property_name, code="unknown_property")
 PropertyName = Annotated[str, PROPERTY]
+
+
+def property_view(row: PropertyRow) -> Property:
+    """A property as a client reads it."""
+    return Property(
+        name=row.name,
+        type=row.type,
+        options=row.options,
+        created_at=row.created_at,
+    )
 
 
 @endpoint(responses={201: Property}, errors=(409,))
 async def create_property(request: web.Request, body: NewProperty) -> web.Response:
     """Define a property of contacts."""
     row = await properties.create(*scope(request), name=body.name, type=body.type, options=body.options)
-    view = Property.of(row)
+    view = property_view(row)
     return created(request, view, view.name)
 
 
@@ -31,24 +42,24 @@ async def create_property(request: web.Request, body: NewProperty) -> web.Respon
 async def list_properties(request: web.Request, query: PropertiesQuery) -> web.Response:
     """The properties by name."""
     rows = await properties.page(*scope(request), after=query.cursor or "", size=query.limit + 1)
-    return page_of([Property.of(row) for row in rows], query.limit, lambda view: view.name)
+    return page_of([property_view(row) for row in rows], query.limit, lambda view: view.name)
 
 
 @endpoint(responses={200: Property})
 async def get_property(request: web.Request, name: PropertyName) -> web.Response:
     """One property."""
     row = await properties.get(*scope(request), name)
-    return shown(Property.of(PROPERTY.found(request, row)))
+    return shown(property_view(PROPERTY.found(request, row)))
 
 
 @endpoint(responses={200: Property})
 async def change_property(request: web.Request, name: PropertyName, body: PropertyChange) -> web.Response:
     """Give an enum other options. Stored values stay, even if they are no longer among the options."""
     stored = PROPERTY.found(request, await properties.get(*scope(request), name))
-    if stored["type"] != "enum":
-        raise NotAcceptable(f"options are for an enum, and {name} is a {stored['type']}", param="options")
-    row = await properties.set_options(*scope(request), name, body.options)
-    return shown(Property.of(PROPERTY.found(request, row)))
+    if stored.type != "enum":
+        raise NotAcceptable(f"options are for an enum, and {name} is a {stored.type}", param="options")
+    row = await properties.change(*scope(request), name, options=body.options)
+    return shown(property_view(PROPERTY.found(request, row)))
 
 
 @endpoint(responses={204: None})

@@ -9,21 +9,32 @@ from api.endpoint import endpoint
 from api.http.context import scope
 from api.http.path_id import PathId
 from api.http.responses import created, deleted, page_of, shown
-from schemas.ids import read_id
+from schemas.ids import read_id, show_id
 from schemas.wire.base import Listing
 from schemas.wire.queries import TeamsQuery
 from schemas.wire.resource_bodies import NameBody
 from schemas.wire.resources import Team
 from storage.entities import teams
+from storage.entities.teams import TeamRow
 
 TEAM = PathId(name="team", param="team_id", read=partial(read_id, "team"), code="unknown_team")
 TeamId = Annotated[int, TEAM]
 
 
+def team_view(row: TeamRow) -> Team:
+    """A team as a client reads it."""
+    return Team(
+        id=show_id("team", row.id),
+        name=row.name,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+
+
 @endpoint(responses={201: Team}, errors=(409,))
 async def create_team(request: web.Request, body: NameBody) -> web.Response:
     """Create a team."""
-    view = Team.of(await teams.create(*scope(request), name=body.name))
+    view = team_view(await teams.create(*scope(request), name=body.name))
     return created(request, view, view.id)
 
 
@@ -31,21 +42,21 @@ async def create_team(request: web.Request, body: NameBody) -> web.Response:
 async def list_teams(request: web.Request, query: TeamsQuery) -> web.Response:
     """The teams in the order in which they were made."""
     rows = await teams.page(*scope(request), after=query.cursor or 0, size=query.limit + 1)
-    return page_of([Team.of(row) for row in rows], query.limit, lambda view: view.id)
+    return page_of([team_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Team})
 async def get_team(request: web.Request, team_id: TeamId) -> web.Response:
     """One team."""
     row = await teams.get(*scope(request), team_id)
-    return shown(Team.of(TEAM.found(request, row)))
+    return shown(team_view(TEAM.found(request, row)))
 
 
 @endpoint(responses={200: Team}, errors=(409,))
 async def rename_team(request: web.Request, team_id: TeamId, body: NameBody) -> web.Response:
     """Give a team another name."""
     row = await teams.rename(*scope(request), team_id, name=body.name)
-    return shown(Team.of(TEAM.found(request, row)))
+    return shown(team_view(TEAM.found(request, row)))
 
 
 @endpoint(responses={204: None}, errors=(409,))

@@ -46,7 +46,7 @@ async def stream_errors(
     operation, layout = await jobs.shape_of(pool, account_id, job_id)
     errors = _errors(request, account_id, job_id)
     if media is Media.NDJSON:
-        definitions = Definitions(map(dict, await properties.definitions(pool, account_id)))
+        definitions = Definitions(await properties.definitions(pool, account_id))
         lines = (_line(as_line(error, operation, layout, definitions)) async for error in errors)
         return await _stream(request, media, lines)
     columns = columns_of(operation, layout)

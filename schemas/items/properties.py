@@ -17,12 +17,13 @@ MANY_OPTIONS = 10  # of an enum, that a message names
 PropertyType = Literal["string", "number", "boolean", "date", "enum"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:
-    """What the values of one property are; `options` are those of an enum."""
+    """The name of a property and the type of its values; only an enum has `options`."""
 
+    name: str
     type: PropertyType
-    options: tuple[str, ...]
+    options: tuple[str, ...] = ()
 
     def fits(self, value: object) -> bool:
         """Whether a value is of the type."""
@@ -52,9 +53,8 @@ class Definition:
 class Definitions:
     """The definitions of an account: made once, asked for each item."""
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """`rows` have name, type and, of an enum, options."""
-        self._known = {row["name"]: Definition(row["type"], tuple(row["options"] or ())) for row in rows}
+    def __init__(self, definitions: Iterable[Definition]) -> None:
+        self._known = {definition.name: definition for definition in definitions}
         # of two names that differ in case alone, neither is meant by a third spelling
         self._by_folded_name: dict[str, str] = {}
         for name in self._known:

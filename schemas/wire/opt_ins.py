@@ -7,7 +7,6 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from schemas.wire.base import Wire
-from schemas.wire.resources import Row
 
 Speaker = Literal["contact", "account"]
 
@@ -20,17 +19,6 @@ class OptIn(Wire):
     opted_in: bool
     by: Speaker  # who has said so; the contact's own opt-out is kept
     updated_at: datetime
-
-    @classmethod
-    def of(cls, row: Row, channel_name: str) -> "OptIn":
-        """Of a row of opt_ins."""
-        return cls(
-            channel_id=row["channel_id"],
-            channel_name=channel_name,
-            opted_in=row["opted_in"],
-            by="contact" if row["by_contact"] else "account",
-            updated_at=row["updated_at"],
-        )
 
 
 class OptInBody(BaseModel):

@@ -1,29 +1,14 @@
 """Lists, labels, teams, channels, audiences and properties, as a client reads them."""
 
 from datetime import datetime
-from typing import Any, Literal, Protocol, Self
+from typing import Literal
 from uuid import UUID
 
-from schemas.ids import show_id
 from schemas.items.properties import PropertyType
 from schemas.wire.base import Wire
 
 
-class Row(Protocol):
-    """What the database answers: columns by their names."""
-
-    def __getitem__(self, name: str, /) -> Any: ...
-
-
-class Shown(Wire):
-    """A row of a table; the columns that a client does not see as they are stored come in `shown`."""
-
-    @classmethod
-    def _filled(cls, row: Row, **shown: Any) -> Self:
-        return cls(**{name: row[name] for name in cls.model_fields if name not in shown}, **shown)
-
-
-class ContactList(Shown):
+class ContactList(Wire):
     """A named set of contacts; only an active one takes contacts."""
 
     id: str  # lst_…
@@ -34,46 +19,29 @@ class ContactList(Shown):
     updated_at: datetime
     archived_at: datetime | None
 
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Of a row of contact_lists."""
-        state = "archived" if row["archived_at"] else "active"
-        return cls._filled(row, id=show_id("lst", row["id"]), state=state)
 
-
-class Label(Shown):
-    """What contacts are marked with."""
+class Label(Wire):
+    """A mark on contacts."""
 
     id: str  # lbl_…
     name: str
     colour: str | None  # #rrggbb
-    team_id: str | None  # team_…; null: it is every team's
+    team_id: str | None  # team_…; null: of every team
     contact_count: int
     created_at: datetime
     updated_at: datetime
 
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Of a row of labels."""
-        team_id = show_id("team", row["team_id"]) if row["team_id"] else None
-        return cls._filled(row, id=show_id("lbl", row["id"]), team_id=team_id)
 
-
-class Team(Shown):
-    """Whom labels and contacts belong to."""
+class Team(Wire):
+    """A team; labels and contacts belong to it."""
 
     id: str  # team_…
     name: str
     created_at: datetime
     updated_at: datetime
 
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Of a row of teams."""
-        return cls._filled(row, id=show_id("team", row["id"]))
 
-
-class Channel(Shown):
+class Channel(Wire):
     """What contacts are opted in to."""
 
     id: UUID
@@ -82,13 +50,8 @@ class Channel(Shown):
     created_at: datetime
     updated_at: datetime
 
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Of a row of channels."""
-        return cls._filled(row)
 
-
-class Audience(Shown):
+class Audience(Wire):
     """A set of contacts to send to."""
 
     id: str  # aud_…
@@ -97,21 +60,11 @@ class Audience(Shown):
     created_at: datetime
     updated_at: datetime
 
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Of a row of audiences."""
-        return cls._filled(row, id=show_id("aud", row["id"]))
 
-
-class Property(Shown):
+class Property(Wire):
     """A key that the `properties` of a contact may have, and what its values are."""
 
     name: str
     type: PropertyType
     options: list[str] | None  # of an enum
     created_at: datetime
-
-    @classmethod
-    def of(cls, row: Row) -> Self:
-        """Of a row of property_definitions."""
-        return cls._filled(row)

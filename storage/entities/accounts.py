@@ -11,6 +11,7 @@ import asyncpg
 from schemas.ids import AccountId
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
+from storage.postgres.rows import row_of, row_or_none, rows_of
 
 QUERIES = load(__name__)
 
@@ -57,7 +58,7 @@ class NameTaken(Exception):
 async def create(db: Conn | Pool, name: str, change: AccountChange) -> Account:
     """A new account; raises NameTaken."""
     try:
-        return _account(await QUERIES.create(db, name=name, **_columns(change)))
+        return row_of(Account, await QUERIES.create(db, name=name, **_columns(change)))
     except asyncpg.UniqueViolationError as error:
         raise NameTaken(error.detail or name) from error
 
@@ -68,18 +69,17 @@ async def update(db: Conn | Pool, name: str, change: AccountChange) -> Account |
         row = await QUERIES.update(db, name=name, **_columns(change))
     except asyncpg.UniqueViolationError as error:
         raise NameTaken(error.detail or name) from error
-    return _account(row) if row else None
+    return row_or_none(Account, row)
 
 
 async def by_name(db: Conn | Pool, name: str) -> Account | None:
     """The account of this name."""
-    row = await QUERIES.by_name(db, name=name)
-    return _account(row) if row else None
+    return row_or_none(Account, await QUERIES.by_name(db, name=name))
 
 
 async def list_all(db: Conn | Pool) -> list[Account]:
     """All accounts, by name."""
-    return [_account(row) for row in await QUERIES.list_all(db)]
+    return rows_of(Account, await QUERIES.list_all(db))
 
 
 async def by_key(db: Conn | Pool, key: str) -> Account | None:
@@ -87,8 +87,8 @@ async def by_key(db: Conn | Pool, key: str) -> Account | None:
     owner = _owner(key)
     if owner is None:
         return None
-    row = await QUERIES.by_key(db, account_id=owner, key_hash=_hash(key))
-    return _account(row) if row else None
+    record = await QUERIES.by_key(db, account_id=owner, key_hash=_hash(key))
+    return row_or_none(Account, record)
 
 
 async def create_key(db: Conn | Pool, account_id: AccountId) -> tuple[str, str]:
@@ -104,7 +104,7 @@ async def create_key(db: Conn | Pool, account_id: AccountId) -> tuple[str, str]:
 
 async def list_keys(db: Conn | Pool, account_id: AccountId) -> list[KeyRow]:
     """Return the account's keys, the oldest first."""
-    return [KeyRow(**row) for row in await QUERIES.list_keys(db, account_id=account_id)]
+    return rows_of(KeyRow, await QUERIES.list_keys(db, account_id=account_id))
 
 
 async def revoke_key(db: Conn | Pool, key_id: str) -> str | None:
@@ -126,7 +126,3 @@ def _owner(key: str) -> int | None:
 
 def _columns(change: AccountChange) -> dict[str, Any]:
     return {name: getattr(change, name) for name in AccountChange.__slots__}
-
-
-def _account(row: asyncpg.Record) -> Account:
-    return Account(**{name: row[name] for name in Account.__slots__})

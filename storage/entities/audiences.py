@@ -1,22 +1,88 @@
 """Audiences: sets of contacts to send to."""
 
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+
+from schemas.errors import Conflict
 from schemas.ids import AccountId
 from storage.entities import memberships
-from storage.entities.named import Named
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
+from storage.postgres.queries import Db, load
+from storage.postgres.rows import row_of, row_or_none, rows_of
+from storage.postgres.transactions import transact
+from storage.postgres.violations import told
 
 QUERIES = load(__name__)
-AUDIENCES = Named(QUERIES, constraint="audiences_name", code="audience_exists", noun="an audience")
-
-create, get, page, rename = AUDIENCES.create, AUDIENCES.get, AUDIENCES.page, AUDIENCES.rename
 
 
-async def delete(pool: Pool, account_id: AccountId, id_: int) -> bool:
-    """Take all contacts out of the audience, and it away; False: there is none."""
-    return await memberships.delete_owner(pool, QUERIES, account_id, "audience", id_)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudienceRow:
+    """An audience; a trigger keeps `contact_count`."""
+
+    id: int
+    name: str
+    contact_count: int
+    created_at: datetime
+    updated_at: datetime
+
+
+async def create(db: Db, account_id: AccountId, *, name: str) -> AudienceRow:
+    """A new audience; raises Conflict."""
+    with _name_is_free(name):
+        return row_of(AudienceRow, await QUERIES.create(db, account_id=account_id, name=name))
+
+
+async def get(db: Db, account_id: AccountId, audience_id: int) -> AudienceRow | None:
+    """An audience of the account."""
+    return row_or_none(AudienceRow, await QUERIES.get(db, account_id=account_id, id=audience_id))
+
+
+async def page(db: Db, account_id: AccountId, *, after: int, size: int) -> list[AudienceRow]:
+    """The audiences in the order in which they were made, after the given one."""
+    return rows_of(AudienceRow, await QUERIES.page(db, account_id=account_id, after=after, size=size))
+
+
+async def of_contact(
+    db: Db, account_id: AccountId, contact_id: int, *, after: int, size: int
+) -> list[AudienceRow]:
+    """The audiences that a contact belongs to, by their ids, after the given one."""
+    records = await QUERIES.of_contact(
+        db, account_id=account_id, contact_id=contact_id, after=after, size=size
+    )
+    return rows_of(AudienceRow, records)
+
+
+async def rename(db: Db, account_id: AccountId, audience_id: int, *, name: str) -> AudienceRow | None:
+    """The renamed audience; None: there is none. Raises Conflict."""
+    with _name_is_free(name):
+        return row_or_none(
+            AudienceRow, await QUERIES.rename(db, account_id=account_id, id=audience_id, name=name)
+        )
+
+
+async def delete(pool: Pool, account_id: AccountId, audience_id: int) -> bool:
+    """Delete an audience and its memberships; its contacts stay; False: there is none.
+
+    The lock waits for transactions that add members. A transaction that deletes a contact locks in the other
+    order, members first: one of the two is a deadlock's loser, and runs again.
+    """
+
+    async def work(conn: Conn) -> bool:
+        if await QUERIES.lock(conn, account_id=account_id, id=audience_id) is None:
+            return False
+        await memberships.forget_owner(conn, account_id, "audience", audience_id)
+        await QUERIES.delete(conn, account_id=account_id, id=audience_id)
+        return True
+
+    return await transact(pool, work)
 
 
 async def lock_shared(conn: Conn, account_id: AccountId, audience_id: int) -> bool:
-    """Keep an audience from being deleted; False: it is gone."""
+    """Lock an audience FOR KEY SHARE, so that it is not deleted meanwhile; False: there is none."""
     return await QUERIES.lock_shared(conn, account_id=account_id, id=audience_id) is not None
+
+
+def _name_is_free(name: str) -> AbstractContextManager[None]:
+    message = f"the account has an audience {name!r} already: take another name"
+    return told(audiences_name=Conflict(message, code="audience_exists", param="name"))

@@ -50,7 +50,7 @@ WITH batch AS MATERIALIZED (
 SELECT max(id) FROM batch;
 
 -- name: lock(account_id, id)$
--- Before a delete: waits for those who are opting contacts in. Null: no such channel.
+-- Before a delete: waits for transactions that opt contacts in. Null: no such channel.
 SELECT id FROM channels WHERE account_id = :account_id AND id = :id FOR UPDATE;
 
 -- name: forget_opt_ins(account_id, id)!
@@ -60,11 +60,12 @@ DELETE FROM opt_ins WHERE account_id = :account_id AND channel_id = :id;
 DELETE FROM channels WHERE account_id = :account_id AND id = :id;
 
 -- name: lock_shared(account_id, id)$
--- The same of a channel; its name.
-SELECT name FROM channels WHERE account_id = :account_id AND id = :id FOR KEY SHARE;
+-- Before a contact is opted in, or has it as its default: the channel is not deleted meanwhile. Null: no
+-- such channel.
+SELECT id FROM channels WHERE account_id = :account_id AND id = :id FOR KEY SHARE;
 
 -- name: lock_many_shared(account_id, ids)
--- The channels of these ids that there are, locked: whoever deletes one waits.
+-- The channels of these ids that there are, locked: a delete waits.
 SELECT id FROM channels
 WHERE account_id = :account_id AND id = ANY (:ids::uuid[])
 ORDER BY id FOR KEY SHARE;

@@ -1,34 +1,79 @@
-"""Contact lists: named sets of contacts, active or archived (`archived_at` is not null)."""
+"""Contact lists: named sets of contacts, active or archived."""
 
-import asyncpg
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
 
+from schemas.errors import Conflict
 from schemas.ids import AccountId
-from storage.entities.named import Named
 from storage.postgres.queries import Db, load
+from storage.postgres.rows import row_of, row_or_none, rows_of
+from storage.postgres.violations import told
 
 QUERIES = load(__name__)
-LISTS = Named(QUERIES, constraint="contact_lists_name", code="list_exists", noun="a contact list")
 
-create, get, rename = LISTS.create, LISTS.get, LISTS.rename
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactListRow:
+    """A contact list; it is active while `archived_at` is None. A trigger keeps `contact_count`."""
+
+    id: int
+    name: str
+    contact_count: int
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None
+
+
+async def create(db: Db, account_id: AccountId, *, name: str) -> ContactListRow:
+    """A new contact list; raises Conflict."""
+    with _name_is_free(name):
+        return row_of(ContactListRow, await QUERIES.create(db, account_id=account_id, name=name))
+
+
+async def get(db: Db, account_id: AccountId, list_id: int) -> ContactListRow | None:
+    """A contact list of the account."""
+    return row_or_none(ContactListRow, await QUERIES.get(db, account_id=account_id, id=list_id))
 
 
 async def page(
     db: Db, account_id: AccountId, *, archived: bool, after: int, size: int
-) -> list[asyncpg.Record]:
+) -> list[ContactListRow]:
     """The archived or the active lists in the order in which they were made, after the given one."""
-    rows: list[asyncpg.Record] = await QUERIES.page(
-        db, account_id=account_id, archived=archived, after=after, size=size
+    records = await QUERIES.page(db, account_id=account_id, archived=archived, after=after, size=size)
+    return rows_of(ContactListRow, records)
+
+
+async def of_contact(
+    db: Db, account_id: AccountId, contact_id: int, *, after: int, size: int
+) -> list[ContactListRow]:
+    """The contact lists that a contact is in, active or archived, by their ids, after the given one."""
+    records = await QUERIES.of_contact(
+        db, account_id=account_id, contact_id=contact_id, after=after, size=size
     )
-    return rows
+    return rows_of(ContactListRow, records)
 
 
-async def archive(db: Db, account_id: AccountId, id_: int) -> asyncpg.Record | None:
-    """The archived list, as it is where it was archived before; None: there is none."""
-    row: asyncpg.Record | None = await QUERIES.archive(db, account_id=account_id, id=id_)
-    return row or await get(db, account_id, id_)
+async def rename(db: Db, account_id: AccountId, list_id: int, *, name: str) -> ContactListRow | None:
+    """The renamed contact list; None: there is none. Raises Conflict."""
+    with _name_is_free(name):
+        return row_or_none(
+            ContactListRow, await QUERIES.rename(db, account_id=account_id, id=list_id, name=name)
+        )
 
 
-async def unarchive(db: Db, account_id: AccountId, id_: int) -> asyncpg.Record | None:
-    """The active list, as it is where it was active before; None: there is none."""
-    row: asyncpg.Record | None = await QUERIES.unarchive(db, account_id=account_id, id=id_)
-    return row or await get(db, account_id, id_)
+async def archive(db: Db, account_id: AccountId, list_id: int) -> ContactListRow | None:
+    """The archived list, unchanged where it was archived before; None: there is none."""
+    record = await QUERIES.archive(db, account_id=account_id, id=list_id)
+    return row_or_none(ContactListRow, record) or await get(db, account_id, list_id)
+
+
+async def unarchive(db: Db, account_id: AccountId, list_id: int) -> ContactListRow | None:
+    """The active list, unchanged where it was active before; None: there is none."""
+    record = await QUERIES.unarchive(db, account_id=account_id, id=list_id)
+    return row_or_none(ContactListRow, record) or await get(db, account_id, list_id)
+
+
+def _name_is_free(name: str) -> AbstractContextManager[None]:
+    message = f"the account has a contact list {name!r} already: take another name"
+    return told(contact_lists_name=Conflict(message, code="list_exists", param="name"))

@@ -11,6 +11,15 @@ SELECT * FROM contact_lists
 WHERE account_id = :account_id AND id > :after AND (archived_at IS NOT NULL) = :archived
 ORDER BY id LIMIT :size;
 
+-- name: of_contact(account_id, contact_id, after, size)
+-- The contact lists that a contact is in, by id, after the given one. Found by the contact, whatever the planner
+-- believes of the table: hence OFFSET 0.
+SELECT o.*
+FROM (SELECT * FROM memberships WHERE account_id = :account_id AND contact_id = :contact_id OFFSET 0) m
+JOIN contact_lists o ON o.account_id = m.account_id AND o.id = m.owner_id
+WHERE m.kind = 'list' AND m.owner_id > :after
+ORDER BY m.owner_id LIMIT :size;
+
 -- name: rename(account_id, id, name)^
 -- No row: no such list. Violates contact_lists_name where the name is taken.
 UPDATE contact_lists SET name = :name, updated_at = now()

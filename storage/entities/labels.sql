@@ -13,6 +13,15 @@ SELECT * FROM labels
 WHERE account_id = :account_id AND id > :after AND (:team_id::bigint IS NULL OR team_id = :team_id)
 ORDER BY id LIMIT :size;
 
+-- name: of_contact(account_id, contact_id, after, size)
+-- The labels that a contact carries, by id, after the given one. Found by the contact, whatever the planner
+-- believes of the table: hence OFFSET 0.
+SELECT o.*
+FROM (SELECT * FROM memberships WHERE account_id = :account_id AND contact_id = :contact_id OFFSET 0) m
+JOIN labels o ON o.account_id = m.account_id AND o.id = m.owner_id
+WHERE m.kind = 'label' AND m.owner_id > :after
+ORDER BY m.owner_id LIMIT :size;
+
 -- name: change(account_id, id, given, name, colour, team_id)^
 -- Sets the columns that are named in `given`. No row: no such label. Violates what create violates.
 UPDATE labels SET
@@ -24,7 +33,7 @@ WHERE account_id = :account_id AND id = :id
 RETURNING *;
 
 -- name: lock(account_id, id)$
--- Before a delete: waits for those who are adding contacts. Null: no such label.
+-- Before a delete: waits for transactions that add contacts. Null: no such label.
 SELECT id FROM labels WHERE account_id = :account_id AND id = :id FOR UPDATE;
 
 -- name: delete(account_id, id)!

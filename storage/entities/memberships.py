@@ -1,15 +1,12 @@
 """Memberships: which contacts are in which list, carry which label, belong to which audience."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
-
-import asyncpg
+from typing import Literal
 
 from schemas.ids import AccountId, JobId
 from storage.entities.contact_columns import ContactRow
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import Db, load
-from storage.postgres.transactions import transact
+from storage.postgres.queries import load
 
 QUERIES = load(__name__)
 
@@ -65,50 +62,3 @@ async def page(
         db, account_id=account_id, kind=kind, owner_id=owner_id, after=after, size=size
     )
     return [ContactRow.of(record) for record in records]
-
-
-async def labels_of(
-    db: Db, account_id: AccountId, contact_id: int, *, after: int, size: int
-) -> list[asyncpg.Record]:
-    """The labels that a contact carries, as whole rows, by their ids, after the given one."""
-    rows: list[asyncpg.Record] = await QUERIES.labels_of(
-        db, account_id=account_id, contact_id=contact_id, after=after, size=size
-    )
-    return rows
-
-
-async def lists_of(
-    db: Db, account_id: AccountId, contact_id: int, *, after: int, size: int
-) -> list[asyncpg.Record]:
-    """The same of the contact lists that it is in."""
-    rows: list[asyncpg.Record] = await QUERIES.lists_of(
-        db, account_id=account_id, contact_id=contact_id, after=after, size=size
-    )
-    return rows
-
-
-async def audiences_of(
-    db: Db, account_id: AccountId, contact_id: int, *, after: int, size: int
-) -> list[asyncpg.Record]:
-    """The same of the audiences that it belongs to."""
-    rows: list[asyncpg.Record] = await QUERIES.audiences_of(
-        db, account_id=account_id, contact_id=contact_id, after=after, size=size
-    )
-    return rows
-
-
-async def delete_owner(pool: Pool, queries: Any, account_id: AccountId, kind: Kind, id_: int) -> bool:
-    """Take all members out, then the row away, by `lock` and `delete` of its queries; False: there is none.
-
-    The lock waits for those who are adding members, and nobody adds one to what is going. Who deletes a
-    contact locks in the other order, members first: one of the two is told so, and tries again.
-    """
-
-    async def work(conn: Conn) -> bool:
-        if await queries.lock(conn, account_id=account_id, id=id_) is None:
-            return False
-        await forget_owner(conn, account_id, kind, id_)
-        await queries.delete(conn, account_id=account_id, id=id_)
-        return True
-
-    return await transact(pool, work)

@@ -55,28 +55,3 @@ FROM (
 ) m
 CROSS JOIN LATERAL (SELECT * FROM contacts WHERE account_id = :account_id AND id = m.contact_id OFFSET 0) c
 ORDER BY m.contact_id;
-
--- name: labels_of(account_id, contact_id, after, size)
--- The labels that a contact carries, by id, after the given one. Found by the contact, whatever the planner
--- believes of the table: hence OFFSET 0.
-SELECT o.*
-FROM (SELECT * FROM memberships WHERE account_id = :account_id AND contact_id = :contact_id OFFSET 0) m
-JOIN labels o ON o.account_id = m.account_id AND o.id = m.owner_id
-WHERE m.kind = 'label' AND m.owner_id > :after
-ORDER BY m.owner_id LIMIT :size;
-
--- name: lists_of(account_id, contact_id, after, size)
--- The same of the contact lists that it is in.
-SELECT o.*
-FROM (SELECT * FROM memberships WHERE account_id = :account_id AND contact_id = :contact_id OFFSET 0) m
-JOIN contact_lists o ON o.account_id = m.account_id AND o.id = m.owner_id
-WHERE m.kind = 'list' AND m.owner_id > :after
-ORDER BY m.owner_id LIMIT :size;
-
--- name: audiences_of(account_id, contact_id, after, size)
--- The same of the audiences that it belongs to.
-SELECT o.*
-FROM (SELECT * FROM memberships WHERE account_id = :account_id AND contact_id = :contact_id OFFSET 0) m
-JOIN audiences o ON o.account_id = m.account_id AND o.id = m.owner_id
-WHERE m.kind = 'audience' AND m.owner_id > :after
-ORDER BY m.owner_id LIMIT :size;

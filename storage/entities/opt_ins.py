@@ -1,16 +1,28 @@
 """Opt-ins: what contacts have said of channels, or what was said for them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
-
-import asyncpg
 
 from schemas.ids import AccountId
 from storage.postgres.pool import Conn
 from storage.postgres.queries import Db, load
+from storage.postgres.rows import row_of, rows_of
 
 QUERIES = load(__name__)
 PAIRS = 100_000  # of contact and channel, a statement: a second or so, where a statement may take thirty
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptInRow:
+    """Whether a contact is opted in to a channel; `by_contact`: the contact itself said so."""
+
+    channel_id: UUID
+    channel_name: str
+    opted_in: bool
+    by_contact: bool
+    updated_at: datetime
 
 
 async def opt_in(
@@ -50,24 +62,19 @@ async def forget_contacts(conn: Conn, account_id: AccountId, contact_ids: Sequen
 
 async def page(
     db: Db, account_id: AccountId, contact_id: int, *, after: UUID | None, size: int
-) -> list[asyncpg.Record]:
-    """Its opt-ins with `channel_name`, by the ids of the channels, after the given one."""
-    rows: list[asyncpg.Record] = await QUERIES.page(
-        db, account_id=account_id, contact_id=contact_id, after=after, size=size
-    )
-    return rows
+) -> list[OptInRow]:
+    """The opt-ins of a contact by the ids of the channels, after the given one."""
+    records = await QUERIES.page(db, account_id=account_id, contact_id=contact_id, after=after, size=size)
+    return rows_of(OptInRow, records)
 
 
 async def put(
     conn: Conn, account_id: AccountId, contact_id: int, channel_id: UUID, *, opted_in: bool, by_contact: bool
-) -> asyncpg.Record:
-    """Write what was said of a channel, and answer what holds then; both are kept by the caller.
+) -> OptInRow:
+    """Record an opt-in or an opt-out; the row as it is then. The caller has locked contact and channel.
 
-    A contact's own opt-out stays as it is, unless it is the contact who speaks.
+    An opt-out by the contact itself stays as it is, unless `by_contact`.
     """
     key = {"account_id": account_id, "contact_id": contact_id, "channel_id": channel_id}
-    row: asyncpg.Record | None = await QUERIES.put(conn, **key, opted_in=opted_in, by_contact=by_contact)
-    if row is None:
-        row = await QUERIES.get(conn, **key)
-    assert row is not None  # the statement before has locked it
-    return row
+    await QUERIES.put(conn, **key, opted_in=opted_in, by_contact=by_contact)
+    return row_of(OptInRow, await QUERIES.get(conn, **key))

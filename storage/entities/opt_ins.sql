@@ -50,8 +50,9 @@ WHERE o.account_id = :account_id AND o.contact_id = :contact_id
   AND (:after::uuid IS NULL OR o.channel_id > :after)
 ORDER BY o.channel_id LIMIT :size;
 
--- name: put(account_id, contact_id, channel_id, opted_in, by_contact)^
--- Write what was said of a channel. No row: the contact has opted out itself, and this is not by the contact.
+-- name: put(account_id, contact_id, channel_id, opted_in, by_contact)!
+-- Record an opt-in or an opt-out. Nothing changes where the contact has opted out itself, and this is not by the
+-- contact.
 INSERT INTO opt_ins AS o (account_id, contact_id, channel_id, opted_in, by_contact)
 VALUES (:account_id, :contact_id, :channel_id, :opted_in, :by_contact)
 ON CONFLICT (account_id, contact_id, channel_id) DO UPDATE SET
@@ -59,8 +60,10 @@ ON CONFLICT (account_id, contact_id, channel_id) DO UPDATE SET
     by_contact = excluded.by_contact,
     updated_at = CASE WHEN (o.opted_in, o.by_contact) = (excluded.opted_in, excluded.by_contact)
         THEN o.updated_at ELSE now() END
-WHERE excluded.by_contact OR o.opted_in OR NOT o.by_contact
-RETURNING o.*;
+WHERE excluded.by_contact OR o.opted_in OR NOT o.by_contact;
 
 -- name: get(account_id, contact_id, channel_id)^
-SELECT * FROM opt_ins WHERE account_id = :account_id AND contact_id = :contact_id AND channel_id = :channel_id;
+SELECT o.*, c.name AS channel_name
+FROM opt_ins o
+JOIN channels c ON c.account_id = o.account_id AND c.id = o.channel_id
+WHERE o.account_id = :account_id AND o.contact_id = :contact_id AND o.channel_id = :channel_id;

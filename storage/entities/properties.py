@@ -1,57 +1,61 @@
-"""Definitions of properties: which keys `properties` of a contact may have, and what their values are."""
+"""Definitions of properties: the keys that `properties` of a contact may have, and their types."""
 
 from collections.abc import Sequence
-
-import asyncpg
+from dataclasses import dataclass
+from datetime import datetime
 
 from schemas.errors import Conflict
 from schemas.ids import AccountId
+from schemas.items.properties import Definition, PropertyType
 from storage.postgres.queries import Db, load
+from storage.postgres.rows import row_of, row_or_none, rows_of
 from storage.postgres.violations import told
 
 QUERIES = load(__name__)
 
 
-async def definitions(db: Db, account_id: AccountId) -> list[asyncpg.Record]:
-    """All of the account's: name, type, options (of an enum)."""
-    rows: list[asyncpg.Record] = await QUERIES.definitions(db, account_id=account_id)
-    return rows
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PropertyRow:
+    """A definition; only an enum has `options`."""
+
+    name: str
+    type: PropertyType
+    options: list[str] | None
+    created_at: datetime
+
+
+async def definitions(db: Db, account_id: AccountId) -> list[Definition]:
+    """All definitions of the account, by name."""
+    rows = rows_of(PropertyRow, await QUERIES.definitions(db, account_id=account_id))
+    return [Definition(name=row.name, type=row.type, options=tuple(row.options or ())) for row in rows]
 
 
 async def create(
-    db: Db, account_id: AccountId, *, name: str, type: str, options: Sequence[str] | None = None
-) -> asyncpg.Record:
+    db: Db, account_id: AccountId, *, name: str, type: PropertyType, options: Sequence[str] | None = None
+) -> PropertyRow:
     """A new definition; raises Conflict."""
     message = f"the account has a property {name!r} already: take another name"
     with told(property_definitions_pkey=Conflict(message, code="property_exists", param="name")):
-        row: asyncpg.Record = await QUERIES.create(
-            db, account_id=account_id, name=name, type=type, options=options
-        )
-    return row
+        record = await QUERIES.create(db, account_id=account_id, name=name, type=type, options=options)
+    return row_of(PropertyRow, record)
 
 
-async def get(db: Db, account_id: AccountId, name: str) -> asyncpg.Record | None:
-    """A definition of the account's."""
-    row: asyncpg.Record | None = await QUERIES.get(db, account_id=account_id, name=name)
-    return row
+async def get(db: Db, account_id: AccountId, name: str) -> PropertyRow | None:
+    """A definition of the account."""
+    return row_or_none(PropertyRow, await QUERIES.get(db, account_id=account_id, name=name))
 
 
-async def page(db: Db, account_id: AccountId, *, after: str, size: int) -> list[asyncpg.Record]:
+async def page(db: Db, account_id: AccountId, *, after: str, size: int) -> list[PropertyRow]:
     """The definitions by name, after the given one."""
-    rows: list[asyncpg.Record] = await QUERIES.page(db, account_id=account_id, after=after, size=size)
-    return rows
+    return rows_of(PropertyRow, await QUERIES.page(db, account_id=account_id, after=after, size=size))
 
 
-async def set_options(
-    db: Db, account_id: AccountId, name: str, options: Sequence[str]
-) -> asyncpg.Record | None:
-    """Give an enum other options; None where there is none of this name. Stored values stay as they are."""
-    row: asyncpg.Record | None = await QUERIES.set_options(
-        db, account_id=account_id, name=name, options=options
-    )
-    return row
+async def change(db: Db, account_id: AccountId, name: str, *, options: Sequence[str]) -> PropertyRow | None:
+    """Give an enum other options; None: there is no enum of this name. Stored values stay as they are."""
+    record = await QUERIES.change(db, account_id=account_id, name=name, options=options)
+    return row_or_none(PropertyRow, record)
 
 
 async def delete(db: Db, account_id: AccountId, name: str) -> bool:
-    """Take a definition away; False where there is none. Stored values stay as they are."""
+    """Delete a definition; False: there is none. Stored values stay as they are."""
     return await QUERIES.delete(db, account_id=account_id, name=name) is not None

@@ -17,7 +17,7 @@ SELECT * FROM property_definitions
 WHERE account_id = :account_id AND name > :after
 ORDER BY name LIMIT :size;
 
--- name: set_options(account_id, name, options)^
+-- name: change(account_id, name, options)^
 -- No row: no such property, or it is no enum.
 UPDATE property_definitions SET options = :options
 WHERE account_id = :account_id AND name = :name AND type = 'enum'

@@ -16,7 +16,7 @@ WHERE account_id = :account_id AND id = :id
 RETURNING *;
 
 -- name: lock(account_id, id)$
--- Before a delete: waits for those who are giving the team to a label or a contact. Null: no such team.
+-- Before a delete: waits for transactions that give the team to a label or a contact. Null: no such team.
 SELECT id FROM teams WHERE account_id = :account_id AND id = :id FOR UPDATE;
 
 -- name: in_use(account_id, id)$
@@ -28,5 +28,5 @@ SELECT EXISTS (SELECT FROM labels WHERE account_id = :account_id AND team_id = :
 DELETE FROM teams WHERE account_id = :account_id AND id = :id;
 
 -- name: lock_shared(account_id, id)$
--- The same of a team.
+-- Before the team is given to a label or a contact: it is not deleted meanwhile. Null: no such team.
 SELECT id FROM teams WHERE account_id = :account_id AND id = :id FOR KEY SHARE;

@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 
 from schemas.items.faults import Fault
-from schemas.items.properties import Definitions
+from schemas.items.properties import Definition, Definitions
 
 DEFINITIONS = Definitions(
     [
-        {"name": "text", "type": "string", "options": None},
-        {"name": "score", "type": "number", "options": None},
-        {"name": "Vip", "type": "boolean", "options": None},
-        {"name": "since", "type": "date", "options": None},
-        {"name": "tier", "type": "enum", "options": [f"t{n}" for n in range(20)]},
-        {"name": "Twin", "type": "string", "options": None},
-        {"name": "twin", "type": "number", "options": None},
+        Definition(name="text", type="string"),
+        Definition(name="score", type="number"),
+        Definition(name="Vip", type="boolean"),
+        Definition(name="since", type="date"),
+        Definition(name="tier", type="enum", options=tuple(f"t{n}" for n in range(20))),
+        Definition(name="Twin", type="string"),
+        Definition(name="twin", type="number"),
     ]
 )
 

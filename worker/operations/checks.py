@@ -29,7 +29,7 @@ async def check(conn: Conn, job: JobFacts, items: Sequence[Indexed], fields: set
 
 
 async def _check_properties(conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Checked:
-    definitions = Definitions(map(dict, await properties.definitions(conn, job.account_id)))
+    definitions = Definitions(await properties.definitions(conn, job.account_id))
     from_text = job.format == Format.CSV
     good: list[Indexed] = []
     faults = {}

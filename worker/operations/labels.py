@@ -22,8 +22,8 @@ class LabelsAttach(ByReference):
         label = await labels.lock_shared(conn, job.account_id, label_id)
         if label is None:
             return gone(items, "label")
-        others = [one for one in found if _of_another_team(one, label["team_id"])]
-        fitting = [one for one in found if not _of_another_team(one, label["team_id"])]
+        others = [one for one in found if _of_another_team(one, label.team_id)]
+        fitting = [one for one in found if not _of_another_team(one, label.team_id)]
         changed = await self.change(conn, job, label_id, [one.contact_id for one in fitting])
         return Applied(
             answers=answers_of(fitting, changed) | _skipped(others, unknown),

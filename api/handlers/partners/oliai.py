@@ -104,7 +104,7 @@ async def _added(api: Api, account: Account, job: JobRow) -> AudienceResult:
     audience = await audiences.get(api.ctx.pool, account.id, audience_id)
     if audience is None:
         raise NotFound("the audience was deleted meanwhile", code="unknown_audience")
-    name, count = show_id("aud", audience_id), audience["contact_count"]
+    name, count = show_id("aud", audience_id), audience.contact_count
     if not job.failed:
         return AudienceResult(audience_id=name, contact_count=count)
     errors = await reasons_of(api.ctx.pool, account.id, job.id)

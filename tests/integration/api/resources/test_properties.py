@@ -28,7 +28,7 @@ async def test_an_enum_has_options(ctx: Context, client: Client) -> None:
     longest = [f"{number:0255}" for number in range(100)]
     assert (await make(client, PATH, name="other", type="enum", options=longest))["options"] == longest
     rows = await properties.definitions(ctx.pool, client.account.id)
-    assert [(row["name"], row["type"], row["options"]) for row in rows] == [
+    assert [(row.name, row.type, list(row.options)) for row in rows] == [
         ("other", "enum", longest),
         ("tier", "enum", ["gold", "Gold", "名"]),
     ]
@@ -78,7 +78,7 @@ async def test_an_enum_needs_options_and_nothing_else_has_any(client: Client) ->
 async def test_nothing_but_an_enum_is_ever_given_options(ctx: Context, client: Client) -> None:
     """Even where the enum that was looked at has become something else meanwhile."""
     made = await make(client, PATH, name="tier", type="string")
-    assert await properties.set_options(ctx.pool, client.account.id, "tier", ["a"]) is None
+    assert await properties.change(ctx.pool, client.account.id, "tier", options=["a"]) is None
     assert (await client.get(f"{PATH}/tier")).json == made
 
 
