@@ -1,11 +1,18 @@
-"""Tasks that run beside the work of a process, and how they end."""
+"""Tasks that run beside the work of a process: how they repeat, and how they end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from typing import Any
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NoReturn
 
-AGAIN_SECONDS = 0.1
+from redis.exceptions import RedisError
+
+from storage.postgres.db_errors import blames_work
+
+logger = logging.getLogger(__name__)
+
+CANCEL_AGAIN_SECONDS = 0.1
 
 
 @asynccontextmanager
@@ -23,4 +30,47 @@ async def cancel(task: "asyncio.Task[None]") -> None:
     """Cancel a task and wait for its end; again, for redis-py swallows a cancellation while it connects."""
     while not task.done():
         task.cancel()
-        await asyncio.wait({task}, timeout=AGAIN_SECONDS)
+        await asyncio.wait({task}, timeout=CANCEL_AGAIN_SECONDS)
+
+
+async def repeat(
+    every: float,
+    work: Callable[[], Awaitable[object]],
+    *,
+    what: str,
+    pause_first: bool = False,
+    bell: asyncio.Event | None = None,
+) -> NoReturn:
+    """Run `work` again and again, `every` seconds after its end, until cancelled.
+
+    `bell`: setting it ends the pause. No error ends the loop. An error is logged once while it repeats, and
+    so is the success after it; `what` names the work there.
+    """
+    told = ""
+    while True:
+        if pause_first:
+            await _pause(every, bell)
+        pause_first = True
+        if bell is not None:
+            bell.clear()
+        try:
+            await work()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            if reason != told:
+                unexpected = blames_work(error) and not isinstance(error, RedisError)
+                logger.warning("%s failed, retrying every %g s: %s", what, every, reason, exc_info=unexpected)
+            told = reason
+        else:
+            if told:
+                logger.info("%s works again", what)
+            told = ""
+
+
+async def _pause(seconds: float, bell: asyncio.Event | None) -> None:
+    if bell is None:
+        await asyncio.sleep(seconds)
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):  # wait_for may lose a cancellation, until Python 3.12
+            await bell.wait()

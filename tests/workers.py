@@ -16,18 +16,19 @@ from storage.background import beside
 from storage.context import Context
 from storage.entities import upsert
 from storage.pipeline import jobs, results
-from storage.pipeline.chunks import LEASE_SECONDS, Claim
+from storage.pipeline.chunks import Claim
 from storage.pipeline.jobs import JobRow
-from storage.pipeline.results import Result
+from storage.pipeline.leases import LEASE_SECONDS
+from storage.pipeline.results import ResultRow
 from storage.postgres.pool import open_pool
 from storage.queue import Queue, connect, deserialize, serialize
 from storage.window import Window
-from worker import tasks
+from worker import arq_app
 from worker.claim import claim_chunk
 from worker.dry_run import dry_run_forever
 from worker.turn import take_turn
 
-DOORBELLS: tuple[Any, ...] = (tasks.work, tasks.split, tasks.finish, tasks.dry_run)
+DOORBELLS: tuple[Any, ...] = (arq_app.work, arq_app.split, arq_app.finish, arq_app.dry_run)
 POLL = 0.01  # seconds between two looks at a condition
 COUNTS = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
@@ -134,7 +135,7 @@ def counts_of(job: JobRow) -> dict[str, int]:
     return {name: getattr(job, name) for name in COUNTS if getattr(job, name)}
 
 
-async def results_of(ctx: Context, account_id: AccountId, job_id: JobId) -> list[Result]:
+async def results_of(ctx: Context, account_id: AccountId, job_id: JobId) -> list[ResultRow]:
     """The answers of a job, in order."""
     return [result async for result in results.results(ctx.pool, account_id, job_id)]
 

@@ -15,8 +15,8 @@ from schemas.logs import configure
 from schemas.settings import SettingsMissing, get_settings
 from storage.background import cancel
 from storage.migrations import SchemaNotReady
-from storage.postgres.pool import LOST_CONNECTION
-from worker.arq_settings import arq_options
+from storage.postgres.db_errors import LOST_CONNECTION
+from worker.arq_app import arq_options
 
 logger = logging.getLogger("worker")
 

@@ -1,4 +1,4 @@
-"""Claim the next chunk: whose turn it is, of its oldest job, as much as its window grants."""
+"""Claim the next chunk: of the account whose turn it is, of its oldest job, as much as the window grants."""
 
 from datetime import datetime
 
@@ -8,16 +8,17 @@ from storage.context import Context
 from storage.pipeline import chunks, turns
 from storage.pipeline.chunks import Candidate, Claim
 from storage.postgres.pool import Conn
+from storage.postgres.transactions import transaction
 from storage.window import Grant
 
-# Below this share of the limit a throttled account waits for more room rather than being served in crumbs.
+# A throttled account waits until its window has room for this share of the limit, rather than for one item.
 USEFUL_SHARE = 50
 
 
 async def claim_chunk(ctx: Context) -> Claim | None:
     """Lease the next chunk to apply; None: there is nothing to claim, or only throttled work.
 
-    It is in `ctx.held` from then on; who claims takes it out when it is done with it.
+    The claim is added to `ctx.held`. The caller must remove it.
     """
     claim = await _claim(ctx)
     if claim is not None:
@@ -40,10 +41,10 @@ async def _claim(ctx: Context) -> Claim | None:
 async def _claim_limited(ctx: Context) -> tuple[Claim | None, float]:
     """The claim, or how many seconds the account has to wait for its window.
 
-    The account's turn stays locked from the choice to the commit, so that of one account no grant of the
-    window is ever on its way to `grants` while another claim reads them.
+    The account's turn stays locked from the choice to the commit, so that no other claim reads the grants of
+    the account while one is not committed yet.
     """
-    async with ctx.pool.acquire() as conn, conn.transaction():
+    async with transaction(ctx.pool) as conn:
         chunk = await chunks.lock_next(conn)
         if chunk is None:
             return None, 0

@@ -17,12 +17,11 @@ from storage.postgres.pool import open_pool
 from storage.queue import Queue
 from storage.window import Window
 from worker.dry_run import dry_run_forever
-from worker.leases import renew_forever
-from worker.prune import prune_forever
-from worker.reconcile import reconcile_forever
+from worker.reconcile import prune_forever, reconcile_forever
+from worker.turn import keep_claims
 
-# A chunk that was committed and then lost in a crash of PostgreSQL is simply applied again: effect, answers
-# and state are lost together. The end of a job waits for the disk (worker.finish).
+# A chunk that a crash of PostgreSQL loses after its commit is applied again: effect, results and state are
+# lost together. The finish of a job waits for the disk (worker.finish).
 SETTINGS = {"synchronous_commit": "off"}
 
 
@@ -30,7 +29,7 @@ SETTINGS = {"synchronous_commit": "off"}
 async def open_context(
     settings: Settings, redis: ArqRedis, dry_run_bell: asyncio.Event
 ) -> AsyncIterator[Context]:
-    """Connect, wait for the schema, and run reconciler, lease keeper and rehearsals beside."""
+    """Connect, wait for the schema, and run reconciler, lease renewal and dry runs beside."""
     assert settings.database_url is not None
     pool = await open_pool(
         settings.database_url,
@@ -48,11 +47,9 @@ async def open_context(
             settings=settings,
             worker_id=WorkerId(uuid4()),
         )
-        async with beside(
-            renew_forever(ctx),
-            reconcile_forever(ctx),
-            prune_forever(ctx),
-            dry_run_forever(ctx, dry_run_bell),
+        async with (
+            keep_claims(ctx),
+            beside(reconcile_forever(ctx), prune_forever(ctx), dry_run_forever(ctx, dry_run_bell)),
         ):
             yield ctx
     finally:

@@ -1,44 +1,29 @@
-"""Apply a chunk that holds rows which the database rejects: they fail alone, their neighbours do not."""
+"""Isolate rows that the database rejects: they fail alone, the other rows of the chunk are applied."""
 
 from collections.abc import Sequence
 
-import asyncpg
-from pydantic_core import PydanticSerializationError
-
-from schemas.item_errors import ItemCode
-from schemas.items.faults import Fault
 from schemas.states import Outcome
 from storage.entities import upsert
-from storage.pipeline.chunks import Answer
+from storage.pipeline.results import ItemResult
+from storage.postgres.db_errors import ROW_REJECTED, rejection_of
 from storage.postgres.pool import Conn
-from worker.operations.base import Applied, Indexed, JobFacts, OperationModule
-
-# What a row can be rejected for, by the server or by the client's encoder; all else is not its fault.
-ROW_REJECTED = (
-    asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
-    UnicodeEncodeError,
-    PydanticSerializationError,
-)
-UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError, UnicodeEncodeError)
-
-CODES = {
-    "metadata_size": ItemCode.METADATA_TOO_LARGE,
-    "properties_size": ItemCode.PROPERTIES_TOO_LARGE,
-}
+from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
 
 
 async def apply_isolated(
-    conn: Conn, operation: OperationModule, job: JobFacts, items: Sequence[Indexed]
+    conn: Conn, operation: BaseOperation, job: JobFacts, items: Sequence[Indexed]
 ) -> Applied:
-    """The same effect as applying one by one: halves, in order, each in a savepoint, down to the culprits."""
+    """Apply items with the effect of one by one; a rejected item becomes a fault.
+
+    Items that are rejected together are applied in halves, in order, each half in a savepoint.
+    """
     applied = await _apply_halves(conn, operation, job, items)
-    applied.answers = _folded(applied.answers)
+    applied.results = _folded(applied.results)
     return applied
 
 
 async def _apply_halves(
-    conn: Conn, operation: OperationModule, job: JobFacts, items: Sequence[Indexed]
+    conn: Conn, operation: BaseOperation, job: JobFacts, items: Sequence[Indexed]
 ) -> Applied:
     try:
         async with conn.transaction():  # a savepoint
@@ -46,57 +31,32 @@ async def _apply_halves(
             return await operation.apply(conn, job, items)
     except ROW_REJECTED as error:
         if len(items) == 1:
-            return Applied(faults={items[0][0]: fault_of(error)})
+            return Applied(faults={items[0][0]: rejection_of(error)})
     middle = len(items) // 2
     first = await _apply_halves(conn, operation, job, items[:middle])
     second = await _apply_halves(conn, operation, job, items[middle:])
     return Applied(
-        answers=first.answers | second.answers,
+        results=first.results | second.results,
         faults=first.faults | second.faults,
         members=first.members + second.members,
     )
 
 
-def fault_of(error: Exception) -> Fault:
-    """What the database's refusal of a single item means to its sender."""
-    match error:
-        case _ if isinstance(error, UNSTORABLE):
-            message = (
-                "holds a character that cannot be stored (NUL, or half of a surrogate pair): take it out"
-            )
-            return Fault(None, ItemCode.INVALID_CHARACTER, message, None)
-        case PydanticSerializationError():
-            message = "holds a document that cannot be written as JSON: it is nested too deeply"
-            return Fault(None, ItemCode.INVALID_JSON, message, None)
-        case asyncpg.CheckViolationError(constraint_name=str(name)) if name in CODES:
-            field = name.removesuffix("_size")
-            return Fault(
-                field, CODES[name], f"{field} of the contact would be over 64 KiB: remove keys", None
-            )
-        case asyncpg.InvalidTextRepresentationError():  # the one text that is read by the server is JSON
-            message = "holds a number that JSON cannot express (NaN, or an infinite one): take it out"
-            return Fault(None, ItemCode.INVALID_JSON, message, None)
-        case asyncpg.UniqueViolationError():
-            return Fault(None, ItemCode.CONFLICT, f"another contact has this already: {error.detail}", None)
-        case _:
-            return Fault(None, ItemCode.REJECTED_BY_DATABASE, f"the database says: {error}", None)
+def _folded(results: dict[int, ItemResult]) -> dict[int, ItemResult]:
+    """Merge the results of one contact that were made in several pieces into that of its last item.
 
-
-def _folded(answers: dict[int, Answer]) -> dict[int, Answer]:
-    """Items of one contact that came to lie in several pieces: the last one answers for all of them.
-
-    Skipped ones did nothing to a contact, and are told each for itself.
+    Skipped items changed no contact: each keeps its result.
     """
-    done = {index: answer for index, answer in answers.items() if answer.outcome is not Outcome.SKIPPED}
+    done = {index: result for index, result in results.items() if result.outcome is not Outcome.SKIPPED}
     last: dict[int | None, int] = {}
     strongest: dict[int | None, Outcome] = {}
     for index in sorted(done):
-        answer = done[index]
-        last[answer.contact_id] = index
-        strongest[answer.contact_id] = min(strongest.get(answer.contact_id, Outcome.MERGED), answer.outcome)
-    return answers | {
-        index: answer._replace(outcome=strongest[answer.contact_id])
-        if last[answer.contact_id] == index
-        else Answer(Outcome.MERGED, answer.contact_id, last[answer.contact_id])
-        for index, answer in done.items()
+        result = done[index]
+        last[result.contact_id] = index
+        strongest[result.contact_id] = min(strongest.get(result.contact_id, Outcome.MERGED), result.outcome)
+    return results | {
+        index: result._replace(outcome=strongest[result.contact_id])
+        if last[result.contact_id] == index
+        else ItemResult(Outcome.MERGED, result.contact_id, last[result.contact_id])
+        for index, result in done.items()
     }

@@ -10,13 +10,13 @@ from schemas.operations import OPERATIONS
 from schemas.states import Operation
 from storage.pipeline.chunks import MAX_DEATHS, Claim
 from storage.pipeline.results import AppliedChunk
-from worker.operations.base import Batch, Indexed, JobFacts, OperationModule, item_error
+from worker.operations.base import BaseOperation, Batch, Indexed, JobFacts, item_error
 from worker.operations.registry import operation_of
 
 CONDEMNED = Fault(
     None,
     ItemCode.PROCESSING_FAILED,
-    f"{MAX_DEATHS} workers died or failed while they worked on this item alone: please report it",
+    f"{MAX_DEATHS} workers died or failed on this item: report it to the operator",
     None,
 )
 
@@ -48,7 +48,7 @@ def prepare(claim: Claim) -> Batch:
 
 
 def prepare_some(
-    operation: OperationModule, job: JobFacts, chunk: AppliedChunk, indexes: Iterable[int]
+    operation: BaseOperation, job: JobFacts, chunk: AppliedChunk, indexes: Iterable[int]
 ) -> Iterator[Indexed]:
     """Some items of a chunk that was applied before, prepared as they were then; they are good ones."""
     run = _run(job, chunk.body)

@@ -1,52 +1,66 @@
-"""The reconciler: in every worker, every two seconds, whatever a dead process left behind goes on."""
+"""The reconciler, in every worker: it repairs what dead processes left behind, and prunes what is old."""
 
-import asyncio
 import logging
+from functools import partial
 
+from storage.background import repeat
 from storage.context import Context
-from storage.pipeline import chunks, finish, parts, turns, uploads
+from storage.pipeline import chunks, finish, jobs, parts, turns, uploads
 from storage.postgres.pool import Conn
+from storage.postgres.transactions import transaction, try_lock
 
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 2.0
-LOCK = 0x626C7265  # 'blre': one reconciler at a time, of all workers
+PRUNE_SECONDS = 300.0
+LOCK = 0x626C7265  # 'blre': of all workers, one reconciles at a time
 BELLS = 8  # doorbells a round at the most; each turn serves more than one chunk
 
 
 async def reconcile_forever(ctx: Context) -> None:
-    """Reconcile until cancelled; no error of the database or of Redis ends it."""
-    while True:
-        try:
-            await reconcile(ctx)
-        except Exception as error:
-            logger.warning("reconcile: %s: %s; trying again", type(error).__name__, error)
-        await asyncio.sleep(EVERY_SECONDS)
+    """Reconcile every two seconds until cancelled."""
+    await repeat(EVERY_SECONDS, partial(reconcile, ctx), what="reconciling")
+
+
+async def prune_forever(ctx: Context) -> None:
+    """Prune every five minutes until cancelled."""
+    await repeat(PRUNE_SECONDS, partial(prune, ctx), what="pruning")
 
 
 async def reconcile(ctx: Context) -> None:
-    """One round: free dead workers' chunks, give up dead uploads, ring for whatever is waiting."""
-    async with ctx.pool.acquire() as conn:
-        async with conn.transaction():
-            if not await conn.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
-                return
-            if freed := await chunks.free_expired(conn):
-                logger.warning("%d chunks of dead workers are free again", freed)
-            await _give_up_uploads(conn)
-        await _ring(ctx, conn)
+    """Free the chunks of dead workers, fail the uploads of dead apis, ring for all that waits."""
+    async with transaction(ctx.pool) as conn:
+        if not await try_lock(conn, LOCK):
+            return
+        if freed := await chunks.free_expired(conn):
+            logger.warning("%d chunks of dead workers are ready again", freed)
+        await _fail_abandoned_uploads(conn)
+    await _ring(ctx)
 
 
-async def _give_up_uploads(conn: Conn) -> None:
+async def prune(ctx: Context) -> None:
+    """Delete old grants and old jobs, a job a transaction: the bytes of a large one take long."""
+    await chunks.prune_grants(ctx.pool)
+    while await _prune_one(ctx):
+        pass
+
+
+async def _fail_abandoned_uploads(conn: Conn) -> None:
     for account_id, job_id in await uploads.abandoned(conn):
-        message = "the api that was reading this upload went away: send it again"
-        await uploads.fail_receiving(conn, account_id, job_id, "upload_incomplete", message)
+        message = "the process that read this upload has died: send the request again"
+        await uploads.fail(conn, account_id, job_id, "upload_incomplete", message)
 
 
-async def _ring(ctx: Context, conn: Conn) -> None:
-    for account_id, job_id in await parts.unsplit(conn):
+async def _ring(ctx: Context) -> None:
+    for account_id, job_id in await parts.unsplit(ctx.pool):
         await ctx.queue.ring_split(account_id, job_id)
-    for account_id, job_id in await finish.unended(conn):
+    for account_id, job_id in await finish.unended(ctx.pool):
         await ctx.queue.ring_finish(account_id, job_id)
-    waiting = await turns.due(conn)
+    waiting = await turns.due(ctx.pool)
     if waiting:
         await ctx.queue.ring_work(min(waiting, BELLS))
+
+
+async def _prune_one(ctx: Context) -> int:
+    async with transaction(ctx.pool, unlimited_time=True) as conn:
+        return await jobs.prune(conn, ctx.settings.keep_jobs_days)

@@ -16,6 +16,7 @@ from storage.pipeline import finish, results
 from storage.pipeline.finish import Finishing
 from storage.pipeline.results import Change, Duplicate
 from storage.postgres.pool import Conn
+from storage.postgres.transactions import transaction
 from worker.isolate import apply_isolated
 from worker.operations.base import Applied, item_error
 from worker.operations.registry import operation_of
@@ -30,7 +31,7 @@ Merged = dict[int, Any]  # the merged item of each contact, by the contact's id
 async def settle(ctx: Context, job: Finishing) -> None:
     """Settle all contacts that more than one chunk named; begins again where a dead worker stopped.
 
-    Where all items of a contact do the same, only the answers are put right: see `OperationModule.reapplies`.
+    Where all items of a contact do the same, only the results are corrected: see `BaseOperation.reapplies`.
     """
     starts = await results.chunk_starts(ctx.pool, job.account_id, job.job_id)
     if len(starts) < 2:
@@ -44,21 +45,20 @@ async def settle(ctx: Context, job: Finishing) -> None:
 
 
 async def _find(ctx: Context, job: Finishing) -> list[Duplicate]:
-    """The contacts to settle next. One aggregate over all answers: of millions it takes its time."""
-    async with ctx.pool.acquire() as conn, conn.transaction():
-        await conn.execute("SET LOCAL statement_timeout = 0")
+    """The contacts to settle next: one aggregate over all results, which takes long for millions."""
+    async with transaction(ctx.pool, unlimited_time=True) as conn:
         return await results.duplicates(conn, job.account_id, job.job_id, PASS_CONTACTS)
 
 
 async def _merge(ctx: Context, job: Finishing, found: Sequence[Duplicate], starts: Sequence[int]) -> Merged:
-    """Merge the items of each contact; reads each chunk that is concerned once, in order."""
+    """Merge the items of each contact; reads each of their chunks once, in order."""
     owner = {index: duplicate.contact_id for duplicate in found for index in duplicate.indexes}
     operation = operation_of(job.operation)
     merged: Merged = {}
     for start, indexes in _by_chunk(starts, owner).items():
         (chunk,) = await results.read_chunks(ctx.pool, job.account_id, job.job_id, [start])
         for index, item in prepare_some(operation, job, chunk, indexes):
-            if isinstance(item, Fault):  # it was good once: the code, or the data it judges by, has changed
+            if isinstance(item, Fault):  # it was valid once: the code or the definitions have changed since
                 continue
             earlier = merged.get(owner[index])
             merged[owner[index]] = item if earlier is None else operation.merge(earlier, item)
@@ -74,12 +74,12 @@ def _by_chunk(starts: Sequence[int], indexes: Iterable[int]) -> dict[int, list[i
 
 
 async def _apply(ctx: Context, job: Finishing, batch: Sequence[Duplicate], merged: Merged) -> bool:
-    """Apply merged items and correct the answers in one transaction; False: the job has ended already.
+    """Apply merged items and correct the results in one transaction; False: the job has ended already.
 
     The lock on the unended job is the fence: a worker that wakes up late finds the job ended.
     """
     operation = operation_of(job.operation)
-    async with ctx.pool.acquire() as conn, conn.transaction():
+    async with transaction(ctx.pool) as conn:
         if not await finish.lock_finished(conn, job.account_id, job.job_id):
             return False
         batch = await _still_open(conn, job, batch)
@@ -96,7 +96,7 @@ async def _apply(ctx: Context, job: Finishing, batch: Sequence[Duplicate], merge
 
 
 async def _still_open(conn: Conn, job: Finishing, batch: Sequence[Duplicate]) -> Sequence[Duplicate]:
-    """Without the contacts that another worker has settled meanwhile, its lease having passed to it."""
+    """Leave out the contacts that another worker has settled after the lease passed to it."""
     last = [duplicate.indexes[-1] for duplicate in batch]
     settled = await results.changed(conn, job.account_id, job.job_id, last)
     return [duplicate for duplicate in batch if duplicate.indexes[-1] not in settled]
@@ -116,18 +116,18 @@ async def _correct(
 
 
 def _changes(duplicate: Duplicate, applied: Applied) -> list[Change]:
-    """The earlier items are merged into the last one, which answers for the contact.
+    """Merge the earlier items into the last one, which gets the result of the contact.
 
-    Where the merged whole was rejected, though each item had passed, the last one has failed: one by one
-    it would have been the one that could not be added to the others.
+    If the merged item was rejected, though each item had passed, the last one has failed: applied one by
+    one, it would have been the one that could not be added.
     """
     last = duplicate.indexes[-1]
-    answer = applied.answers.get(last)
-    # another one only where the contact was deleted meanwhile, and has been created anew
-    contact_id = duplicate.contact_id if answer is None else answer.contact_id
+    result = applied.results.get(last)
+    # the id differs only if the contact was deleted meanwhile and created again
+    contact_id = duplicate.contact_id if result is None else result.contact_id
     outcome = Outcome.FAILED if last in applied.faults else min(duplicate.outcomes)
-    if answer is not None:
-        outcome = min(outcome, answer.outcome)
+    if result is not None:
+        outcome = min(outcome, result.outcome)
     return [
         Change(
             index=index,
@@ -135,7 +135,7 @@ def _changes(duplicate: Duplicate, applied: Applied) -> list[Change]:
             outcome=outcome if index == last else Outcome.MERGED,
             contact_id=contact_id,
             merged_into=None if index == last else last,
-            note=answer.note if answer is not None and index == last else None,
+            note=result.note if result is not None and index == last else None,
         )
         for index, was in zip(duplicate.indexes, duplicate.outcomes, strict=True)
     ]

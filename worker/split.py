@@ -6,30 +6,30 @@ from schemas.ids import AccountId, JobId
 from schemas.items.reader import CHUNK_ITEMS, spans
 from storage.context import Context
 from storage.pipeline import cancellation, parts
+from storage.postgres.transactions import transaction
 from worker.finish import finish_if_last
 
 SPLIT_SECONDS = 2.0  # as long as a turn
 
 
 async def split_job(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
-    """Split what is left of a job; several at once do no harm: each part is split under the job's lock."""
+    """Split what is left of a job; safe to run in several workers: a part is split under the job's lock."""
     clock = asyncio.get_running_loop().time
     until = clock() + SPLIT_SECONDS
     while await _split_part(ctx, account_id, job_id):
-        if clock() > until:  # others wait for this place, too
+        if clock() > until:  # other jobs wait, too
             await ctx.queue.ring_split(account_id, job_id)
             return
-    await finish_if_last(
-        ctx, account_id, job_id
-    )  # a job without items, or a cancelled one, has no chunk to end it
+    # a job without items, or a cancelled one, has no chunk that finishes it
+    await finish_if_last(ctx, account_id, job_id)
 
 
 async def _split_part(ctx: Context, account_id: AccountId, job_id: JobId) -> bool:
-    """Split one part; False: there is none left, or another worker is at it.
+    """Split one part; False: none is left, or another worker splits it.
 
     A job that has been cancelled is split all the same, so that its total is known, into cancelled chunks.
     """
-    async with ctx.pool.acquire() as conn, conn.transaction():
+    async with transaction(ctx.pool) as conn:
         part = await parts.next_part(conn, account_id, job_id)
         if part is None:
             return False

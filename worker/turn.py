@@ -1,13 +1,15 @@
-"""A turn: claim and apply, chunk after chunk, until there is nothing left or the time is up."""
+"""A turn: claim and apply chunks until none is left or the time is up."""
 
 import asyncio
 import logging
+from contextlib import AbstractAsyncContextManager
 
 from schemas.ids import AccountId, JobId
 from storage.context import Context
 from storage.pipeline import chunks
 from storage.pipeline.chunks import Claim
-from storage.postgres.pool import LOCKED_OUT, LOST_CONNECTION, TROUBLE
+from storage.pipeline.leases import renewing
+from storage.postgres.db_errors import LOST_CONNECTION, blames_work
 from worker.apply import apply_chunk
 from worker.claim import claim_chunk
 from worker.finish import finish_if_last
@@ -18,30 +20,39 @@ TURN_SECONDS = 2.0  # a worker that is told to stop has drained after this, and 
 
 
 async def take_turn(ctx: Context) -> None:
-    """Serve whoever is due; rings again if there may be more when the time is up."""
+    """Claim and apply chunks of the accounts that are due; ring again if the time is up before the work."""
     clock = asyncio.get_running_loop().time
     until = clock() + TURN_SECONDS
-    unlooked: set[tuple[AccountId, JobId]] = set()  # jobs of which a chunk of ours may have been the last
+    unfinished: set[tuple[AccountId, JobId]] = set()  # jobs of which one of our chunks may be the last
     while clock() < until:
         claim = await claim_chunk(ctx)
         if claim is None:
             break
         if await _apply_or_release(ctx, claim):
-            unlooked.add((claim.account_id, claim.job_id))
+            unfinished.add((claim.account_id, claim.job_id))
     else:
         await ctx.queue.ring_work()
-    for account_id, job_id in unlooked:
+    for account_id, job_id in unfinished:
         await finish_if_last(ctx, account_id, job_id)
 
 
+def keep_claims(ctx: Context) -> AbstractAsyncContextManager[None]:
+    """Renew the leases of all claims of this worker while the body runs."""
+
+    async def renew() -> None:
+        if ctx.held:
+            await chunks.renew(ctx.pool, frozenset(ctx.held))
+
+    return renewing(renew, what="the leases of chunks")
+
+
 async def _apply_or_release(ctx: Context, claim: Claim) -> bool:
-    """Apply a chunk, and answer as `apply_chunk` does; if that fails it is ready again at once."""
+    """Apply a chunk and return what `apply_chunk` returns; after an error it is ready again at once."""
     try:
         return await apply_chunk(ctx, claim)
     except (Exception, asyncio.CancelledError) as error:
-        logger.warning("chunk %s of job %s is given back", claim.first_index, claim.job_id, exc_info=True)
-        innocent = isinstance(error, (asyncio.CancelledError, *LOST_CONNECTION, *LOCKED_OUT, *TROUBLE))
-        await asyncio.shield(_release(ctx, claim, blame=not innocent))
+        logger.warning("chunk %s of job %s is released", claim.first_index, claim.job_id, exc_info=True)
+        await asyncio.shield(_release(ctx, claim, blame=blames_work(error)))
         raise
     finally:
         ctx.held.discard(claim.lease)
@@ -51,4 +62,4 @@ async def _release(ctx: Context, claim: Claim, *, blame: bool) -> None:
     try:
         await chunks.release(ctx.pool, claim, blame=blame)
     except LOST_CONNECTION:
-        logger.warning("not given back: the lease will run out")
+        logger.warning("a chunk of job %s is not released: its lease will expire", claim.job_id)

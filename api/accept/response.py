@@ -14,7 +14,7 @@ from schemas.states import JobState
 from storage.entities.accounts import Account
 from storage.pipeline import jobs
 from storage.pipeline.jobs import JobRow
-from storage.postgres.pool import LOST_CONNECTION
+from storage.postgres.db_errors import LOST_CONNECTION
 
 logger = logging.getLogger(__name__)
 

@@ -11,8 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import asyncpg
-
 from api.accept.body import Fingerprint, Part
 from api.accept.idempotency import in_progress
 from api.http.context import Api
@@ -21,8 +19,9 @@ from schemas.ids import JobId
 from schemas.items.reader import CHUNK_ITEMS, spans
 from schemas.operations import CONTACT, OPERATIONS
 from storage.pipeline import parts, uploads
-from storage.pipeline.uploads import NewJob, Received
-from storage.postgres.pool import LOST_CONNECTION, Conn, Pool
+from storage.pipeline.uploads import IdempotencyKeyTaken, NewJob, Received
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.transactions import transaction
 
 # An item with an external id can move a phone from one contact to another; such jobs run in order. The key
 # may be spelled with escapes, so an escaped ASCII letter counts as well.
@@ -99,16 +98,8 @@ class Upload:
     async def accept(self, request_hash: bytes) -> int | None:
         """Accept the job: the number of its items, or None where a worker has to split."""
         await self._written()
-        committed = False
-        try:
-            async with self._pool.acquire() as conn:
-                async with conn.transaction():
-                    total = await self._accept(conn, request_hash)
-                committed = True
-        except LOST_CONNECTION:
-            if not committed:  # else it was only lost on its way back to the pool
-                raise
-        return total
+        async with transaction(self._pool) as conn:
+            return await self._accept(conn, request_hash)
 
     async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:
         """End the job as failed. One that was never stored leaves a trace only if asked to."""
@@ -116,12 +107,12 @@ class Upload:
             await self._written()
         if not self._opened and not leave_a_trace:
             if self._reserved:
-                await uploads.forget_receiving(self._pool, self._job.account_id, self._job.id)
+                await uploads.forget(self._pool, self._job.account_id, self._job.id)
             return
-        async with self._pool.acquire() as conn, conn.transaction():
+        async with transaction(self._pool) as conn:
             if not self._opened:
                 await self._open_job(conn)
-            await uploads.fail_receiving(conn, self._job.account_id, self._job.id, error.code, error.message)
+            await uploads.fail(conn, self._job.account_id, self._job.id, error.code, error.message)
             await uploads.drop_parts(conn, self._job.account_id, self._job.id)
 
     async def _accept(self, conn: Conn, request_hash: bytes) -> int | None:
@@ -152,7 +143,7 @@ class Upload:
             return
         try:
             await uploads.open_job(db, self._job)
-        except asyncpg.UniqueViolationError:
+        except IdempotencyKeyTaken:
             assert self._job.idempotency_key is not None
             raise in_progress(self._job.idempotency_key) from None
 
@@ -170,9 +161,8 @@ class Upload:
         self._parts += 1
 
     async def _insert(self, number: int, part: bytes) -> None:
-        async with self._pool.acquire() as conn, conn.transaction():
-            # waits for no disk: accept does, and with it all that was written before
-            await conn.execute("SET LOCAL synchronous_commit = off")
+        # accept waits for the disk, and with it for all that was committed before
+        async with transaction(self._pool, durable=False) as conn:
             await uploads.add_part(conn, self._job.account_id, self._job.id, number, part)
 
     async def _written(self) -> None:

@@ -8,7 +8,8 @@ from redis.exceptions import RedisError
 from api.http.context import API
 from api.openapi.describe import Response, describe
 from schemas.wire.health import Health, Readiness
-from storage.postgres.pool import LOST_CONNECTION
+from storage.postgres.db_errors import LOST_CONNECTION
+from storage.postgres.transactions import ping
 
 PATIENCE_SECONDS = 2.0
 
@@ -26,9 +27,7 @@ async def healthz(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """PostgreSQL and Redis answer; 503 where one of them does not, and which."""
     ctx = request.app[API].ctx
-    postgres, redis = await asyncio.gather(
-        _answers(ctx.pool.fetchval("SELECT 1")), _answers(ctx.queue.redis.ping())
-    )
+    postgres, redis = await asyncio.gather(_answers(ping(ctx.pool)), _answers(ctx.queue.redis.ping()))
     ready = postgres and redis
     return web.json_response(
         {"status": "ready" if ready else "not ready", "postgres": postgres, "redis": redis},

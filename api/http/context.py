@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from api.http.uploads import Uploads
+from api.http.uploads import Uploads, keep_uploads
 from api.http.waiting import Ended
 from schemas.ids import AccountId, WorkerId
 from schemas.settings import Settings
@@ -58,7 +58,7 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
             settings=settings,
             worker_id=WorkerId(uuid4()),
         )
-        async with Ended(redis, pool) as ended, Uploads(pool) as uploads:
+        async with Ended(redis, pool) as ended, keep_uploads(pool) as uploads:
             yield Api(ctx=ctx, ended=ended, uploads=uploads)
     finally:
         await redis.aclose()

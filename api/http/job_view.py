@@ -7,7 +7,7 @@ from schemas.item_errors import ItemError
 from schemas.states import JobState
 from schemas.wire.jobs import Counts, ItemErrorView, Job, JobError, Memberships, ResultView
 from storage.pipeline.jobs import JobRow
-from storage.pipeline.results import Result
+from storage.pipeline.results import ResultRow
 from storage.pipeline.uploads import NewJob
 
 COUNTED = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
@@ -75,7 +75,7 @@ def accepted_view(job: NewJob, total: int | None) -> Job:
     )
 
 
-def result_view(result: Result) -> ResultView:
+def result_view(result: ResultRow) -> ResultView:
     """The result of one item as a client reads it."""
     return ResultView(
         index=result.index,

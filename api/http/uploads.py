@@ -1,36 +1,19 @@
-"""Uploads under way in this process: their jobs' leases are renewed for as long as it lives."""
+"""The uploads that this process is reading: the leases of their jobs are renewed as long as it lives."""
 
-import asyncio
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Self
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from schemas.ids import AccountId, JobId
-from storage.background import cancel
 from storage.pipeline import uploads
+from storage.pipeline.leases import UPLOAD_RENEW_SECONDS, renewing
 from storage.postgres.pool import Pool
-
-logger = logging.getLogger(__name__)
-
-RENEW_SECONDS = 4.0  # three renewals may fail before a lease of 15 seconds is lost
 
 
 class Uploads:
-    """Keeps the leases of the uploads that this process is reading."""
+    """The uploads under way in this process."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self) -> None:
         self.current: set[tuple[AccountId, JobId]] = set()
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._renew_forever())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        await cancel(self._task)
 
     @contextmanager
     def keep(self, account_id: AccountId, job_id: JobId) -> Iterator[None]:
@@ -41,12 +24,15 @@ class Uploads:
         finally:
             self.current.discard((account_id, job_id))
 
-    async def _renew_forever(self) -> None:
-        while True:
-            await asyncio.sleep(RENEW_SECONDS)
-            if not self.current:
-                continue
-            try:
-                await uploads.renew_receiving(self._pool, list(self.current))
-            except Exception as error:
-                logger.warning("leases of uploads not renewed: %s: %s", type(error).__name__, error)
+
+@asynccontextmanager
+async def keep_uploads(pool: Pool) -> AsyncIterator[Uploads]:
+    """Renew the leases of all uploads under way while the body runs."""
+    under_way = Uploads()
+
+    async def renew() -> None:
+        if under_way.current:
+            await uploads.renew(pool, list(under_way.current))
+
+    async with renewing(renew, what="leases of uploads", every=UPLOAD_RENEW_SECONDS):
+        yield under_way

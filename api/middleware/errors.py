@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler
 from api.http.context import REFUSAL_STATUS, REQUEST_ID, STREAMING
 from schemas import errors
 from schemas.errors import UploadCut
-from storage.postgres.pool import BUSY, LOST_CONNECTION
+from storage.postgres.db_errors import BUSY, LOST_CONNECTION
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Cancel jobs: what of them is not applied yet never will be, what is done stays."""
+"""Cancel jobs: chunks that are not applied yet are cancelled, applied ones stay."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,14 +7,16 @@ from schemas.errors import Unavailable
 from schemas.ids import AccountId, JobId
 from schemas.states import JobState
 from storage.pipeline import turns, uploads
-from storage.postgres.pool import LOCKED_OUT, Conn, Pool
+from storage.postgres.db_errors import LOCKED_OUT
+from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
+from storage.postgres.transactions import transaction
 
 QUERIES = load(__name__)
 
 PATIENCE_SECONDS = 10.0  # a splitter or the closing steps hold the job for a part, or for a thousand contacts
-# Who ends a job has locked it before he asks for the turn that we hold: we let go long before PostgreSQL
-# would call it a deadlock (1 s) and choose a loser.
+# `finish` locks the job before the turn, a cancellation the turn before the job. The short time-out ends such
+# a deadlock before PostgreSQL detects it (after 1 s) and chooses the loser.
 LOCK_JOB = "SET LOCAL lock_timeout = '200ms'"
 LOCK_CHUNKS = "SET LOCAL lock_timeout TO DEFAULT"  # a chunk that is being applied may take seconds
 
@@ -43,14 +45,14 @@ async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing |
         if standing.state.ended or not row["open"]:
             return standing
         try:
-            async with pool.acquire() as conn, conn.transaction():
+            async with transaction(pool) as conn:
                 if standing.state is JobState.RECEIVING:
-                    await _cancel_receiving(conn, account_id, job_id)
+                    await _cancel_upload(conn, account_id, job_id)
                 elif await _cancel_accepted(conn, account_id, job_id):
                     return standing
         except LOCKED_OUT:
             continue
-    raise Unavailable("the job is busy at the moment: cancel it again")
+    raise Unavailable("the job is locked by a worker: send the cancellation again")
 
 
 async def cancel_chunks(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
@@ -58,9 +60,9 @@ async def cancel_chunks(conn: Conn, account_id: AccountId, job_id: JobId) -> Non
     await QUERIES.cancel_chunks(conn, account_id=account_id, id=job_id)
 
 
-async def _cancel_receiving(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
+async def _cancel_upload(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
     """By a lock of the job alone: accept has it locked when it asks for the turn."""
-    if await QUERIES.cancel_receiving(conn, account_id=account_id, id=job_id) is not None:
+    if await QUERIES.cancel_upload(conn, account_id=account_id, id=job_id) is not None:
         await uploads.drop_parts(conn, account_id, job_id)
 
 

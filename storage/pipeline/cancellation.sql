@@ -5,8 +5,8 @@ SELECT j.state, j.total IS NULL AS unsplit, j.total IS NULL OR EXISTS (
     AND c.state IN ('ready', 'running')) AS open
 FROM jobs j WHERE j.account_id = :account_id AND j.id = :id;
 
--- name: cancel_receiving(account_id, id)$
--- A job whose body is still coming in ends at once, and its idempotency key is free. Null: it is not receiving.
+-- name: cancel_upload(account_id, id)$
+-- An upload ends at once, and its idempotency key is free. Null: the job is no upload any more.
 UPDATE jobs SET state = 'cancelled', total = 0, idempotency_key = NULL, lease_until = NULL,
     cancel_requested_at = now(), finished_at = now()
 WHERE account_id = :account_id AND id = :id AND state = 'receiving'

@@ -1,23 +1,22 @@
-"""Chunks: their leases, their fences, their answers."""
+"""Chunks: their leases, their fences, the results of their items."""
 
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.item_errors import ItemError
 from schemas.params import JobParams
-from schemas.states import Note, Outcome
+from schemas.states import Outcome
+from storage.pipeline.leases import LEASE_SECONDS
+from storage.pipeline.results import ItemResult, error_columns
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
 
 QUERIES = load(__name__)
 
-LEASE_SECONDS = 6.0  # a dead worker's chunks are free again within P6's 10 seconds
-RENEW_SECONDS = 2.0  # two renewals may fail before a lease is lost
 MAX_DEATHS = 3  # workers that one chunk may cost before it is claimed by halves: see lock_next_chunk
 
 
@@ -65,15 +64,6 @@ class Claim:
     def lease(self) -> Lease:
         """Its name among the leases of a worker."""
         return Lease(self.account_id, self.job_id, self.first_index, self.token)
-
-
-class Answer(NamedTuple):
-    """What became of one item; `merged_into` is the index of the item that took it in."""
-
-    outcome: Outcome
-    contact_id: int | None = None
-    merged_into: int | None = None
-    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,25 +126,25 @@ async def fence(conn: Conn, claim: Claim) -> bool:
 
 
 async def record(
-    conn: Conn, claim: Claim, answers: Sequence[Answer], errors: Sequence[ItemError], members: Members
+    conn: Conn, claim: Claim, results: Sequence[ItemResult], errors: Sequence[ItemError], members: Members
 ) -> bool:
-    """Write the answers of a chunk and mark it done; `answers[i]` is about item first_index + i.
+    """Write the results of a chunk and mark it done; `results[i]` is about item first_index + i.
 
-    True: other chunks of the job are waiting to be claimed, so this cannot have been the last one.
+    True: other chunks of the job are ready to be claimed, so this cannot have been the last one.
     """
-    assert len(answers) == claim.items
-    outcomes = [answer.outcome for answer in answers]
-    merged = any(answer.merged_into is not None for answer in answers)
-    noted = any(answer.note is not None for answer in answers)
+    assert len(results) == claim.items
+    outcomes = [result.outcome for result in results]
+    merged = any(result.merged_into is not None for result in results)
+    noted = any(result.note is not None for result in results)
     others: bool | None = await QUERIES.record(
         conn,
         account_id=claim.account_id,
         id=claim.job_id,
         first_index=claim.first_index,
         outcomes=outcomes,
-        contact_ids=[answer.contact_id for answer in answers],
-        merged_into=[answer.merged_into for answer in answers] if merged else None,
-        notes=[answer.note for answer in answers] if noted else None,
+        contact_ids=[result.contact_id for result in results],
+        merged_into=[result.merged_into for result in results] if merged else None,
+        notes=[result.note for result in results] if noted else None,
         added=members.added,
         removed=members.removed,
         counts=[outcomes.count(outcome) for outcome in list(Outcome)[:6]],
@@ -218,30 +208,3 @@ def _claim(account_id: AccountId, row: Any) -> Claim:
         layout=json.loads(row["layout"] or "null"),
         body=row["body"],
     )
-
-
-def error_columns(errors: Sequence[ItemError]) -> dict[str, list[Any]]:
-    """Item errors as the parallel arrays that the queries take."""
-    return {
-        "error_indexes": [error.index for error in errors],
-        "refs": [_text(error.ref) for error in errors],
-        "fields": [_text(error.field) for error in errors],
-        "codes": [error.code.value for error in errors],
-        "messages": [_text(error.message) for error in errors],
-        "values": [_json(error.value) for error in errors],
-        "items": [_json(error.item) for error in errors],
-    }
-
-
-def _text(value: str | None) -> str | None:
-    # What a client sent may hold what a text column refuses: NUL, lone surrogates.
-    return value and value.encode(errors="backslashreplace").decode().replace("\0", "\\0")
-
-
-def _json(value: Any) -> str:
-    # ASCII only: NUL and lone surrogates stay escaped, which a json column keeps and a text column refuses.
-    return json.dumps(value, default=_plain)
-
-
-def _plain(value: Any) -> str:
-    return str(value) if isinstance(value, UUID) else repr(value)

@@ -25,9 +25,9 @@ WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
 FOR UPDATE;
 
 -- name: record(account_id, id, first_index, outcomes, contact_ids, merged_into, notes, added, removed, counts, error_indexes, refs, fields, codes, messages, values, items)$
--- The answers of a chunk: with its effect, in the same transaction. `counts` is created, updated,
+-- The results of a chunk: with its effect, in the same transaction. `counts` is created, updated,
 -- unchanged, merged, skipped, failed. True: other chunks of the job are waiting to be claimed.
-WITH answers AS (
+WITH results AS (
     INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes)
     VALUES (:account_id, :id, :first_index, :outcomes::smallint[], :contact_ids::bigint[], :merged_into::int[],
             :notes::smallint[])

@@ -1,4 +1,4 @@
-"""Rehearsals of dry runs: which of them is next, the answers they record, and how they are given back."""
+"""Dry runs: which of them is next, the results that an attempt records, and how it is given back."""
 
 import json
 from collections.abc import Sequence
@@ -9,20 +9,19 @@ from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.params import JobParams
 from storage.pipeline import chunks, turns
-from storage.pipeline.chunks import MAX_DEATHS, Answer, Claim, Members
-from storage.pipeline.results import LONG_SECONDS
+from storage.pipeline.chunks import MAX_DEATHS, Claim, Members
+from storage.pipeline.leases import LEASE_SECONDS
+from storage.pipeline.results import LONG_SECONDS, ItemResult
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
+from storage.postgres.transactions import lift_time_limit, transaction
 
 QUERIES = load(__name__)
-
-LEASE_SECONDS = 6.0  # a dead worker is replaced within P6's 10 seconds
-RENEW_SECONDS = 2.0  # two renewals may fail before a lease is lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """An attempt to rehearse a dry run; `token` is the fence, None where the job has no chunks."""
+    """An attempt at a dry run; `token` is the fence, None where the job has no chunks."""
 
     account_id: AccountId
     job_id: JobId
@@ -34,12 +33,12 @@ class DryRun:
 
 
 async def claim(pool: Pool) -> DryRun | None:
-    """Take the dry run that has waited longest, of an account without another; None: there is none to take.
+    """Take the dry run that has waited longest, of an account that runs no other; None: there is none.
 
     It begins anew: what an earlier attempt has recorded is forgotten.
     """
     for row in await QUERIES.due(pool):
-        async with pool.acquire() as conn, conn.transaction():
+        async with transaction(pool) as conn:
             if dry_run := await _claim(conn, row["account_id"], row["id"]):
                 return dry_run
     return None
@@ -72,10 +71,10 @@ async def next_chunk(db: Pool, dry_run: DryRun, after: int) -> Claim | None:
 
 
 async def record(
-    pool: Pool, claim: Claim, answers: Sequence[Answer], errors: Sequence[ItemError], members: Members
+    pool: Pool, claim: Claim, results: Sequence[ItemResult], errors: Sequence[ItemError], members: Members
 ) -> bool:
-    """Record the answers of a chunk; False: another attempt has begun, or the job is cancelled."""
-    async with pool.acquire() as conn, conn.transaction():
+    """Record the results of a chunk; False: another attempt has begun, or the job is cancelled."""
+    async with transaction(pool) as conn:
         mine: bool | None = await QUERIES.fence(
             conn,
             account_id=claim.account_id,
@@ -84,18 +83,18 @@ async def record(
             token=claim.token,
         )
         if mine:
-            await chunks.record(conn, claim, answers, errors, members)
+            await chunks.record(conn, claim, results, errors, members)
         return mine is True
 
 
 async def renew(db: Pool, dry_run: DryRun) -> None:
-    """Keep a dry run."""
+    """Renew the lease of a dry run."""
     await QUERIES.renew(db, **_keys(dry_run), lease_seconds=LEASE_SECONDS)
 
 
 async def release(pool: Pool, dry_run: DryRun, *, blame: bool) -> None:
     """Give a dry run back; with blame, the chunk that it stopped at counts a death."""
-    async with pool.acquire() as conn, conn.transaction():
+    async with transaction(pool) as conn:
         mine = await QUERIES.release(conn, **_keys(dry_run)) is not None
         if mine and blame:
             await _blame(conn, dry_run.account_id, dry_run.job_id)
@@ -109,9 +108,9 @@ async def lock_complete(conn: Conn, dry_run: DryRun) -> bool:
     return complete
 
 
-async def conclude(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
-    """Correct the answers of contacts that several chunks named, and hide the ids that do not exist."""
-    await conn.execute("SET LOCAL statement_timeout = 0")  # each goes over all answers, maybe millions
+async def correct_results(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
+    """Merge the results of contacts that several chunks named, and remove the ids that were rolled back."""
+    await lift_time_limit(conn)  # each statement reads all results, maybe millions
     await QUERIES.merge_repeated(conn, within=LONG_SECONDS, account_id=account_id, id=job_id)
     await QUERIES.hide_created(conn, within=LONG_SECONDS, account_id=account_id, id=job_id)
 

@@ -1,10 +1,10 @@
 -- name: due()
--- Dry runs that may be rehearsed, in the order in which they were accepted.
+-- Dry runs that may start, in the order in which they were accepted.
 SELECT account_id, id FROM rehearsable ORDER BY accepted_at LIMIT 10;
 
 -- name: claim(account_id, id, lease_seconds)^
--- Take a dry run, under the turn of its account, so that no claim is on its way. `died`: the worker that had it
--- before did not give it back. No row: it is not to be had any more.
+-- Take a dry run, under the turn of its account, so that no claim of the account commits meanwhile. `died`: the
+-- worker that had it before did not give it back. No row: it was taken, or may not start any more.
 WITH job AS (
     SELECT j.id, j.lease_until FROM jobs j
     WHERE j.account_id = :account_id AND j.id = :id AND (j.lease_until IS NULL OR j.lease_until < now())
@@ -18,8 +18,8 @@ WHERE j.account_id = :account_id AND j.id = job.id
 RETURNING j.operation, j.params, j.format, j.layout, job.lease_until IS NOT NULL AS died;
 
 -- name: blame(account_id, id, max_deaths)!
--- The chunk at which a rehearsal came to grief is to blame. One that has cost three is cut into halves, each
--- with one life left, until the item to blame stands alone.
+-- The first chunk without results counts a death: the attempt failed at it. One that has reached the maximum is
+-- cut into halves, each with one attempt left, until the bad item is alone.
 WITH chunk AS (
     SELECT *, deaths + 1 >= :max_deaths AND items > 1 AS halved FROM chunks
     WHERE account_id = :account_id AND job_id = :id AND state = 'ready'
@@ -36,8 +36,8 @@ FROM chunk
 WHERE c.account_id = chunk.account_id AND c.job_id = chunk.job_id AND c.first_index = chunk.first_index;
 
 -- name: raise_tokens(account_id, id)$
--- All chunks are as if nobody had touched them, and what an earlier attempt still has to record meets the
--- fence. Their new token; null: there are no chunks.
+-- Reset all chunks, so that what an earlier attempt still records meets the fence. Answers their new token; null:
+-- there are no chunks.
 WITH raised AS (
     UPDATE chunks SET state = 'ready', token = token + 1, created = 0, updated = 0, unchanged = 0, merged = 0,
         skipped = 0, failed = 0, added = 0, removed = 0
@@ -101,8 +101,8 @@ SELECT NOT EXISTS (
     AND (state <> 'done' OR token IS DISTINCT FROM :token::int));
 
 -- name: merge_repeated(account_id, id)
--- Contacts that several chunks named: the last item answers, the earlier ones are merged into it, as `settle`
--- corrects it where they ran side by side: only where `claim_finish` says `overlaps`, and skipped ones (5) not.
+-- Contacts that several chunks named: the last item gets the result, the earlier ones are merged into it, as
+-- `settle` does where they ran side by side: only where `claim` of finish.sql says `overlaps`, and skipped ones (5) not.
 -- (A window and no join: whatever the planner believes of the tables, it takes one sort.)
 WITH job AS (
     SELECT FROM jobs WHERE account_id = :account_id AND id = :id AND parallel > 1 AND EXISTS (
@@ -129,7 +129,7 @@ WITH job AS (
 SELECT count(*) AS changes FROM changed;
 
 -- name: hide_created(account_id, id)
--- Contacts that were only there in the rehearsal have no id to be known by.
+-- A contact that the dry run created does not exist: its id is removed from the results.
 WITH created AS (
     SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id AND created > 0
 ), hidden AS (

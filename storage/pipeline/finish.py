@@ -1,4 +1,4 @@
-"""How jobs end: closing steps that one worker takes by lease, then the terminal state."""
+"""The finish of a job: one worker takes it by lease, runs the closing steps, sets the terminal state."""
 
 import json
 from dataclasses import dataclass
@@ -8,12 +8,11 @@ from schemas.ids import AccountId, JobId
 from schemas.params import JobParams
 from schemas.states import JobState
 from storage.pipeline.chunks import Members
+from storage.pipeline.leases import LEASE_SECONDS
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
 
 QUERIES = load(__name__)
-
-FINISH_LEASE_SECONDS = 6.0  # a worker that died while ending a job is replaced within P6's 10 seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +37,9 @@ class End(NamedTuple):
     dry_run_waits: bool
 
 
-async def claim_finish(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | None:
-    """Take the closing steps of a job; None: chunks are left, it has ended, or another worker has them."""
-    row = await QUERIES.claim_finish(db, account_id=account_id, id=job_id, lease_seconds=FINISH_LEASE_SECONDS)
+async def claim(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | None:
+    """Take the finish of a job; None: chunks are left, it has ended, or another worker has it."""
+    row = await QUERIES.claim(db, account_id=account_id, id=job_id, lease_seconds=LEASE_SECONDS)
     if row is None:
         return None
     return Finishing(
@@ -61,9 +60,9 @@ async def lock_finished(conn: Conn, account_id: AccountId, job_id: JobId) -> boo
     return await QUERIES.lock_finished(conn, account_id=account_id, id=job_id) is not None
 
 
-async def renew_finish(conn: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
-    """Keep the closing steps of a job."""
-    await QUERIES.renew_finish(conn, account_id=account_id, id=job_id, lease_seconds=FINISH_LEASE_SECONDS)
+async def renew(conn: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
+    """Renew the lease of the finish of a job."""
+    await QUERIES.renew(conn, account_id=account_id, id=job_id, lease_seconds=LEASE_SECONDS)
 
 
 async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members) -> End | None:
@@ -81,5 +80,5 @@ async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members
 
 
 async def unended(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:
-    """Jobs of which nothing is left to apply and that nobody is ending."""
+    """Jobs of which nothing is left to apply and that no worker is finishing."""
     return [(row["account_id"], row["id"]) for row in await QUERIES.unended(db)]

@@ -1,7 +1,7 @@
--- name: claim_finish(account_id, id, lease_seconds)^
--- Take the closing steps of a job whose chunks are all applied or cancelled: one worker at a time, by lease.
--- A dry run only where it was cancelled, for otherwise `rehearse` ends it; and what has items to apply waits
--- while another job of the account is being rehearsed. `overlaps`: several chunks may have named one contact
+-- name: claim(account_id, id, lease_seconds)^
+-- Take the finish of a job whose chunks are all applied or cancelled: one worker at a time, by lease.
+-- A dry run only where it was cancelled, for otherwise the worker that runs it ends it; and a job that changes
+-- contacts waits while a dry run of the account is running. `overlaps`: several chunks may have named one contact
 -- side by side. Where every contact was created they cannot have, since the second chunk would have found it
 -- there.
 UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
@@ -26,7 +26,7 @@ WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'runni
                   AND c.state IN ('ready', 'running'))
 FOR UPDATE OF j;
 
--- name: renew_finish(account_id, id, lease_seconds)!
+-- name: renew(account_id, id, lease_seconds)!
 UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_seconds)
 WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running');
 
@@ -74,7 +74,7 @@ RETURNING EXISTS (
     WHERE j.account_id = :account_id AND j.stream = :stream AND j.state IN ('queued', 'running') AND j.dry_run);
 
 -- name: unended()
--- Jobs whose chunks are all applied or cancelled but that nobody is ending: a worker died in between.
+-- Jobs whose chunks are all applied or cancelled and that no worker is finishing: one died in between.
 SELECT j.account_id, j.id FROM jobs j
 WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND (j.lease_until IS NULL OR j.lease_until < now())

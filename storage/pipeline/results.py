@@ -1,20 +1,30 @@
-"""The answers of a job's items, and what the end of the job corrects in them."""
+"""The results of a job's items: read by clients, corrected by the finish of the job."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemCode, ItemError
 from schemas.items.reader import CHUNK_ITEMS
 from schemas.states import Note, Outcome
-from storage.pipeline.chunks import error_columns
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
 
 QUERIES = load(__name__)
-LONG_SECONDS = 3600.0  # for the one aggregate over all answers of a job, which may be many millions
-CHUNKS_A_READ = 20  # 20,000 answers at the most: some megabytes, a few milliseconds
+LONG_SECONDS = 3600.0  # for the one aggregate over all results of a job, which may be many millions
+CHUNKS_A_READ = 20  # 20,000 results at the most: some megabytes, a few milliseconds
+
+
+class ItemResult(NamedTuple):
+    """What became of one item; `merged_into` is the index of the item that took it in."""
+
+    outcome: Outcome
+    contact_id: int | None = None
+    merged_into: int | None = None
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +38,7 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A corrected answer."""
+    """A corrected result."""
 
     index: int
     was: Outcome
@@ -39,8 +49,8 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """The answer of one item, as a client reads it; code and message where it failed or there is a note."""
+class ResultRow:
+    """The result of one item as a client sees it; code and message where it failed or there is a note."""
 
     index: int
     outcome: Outcome
@@ -74,7 +84,7 @@ async def duplicates(db: Conn | Pool, account_id: AccountId, job_id: JobId, size
 
 
 async def change(conn: Conn, account_id: AccountId, job_id: JobId, changes: Sequence[Change]) -> None:
-    """Correct answers."""
+    """Store corrected results."""
     await QUERIES.change(
         conn,
         account_id=account_id,
@@ -95,7 +105,7 @@ async def changed(conn: Conn, account_id: AccountId, job_id: JobId, indexes: Seq
 
 
 async def add_errors(conn: Conn, account_id: AccountId, job_id: JobId, errors: Sequence[ItemError]) -> None:
-    """Errors that only the end of the job brought to light."""
+    """Store item errors that only the finish of the job found."""
     await QUERIES.add_errors(conn, account_id=account_id, id=job_id, **error_columns(errors))
 
 
@@ -136,15 +146,15 @@ async def errors(
 
 async def results(
     db: Pool, account_id: AccountId, job_id: JobId, after: int = -1, *, chunks: int = CHUNKS_A_READ
-) -> AsyncIterator[Result]:
-    """The answers of all items after an index, in order, read a few chunks at a time."""
+) -> AsyncIterator[ResultRow]:
+    """The results of all items after an index, in order, read a few chunks at a time."""
     while True:
         rows = await QUERIES.results(
             db, account_id=account_id, id=job_id, after=after, chunks=chunks, chunk_items=CHUNK_ITEMS
         )
         for row in rows:
             note = Note(row["note"]) if row["note"] else None
-            yield Result(
+            yield ResultRow(
                 index=row["item_index"],
                 outcome=Outcome(row["outcome"]),
                 contact_id=row["contact_id"],
@@ -155,3 +165,30 @@ async def results(
         if not rows:
             return
         after = rows[-1]["item_index"]
+
+
+def error_columns(errors: Sequence[ItemError]) -> dict[str, list[Any]]:
+    """Item errors as the parallel arrays that the queries take."""
+    return {
+        "error_indexes": [error.index for error in errors],
+        "refs": [_text(error.ref) for error in errors],
+        "fields": [_text(error.field) for error in errors],
+        "codes": [error.code.value for error in errors],
+        "messages": [_text(error.message) for error in errors],
+        "values": [_json(error.value) for error in errors],
+        "items": [_json(error.item) for error in errors],
+    }
+
+
+def _text(value: str | None) -> str | None:
+    # A client's text may contain what a text column refuses: NUL, unpaired surrogates.
+    return value and value.encode(errors="backslashreplace").decode().replace("\0", "\\0")
+
+
+def _json(value: Any) -> str:
+    # ASCII only: NUL and unpaired surrogates stay escaped, which a json column accepts.
+    return json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> str:
+    return str(value) if isinstance(value, UUID) else repr(value)

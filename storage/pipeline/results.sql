@@ -1,7 +1,7 @@
 -- name: duplicates(account_id, id, size)
 -- Contacts that more than one chunk of the job named, and the indexes of their items, in order. Items that
 -- are merged already are not looked at, so that a second call after a crash finds only what is left; nor are
--- skipped ones (outcome 5), which did nothing to their contact and are told each for itself.
+-- skipped ones (outcome 5), which did nothing to their contact and keep a result each.
 WITH suspects AS MATERIALIZED (
     SELECT u.contact_id
     FROM outcomes o
@@ -61,7 +61,7 @@ SELECT first_index FROM outcomes WHERE account_id = :account_id AND job_id = :id
 
 -- name: errors(account_id, id, after, size)
 -- Item errors in the order of their index, after the given one; while the job runs, up to the first item
--- that has no answer yet, so that a cursor passes over nothing. `size` of them, or 8 MiB (but at least one):
+-- that has no result yet, so that a cursor passes over nothing. `size` of them, or 8 MiB (but at least one):
 -- `candidates` is how many there would have been.
 SELECT item_index, ref, field, code, message, value, item, candidates FROM (
 SELECT item_index, ref, field, code, message, value, item, count(*) OVER () AS candidates,
@@ -81,8 +81,8 @@ WHERE bytes <= 8 * 1024 * 1024 OR place = 1
 ORDER BY item_index;
 
 -- name: results(account_id, id, after, chunks, chunk_items)
--- The answers of the items after the given index, in order, out of the next few chunks; no row: the end.
--- While the job runs, up to the first item that has no answer yet.
+-- The results of the items after the given index, in order, out of the next few chunks; no row: the end.
+-- While the job runs, up to the first item that has no result yet.
 WITH picked AS (
     SELECT o.first_index, o.outcomes, o.contact_ids, o.merged_into, o.notes
     FROM outcomes o
@@ -95,7 +95,7 @@ WITH picked AS (
       ), 2147483647)
     ORDER BY o.first_index
     LIMIT :chunks
-), answers AS (
+), plain AS (
     SELECT p.first_index + u.position::int - 1 AS item_index, u.outcome, u.contact_id, u.merged_into, u.note
     FROM picked p
     CROSS JOIN LATERAL unnest(p.outcomes, p.contact_ids, p.merged_into, p.notes)
@@ -105,7 +105,7 @@ SELECT a.item_index, COALESCE(h.outcome, a.outcome) AS outcome,
     COALESCE(h.contact_id, a.contact_id) AS contact_id,
     COALESCE(h.merged_into, a.merged_into) AS merged_into,
     CASE WHEN h.item_index IS NULL THEN a.note ELSE h.note END AS note, e.code, e.message
-FROM answers a
+FROM plain a
 LEFT JOIN outcome_changes h ON h.account_id = :account_id AND h.job_id = :id AND h.item_index = a.item_index
 LEFT JOIN item_errors e ON e.account_id = :account_id AND e.job_id = :id AND e.item_index = a.item_index
 WHERE a.item_index > :after

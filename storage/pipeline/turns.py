@@ -18,14 +18,14 @@ async def lock(conn: Conn, account_id: AccountId) -> None:
 
 
 async def wake(conn: Conn, account_id: AccountId) -> None:
-    """The job for which the turn was put off is gone: another one may need less of the window."""
+    """Make the turn ready at once: the job that waited for the window is gone, others may need less."""
     await QUERIES.wake(conn, account_id=account_id)
 
 
 async def leave(conn: Conn, account_id: AccountId) -> None:
-    """A job has ended: without others the account is out of the running. Locks the turn."""
+    """Lock the turn, and deactivate it if the account has no other unfinished job."""
     await lock(conn, account_id)
-    await QUERIES.settle(conn, account_id=account_id)
+    await QUERIES.deactivate_idle(conn, account_id=account_id)
 
 
 async def due(db: Conn | Pool) -> int:

@@ -14,8 +14,8 @@ SELECT FROM account_turns WHERE account_id = :account_id FOR UPDATE;
 -- After `lock`: the turn that was put off may come at once.
 UPDATE account_turns SET ready_at = clock_timestamp() WHERE account_id = :account_id AND ready_at > clock_timestamp();
 
--- name: settle(account_id)!
--- After `lock`: an account without unfinished jobs is out of the running.
+-- name: deactivate_idle(account_id)!
+-- After `lock`: an account without unfinished jobs takes no turns.
 UPDATE account_turns SET active = EXISTS (
     SELECT FROM streams s WHERE s.account_id = :account_id AND s.pending > 0)
 WHERE account_id = :account_id AND active;

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import asyncpg
+
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId
 from schemas.params import JobParams
 from schemas.states import Operation
+from storage.pipeline.leases import UPLOAD_LEASE_SECONDS
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
 
 QUERIES = load(__name__)
-
-RECEIVE_LEASE_SECONDS = 15.0  # an upload whose api has been silent for so long is lost
-
 
 GRACE_SECONDS = 6.0  # after a restart of PostgreSQL: an api renews its leases every 4
 
@@ -58,25 +58,20 @@ class Earlier:
     request_hash: bytes | None
 
 
+class IdempotencyKeyTaken(Exception):
+    """Another job of the account has this idempotency key."""
+
+
 async def open_job(conn: Conn | Pool, job: NewJob) -> None:
-    """Store a job that is being received; UniqueViolationError: another one has its idempotency key."""
+    """Store the job of an upload that begins; raises IdempotencyKeyTaken."""
     if job.idempotency_key is not None:
         await QUERIES.release_idempotency_key(conn, account_id=job.account_id, key=job.idempotency_key)
-    await QUERIES.open(
-        conn,
-        account_id=job.account_id,
-        id=job.id,
-        operation=job.operation,
-        params=job.params.to_json(),
-        stream=job.stream,
-        format=job.format,
-        parallel=job.parallel,
-        request_id=job.request_id,
-        dry_run=job.dry_run,
-        parent_id=job.parent_id,
-        idempotency_key=job.idempotency_key,
-        lease_seconds=RECEIVE_LEASE_SECONDS,
-    )
+    try:
+        await _open(conn, job)
+    except asyncpg.UniqueViolationError as error:
+        if error.constraint_name == "jobs_idempotency":
+            raise IdempotencyKeyTaken(job.idempotency_key) from error
+        raise
 
 
 async def by_idempotency_key(db: Conn | Pool, account_id: AccountId, key: str) -> Earlier | None:
@@ -85,9 +80,9 @@ async def by_idempotency_key(db: Conn | Pool, account_id: AccountId, key: str) -
     return Earlier(**row) if row else None
 
 
-async def forget_receiving(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
+async def forget(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
     """Forget a job that was only there for its idempotency key, and was refused."""
-    await QUERIES.forget_receiving(db, account_id=account_id, id=job_id)
+    await QUERIES.forget(db, account_id=account_id, id=job_id)
 
 
 async def drop_parts(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
@@ -117,20 +112,18 @@ async def accept(conn: Conn, job: NewJob, received: Received) -> bool:
     return position is not None
 
 
-async def fail_receiving(
-    db: Conn | Pool, account_id: AccountId, job_id: JobId, code: str, message: str
-) -> None:
+async def fail(db: Conn | Pool, account_id: AccountId, job_id: JobId, code: str, message: str) -> None:
     """End a job whose body did not arrive whole; what had arrived is forgotten."""
-    await QUERIES.fail_receiving(db, account_id=account_id, id=job_id, error_code=code, error_message=message)
+    await QUERIES.fail(db, account_id=account_id, id=job_id, error_code=code, error_message=message)
 
 
-async def renew_receiving(db: Pool, uploads: Sequence[tuple[AccountId, JobId]]) -> None:
+async def renew(db: Pool, uploads: Sequence[tuple[AccountId, JobId]]) -> None:
     """Renew the leases of the uploads that an api process is reading."""
-    await QUERIES.renew_receiving(
+    await QUERIES.renew(
         db,
         account_ids=[account_id for account_id, _ in uploads],
         ids=[job_id for _, job_id in uploads],
-        lease_seconds=RECEIVE_LEASE_SECONDS,
+        lease_seconds=UPLOAD_LEASE_SECONDS,
     )
 
 
@@ -152,3 +145,21 @@ async def recently_accepted(
     """When jobs were accepted lately, oldest first, in the form of grants of one request each."""
     rows = await QUERIES.recently_accepted(db, account_id=account_id, since=since)
     return [(row["at"], row["items"]) for row in rows]
+
+
+async def _open(conn: Conn | Pool, job: NewJob) -> None:
+    await QUERIES.open(
+        conn,
+        account_id=job.account_id,
+        id=job.id,
+        operation=job.operation,
+        params=job.params.to_json(),
+        stream=job.stream,
+        format=job.format,
+        parallel=job.parallel,
+        request_id=job.request_id,
+        dry_run=job.dry_run,
+        parent_id=job.parent_id,
+        idempotency_key=job.idempotency_key,
+        lease_seconds=UPLOAD_LEASE_SECONDS,
+    )

@@ -14,12 +14,12 @@ WHERE account_id = :account_id AND idempotency_key = :key AND received_at > now(
   AND (request_hash IS NOT NULL OR state = 'receiving');
 
 -- name: release_idempotency_key(account_id, key)!
--- The same the other way round: a key is free again after a day, or where its request was not accepted.
+-- Free the key where `by_idempotency_key` finds no request: after a day, or where its request was not accepted.
 UPDATE jobs SET idempotency_key = NULL
 WHERE account_id = :account_id AND idempotency_key = :key
   AND NOT (received_at > now() - interval '24 hours' AND (request_hash IS NOT NULL OR state = 'receiving'));
 
--- name: forget_receiving(account_id, id)!
+-- name: forget(account_id, id)!
 DELETE FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiving';
 
 -- name: drop_parts(account_id, id)!
@@ -59,7 +59,7 @@ FROM place
 WHERE account_id = :account_id AND id = :id
 RETURNING stream_position;
 
--- name: fail_receiving(account_id, id, error_code, error_message)$
+-- name: fail(account_id, id, error_code, error_message)$
 -- An upload that did not arrive whole ends as failed; its bytes go.
 WITH failed AS (
     UPDATE jobs SET state = 'failed', idempotency_key = NULL, error_code = :error_code, error_message = :error_message, total = 0,
@@ -71,7 +71,7 @@ WITH failed AS (
 )
 SELECT id FROM failed;
 
--- name: renew_receiving(account_ids, ids, lease_seconds)!
+-- name: renew(account_ids, ids, lease_seconds)!
 UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
 FROM unnest(:account_ids::bigint[], :ids::uuid[]) mine (account_id, id)
 WHERE j.account_id = mine.account_id AND j.id = mine.id AND j.state = 'receiving';

@@ -13,32 +13,6 @@ else:  # asyncpg's classes take no parameters at run time
     Pool = asyncpg.Pool
     Conn = asyncpg.Connection | PoolConnectionProxy
 
-# A lost connection has many faces; after the death of the postmaster asyncpg raises InternalClientError, too.
-LOST_CONNECTION = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-    ConnectionError,
-    OSError,
-    TimeoutError,
-)
-
-# Trouble of the server's own (disk full, out of memory, time-outs, a replica): no row is to blame for it.
-TROUBLE = (
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InvalidTransactionStateError,
-    asyncpg.PostgresSystemError,
-)
-
-# Somebody else's transaction was in the way: nothing is wrong, and nothing was done.
-LOCKED_OUT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
-BUSY = (*LOCKED_OUT, asyncpg.QueryCanceledError)  # the same to a client: for too long
-
 LIMITS = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "5s",  # a stopped process must not hold a row lock for ever
@@ -78,8 +52,8 @@ async def open_pool(
 
 
 async def _keep_session(conn: Conn) -> None:
-    """Instead of asyncpg's reset, a round trip at each release: we leave no state behind in a session.
+    """Replace asyncpg's reset, which costs a round trip at each release, by nothing.
 
-    Temporary tables are to stay, settings are only ever SET LOCAL, advisory locks end with their
-    transaction; asyncpg itself rolls back what is still open.
+    No session holds state that has to go: temporary tables are kept on purpose, settings are only ever
+    SET LOCAL, advisory locks end with their transaction, and asyncpg itself rolls back what is still open.
     """

@@ -1,20 +1,5 @@
-"""A constraint that was violated, told as the error that a client can act on."""
+"""The former place of `violations_as`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from storage.postgres.db_errors import violations_as as told
 
-import asyncpg
-
-from schemas.errors import BulklaneError
-
-
-@contextmanager
-def told(**errors: BulklaneError) -> Iterator[None]:
-    """Raise the error of the constraint's name instead; what is not among `errors` goes through as it is."""
-    try:
-        yield
-    except asyncpg.IntegrityConstraintViolationError as violation:
-        name = violation.constraint_name
-        if name is None or name not in errors:
-            raise
-        raise errors[name] from violation
+__all__ = ["told"]

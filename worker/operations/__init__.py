@@ -1,1 +1,1 @@
-"""What is done to items: one module an operation family."""
+"""What workers do to items: one module an operation family, each with its entries in OPERATIONS."""

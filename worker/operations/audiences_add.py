@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 
+from schemas.states import Operation
 from storage.entities import audiences, memberships
 from storage.entities.references import Lock
 from storage.pipeline.chunks import Members
 from storage.postgres.pool import Conn
 from worker.operations.base import Applied, Indexed, JobFacts
-from worker.operations.by_reference import ByReference, answers_of, find, gone, not_found
+from worker.operations.by_reference import ByReference, find, gone, not_found, results_of
 
 
 class AudiencesAdd(ByReference):
-    """See `worker.operations.OperationModule`."""
+    """Add contacts to the audience of the job."""
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
-        """Lock the contacts, then the audience; add whoever is no member yet."""
+        """Lock the contacts, then the audience; add those that are no members yet."""
         audience_id = job.params.audience_id
         assert audience_id is not None
         found, unknown = await find(conn, job, items, Lock.MEMBER)
@@ -23,10 +24,10 @@ class AudiencesAdd(ByReference):
         ids = [one.contact_id for one in found]
         added = await memberships.add(conn, job.account_id, "audience", audience_id, ids)
         return Applied(
-            answers=answers_of(found, added),
+            results=results_of(found, added),
             faults=not_found(unknown),
             members=Members(added=len(added)),
         )
 
 
-AUDIENCES_ADD = AudiencesAdd()
+OPERATIONS = {Operation.AUDIENCES_ADD: AudiencesAdd()}

@@ -1,22 +1,24 @@
-"""What is done to items: one module an operation family, each with a `prepare` and an `apply`."""
+"""The base class of operations, and the types that they share."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.items.faults import Fault
 from schemas.items.reader import Run
 from schemas.params import JobParams
-from storage.pipeline.chunks import Answer, Members
+from storage.pipeline.chunks import Members
+from storage.pipeline.results import ItemResult
 from storage.postgres.pool import Conn
 
 Indexed = tuple[int, Any]  # the index of an item in the request, and the prepared item
 
 
 def item_error(index: int, fault: Fault, raw: Any) -> ItemError:
-    """The item error that tells of a fault; the client's own `ref` is echoed if it can be read."""
+    """Make an item error from a fault; the client's own `ref` is echoed if it can be read."""
     ref = raw.get("ref") if isinstance(raw, dict) else None
     return ItemError(
         index=index,
@@ -38,21 +40,21 @@ class Batch:
     raw: Callable[[int], Any]
 
     def error(self, index: int, fault: Fault) -> ItemError:
-        """The item error that tells of a fault of one of the chunk's items."""
+        """Make an item error from a fault of one of the chunk's items."""
         return item_error(index, fault, self.raw(index))
 
 
 @dataclass(slots=True, kw_only=True)
 class Applied:
-    """What applying did: an answer for each item by its index, faults of those that could not be applied."""
+    """What applying did: the result or the fault of each item by its index, and the memberships changed."""
 
-    answers: dict[int, Answer] = field(default_factory=dict)
+    results: dict[int, ItemResult] = field(default_factory=dict)
     faults: dict[int, Fault] = field(default_factory=dict)
     members: Members = field(default_factory=Members)
 
 
 class JobFacts(Protocol):
-    """What is the same for all items of a job: of a claim, or of a job that is being finished."""
+    """The facts of a job that operations use: a claim, a dry run and a finish have them."""
 
     @property
     def account_id(self) -> AccountId: ...
@@ -68,21 +70,31 @@ class JobFacts(Protocol):
     def layout(self) -> dict[str, Any] | None: ...
 
 
-class OperationModule(Protocol):
-    """What each module of this package offers. `schemas.operations` has the rest of an operation."""
+class BaseOperation(ABC):
+    """What a worker does for an operation; `schemas.operations` declares the rest of it."""
 
-    # Whether settling applies the items of a contact once more, since the last one counts. Where all items of
-    # a contact do the same, in any order and any number of times, it only has to put the answers right.
-    reapplies: bool
+    # Whether settle applies the merged items of a contact once more, because the last item decides. Where all
+    # items of a contact do the same, in any order and any number of times, settle only corrects the results.
+    reapplies: ClassVar[bool]
 
+    @abstractmethod
     def preparer(self, params: JobParams, run: Run) -> Callable[[Any, int], Any | Fault]:
-        """What normalises a valid item at a position of the run, or says what is wrong with it. Pure."""
+        """Make the function that normalises a valid item, or finds its fault. Pure.
 
+        It takes the item and its position in the run.
+        """
+
+    @abstractmethod
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
-        """Apply items with the effect of one by one in their order, inside the caller's transaction."""
+        """Apply items inside the caller's transaction, with the effect of one by one in their order."""
 
+    @abstractmethod
     def merge(self, earlier: Any, later: Any) -> Any:
-        """The item that has the effect of both."""
+        """Merge two items of one contact into one that has the effect of both."""
 
     async def close(self, conn: Conn, job: JobFacts) -> Members:
-        """The closing step, once all chunks are applied, in the transaction that ends the job."""
+        """Run the closing step, in the transaction that ends the job; most operations have none.
+
+        Returns the memberships that it changed.
+        """
+        return Members()

@@ -1,4 +1,4 @@
-"""What operations have in common whose items only name a contact."""
+"""The base of operations whose items are references: they only name a contact."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -13,17 +13,17 @@ from schemas.params import JobParams
 from schemas.states import Outcome
 from storage.entities import references
 from storage.entities.references import Lock
-from storage.pipeline.chunks import Answer, Members
+from storage.pipeline.results import ItemResult
 from storage.postgres.pool import Conn
-from worker.operations.base import Applied, Indexed, JobFacts
+from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
 
-TARGET_GONE = "the {} was deleted after this job was accepted: nothing is left to change"
+TARGET_GONE = "the {} was deleted after this job was accepted: nothing can be changed"
 
 
-class Named(NamedTuple):
-    """A reference: the field that was given, its value, and what to look up in which column.
+class ContactKey(NamedTuple):
+    """What an item names: the field that was given, its value, and the key to look up in which column.
 
-    A `key` of None is one that nothing can have.
+    No contact has a `key` of None.
     """
 
     field: str
@@ -40,36 +40,32 @@ class Found(NamedTuple):
     indexes: list[int]
 
 
-class ByReference:
-    """The parts of `worker.operations.OperationModule` that all of them share."""
+class ByReference(BaseOperation):
+    """An operation whose items are references; `apply` is left to the subclass."""
 
     reapplies = False  # all items of a contact do the same
 
-    def preparer(self, params: JobParams, run: Run) -> Callable[[Reference, int], Named | Fault]:
-        """What reads the one field that names the contact; phones become E.164."""
+    def preparer(self, params: JobParams, run: Run) -> Callable[[Reference, int], ContactKey | Fault]:
+        """Read the one field that names the contact; phones become E.164."""
         normalise = normaliser_for(params.region)
 
-        def prepare(item: Reference, position: int) -> Named | Fault:
+        def prepare(item: Reference, position: int) -> ContactKey | Fault:
             given = [(name, item[name]) for name in NAMES if item.get(name) is not None]  # type: ignore[literal-required]
             if len(given) == 1:
-                return _named(*given[0], normalise)
+                return _key_of(*given[0], normalise)
             return _not_one([name for name, _ in given])
 
         return prepare
 
-    def merge(self, earlier: Named, later: Named) -> Named:
-        """One of the two is as good as the other."""
+    def merge(self, earlier: ContactKey, later: ContactKey) -> ContactKey:
+        """Either item has the effect of both."""
         return later
-
-    async def close(self, conn: Conn, job: JobFacts) -> Members:
-        """There is nothing to close."""
-        return Members()
 
 
 async def find(
     conn: Conn, job: JobFacts, items: Sequence[Indexed], lock: Lock
 ) -> tuple[list[Found], list[Indexed]]:
-    """Lock the contacts that the items name, and the items that name none."""
+    """Lock the contacts that the items name; also returns the items that name none."""
     named = await references.lock(
         conn,
         job.account_id,
@@ -83,28 +79,30 @@ async def find(
     return found, [(index, item) for index, item in items if index not in known]
 
 
-def answers_of(found: Iterable[Found], changed: Collection[int]) -> dict[int, Answer]:
-    """The last item of a contact answers for it, the earlier ones are merged."""
-    answers: dict[int, Answer] = {}
+def results_of(found: Iterable[Found], changed: Collection[int]) -> dict[int, ItemResult]:
+    """Give the last item of a contact the result, and merge the earlier ones into it."""
+    results: dict[int, ItemResult] = {}
     for contact_id, _, (*earlier, last) in found:
-        answers[last] = Answer(Outcome.UPDATED if contact_id in changed else Outcome.UNCHANGED, contact_id)
+        results[last] = ItemResult(
+            Outcome.UPDATED if contact_id in changed else Outcome.UNCHANGED, contact_id
+        )
         for index in earlier:
-            answers[index] = Answer(Outcome.MERGED, contact_id, last)
-    return answers
+            results[index] = ItemResult(Outcome.MERGED, contact_id, last)
+    return results
 
 
 def not_found(items: Iterable[Indexed]) -> dict[int, Fault]:
-    """The faults of items that name no contact of the account."""
+    """Make the faults of items that name no contact of the account."""
     return {index: _unknown(item) for index, item in items}
 
 
 def gone(items: Iterable[Indexed], noun: str) -> Applied:
-    """What becomes of items whose target was deleted after the job had been accepted."""
+    """Fail all items, because their target was deleted after the job was accepted."""
     fault = Fault(None, ItemCode.TARGET_GONE, TARGET_GONE.format(noun), None)
     return Applied(faults={index: fault for index, _ in items})
 
 
-def _named(field: str, value: int | str, normalise: Normaliser) -> Named | Fault:
+def _key_of(field: str, value: int | str, normalise: Normaliser) -> ContactKey | Fault:
     match field:
         case "id":
             return _by_id(value)
@@ -112,20 +110,20 @@ def _named(field: str, value: int | str, normalise: Normaliser) -> Named | Fault
             phone = normalise(str(value))
             if isinstance(phone, PhoneFault):
                 return Fault(field, phone.code, phone.message, value)
-            return Named(field, value, "phone", phone)
+            return ContactKey(field, value, "phone", phone)
         case _:
-            return Named(field, value, "external_id", value)
+            return ContactKey(field, value, "external_id", value)
 
 
-def _by_id(value: int | str) -> Named:
-    """By its id; or by its external id, where the text can be no id of ours.
+def _by_id(value: int | str) -> ContactKey:
+    """Read an id; text that cannot be one of our ids is an external id.
 
-    So whoever comes from another product goes on with the ids that he has.
+    Clients that migrate can keep using their old ids.
     """
     number = read_id("ctc", value)
     if number is None and isinstance(value, str) and value.isprintable():
-        return Named("id", value, "external_id", value)
-    return Named("id", value, "id", number)
+        return ContactKey("id", value, "external_id", value)
+    return ContactKey("id", value, "id", number)
 
 
 def _not_one(names: Sequence[str]) -> Fault:
@@ -140,6 +138,6 @@ def _keys(items: Iterable[Indexed], field: str) -> list[Any]:
     return [named.key if named.column == field else None for _, named in items]
 
 
-def _unknown(named: Named) -> Fault:
+def _unknown(named: ContactKey) -> Fault:
     message = f"the account has no contact with this {named.field}: correct it, or create the contact first"
     return Fault(named.field, ItemCode.CONTACT_NOT_FOUND, message, named.given)

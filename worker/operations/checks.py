@@ -1,4 +1,4 @@
-"""What only an account's definitions and channels can tell of items: a query each, where it is needed."""
+"""Check items against the account's property definitions and channels: one query each, if it is needed."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ Checked = tuple[Sequence[Indexed], dict[int, Fault]]
 
 
 async def check(conn: Conn, job: JobFacts, items: Sequence[Indexed], fields: set[str]) -> Checked:
-    """The items that may be applied, as they are to be stored, and the faults of the others.
+    """Check items: those that may be applied, as they are stored, and the faults of the others.
 
     `fields` are those that any of the items has.
     """
@@ -39,7 +39,7 @@ async def _check_properties(conn: Conn, job: JobFacts, items: Sequence[Indexed])
         if isinstance(checked, Fault):
             faults[index] = checked
         elif given:
-            good.append((index, {**item, "properties": checked}))  # the item itself may be applied again
+            good.append((index, {**item, "properties": checked}))  # the item may be applied again
         else:
             good.append((index, item))
     return good, faults
@@ -58,5 +58,5 @@ async def _check_channels(conn: Conn, job: JobFacts, items: Sequence[Indexed]) -
 
 
 def _unknown_channel(item: ContactItem) -> Fault:
-    message = "default_channel_id names no channel of the account: GET /v1/channels lists them"
+    message = "default_channel_id names no channel of the account: list the channels to find its id"
     return Fault("default_channel_id", ItemCode.UNKNOWN_CHANNEL, message, str(item.get("default_channel_id")))

@@ -12,12 +12,12 @@ from schemas.items.faults import Fault
 from schemas.items.phone import PhoneFault, normaliser_for
 from schemas.items.reader import Run
 from schemas.params import JobParams
-from schemas.states import Outcome
+from schemas.states import Operation, Outcome
 from storage.entities import upsert
 from storage.entities.upsert import Clear, Written
-from storage.pipeline.chunks import Answer, Members
+from storage.pipeline.results import ItemResult
 from storage.postgres.pool import Conn
-from worker.operations.base import Applied, Indexed, JobFacts
+from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
 from worker.operations.checks import check
 from worker.operations.resolve import Target, merge_by_phone, resolve
 
@@ -28,13 +28,13 @@ KEYED = frozenset(JSON_FIELDS)
 SMALL_RECORD = MAX_JSON_BYTES // 8
 
 
-class ContactsUpsert:
-    """See `worker.operations.OperationModule`."""
+class ContactsUpsert(BaseOperation):
+    """Create contacts, or update those that an item matches."""
 
     reapplies = True
 
     def preparer(self, params: JobParams, run: Run) -> Callable[[ContactItem, int], ContactItem | Fault]:
-        """What gives an item its phone as E.164 text, and checks what it must have, and its size."""
+        """Make the phone E.164, check the required fields and the size."""
         normalise = normaliser_for(params.region)
         required = params.required + (("external_id",) if params.match_on == "external_id" else ())
 
@@ -58,10 +58,6 @@ class ContactsUpsert:
         """Each field is the last one that was given."""
         return merge(earlier, later)
 
-    async def close(self, conn: Conn, job: JobFacts) -> Members:
-        """There is nothing to close."""
-        return Members()
-
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Check, match, move, stage, upsert, clear."""
         account_id = job.account_id
@@ -80,7 +76,7 @@ class ContactsUpsert:
         changed = set(moved.values()) | await _clear(conn, account_id, targets)
         silent = [target.phone for target in targets if target.phone not in written]
         ids = await upsert.ids_by_phone(conn, account_id, silent) if silent else {}
-        return Applied(answers=_answers(targets, written, changed, ids), faults=faults)
+        return Applied(results=_results(targets, written, changed, ids), faults=faults)
 
 
 async def _targets(
@@ -154,21 +150,21 @@ def _write(row: dict[str, Any], name: str) -> None:
         del row[name]
 
 
-def _answers(
+def _results(
     targets: Sequence[Target], written: Mapping[str, Written], changed: set[str], ids: Mapping[str, int]
-) -> dict[int, Answer]:
-    """The last item of a contact answers for it, the earlier ones are merged."""
-    answers: dict[int, Answer] = {}
+) -> dict[int, ItemResult]:
+    """Give the last item of a contact the result, and merge the earlier ones into it."""
+    results: dict[int, ItemResult] = {}
     for target in targets:
         if row := written.get(target.phone):
-            answer = Answer(CREATED if row.created else UPDATED, row.id)
+            result = ItemResult(CREATED if row.created else UPDATED, row.id)
         else:
-            answer = Answer(UPDATED if target.phone in changed else UNCHANGED, ids[target.phone])
+            result = ItemResult(UPDATED if target.phone in changed else UNCHANGED, ids[target.phone])
         *earlier, last = target.indexes
-        answers[last] = answer
+        results[last] = result
         for index in earlier:
-            answers[index] = Answer(Outcome.MERGED, answer.contact_id, last)
-    return answers
+            results[index] = ItemResult(Outcome.MERGED, result.contact_id, last)
+    return results
 
 
-CONTACTS_UPSERT = ContactsUpsert()
+OPERATIONS = {Operation.CONTACTS_UPSERT: ContactsUpsert()}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from schemas.states import Note, Outcome
+from schemas.states import Note, Operation, Outcome
 from storage.entities import channels, memberships, opt_ins
 from storage.pipeline.chunks import Members
 from storage.postgres.pool import Conn
@@ -12,16 +12,16 @@ from worker.operations.contacts_upsert import ContactsUpsert
 
 
 class ListsAdd(ContactsUpsert):
-    """See `worker.operations.OperationModule`.
+    """Upsert contacts, opt them in, add them to the list of the job.
 
-    A list is never deleted, and the upsert has locked every contact: so nothing more is locked for members.
+    A list is never deleted, and the upsert locks every contact: memberships need no further lock.
     """
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Upsert, opt in, add. The list's own row comes last: its count stays locked to the end."""
         params = job.params
         channel_ids: list[UUID] = []
-        if params.channels:  # before the contacts: whoever deletes a channel comes to its contacts last
+        if params.channels:  # before the contacts: deleting a channel locks its contacts last
             channel_ids = await channels.lock_many_shared(conn, job.account_id, params.channels)
         applied = await super().apply(conn, job, items)
         contact_ids = _contacts_of(applied)
@@ -37,7 +37,7 @@ class ListsAdd(ContactsUpsert):
 
 
 class ListsOverwrite(ListsAdd):
-    """The same; then those who were not named go, all at once, so that nobody ever sees an empty list."""
+    """Add like ListsAdd, then remove all other members at once, so that no reader sees an empty list."""
 
     async def close(self, conn: Conn, job: JobFacts) -> Members:
         """Remove the members that no item has named."""
@@ -46,7 +46,7 @@ class ListsOverwrite(ListsAdd):
 
 
 class ListsRemove(ContactsUpsert):
-    """See `worker.operations.OperationModule`. It opts nobody in, and nobody out."""
+    """Upsert contacts and remove them from the list of the job; opt-ins do not change."""
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Upsert, remove."""
@@ -66,21 +66,23 @@ def _list_of(job: JobFacts) -> int:
 
 
 def _contacts_of(applied: Applied) -> list[int]:
-    return list({answer.contact_id for answer in applied.answers.values() if answer.contact_id is not None})
+    return list({result.contact_id for result in applied.results.values() if result.contact_id is not None})
 
 
 def _tell(applied: Applied, changed: set[int], kept: set[int]) -> None:
-    """Correct the answers of the upsert: more than the contact itself may have changed."""
-    for index, answer in applied.answers.items():
-        if answer.outcome is Outcome.MERGED:
+    """Correct the results of the upsert: memberships and opt-ins may have changed, too."""
+    for index, result in applied.results.items():
+        if result.outcome is Outcome.MERGED:
             continue
-        touched = answer.outcome is Outcome.UNCHANGED and answer.contact_id in changed
-        applied.answers[index] = answer._replace(
-            outcome=Outcome.UPDATED if touched else answer.outcome,
-            note=Note.KEPT_OPTED_OUT if answer.contact_id in kept else None,
+        touched = result.outcome is Outcome.UNCHANGED and result.contact_id in changed
+        applied.results[index] = result._replace(
+            outcome=Outcome.UPDATED if touched else result.outcome,
+            note=Note.KEPT_OPTED_OUT if result.contact_id in kept else None,
         )
 
 
-LISTS_ADD = ListsAdd()
-LISTS_REMOVE = ListsRemove()
-LISTS_OVERWRITE = ListsOverwrite()
+OPERATIONS = {
+    Operation.LISTS_ADD: ListsAdd(),
+    Operation.LISTS_REMOVE: ListsRemove(),
+    Operation.LISTS_OVERWRITE: ListsOverwrite(),
+}

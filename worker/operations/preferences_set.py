@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
+from schemas.states import Operation
 from storage.entities import contacts
 from storage.entities.references import Lock
 from storage.postgres.pool import Conn
 from worker.operations.base import Applied, Indexed, JobFacts
-from worker.operations.by_reference import ByReference, answers_of, find, not_found
+from worker.operations.by_reference import ByReference, find, not_found, results_of
 
 
 class PreferencesSet(ByReference):
-    """See `worker.operations.OperationModule`."""
+    """Set the communication preference of contacts."""
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Lock, then set. `opted_out` is another field, and stays."""
@@ -21,7 +22,7 @@ class PreferencesSet(ByReference):
         changed = await contacts.set_preference(
             conn, job.account_id, ids, preference, job.params.default_preference
         )
-        return Applied(answers=answers_of(found, changed), faults=not_found(unknown))
+        return Applied(results=results_of(found, changed), faults=not_found(unknown))
 
 
-PREFERENCES_SET = PreferencesSet()
+OPERATIONS = {Operation.PREFERENCES_SET: PreferencesSet()}

@@ -7,7 +7,7 @@ from schemas.ids import AccountId, JobId
 from schemas.params import JobParams
 from schemas.states import Operation
 from storage.context import Context
-from storage.pipeline.results import Result
+from storage.pipeline.results import ResultRow
 from tests.factories import make_job
 from tests.workers import drain, results_of
 
@@ -16,7 +16,7 @@ OWNERS = {"list": "contact_lists", "label": "labels", "audience": "audiences"}
 
 async def run(
     ctx: Context, account_id: AccountId, operation: Operation, items: Iterable[Any], **options: Any
-) -> list[Result]:
+) -> list[ResultRow]:
     """The answers of a job that has ended; options that are parameters of the job are given to it as such."""
     _, results = await run_job(ctx, account_id, operation, items, **options)
     return results
@@ -30,7 +30,7 @@ async def run_job(
     *,
     workers: Iterable[Context] = (),
     **options: Any,
-) -> tuple[JobId, list[Result]]:
+) -> tuple[JobId, list[ResultRow]]:
     """The same with the job's id; by these workers, or by one."""
     params = {name: options.pop(name) for name in JobParams.model_fields if name in options}
     params.setdefault("region", "US")
@@ -41,7 +41,7 @@ async def run_job(
     return job_id, await results_of(ctx, account_id, job_id)
 
 
-def told(results: Iterable[Result]) -> list[Any]:
+def told(results: Iterable[ResultRow]) -> list[Any]:
     """The outcomes as words; where there is a code, too, both."""
     return [(result.outcome.word, result.code) if result.code else result.outcome.word for result in results]
 

@@ -127,7 +127,7 @@ async def test_an_upload_that_is_given_up_while_it_is_accepted_stays_accepted(ct
         request_id="req_test",
     )
     await uploads.open_job(ctx.pool, job)
-    await uploads.fail_receiving(ctx.pool, account.id, job.id, "upload_incomplete", "stopped")
+    await uploads.fail(ctx.pool, account.id, job.id, "upload_incomplete", "stopped")
     assert await jobs.state_of(ctx.pool, account.id, job.id) == JobState.QUEUED
 
 

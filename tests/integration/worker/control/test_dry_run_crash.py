@@ -10,16 +10,19 @@ import pytest
 from schemas.ids import AccountId, JobId
 from schemas.states import Outcome
 from storage.context import Context
-from storage.pipeline import dry_runs
-from storage.pipeline.chunks import Answer, Members
-from storage.postgres.pool import LOST_CONNECTION, Conn
+from storage.pipeline import dry_runs, leases
+from storage.pipeline.chunks import Members
+from storage.pipeline.results import ItemResult
+from storage.postgres.db_errors import LOST_CONNECTION
+from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_contacts, make_job
 from tests.integration.worker.cancelling import waiting
 from tests.integration.worker.dry_runs import Stop, die, dry_run_all, dump, expire
 from tests.workers import barred, counts_of, job_of, results_of, unfinished, until
 from worker.dry_run import dry_run_next
 from worker.operations.base import Applied, Indexed, JobFacts
-from worker.operations.contacts_upsert import CONTACTS_UPSERT, ContactsUpsert
+from worker.operations.contacts_upsert import ContactsUpsert
+from worker.operations.registry import operation_of
 
 ITEMS = [contact(n % 9, name=f"Name {n // 3}") for n in range(12)] + [{"phone": "12"}]
 COUNTS = {"created": 6, "updated": 3, "merged": 3, "failed": 1}
@@ -135,7 +138,7 @@ async def test_what_a_late_worker_is_just_recording_is_forgotten_too(
     assert chunk is not None
     await expire(ctx)
     async with barred(ctx, "LOCK TABLE chunks IN SHARE MODE"):
-        answers = [Answer(Outcome.CREATED)] * chunk.items
+        answers = [ItemResult(Outcome.CREATED)] * chunk.items
         late = asyncio.create_task(dry_runs.record(crew[0].pool, chunk, answers, [], Members()))
         await until(lambda: waiting(ctx, 1))
         taking_over = asyncio.create_task(dry_run_next(crew[1]))
@@ -148,7 +151,7 @@ async def test_what_a_late_worker_is_just_recording_is_forgotten_too(
 async def test_a_rehearsal_that_takes_its_time_is_not_taken_over(
     ctx: Context, crew: list[Context], job: tuple[AccountId, JobId], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dry_runs, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
     stop = Stop(monkeypatch, 2)
     rehearsing = asyncio.create_task(dry_run_next(crew[0]))
     await stop.reached.wait()
@@ -200,7 +203,7 @@ async def test_an_item_that_nothing_can_be_done_with_fails_and_the_rest_is_rehea
                 raise RuntimeError("poison")
             return await super().apply(conn, job, items)
 
-    monkeypatch.setattr(CONTACTS_UPSERT, "apply", Poisonous().apply, raising=False)
+    monkeypatch.setattr(operation_of("contacts.upsert"), "apply", Poisonous().apply, raising=False)
     account = await make_account(ctx)
     items = [contact(n) for n in range(40)]
     items[at]["name"] = "Poison"

@@ -8,7 +8,7 @@ import pytest
 from schemas.ids import AccountId
 from schemas.states import Operation
 from storage.context import Context
-from storage.pipeline.results import Result
+from storage.pipeline.results import ResultRow
 from tests.factories import make_account, make_list, phone
 from tests.integration.worker.contact_model import Item, stored
 from tests.integration.worker.job_runs import run, told
@@ -21,7 +21,7 @@ def has(number: int, external_id: str | None, **fields: Any) -> Item:
     return {"phone": phone(number), "external_id": external_id, **fields}
 
 
-async def upsert(ctx: Context, account_id: AccountId, match_on: str, *items: Item) -> list[Result]:
+async def upsert(ctx: Context, account_id: AccountId, match_on: str, *items: Item) -> list[ResultRow]:
     return await run(ctx, account_id, UPSERT, items, match_on=match_on, parallel=1)
 
 

@@ -8,7 +8,7 @@ import pytest
 from schemas.ids import AccountId
 from schemas.states import Outcome
 from storage.context import Context
-from storage.pipeline.results import Result
+from storage.pipeline.results import ResultRow
 from tests.factories import make_account, make_job, phone
 from tests.integration.worker.contact_model import Contact, Item, Model, stored
 from tests.workers import counts_of, drain, job_of, results_of, versions
@@ -50,7 +50,7 @@ async def test_items_with_external_ids_end_as_one_by_one(
         assert counts.get("failed", 0) == sum(isinstance(answer, str) for answer in answers)
 
 
-def assert_answers(results: list[Result], answers: list[Contact | str], meant: dict[int, Contact]) -> None:
+def assert_answers(results: list[ResultRow], answers: list[Contact | str], meant: dict[int, Contact]) -> None:
     """The items that fail are the right ones, with the right code; the others name the contact they mean."""
     for result, answer in zip(results, answers, strict=True):
         if isinstance(answer, str):
@@ -60,7 +60,7 @@ def assert_answers(results: list[Result], answers: list[Contact | str], meant: d
             assert meant.setdefault(result.contact_id, answer) is answer
 
 
-async def run(ctx: Context, account_id: AccountId, *items: Any) -> list[Result]:
+async def run(ctx: Context, account_id: AccountId, *items: Any) -> list[ResultRow]:
     job_id = await make_job(ctx, account_id, items, parallel=1)
     await drain(ctx)
     return await results_of(ctx, account_id, job_id)

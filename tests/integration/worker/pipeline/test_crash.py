@@ -9,7 +9,7 @@ import pytest
 from schemas.ids import AccountId, JobId
 from storage.context import Context
 from storage.pipeline.chunks import Claim
-from storage.postgres.pool import LOST_CONNECTION
+from storage.postgres.db_errors import LOST_CONNECTION
 from tests.factories import contact, make_account, make_job
 from tests.integration.worker.commit_loser import answered, commit_loser, committed
 from tests.workers import (

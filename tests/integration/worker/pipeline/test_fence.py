@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from storage.context import Context
-from storage.pipeline import chunks
+from storage.pipeline import chunks, leases
 from tests.factories import contact, make_account, make_job
 from tests.workers import (
     barred,
@@ -19,8 +19,8 @@ from tests.workers import (
     waiting_backends,
 )
 from worker.apply import apply_chunk
-from worker.leases import renew_forever
 from worker.reconcile import reconcile
+from worker.turn import keep_claims
 
 AFTER_THE_EFFECT = "LOCK TABLE outcomes IN SHARE MODE"
 
@@ -131,19 +131,18 @@ async def test_a_chunk_that_is_being_written_is_not_freed(ctx: Context, crew: li
 
 
 async def test_a_living_worker_keeps_its_chunks(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chunks, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(1)])
     await claim(ctx)
     await expire_leases(ctx)
-    keeper = asyncio.create_task(renew_forever(ctx))
 
     async def renewed() -> bool:
         alive: bool = await ctx.pool.fetchval("SELECT lease_until > now() + interval '5 s' FROM chunks")
         return alive
 
-    await until(renewed)
-    keeper.cancel()
+    async with keep_claims(ctx):
+        await until(renewed)
     await reconcile(ctx)
     assert await ctx.pool.fetchval("SELECT state FROM chunks") == "running"
 

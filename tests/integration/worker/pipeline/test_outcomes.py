@@ -7,7 +7,7 @@ from uuid import UUID
 from schemas.states import Outcome
 from storage.context import Context
 from storage.entities.accounts import Account
-from storage.pipeline.results import Result
+from storage.pipeline.results import ResultRow
 from tests.factories import contact, make_account, make_channel, make_job, make_property, phone
 from tests.workers import drain, results_of, versions
 
@@ -36,7 +36,7 @@ async def make_full_account(ctx: Context) -> Account:
     return account
 
 
-async def apply(ctx: Context, account_id: Any, items: list[Any], **options: Any) -> list[Result]:
+async def apply(ctx: Context, account_id: Any, items: list[Any], **options: Any) -> list[ResultRow]:
     job_id = await make_job(ctx, account_id, items, **options)
     await drain(ctx)
     return await results_of(ctx, account_id, job_id)

@@ -9,7 +9,8 @@ from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_job
 from tests.workers import claim, counts_of, drain, expire_leases, job_of, results_of, unfinished
 from worker.operations.base import Applied, Indexed, JobFacts
-from worker.operations.contacts_upsert import CONTACTS_UPSERT, ContactsUpsert
+from worker.operations.contacts_upsert import ContactsUpsert
+from worker.operations.registry import operation_of
 from worker.reconcile import reconcile
 from worker.turn import take_turn
 
@@ -24,7 +25,7 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> None:
                 raise RuntimeError("poison")
             return await super().apply(conn, job, items)
 
-    monkeypatch.setattr(CONTACTS_UPSERT, "apply", Poisonous().apply, raising=False)
+    monkeypatch.setattr(operation_of("contacts.upsert"), "apply", Poisonous().apply, raising=False)
 
 
 async def turns_until_ended(ctx: Context) -> int:

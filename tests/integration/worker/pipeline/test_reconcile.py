@@ -11,6 +11,7 @@ from schemas.params import JobParams
 from schemas.states import Operation
 from storage.context import Context
 from storage.pipeline import chunks, finish, uploads
+from storage.pipeline.leases import LEASE_SECONDS
 from tests.factories import contact, make_account, make_job
 from tests.workers import (
     barred,
@@ -134,8 +135,8 @@ async def test_a_job_that_somebody_is_ending_is_left_to_him_until_his_lease_runs
     ctx: Context, crew: list[Context]
 ) -> None:
     account_id, job_id = await applied_but_not_ended(ctx, crew[0])
-    assert await finish.claim_finish(crew[0].pool, account_id, job_id) is not None
-    assert await finish.claim_finish(crew[1].pool, account_id, job_id) is None
+    assert await finish.claim(crew[0].pool, account_id, job_id) is not None
+    assert await finish.claim(crew[1].pool, account_id, job_id) is None
     await reconcile(ctx)
     assert await bells(ctx) == {}
     await ctx.pool.execute(GONE)
@@ -144,8 +145,7 @@ async def test_a_job_that_somebody_is_ending_is_left_to_him_until_his_lease_runs
 
 
 async def test_within_ten_seconds_of_its_death_every_worker_is_replaced() -> None:
-    for lease in (chunks.LEASE_SECONDS, finish.FINISH_LEASE_SECONDS):
-        assert lease + reconciler.EVERY_SECONDS < 10
+    assert LEASE_SECONDS + reconciler.EVERY_SECONDS < 10
 
 
 async def receive(ctx: Context) -> uploads.NewJob:
@@ -196,7 +196,7 @@ async def test_no_error_ends_the_reconciler(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(reconciler, "EVERY_SECONDS", 0.01)
-    caplog.set_level(logging.WARNING, "worker.reconcile")
+    caplog.set_level(logging.WARNING, "storage.background")
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(1)])
     await ctx.pool.execute("ALTER TABLE account_turns RENAME TO away")
