@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from storage.postgres.pool import LOST_CONNECTION, Conn
+from storage.postgres.db_errors import LOST_CONNECTION
+from storage.postgres.pool import Conn
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 1.0

@@ -83,9 +83,8 @@ def results_of(found: Iterable[Found], changed: Collection[int]) -> dict[int, It
     """Give the last item of a contact the result, and merge the earlier ones into it."""
     results: dict[int, ItemResult] = {}
     for contact_id, _, (*earlier, last) in found:
-        results[last] = ItemResult(
-            Outcome.UPDATED if contact_id in changed else Outcome.UNCHANGED, contact_id
-        )
+        outcome = Outcome.UPDATED if contact_id in changed else Outcome.UNCHANGED
+        results[last] = ItemResult(outcome, contact_id)
         for index in earlier:
             results[index] = ItemResult(Outcome.MERGED, contact_id, last)
     return results
