@@ -1,0 +1,128 @@
+"""The code blocks of README and docs: where they stand, what they must be, what they print.
+
+    ```sh       runs in bash; the blocks of one page share one shell, in their order
+    ```text     after a sh block: what it prints. `…` is any text within a line, alone any number of lines
+    ```json     parses
+    ```http     a request, a response or headers; a JSON body parses
+    ```mermaid  is drawn, not checked
+
+`<!-- not run: REASON -->` on the line before a fence keeps a block from running.
+"""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md")))
+KINDS = {"sh", "text", "json", "http", "mermaid"}
+FENCE = re.compile(r"^( *)```(.*)$")
+NOT_RUN = re.compile(r"^ *<!-- not run: .+ -->$")
+HTTP_START = re.compile(r"(HTTP/1\.1 \d{3}|(GET|POST|PATCH|PUT|DELETE) /\S+)")
+HTTP_HEADER = re.compile(r"[A-Za-z-]+: .+")
+MARK = "\x1e"  # between the outputs of two blocks; no command prints it
+PAGE_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """A fenced block; `line` is that of its opening fence."""
+
+    page: Path
+    line: int
+    kind: str
+    text: str
+    runs: bool
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a message."""
+        return f"{self.page.relative_to(REPOSITORY)}:{self.line}"
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """Yield the fenced blocks of a page."""
+    lines = page.read_text().splitlines()
+    at = 0
+    while at < len(lines):
+        fence = FENCE.match(lines[at])
+        if fence:
+            end = at + 1
+            while lines[end].strip() != "```":
+                end += 1
+            marked = at > 0 and NOT_RUN.match(lines[at - 1]) is not None
+            text = "".join(f"{line.removeprefix(fence[1])}\n" for line in lines[at + 1 : end])
+            yield Block(page=page, line=at + 1, kind=fence[2].strip(), text=text, runs=not marked)
+            at = end
+        at += 1
+
+
+def examples(page: Path) -> list[tuple[Block, Block | None]]:
+    """Return the blocks of a page that run, each with the block that shows its output."""
+    found = list(blocks(page))
+    following: list[Block | None] = [*found[1:], None]
+    return [
+        (block, after if after and after.kind == "text" else None)
+        for block, after in zip(found, following, strict=False)
+        if block.kind == "sh" and block.runs
+    ]
+
+
+def run(scripts: list[Block], environment: dict[str, str]) -> list[str]:
+    """Run the blocks of a page in one shell, in the repository; return what each prints.
+
+    Raises AssertionError, with the place of the block, when a command fails.
+    """
+    lines = ["set -eu -o pipefail"]
+    for script in scripts:
+        lines += [script.text, f"printf '{MARK}'"]
+    done = subprocess.run(
+        ["bash", "-c", "\n".join(lines)],
+        cwd=REPOSITORY,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PAGE_SECONDS,
+        check=False,
+    )
+    outputs = done.stdout.split(MARK)
+    if done.returncode:
+        raise AssertionError(
+            f"{scripts[len(outputs) - 1].place}: a command ended with {done.returncode}:\n"
+            f"{outputs[-1]}{done.stderr}"
+        )
+    return outputs[:-1]
+
+
+def is_like(output: str, expected: str) -> bool:
+    """Whether the output is what a text block shows."""
+    pattern = "".join(_pattern(line) for line in expected.splitlines())
+    return re.fullmatch(pattern, output if output.endswith("\n") else f"{output}\n") is not None
+
+
+def check_json(block: Block) -> None:
+    """Raise ValueError where the block is not JSON."""
+    json.loads(block.text)
+
+
+def check_http(block: Block) -> None:
+    """Raise ValueError where the block is no request, response or headers, or its JSON does not parse."""
+    head, _, body = block.text.partition("\n\n")
+    first, *rest = head.splitlines()
+    headers = rest if HTTP_START.match(first) else [first, *rest]
+    wrong = [line for line in headers if not HTTP_HEADER.match(line)]
+    if wrong:
+        raise ValueError(f"{block.place}: neither a request nor a status nor a header: {wrong[0]}")
+    kinds = [line for line in headers if line.lower().startswith("content-type:")]
+    if body and (not kinds or "json" in kinds[0]):
+        json.loads(body)
+
+
+def _pattern(line: str) -> str:
+    if line.strip() == "…":
+        return "(?:.*\n)*"
+    return ".*".join(re.escape(part) for part in line.split("…")) + "\n"
