@@ -4,6 +4,7 @@ from typing import Any
 
 from schemas.ids import show_id
 from schemas.states import Operation
+from schemas.wire.contacts import Contact
 
 CONTACT_ID = show_id("ctc", 1)
 LABEL_ID = show_id("lbl", 1)
@@ -147,6 +148,7 @@ ENVELOPE: dict[str, Any] = {
     }
 }
 CONTACT: dict[str, Any] = {
+    **{field.alias: None for field in Contact.model_fields.values()},
     "id": CONTACT_ID,
     "name": "Priya Sharma",
     "phoneNumber": "+919876543210",
@@ -155,19 +157,9 @@ CONTACT: dict[str, Any] = {
     "organizationId": "org_1",
     "createdAt": "2026-03-01T10:00:00.000Z",
     "updatedAt": "2026-03-15T08:30:00.000Z",
-    "email": None,
-    "externalId": None,
-    "nickname": None,
-    "age": None,
-    "gender": None,
-    "timezone": None,
-    "birthDate": None,
-    "address": None,
-    "defaultChannelId": None,
     "properties": {},
     "optedOut": False,
     "communicationPreference": "allow_all",
-    "teamId": None,
 }
 MODELS: dict[str, Any] = {"Job": JOB, "Envelope": ENVELOPE, "Contact": CONTACT}  # by component
 

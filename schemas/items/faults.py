@@ -1,10 +1,13 @@
 """From what pydantic says of an item to an item error that a person can act on."""
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
+from pydantic.alias_generators import to_camel
 
 from schemas.item_errors import ItemCode
+from schemas.items.contacts import CONTACT_FIELDS
 
 
 class Fault(NamedTuple):
@@ -30,15 +33,18 @@ CODES = {
 
 REFERENCE = "Reference"  # in the title of what pydantic says of an item that only names a contact
 
-# Fields of a contact that an upsert does not set, and what does.
-ONE_BY_ONE = {
-    "optedOut": "PATCH /v1/contacts/{id} sets it",
-    "opted_out": "PATCH /v1/contacts/{id} sets it, as optedOut",
-    "communicationPreference": "send its contacts to preferences.set",
-    "communication_preference": "send its contacts to preferences.set",
-    "teamId": "PATCH /v1/contacts/{id} sets it",
-    "team_id": "PATCH /v1/contacts/{id} sets it, as teamId",
-}
+SET_ELSEWHERE = {"communication_preference": "send its contacts to preferences.set"}
+
+
+def _set_one_by_one() -> Iterator[tuple[str, str]]:
+    """The fields that no item sets, in both spellings, and what sets them."""
+    for name in (field.name for field in CONTACT_FIELDS if not field.in_items):
+        camel, patch = to_camel(name), "PATCH /v1/contacts/{id} sets it"
+        yield camel, SET_ELSEWHERE.get(name, patch)
+        yield name, SET_ELSEWHERE.get(name, f"{patch}, as {camel}")
+
+
+ONE_BY_ONE = dict(_set_one_by_one())
 
 OWN_CODES = frozenset(code.value for code in ItemCode)  # raised by the validators of schemas.contacts
 
