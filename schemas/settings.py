@@ -36,7 +36,7 @@ class Settings(BaseSettings):
     upload_idle_seconds: float = 60  # a silent upload is given up after this long
     max_unfinished_jobs: int = 1_000  # per account; over it: 429 too_many_jobs
 
-    # what a contact may be told; the first is what it has that was never told anything
+    # what a contact can have; one that was never given any has the first one
     communication_preferences: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "allow_all",
         "mute_marketing",
@@ -55,6 +55,11 @@ class Settings(BaseSettings):
 
     # housekeeping
     keep_jobs_days: int = 30  # ended jobs, with their answers, are pruned after this
+
+    @property
+    def default_preference(self) -> str:
+        """The communication preference of a contact that was never given one."""
+        return self.communication_preferences[0]
 
     def required_urls(self) -> tuple[str, str]:
         """The database's and Redis's URL; raises SettingsMissing."""

@@ -40,7 +40,7 @@ class BulkRequest(ABC):
     @property
     def default_preference(self) -> str:
         """The communication preference of a contact that was never given one."""
-        return self.api.ctx.settings.communication_preferences[0]
+        return self.api.ctx.settings.default_preference
 
     def refuse_problems(self) -> None:
         """Raise NotAcceptable with every problem, if there is any."""

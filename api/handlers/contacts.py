@@ -59,16 +59,16 @@ EXAMPLE = {
 @endpoint(responses={200: ContactPage})
 async def list_contacts(request: web.Request, query: ContactsQuery) -> web.Response:
     """The account's contacts, newest first, or those whose name or phone number has a text in it."""
-    account = request[ACCOUNT]
+    ctx = request.app[API].ctx
     rows, total = await contacts.page(
-        request.app[API].ctx.pool,
-        account,
+        ctx.pool,
+        request[ACCOUNT],
         search=query.search,
         size=query.limit,
         skip=(query.page - 1) * query.limit,
     )
     page = ContactPage(
-        data=[view_of(request, row) for row in rows],
+        data=[contact_view(row, ctx.settings) for row in rows],
         total=total,
         page=query.page,
         limit=query.limit,
@@ -81,7 +81,7 @@ async def list_contacts(request: web.Request, query: ContactsQuery) -> web.Respo
 async def get_contact(request: web.Request, contact_id: ContactId) -> web.Response:
     """One contact."""
     row = CONTACT.found(request, await contacts.get(*scope(request), contact_id))
-    return shown(view_of(request, row))
+    return shown(contact_view(row, request.app[API].ctx.settings))
 
 
 @endpoint(
@@ -125,24 +125,19 @@ async def delete_contact(request: web.Request, contact_id: ContactId) -> web.Res
     return shown(Deleted())
 
 
-def view_of(request: web.Request, row: ContactRow) -> Contact:
-    """A stored contact as the client reads it."""
-    return contact_view(row, request.app[API].ctx.settings.communication_preferences[0])
-
-
 async def _insert(conn: Conn, account: Account, wanted: NewContact) -> ContactRow:
     return await contacts.insert(conn, account.id, wanted.columns())
 
 
 async def _written(request: web.Request, body: Unchecked[Body], write: "Write[Body]") -> Contact:
     """Check the body against what the account has, and write it, in one transaction."""
-    account = request[ACCOUNT]
+    ctx, account = request.app[API].ctx, request[ACCOUNT]
 
     async def check_and_write(conn: Conn) -> ContactRow:
         facts = await _facts(conn, request, body.value)
         return await write(conn, account, body.check(facts))
 
-    return view_of(request, await transact(request.app[API].ctx.pool, check_and_write))
+    return contact_view(await transact(ctx.pool, check_and_write), ctx.settings)
 
 
 async def _facts(conn: Conn, request: web.Request, value: object) -> Facts:

@@ -8,9 +8,10 @@ from api.endpoint import endpoint
 from api.handlers.audiences import AUDIENCE, AudienceId, audience_view
 from api.handlers.channels import CHANNEL, ChannelId
 from api.handlers.contact_lists import LIST, ListId, list_view
-from api.handlers.contacts import CONTACT, ContactId, KnownContactId, view_of
+from api.handlers.contacts import CONTACT, ContactId, KnownContactId
 from api.handlers.labels import LABEL, LabelId, label_view
-from api.http.context import scope
+from api.http.contact_view import contact_view
+from api.http.context import API, scope
 from api.http.path_id import PathId
 from api.http.responses import page_of, shown
 from schemas.errors import Conflict
@@ -133,7 +134,8 @@ async def _members(
     """A page of members; it ends early where they are large."""
     owner.found(request, await get(*scope(request), owner_id))
     rows, more = await _slices(*scope(request), kind, owner_id, after=query.cursor, limit=query.limit)
-    views = [view_of(request, row) for row in rows]
+    settings = request.app[API].ctx.settings
+    views = [contact_view(row, settings) for row in rows]
     return shown(Listing[Contact](data=views, next_cursor=views[-1].id if more else None))
 
 

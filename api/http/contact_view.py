@@ -3,20 +3,17 @@
 from typing import Any
 
 from schemas.ids import show_id
+from schemas.settings import Settings
 from schemas.wire.contacts import Contact
 from storage.entities.contact_columns import ContactRow
 
 
-def contact_view(row: ContactRow, default_preference: str) -> Contact:
-    """Return a contact as a client reads it.
-
-    Where the contact has no communication preference, `default_preference` is shown: the first one of the
-    setting `communication_preferences`.
-    """
+def contact_view(row: ContactRow, settings: Settings) -> Contact:
+    """Return a contact as a client reads it; where it has no communication preference, the default one."""
     fields = row.fields
     shown: dict[str, Any] = {
         **fields,
-        "communication_preference": fields["communication_preference"] or default_preference,
+        "communication_preference": fields["communication_preference"] or settings.default_preference,
         "team_id": show_id("team", fields["team_id"]) if fields["team_id"] else None,
     }
     return Contact.model_construct(

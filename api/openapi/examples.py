@@ -148,7 +148,7 @@ ENVELOPE: dict[str, Any] = {
     }
 }
 CONTACT: dict[str, Any] = {
-    **{field.alias: None for field in Contact.model_fields.values()},
+    **{str(field.alias): None for field in Contact.model_fields.values()},
     "id": CONTACT_ID,
     "name": "Priya Sharma",
     "phoneNumber": "+919876543210",

@@ -81,13 +81,12 @@ async def _plan_add(bulk: PartnerRequest[AudienceBody]) -> Plan | None:
 
 
 async def _created(api: Api, account: Account, job: JobRow) -> BulkContactsResult:
-    default = api.ctx.settings.communication_preferences[0]
     rows = await contacts_of(api.ctx.pool, account.id, job.id)
     return BulkContactsResult(
         created=job.created,
         updated=succeeded(job) - job.created,
         failed=job.failed,
-        contacts=[contact_view(row, default) for row in rows],
+        contacts=[contact_view(row, api.ctx.settings) for row in rows],
         errors=await reasons_of(api.ctx.pool, account.id, job.id),
     )
 

@@ -51,7 +51,7 @@ async def _plan(bulk: PartnerRequest[PreferencesBody]) -> Plan | None:
 
 
 async def _result(api: Api, account: Account, job: JobRow) -> PreferencesResult:
-    default = api.ctx.settings.communication_preferences[0]
+    default = api.ctx.settings.default_preference
     contacts = await contacts_of(api.ctx.pool, account.id, job.id)
     errors = await errors_of(api.ctx.pool, account.id, job.id)
     return PreferencesResult(

@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from api.http.contact_view import contact_view
 from schemas.ids import read_id
 from schemas.items.contacts import CONTACT_FIELDS
+from schemas.settings import Settings
 from storage.context import Context
 from storage.entities import contacts
 from tests.factories import phone
@@ -118,7 +119,8 @@ async def test_rows_come_in_the_order_in_which_they_are_asked_for(
     ids = [read_id("ctc", one["id"]) or 0 for one in (made[2], theirs, made[0], made[1])]
     rows = await contacts.by_ids(ctx.pool, client.account.id, [*ids, 2**62])
     assert [row.id for row in rows] == [ids[0], ids[2], ids[3]]
-    assert contact_view(rows[0], "loud").model_dump()["communicationPreference"] == "loud"
+    loud = Settings(communication_preferences=("loud",))
+    assert contact_view(rows[0], loud).model_dump()["communicationPreference"] == "loud"
 
 
 @pytest.mark.parametrize(

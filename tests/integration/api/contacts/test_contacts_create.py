@@ -5,17 +5,26 @@ from typing import Any
 
 import aiohttp
 import pytest
+from pydantic.alias_generators import to_camel
 
 from schemas.ids import read_id
+from schemas.items.contacts import CONTACT_FIELDS, KEY
 from schemas.settings import Settings
 from schemas.wire.contacts import Contact
 from storage.context import Context
+from tests.contact_values import value_of
 from tests.integration.api.contact_calls import create, listed, made, post, problems_of
 from tests.integration.api.service import Client, make_client, serve
 
 NO_CHANNEL = "00000000-0000-4000-8000-000000000000"  # an id that no channel has
 GOOD: dict[str, Any] = {"name": "Priya Sharma", "phoneNumber": "+919876543210"}
+REFERRING = ("team_id", "default_channel_id")  # to what the account has
 WHOLE: dict[str, Any] = {
+    **{
+        to_camel(field.name): value_of(field)
+        for field in CONTACT_FIELDS
+        if field.name != KEY and field.name not in REFERRING
+    },
     "name": "Priya Sharma",
     "phoneNumber": "+919876543210",
     "language": "hi-IN",
