@@ -1,13 +1,31 @@
-"""One table of the operations: what their items are, which parameters they take, in which stream they run."""
+"""The registry of the operations: the one entry of each, with all that is fixed about it.
+
+What a worker does for an operation is in `worker.operations`.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, assert_never
+from enum import StrEnum
+from typing import Any
 
+from schemas.ids import show_id
 from schemas.items import contacts, references
 from schemas.items.reader import Reader
 from schemas.params import JobParams
-from schemas.states import Operation
+
+
+class Operation(StrEnum):
+    """What a job does to each of its items."""
+
+    CONTACTS_UPSERT = "contacts.upsert"
+    CONTACTS_DELETE = "contacts.delete"
+    PREFERENCES_SET = "preferences.set"
+    LABELS_ATTACH = "labels.attach"
+    LABELS_DETACH = "labels.detach"
+    LISTS_ADD = "lists.add"
+    LISTS_REMOVE = "lists.remove"
+    LISTS_OVERWRITE = "lists.overwrite"
+    AUDIENCES_ADD = "audiences.add"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +51,18 @@ BY_PHONE = _kind(references.ByPhone, references.NAMES, references.known_column)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """What is fixed about an operation.
+    """The entry of one operation.
 
-    `needs` is the parameter without which it means nothing, `takes` are those that it may have besides.
-    `in_order`: chunks must not be applied side by side. `whole`: the window never cuts a chunk.
+    `summary` and `example`, a few items, are for the documentation. `stream` names the stream of a job, with
+    the job's parameters as `{params.label_id}`: the jobs of a stream change the same thing and take effect in
+    the order in which they were accepted. `needs` is the parameter that is required, `takes` are optional
+    ones. `in_order`: chunks must not be applied side by side. `whole`: the window never cuts a chunk.
     """
 
+    summary: str
     items: ItemKind
+    example: list[Any]
+    stream: str
     needs: str | None = None
     takes: tuple[str, ...] = ()
     in_order: bool = False
@@ -54,35 +77,82 @@ class Traits:
 ALWAYS = ("region", "parallel", "dry_run")  # parameters that every operation takes
 OPT_IN = ("opt_in_to", "opt_in_to_all_channels", "override_opt_outs")
 
+CONTACTS_EXAMPLE = [{"phone": "+919876543210", "name": "Priya Sharma", "metadata": {"city": "Mumbai"}}]
+REFERENCES_EXAMPLE = [show_id("ctc", 1), {"external_id": "crm-17"}]
+
 OPERATIONS: dict[Operation, Traits] = {
-    Operation.CONTACTS_UPSERT: Traits(items=CONTACT, takes=("match_on",)),
-    Operation.CONTACTS_DELETE: Traits(items=BY_ID, in_order=True, whole=True),
-    Operation.PREFERENCES_SET: Traits(items=BY_PHONE, needs="preference"),
-    Operation.LABELS_ATTACH: Traits(items=BY_ID, needs="label_id", whole=True),
-    Operation.LABELS_DETACH: Traits(items=BY_ID, needs="label_id", whole=True),
-    Operation.LISTS_ADD: Traits(items=CONTACT, needs="list_id", takes=("match_on", *OPT_IN)),
-    Operation.LISTS_REMOVE: Traits(items=CONTACT, needs="list_id", takes=("match_on",)),
-    Operation.LISTS_OVERWRITE: Traits(items=CONTACT, needs="list_id", takes=("match_on", *OPT_IN)),
-    Operation.AUDIENCES_ADD: Traits(items=BY_ID, needs="audience_id"),
+    Operation.CONTACTS_UPSERT: Traits(
+        summary="Create or update contacts, any number of them",
+        items=CONTACT,
+        example=CONTACTS_EXAMPLE,
+        stream="contacts",
+        takes=("match_on",),
+    ),
+    Operation.CONTACTS_DELETE: Traits(
+        summary="Delete contacts",
+        items=BY_ID,
+        example=[show_id("ctc", 7), {"external_id": "crm-17"}],
+        stream="contacts",
+        in_order=True,
+        whole=True,
+    ),
+    Operation.PREFERENCES_SET: Traits(
+        summary="Set the communication preference of contacts",
+        items=BY_PHONE,
+        example=["+919876543210", {"external_id": "crm-17"}],
+        stream="preferences",
+        needs="preference",
+    ),
+    Operation.LABELS_ATTACH: Traits(
+        summary="Attach a label to contacts",
+        items=BY_ID,
+        example=REFERENCES_EXAMPLE,
+        stream="label:{params.label_id}",
+        needs="label_id",
+        whole=True,
+    ),
+    Operation.LABELS_DETACH: Traits(
+        summary="Detach a label from contacts",
+        items=BY_ID,
+        example=REFERENCES_EXAMPLE,
+        stream="label:{params.label_id}",
+        needs="label_id",
+        whole=True,
+    ),
+    Operation.LISTS_ADD: Traits(
+        summary="Create or update contacts, and add them to a list",
+        items=CONTACT,
+        example=CONTACTS_EXAMPLE,
+        stream="contacts",
+        needs="list_id",
+        takes=("match_on", *OPT_IN),
+    ),
+    Operation.LISTS_REMOVE: Traits(
+        summary="Create or update contacts, and remove them from a list",
+        items=CONTACT,
+        example=CONTACTS_EXAMPLE,
+        stream="contacts",
+        needs="list_id",
+        takes=("match_on",),
+    ),
+    Operation.LISTS_OVERWRITE: Traits(
+        summary="Create or update contacts, and make them all that is in a list",
+        items=CONTACT,
+        example=CONTACTS_EXAMPLE,
+        stream="contacts",
+        needs="list_id",
+        takes=("match_on", *OPT_IN),
+    ),
+    Operation.AUDIENCES_ADD: Traits(
+        summary="Add contacts to an audience",
+        items=BY_ID,
+        example=REFERENCES_EXAMPLE,
+        stream="audience:{params.audience_id}",
+        needs="audience_id",
+    ),
 }
 
 
 def stream_of(operation: Operation, params: JobParams) -> str:
-    """The jobs of one stream change the same thing, and take effect in the order they were accepted."""
-    match operation:
-        case (
-            Operation.CONTACTS_UPSERT
-            | Operation.CONTACTS_DELETE
-            | Operation.LISTS_ADD
-            | Operation.LISTS_REMOVE
-            | Operation.LISTS_OVERWRITE
-        ):
-            return "contacts"
-        case Operation.PREFERENCES_SET:
-            return "preferences"
-        case Operation.LABELS_ATTACH | Operation.LABELS_DETACH:
-            return f"label:{params.label_id}"
-        case Operation.AUDIENCES_ADD:
-            return f"audience:{params.audience_id}"
-        case _:
-            assert_never(operation)
+    """Name the stream of a job."""
+    return OPERATIONS[operation].stream.format(params=params)

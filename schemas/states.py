@@ -76,17 +76,3 @@ class Note(IntEnum):
                 return "the label belongs to one team and the contact to another"
             case _:
                 assert_never(self)
-
-
-class Operation(StrEnum):
-    """What a job does to each of its items."""
-
-    CONTACTS_UPSERT = "contacts.upsert"
-    CONTACTS_DELETE = "contacts.delete"
-    PREFERENCES_SET = "preferences.set"
-    LABELS_ATTACH = "labels.attach"
-    LABELS_DETACH = "labels.detach"
-    LISTS_ADD = "lists.add"
-    LISTS_REMOVE = "lists.remove"
-    LISTS_OVERWRITE = "lists.overwrite"
-    AUDIENCES_ADD = "audiences.add"

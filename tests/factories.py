@@ -9,9 +9,8 @@ from uuid import UUID, uuid4
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
 from schemas.items.reader import CHUNK_ITEMS, spans
-from schemas.operations import stream_of
+from schemas.operations import Operation, stream_of
 from schemas.params import JobParams
-from schemas.states import Operation
 from storage.context import Context
 from storage.entities import accounts
 from storage.entities.accounts import Account, AccountChange

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from schemas.operations import OPERATIONS
-from schemas.states import Operation
+from schemas.operations import OPERATIONS, Operation
 from storage.context import Context
 from storage.pipeline import chunks, turns
 from storage.pipeline.chunks import Candidate, Claim

@@ -6,8 +6,7 @@ from typing import Any
 from schemas.item_errors import ItemCode
 from schemas.items.faults import Fault
 from schemas.items.reader import Run
-from schemas.operations import OPERATIONS
-from schemas.states import Operation
+from schemas.operations import OPERATIONS, Operation
 from storage.pipeline.chunks import MAX_DEATHS, Claim
 from storage.pipeline.results import AppliedChunk
 from worker.operations.base import BaseOperation, Batch, Indexed, JobFacts, item_error

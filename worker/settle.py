@@ -14,7 +14,7 @@ from schemas.states import Outcome
 from storage.context import Context
 from storage.pipeline import finish, results
 from storage.pipeline.finish import Finishing
-from storage.pipeline.results import Change, Duplicate
+from storage.pipeline.results import Correction, Duplicate
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
 from worker.isolate import apply_isolated
@@ -115,7 +115,7 @@ async def _correct(
         await results.add_errors(conn, job.account_id, job.job_id, errors)
 
 
-def _changes(duplicate: Duplicate, applied: Applied) -> list[Change]:
+def _changes(duplicate: Duplicate, applied: Applied) -> list[Correction]:
     """Merge the earlier items into the last one, which gets the result of the contact.
 
     If the merged item was rejected, though each item had passed, the last one has failed: applied one by
@@ -129,7 +129,7 @@ def _changes(duplicate: Duplicate, applied: Applied) -> list[Change]:
     if result is not None:
         outcome = min(outcome, result.outcome)
     return [
-        Change(
+        Correction(
             index=index,
             was=was,
             outcome=outcome if index == last else Outcome.MERGED,

@@ -15,9 +15,8 @@ from schemas.formats.csv_header import Columns
 from schemas.formats.csv_rows import CsvCutter
 from schemas.formats.json_array import split_array
 from schemas.formats.ndjson import NdjsonCutter
-from schemas.operations import OPERATIONS
+from schemas.operations import OPERATIONS, Operation
 from schemas.settings import Settings
-from schemas.states import Operation
 
 
 class Fingerprint:

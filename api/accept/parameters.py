@@ -12,9 +12,8 @@ from api.accept.targets import ChannelName, audience_of, channels_of, check_pref
 from api.http.validation import problems_of
 from schemas.errors import NotAcceptable
 from schemas.formats.content_type import Format
-from schemas.operations import OPERATIONS
+from schemas.operations import OPERATIONS, Operation
 from schemas.params import JobParams
-from schemas.states import Operation
 from schemas.wire.bulk_query import BulkQuery
 
 RENAME = "map."

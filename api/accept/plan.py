@@ -7,9 +7,8 @@ from aiohttp import web
 from api.http.context import ACCOUNT, API, REQUEST_ID
 from schemas.formats.content_type import Format
 from schemas.ids import JobId, new_job_id
-from schemas.operations import stream_of
+from schemas.operations import Operation, stream_of
 from schemas.params import JobParams
-from schemas.states import Operation
 from storage.pipeline.uploads import NewJob
 
 

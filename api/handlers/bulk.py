@@ -11,7 +11,7 @@ from api.accept.plan import Plan
 from api.openapi.describe import describe
 from api.openapi.native import described
 from schemas.errors import NotFound
-from schemas.states import Operation
+from schemas.operations import Operation
 
 
 @describe(name="bulk", **described())

@@ -21,7 +21,8 @@ from api.results.export import Media, stream_errors, stream_results, wanted_medi
 from api.results.retry import check_retry, failed_items, format_of_failed
 from schemas.errors import Conflict
 from schemas.ids import AccountId, JobId, read_job_id, show_job_id
-from schemas.states import JobState, Operation
+from schemas.operations import Operation
+from schemas.states import JobState
 from schemas.wire.base import Listing
 from schemas.wire.jobs import ItemErrorView, Job, ResultView
 from schemas.wire.queries import JobQuery, JobsQuery, ResultsQuery

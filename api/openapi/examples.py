@@ -3,7 +3,6 @@
 from typing import Any
 
 from schemas.ids import show_id
-from schemas.states import Operation
 from schemas.wire.contacts import Contact
 
 CONTACT_ID = show_id("ctc", 1)
@@ -162,17 +161,3 @@ CONTACT: dict[str, Any] = {
     "communicationPreference": "allow_all",
 }
 MODELS: dict[str, Any] = {"Job": JOB, "Envelope": ENVELOPE, "Contact": CONTACT}  # by component
-
-_CONTACTS: list[Any] = [{"phone": "+919876543210", "name": "Priya Sharma", "metadata": {"city": "Mumbai"}}]
-_BY_ID: list[Any] = [CONTACT_ID, {"external_id": "crm-17"}]
-NATIVE: dict[Operation, list[Any]] = {
-    Operation.CONTACTS_UPSERT: _CONTACTS,
-    Operation.CONTACTS_DELETE: [show_id("ctc", 7), {"external_id": "crm-17"}],
-    Operation.PREFERENCES_SET: ["+919876543210", {"external_id": "crm-17"}],
-    Operation.LABELS_ATTACH: _BY_ID,
-    Operation.LABELS_DETACH: _BY_ID,
-    Operation.LISTS_ADD: _CONTACTS,
-    Operation.LISTS_REMOVE: _CONTACTS,
-    Operation.LISTS_OVERWRITE: _CONTACTS,
-    Operation.AUDIENCES_ADD: _BY_ID,
-}

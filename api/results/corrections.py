@@ -10,8 +10,7 @@ from schemas.items import contacts, references
 from schemas.items.contacts import NESTED, NUMBER_COLUMNS, SPELLINGS
 from schemas.items.faults import Fault
 from schemas.items.properties import Definitions
-from schemas.operations import BY_ID, BY_PHONE, CONTACT, OPERATIONS
-from schemas.states import Operation
+from schemas.operations import BY_ID, BY_PHONE, CONTACT, OPERATIONS, Operation
 
 VERDICT = ("error_code", "error_message")
 

@@ -18,7 +18,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from schemas.ids import JobId, Prefix, read_id, read_job_id
-from schemas.states import JobState, Operation
+from schemas.operations import Operation
+from schemas.states import JobState
 from schemas.wire.resource_bodies import PropertyName, TeamId
 
 

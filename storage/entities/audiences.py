@@ -7,11 +7,11 @@ from datetime import datetime
 from schemas.errors import Conflict
 from schemas.ids import AccountId
 from storage.entities import memberships
+from storage.postgres.db_errors import violations_as
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import Db, load
 from storage.postgres.rows import row_of, row_or_none, rows_of
 from storage.postgres.transactions import transact
-from storage.postgres.violations import told
 
 QUERIES = load(__name__)
 
@@ -85,4 +85,4 @@ async def lock_shared(conn: Conn, account_id: AccountId, audience_id: int) -> bo
 
 def _name_is_free(name: str) -> AbstractContextManager[None]:
     message = f"the account has an audience {name!r} already: take another name"
-    return told(audiences_name=Conflict(message, code="audience_exists", param="name"))
+    return violations_as(audiences_name=Conflict(message, code="audience_exists", param="name"))

@@ -12,11 +12,11 @@ from ulid import ULID
 
 from schemas.errors import Conflict
 from schemas.ids import AccountId
+from storage.postgres.db_errors import violations_as
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import Db, load
 from storage.postgres.rows import row_of, row_or_none, rows_of
 from storage.postgres.transactions import transact
-from storage.postgres.violations import told
 
 QUERIES = load(__name__)
 BATCH = 5_000  # contacts of one short transaction: an upsert that meets it waits well under a second
@@ -117,7 +117,7 @@ async def _forget_defaults(pool: Pool, account_id: AccountId, channel_id: UUID) 
 
 
 def _name_and_phone_are_free() -> AbstractContextManager[None]:
-    return told(channels_name=_exists("name"), channels_phone=_exists("phone"))
+    return violations_as(channels_name=_exists("name"), channels_phone=_exists("phone"))
 
 
 def _exists(param: str) -> Conflict:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from schemas.errors import Conflict
 from schemas.ids import AccountId
+from storage.postgres.db_errors import violations_as
 from storage.postgres.queries import Db, load
 from storage.postgres.rows import row_of, row_or_none, rows_of
-from storage.postgres.violations import told
 
 QUERIES = load(__name__)
 
@@ -76,4 +76,4 @@ async def unarchive(db: Db, account_id: AccountId, list_id: int) -> ContactListR
 
 def _name_is_free(name: str) -> AbstractContextManager[None]:
     message = f"the account has a contact list {name!r} already: take another name"
-    return told(contact_lists_name=Conflict(message, code="list_exists", param="name"))
+    return violations_as(contact_lists_name=Conflict(message, code="list_exists", param="name"))

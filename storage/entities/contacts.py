@@ -14,9 +14,9 @@ from schemas.items.phone import normaliser_for
 from storage.entities import memberships, opt_ins
 from storage.entities.accounts import Account
 from storage.entities.contact_columns import ContactRow, contact_parts
+from storage.postgres.db_errors import violations_as
 from storage.postgres.pool import Conn
 from storage.postgres.queries import Db, load
-from storage.postgres.violations import told
 
 QUERIES = load(__name__, contact_parts())
 PUNCTUATION = frozenset("+-().,/·")  # in phone numbers as people write them, besides spaces and dashes
@@ -161,9 +161,9 @@ def _json(value: Mapping[str, Any]) -> str:
 
 
 def _told() -> AbstractContextManager[None]:
-    return told(
+    return violations_as(
         contacts_phone=Conflict(
-            "a contact has this phone number already: find it with GET /v1/contacts?search=, and PATCH it",
+            "a contact has this phone number already: find it by its phone and change it",
             code="contact_exists",
             param="phoneNumber",
         ),

@@ -9,11 +9,11 @@ from typing import Any
 from schemas.errors import Conflict, NotAcceptable
 from schemas.ids import AccountId
 from storage.entities import memberships
+from storage.postgres.db_errors import violations_as
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import Db, load
 from storage.postgres.rows import row_of, row_or_none, rows_of
 from storage.postgres.transactions import transact
-from storage.postgres.violations import told
 
 QUERIES = load(__name__)
 
@@ -103,11 +103,13 @@ async def lock_shared(conn: Conn, account_id: AccountId, label_id: int) -> Locke
 def unknown_team() -> NotAcceptable:
     """The error where a request names a team that the account does not have."""
     return NotAcceptable(
-        "team_id names no team of this account: see GET /v1/teams", code="unknown_team", param="team_id"
+        "team_id names no team of this account: list the teams to find its id",
+        code="unknown_team",
+        param="team_id",
     )
 
 
 def _name_is_free_and_team_known() -> AbstractContextManager[None]:
     message = "the team has a label of this name already: take another name"
     conflict = Conflict(message, code="label_exists", param="name")
-    return told(labels_name=conflict, labels_team=unknown_team())
+    return violations_as(labels_name=conflict, labels_team=unknown_team())

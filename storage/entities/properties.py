@@ -7,9 +7,9 @@ from datetime import datetime
 from schemas.errors import Conflict
 from schemas.ids import AccountId
 from schemas.items.properties import Definition, PropertyType
+from storage.postgres.db_errors import violations_as
 from storage.postgres.queries import Db, load
 from storage.postgres.rows import row_of, row_or_none, rows_of
-from storage.postgres.violations import told
 
 QUERIES = load(__name__)
 
@@ -35,7 +35,7 @@ async def create(
 ) -> PropertyRow:
     """A new definition; raises Conflict."""
     message = f"the account has a property {name!r} already: take another name"
-    with told(property_definitions_pkey=Conflict(message, code="property_exists", param="name")):
+    with violations_as(property_definitions_pkey=Conflict(message, code="property_exists", param="name")):
         record = await QUERIES.create(db, account_id=account_id, name=name, type=type, options=options)
     return row_of(PropertyRow, record)
 

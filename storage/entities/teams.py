@@ -6,11 +6,11 @@ from datetime import datetime
 
 from schemas.errors import Conflict
 from schemas.ids import AccountId
+from storage.postgres.db_errors import violations_as
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import Db, load
 from storage.postgres.rows import row_of, row_or_none, rows_of
 from storage.postgres.transactions import transact
-from storage.postgres.violations import told
 
 QUERIES = load(__name__)
 
@@ -69,4 +69,4 @@ async def lock_shared(conn: Conn, account_id: AccountId, team_id: int) -> bool:
 
 def _name_is_free(name: str) -> AbstractContextManager[None]:
     message = f"the account has a team {name!r} already: take another name"
-    return told(teams_name=Conflict(message, code="team_exists", param="name"))
+    return violations_as(teams_name=Conflict(message, code="team_exists", param="name"))

@@ -10,8 +10,9 @@ from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemCode, ItemError
+from schemas.operations import Operation
 from schemas.params import JobParams
-from schemas.states import JobState, Operation
+from schemas.states import JobState
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
 

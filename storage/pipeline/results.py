@@ -37,7 +37,7 @@ class Duplicate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Correction:
     """A corrected result."""
 
     index: int
@@ -83,7 +83,7 @@ async def duplicates(db: Conn | Pool, account_id: AccountId, job_id: JobId, size
     ]
 
 
-async def change(conn: Conn, account_id: AccountId, job_id: JobId, changes: Sequence[Change]) -> None:
+async def change(conn: Conn, account_id: AccountId, job_id: JobId, changes: Sequence[Correction]) -> None:
     """Store corrected results."""
     await QUERIES.change(
         conn,

@@ -10,8 +10,8 @@ import asyncpg
 
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId
+from schemas.operations import Operation
 from schemas.params import JobParams
-from schemas.states import Operation
 from storage.pipeline.leases import UPLOAD_LEASE_SECONDS
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load

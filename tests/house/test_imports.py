@@ -11,7 +11,8 @@ from tests.house.source import FOLDERS, PACKAGES, imports
 # Top down. A row may import from the rows below it, and from nothing beside it unless it is the same entry.
 LAYERS = (("cli",), ("api", "worker", "embedded"), ("storage",), ("schemas",))
 INSIDE_SCHEMAS = (
-    ("schemas.wire", "schemas.operations"),
+    ("schemas.wire",),
+    ("schemas.operations",),
     ("schemas.items",),
     ("schemas.formats",),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.states import Operation
+from schemas.operations import Operation
 from storage.entities import contacts
 from storage.entities.references import Lock
 from storage.postgres.pool import Conn

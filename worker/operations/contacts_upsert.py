@@ -11,8 +11,9 @@ from schemas.items.contacts import ECHOES, JSON_FIELDS, MAX_JSON_BYTES, WHOLE_JS
 from schemas.items.faults import Fault
 from schemas.items.phone import PhoneFault, normaliser_for
 from schemas.items.reader import Run
+from schemas.operations import Operation
 from schemas.params import JobParams
-from schemas.states import Operation, Outcome
+from schemas.states import Outcome
 from storage.entities import upsert
 from storage.entities.upsert import Clear, Written
 from storage.pipeline.results import ItemResult

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from schemas.states import Note, Operation, Outcome
+from schemas.operations import Operation
+from schemas.states import Note, Outcome
 from storage.entities import labels, memberships
 from storage.entities.references import Lock
 from storage.pipeline.chunks import Members

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from schemas.states import Note, Operation, Outcome
+from schemas.operations import Operation
+from schemas.states import Note, Outcome
 from storage.entities import channels, memberships, opt_ins
 from storage.pipeline.chunks import Members
 from storage.postgres.pool import Conn

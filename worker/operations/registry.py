@@ -3,7 +3,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from schemas.states import Operation
+from schemas.operations import Operation
 from worker import operations
 from worker.operations.base import BaseOperation
 

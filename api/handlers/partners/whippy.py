@@ -16,8 +16,8 @@ from api.openapi import examples
 from api.openapi.describe import Items, Response, describe
 from schemas.ids import show_id
 from schemas.items.contacts import PHONE_NAMES, ContactItem
+from schemas.operations import Operation
 from schemas.params import JobParams
-from schemas.states import Operation
 from schemas.wire.jobs import Job
 from schemas.wire.partners import ItemProblem, ListContactsBody, ListCounts, ListResult, OptInTo
 from storage.entities.accounts import Account

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.route import Route
 from api.routes import ROUTES
-from schemas.states import Operation
+from schemas.operations import Operation
 
 Names = Mapping[str, str]  # by the kinds of things: see Belongings.names, and FRESH
 

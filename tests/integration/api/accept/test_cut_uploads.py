@@ -7,9 +7,10 @@ import aiohttp
 import pytest
 
 from schemas.formats.content_type import Format
+from schemas.operations import Operation
 from schemas.params import JobParams
 from schemas.settings import Settings
-from schemas.states import JobState, Operation
+from schemas.states import JobState
 from storage.context import Context
 from storage.pipeline import jobs, uploads
 from tests.factories import contact, make_account, make_job, phone

@@ -16,8 +16,7 @@ from api.openapi.describe import Description, describe, description_of
 from api.openapi.examples import MODELS
 from api.route import Route
 from api.routes import ROUTES
-from schemas.operations import OPERATIONS
-from schemas.states import Operation
+from schemas.operations import OPERATIONS, Operation
 from tests.integration.api.service import Client
 
 DOCUMENT: dict[str, Any] = json.loads(document(ROUTES))

@@ -9,7 +9,7 @@ from api.results.retry import PAGE, check_retry, failed_items, format_of_failed
 from schemas.errors import Conflict
 from schemas.formats.content_type import Format
 from schemas.ids import JobId, read_job_id
-from schemas.states import Operation
+from schemas.operations import Operation
 from storage.context import Context
 from storage.pipeline import jobs
 from storage.pipeline.jobs import Parent

@@ -2,8 +2,9 @@
 
 import pytest
 
+from schemas.operations import Operation
 from schemas.params import JobParams
-from schemas.states import JobState, Operation, Outcome
+from schemas.states import JobState, Outcome
 from storage.context import Context
 from storage.pipeline import cancellation, parts, uploads
 from storage.pipeline.uploads import Received

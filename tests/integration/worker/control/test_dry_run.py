@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from schemas.ids import AccountId
+from schemas.operations import Operation
 from schemas.params import JobParams
-from schemas.states import Operation
 from storage.background import beside
 from storage.context import Context
 from storage.entities import upsert

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from schemas.operations import OPERATIONS
+from schemas.operations import OPERATIONS, Operation
 from schemas.params import JobParams
-from schemas.states import Operation
 from storage.context import Context
 from storage.entities.accounts import Account
 from tests.factories import (

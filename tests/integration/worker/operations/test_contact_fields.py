@@ -7,7 +7,7 @@ import pytest
 
 from schemas.items.contact_field import ContactField
 from schemas.items.contacts import ITEM_FIELDS, KEY
-from schemas.states import Operation
+from schemas.operations import Operation
 from storage.context import Context
 from tests.contact_values import make_value
 from tests.factories import make_account, phone

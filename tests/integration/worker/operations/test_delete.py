@@ -1,6 +1,6 @@
 """contacts.delete takes contacts away with all that hangs on them."""
 
-from schemas.states import Operation
+from schemas.operations import Operation
 from storage.context import Context
 from tests.factories import (
     make_account,

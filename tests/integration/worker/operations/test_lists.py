@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.states import Operation
+from schemas.operations import Operation
 from storage.context import Context
 from tests.factories import contact, make_account, make_contacts, make_list, phone
 from tests.integration.worker.contact_model import Model, make_defined_account, sparse_item, stored

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.ids import AccountId
-from schemas.states import Operation
+from schemas.operations import Operation
 from storage.context import Context
 from storage.pipeline.results import ResultRow
 from tests.factories import make_account, make_list, phone

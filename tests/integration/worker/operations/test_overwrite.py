@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
+from schemas.operations import Operation
 from schemas.params import JobParams
 from schemas.settings import Settings
-from schemas.states import Operation
 from storage.context import Context
 from storage.entities import contacts
 from storage.pipeline.finish import Finishing

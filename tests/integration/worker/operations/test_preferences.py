@@ -1,6 +1,6 @@
 """preferences.set gives contacts a communication preference, and touches nothing else."""
 
-from schemas.states import Operation
+from schemas.operations import Operation
 from storage.context import Context
 from tests.factories import make_account, make_contacts, phone
 from tests.integration.worker.job_runs import run, told

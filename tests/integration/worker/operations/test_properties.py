@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from schemas.ids import AccountId
-from schemas.states import Operation
+from schemas.operations import Operation
 from storage.context import Context
 from storage.pipeline import results as stored_results
 from tests.factories import contact, make_account, make_channel, make_list, make_property, phone

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from schemas.ids import show_id
-from schemas.states import Operation, Outcome
+from schemas.operations import Operation
+from schemas.states import Outcome
 from storage.context import Context
 from storage.pipeline import results as stored_results
 from tests.factories import make_account, make_contacts, make_label, phone

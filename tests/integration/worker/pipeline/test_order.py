@@ -6,8 +6,8 @@ import random
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, new_job_id
 from schemas.items.reader import spans
+from schemas.operations import Operation
 from schemas.params import JobParams
-from schemas.states import Operation
 from storage.context import Context
 from storage.pipeline import parts, uploads
 from storage.postgres.pool import Conn

@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from schemas.operations import Operation
 from schemas.params import JobParams
 from schemas.settings import Settings
-from schemas.states import Operation
 from storage.context import Context
 from storage.pipeline import cancellation, dry_runs
 from tests.factories import (
