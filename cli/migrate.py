@@ -13,8 +13,8 @@ def migrate() -> None:
     """Bring the database to the newest schema. Safe to repeat, and to run several at once."""
     from storage.migrations import migrate as apply_migrations
 
-    revision = asyncio.run(apply_migrations(find_database()))
-    typer.echo(f"the schema is at revision {revision}")
+    version = asyncio.run(apply_migrations(find_database()))
+    typer.echo(f"the schema is at revision {version.revision}")
     if "HONCHO_PROCESS_NAME" in os.environ:
         _stay()
 

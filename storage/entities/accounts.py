@@ -13,7 +13,9 @@ from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
 from storage.postgres.rows import row_of, row_or_none, rows_of
 
-QUERIES = load(__name__)
+# Of an account that does not say otherwise; the same as those of the columns.
+DEFAULTS = {"request_limit": 30, "item_limit": 30_000, "window_seconds": 60, "default_wait": 0}
+QUERIES = load(__name__, DEFAULTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

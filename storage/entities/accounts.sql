@@ -2,9 +2,9 @@
 -- A new account with its turn; null takes the column's default. UniqueViolationError: the name is taken.
 WITH account AS (
     INSERT INTO accounts (name, region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
-    VALUES (:name, :region::text, :phone_number_id::text, COALESCE(:request_limit::int, 30),
-            COALESCE(:item_limit::int, 30000), COALESCE(:window_seconds::int, 60),
-            COALESCE(:default_wait::int, 0))
+    VALUES (:name, :region::text, :phone_number_id::text, COALESCE(:request_limit::int, @request_limit@),
+            COALESCE(:item_limit::int, @item_limit@), COALESCE(:window_seconds::int, @window_seconds@),
+            COALESCE(:default_wait::int, @default_wait@))
     RETURNING *
 ), turn AS (
     INSERT INTO account_turns (account_id, active)

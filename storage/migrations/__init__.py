@@ -1,44 +1,77 @@
-"""Migrations of the schema, run by alembic over asyncpg; each is one SQL script."""
+"""Migrations: numbered SQL scripts that bring any earlier schema to the one in `storage/schema`.
+
+A script is never changed after its release. All that are due run in one transaction, and after them the
+functions and views of `storage/schema`, which the scripts do not repeat.
+"""
 
 import asyncio
 from pathlib import Path
+from typing import NamedTuple
 
 import asyncpg
 
+from storage import schema
+from storage.postgres.db_errors import LOCKED_OUT
 from storage.postgres.pool import Conn, Pool
 
 HERE = Path(__file__).parent
 LOCK = 0x62756C6B  # 'bulk': one migrator at a time
+ATTEMPTS = 5  # running workers use the tables meanwhile: a deadlock with one of them is possible
 
 
 class SchemaNotReady(Exception):
     """The schema is not the one of this code; run `bulklane migrate`."""
 
 
-def head() -> str:
-    """The revision that this code needs: that of the newest script (their names are ordered)."""
-    return max(path.name for path in (HERE / "versions").glob("[0-9]*.py")).split("_")[0]
+class Version(NamedTuple):
+    """A schema: the number of its newest migration, and the fingerprint of its functions and views."""
+
+    revision: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"schema revision {self.revision} ({self.fingerprint[:8] or 'no fingerprint'})"
 
 
-async def current(conn: Conn) -> str | None:
-    """The revision of the database, or None where nothing was migrated yet."""
-    try:
+def scripts() -> dict[str, Path]:
+    """The migrations by revision, oldest first."""
+    return {path.name.partition("_")[0]: path for path in sorted(HERE.glob("[0-9]*.sql"))}
+
+
+def wanted() -> Version:
+    """The version that this code needs."""
+    return Version(max(scripts()), schema.fingerprint())
+
+
+async def current(conn: Conn) -> Version | None:
+    """The version of the database, or None where nothing was migrated yet.
+
+    Up to revision 0002 Alembic ran the scripts and kept the revision in its own table, without a fingerprint.
+    """
+    if await _has_table(conn, "schema_version"):
+        row = await conn.fetchrow("SELECT revision, fingerprint FROM schema_version")
+        return Version(**row) if row else None
+    if await _has_table(conn, "alembic_version"):
         revision: str | None = await conn.fetchval("SELECT version_num FROM alembic_version")
-    except asyncpg.UndefinedTableError:
-        return None
-    return revision
+        return Version(revision, "") if revision else None
+    return None
 
 
-async def migrate(database_url: str) -> str:
-    """Bring the database to the newest revision and return it; safe to run at the same time twice."""
+async def migrate(database_url: str) -> Version:
+    """Bring the database to the version of this code and return it. Safe to run several times at once."""
     conn = await asyncpg.connect(database_url)
     try:
-        if await current(conn) == head():
-            return head()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                if await current(conn) != wanted():
+                    await _upgrade(conn)
+                break
+            except LOCKED_OUT:
+                if attempt == ATTEMPTS:
+                    raise
     finally:
         await conn.close()
-    await _upgrade(database_url)
-    return head()
+    return wanted()
 
 
 async def wait_until_current(pool: Pool, *, seconds: float = 60) -> None:
@@ -46,49 +79,46 @@ async def wait_until_current(pool: Pool, *, seconds: float = 60) -> None:
 
     A process manager starts the release, the api and the workers at once: the latter wait here.
     """
+    needed = wanted()
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
         async with pool.acquire() as conn:
-            revision = await current(conn)
-        if revision == head():
+            version = await current(conn)
+        if version == needed:
             return
         if asyncio.get_running_loop().time() > deadline:
             raise SchemaNotReady(
-                f"the database is at revision {revision}, this code needs {head()}: run `bulklane migrate`"
+                f"the database has {version or 'no schema'}, this code needs {needed}: run `bulklane migrate`"
             )
         await asyncio.sleep(0.1)
 
 
-def run_script(name: str) -> None:
-    """Run one SQL script of `versions/` as it stands, in alembic's transaction."""
-    from alembic import op  # only a migrator pays for importing alembic
+async def _upgrade(conn: Conn) -> None:
+    """Run the migrations that are due and create the functions and views, in one transaction."""
+    needed = wanted()
+    async with conn.transaction():
+        await conn.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        version = await current(conn)
+        if version == needed:  # another migrator was faster
+            return
+        if version and version.revision > needed.revision:
+            raise SchemaNotReady(
+                f"the database has {version}, this code only knows {needed}: install the newer release"
+            )
+        for revision, script in scripts().items():
+            if not version or revision > version.revision:
+                await conn.execute(script.read_text())
+        for text in schema.objects():
+            await conn.execute(text)
+        await conn.execute("DELETE FROM schema_version")
+        await conn.execute("INSERT INTO schema_version (revision, fingerprint) VALUES ($1, $2)", *needed)
 
-    script = (HERE / "versions" / name).read_text()
-    driver = op.get_bind().connection.dbapi_connection
-    assert driver is not None
-    driver.run_async(lambda conn: conn.execute(script))
 
-
-async def _upgrade(database_url: str) -> None:
-    from alembic import command  # as above
-    from alembic.config import Config
-    from sqlalchemy import Connection, text
-    from sqlalchemy.ext.asyncio import create_async_engine
-    from sqlalchemy.pool import NullPool
-
-    config = Config()
-    config.set_main_option("script_location", str(HERE).replace("%", "%%"))
-
-    def upgrade(connection: Connection) -> None:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-    async def connect() -> "asyncpg.Connection[asyncpg.Record]":
-        return await asyncpg.connect(database_url)
-
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
-    async with engine.connect() as connection:
-        await connection.run_sync(upgrade)
-        await connection.commit()
-    await engine.dispose()
+async def _has_table(conn: Conn, name: str) -> bool:
+    # to_regclass may answer from a cache that is older than the advisory lock; a query does not
+    found: bool = await conn.fetchval(
+        """SELECT EXISTS (
+               SELECT FROM pg_class WHERE relname = $1 AND relnamespace = current_schema()::regnamespace)""",
+        name,
+    )
+    return found

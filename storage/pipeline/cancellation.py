@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 from schemas.errors import Unavailable
 from schemas.ids import AccountId, JobId
-from schemas.states import JobState
+from schemas.states import JobState, Outcome
 from storage.pipeline import turns, uploads
 from storage.postgres.db_errors import LOCKED_OUT
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
+from storage.postgres.templates import codes
 from storage.postgres.transactions import transaction
 
-QUERIES = load(__name__)
+QUERIES = load(__name__, codes(Outcome.CANCELLED))
 
 PATIENCE_SECONDS = 10.0  # a splitter or the closing steps hold the job for a part, or for a thousand contacts
 # `finish` locks the job before the turn, a cancellation the turn before the job. The short time-out ends such

@@ -32,5 +32,5 @@ WITH cancelled AS (
     RETURNING account_id, job_id, first_index, items
 )
 INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids)
-SELECT account_id, job_id, first_index, array_fill(7::smallint, ARRAY[items]), array_fill(NULL::bigint, ARRAY[items])
+SELECT account_id, job_id, first_index, array_fill(@outcome.cancelled@::smallint, ARRAY[items]), array_fill(NULL::bigint, ARRAY[items])
 FROM cancelled;

@@ -18,6 +18,8 @@ from storage.postgres.queries import load
 QUERIES = load(__name__)
 
 MAX_DEATHS = 3  # workers that one chunk may cost before it is claimed by halves: see lock_next_chunk
+CREDIT_ITEMS = 10_000  # what an account that its window kept waiting may catch up: see lease_chunk
+GRANTS_SECONDS = 2 * 86_400.0  # the longest window is a day
 
 
 class Lease(NamedTuple):
@@ -82,7 +84,13 @@ async def claim_unlimited(db: Pool, worker_id: WorkerId) -> "Claim | AccountId |
 
     An AccountId: it is the turn of an account with an item limit, and its window has to be asked first.
     """
-    row = await QUERIES.claim(db, worker_id=worker_id, lease_seconds=LEASE_SECONDS)
+    row = await QUERIES.claim(
+        db,
+        worker_id=worker_id,
+        lease_seconds=LEASE_SECONDS,
+        max_deaths=MAX_DEATHS,
+        credit_items=CREDIT_ITEMS,
+    )
     if row is None:
         return None
     account_id = AccountId(row["account_id"])
@@ -91,7 +99,7 @@ async def claim_unlimited(db: Pool, worker_id: WorkerId) -> "Claim | AccountId |
 
 async def lock_next(conn: Conn) -> Candidate | None:
     """Lock the turn of the account to serve next and say what would be leased; None: nothing."""
-    row = await QUERIES.lock_next(conn)
+    row = await QUERIES.lock_next(conn, max_deaths=MAX_DEATHS)
     return Candidate(**row) if row else None
 
 
@@ -109,6 +117,7 @@ async def lease(
         granted_at=granted_at,
         worker_id=worker_id,
         lease_seconds=LEASE_SECONDS,
+        credit_items=CREDIT_ITEMS,
     )
     return _claim(chunk.account_id, row) if row else None
 
@@ -190,7 +199,7 @@ async def recent_grants(db: Conn, account_id: AccountId, since: datetime) -> lis
 
 async def prune_grants(db: Conn | Pool) -> None:
     """Forget grants that no window reaches back to."""
-    await QUERIES.prune_grants(db)
+    await QUERIES.prune_grants(db, keep_seconds=GRANTS_SECONDS)
 
 
 def _claim(account_id: AccountId, row: Any) -> Claim:

@@ -1,21 +1,21 @@
--- name: claim(worker_id, lease_seconds)^
+-- name: claim(worker_id, lease_seconds, max_deaths, credit_items)^
 -- Lease the next chunk of the account whose turn it is, in one statement, if the account has no item limit.
 -- Of an account that has one, job_id is null: its window has to be asked. No row: there is nothing to claim.
 -- (The limit is in the argument: a condition of the join would be looked at when the lease is written.)
 SELECT n.account_id, l.*
-FROM lock_next_chunk() n
+FROM lock_next_chunk(:max_deaths) n
 LEFT JOIN LATERAL lease_chunk(n.account_id, CASE n.item_limit WHEN 0 THEN n.job_id END, n.first_index, n.items,
-                              n.deaths, NULL, :worker_id, :lease_seconds) l ON true;
+                              n.deaths, NULL, :worker_id, :lease_seconds, :credit_items) l ON true;
 
--- name: lock_next()^
+-- name: lock_next(max_deaths)^
 -- The same in two steps, for the window to be asked in between: first which chunk is next, its account's turn
 -- locked.
-SELECT * FROM lock_next_chunk();
+SELECT * FROM lock_next_chunk(:max_deaths);
 
--- name: lease(account_id, id, first_index, items, deaths, granted_at, worker_id, lease_seconds)^
+-- name: lease(account_id, id, first_index, items, deaths, granted_at, worker_id, lease_seconds, credit_items)^
 -- Then the lease, of as many items as the window has granted. No row: the chunk is not ready any more.
 SELECT * FROM lease_chunk(:account_id, :id, :first_index, :items, :deaths, :granted_at, :worker_id,
-                          :lease_seconds);
+                          :lease_seconds, :credit_items);
 
 -- name: fence(account_id, id, first_index, token)$
 -- True, and the chunk locked, while this token is still the newest; null: taken over, done or cancelled.
@@ -86,6 +86,6 @@ RETURNING c.account_id, c.job_id, c.first_index, c.deaths, c.items;
 -- What the item window has granted since a moment of its own clock: its history after a flush.
 SELECT at, items FROM grants WHERE account_id = :account_id AND at >= :since ORDER BY at;
 
--- name: prune_grants()!
--- Grants that no window can reach back to: the longest is a day.
-DELETE FROM grants WHERE at < now() - interval '2 days';
+-- name: prune_grants(keep_seconds)!
+-- Delete grants that no window reaches back to.
+DELETE FROM grants WHERE at < now() - make_interval(secs => :keep_seconds);

@@ -8,15 +8,18 @@ from typing import Any
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.params import JobParams
+from schemas.states import Outcome
 from storage.pipeline import chunks, turns
 from storage.pipeline.chunks import MAX_DEATHS, Claim, Members
 from storage.pipeline.leases import LEASE_SECONDS
 from storage.pipeline.results import LONG_SECONDS, ItemResult
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
+from storage.postgres.templates import codes
 from storage.postgres.transactions import lift_time_limit, transaction
 
-QUERIES = load(__name__)
+CANDIDATES = 10  # dry runs that a worker tries to take: another worker may be faster
+QUERIES = load(__name__, {"candidates": CANDIDATES, **codes(Outcome.MERGED, Outcome.SKIPPED)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 -- name: due()
 -- Dry runs that may start, in the order in which they were accepted.
-SELECT account_id, id FROM rehearsable ORDER BY accepted_at LIMIT 10;
+SELECT account_id, id FROM ready_dry_runs ORDER BY accepted_at LIMIT @candidates@;
 
 -- name: claim(account_id, id, lease_seconds)^
 -- Take a dry run, under the turn of its account, so that no claim of the account commits meanwhile. `died`: the
@@ -8,7 +8,7 @@ SELECT account_id, id FROM rehearsable ORDER BY accepted_at LIMIT 10;
 WITH job AS (
     SELECT j.id, j.lease_until FROM jobs j
     WHERE j.account_id = :account_id AND j.id = :id AND (j.lease_until IS NULL OR j.lease_until < now())
-      AND EXISTS (SELECT FROM rehearsable r WHERE r.account_id = j.account_id AND r.id = j.id)
+      AND EXISTS (SELECT FROM ready_dry_runs r WHERE r.account_id = j.account_id AND r.id = j.id)
     FOR UPDATE OF j SKIP LOCKED
 )
 UPDATE jobs j SET state = 'running', started_at = COALESCE(j.started_at, clock_timestamp()),
@@ -102,7 +102,7 @@ SELECT NOT EXISTS (
 
 -- name: merge_repeated(account_id, id)
 -- Contacts that several chunks named: the last item gets the result, the earlier ones are merged into it, as
--- `settle` does where they ran side by side: only where `claim` of finish.sql says `overlaps`, and skipped ones (5) not.
+-- `settle` does where they ran side by side: only where `claim` of finish.sql says `overlaps`, and skipped ones not.
 -- (A window and no join: whatever the planner believes of the tables, it takes one sort.)
 WITH job AS (
     SELECT FROM jobs WHERE account_id = :account_id AND id = :id AND parallel > 1 AND EXISTS (
@@ -113,7 +113,7 @@ WITH job AS (
     FROM outcomes o
     CROSS JOIN LATERAL unnest(o.contact_ids, o.outcomes, o.notes)
         WITH ORDINALITY u (contact_id, outcome, note, position)
-    WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL AND u.outcome <> 5
+    WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL AND u.outcome <> @outcome.skipped@
       AND EXISTS (SELECT FROM job)
 ), compared AS (
     SELECT n.*, max(item_index) OVER same AS last_index, min(outcome) OVER same AS best,
@@ -121,7 +121,7 @@ WITH job AS (
     FROM named n WINDOW same AS (PARTITION BY contact_id)
 ), changed AS (
     INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome, contact_id, merged_into, note)
-    SELECT :account_id, :id, item_index, outcome, CASE WHEN item_index = last_index THEN best ELSE 4 END,
+    SELECT :account_id, :id, item_index, outcome, CASE WHEN item_index = last_index THEN best ELSE @outcome.merged@ END,
         contact_id, NULLIF(last_index, item_index), CASE WHEN item_index = last_index THEN note END
     FROM compared WHERE repeated
     RETURNING 1

@@ -6,13 +6,16 @@ from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId
 from schemas.params import JobParams
-from schemas.states import JobState
+from schemas.states import JobState, Outcome
 from storage.pipeline.chunks import Members
 from storage.pipeline.leases import LEASE_SECONDS
+from storage.pipeline.parts import JOBS_A_ROUND
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
+from storage.postgres.templates import codes
 
-QUERIES = load(__name__)
+APPLIED = [outcome for outcome in Outcome if outcome is not Outcome.CANCELLED]
+QUERIES = load(__name__, {"jobs_a_round": JOBS_A_ROUND, **codes(*APPLIED)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND (j.lease_until IS NULL OR j.lease_until < now())
   AND (j.cancel_requested_at IS NOT NULL OR NOT j.dry_run
-       AND NOT EXISTS (SELECT FROM rehearsing r WHERE r.account_id = j.account_id))
+       AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id))
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                   AND c.state IN ('ready', 'running'))
 RETURNING j.operation, j.params, j.format, j.layout, j.dry_run,
@@ -45,12 +45,12 @@ WITH applied AS (
     UNION ALL
     SELECT was, -1 FROM outcome_changes WHERE account_id = :account_id AND job_id = :id
 ), corrected AS (
-    SELECT COALESCE(sum(n) FILTER (WHERE what = 1), 0) AS created,
-        COALESCE(sum(n) FILTER (WHERE what = 2), 0) AS updated,
-        COALESCE(sum(n) FILTER (WHERE what = 3), 0) AS unchanged,
-        COALESCE(sum(n) FILTER (WHERE what = 4), 0) AS merged,
-        COALESCE(sum(n) FILTER (WHERE what = 5), 0) AS skipped,
-        COALESCE(sum(n) FILTER (WHERE what = 6), 0) AS failed
+    SELECT COALESCE(sum(n) FILTER (WHERE what = @outcome.created@), 0) AS created,
+        COALESCE(sum(n) FILTER (WHERE what = @outcome.updated@), 0) AS updated,
+        COALESCE(sum(n) FILTER (WHERE what = @outcome.unchanged@), 0) AS unchanged,
+        COALESCE(sum(n) FILTER (WHERE what = @outcome.merged@), 0) AS merged,
+        COALESCE(sum(n) FILTER (WHERE what = @outcome.skipped@), 0) AS skipped,
+        COALESCE(sum(n) FILTER (WHERE what = @outcome.failed@), 0) AS failed
     FROM moves
 )
 UPDATE jobs j SET
@@ -79,7 +79,7 @@ SELECT j.account_id, j.id FROM jobs j
 WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND (j.lease_until IS NULL OR j.lease_until < now())
   AND (j.cancel_requested_at IS NOT NULL OR NOT j.dry_run
-       AND NOT EXISTS (SELECT FROM rehearsing r WHERE r.account_id = j.account_id))
+       AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id))
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                   AND c.state IN ('ready', 'running'))
-LIMIT 100;
+LIMIT @jobs_a_round@;

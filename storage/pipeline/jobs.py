@@ -16,7 +16,9 @@ from schemas.states import JobState
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
 
-QUERIES = load(__name__)
+FIRST_ERRORS = 20  # item errors that a job shows
+LARGE_BYTES = 4096  # a value or an item of more bytes is not shown there
+QUERIES = load(__name__, {"first_errors": FIRST_ERRORS, "large_bytes": LARGE_BYTES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

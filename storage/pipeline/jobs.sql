@@ -1,6 +1,6 @@
 -- name: views(account_id, ids)
 -- Jobs as a client sees them, newest first: counts (those of the chunks until the job ends and freezes them), the
--- number of jobs ahead in the stream, the first 20 item errors (of large ones neither value nor item).
+-- number of jobs ahead in the stream, the first item errors (of large ones neither value nor item).
 SELECT j.id, j.operation, j.params, j.stream, j.state, j.total,
     j.created + live.created AS created, j.updated + live.updated AS updated,
     j.unchanged + live.unchanged AS unchanged, j.merged + live.merged AS merged,
@@ -29,11 +29,11 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT json_agg(f) AS first_errors FROM (
         SELECT item_index AS index, ref, field, code, message,
-            CASE WHEN octet_length(value::text) <= 4096 THEN value END AS value,
-            CASE WHEN octet_length(item::text) <= 4096 THEN item END AS item
+            CASE WHEN octet_length(value::text) <= @large_bytes@ THEN value END AS value,
+            CASE WHEN octet_length(item::text) <= @large_bytes@ THEN item END AS item
         FROM item_errors e
         WHERE e.account_id = j.account_id AND e.job_id = j.id
-        ORDER BY item_index LIMIT 20
+        ORDER BY item_index LIMIT @first_errors@
     ) f
 ) problems
 WHERE j.account_id = :account_id AND j.id = ANY (:ids::uuid[])

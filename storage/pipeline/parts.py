@@ -11,7 +11,8 @@ from schemas.ids import AccountId, JobId
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
 
-QUERIES = load(__name__)
+JOBS_A_ROUND = 100  # more are left to the next round of the reconciler
+QUERIES = load(__name__, {"jobs_a_round": JOBS_A_ROUND})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

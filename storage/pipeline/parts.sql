@@ -24,4 +24,4 @@ RETURNING total, parallel, dry_run;
 -- name: unsplit()
 -- Jobs that wait for a splitter.
 SELECT account_id, id FROM jobs WHERE state IN ('queued', 'running') AND total IS NULL
-ORDER BY accepted_at LIMIT 100;
+ORDER BY accepted_at LIMIT @jobs_a_round@;

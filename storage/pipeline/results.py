@@ -12,8 +12,11 @@ from schemas.items.reader import CHUNK_ITEMS
 from schemas.states import Note, Outcome
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
+from storage.postgres.templates import codes
 
-QUERIES = load(__name__)
+MAX_INDEX = 2**31 - 1  # of an item: PostgreSQL's largest integer
+PAGE_BYTES = 8 * 1024**2  # of item errors that are read at once
+QUERIES = load(__name__, {"max_index": MAX_INDEX, "page_bytes": PAGE_BYTES, **codes(Outcome.SKIPPED)})
 LONG_SECONDS = 3600.0  # for the one aggregate over all results of a job, which may be many millions
 CHUNKS_A_READ = 20  # 20,000 results at the most: some megabytes, a few milliseconds
 

@@ -1,7 +1,7 @@
 -- name: duplicates(account_id, id, size)
 -- Contacts that more than one chunk of the job named, and the indexes of their items, in order. Items that
 -- are merged already are not looked at, so that a second call after a crash finds only what is left; nor are
--- skipped ones (outcome 5), which did nothing to their contact and keep a result each.
+-- skipped ones, which did nothing to their contact and keep a result each.
 WITH suspects AS MATERIALIZED (
     SELECT u.contact_id
     FROM outcomes o
@@ -14,7 +14,7 @@ WITH suspects AS MATERIALIZED (
     FROM outcomes o
     CROSS JOIN LATERAL unnest(o.contact_ids, o.outcomes) WITH ORDINALITY u (contact_id, outcome, position)
     JOIN suspects s ON s.contact_id = u.contact_id
-    WHERE o.account_id = :account_id AND o.job_id = :id AND u.outcome <> 5 AND EXISTS (SELECT FROM suspects)
+    WHERE o.account_id = :account_id AND o.job_id = :id AND u.outcome <> @outcome.skipped@ AND EXISTS (SELECT FROM suspects)
 ), open AS (
     SELECT n.* FROM named n
     WHERE NOT EXISTS (
@@ -61,8 +61,8 @@ SELECT first_index FROM outcomes WHERE account_id = :account_id AND job_id = :id
 
 -- name: errors(account_id, id, after, size)
 -- Item errors in the order of their index, after the given one; while the job runs, up to the first item
--- that has no result yet, so that a cursor passes over nothing. `size` of them, or 8 MiB (but at least one):
--- `candidates` is how many there would have been.
+-- that has no result yet, so that a cursor passes over nothing. `size` of them, or as many as have @page_bytes@
+-- bytes (but at least one): `candidates` is how many there would have been.
 SELECT item_index, ref, field, code, message, value, item, candidates FROM (
 SELECT item_index, ref, field, code, message, value, item, count(*) OVER () AS candidates,
     row_number() OVER (ORDER BY item_index) AS place,
@@ -73,11 +73,11 @@ WHERE account_id = :account_id AND job_id = :id AND item_index > :after
   AND item_index < COALESCE(LEAST(
     (SELECT min(first_index) FROM chunks WHERE account_id = :account_id AND job_id = :id AND state = 'ready'),
     (SELECT min(first_index) FROM chunks WHERE account_id = :account_id AND job_id = :id AND state = 'running')
-  ), 2147483647)
+  ), @max_index@)
 ORDER BY item_index
 LIMIT :size
 ) limited) measured
-WHERE bytes <= 8 * 1024 * 1024 OR place = 1
+WHERE bytes <= @page_bytes@ OR place = 1
 ORDER BY item_index;
 
 -- name: results(account_id, id, after, chunks, chunk_items)
@@ -92,7 +92,7 @@ WITH picked AS (
       AND o.first_index < COALESCE(LEAST(
         (SELECT min(first_index) FROM chunks WHERE account_id = :account_id AND job_id = :id AND state = 'ready'),
         (SELECT min(first_index) FROM chunks WHERE account_id = :account_id AND job_id = :id AND state = 'running')
-      ), 2147483647)
+      ), @max_index@)
     ORDER BY o.first_index
     LIMIT :chunks
 ), plain AS (

@@ -16,7 +16,8 @@ from storage.pipeline.leases import UPLOAD_LEASE_SECONDS
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.queries import load
 
-QUERIES = load(__name__)
+IDEMPOTENCY_HOURS = 24  # an idempotency key is free again after this
+QUERIES = load(__name__, {"idempotency_hours": IDEMPOTENCY_HOURS})
 
 GRACE_SECONDS = 6.0  # after a restart of PostgreSQL: an api renews its leases every 4
 

@@ -10,14 +10,14 @@ ON CONFLICT (account_id, id) DO NOTHING;
 -- name: by_idempotency_key(account_id, key)^
 -- The request that has this key; without a hash it is still being received.
 SELECT id AS job_id, request_hash FROM jobs
-WHERE account_id = :account_id AND idempotency_key = :key AND received_at > now() - interval '24 hours'
+WHERE account_id = :account_id AND idempotency_key = :key AND received_at > now() - make_interval(hours => @idempotency_hours@)
   AND (request_hash IS NOT NULL OR state = 'receiving');
 
 -- name: release_idempotency_key(account_id, key)!
 -- Free the key where `by_idempotency_key` finds no request: after a day, or where its request was not accepted.
 UPDATE jobs SET idempotency_key = NULL
 WHERE account_id = :account_id AND idempotency_key = :key
-  AND NOT (received_at > now() - interval '24 hours' AND (request_hash IS NOT NULL OR state = 'receiving'));
+  AND NOT (received_at > now() - make_interval(hours => @idempotency_hours@) AND (request_hash IS NOT NULL OR state = 'receiving'));
 
 -- name: forget(account_id, id)!
 DELETE FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiving';

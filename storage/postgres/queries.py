@@ -20,7 +20,7 @@ Db = Conn | Pool  # a pool takes a connection for the one statement
 _WITHIN: ContextVar[float | None] = ContextVar("within", default=None)
 
 
-def load(module: str, names: Mapping[str, str] | None = None) -> Any:
+def load(module: str, names: Mapping[str, str | int] | None = None) -> Any:
     """Load the queries of the .sql file beside a module: coroutine functions of a connection and keywords.
 
     `module` is the `__name__` of the module; `names` fill the `@name@` placeholders of the file.

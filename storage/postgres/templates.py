@@ -1,11 +1,12 @@
-"""SQL with placeholders, for text that is derived from a declaration: lists of columns, mostly.
+"""SQL with placeholders, for what a Python declaration fixes: lists of columns, codes of an enum, limits.
 
-A value belongs in a query parameter (`:size`). A placeholder stands for SQL text that no parameter can carry.
-It is written `@name@`, which is no PostgreSQL syntax, and it is filled in once, when the module is loaded.
+A value that varies between calls is a query parameter (`:size`). A placeholder is written `@name@`, which is
+no PostgreSQL syntax, and is filled in once, when the module is loaded: the planner sees a constant.
 """
 
 import re
 from collections.abc import Mapping
+from enum import IntEnum
 
 PLACEHOLDER = re.compile(r"@(?P<name>[a-z][a-z0-9_.]*)@")
 HALF = re.compile(r"@[a-z][a-z0-9_.]*|[a-z0-9_.]+@")  # a placeholder that lacks one of its signs
@@ -15,7 +16,7 @@ class TemplateError(ValueError):
     """A template and its names do not match."""
 
 
-def render(text: str, names: Mapping[str, str]) -> str:
+def render(text: str, names: Mapping[str, str | int]) -> str:
     """Replace each `@name@` in `text` by `names[name]`.
 
     The values are inserted as they are and are not searched for placeholders.
@@ -29,4 +30,9 @@ def render(text: str, names: Mapping[str, str]) -> str:
         raise TemplateError(f"the SQL has no placeholder for: {', '.join(unused)}")
     if half := HALF.search(PLACEHOLDER.sub(" ", text)):
         raise TemplateError(f"{half[0]!r} is not a placeholder: write @name@")
-    return PLACEHOLDER.sub(lambda found: names[found["name"]], text)
+    return PLACEHOLDER.sub(lambda found: str(names[found["name"]]), text)
+
+
+def codes(*members: IntEnum) -> dict[str, int]:
+    """Names for the stored numbers of an enum's members: `@outcome.merged@` for Outcome.MERGED."""
+    return {f"{type(member).__name__}.{member.name}".lower(): member.value for member in members}

@@ -12,7 +12,7 @@ from tests.house.source import PACKAGES, Source, imported_names, sources, string
 OUTSIDE_STORAGE = tuple(folder for folder in PACKAGES if folder != "storage")
 STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|TRUNCATE|SET LOCAL|CREATE|ALTER|DROP|WITH)\s")
 RUNS_SQL = {"execute", "executemany", "fetch", "fetchval", "fetchrow", "copy_records_to_table"}
-DRIVERS = {"asyncpg", "aiosql", "sqlalchemy", "alembic"}
+DRIVERS = {"asyncpg", "aiosql"}
 
 SQL_ELSEWHERE = {
     "embedded.servers.postgres": "CREATE DATABASE before there is a server that storage could talk to",

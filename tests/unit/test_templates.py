@@ -2,7 +2,8 @@
 
 import pytest
 
-from storage.postgres.templates import TemplateError, render
+from schemas.states import Outcome
+from storage.postgres.templates import TemplateError, codes, render
 
 
 def test_a_placeholder_is_replaced_wherever_it_stands() -> None:
@@ -34,3 +35,7 @@ def test_a_value_is_not_searched_for_placeholders() -> None:
 def test_a_mismatch_is_an_error(text: str, names: dict[str, str]) -> None:
     with pytest.raises(TemplateError):
         render(text, names)
+
+
+def test_the_stored_number_of_an_outcome_has_a_name() -> None:
+    assert render("@outcome.merged@", codes(Outcome.MERGED)) == "4"

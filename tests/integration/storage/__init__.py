@@ -1,1 +1,1 @@
-"""Test storage against a real PostgreSQL."""
+"""Test storage against a real PostgreSQL: the schema, its migrations, the columns of a contact."""

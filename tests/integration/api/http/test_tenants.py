@@ -94,7 +94,7 @@ def test_every_call_is_of_a_route() -> None:
 async def test_every_table_has_rows_of_accounts_alone(ctx: Context) -> None:
     tables = await ctx.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     others = {row["tablename"] for row in tables} - set(await tables_of(ctx.pool))
-    assert others == {"accounts", "alembic_version"}
+    assert others == {"accounts", "schema_version"}
 
 
 @pytest.mark.parametrize("part", PARTS)

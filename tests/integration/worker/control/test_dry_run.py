@@ -193,7 +193,7 @@ async def test_a_claim_that_is_on_its_way_is_waited_for(
 
 
 async def _rehearsing(ctx: Context) -> bool:
-    return bool(await ctx.pool.fetchval("SELECT count(*) FROM rehearsing"))
+    return bool(await ctx.pool.fetchval("SELECT count(*) FROM running_dry_runs"))
 
 
 async def _state(ctx: Context, account_id: AccountId, job_id: Any, state: str) -> bool:

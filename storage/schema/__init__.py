@@ -1,0 +1,35 @@
+"""The schema as it is now: `tables.sql` to read, the functions and the views to read and to run.
+
+- `tables.sql` holds all tables, indexes and triggers. The migrations make them; a test compares the two.
+- `functions/` and `views/` hold one file for each function and view. A migration never repeats their text:
+  `migrate` runs all of these files after the migrations whenever one of them has changed.
+
+`CREATE OR REPLACE` cannot change the arguments of a function or remove columns of a view, and a column that
+a view uses cannot change its type. A migration that needs this drops the function or the view first; the file
+creates it anew.
+"""
+
+import hashlib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+# In the order in which they are created: each may use those above it.
+OBJECTS = (
+    "functions/count_members.sql",  # only its triggers, in tables.sql, use it
+    "views/running_dry_runs.sql",
+    "views/ready_dry_runs.sql",
+    "views/claimable.sql",
+    "functions/lock_next_chunk.sql",
+    "functions/lease_chunk.sql",
+)
+
+
+def objects() -> list[str]:
+    """The text of each function and view, in the order in which to run them."""
+    return [(HERE / name).read_text() for name in OBJECTS]
+
+
+def fingerprint() -> str:
+    """Return a hash of the text of all functions and views."""
+    return hashlib.sha256("\0".join(objects()).encode()).hexdigest()

@@ -1,0 +1,46 @@
+-- Lock the turn of the account that has been served least and has something to claim, and return its next chunk:
+-- that of its oldest job at the head of a stream. Accounts that no other worker is claiming from come first; only
+-- if there is none, wait for one. No row: there is nothing to claim.
+--
+-- `items` and `deaths` are what to lease. A chunk that has cost `p_max_deaths` workers is taken by halves, each with
+-- one death left, until the item to blame stands alone.
+--
+-- A function and not a query, because its second statement must see what was committed while the first one
+-- waited for its lock.
+CREATE OR REPLACE FUNCTION lock_next_chunk(p_max_deaths integer) RETURNS TABLE (
+    account_id bigint, item_limit integer, window_seconds integer,
+    job_id uuid, operation text, first_index integer, items integer, deaths integer
+) LANGUAGE plpgsql AS $$
+DECLARE
+    turn record;
+BEGIN
+    FOR attempt IN 1..5 LOOP
+        SELECT t.account_id INTO turn FROM account_turns t
+        WHERE t.active AND t.ready_at <= clock_timestamp()
+          AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
+        ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t SKIP LOCKED;
+        IF NOT FOUND AND attempt = 1 THEN -- never wait for a turn while holding another
+            SELECT t.account_id INTO turn FROM account_turns t
+            WHERE t.active AND t.ready_at <= clock_timestamp()
+              AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
+            ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t;
+        END IF;
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+        RETURN QUERY
+        SELECT n.account_id, a.item_limit, a.window_seconds, n.job_id, j.operation, n.first_index,
+            CASE WHEN c.deaths >= p_max_deaths AND c.items > 1 THEN c.items / 2 ELSE c.items END,
+            CASE WHEN c.deaths >= p_max_deaths AND c.items > 1 THEN p_max_deaths - 1 ELSE c.deaths END
+        FROM claimable n
+        JOIN accounts a ON a.id = n.account_id
+        JOIN jobs j ON j.account_id = n.account_id AND j.id = n.job_id
+        JOIN chunks c ON c.account_id = n.account_id AND c.job_id = n.job_id AND c.first_index = n.first_index
+        WHERE n.account_id = turn.account_id
+        ORDER BY n.accepted_at LIMIT 1;
+        IF FOUND THEN
+            RETURN;
+        END IF; -- another worker claimed the chunk while this one waited for the lock: try another account
+    END LOOP;
+END
+$$;

@@ -1,0 +1,348 @@
+-- All tables, indexes and triggers as they are now. Maintained by hand next to the migrations, which make them:
+-- a test fails where the two differ. To build a database from this folder, run functions/count_members.sql, then
+-- this file, then the views and the other functions in the order of storage.schema.OBJECTS.
+--
+-- Columns stand in the order in which the migrations added them. Every key starts with account_id, so that the
+-- tables can be partitioned or distributed by it.
+
+---------------------------------------------------------------------------------------------------
+-- Version
+
+-- One row: which migrations have run, and the hash of the functions and views that `migrate` created last.
+CREATE TABLE schema_version (
+    one_row     boolean PRIMARY KEY DEFAULT true CHECK (one_row),
+    revision    text NOT NULL,
+    fingerprint text NOT NULL
+);
+
+---------------------------------------------------------------------------------------------------
+-- Accounts
+
+CREATE TABLE accounts (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name            text NOT NULL UNIQUE CHECK (name <> ''),
+    region          text,                                   -- ISO 3166 region of phone numbers without a prefix
+    phone_number_id text UNIQUE,
+    request_limit   integer NOT NULL DEFAULT 30     CHECK (request_limit >= 0),  -- 0: no limit
+    item_limit      integer NOT NULL DEFAULT 30000  CHECK (item_limit >= 0),     -- 0: no limit
+    window_seconds  integer NOT NULL DEFAULT 60     CHECK (window_seconds BETWEEN 1 AND 86400),
+    default_wait    integer NOT NULL DEFAULT 0      CHECK (default_wait BETWEEN 0 AND 60),
+    created_at      timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE TABLE api_keys (
+    account_id bigint NOT NULL REFERENCES accounts,
+    key_hash   bytea NOT NULL,                              -- SHA-256; the key itself is never stored
+    id         text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    revoked_at timestamptz,
+    PRIMARY KEY (account_id, key_hash),
+    UNIQUE (account_id, id)
+);
+
+---------------------------------------------------------------------------------------------------
+-- The path of a job: streams, jobs, parts, chunks, results
+
+-- A stream is applied in the order of stream_position. Accept takes it from last_position under this row's lock,
+-- so the order of positions is the order of the commits.
+CREATE TABLE streams (
+    account_id    bigint NOT NULL,
+    stream        text NOT NULL,
+    last_position bigint NOT NULL,
+    pending       integer NOT NULL CHECK (pending >= 0),    -- jobs that are accepted and have not ended
+    PRIMARY KEY (account_id, stream)
+);
+CREATE INDEX streams_pending ON streams (account_id) WHERE pending > 0;
+
+-- From the first byte of a request to its terminal state, and until `prune` deletes it.
+CREATE TABLE jobs (
+    account_id          bigint NOT NULL,
+    id                  uuid NOT NULL,                      -- from a ULID: newer is greater
+    operation           text NOT NULL,                      -- schemas.states.Operation
+    params              jsonb NOT NULL DEFAULT '{}',
+    stream              text NOT NULL,
+    stream_position     bigint,                             -- null while receiving
+    state               text NOT NULL CHECK (state IN ('receiving', 'queued', 'running', 'completed',
+                                                       'completed_with_errors', 'failed', 'cancelled')),
+    error_code          text,
+    error_message       text,
+    format              text NOT NULL,
+    layout              jsonb,                              -- of CSV: separator and columns
+    parallel            integer NOT NULL CHECK (parallel > 0),  -- chunks in flight at most
+    parts               integer NOT NULL DEFAULT 0,         -- received
+    split_parts         integer NOT NULL DEFAULT 0,         -- turned into chunks
+    split_items         integer NOT NULL DEFAULT 0,
+    bytes               bigint NOT NULL DEFAULT 0,
+    total               integer,                            -- null until the split is done
+    created             integer NOT NULL DEFAULT 0,         -- these seven are set when the job ends
+    updated             integer NOT NULL DEFAULT 0,
+    unchanged           integer NOT NULL DEFAULT 0,
+    merged              integer NOT NULL DEFAULT 0,
+    skipped             integer NOT NULL DEFAULT 0,
+    failed              integer NOT NULL DEFAULT 0,
+    cancelled           integer NOT NULL DEFAULT 0,
+    request_id          text NOT NULL,
+    lease_until         timestamptz,                        -- of the api while receiving, later of a dry run or of finish
+    throttled_until     timestamptz,
+    received_at         timestamptz NOT NULL DEFAULT now(), -- first byte
+    accepted_at         timestamptz,
+    started_at          timestamptz,
+    finished_at         timestamptz,
+    dry_run             boolean NOT NULL DEFAULT false,
+    parent_id           uuid,                               -- the job whose failed items this one retries
+    cancel_requested_at timestamptz,
+    idempotency_key     text COLLATE "C",                   -- null again if the body did not arrive, or a day later
+    request_hash        bytea,                              -- SHA-256 of method, path and body
+    added               integer NOT NULL DEFAULT 0,         -- memberships; set when the job ends, like the counts
+    removed             integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (account_id, id)
+) WITH (fillfactor = 70);
+CREATE INDEX jobs_queue ON jobs (account_id, stream, stream_position) WHERE state IN ('queued', 'running');
+CREATE INDEX jobs_unsplit ON jobs (accepted_at) WHERE state IN ('queued', 'running') AND total IS NULL;
+CREATE INDEX jobs_receiving ON jobs (lease_until) WHERE state = 'receiving';
+CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX jobs_accepted ON jobs (account_id, accepted_at);
+CREATE INDEX jobs_dry_runs ON jobs (account_id, accepted_at) WHERE dry_run AND state IN ('queued', 'running');
+CREATE UNIQUE INDEX jobs_idempotency ON jobs (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+-- The request as it came, cut at record boundaries. PostgreSQL does not compress it: a chunk reads a slice, and
+-- a slice of a compressed value unpacks all of it.
+CREATE TABLE parts (
+    account_id bigint NOT NULL,
+    job_id     uuid NOT NULL,
+    part       integer NOT NULL,
+    body       bytea NOT NULL,
+    PRIMARY KEY (account_id, job_id, part)
+);
+ALTER TABLE parts ALTER COLUMN body SET STORAGE EXTERNAL;
+
+-- A chunk is a reference: `items` records after the first `skip` ones of a byte range of a part.
+CREATE TABLE chunks (
+    account_id  bigint NOT NULL,
+    job_id      uuid NOT NULL,
+    first_index integer NOT NULL,
+    items       integer NOT NULL CHECK (items > 0),
+    part        integer NOT NULL,
+    byte_start  integer NOT NULL,
+    byte_end    integer NOT NULL,
+    skip        integer NOT NULL DEFAULT 0,
+    state       text NOT NULL DEFAULT 'ready' CHECK (state IN ('ready', 'running', 'done', 'cancelled')),
+    token       integer NOT NULL DEFAULT 0,                 -- the fence: rises with each claim
+    worker_id   uuid,
+    lease_until timestamptz,
+    deaths      integer NOT NULL DEFAULT 0,                 -- workers that died while they held it
+    created     integer NOT NULL DEFAULT 0,
+    updated     integer NOT NULL DEFAULT 0,
+    unchanged   integer NOT NULL DEFAULT 0,
+    merged      integer NOT NULL DEFAULT 0,
+    skipped     integer NOT NULL DEFAULT 0,
+    failed      integer NOT NULL DEFAULT 0,
+    added       integer NOT NULL DEFAULT 0,                 -- memberships
+    removed     integer NOT NULL DEFAULT 0,
+    PRIMARY KEY (account_id, job_id, first_index)
+);
+CREATE INDEX chunks_ready ON chunks (account_id, job_id, first_index) WHERE state = 'ready';
+CREATE INDEX chunks_running ON chunks (account_id, job_id) WHERE state = 'running';
+CREATE INDEX chunks_leases ON chunks (lease_until) WHERE state = 'running';
+
+-- The results of one chunk. Element i of each array is about item first_index + i, counted from 0.
+CREATE TABLE outcomes (
+    account_id  bigint NOT NULL,
+    job_id      uuid NOT NULL,
+    first_index integer NOT NULL,
+    outcomes    smallint[] NOT NULL,                        -- schemas.states.Outcome
+    contact_ids bigint[] NOT NULL,                          -- null: no contact (failed)
+    merged_into integer[],                                  -- null: no item of the chunk was merged
+    notes       smallint[],                                 -- schemas.states.Note; null: no item of the chunk has one
+    PRIMARY KEY (account_id, job_id, first_index)
+);
+-- To compress a run of ids saves little space and costs as much time as the rest of recording a chunk.
+ALTER TABLE outcomes ALTER COLUMN contact_ids SET STORAGE EXTERNAL, ALTER COLUMN outcomes SET STORAGE EXTERNAL;
+
+-- Results that finish corrected: items of contacts that more than one chunk named.
+CREATE TABLE outcome_changes (
+    account_id  bigint NOT NULL,
+    job_id      uuid NOT NULL,
+    item_index  integer NOT NULL,
+    was         smallint NOT NULL,                          -- the outcome before
+    outcome     smallint NOT NULL,
+    contact_id  bigint,
+    merged_into integer,
+    note        smallint,
+    PRIMARY KEY (account_id, job_id, item_index)
+);
+
+CREATE TABLE item_errors (
+    account_id bigint NOT NULL,
+    job_id     uuid NOT NULL,
+    item_index integer NOT NULL,
+    ref        text,
+    field      text,
+    code       text NOT NULL,
+    message    text NOT NULL,
+    value      json,                                        -- json, not jsonb: keeps an escaped NUL
+    item       json,
+    PRIMARY KEY (account_id, job_id, item_index)
+);
+
+---------------------------------------------------------------------------------------------------
+-- Turns and windows
+
+-- Whose turn it is: start-time fair queueing. virtual_time is the number of items served. It is raised to the
+-- latest start_tag of all accounts when an idle account comes back.
+CREATE TABLE account_turns (
+    account_id   bigint PRIMARY KEY,
+    active       boolean NOT NULL,                          -- has unfinished jobs
+    virtual_time bigint NOT NULL DEFAULT 0,
+    start_tag    bigint NOT NULL DEFAULT 0,                 -- virtual_time before the last claim
+    served_at    timestamptz,
+    ready_at     timestamptz NOT NULL DEFAULT now()         -- in the future: throttled by its window
+);
+CREATE INDEX account_turns_next ON account_turns (virtual_time) WHERE active;
+CREATE INDEX account_turns_clock ON account_turns (served_at DESC NULLS LAST);
+
+-- What the item windows have granted, to load a window again after Redis has lost it.
+CREATE TABLE grants (
+    account_id bigint NOT NULL,
+    at         timestamptz NOT NULL,                        -- the clock of the window (Redis)
+    items      integer NOT NULL,
+    PRIMARY KEY (account_id, at)
+);
+
+---------------------------------------------------------------------------------------------------
+-- Contacts
+
+CREATE TABLE contacts (
+    account_id               bigint NOT NULL,
+    id                       bigint GENERATED ALWAYS AS IDENTITY (CACHE 100),
+    phone                    text COLLATE "C" NOT NULL,     -- E.164
+    external_id              text COLLATE "C",
+    name                     text,
+    email                    text,
+    language                 text,
+    nickname                 text,
+    age                      smallint,
+    gender                   text,
+    timezone                 text,
+    birth_date               text,                          -- ISO 8601: 1990-05-17, or --05-17
+    address                  jsonb,
+    default_channel_id       uuid,
+    metadata                 jsonb NOT NULL DEFAULT '{}'
+        CONSTRAINT metadata_size CHECK (pg_column_size(metadata) <= 65536),
+    properties               jsonb NOT NULL DEFAULT '{}'
+        CONSTRAINT properties_size CHECK (pg_column_size(properties) <= 65536),
+    created_at               timestamptz NOT NULL DEFAULT now(),
+    updated_at               timestamptz NOT NULL DEFAULT now(),
+    communication_preference text,                          -- null: the first one of the setting
+    opted_out                boolean NOT NULL DEFAULT false, -- of everything; opt_ins has the single channels
+    team_id                  bigint,                        -- no foreign key: see memberships
+    PRIMARY KEY (account_id, id),
+    CONSTRAINT contacts_phone UNIQUE (account_id, phone)
+) WITH (fillfactor = 90);
+CREATE UNIQUE INDEX contacts_external_id ON contacts (account_id, external_id) WHERE external_id IS NOT NULL;
+CREATE INDEX contacts_of_team ON contacts (account_id, team_id) WHERE team_id IS NOT NULL;
+
+CREATE TABLE property_definitions (
+    account_id bigint NOT NULL,
+    name       text COLLATE "C" NOT NULL,
+    type       text NOT NULL CHECK (type IN ('string', 'number', 'boolean', 'date', 'enum')),
+    options    text[],                                      -- of an enum
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, name)
+);
+
+---------------------------------------------------------------------------------------------------
+-- What contacts belong to: teams, labels, lists, audiences
+
+CREATE TABLE teams (
+    account_id bigint NOT NULL,
+    id         bigint GENERATED ALWAYS AS IDENTITY,
+    name       text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, id),
+    CONSTRAINT teams_name UNIQUE (account_id, name)
+);
+
+CREATE TABLE labels (
+    account_id    bigint NOT NULL,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    team_id       bigint,                                   -- null: of every team
+    name          text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 50),
+    colour        text,                                     -- #rrggbb
+    contact_count integer NOT NULL DEFAULT 0,               -- kept by the triggers on memberships
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    updated_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, id),
+    CONSTRAINT labels_name UNIQUE NULLS NOT DISTINCT (account_id, team_id, name),
+    CONSTRAINT labels_team FOREIGN KEY (account_id, team_id) REFERENCES teams
+);
+
+CREATE TABLE contact_lists (
+    account_id    bigint NOT NULL,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    name          text NOT NULL,
+    contact_count integer NOT NULL DEFAULT 0,               -- kept by the triggers on memberships
+    archived_at   timestamptz,                              -- null: active
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    updated_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, id),
+    CONSTRAINT contact_lists_name UNIQUE (account_id, name)
+);
+
+CREATE TABLE audiences (
+    account_id    bigint NOT NULL,
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    name          text NOT NULL,
+    contact_count integer NOT NULL DEFAULT 0,               -- kept by the triggers on memberships
+    created_at    timestamptz NOT NULL DEFAULT now(),
+    updated_at    timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, id),
+    CONSTRAINT audiences_name UNIQUE (account_id, name)
+);
+
+-- Which contacts are in which list, carry which label, belong to which audience: one table, because every statement
+-- treats the three alike. No foreign keys, since their triggers run for each row. Instead, a transaction that adds
+-- members locks the contact and the owner FOR KEY SHARE; one that deletes a contact or an owner locks it FOR
+-- UPDATE and then deletes its members.
+CREATE TABLE memberships (
+    account_id bigint NOT NULL,
+    kind       text COLLATE "C" NOT NULL CHECK (kind IN ('list', 'label', 'audience')),
+    owner_id   bigint NOT NULL,                             -- of contact_lists, labels or audiences
+    contact_id bigint NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, kind, owner_id, contact_id)
+);
+CREATE INDEX memberships_of_contact ON memberships (account_id, contact_id);
+CREATE TRIGGER memberships_added AFTER INSERT ON memberships REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION count_members();
+CREATE TRIGGER memberships_removed AFTER DELETE ON memberships REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION count_members();
+
+---------------------------------------------------------------------------------------------------
+-- Channels and opt-ins
+
+CREATE TABLE channels (
+    account_id bigint NOT NULL,
+    id         uuid NOT NULL DEFAULT gen_random_uuid(),
+    name       text NOT NULL,
+    phone      text COLLATE "C",                            -- E.164
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, id),
+    CONSTRAINT channels_name UNIQUE (account_id, name),
+    CONSTRAINT channels_phone UNIQUE (account_id, phone)
+);
+
+-- Whether a contact has opted in to a channel or out of it. No row: neither.
+CREATE TABLE opt_ins (
+    account_id bigint NOT NULL,
+    contact_id bigint NOT NULL,
+    channel_id uuid NOT NULL,
+    opted_in   boolean NOT NULL,
+    by_contact boolean NOT NULL,                            -- an opt-out by the contact itself is kept
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, contact_id, channel_id)
+);
+CREATE INDEX opt_ins_of_channel ON opt_ins (account_id, channel_id);

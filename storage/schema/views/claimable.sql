@@ -1,0 +1,27 @@
+-- The chunks that may be claimed now: of each stream the first ready chunk of the oldest unfinished job, if fewer than
+-- `parallel` of the job's chunks are in flight. Not of a dry run, which one worker applies as a whole, and not
+-- while a dry run of the account is running. The window and the turn are checked by the claim itself.
+CREATE OR REPLACE VIEW claimable AS
+SELECT s.account_id, s.stream, head.id AS job_id, head.accepted_at, ready.first_index
+FROM streams s
+CROSS JOIN LATERAL (
+    SELECT j.id, j.accepted_at, j.parallel, j.dry_run
+    FROM jobs j
+    WHERE j.account_id = s.account_id AND j.stream = s.stream AND j.state IN ('queued', 'running')
+    ORDER BY j.stream_position
+    LIMIT 1
+) head
+CROSS JOIN LATERAL (
+    SELECT c.first_index
+    FROM chunks c
+    WHERE c.account_id = s.account_id AND c.job_id = head.id AND c.state = 'ready'
+    ORDER BY c.first_index
+    LIMIT 1
+) ready
+WHERE s.pending > 0 AND NOT head.dry_run
+  AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = s.account_id)
+  AND head.parallel > (
+    SELECT count(*)
+    FROM chunks c
+    WHERE c.account_id = s.account_id AND c.job_id = head.id AND c.state = 'running'
+);

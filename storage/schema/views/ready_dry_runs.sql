@@ -1,0 +1,13 @@
+-- The dry runs that a worker may take: split, at the head of their stream, held by no worker, and no other dry run
+-- of the account is running.
+CREATE OR REPLACE VIEW ready_dry_runs AS
+SELECT j.account_id, j.id, j.accepted_at
+FROM jobs j
+WHERE j.dry_run AND j.state IN ('queued', 'running') AND j.total IS NOT NULL AND j.cancel_requested_at IS NULL
+  AND (j.lease_until IS NULL OR j.lease_until < now())
+  AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id)
+  AND NOT EXISTS (
+    SELECT FROM jobs e
+    WHERE e.account_id = j.account_id AND e.stream = j.stream AND e.state IN ('queued', 'running')
+      AND e.stream_position < j.stream_position
+);

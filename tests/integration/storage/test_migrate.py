@@ -1,0 +1,123 @@
+"""Databases of earlier releases are upgraded, with the work that is in them."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from schemas.ids import AccountId, JobId
+from schemas.settings import Settings
+from schemas.states import JobState
+from storage import migrations, schema
+from storage.context import Context
+from storage.migrations import SchemaNotReady, migrate, scripts, wait_until_current, wanted
+from storage.postgres.pool import open_pool
+from tests.integration.storage.catalog import describe, differences
+from tests.integration.storage.conftest import MakeDatabase
+from tests.workers import counts_of, job_of, old_enough, open_worker, serving, unfinished, until
+from worker.reconcile import reconcile
+
+# Released migrations. Databases that have run them exist, so their text never changes.
+RELEASED = {
+    "0001": "d2caefe75fbc22ff135651919227ef4a1f95f8e809a6fbf238245b4a5919ebaf",
+    "0002": "aecd5fbad460d7ffa45c9548b137c445b3a148a2abddadb56342caf0e8f3be8f",
+}
+
+ACCOUNT = AccountId(1)
+JOB, DRY_RUN = JobId(UUID(int=1)), JobId(UUID(int=2))
+LEFT_BEHIND = Path(__file__).with_name("release_0002.sql")
+
+
+def test_released_migrations_do_not_change() -> None:
+    texts = {revision: scripts()[revision].read_bytes() for revision in RELEASED}
+    assert {revision: hashlib.sha256(text).hexdigest() for revision, text in texts.items()} == RELEASED
+
+
+async def test_a_database_of_the_first_release_is_upgraded_and_its_work_goes_on(
+    make_database: MakeDatabase, settings: Settings
+) -> None:
+    url = await _first_release(make_database)
+    assert await migrate(url) == wanted()
+    async with open_worker(settings, size=10, database_url=url) as ctx:
+        await old_enough(ctx)
+        async with serving(ctx):
+            await reconcile(ctx)
+            await until(lambda: _all_ended(ctx), seconds=30)
+        job, dry_run = await job_of(ctx, ACCOUNT, JOB), await job_of(ctx, ACCOUNT, DRY_RUN)
+        assert counts_of(job) == {"created": 9}
+        assert sum(counts_of(dry_run).values()) == 9
+        assert [job.state, dry_run.state] == [JobState.COMPLETED] * 2
+        assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 9
+
+
+async def test_an_upgraded_database_is_like_a_new_one(make_database: MakeDatabase, database_url: str) -> None:
+    url = await _first_release(make_database)
+    await migrate(url)
+    found = differences(await _described(database_url), await _described(url), names=("new", "upgraded"))
+    assert not found
+
+
+async def test_a_changed_function_reaches_an_existing_database(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = [text.replace("1..5 LOOP", "1..6 LOOP") for text in schema.objects()]
+    assert changed != schema.objects()
+    monkeypatch.setattr(schema, "objects", lambda: changed)
+    pool = await open_pool(database_url, size=1, name="test")
+    with pytest.raises(SchemaNotReady):
+        await wait_until_current(pool, seconds=0)
+    await migrate(database_url)
+    await wait_until_current(pool, seconds=0)
+    assert "1..6 LOOP" in await pool.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'lock_next_chunk'")
+    await pool.close()
+
+
+async def test_several_may_migrate_at_once(make_database: MakeDatabase) -> None:
+    for url in (await make_database(), await _first_release(make_database)):
+        assert set(await asyncio.gather(*(migrate(url) for _ in range(4)))) == {wanted()}
+
+
+async def test_a_failed_migration_leaves_nothing_behind(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = await _first_release(make_database)
+    before = await _described(url)
+    broken = tmp_path / "9999_broken.sql"
+    broken.write_text("SELECT 1 / 0")
+    every = scripts() | {"9999": broken}
+    monkeypatch.setattr(migrations, "scripts", lambda: every)
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrate(url)
+    assert await _described(url) == before
+
+
+async def test_the_database_of_a_newer_release_is_left_alone(database_url: str) -> None:
+    conn = await asyncpg.connect(database_url)
+    await conn.execute("UPDATE schema_version SET revision = '9999'")
+    await conn.close()
+    with pytest.raises(SchemaNotReady, match="newer release"):
+        await migrate(database_url)
+
+
+async def _first_release(make_database: MakeDatabase) -> str:
+    url = await make_database()
+    conn = await asyncpg.connect(url)
+    for revision in RELEASED:
+        await conn.execute(scripts()[revision].read_text())
+    await conn.execute(LEFT_BEHIND.read_text())
+    await conn.close()
+    return url
+
+
+async def _all_ended(ctx: Context) -> bool:
+    return not await unfinished(ctx)
+
+
+async def _described(url: str) -> list[str]:
+    conn = await asyncpg.connect(url)
+    found = await describe(conn)
+    await conn.close()
+    return found
