@@ -52,7 +52,10 @@ async def current(conn: Conn) -> Version | None:
         row = await conn.fetchrow("SELECT revision, fingerprint FROM schema_version")
         return Version(**row) if row else None
     if await _has_table(conn, "alembic_version"):
-        revision: str | None = await conn.fetchval("SELECT version_num FROM alembic_version")
+        try:
+            revision: str | None = await conn.fetchval("SELECT version_num FROM alembic_version")
+        except asyncpg.UndefinedTableError:  # a migrator has just dropped the table
+            return None
         return Version(revision, "") if revision else None
     return None
 
