@@ -48,6 +48,7 @@ class ItemCode(StrEnum):
     PROCESSING_FAILED = "processing_failed"
 
 
+VERDICT = ("error_code", "error_message")  # added to an exported item; taken back, and not looked at
 UNREAD = (ItemCode.INVALID_JSON, ItemCode.INVALID_ENCODING)  # of such the item is the text of the record
 
 

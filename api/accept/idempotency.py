@@ -1,8 +1,10 @@
-"""Idempotency-Key: the same request again is the same job.
+"""Idempotency-Key: a request that is sent again is the same job.
 
-Source: draft-ietf-httpapi-idempotency-key-header. A key belongs to an account, and is kept for 24 hours from
+Source: draft-ietf-httpapi-idempotency-key-header. A key belongs to an account and is kept for 24 hours from
 the first byte of its request. A request that was refused, or did not arrive whole, leaves its key free.
 """
+
+import re
 
 from aiohttp import web
 
@@ -14,18 +16,33 @@ from storage.pipeline.uploads import Earlier
 
 HEADER = "Idempotency-Key"
 MAX_CHARACTERS = 255
+QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')  # RFC 8941, section 3.3.3; the characters are checked apart
+ESCAPED = re.compile(r"\\(.)")
 
 
 def read_key(request: web.Request) -> str | None:
-    """The key, if there is one; raises NotAcceptable."""
-    key = request.headers.get(HEADER)
-    if key is None:
+    """The key, if there is one; a quoted string and its bare value are one key. Raises NotAcceptable."""
+    value = request.headers.get(HEADER)
+    if value is None:
         return None
+    key = _unquote(value) if value.startswith('"') or value.endswith('"') else value
     if 1 <= len(key) <= MAX_CHARACTERS and key.isascii() and key.isprintable():
         return key
     raise NotAcceptable(
         f"{HEADER} has 1 to {MAX_CHARACTERS} printable ASCII characters: a UUID will do", param=HEADER
     )
+
+
+def _unquote(value: str) -> str:
+    found = QUOTED.fullmatch(value)
+    if found is None:
+        raise NotAcceptable(
+            f"{HEADER} is not a quoted string of RFC 8941: one begins and ends with a quotation mark, and "
+            "inside it each quotation mark and backslash has a backslash before it. Send such a string, or "
+            "the key without quotation marks.",
+            param=HEADER,
+        )
+    return ESCAPED.sub(r"\1", found[1])
 
 
 async def find_earlier(api: Api, account_id: AccountId, key: str | None) -> Earlier | None:

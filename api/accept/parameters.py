@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from multidict import MultiMapping
-from pydantic import ValidationError
 
 from api.accept.accept import BulkRequest
 from api.accept.plan import Plan
 from api.accept.targets import ChannelName, audience_of, channels_of, check_preference, label_of, list_of
-from api.http.validation import problems_of
+from api.http.validation import parse_query
 from schemas.errors import NotAcceptable
 from schemas.formats.content_type import Format
 from schemas.operations import OPERATIONS, Operation
@@ -30,22 +29,11 @@ class Parameters:
 
 def read_parameters(operation: Operation, given: MultiMapping[str]) -> Parameters:
     """Read the parameters, with every problem."""
-    needs, known = OPERATIONS[operation].needs, OPERATIONS[operation].parameters
+    traits = OPERATIONS[operation]
+    query, problems = parse_query(given, BulkQuery, known=traits.parameters, free=f"{RENAME}<column>")
+    assert query is not None  # every parameter has a default
     renames = {name.removeprefix(RENAME): value for name, value in given.items() if _is_rename(name)}
-    query, problems = _query({name: given[name] for name in given if name in known})
-    problems += [
-        NotAcceptable(
-            f"{name!r} is not a parameter of {operation}; known are {', '.join((*known, 'map.<column>'))}",
-            code="unknown_parameter",
-            param=name,
-        )
-        for name in given
-        if name not in known and not _is_rename(name)
-    ]
-    problems += [
-        NotAcceptable(f"{name} is given twice: give it once", code="duplicate_parameter", param=name)
-        for name in sorted({name for name in given if len(given.getall(name)) > 1})
-    ]
+    needs = traits.needs
     if needs is not None and not given.get(needs):
         message = f"{operation} needs the parameter {needs}, as in ?{needs}=…"
         problems.append(NotAcceptable(message, code="missing_parameter", param=needs))
@@ -77,16 +65,6 @@ async def plan_native(bulk: BulkRequest, operation: Operation, query: BulkQuery,
     return Plan(
         operation=operation, params=params, format=format_, parallel=query.parallel, dry_run=query.dry_run
     )
-
-
-def _query(given: Mapping[str, str]) -> tuple[BulkQuery, list[NotAcceptable]]:
-    """What can be read of the query, and what is wrong with the rest."""
-    try:
-        return BulkQuery.model_validate_strings(given), []
-    except ValidationError as error:
-        wrong = {one["loc"][0] for one in error.errors(include_url=False)}
-        rest = {name: value for name, value in given.items() if name not in wrong}
-        return BulkQuery.model_validate_strings(rest), problems_of(error)
 
 
 def _is_rename(name: str) -> bool:

@@ -15,12 +15,13 @@ from api.accept.plan import Plan
 from api.accept.response import ResultBody
 from api.http.body_stream import read_whole
 from api.http.context import REFUSAL_STATUS
-from api.http.validation import MAX_PROBLEMS, all_of, problems_of, require_json
+from api.http.validation import MAX_PROBLEMS, all_of, parse_query, problems_of, require_json
 from schemas.errors import NotAcceptable
 from schemas.formats import ndjson
 from schemas.formats.json_array import JsonEnvelope, open_array
 from schemas.items.faults import Fault
 from schemas.items.reader import Reader
+from schemas.wire.queries import NoQuery
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -70,7 +71,8 @@ class PartnerRequest(BulkRequest, Generic[Body]):
         """Check the request. Raises MalformedBody, BodyTooLarge, NotFound, NotAcceptable (every problem)."""
         endpoint = self._endpoint
         envelope = await self._open_envelope()
-        self.problems += [*self._of_query(), *envelope.problems, *self._of_length(envelope.total)]
+        _, problems = parse_query(self.request.query, NoQuery)
+        self.problems += [*problems, *envelope.problems, *self._of_length(envelope.total)]
         if not self.problems:
             self.problems += islice(self._of_items(envelope.parts), MAX_PROBLEMS)
         self._parts = envelope.parts
@@ -104,16 +106,6 @@ class PartnerRequest(BulkRequest, Generic[Body]):
         except ValidationError as error:
             self.problems += problems_of(error)
             return None
-
-    def _of_query(self) -> list[NotAcceptable]:
-        return [
-            NotAcceptable(
-                f"{name!r} is not a parameter of this request: it has none",
-                code="unknown_parameter",
-                param=name,
-            )
-            for name in dict.fromkeys(self.request.query)
-        ]
 
     def _of_length(self, total: int) -> list[NotAcceptable]:
         key, most = self._endpoint.key, self._endpoint.most

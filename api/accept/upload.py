@@ -5,7 +5,6 @@ job in the state `receiving`. If it does not arrive whole, the job ends as `fail
 """
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,17 +15,13 @@ from api.accept.idempotency import in_progress
 from api.http.context import Api
 from schemas.errors import BulklaneError, Conflict, UploadCut
 from schemas.ids import JobId
+from schemas.items.contacts import may_move_phones
 from schemas.items.reader import CHUNK_ITEMS, spans
 from schemas.operations import CONTACT, OPERATIONS
 from storage.pipeline import parts, uploads
 from storage.pipeline.uploads import IdempotencyKeyTaken, NewJob, Received
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.transactions import transaction
-
-# An item with an external id can move a phone from one contact to another; such jobs run in order. The key
-# may be spelled with escapes, so an escaped ASCII letter counts as well.
-EXTERNAL_ID = (b"external_id", b"externalId")
-ESCAPED_LETTER = re.compile(rb"\\u00[4-7]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +80,7 @@ class Upload:
     async def add(self, part: Part) -> None:
         """Take the next part; returns when there is room for another."""
         self._layout = part.layout
-        self._moves_phones = self._moves_phones or _may_move_phones(part.data)
+        self._moves_phones = self._moves_phones or may_move_phones(part.data)
         self._bytes += len(part.data)
         if self._held is None and not self._opened:
             self._held = part.data
@@ -172,16 +167,10 @@ class Upload:
             self._writing.result()
 
     def _in_order(self) -> bool:
-        """Whether chunks must not be applied side by side: items can move phones, or it matters otherwise."""
+        """Whether chunks must not run side by side: the operation says so, or items can move phones."""
         traits = OPERATIONS[self._job.operation]
         if traits.in_order or traits.items is not CONTACT:
             return traits.in_order
         if self._layout is not None:
             return "external_id" in self._layout["columns"]
         return self._moves_phones
-
-
-def _may_move_phones(part: bytes) -> bool:
-    return any(name in part for name in EXTERNAL_ID) or (
-        b"\\u00" in part and ESCAPED_LETTER.search(part) is not None
-    )

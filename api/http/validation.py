@@ -1,10 +1,11 @@
 """Read a query or a JSON body into a pydantic model, or say everything that is wrong with it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from aiohttp import web
+from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError
 
 from api.http.body_stream import pipeline_for, read_pieces, read_whole
@@ -29,18 +30,53 @@ MAX_PROBLEMS = 20  # the first few say enough
 
 def read_query(request: web.Request, model: type[Model]) -> Model:
     """The query parameters; raises NotAcceptable with every problem."""
-    repeated = sorted({name for name in request.query if len(request.query.getall(name)) > 1})
-    problems = [
-        NotAcceptable(f"{name} is given twice: give it once", code="duplicate_parameter", param=name)
-        for name in repeated
-    ]
-    try:
-        found = model.model_validate_strings(dict(request.query))
-    except ValidationError as error:
-        problems += problems_of(error)
-    if problems:
+    found, problems = parse_query(request.query, model)
+    if problems or found is None:
         raise all_of(problems)
     return found
+
+
+def parse_query(
+    given: MultiMapping[str], model: type[Model], *, known: Sequence[str] | None = None, free: str = ""
+) -> tuple[Model | None, list[NotAcceptable]]:
+    """Read the query parameters as far as they can be read, and tell every problem.
+
+    `known`: the parameters that the request takes; None: all fields of the model. `free`: a further kind of
+    parameter, written like `map.<column>`, which the caller reads. The model is None if a parameter without a
+    default is missing or wrong.
+    """
+    known = tuple(model.model_fields) if known is None else known
+    values = {name: given[name] for name in given if name in known}
+    found, problems = _readable(values, model)
+    names = dict.fromkeys(given)
+    unknown = [name for name in names if name not in known and not _is_free(name, free)]
+    listed = ", ".join((*known, free) if free else known) or "none"
+    for name in unknown:
+        message = f"{name[:100]!r} is not a parameter of this request: it takes {listed}"
+        problems.append(NotAcceptable(message, code="unknown_parameter", param=name))
+    for name in names:
+        if name not in unknown and len(given.getall(name)) > 1:
+            message = f"{name} is given twice: give it once"
+            problems.append(NotAcceptable(message, code="duplicate_parameter", param=name))
+    return found, problems[:MAX_PROBLEMS]
+
+
+def _is_free(name: str, free: str) -> bool:
+    prefix = free.partition("<")[0]
+    return prefix != "" and name.startswith(prefix) and name != prefix
+
+
+def _readable(values: dict[str, str], model: type[Model]) -> tuple[Model | None, list[NotAcceptable]]:
+    """The model of the values that it accepts, and what is wrong with the others."""
+    try:
+        return model.model_validate_strings(values), []
+    except ValidationError as error:
+        wrong = {one["loc"][0] for one in error.errors(include_url=False)}
+        problems = problems_of(error)
+    with suppress(ValidationError):
+        rest = {name: value for name, value in values.items() if name not in wrong}
+        return model.model_validate_strings(rest), problems
+    return None, problems
 
 
 async def read_json(request: web.Request) -> object:

@@ -1,4 +1,4 @@
-"""Failed items as they came, each with what is wrong: to be corrected and sent back."""
+"""Failed items as they came, each with its error, so that a client can correct them and send them back."""
 
 import csv
 import json
@@ -7,12 +7,11 @@ from typing import Any
 from schemas.formats.csv_header import CsvLayout
 from schemas.item_errors import UNREAD, ItemError
 from schemas.items import contacts, references
-from schemas.items.contacts import NESTED, NUMBER_COLUMNS, SPELLINGS
+from schemas.items.cells import nest, number
+from schemas.items.contacts import NUMBER_COLUMNS, SPELLINGS
 from schemas.items.faults import Fault
 from schemas.items.properties import Definitions
 from schemas.operations import BY_ID, BY_PHONE, CONTACT, OPERATIONS, Operation
-
-VERDICT = ("error_code", "error_message")
 
 
 def columns_of(operation: Operation, layout: CsvLayout | None) -> list[str]:
@@ -42,9 +41,7 @@ def as_line(
     if not isinstance(item, dict):
         item = {"item": item}
     elif layout:
-        item = _nest(item)
-        if isinstance(item.get("properties"), dict):
-            item["properties"] = _typed(item["properties"], definitions)
+        item = _item_in(item, definitions)
     return {**item, "error_code": error.code, "error_message": error.message}
 
 
@@ -84,16 +81,14 @@ def _cells_of(item: Any, layout: CsvLayout | None) -> list[str]:
         return [text]
 
 
-def _nest(cells: dict[str, str]) -> dict[str, Any]:
-    """`metadata.city` becomes a key of `metadata`; what CSV has as text becomes what JSON expects."""
-    item: dict[str, Any] = {}
-    for column in sorted(cells):  # a document comes before its single keys
-        head, dot, key = column.partition(".")
-        value = _value(column, cells[column])
-        if dot and isinstance(item.setdefault(head, {}), dict):
-            item[head][key] = value
-        else:
-            item[column] = value
+def _item_in(cells: dict[str, str], definitions: Definitions) -> dict[str, Any]:
+    """The item that the cells of a row mean, with the values that JSON expects; a wrong one stays text."""
+    nested, _ = nest(cells)
+    item: dict[str, Any] = {**nested}
+    for name in NUMBER_COLUMNS & item.keys():
+        item[name] = number(item[name])
+    if isinstance(item.get("properties"), dict):
+        item["properties"] = _typed(item["properties"], definitions)
     return item
 
 
@@ -104,15 +99,3 @@ def _typed(properties: dict[str, Any], definitions: Definitions) -> dict[str, An
         checked = definitions.check({name: value}, from_text=True)
         typed |= {name: value} if isinstance(checked, Fault) else checked
     return typed
-
-
-def _value(column: str, cell: str) -> Any:
-    if column in NUMBER_COLUMNS and cell.isascii() and cell.isdigit() and len(cell) < 5:
-        return int(cell)
-    if column not in NESTED:
-        return cell
-    try:
-        value = json.loads(cell)
-    except (ValueError, RecursionError):
-        return cell
-    return value if isinstance(value, dict) else cell

@@ -11,9 +11,9 @@ from aiohttp import web
 
 from api.http.context import API, STREAMING, stream_headers
 from api.http.job_view import result_view
-from api.results.corrections import VERDICT, as_line, as_row, columns_of
+from api.results.corrections import as_line, as_row, columns_of
 from schemas.ids import AccountId, JobId
-from schemas.item_errors import ItemError
+from schemas.item_errors import VERDICT, ItemError
 from schemas.items.properties import Definitions
 from schemas.wire.jobs import ResultView
 from storage.entities import properties

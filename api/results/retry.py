@@ -13,13 +13,13 @@ from typing import Any
 from schemas.errors import Conflict
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
-from schemas.item_errors import UNREAD, ItemCode, ItemError
+from schemas.item_errors import UNREAD, VERDICT, ItemCode, ItemError
 from storage.pipeline import results
 from storage.pipeline.jobs import Parent
 from storage.postgres.pool import Pool
 
 PAGE = 200  # item errors read at once: each may hold an item of a megabyte
-LEFT_OUT = "error_code"  # a column that every operation knows and none looks at
+LEFT_OUT = VERDICT[0]  # a column that every operation takes and none looks at
 ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 

@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringC
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from Python 3.12 on
 
-from schemas.item_errors import ItemCode
+from schemas.formats.ndjson import KeySearch
+from schemas.item_errors import VERDICT, ItemCode
 from schemas.items.contact_field import Column, NumberKeys, spelled, stored_fields
 
 MAX_JSON_BYTES = 16 * 1024  # of metadata, and of properties, as UTF-8 JSON
@@ -182,9 +183,17 @@ def known_column(name: str) -> str | None:
         field = NESTED.get(head)
         known = field is not None and key != "" and "\0" not in key and field.has_key(key)  # jsonb: no NUL
         return name if known else None
-    if name in ("error_code", "error_message"):
+    if name in VERDICT:
         return ""  # known, and left out
     return CSV_NAMES.get(name, name if name in ECHOES else None)
+
+
+EXTERNAL_ID = KeySearch(SPELLINGS["external_id"])
+
+
+def may_move_phones(text: bytes) -> bool:
+    """Whether an item in raw JSON may have an external id: it can move a phone to another contact."""
+    return EXTERNAL_ID.may_be_in(text)
 
 
 def merge(earlier: ContactItem, later: ContactItem) -> ContactItem:

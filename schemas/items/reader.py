@@ -1,7 +1,6 @@
 """From the bytes of a chunk to valid items: the one way for every operation and every format."""
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -10,8 +9,7 @@ from schemas.formats import csv_rows, ndjson
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
 from schemas.formats.records import Span, Unreadable
-from schemas.item_errors import ItemCode
-from schemas.items.contacts import JSON_COLUMNS, NUMBER_COLUMNS
+from schemas.items.cells import nest
 from schemas.items.faults import Fault, fault_of
 
 CHUNK_ITEMS = 1_000  # one transaction stays well under a second, and so does a retry
@@ -36,15 +34,16 @@ class Reader:
             return _unreadable(value) if isinstance(value, Unreadable) else fault_of(error)
 
     def read_cells(self, cells: dict[str, str] | Unreadable) -> Any | Fault:
-        """The item in a row of CSV. All is text there, so numbers and documents are read from it."""
+        """The item in a row of CSV. All is text there, so numbers and objects are read from it."""
         if isinstance(cells, Unreadable):
             return _unreadable(cells)
+        item, faults = nest(cells)
+        if faults:
+            return faults[0]
         try:
-            return self._validate_python(_nest(cells))
+            return self._validate_python(item)
         except ValidationError as error:
             return fault_of(error)
-        except _BadCell as error:
-            return error.fault
 
 
 class Run:
@@ -86,50 +85,6 @@ def spans(format_: Format, layout: dict[str, Any] | None, part: bytes, limit: in
         assert layout is not None
         return list(csv_rows.spans(part, limit, CsvLayout.from_dict(layout)))
     return list(ndjson.spans(part, limit))
-
-
-class _BadCell(Exception):
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
-
-
-def _nest(cells: dict[str, str]) -> Mapping[str, Any]:
-    """`metadata.city` and `metadata` (as JSON) become one object; so do properties, address, birth_date."""
-    if not any(map(_is_nested, cells)):
-        return cells
-    item: dict[str, Any] = {}
-    for column, cell in cells.items():
-        if not _is_nested(column):
-            item[column] = cell
-            continue
-        head, dot, key = column.partition(".")
-        if not dot:
-            item[column] = _document(column, cell) | item.get(column, {})
-            continue
-        inner = item.setdefault(head, {})
-        if not isinstance(inner, dict):
-            message = f"{head} is an object in one column and text in another: use one of the two"
-            raise _BadCell(Fault(head, ItemCode.WRONG_TYPE, message, cell))
-        inner[key] = _number(cell) if column in NUMBER_COLUMNS else cell
-    return item
-
-
-@lru_cache(maxsize=1024)
-def _is_nested(column: str) -> bool:
-    return "." in column or column in JSON_COLUMNS
-
-
-def _number(cell: str) -> int | str:
-    return int(cell) if cell.isascii() and cell.isdigit() and len(cell) < 5 else cell
-
-
-def _document(column: str, cell: str) -> dict[str, Any]:
-    value = ndjson.decode_line(cell.encode(errors="surrogatepass"))  # the same JSON as everywhere
-    if isinstance(value, dict):
-        return value
-    message = f"{column} is not a JSON object: write one, or a column for each key, as in {column}.key"
-    raise _BadCell(Fault(column, ItemCode.WRONG_TYPE, message, cell))
 
 
 def _unreadable(record: Unreadable) -> Fault:

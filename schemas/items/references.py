@@ -5,10 +5,13 @@ from typing import Annotated, Any
 from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from Python 3.12 on
 
+from schemas.item_errors import VERDICT
 from schemas.items.contacts import EXTERNAL_ID_NAMES, PHONE_NAMES, Text
 
-NAMES = ("id", "phone", "external_id")  # exactly one of them
-ECHOES = ("ref", "error_code", "error_message")  # taken, not looked at
+ID_NAMES = ("id", "contact_id", "contactId")
+SPELLINGS = {names[0]: names for names in (ID_NAMES, PHONE_NAMES, EXTERNAL_ID_NAMES)}
+NAMES = tuple(SPELLINGS)  # an item has exactly one of them
+CSV_NAMES = {spelling.casefold(): name for name, names in SPELLINGS.items() for spelling in names}
 
 
 class Reference(TypedDict, total=False):
@@ -16,7 +19,7 @@ class Reference(TypedDict, total=False):
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
-    id: Annotated[int | str | None, Field(validation_alias=AliasChoices("id", "contact_id", "contactId"))]
+    id: Annotated[int | str | None, Field(validation_alias=AliasChoices(*ID_NAMES))]
     phone: Annotated[str | None, Field(validation_alias=AliasChoices(*PHONE_NAMES))]
     external_id: Annotated[str | None, Field(validation_alias=AliasChoices(*EXTERNAL_ID_NAMES))]
     ref: Text | None
@@ -40,16 +43,6 @@ ByPhone = Annotated[Reference, BeforeValidator(_phone, json_schema_input_type=st
 
 def known_column(name: str) -> str | None:
     """The canonical name of a CSV column, or None where a reference has no such field."""
-    match name:
-        case "id" | "contact_id" | "contactid":
-            return "id"
-        case "phone" | "phone_number" | "phonenumber":
-            return "phone"
-        case "external_id" | "externalid":
-            return "external_id"
-        case "ref":
-            return "ref"
-        case "error_code" | "error_message":
-            return ""  # known, and left out
-        case _:
-            return None
+    if name in VERDICT:
+        return ""  # known, and left out
+    return CSV_NAMES.get(name, name if name == "ref" else None)

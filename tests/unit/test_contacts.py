@@ -1,11 +1,14 @@
 """The fields of a contact: what is taken, what is refused, and by which code."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from typing_extensions import TypedDict
 
-from schemas.items.contacts import ContactItem, known_column, merge
+from schemas.formats.ndjson import KeySearch
+from schemas.items.contact_field import Column, spelled, stored_fields
+from schemas.items.contacts import SPELLINGS, ContactItem, known_column, may_move_phones, merge
 from schemas.items.faults import Fault
 from schemas.items.reader import Reader
 
@@ -129,3 +132,26 @@ def test_a_document_in_a_cell_is_read_like_one_in_json(cell: str) -> None:
     fault = cells(metadata=cell)
     assert isinstance(fault, Fault)
     assert (fault.field, fault.code.value) == ("metadata", "wrong_type")
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS["external_id"])
+def test_an_external_id_in_any_spelling_makes_chunks_run_in_order(spelling: str) -> None:
+    line = json.dumps({"phone": PHONE, spelling: "crm-1"}).encode()
+    assert READER.read_line(line) == {"phone": PHONE, "external_id": "crm-1"}
+    assert may_move_phones(line)
+    assert not may_move_phones(json.dumps({"phone": PHONE, "name": "N"}).encode())
+
+
+def test_a_spelling_that_is_added_to_a_field_is_one_of_its_spellings() -> None:
+    class Item(TypedDict, total=False):
+        external_id: Annotated[str, spelled("external_id", "externalId", "crmId"), Column("text")]
+
+    (field,) = stored_fields(Item, in_items=True)
+    assert KeySearch(field.spellings).may_be_in(b'{"crm\\u0049d": "crm-1"}')
+
+
+def test_a_birth_date_is_one_column_or_a_column_a_key_in_either_order() -> None:
+    for names in (("birth_date", "birth_date__day"), ("birth_date__day", "birth_date")):
+        fault = cells(**dict.fromkeys(names, "17"))
+        assert isinstance(fault, Fault)
+        assert (fault.field, fault.code) == ("birth_date", "wrong_type")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import NotAcceptable
-from schemas.formats.ndjson import NdjsonCutter, decode, lines, spans
+from schemas.formats.ndjson import KeySearch, NdjsonCutter, decode, lines, spans
 from schemas.formats.records import Span, Unreadable
 from schemas.item_errors import ItemCode
 
@@ -146,3 +146,21 @@ def test_the_cutter_holds_no_more_than_one_part() -> None:
         list(cutter.feed(b'{"phone":"+4915112345678"}\n' * 10))
 
         assert len(cutter._buffer) <= 1002
+
+
+@pytest.mark.parametrize("key", ["external_id", "externalId", "Kundennummer", "Straße-7", "👤id"])
+def test_a_key_is_found_in_every_spelling_of_json(key: str) -> None:
+    search = KeySearch(("first", key))
+    escaped = ["".join(f"\\u{unit:04x}" for unit in _units(letter)) for letter in key]
+    for position, letter in enumerate(escaped):
+        for spelling in (letter, letter.upper().replace("\\U", "\\u")):
+            line = f'{{"{key[:position]}{spelling}{key[position + 1 :]}": 1}}'
+            assert json.loads(line) == {key: 1}
+            assert search.may_be_in(line.encode())
+    assert search.may_be_in(json.dumps({key: 1}, ensure_ascii=False).encode())
+    assert not search.may_be_in(b'{"phone": "+14155552671", "name": "\\u0020"}')
+
+
+def _units(letter: str) -> list[int]:
+    pairs = letter.encode("utf-16-be")
+    return [int.from_bytes(pairs[at : at + 2]) for at in range(0, len(pairs), 2)]

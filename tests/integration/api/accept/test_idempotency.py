@@ -142,6 +142,37 @@ async def test_of_many_at_once_one_is_the_job(ctx: Context, client: Client, body
     assert await count(ctx) == 1
 
 
+@pytest.mark.parametrize(
+    ("bare", "quoted"),
+    [
+        (KEY, f'"{KEY}"'),
+        ("a b", '"a b"'),
+        ('say "hi"!', r'"say \"hi\"!"'),
+        (r"back\slash", r'"back\\slash"'),
+        ("x" * 255, f'"{"x" * 255}"'),
+    ],
+)
+async def test_a_quoted_key_and_the_bare_one_are_the_same(
+    ctx: Context, client: Client, bare: str, quoted: str
+) -> None:
+    first = await client.submit(ITEMS, "application/json", Idempotency_Key=bare)
+    again = await client.submit(ITEMS, "application/json", Idempotency_Key=quoted)
+    assert (first.status, again.status) == (202, 202)
+    assert (again.json["id"], again.headers["Idempotent-Replayed"]) == (first.json["id"], "true")
+    assert await ctx.pool.fetchval("SELECT idempotency_key FROM jobs") == bare
+
+
+@pytest.mark.parametrize(
+    "key",
+    ['"', '"abc', 'abc"', '"a"b"', r'"a\"', r'"a\b"', '"a";p=1"', '""', f'"{"x" * 256}"', '"schlüssel"'],
+)
+async def test_a_badly_quoted_key_is_refused(ctx: Context, client: Client, key: str) -> None:
+    answer = await client.submit(ITEMS, "application/json", Idempotency_Key=key)
+    assert (answer.status, answer.error["code"]) == (422, "invalid_parameter")
+    assert answer.error["param"] == "Idempotency-Key"
+    assert await count(ctx) == 0
+
+
 @pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel"])
 async def test_a_key_that_is_none_is_refused(ctx: Context, client: Client, key: str) -> None:
     answer = await client.submit(ITEMS, "application/json", Idempotency_Key=key)
