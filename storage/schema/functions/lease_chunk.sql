@@ -1,5 +1,6 @@
--- Lease the first `p_items` items of a ready chunk; the rest becomes a chunk of its own. Writes the lease, the token,
--- the grant (if `p_granted_at` is not null) and the turn, and returns the bytes. No row: the chunk is not ready.
+-- Lease the first `p_items` items of a ready chunk; the rest becomes a chunk of its own. Writes the lease, the
+-- token, the grant (if `p_granted_at` is not null) and the turn, and returns the bytes. No row: the chunk is not
+-- ready.
 CREATE OR REPLACE FUNCTION lease_chunk(
     p_account_id bigint, p_job_id uuid, p_first_index integer, p_items integer, p_deaths integer,
     p_granted_at timestamptz, p_worker_id uuid, p_lease_seconds double precision, p_credit_items integer

@@ -2,8 +2,8 @@
 -- that of its oldest job at the head of a stream. Accounts that no other worker is claiming from come first; only
 -- if there is none, wait for one. No row: there is nothing to claim.
 --
--- `items` and `deaths` are what to lease. A chunk that has cost `p_max_deaths` workers is taken by halves, each with
--- one death left, until the item to blame stands alone.
+-- `items` and `deaths` are what to lease. A chunk that has cost `p_max_deaths` workers is taken by halves, each
+-- with one death left, until the item to blame stands alone.
 --
 -- A function and not a query, because its second statement must see what was committed while the first one
 -- waited for its lock.

@@ -1,6 +1,6 @@
--- The chunks that may be claimed now: of each stream the first ready chunk of the oldest unfinished job, if fewer than
--- `parallel` of the job's chunks are in flight. Not of a dry run, which one worker applies as a whole, and not
--- while a dry run of the account is running. The window and the turn are checked by the claim itself.
+-- The chunks that may be claimed now: of each stream the first ready chunk of the oldest unfinished job, if fewer
+-- than `parallel` of the job's chunks are in flight. Not of a dry run, which one worker applies as a whole, and not
+-- while a dry run of the account is running. The claim itself checks the window and the turn.
 CREATE OR REPLACE VIEW claimable AS
 SELECT s.account_id, s.stream, head.id AS job_id, head.accepted_at, ready.first_index
 FROM streams s
