@@ -3,7 +3,9 @@
 import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 from arq.connections import ArqRedis, RedisSettings
 from redis.asyncio.connection import ConnectionPool, parse_url
@@ -14,6 +16,8 @@ from redis.exceptions import RedisError
 from schemas.ids import AccountId, JobId
 
 logger = logging.getLogger(__name__)
+
+LOST_REDIS = (RedisError, OSError, TimeoutError)  # Redis is away, or does not answer in time
 
 ENDED = "bulklane:ended"  # pub/sub channel: the ids of jobs that ended
 SOCKET_SECONDS = 5.0  # a half-open link must not hang for ever
@@ -79,19 +83,37 @@ class Queue:
         await self._ring("split", account_id, str(job_id))
 
     async def ring_finish(self, account_id: AccountId, job_id: JobId) -> None:
-        """A job may have to be ended."""
+        """A job may have to be finished."""
         await self._ring("finish", account_id, str(job_id))
 
     async def ring_dry_run(self) -> None:
-        """There may be a dry run to rehearse."""
+        """There may be a dry run to start."""
         await self._ring("dry_run")
 
     async def announce_end(self, job_id: JobId) -> None:
         """Wake those who wait for the end of a job."""
         await self._try(self.redis.publish(ENDED, str(job_id)), "announce_end")
 
+    async def ended_jobs(self) -> AsyncIterator[JobId | None]:
+        """Yield the id of each job whose end is announced, for ever; raises an error of LOST_REDIS.
+
+        The first one is None: from then on no announcement is missed.
+        """
+        async with self.redis.pubsub() as pubsub:
+            await pubsub.subscribe(ENDED)
+            yield None
+            while True:
+                # a time-out short of the socket's lets redis-py check the health of a silent connection
+                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=2.0)
+                if message is not None:
+                    yield JobId(UUID(message["data"].decode()))
+
+    async def ping(self) -> None:
+        """Ask Redis for an answer; raises an error of LOST_REDIS."""
+        await self.redis.ping()
+
     async def length(self) -> int:
-        """How many doorbells there are, those being answered included."""
+        """How many doorbells there are, including those that a worker is serving."""
         return int(await self.redis.zcard(self.redis.default_queue_name))
 
     async def _ring(self, name: str, *args: object, after_seconds: float = 0) -> None:
@@ -105,5 +127,5 @@ class Queue:
     async def _try(self, call: Any, name: str) -> None:
         try:
             await asyncio.wait_for(call, SOCKET_SECONDS)
-        except (RedisError, OSError, TimeoutError) as error:
+        except LOST_REDIS as error:
             logger.warning("doorbell %s not rung: %s", name, error)

@@ -3,13 +3,13 @@
 import asyncio
 
 from aiohttp import web
-from redis.exceptions import RedisError
 
 from api.http.context import API
 from api.openapi.describe import Response, describe
 from schemas.wire.health import Health, Readiness
 from storage.postgres.db_errors import LOST_CONNECTION
 from storage.postgres.transactions import ping
+from storage.queue import LOST_REDIS
 
 PATIENCE_SECONDS = 2.0
 
@@ -27,7 +27,7 @@ async def healthz(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """PostgreSQL and Redis answer; 503 where one of them does not, and which."""
     ctx = request.app[API].ctx
-    postgres, redis = await asyncio.gather(_answers(ping(ctx.pool)), _answers(ctx.queue.redis.ping()))
+    postgres, redis = await asyncio.gather(_answers(ping(ctx.pool)), _answers(ctx.queue.ping()))
     ready = postgres and redis
     return web.json_response(
         {"status": "ready" if ready else "not ready", "postgres": postgres, "redis": redis},
@@ -38,6 +38,6 @@ async def readyz(request: web.Request) -> web.Response:
 async def _answers(question: object) -> bool:
     try:
         await asyncio.wait_for(question, PATIENCE_SECONDS)  # type: ignore[arg-type]
-    except (RedisError, TimeoutError, *LOST_CONNECTION):
+    except (*LOST_REDIS, *LOST_CONNECTION):
         return False
     return True

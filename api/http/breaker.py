@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from redis.exceptions import RedisError
+from storage.queue import LOST_REDIS
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Breaker:
         try:
             async with asyncio.timeout(PROBE_SECONDS if self._open else ANSWER_SECONDS):
                 answer = await question()
-        except (RedisError, OSError, TimeoutError) as error:
+        except LOST_REDIS as error:
             self._fail(error)
             self._next_look = clock() + PAUSE_SECONDS
             return None

@@ -58,7 +58,7 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
             settings=settings,
             worker_id=WorkerId(uuid4()),
         )
-        async with Ended(redis, pool) as ended, keep_uploads(pool) as uploads:
+        async with Ended(ctx.queue, pool) as ended, keep_uploads(pool) as uploads:
             yield Api(ctx=ctx, ended=ended, uploads=uploads)
     finally:
         await redis.aclose()

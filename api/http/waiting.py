@@ -1,27 +1,22 @@
 """Hold a response until a job ends: one subscription a process, no polling, no connection while waiting."""
 
 import asyncio
-import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
-from uuid import UUID
 
 from aiohttp import web
-from redis.asyncio import Redis
 
 from schemas.ids import AccountId, JobId
 from schemas.states import JobState
 from schemas.wire.queries import MAX_WAIT_SECONDS
-from storage.background import cancel
+from storage.background import cancel, repeat
 from storage.entities.accounts import Account
 from storage.pipeline import jobs
 from storage.postgres.pool import Pool
-from storage.queue import ENDED
-
-logger = logging.getLogger(__name__)
+from storage.queue import Queue
 
 RETRY_SECONDS = 0.5
 LOOK_SECONDS = 10.0  # read the state all the same: an announcement can be lost
@@ -40,15 +35,17 @@ def wanted_wait(request: web.Request, account: Account) -> float:
 class Ended:
     """Listens to the announcements of the workers and wakes the requests that wait for the end of a job."""
 
-    def __init__(self, redis: Redis, pool: Pool) -> None:
-        self._redis = redis
+    def __init__(self, queue: Queue, pool: Pool) -> None:
+        self._queue = queue
         self._pool = pool
         self._waiting: defaultdict[JobId, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
         self.closing = False  # the process stops: no request waits any more
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._listen_forever())
+        self._task = asyncio.create_task(
+            repeat(RETRY_SECONDS, self._hear_announcements, what="listening to ended jobs")
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -100,24 +97,16 @@ class Ended:
             if not self._waiting[job_id]:
                 del self._waiting[job_id]
 
-    async def _listen_forever(self) -> None:
-        while True:
-            try:
-                await self._listen_once()
-            except Exception as error:
-                logger.warning("announcements lost: %s: %s", type(error).__name__, error)
-            self._wake_all()  # whatever was announced meanwhile has to be looked up
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def _listen_once(self) -> None:
-        async with self._redis.pubsub() as pubsub:
-            await pubsub.subscribe(ENDED)
-            self._wake_all()
-            while True:
-                # a time-out short of the socket's lets redis-py check the health of a silent connection
-                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=2.0)
-                if message is not None:
-                    self._wake(JobId(UUID(message["data"].decode())))
+    async def _hear_announcements(self) -> None:
+        """Wake the requests of each job whose end is announced, until Redis is lost."""
+        try:
+            async for job_id in self._queue.ended_jobs():
+                if job_id is None:
+                    self._wake_all()
+                else:
+                    self._wake(job_id)
+        finally:
+            self._wake_all()  # the announcements that are missed from now on: every request reads its state
 
     def _wake(self, job_id: JobId) -> None:
         for event in self._waiting.get(job_id, ()):

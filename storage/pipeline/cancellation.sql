@@ -24,7 +24,7 @@ FROM job WHERE j.account_id = :account_id AND j.id = job.id
 RETURNING job.throttled_until IS NOT NULL AS throttled;
 
 -- name: cancel_chunks(account_id, id)!
--- The chunks that are not applied yet, with the answers of their items. One that is being applied is waited
+-- The chunks that are not applied yet, with the results of their items. One that is being applied is waited
 -- for, found done and left; one that is leased, and not yet in its transaction, meets the fence.
 WITH cancelled AS (
     UPDATE chunks SET state = 'cancelled', worker_id = NULL, lease_until = NULL

@@ -133,7 +133,7 @@ async def page(
 
 
 async def prune(conn: Conn, days: int, size: int = 1) -> int:
-    """Forget up to `size` jobs that ended more than `days` ago, with all their answers; how many."""
+    """Forget up to `size` jobs that ended more than `days` ago, with all their results; how many."""
     count: int = await QUERIES.prune(conn, days=days, size=size)
     return count
 

@@ -37,7 +37,7 @@ class Split:
 
 
 async def next_part(conn: Conn, account_id: AccountId, job_id: JobId) -> UnsplitPart | None:
-    """Lock the job and read its next part; None: all parts are split, or somebody else is at it."""
+    """Lock the job and read its next part; None: all parts are split, or another worker splits the job."""
     row = await QUERIES.next_part(conn, account_id=account_id, id=job_id)
     if row is None:
         return None

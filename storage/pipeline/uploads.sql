@@ -32,7 +32,7 @@ WHERE p.account_id = :account_id AND p.job_id = :id AND j.account_id = p.account
 INSERT INTO parts (account_id, job_id, part, body) VALUES (:account_id, :id, :part, :body);
 
 -- name: accept(account_id, id, stream, layout, parallel, parts, bytes, total, request_hash)$
--- The job is accepted: it takes its place in the stream, and its account is in the running for turns.
+-- The job is accepted: it takes its place in the stream, and its account takes turns.
 -- `total` is null where a worker has to split. Null: the job is no longer receiving (its lease ran out).
 WITH receiving AS MATERIALIZED (
     SELECT id FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiving' FOR UPDATE
