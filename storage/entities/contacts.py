@@ -15,8 +15,8 @@ from storage.entities import memberships, opt_ins
 from storage.entities.accounts import Account
 from storage.entities.contact_columns import ContactRow, contact_parts
 from storage.postgres.db_errors import violations_as
+from storage.postgres.named_queries import Db, load
 from storage.postgres.pool import Conn
-from storage.postgres.queries import Db, load
 
 QUERIES = load(__name__, contact_parts())
 PUNCTUATION = frozenset("+-().,/·")  # in phone numbers as people write them, besides spaces and dashes

@@ -5,8 +5,8 @@ from typing import Literal
 
 from schemas.ids import AccountId, JobId
 from storage.entities.contact_columns import ContactRow
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
 
 QUERIES = load(__name__)
 

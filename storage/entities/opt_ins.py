@@ -6,8 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas.ids import AccountId
+from storage.postgres.named_queries import Db, load
 from storage.postgres.pool import Conn
-from storage.postgres.queries import Db, load
 from storage.postgres.rows import row_of, rows_of
 
 QUERIES = load(__name__)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from schemas.ids import AccountId
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn
-from storage.postgres.queries import load
 
 QUERIES = load(__name__)
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from schemas.ids import AccountId
 from schemas.items.contacts import COLUMNS
 from storage.entities.contact_columns import upsert_parts
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn
-from storage.postgres.queries import load
 
 QUERIES = load(__name__, upsert_parts())
 STAGE = "stage_contacts"

@@ -8,8 +8,8 @@ from schemas.ids import AccountId, JobId
 from schemas.states import JobState, Outcome
 from storage.pipeline import turns, uploads
 from storage.postgres.db_errors import LOCKED_OUT
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
 from storage.postgres.templates import codes
 from storage.postgres.transactions import transaction
 

@@ -12,8 +12,8 @@ from schemas.params import JobParams
 from schemas.states import Outcome
 from storage.pipeline.leases import LEASE_SECONDS
 from storage.pipeline.results import ItemResult, error_columns
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
 
 QUERIES = load(__name__)
 

@@ -13,8 +13,8 @@ from storage.pipeline import chunks, turns
 from storage.pipeline.chunks import MAX_DEATHS, Claim, Members
 from storage.pipeline.leases import LEASE_SECONDS
 from storage.pipeline.results import LONG_SECONDS, ItemResult
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
 from storage.postgres.templates import codes
 from storage.postgres.transactions import lift_time_limit, transaction
 

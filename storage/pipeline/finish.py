@@ -10,8 +10,8 @@ from schemas.states import JobState, Outcome
 from storage.pipeline.chunks import Members
 from storage.pipeline.leases import LEASE_SECONDS
 from storage.pipeline.parts import JOBS_A_ROUND
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
 from storage.postgres.templates import codes
 
 APPLIED = [outcome for outcome in Outcome if outcome is not Outcome.CANCELLED]

@@ -13,8 +13,8 @@ from schemas.item_errors import ItemCode, ItemError
 from schemas.operations import Operation
 from schemas.params import JobParams
 from schemas.states import JobState
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
 
 FIRST_ERRORS = 20  # item errors that a job shows
 LARGE_BYTES = 4096  # a value or an item of more bytes is not shown there

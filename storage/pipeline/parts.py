@@ -8,8 +8,8 @@ from typing import Any
 from schemas.formats.content_type import Format
 from schemas.formats.records import Span
 from schemas.ids import AccountId, JobId
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
 
 JOBS_A_ROUND = 100  # more are left to the next round of the reconciler
 QUERIES = load(__name__, {"jobs_a_round": JOBS_A_ROUND})

@@ -10,8 +10,8 @@ from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemCode, ItemError
 from schemas.items.reader import CHUNK_ITEMS
 from schemas.states import Note, Outcome
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
 from storage.postgres.templates import codes
 
 MAX_INDEX = 2**31 - 1  # of an item: PostgreSQL's largest integer

@@ -1,8 +1,8 @@
 """Whose turn it is: accounts are served by virtual time, so that none waits for another's million rows."""
 
 from schemas.ids import AccountId, JobId
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
 
 QUERIES = load(__name__)
 

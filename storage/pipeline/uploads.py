@@ -13,8 +13,8 @@ from schemas.ids import AccountId, JobId
 from schemas.operations import Operation
 from schemas.params import JobParams
 from storage.pipeline.leases import UPLOAD_LEASE_SECONDS
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
 
 IDEMPOTENCY_HOURS = 24  # an idempotency key is free again after this
 QUERIES = load(__name__, {"idempotency_hours": IDEMPOTENCY_HOURS})

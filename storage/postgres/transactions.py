@@ -8,8 +8,8 @@ import asyncpg
 
 from schemas.errors import Unavailable
 from storage.postgres.db_errors import LOST_CONNECTION
+from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.queries import load
 
 T = TypeVar("T")
 

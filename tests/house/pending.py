@@ -8,7 +8,6 @@ import pytest
 PENDING: dict[tuple[str, str], str] = {
     ("class names", "all"): "A, B, C",
     ("module names", "all"): "A, B, C",
-    ("http", "storage"): "B",
 }
 
 

@@ -10,7 +10,7 @@ from worker.turn import take_turn
 
 
 async def work(ctx: Context) -> None:
-    """Split, apply, rehearse and end whatever was accepted."""
+    """Split, apply and finish all accepted jobs, and run the dry runs."""
     while await ctx.pool.fetchval("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"):
         for account_id, job_id in await parts.unsplit(ctx.pool):
             await split_job(ctx, account_id, job_id)

@@ -1,4 +1,4 @@
-"""What tests of dry runs need: all data as text, what a job says, and rehearsals that stop or die."""
+"""What tests of dry runs need: all data as text, what a job says, and dry runs that stop or die."""
 
 import asyncio
 from typing import Any
@@ -26,7 +26,7 @@ async def dump(ctx: Context) -> dict[str, list[str]]:
 
 
 async def dry_run_all(*workers: Context) -> int:
-    """Rehearse until there is nothing to rehearse: how many times."""
+    """Run dry runs until none is due; returns how many ran."""
     times = 0
     while await dry_run_next(workers[times % len(workers)]):
         times += 1
@@ -56,7 +56,7 @@ async def told(ctx: Context, account_id: AccountId, job_id: JobId) -> dict[str, 
 
 
 class Stop:
-    """Lets rehearsals come as far as a number of chunks, or to their end, and no further until it lets go."""
+    """Stops dry runs after a number of chunks, or at their end, until it lets them go on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, chunks: int, at: str = "_apply_chunk") -> None:
         self.reached, self.let_go = asyncio.Event(), asyncio.Event()
@@ -71,12 +71,12 @@ class Stop:
         return await self._go_on(*args)
 
 
-async def die(rehearsing: "asyncio.Task[bool]", monkeypatch: pytest.MonkeyPatch) -> None:
+async def die(dry_running: "asyncio.Task[bool]", monkeypatch: pytest.MonkeyPatch) -> None:
     """As after kill -9: nothing is given back."""
     with monkeypatch.context() as patch:
         patch.setattr(dry_run, "_release", _nothing)
-        rehearsing.cancel()
-        await asyncio.wait([rehearsing])
+        dry_running.cancel()
+        await asyncio.wait([dry_running])
 
 
 async def _nothing(*args: object, **more: object) -> None:
@@ -84,7 +84,7 @@ async def _nothing(*args: object, **more: object) -> None:
 
 
 async def expire(ctx: Context) -> None:
-    """Let the leases of all rehearsals run out."""
+    """Let the leases of all dry runs expire."""
     await ctx.pool.execute(
         "UPDATE jobs SET lease_until = now() - interval '1 s' WHERE lease_until IS NOT NULL"
     )

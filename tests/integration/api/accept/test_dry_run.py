@@ -47,7 +47,7 @@ async def test_the_results_of_a_dry_run_name_no_contact_that_does_not_exist(
     ]
 
 
-async def test_a_large_dry_run_of_a_file_is_split_and_rehearsed(ctx: Context, client: Client) -> None:
+async def test_a_large_dry_run_of_a_file_is_split_and_tried(ctx: Context, client: Client) -> None:
     rows = b"".join(b"%s,%s\n" % (phone(n).encode(), b"x" * 200) for n in range(6_000))
     answer = await client.submit(b"phone,name\n" + rows, "text/csv", "?dry_run=true")
     assert answer.json["total"] is None

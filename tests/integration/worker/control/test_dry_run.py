@@ -119,13 +119,13 @@ async def test_while_it_goes_on_its_counts_can_be_seen(ctx: Context, monkeypatch
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(9)], chunk_items=3, dry_run=True)
     stop = Stop(monkeypatch, 2)
-    rehearsing = asyncio.create_task(dry_run_next(ctx))
+    dry_running = asyncio.create_task(dry_run_next(ctx))
     await stop.reached.wait()
     job = await job_of(ctx, account.id, job_id)
     assert (job.state, job.created, job.started_at is None) == ("running", 6, False)
     assert len(await results_of(ctx, account.id, job_id)) == 6
     stop.let_go.set()
-    await rehearsing
+    await dry_running
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 9}
 
 
@@ -137,7 +137,7 @@ async def test_meanwhile_nothing_else_of_the_account_is_applied_and_all_of_the_o
     await make_job(ctx, account.id, [contact(n) for n in range(4)], chunk_items=2, dry_run=True)
     await make_job(ctx, account.id, [{"phone": phone(1)}], dry_run=True, **LABEL)
     stop = Stop(monkeypatch, 1)
-    rehearsing = asyncio.create_task(dry_run_next(crew[0]))
+    dry_running = asyncio.create_task(dry_run_next(crew[0]))
     await stop.reached.wait()
     assert not await dry_run_next(crew[1])
     await make_job(ctx, account.id, [{"phone": phone(1)}], operation=Operation.PREFERENCES_SET)
@@ -145,7 +145,7 @@ async def test_meanwhile_nothing_else_of_the_account_is_applied_and_all_of_the_o
     assert (await claim(crew[1])).job_id == theirs
     assert await claim_chunk(crew[1]) is None
     stop.let_go.set()
-    await rehearsing
+    await dry_running
     assert (await claim(crew[1])).account_id == account.id
     assert await bells(ctx) == {"work": 1}
 
@@ -159,14 +159,14 @@ async def test_what_is_in_flight_when_it_begins_is_waited_for(
     dry = await make_job(ctx, account.id, [contact(1)], dry_run=True)
     held = await claim(ctx)
     begun = Stop(monkeypatch, 0)
-    rehearsing = asyncio.create_task(dry_run_next(crew[0]))
+    dry_running = asyncio.create_task(dry_run_next(crew[0]))
     await until(lambda: _state(ctx, account.id, dry, "running"))
     assert not begun.reached.is_set()
     await apply_chunk(ctx, held)
     await begun.reached.wait()
     assert await _state(ctx, account.id, label, "running")  # its end waits: it may have something to settle
     begun.let_go.set()
-    await rehearsing
+    await dry_running
     await finish_if_last(ctx, account.id, label)
     assert await ended(ctx)
 
@@ -182,17 +182,17 @@ async def test_a_claim_that_is_on_its_way_is_waited_for(
         candidate = await chunks.lock_next(conn)
         assert candidate is not None
         held = await chunks.lease(conn, candidate, items=1, granted_at=None, worker_id=ctx.worker_id)
-        rehearsing = asyncio.create_task(dry_run_next(crew[0]))
+        dry_running = asyncio.create_task(dry_run_next(crew[0]))
         await until(lambda: waiting(ctx, 1))
     assert held is not None
-    await until(lambda: _rehearsing(ctx))
+    await until(lambda: _dry_running(ctx))
     assert not begun.reached.is_set()
     await apply_chunk(ctx, held)
     begun.let_go.set()
-    await rehearsing
+    await dry_running
 
 
-async def _rehearsing(ctx: Context) -> bool:
+async def _dry_running(ctx: Context) -> bool:
     return bool(await ctx.pool.fetchval("SELECT count(*) FROM running_dry_runs"))
 
 
@@ -218,9 +218,9 @@ async def test_closing_steps_that_are_under_way_are_waited_for(
     async with barred(ctx, "SELECT FROM streams WHERE stream = 'label:1' FOR UPDATE"):
         ending = asyncio.create_task(apply_chunk(ctx, held))
         await until(lambda: _finishing(ctx))
-        rehearsing = asyncio.create_task(dry_run_next(crew[0]))
+        dry_running = asyncio.create_task(dry_run_next(crew[0]))
         await until(lambda: _several(looked))
-    await asyncio.gather(ending, rehearsing)
+    await asyncio.gather(ending, dry_running)
     assert looked[:3] == [True] * 3
     assert looked[-1] is False
     assert await _state(ctx, account.id, label, "completed_with_errors")
@@ -255,7 +255,7 @@ async def test_the_space_of_a_chunk_is_given_back_before_the_next(
     assert max(sizes[1:]) == min(sizes[1:]) > 0
 
 
-async def test_the_bell_wakes_a_worker_that_has_nothing_to_rehearse(
+async def test_the_bell_wakes_a_worker_that_has_nothing_to_do(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "EVERY_SECONDS", 3600.0)
@@ -279,7 +279,7 @@ async def test_a_lost_bell_costs_latency_only(
         await until(lambda: ended(ctx))
 
 
-async def test_no_error_ends_the_rehearsals(
+async def test_no_error_ends_the_dry_runs(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "EVERY_SECONDS", 0.01)

@@ -34,11 +34,11 @@ async def test_a_dry_run_is_cancelled_between_two_chunks(
 ) -> None:
     before = await dump(ctx)
     stop = Stop(monkeypatch, chunks)
-    rehearsing = asyncio.create_task(dry_run_next(crew[0]))
+    dry_running = asyncio.create_task(dry_run_next(crew[0]))
     await stop.reached.wait()
     assert await cancellation.cancel(ctx.pool, *job) is not None
     stop.let_go.set()
-    assert await rehearsing
+    assert await dry_running
     said = await told(ctx, *job)
     assert (said["state"], said["counts"]["cancelled"]) == ("cancelled", 13 - 3 * chunks)
     assert sum(said["counts"].values()) == len(said["results"]) == 13

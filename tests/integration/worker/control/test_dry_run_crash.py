@@ -47,7 +47,7 @@ async def assert_as_if_nothing_had_happened(ctx: Context, job: tuple[AccountId, 
 
 
 @pytest.mark.parametrize(("at", "chunks"), [("_apply_chunk", 0), ("_apply_chunk", 3), ("_end", 0)])
-async def test_the_rehearsal_of_a_dead_worker_is_taken_over_and_begins_anew(
+async def test_the_dry_run_of_a_dead_worker_is_taken_over_and_begins_anew(
     ctx: Context,
     crew: list[Context],
     job: tuple[AccountId, JobId],
@@ -148,12 +148,12 @@ async def test_what_a_late_worker_is_just_recording_is_forgotten_too(
     await assert_as_if_nothing_had_happened(ctx, job)
 
 
-async def test_a_rehearsal_that_takes_its_time_is_not_taken_over(
+async def test_a_dry_run_that_takes_its_time_is_not_taken_over(
     ctx: Context, crew: list[Context], job: tuple[AccountId, JobId], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
     stop = Stop(monkeypatch, 2)
-    rehearsing = asyncio.create_task(dry_run_next(crew[0]))
+    dry_running = asyncio.create_task(dry_run_next(crew[0]))
     await stop.reached.wait()
     sql = "SELECT lease_until FROM jobs"
     before = await ctx.pool.fetchval(sql)
@@ -161,7 +161,7 @@ async def test_a_rehearsal_that_takes_its_time_is_not_taken_over(
         while await ctx.pool.fetchval(sql) <= before:  # noqa: ASYNC110 - the renewal gives no signal
             await asyncio.sleep(0.01)
     stop.let_go.set()
-    assert await rehearsing
+    assert await dry_running
     await assert_as_if_nothing_had_happened(ctx, job)
 
 
@@ -194,7 +194,7 @@ async def test_a_connection_that_is_lost_is_no_chunk_s_fault(
 
 
 @pytest.mark.parametrize("at", [0, 14, 39])
-async def test_an_item_that_nothing_can_be_done_with_fails_and_the_rest_is_rehearsed(
+async def test_an_item_that_nothing_can_be_done_with_fails_and_the_rest_is_tried(
     ctx: Context, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     class Poisonous(ContactsUpsert):
