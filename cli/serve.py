@@ -17,7 +17,7 @@ def serve(
         bool, typer.Option("--sample", help="Submit examples/contacts.csv once ready.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = DEFAULT_WORKERS,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show the parts' logs.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print the logs of all processes.")] = False,
     procfile: Annotated[Path | None, typer.Option(help="Another Procfile.", dir_okay=False)] = None,
 ) -> None:
     """Start the servers, migrate, start the api and the workers, and restart what dies, until Ctrl-C."""

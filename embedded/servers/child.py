@@ -1,4 +1,4 @@
-"""A process of ours: in its own session, dead when we are dead, ended by signals that grow firmer."""
+"""A child process in its own session: it dies with its parent, and is stopped by a series of signals."""
 
 import asyncio
 import contextlib
@@ -30,12 +30,12 @@ class StartFailed(EmbeddedError):
 class Child:
     """A program that we start, watch and stop; a subclass says what it is and when it is ready.
 
-    `start` may be called again once the process has ended. Start children from the main thread: the kernel
-    takes the end of the thread that forked for the death of the parent.
+    `start` may be called again after the process has ended. Start children from the main thread: when the
+    thread that forked ends, the kernel sends the death signal.
     """
 
     hint: ClassVar[str] = ""  # what to do when it does not start
-    death_signal: ClassVar[signal.Signals] = signal.SIGTERM  # it gets this when we die
+    death_signal: ClassVar[signal.Signals] = signal.SIGTERM  # sent by the kernel when we die
     stop_steps: Steps = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 
     def __init__(self, name: str, home: Home, *, owner: Owner | None = None) -> None:
@@ -57,11 +57,11 @@ class Child:
         raise NotImplementedError
 
     async def answers(self) -> bool:
-        """Whether the process does its work by now."""
+        """Whether the process is ready."""
         return self.pid is not None
 
     async def wait(self) -> int:
-        """Wait until the process has ended; its exit code, negative for a signal."""
+        """Wait for the end of the process; return its exit code, negative for a signal."""
         if self._process is None:
             return 0
         code = await self._process.wait()
@@ -69,7 +69,7 @@ class Child:
         return code
 
     async def wait_ready(self, within: float = READY_SECONDS) -> None:
-        """Wait until it answers, at most so many seconds; StartFailed if it ends or stays silent."""
+        """Wait until it is ready, at most `within` seconds; raises StartFailed if it ends or is not ready."""
         ended = asyncio.ensure_future(self.wait())
         try:
             async with asyncio.timeout(within):
@@ -83,7 +83,7 @@ class Child:
             ended.cancel()
 
     async def stop(self) -> None:
-        """End the process, and wait for it. Cancelling leaves it to the next signal."""
+        """Stop the process and wait for its end. When cancelled, no further signal is sent."""
         process = self._process
         if process is None:
             return
@@ -95,20 +95,20 @@ class Child:
                     return
 
     def send(self, number: signal.Signals) -> None:
-        """Signal the process if it lives."""
+        """Send the signal if the process runs."""
         process = self._process
         if process and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
 
     def failed(self, what: str) -> StartFailed:
-        """The error for a program that did not come up."""
+        """Return the error for a program that did not start."""
         return StartFailed(
             f"{self.name} {what}. The end of {self.log}:\n{tail(self.log)}\n{self.hint}".strip()
         )
 
     async def spawn(self, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) -> None:
-        """Start the process and remember it on disk, for a start after our death."""
+        """Start the process and record it on disk, so that a later start can end it if we are killed."""
         self._process = await spawn(
             argv, env=env, cwd=cwd, log=self.log, owner=self.owner, death_signal=self.death_signal
         )
@@ -127,7 +127,7 @@ async def spawn(
     death_signal: signal.Signals,
     text: str = "",
 ) -> asyncio.subprocess.Process:
-    """Start a program as `owner`, its output appended to `log`, with the short `text` as its input."""
+    """Start a program as `owner`, with `text` (at most 4 KiB) as input and its output appended to `log`."""
     with log.open("ab") as output, _readable(text) as source:
         return await asyncio.create_subprocess_exec(
             *argv,
@@ -145,13 +145,13 @@ async def spawn(
 
 
 def clean_environment() -> dict[str, str]:
-    """Our environment without what would change a server's language or connections."""
+    """Return our environment without what would change the language or the connections of a server."""
     alien = ("LC_", "PG", "LANG")
     return {name: value for name, value in os.environ.items() if not name.startswith(alien)}
 
 
 def tail(log: Path) -> str:
-    """The last lines of a log."""
+    """Return the last lines of a log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - TAIL_BYTES))
@@ -161,7 +161,7 @@ def tail(log: Path) -> str:
 
 
 def _readable(text: str) -> BinaryIO:
-    """A pipe with the text in it: short enough (4 KiB) never to wait for a reader."""
+    """Return a pipe that holds the text; up to 4 KiB, writing does not wait for a reader."""
     reading, writing = os.pipe()
     with open(writing, "wb") as end:
         end.write(text.encode())
@@ -169,7 +169,7 @@ def _readable(text: str) -> BinaryIO:
 
 
 def _die_with(parent: int, number: signal.Signals) -> None:
-    """In the child, after its change of user (which clears the setting): die when the parent dies."""
+    """Run in the child, after its change of user (which clears the setting): die when the parent dies."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
         if os.getppid() != parent:  # it died before we asked

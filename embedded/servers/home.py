@@ -1,4 +1,4 @@
-"""Where an installation keeps its state, and who owns it."""
+"""The folders of an installation, and the user that owns them."""
 
 import contextlib
 import hashlib
@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-STATE_ROOT = Path("/var/lib/bulklane")  # root's servers run as nobody, who cannot go into root's folders
+STATE_ROOT = Path("/var/lib/bulklane")  # root's servers run as nobody, which cannot enter /root
 SOCKET_BYTES = 100  # sockaddr_un takes 108, macOS 104
 LONGEST_SOCKET = ".s.PGSQL.5432"
 
@@ -31,8 +31,8 @@ class Owner:
 class Home:
     """The folders of one installation.
 
-    `path` is ours: dev.json, log/ and run/ (the lock, the pids, the demo key). `state` is the servers': pg/,
-    valkey/ and `sockets`. Both are one folder unless root starts us: then `state` belongs to `owner`.
+    `path` has dev.json, log/ and run/ (the lock, the pids, the demo key). `state` has what the servers write:
+    pg/, valkey/ and `sockets`. Both are one folder, except for root: then `state` belongs to `owner`.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class Home:
 
     @property
     def log(self) -> Path:
-        """The folder with one log file a part."""
+        """The folder with one log file for each process."""
         return self.path / "log"
 
     @property
@@ -51,13 +51,13 @@ class Home:
         return self.path / "run"
 
     def tidy(self) -> None:
-        """Remove the socket folder if it is a temporary one and empty; start() makes it again."""
+        """Remove the socket folder if it is temporary and empty; a server makes it again."""
         if self.sockets.parent != self.state:
             with contextlib.suppress(OSError):
                 self.sockets.rmdir()
 
     def make_state(self, folder: Path) -> None:
-        """Make a folder in `state`, and that itself, private to the servers' user."""
+        """Make `state` and a folder in it, private to the servers' user."""
         make_open(self.state.parent)
         for missing in (self.state, folder):
             _make(missing, self.owner)
@@ -70,7 +70,7 @@ class Home:
 
 
 def open_home(path: Path) -> Home:
-    """The home in the folder `path`, made if it is missing. Root's state goes under STATE_ROOT."""
+    """Return the home in the folder `path`, made if it is missing. Root's state is under STATE_ROOT."""
     path = path.absolute()
     owner = _owner()
     for folder in (path, path / "log", path / "run"):
@@ -80,16 +80,16 @@ def open_home(path: Path) -> Home:
 
 
 def open_scratch(path: Path) -> Home:
-    """A home whose state lies inside `path` even for root, so that removing `path` removes everything.
+    """Return a home whose state is inside `path` also for root, so that removing `path` removes everything.
 
-    `path` is an existing folder of ours; those above it must be open to everybody, as /tmp and /dev/shm are.
+    `path` exists and is ours; all users can enter the folders above it, as with /tmp and /dev/shm.
     """
     path = path.absolute()
     owner = _owner()
     for folder in (path / "log", path / "run"):
         _make(folder, None)
     if owner is not None:
-        path.chmod(0o711)  # nobody may pass through to its own folder, and see nothing on the way
+        path.chmod(0o711)  # so that the user nobody reaches its own folder, and cannot list this one
     state = path / "state"
     _make(state, owner)
     return Home(path=path, state=state, sockets=_sockets(state, owner), owner=owner)
@@ -103,7 +103,7 @@ def retired_states(home: Home) -> list[Path]:
 
 
 def _owner() -> Owner | None:
-    """PostgreSQL refuses to run as root; anybody else is good enough for it."""
+    """Return the user for the servers of root: PostgreSQL refuses to run as root."""
     if os.geteuid() != 0:
         return None
     nobody = pwd.getpwnam("nobody")
@@ -111,7 +111,7 @@ def _owner() -> Owner | None:
 
 
 def _state_of(path: Path) -> Path:
-    """Root's state: named after the home's path and a word kept in the home, so a new home starts empty."""
+    """Return root's state, named by the home's path and a random word in it: a new home starts empty."""
     word_file = path / "run" / "state"
     try:
         word = word_file.read_text().strip()
@@ -122,9 +122,9 @@ def _state_of(path: Path) -> Path:
 
 
 def _sockets(state: Path, owner: Owner | None) -> Path:
-    """The socket folder: in the state, or in the temporary folder where clients could not name the former.
+    """Return the socket folder: in the state, or in the temporary folder if clients cannot use that path.
 
-    A socket's path is short by law, and both the comma and the colon mean something in connection strings.
+    The length of a socket's path is limited, and connection strings give comma and colon a meaning.
     """
     folder = state / "run"
     name = os.fsencode(folder / LONGEST_SOCKET)
@@ -142,7 +142,7 @@ def _sockets(state: Path, owner: Owner | None) -> Path:
 
 
 def _is_private(folder: Path, uid: int) -> bool:
-    """Whether the folder is still to be made, or is that user's alone and not a trap of somebody else's."""
+    """Whether the folder does not exist, or belongs to the user and no other user can enter it."""
     try:
         found = folder.lstat()
     except FileNotFoundError:
@@ -151,14 +151,14 @@ def _is_private(folder: Path, uid: int) -> bool:
 
 
 def make_open(folder: Path) -> None:
-    """Make a folder that everybody may pass through, whatever our umask; one that exists is left as it is."""
+    """Make a folder that all users can enter, whatever the umask; leave an existing one as it is."""
     if not folder.is_dir():
         folder.mkdir(parents=True)
         folder.chmod(0o755)
 
 
 def _make(folder: Path, owner: Owner | None) -> None:
-    """Make a private folder; one that exists is left as it is."""
+    """Make a private folder; leave an existing one as it is."""
     try:
         folder.mkdir(mode=0o700, parents=True)
     except FileExistsError:

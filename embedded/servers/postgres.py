@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL: initialised once, reached through a Unix socket, private to this installation."""
+"""An embedded PostgreSQL of one installation, reached through a Unix socket."""
 
 import asyncio
 import shutil
@@ -27,7 +27,7 @@ SETTINGS = {
     "log_timezone": "UTC",
     "max_connections": "200",
     "shared_buffers": "256MB",
-    "max_wal_size": "2GB",  # a bulk load must not run into a checkpoint every few seconds
+    "max_wal_size": "2GB",  # a bulk load must not cause a checkpoint every few seconds
     "checkpoint_timeout": "15min",
     "log_checkpoints": "off",
 }
@@ -41,7 +41,7 @@ NOT_DURABLE = {
 
 
 class Postgres(Child):
-    """The server of `home`. `durable=False` is for tests: data may be lost with the machine, not before.
+    """The server of `home`. `durable=False` is for tests: a crash of the machine may lose data.
 
     `url` suits asyncpg, SQLAlchemy and psql.
     """
@@ -57,7 +57,7 @@ class Postgres(Child):
         self.url = f"postgresql://{NAME}@/{NAME}?host={quote(str(home.sockets), safe='')}&port={PORT}"
 
     async def start(self) -> None:
-        """End what is left of this data folder's last server, initialise it the first time, start."""
+        """End what is left of the last server of this data folder, initialise the folder if needed, start."""
         await end_leftovers(self.data)
         programs = await asyncio.to_thread(binaries.for_home, self.home)
         self.home.make_sockets()
@@ -86,10 +86,12 @@ class Postgres(Child):
 
     def _socket_setting(self) -> dict[str, str]:
         quoted = str(self.home.sockets).replace('"', '""')
-        return {"unix_socket_directories": f'"{quoted}"'}  # a list, so a comma or a space must be quoted
+        return {
+            "unix_socket_directories": f'"{quoted}"'
+        }  # the setting is a list: commas and spaces need quotes
 
     async def _initialise(self, programs: binaries.Binaries) -> None:
-        """Make the data folder beside its place and rename it, so that no half-made one is ever taken."""
+        """Make the data folder under another name and rename it: an incomplete one is never used."""
         for left_over in self.home.state.glob("pg.new*"):
             shutil.rmtree(left_over)
         scratch = self.data.with_name("pg.new")
@@ -101,7 +103,7 @@ class Postgres(Child):
         scratch.rename(self.data)
 
     async def _run(self, argv: list[str | Path], text: str = "") -> None:
-        """Run a program to its end, as the server's user."""
+        """Run a program to its end as the server's user; raises StartFailed unless its exit code is 0."""
         process = await spawn(
             argv,
             env=clean_environment(),
@@ -120,9 +122,9 @@ class Postgres(Child):
             raise self.failed(f"could not be initialised ({Path(argv[0]).name} ended with {code})")
 
     def _remove_stale_locks(self) -> None:
-        """Nobody lives in this data folder, so a pid in its lock files belongs to an unrelated program.
+        """Remove the lock files: no server runs here, so a pid in them belongs to an unrelated program.
 
-        PostgreSQL itself would refuse to start if that program runs.
+        PostgreSQL would refuse to start while that program runs.
         """
         socket = self.home.sockets / f".s.PGSQL.{PORT}"
         for file in (self.data / "postmaster.pid", socket, Path(f"{socket}.lock")):
@@ -130,7 +132,7 @@ class Postgres(Child):
 
 
 async def end_leftovers(data: Path) -> None:
-    """Stop any server, or the orphaned backends of one, that still lives in the data folder."""
+    """Stop any server, and any orphaned backends of one, that still run in the data folder."""
     await processes.end(lambda: processes.inside(data, "postgres"), LEFTOVER_STEPS)
 
 

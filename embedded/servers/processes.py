@@ -1,7 +1,7 @@
-"""Which process a pid really is, read from Linux's /proc.
+"""Identifies processes by pid and start time, read from /proc on Linux.
 
-A pid alone says little: the kernel gives it to the next program. Elsewhere than on Linux nothing is ever
-recognised, and so nothing is ever touched.
+A pid alone is not enough: the kernel gives it to a later program. On other systems no process is recognised,
+so none is signalled.
 """
 
 import asyncio
@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
-POLL_SECONDS = 0.02  # an ending process cannot tell us: it is not our child
+POLL_SECONDS = 0.02  # the processes are not our children, so nothing reports their end
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A process for ever: its pid with the boot and the clock tick at which it started."""
+    """A process, identified by its pid, the boot and the clock tick of its start; unique across reboots."""
 
     pid: int
     started: str
 
 
 def mark(pid: int) -> Mark | None:
-    """The mark of a living process; None for one that is gone or only waits to be reaped."""
+    """Return the mark of a running process; None if it is gone or a zombie."""
     fields = _stat(pid)
     if not fields or fields[0] in "ZX":
         return None
@@ -35,17 +35,17 @@ def mark(pid: int) -> Mark | None:
 
 
 def is_alive(marked: Mark) -> bool:
-    """Whether that very process, and not a later one with its pid, still runs."""
+    """Whether this process, not a later one with the same pid, still runs."""
     return mark(marked.pid) == marked
 
 
 def save(path: Path, marked: Mark) -> None:
-    """Remember a process for the next start, which ends it should it be left behind."""
+    """Record a process on disk, so that the next start can end it if it is left behind."""
     path.write_text(f"{marked.pid} {marked.started}\n")
 
 
 def load(path: Path) -> Mark | None:
-    """The process remembered in the file; None without one, or when it was only half written."""
+    """Return the process recorded in the file; None if there is no file or it is incomplete."""
     try:
         pid, started = path.read_text().split()
         return Mark(int(pid), started)
@@ -54,9 +54,9 @@ def load(path: Path) -> Mark | None:
 
 
 def inside(folder: Path, program: str) -> list[Mark]:
-    """The processes that run `program` (a file name) with `folder` as their working directory.
+    """Return the processes that run `program` (a file name) with `folder` as working directory.
 
-    A database server lives in its data folder, whatever its pid file says or no longer says.
+    A database server runs in its data folder; its pid file may be missing or wrong.
     """
     if not PROC.is_dir():
         return []
@@ -66,7 +66,7 @@ def inside(folder: Path, program: str) -> list[Mark]:
 
 
 async def end(find: Callable[[], list[Mark]], steps: Iterable[tuple[signal.Signals, float]]) -> bool:
-    """Signal what `find` finds, firmer with each (signal, seconds to wait); True once it finds nothing."""
+    """Send each signal to what `find` finds, and wait its seconds; True once `find` finds nothing."""
     if not find():
         return True
     for number, seconds in steps:
@@ -81,7 +81,7 @@ async def end(find: Callable[[], list[Mark]], steps: Iterable[tuple[signal.Signa
 
 
 def send(marked: Mark, number: signal.Signals) -> None:
-    """Signal that very process; nothing happens when it is gone, even if its pid is another's by now."""
+    """Send the signal to this process; does nothing if it is gone, also if another process has its pid."""
     with contextlib.suppress(OSError):
         handle = os.pidfd_open(marked.pid)
         try:
@@ -92,7 +92,7 @@ def send(marked: Mark, number: signal.Signals) -> None:
 
 
 def _heads(marks: list[Mark]) -> list[Mark]:
-    """Those that no other of them started: a postmaster without its backends."""
+    """Return the processes that none of the others started: a postmaster without its backends."""
     pids = {one.pid for one in marks}
     return [one for one in marks if _parent(one.pid) not in pids]
 
@@ -103,7 +103,7 @@ def _parent(pid: int) -> int:
 
 
 def _stat(pid: int) -> list[str]:
-    """/proc/<pid>/stat from its third field (the state) on; the second, a name, may hold anything."""
+    """Return /proc/<pid>/stat from its third field (the state); the second, a name, may have any text."""
     try:
         return (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -117,5 +117,5 @@ def _program(pid: int) -> str:
 def _link(pid: int, name: str) -> str:
     try:
         return str((PROC / str(pid) / name).readlink())
-    except OSError:  # gone, or another user's
+    except OSError:  # gone, or of another user
         return ""

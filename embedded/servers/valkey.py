@@ -30,7 +30,7 @@ class Valkey(Child):
         self.url = f"unix://{quote(str(self.socket))}"
 
     async def start(self) -> None:
-        """End what is left of this data folder's last server, then start."""
+        """End what is left of the last server of this data folder, then start."""
         await end_leftovers(self.data)
         programs = await asyncio.to_thread(binaries.for_home, self.home)
         self.home.make_sockets()
@@ -41,7 +41,7 @@ class Valkey(Child):
         )
 
     async def answers(self) -> bool:
-        """Whether a PING comes back; while it still loads its file it does not."""
+        """Whether it replies to a PING, which it does only after loading its file."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 reader, writer = await asyncio.open_unix_connection(self.socket)
@@ -68,5 +68,5 @@ class Valkey(Child):
 
 
 async def end_leftovers(data: Path) -> None:
-    """Stop a server that still lives in the data folder."""
+    """Stop any server that still runs in the data folder."""
     await processes.end(lambda: processes.inside(data, "valkey-server"), LEFTOVER_STEPS)

@@ -1,4 +1,4 @@
-"""Where the api listens, and whether it serves by now."""
+"""Where the api listens, and whether it is ready."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, 
 
 
 def choose_port(host: str, port: int) -> int:
-    """The port to serve at: `port` itself, or a free one for 0; SupervisorError if it cannot be had."""
+    """Return `port`, or a free port for 0; raises SupervisorError if the api cannot listen there."""
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -32,15 +32,15 @@ def choose_port(host: str, port: int) -> int:
 
 
 def base_url(host: str, port: int) -> str:
-    """The URL under which this machine reaches the api."""
+    """Return the URL at which this machine reaches the api."""
     reachable = ANYWHERE.get(host, host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 async def is_ready(host: str, port: int) -> bool:
-    """Whether GET /readyz answers 200.
+    """Whether GET /readyz responds with 200.
 
-    By hand, because an HTTP library would cost a quarter of a second of the start and might use a proxy.
+    Without an HTTP library: importing one takes a quarter of a second, and it could use a proxy.
     """
     try:
         async with asyncio.timeout(ANSWER_SECONDS):

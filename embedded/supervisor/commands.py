@@ -15,7 +15,7 @@ from embedded.servers.child import Steps, clean_environment
 from embedded.supervisor.options import SupervisorError
 
 LINES = ("release", "api", "worker")
-DRAIN_SECONDS = 20.0  # the api ends its requests, a worker its chunks
+DRAIN_SECONDS = 20.0  # the api finishes its requests, a worker its chunks
 STOP_STEPS: Steps = ((signal.SIGTERM, DRAIN_SECONDS), (signal.SIGKILL, 5.0))
 
 Ready = Callable[[], Awaitable[bool]]
@@ -23,20 +23,20 @@ Ready = Callable[[], Awaitable[bool]]
 
 @dataclass(frozen=True, kw_only=True)
 class Procfile:
-    """One shell command a field."""
+    """One shell command for each field."""
 
-    release: str  # runs to its end before the others start
+    release: str  # ends before the others start
     api: str
     worker: str
 
 
 def read_procfile(path: Path) -> Procfile:
-    """The Procfile at `path`; SupervisorError if it cannot be read or lacks a line."""
+    """Read the Procfile at `path`; raises SupervisorError if it cannot be read or lacks a line."""
     try:
         found: dict[str, str] = dict(parse_procfile(path.read_text()).processes)
     except OSError as error:
         raise SupervisorError(f"cannot read {path}: {error.strerror}") from error
-    except AssertionError as error:  # honcho's way to refuse a name that stands there twice
+    except AssertionError as error:  # honcho refuses a name that occurs twice this way
         raise SupervisorError(f"{path}: {error}") from error
     missing = [name for name in LINES if name not in found]
     if missing:
@@ -45,7 +45,7 @@ def read_procfile(path: Path) -> Procfile:
 
 
 class Command(Child):
-    """Runs the line in a shell that gives way to the program, so that the pid is the program's."""
+    """Runs the line in a shell that `exec`s the program, so that the pid is that of the program."""
 
     stop_steps: Steps = STOP_STEPS
 
@@ -57,7 +57,7 @@ class Command(Child):
         self._ready: Ready | None = None
 
     def ready_when(self, ready: Ready) -> None:
-        """How to ask whether it is ready; without, it is as soon as it lives."""
+        """Set the question whether it is ready; without one, it is ready as soon as it runs."""
         self._ready = ready
 
     async def start(self) -> None:
@@ -65,13 +65,13 @@ class Command(Child):
         await self.spawn(["/bin/sh", "-c", f"exec {self._line}"], env=self._env, cwd=self._cwd)
 
     async def answers(self) -> bool:
-        """Whether the program lives, and is ready if there is a way to ask."""
+        """Whether the program runs, and is ready if there is a way to ask."""
         if self._ready is None:
             return await super().answers()
         return self.pid is not None and await self._ready()
 
     async def run(self) -> None:
-        """Run the program to its end; StartFailed if that is not a good one."""
+        """Run the program to its end; raises StartFailed unless its exit code is 0."""
         await self.start()
         try:
             code = await self.wait()
@@ -83,7 +83,7 @@ class Command(Child):
 
 
 def environment(*, host: str, port: int, database_url: str, redis_url: str) -> dict[str, str]:
-    """What the lines of the Procfile find in their environment."""
+    """Return the environment of the commands."""
     programs = str(Path(sys.executable).parent)  # not resolved: the virtual environment's, not the system's
     return {
         **clean_environment(),

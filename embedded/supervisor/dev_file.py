@@ -1,4 +1,4 @@
-"""dev.json: where the command line, the tests and you find the service that runs here."""
+"""dev.json: where the command line and the tests find the service that runs here."""
 
 import json
 import os
@@ -12,7 +12,7 @@ NAME = "dev.json"
 
 @dataclass(frozen=True, kw_only=True)
 class DevFile:
-    """The contents; secrets are among them, so the file is for its owner alone."""
+    """The content. It has secrets, so only its owner can read the file."""
 
     url: str
     api_key: str
@@ -22,12 +22,12 @@ class DevFile:
 
 
 def save(home: Path, content: DevFile) -> None:
-    """Write the file so that a reader sees the old one or the new one, never half of it."""
+    """Replace the file in one step: a reader sees the old one or the new one."""
     replace_private(home / NAME, json.dumps(asdict(content), indent=2) + "\n")
 
 
 def load(home: Path) -> DevFile | None:
-    """The service that runs in this home; None if none does, also after a kill left the file behind."""
+    """Return the service that runs in this home, or None; a file that a killed one left does not count."""
     holder = processes.load(home / "run" / "lock")
     if holder is None or not processes.is_alive(holder):
         return None
@@ -38,7 +38,7 @@ def load(home: Path) -> DevFile | None:
 
 
 def remove(home: Path) -> None:
-    """Forget the service."""
+    """Remove the file."""
     (home / NAME).unlink(missing_ok=True)
 
 

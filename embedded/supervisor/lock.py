@@ -15,15 +15,15 @@ from embedded.servers.home import retired_states
 from embedded.supervisor import dev_file
 from embedded.supervisor.options import SupervisorError
 
-# they have had the signal of our predecessor's death already, and killing them is safe by promise P2
+# they got a signal when the last supervisor died; killing them is safe by promise P2
 STEPS: Steps = ((signal.SIGTERM, 3.0), (signal.SIGKILL, 5.0))
 
 
 @contextmanager
 def hold(home: Path) -> Iterator[None]:
-    """Hold the home; SupervisorError if another process does. The kernel lets go even after a kill -9.
+    """Hold the lock of the home; raises SupervisorError if another process holds it.
 
-    The file names its holder, so that others can ask without taking the lock.
+    The kernel releases it even after a kill -9. The file names its holder.
     """
     path = home / "run" / "lock"
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "w") as file:
@@ -41,7 +41,7 @@ def hold(home: Path) -> Iterator[None]:
 
 
 async def end_leftovers(home: Home) -> None:
-    """End every process and remove every state that no running supervisor answers for."""
+    """End every process, and remove every state, that a killed supervisor of this home left."""
     await asyncio.gather(*(_end_remembered(home, name) for name in _remembered(home)))
     await asyncio.gather(
         postgres.end_leftovers(home.state / "pg"), valkey.end_leftovers(home.state / "valkey")
@@ -59,7 +59,7 @@ def _who(home: Path) -> str:
 
 
 def _remembered(home: Home) -> list[str]:
-    """The api and the workers; the servers are known by their data folders."""
+    """Return the names of the api and the workers; servers are found by their data folders."""
     names = (file.stem for file in home.run.glob("*.pid"))
     return [name for name in names if name not in ("postgres", "valkey")]
 

@@ -1,4 +1,4 @@
-"""The parts' log files, and how to watch them."""
+"""The log files of the processes, and how to watch them."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ READ_BYTES = 64 * 1024
 
 
 def rotate(folder: Path) -> None:
-    """Put large logs aside; of each part one older log is kept."""
+    """Put large logs aside; of each process one older log is kept."""
     for log in folder.glob("*.log"):
         if log.stat().st_size > LARGE_BYTES:
             log.replace(log.with_name(f"{log.name}.1"))
@@ -33,7 +33,7 @@ async def follow(log: Path, show: Callable[[str], None]) -> None:
 
 
 class Prefixed:
-    """Prints the lines of a part's log behind its name."""
+    """Prints the lines of a log, each after the name of its process."""
 
     def __init__(self, console: Console, name: str) -> None:
         self._console = console

@@ -26,7 +26,7 @@ class Options:
     redis_url: str | None
     workers: int = DEFAULT_WORKERS
     sample: bool = False  # submit examples/contacts.csv once everything is ready
-    verbose: bool = False  # show the parts' logs
+    verbose: bool = False  # print the logs of all processes
     procfile: Path = REPOSITORY / "Procfile"
     ensure_demo_key: EnsureDemoKey = ensure_demo_key
 
@@ -34,7 +34,7 @@ class Options:
     def of(
         cls, settings: Settings, *, workers: int, sample: bool, verbose: bool, procfile: Path | None = None
     ) -> Self:
-        """The options that the environment and the command line name."""
+        """Return the options of the environment and the command line."""
         return cls(
             home=settings.bulklane_home,
             host=settings.host,

@@ -1,4 +1,4 @@
-"""The first job that a newcomer sees: the example file, from the upload to the errors of its items."""
+"""The first job that a new user sees: the example file, from the upload to its item errors."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ FILE = REPOSITORY / "examples" / "contacts.csv"
 ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 120.0
-CELL_CHARACTERS = 80  # a name of a thousand letters is not worth a screen
+CELL_CHARACTERS = 80  # a name of a thousand letters would fill the screen
 TRANSIENT = (aiohttp.ClientConnectionError, TimeoutError)  # the api may be restarted in the middle
 
 Job = Mapping[str, Any]  # the wire form, API.md section 2
 
 
 class SampleFailed(Exception):
-    """The sample job did not go through; the service serves all the same."""
+    """The sample job failed; the service keeps running."""
 
 
 async def run(console: Console, running: DevFile) -> None:
-    """Submit the example, show its progress and its errors, and how to go on from there."""
+    """Send the example, show its progress, its errors and what to try next."""
     headers = {"Authorization": f"Bearer {running.api_key}"}
     timeout = aiohttp.ClientTimeout(total=30)
     try:
@@ -39,7 +39,7 @@ async def run(console: Console, running: DevFile) -> None:
             _show_counts(console, job)
             _show_errors(console, job["errors"])
     except (SampleFailed, aiohttp.ClientError, TimeoutError, OSError) as error:
-        console.print(f"[red]the sample did not go through:[/red] {error}", highlight=False)
+        console.print(f"[red]the sample job failed:[/red] {error}", highlight=False)
     _show_next_steps(console, running)
 
 
@@ -52,7 +52,7 @@ async def _submit(session: aiohttp.ClientSession, file: Path) -> Job:
 
 
 async def _watch(console: Console, session: aiohttp.ClientSession, job: Job) -> Job:
-    """Draw the job's progress until it has ended."""
+    """Show the progress of the job until it ends; return the ended job."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task(f"{FILE.name} as {job['id']}", total=None)
@@ -66,7 +66,7 @@ async def _watch(console: Console, session: aiohttp.ClientSession, job: Job) -> 
 
 
 async def _look(session: aiohttp.ClientSession, job: Job) -> Job:
-    """The job as it is now; as it was if the api cannot be reached just now."""
+    """Return the job as it is now, or `job` itself while the api cannot be reached."""
     try:
         async with session.get(f"/v1/jobs/{job['id']}") as answer:
             return job if answer.status >= 500 else await _content(answer, 200)

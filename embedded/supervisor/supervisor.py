@@ -1,4 +1,4 @@
-"""Starts everything in its order, keeps it running, and stops it in the opposite order."""
+"""Starts the servers, the api and the workers in order, keeps them running, stops them in order."""
 
 import asyncio
 import signal
@@ -16,7 +16,7 @@ from embedded.supervisor.commands import Command, Procfile, environment, read_pr
 from embedded.supervisor.dev_file import DevFile
 from embedded.supervisor.log_files import Prefixed
 from embedded.supervisor.options import Options
-from embedded.supervisor.part import Part, Role
+from embedded.supervisor.supervised import Role, Supervised
 
 API_READY_SECONDS = 30.0
 SERVER_READY_SECONDS = 2 * READY_SECONDS  # a first recovery after a kill may be long
@@ -24,12 +24,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Supervisor:
-    """The parent of postgres, valkey, api and workers, in a home that it holds alone."""
+    """The parent of PostgreSQL, Valkey, the api and the workers of one home."""
 
     def __init__(self, options: Options, console: Console) -> None:
         self.options = options
         self.console = console
-        self.parts: list[Part] = []
+        self.processes: list[Supervised] = []
         self._dev_file: DevFile | None = None  # None until everything is ready
         self._serving: asyncio.Task[None] | None = None
         self._stopping = False
@@ -54,11 +54,11 @@ class Supervisor:
                 await self._stop(home)
 
     def say(self, text: str) -> None:
-        """A line of the supervisor's own."""
+        """Print a line of the supervisor itself."""
         self.console.print(f"[dim]bulklane[/dim] {escape(text)}", soft_wrap=True)
 
     async def _serve(self, home: Home) -> None:
-        """The whole life between the lock and the stop."""
+        """Start everything in order, and keep it running until this is cancelled."""
         options = self.options
         lines = read_procfile(options.procfile)
         await lock.end_leftovers(home)
@@ -84,14 +84,14 @@ class Supervisor:
             await self._greet(home, self._dev_file)
 
     async def _start_servers(self, home: Home, group: asyncio.TaskGroup) -> tuple[str, str]:
-        """Start the servers that no URL replaces, both at once; their URLs."""
+        """Start the servers that no URL replaces, at once; return the URLs of both."""
         postgres, valkey = Postgres(home), Valkey(home)
-        parts = []
+        processes = []
         if self.options.database_url is None:
-            parts.append(self._part(Role.POSTGRES, postgres))
+            processes.append(self._supervise(Role.POSTGRES, postgres))
         if self.options.redis_url is None:
-            parts.append(self._part(Role.VALKEY, valkey))
-        await self._start(parts, SERVER_READY_SECONDS, group)
+            processes.append(self._supervise(Role.VALKEY, valkey))
+        await self._start(processes, SERVER_READY_SECONDS, group)
         return self.options.database_url or postgres.url, self.options.redis_url or valkey.url
 
     async def _start_commands(
@@ -101,26 +101,28 @@ class Supervisor:
         api = commands.make("api", lines.api)
         api.ready_when(lambda: address.is_ready(self.options.host, port))
         names = [f"worker-{number}" for number in range(1, self.options.workers + 1)]
-        parts = [self._part(Role.API, api)]
-        parts += [self._part(Role.WORKER, commands.make(name, lines.worker)) for name in names]
-        await self._start(parts, API_READY_SECONDS, group)
+        processes = [self._supervise(Role.API, api)]
+        processes += [self._supervise(Role.WORKER, commands.make(name, lines.worker)) for name in names]
+        await self._start(processes, API_READY_SECONDS, group)
 
-    async def _start(self, parts: list[Part], within: float, group: asyncio.TaskGroup) -> None:
-        """Start the parts, wait until all are ready, and keep them from then on."""
+    async def _start(self, processes: list[Supervised], within: float, group: asyncio.TaskGroup) -> None:
+        """Start the processes, wait until all are ready, and restart each when it ends."""
         if self.options.verbose:
-            for part in parts:
-                group.create_task(log_files.follow(part.child.log, Prefixed(self.console, part.child.name)))
-        await asyncio.gather(*(part.start(within) for part in parts))
-        for part in parts:
-            group.create_task(part.keep())
+            for process in processes:
+                group.create_task(
+                    log_files.follow(process.child.log, Prefixed(self.console, process.child.name))
+                )
+        await asyncio.gather(*(process.start(within) for process in processes))
+        for process in processes:
+            group.create_task(process.keep())
 
-    def _part(self, role: Role, child: Child) -> Part:
-        part = Part(role, child, changed=self._changed, say=self.say)
-        self.parts.append(part)
-        return part
+    def _supervise(self, role: Role, child: Child) -> Supervised:
+        process = Supervised(role, child, changed=self._changed, say=self.say)
+        self.processes.append(process)
+        return process
 
     async def _greet(self, home: Home, running: DevFile) -> None:
-        """Say where it serves, after the sample if it is wanted."""
+        """Print where it serves; send the sample first if the options ask for it."""
         self.say(f"serving at {running.url} (log files in {home.log})")
         if self.options.sample:
             from embedded.supervisor import sample
@@ -131,9 +133,9 @@ class Supervisor:
         self.say("press Ctrl-C to stop")
 
     def _changed(self) -> None:
-        """Bring dev.json up to date with the pids that live."""
+        """Write the current pids to dev.json."""
         if self._dev_file is not None and not self._stopping:
-            pids = {role.value: list(_pids(self.parts, role)) for role in Role}
+            pids = {role.value: list(_pids(self.processes, role)) for role in Role}
             self._dev_file = replace(self._dev_file, pids=pids)
             dev_file.save(self.options.home.absolute(), self._dev_file)
 
@@ -144,21 +146,23 @@ class Supervisor:
                 loop.add_signal_handler(number, self._on_signal)
 
     def _on_signal(self) -> None:
-        """The first signal stops, any further one hurries."""
+        """Stop at the first signal; kill the api and the workers at any further one."""
         if not self._stopping and self._serving:
             self._stopping = True
             self._serving.cancel()
             return
-        for part in self.parts:
-            if part.role in (Role.API, Role.WORKER):
-                part.child.send(signal.SIGKILL)
+        for process in self.processes:
+            if process.role in (Role.API, Role.WORKER):
+                process.child.send(signal.SIGKILL)
 
     async def _stop(self, home: Home) -> None:
-        """Stop the api, then the workers, which drain, then what they stand on."""
+        """Stop the api, then the workers, which finish their chunks, then the servers."""
         self._stopping = True
         dev_file.remove(home.path)
         for role in (Role.API, Role.WORKER, Role.VALKEY, Role.POSTGRES):
-            await asyncio.gather(*(part.child.stop() for part in self.parts if part.role is role))
+            await asyncio.gather(
+                *(process.child.stop() for process in self.processes if process.role is role)
+            )
         home.tidy()
 
 
@@ -174,5 +178,7 @@ class _Commands:
         return Command(name, self._home, line, env=self._env, cwd=self._folder)
 
 
-def _pids(parts: Iterable[Part], role: Role) -> Iterable[int]:
-    return (part.child.pid for part in parts if part.role is role and part.child.pid is not None)
+def _pids(processes: Iterable[Supervised], role: Role) -> Iterable[int]:
+    return (
+        process.child.pid for process in processes if process.role is role and process.child.pid is not None
+    )

@@ -8,16 +8,17 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any, TypeVar
 
 import aiohttp
 import asyncpg
 
 from embedded.servers import open_home
+from tests.waiting import wait_for
 
 REPOSITORY = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -145,15 +146,6 @@ def start(home: Path, *options: str) -> "subprocess.Popen[bytes]":
             stdout=log,
             stderr=log,
         )
-
-
-def wait_for(condition: Callable[[], T | None], *, seconds: float) -> T:
-    """What the condition answers, once it does; a look every 20 ms until the deadline."""
-    deadline = monotonic() + seconds
-    while not (found := condition()):
-        assert monotonic() < deadline, "the deadline has passed"
-        sleep(0.02)
-    return found
 
 
 def _ready(home: Path, process: "subprocess.Popen[bytes]") -> bool:

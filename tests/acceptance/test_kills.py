@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from tests.acceptance.bad_rows import expected_errors, make_rows
-from tests.acceptance.service import Service, csv_of, serving, wait_for
+from tests.acceptance.service import Service, csv_of, serving
+from tests.waiting import wait_for
 
 SIZE = 60_000
 RECOVERY_SECONDS = 15.0  # from the restart of what was killed to the end of the job, work included

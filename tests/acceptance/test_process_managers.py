@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.service import BIN, REPOSITORY, environment, wait_for
+from tests.acceptance.service import BIN, REPOSITORY, environment
 from tests.servers import TestServers
+from tests.waiting import wait_for
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ import pytest
 from redis.asyncio import Redis
 
 from embedded.servers import Home, Postgres, StartFailed, Valkey, home, open_home, open_scratch, processes
+from tests.waiting import wait_for
 
 DEADLINE_SECONDS = 20
 MEMORY = Path("/dev/shm")  # a disk would take most of the time
@@ -209,7 +210,7 @@ asyncio.run(main())
     starter.kill()
     starter.wait()
 
-    await until(lambda: not living(scratch))
+    wait_for(lambda: not living(scratch), seconds=DEADLINE_SECONDS)
 
 
 async def test_a_server_that_cannot_start_tells_why(scratch: Home) -> None:
@@ -291,9 +292,3 @@ def living(scratch: Home) -> list[processes.Mark]:
         *processes.inside(scratch.state / "pg", "postgres"),
         *processes.inside(scratch.state / "valkey", "valkey-server"),
     ]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        while not condition():  # noqa: ASYNC110 - /proc has no events
-            await asyncio.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The supervisor keeps its parts running, tells where they are, and leaves nothing behind."""
+"""The supervisor keeps its processes running, writes where they are, and leaves nothing behind."""
 
 import json
 import os
@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from embedded.servers import processes
+from tests.waiting import wait_for
 
 DEADLINE_SECONDS = 20
 
@@ -268,7 +268,4 @@ def runs(pid: int) -> bool:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
+    wait_for(condition, seconds=DEADLINE_SECONDS)

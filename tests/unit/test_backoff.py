@@ -1,6 +1,6 @@
-"""A part that keeps dying is started less and less often."""
+"""A process that keeps dying is started less and less often."""
 
-from embedded.supervisor.part import Backoff
+from embedded.supervisor.supervised import Backoff
 
 
 def test_the_delay_doubles_up_to_five_seconds() -> None:

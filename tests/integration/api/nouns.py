@@ -11,7 +11,7 @@ import pytest
 from schemas.ids import Prefix, show_id
 from storage.context import Context
 from tests.integration.api.service import Answer, Client
-from tests.integration.api.until import until
+from tests.waiting import until
 
 WAITING = """
 SELECT count(*) FROM pg_stat_activity

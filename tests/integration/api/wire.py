@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from storage.context import Context
 from tests.integration.api.service import UPSERT, Client, Service
-from tests.integration.api.until import until
+from tests.waiting import until
 
 
 class Upload:

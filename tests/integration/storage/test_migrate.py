@@ -17,7 +17,8 @@ from storage.migrations import SchemaNotReady, migrate, scripts, wait_until_curr
 from storage.postgres.pool import open_pool
 from tests.integration.storage.catalog import describe, differences
 from tests.integration.storage.conftest import MakeDatabase
-from tests.workers import counts_of, job_of, old_enough, open_worker, serving, unfinished, until
+from tests.waiting import until
+from tests.workers import counts_of, job_of, old_enough, open_worker, serving, unfinished
 from worker.reconcile import reconcile
 
 # Released migrations. Databases that have run them exist, so their text never changes.

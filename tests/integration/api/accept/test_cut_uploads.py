@@ -15,9 +15,9 @@ from storage.context import Context
 from storage.pipeline import jobs, uploads
 from tests.factories import contact, make_account, make_job, phone
 from tests.integration.api.service import Client, Service, make_client, serve
-from tests.integration.api.until import until
 from tests.integration.api.wire import Upload, seen, upload
 from tests.integration.api.work import work
+from tests.waiting import until
 
 ROWS = b"".join(b"%s,Name\n" % phone(n).encode() for n in range(50_000))  # about 1 MiB
 SHORT = {

@@ -11,7 +11,8 @@ from tests.factories import phone
 from tests.integration.api.contact_calls import create, made, patch, post, problems_of
 from tests.integration.api.contacts.test_contacts_create import WHOLE
 from tests.integration.api.service import Client
-from tests.workers import barred, until, waiting_backends
+from tests.waiting import until
+from tests.workers import barred, waiting_backends
 
 
 async def changed(client: Client, contact: Any, **fields: Any) -> Any:

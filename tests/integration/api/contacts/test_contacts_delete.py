@@ -14,7 +14,8 @@ from storage.postgres.transactions import ATTEMPTS, transact
 from tests.integration.api.contact_calls import create, listed, made, put_into
 from tests.integration.api.service import Client, make_client
 from tests.integration.api.work import work
-from tests.workers import barred, until, waiting_backends
+from tests.waiting import until
+from tests.workers import barred, waiting_backends
 
 
 async def delete(client: Client, contact_id: str) -> int:

@@ -12,7 +12,8 @@ from storage.context import Context
 from storage.entities import opt_ins
 from tests.integration.api.contact_calls import UNKNOWN, create, made, problems_of
 from tests.integration.api.service import Answer, Client, make_client
-from tests.workers import barred, until, waiting_backends
+from tests.waiting import until
+from tests.workers import barred, waiting_backends
 
 
 async def say(client: Client, contact: str, channel: str, **body: Any) -> Answer:

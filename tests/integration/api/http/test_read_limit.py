@@ -22,9 +22,9 @@ from storage.context import Context
 from tests.factories import contact
 from tests.integration.api.proxy import Proxy, proxy
 from tests.integration.api.service import Answer, Client, make_client, serve
-from tests.integration.api.until import until
 from tests.integration.api.work import work
 from tests.servers import TestServers
+from tests.waiting import until
 
 HEADERS = ("RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 PRIVATE = [route for route in ROUTES if not route.public]

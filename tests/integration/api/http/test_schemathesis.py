@@ -17,7 +17,8 @@ from schemas.settings import Settings
 from storage.context import Context
 from tests.integration.api.inventory import NOUNS, PHONE_NUMBER_ID, fill
 from tests.integration.api.service import make_client, serve
-from tests.workers import unfinished, until
+from tests.waiting import until
+from tests.workers import unfinished
 
 REPOSITORY = Path(__file__).parents[4]
 ST = Path(sys.executable).parent / "st"

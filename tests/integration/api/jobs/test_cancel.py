@@ -9,9 +9,9 @@ import pytest
 from storage.context import Context
 from tests.factories import contact, phone
 from tests.integration.api.service import Answer, Client, Service, make_client
-from tests.integration.api.until import until
 from tests.integration.api.wire import seen, upload
 from tests.integration.api.work import split, stored, work
+from tests.waiting import until
 from tests.workers import claim, serving
 from worker.apply import apply_chunk
 

@@ -11,8 +11,8 @@ from storage.context import Context
 from storage.queue import ENDED
 from tests.factories import contact
 from tests.integration.api.service import Answer, Client, Service, make_client, serve
-from tests.integration.api.until import until
 from tests.integration.api.work import work
+from tests.waiting import until
 
 LONG = 30  # seconds; no test takes so long
 SOON = 5  # seconds; far under LONG, and enough for a busy machine

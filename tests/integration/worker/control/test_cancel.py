@@ -10,6 +10,7 @@ from storage.pipeline import cancellation, parts, uploads
 from storage.pipeline.uploads import Received
 from tests.factories import contact, make_account, make_job, make_list, phone
 from tests.integration.worker.cancelling import cancel, make_parts, new_job, outcomes_of
+from tests.waiting import until
 from tests.workers import (
     bells,
     claim,
@@ -18,7 +19,6 @@ from tests.workers import (
     job_of,
     serving,
     unfinished,
-    until,
 )
 from worker import split as splitter
 from worker.apply import apply_chunk

@@ -14,7 +14,8 @@ from storage.background import beside
 from storage.context import Context
 from storage.pipeline import cancellation
 from tests.factories import contact, make_account, make_job, phone
-from tests.workers import counts_of, job_of, results_of, serving, unfinished, until
+from tests.waiting import until
+from tests.workers import counts_of, job_of, results_of, serving, unfinished
 from worker import dry_run
 from worker import reconcile as reconciler
 from worker.reconcile import reconcile_forever

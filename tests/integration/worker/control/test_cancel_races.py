@@ -12,13 +12,13 @@ from storage.pipeline import cancellation, chunks, turns, uploads
 from storage.pipeline.uploads import NewJob, Received
 from tests.factories import contact, make_account, make_job, make_list
 from tests.integration.worker.cancelling import cancel, new_job, outcomes_of, waiting
+from tests.waiting import until
 from tests.workers import (
     barred,
     claim,
     counts_of,
     drain,
     job_of,
-    until,
 )
 from worker.apply import apply_chunk
 from worker.finish import finish_if_last

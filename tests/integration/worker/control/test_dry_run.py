@@ -16,6 +16,7 @@ from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_contacts, make_job, phone
 from tests.integration.worker.cancelling import waiting
 from tests.integration.worker.dry_runs import Stop, dry_run_all, dump, told
+from tests.waiting import until
 from tests.workers import (
     barred,
     bells,
@@ -26,7 +27,6 @@ from tests.workers import (
     results_of,
     serving,
     unfinished,
-    until,
 )
 from worker import dry_run
 from worker.apply import apply_chunk

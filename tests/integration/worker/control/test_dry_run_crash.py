@@ -18,7 +18,8 @@ from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_contacts, make_job
 from tests.integration.worker.cancelling import waiting
 from tests.integration.worker.dry_runs import Stop, die, dry_run_all, dump, expire
-from tests.workers import barred, counts_of, job_of, results_of, unfinished, until
+from tests.waiting import until
+from tests.workers import barred, counts_of, job_of, results_of, unfinished
 from worker.dry_run import dry_run_next
 from worker.operations.base import Applied, Indexed, JobFacts
 from worker.operations.contacts_upsert import ContactsUpsert

@@ -10,6 +10,7 @@ from schemas.params import JobParams
 from storage.context import Context
 from tests.factories import make_account, make_contacts, make_job, make_label, make_team, phone
 from tests.integration.worker.job_runs import assert_consistent, members_of, run, run_job, told
+from tests.waiting import until
 from tests.workers import (
     barred,
     claim,
@@ -17,7 +18,6 @@ from tests.workers import (
     drain,
     job_of,
     results_of,
-    until,
     waiting_backends,
 )
 from worker.apply import apply_chunk

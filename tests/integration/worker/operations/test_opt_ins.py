@@ -13,7 +13,8 @@ from storage.context import Context
 from storage.entities import opt_ins
 from tests.factories import contact, make_account, make_channel, make_contacts, make_job, make_list
 from tests.integration.worker.job_runs import assert_consistent, run, told
-from tests.workers import barred, claim, drain, results_of, until, waiting_backends
+from tests.waiting import until
+from tests.workers import barred, claim, drain, results_of, waiting_backends
 from worker.apply import apply_chunk
 
 ADD, REMOVE, OVERWRITE = Operation.LISTS_ADD, Operation.LISTS_REMOVE, Operation.LISTS_OVERWRITE

@@ -13,6 +13,7 @@ from storage.pipeline.finish import Finishing
 from storage.postgres.pool import LIMITS
 from tests.factories import contact, make_account, make_job, make_list, phone
 from tests.integration.worker.job_runs import assert_consistent, members_of, run, run_job
+from tests.waiting import until
 from tests.workers import (
     barred,
     claim,
@@ -20,7 +21,6 @@ from tests.workers import (
     job_of,
     open_worker,
     results_of,
-    until,
     waiting_backends,
 )
 from worker import finish

@@ -26,6 +26,7 @@ from tests.factories import (
     phone,
 )
 from tests.integration.worker.job_runs import assert_consistent, members_of, run, told
+from tests.waiting import until
 from tests.workers import (
     COUNTS,
     barred,
@@ -35,7 +36,6 @@ from tests.workers import (
     expire_leases,
     job_of,
     results_of,
-    until,
     waiting_backends,
 )
 from worker.apply import apply_chunk

@@ -12,6 +12,7 @@ from storage.pipeline.chunks import Claim
 from storage.postgres.db_errors import LOST_CONNECTION
 from tests.factories import contact, make_account, make_job
 from tests.integration.worker.commit_loser import answered, commit_loser, committed
+from tests.waiting import until
 from tests.workers import (
     barred,
     claim,
@@ -20,7 +21,6 @@ from tests.workers import (
     expire_leases,
     job_of,
     open_worker,
-    until,
     versions,
     waiting_backends,
 )

@@ -7,6 +7,7 @@ import pytest
 from storage.context import Context
 from storage.pipeline import chunks, leases
 from tests.factories import contact, make_account, make_job
+from tests.waiting import until
 from tests.workers import (
     barred,
     claim,
@@ -14,7 +15,6 @@ from tests.workers import (
     drain,
     expire_leases,
     job_of,
-    until,
     versions,
     waiting_backends,
 )

@@ -12,7 +12,8 @@ from storage.context import Context
 from storage.pipeline import parts, uploads
 from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_job
-from tests.workers import claim, drain, until, waiting_backends
+from tests.waiting import until
+from tests.workers import claim, drain, waiting_backends
 from worker.apply import apply_chunk
 from worker.claim import claim_chunk
 

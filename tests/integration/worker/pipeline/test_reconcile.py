@@ -13,6 +13,7 @@ from storage.context import Context
 from storage.pipeline import chunks, finish, uploads
 from storage.pipeline.leases import LEASE_SECONDS
 from tests.factories import contact, make_account, make_job
+from tests.waiting import until
 from tests.workers import (
     barred,
     bells,
@@ -23,7 +24,6 @@ from tests.workers import (
     old_enough,
     serving,
     unfinished,
-    until,
     waiting_backends,
 )
 from worker import reconcile as reconciler

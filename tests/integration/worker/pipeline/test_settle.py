@@ -11,6 +11,7 @@ from schemas.states import Outcome
 from storage.context import Context
 from tests.factories import contact, make_account, make_job, phone
 from tests.integration.worker.contact_model import Item, Model, make_defined_account, sparse_item, stored
+from tests.waiting import until
 from tests.workers import (
     barred,
     claim,
@@ -18,7 +19,6 @@ from tests.workers import (
     drain,
     job_of,
     results_of,
-    until,
     waiting_backends,
 )
 from worker import settle

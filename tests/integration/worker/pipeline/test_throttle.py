@@ -13,6 +13,7 @@ from storage.context import Context
 from storage.entities import accounts
 from storage.entities.accounts import AccountChange
 from tests.factories import contact, make_account, make_job
+from tests.waiting import until
 from tests.workers import (
     claim,
     counts_of,
@@ -21,7 +22,6 @@ from tests.workers import (
     results_of,
     serving,
     unfinished,
-    until,
     versions,
 )
 from worker import reconcile as reconciler

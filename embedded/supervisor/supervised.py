@@ -1,4 +1,4 @@
-"""One supervised part: started, watched, and started again when it dies."""
+"""A supervised process: started, watched, and started again when it ends."""
 
 import asyncio
 import time
@@ -7,14 +7,14 @@ from enum import StrEnum
 
 from embedded.servers import Child, EmbeddedError
 
-RESTART_SECONDS = 30.0  # after which a restarted part that does not answer is worth a word
+RESTART_SECONDS = 30.0  # a restarted process that does not answer by then is reported
 FIRST_SECONDS = 0.1
-LONGEST_SECONDS = 5.0  # half of what promise P6 allows for being back
-RESET_SECONDS = 10.0  # a life this long clears the record
+LONGEST_SECONDS = 5.0  # half of what promise P6 allows for a restart
+RESET_SECONDS = 10.0  # a life this long resets the delay
 
 
 class Role(StrEnum):
-    """What a part is for; the keys of `pids` in dev.json."""
+    """What a process is for; the keys of `pids` in dev.json."""
 
     POSTGRES = "postgres"
     VALKEY = "valkey"
@@ -22,8 +22,8 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
-class Part:
-    """A child with a role. `changed` is called whenever its pid has changed, `say` tells the console."""
+class Supervised:
+    """A child with a role. `changed` is called after each change of its pid, `say` prints to the console."""
 
     def __init__(
         self, role: Role, child: Child, *, changed: Callable[[], None], say: Callable[[str], None]
@@ -43,7 +43,7 @@ class Part:
         await self.child.wait_ready(within)
 
     async def keep(self) -> None:
-        """Start it again each time it ends, for ever."""
+        """Start it again each time it ends, until this is cancelled."""
         while True:
             code = await self.child.wait()
             self._changed()
@@ -53,7 +53,7 @@ class Part:
             await self._restart()
 
     async def _restart(self) -> None:
-        """A failure is only told: a dead part comes round again, a silent one may yet wake up."""
+        """Start it, and report a failure; `keep` goes on: the process may end, or may yet be ready."""
         try:
             await self.start(RESTART_SECONDS)
         except (EmbeddedError, OSError) as error:
@@ -63,13 +63,13 @@ class Part:
 
 
 class Backoff:
-    """Doubles with each short life. Without jitter: a machine has one supervisor."""
+    """The delay before a restart: doubles with each short life. No jitter: a machine has one supervisor."""
 
     def __init__(self) -> None:
         self._next = FIRST_SECONDS
 
     def after(self, lifetime: float) -> float:
-        """Seconds to wait now that a life of `lifetime` seconds has ended."""
+        """Return the seconds to wait after a life of `lifetime` seconds."""
         if lifetime >= RESET_SECONDS:
             self._next = FIRST_SECONDS
         delay = self._next
