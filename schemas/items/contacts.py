@@ -1,4 +1,9 @@
-"""The fields of a contact, each declared once, and how two items of one contact merge."""
+"""The fields of a contact, each declared once, and how two items of one contact merge.
+
+To add a field: add a line to `ContactItem`, a migration of the table contacts (with
+storage/schema/tables.sql), and the name to docs/reference/contacts.md. The rest derives from the line. Tests
+fail for what is missing.
+"""
 
 import re
 from datetime import date
@@ -20,7 +25,7 @@ MAX_JSON_BYTES = 16 * 1024  # of metadata, and of properties, as UTF-8 JSON
 PHONE_NAMES = ("phone", "phone_number", "phoneNumber")  # the partners' spellings
 EXTERNAL_ID_NAMES = ("external_id", "externalId")
 KEY = "phone"  # the field that every item has, and by which the upsert finds the contact
-LEAP_YEAR = 2000  # of a birth date without a year, which may be 29 February
+LEAP_YEAR = 2000  # for birth dates without a year, so that 29 February is valid
 
 
 def _language(tag: str | None) -> str | None:
@@ -119,7 +124,7 @@ class ContactItem(TypedDict, total=False):
 
     phone: Required[Annotated[str, spelled(*PHONE_NAMES), Column("text", collation="C")]]
     ref: Text | None  # the client's own mark, echoed in an item error
-    error_code: Any  # these two: so that a corrected file of errors can be sent back as it is
+    error_code: Any  # these two are ignored: a corrected file of item errors can be sent back
     error_message: Any
     name: Annotated[Text | None, Column("text")]
     email: Annotated[Email | None, Column("text")]
@@ -177,14 +182,14 @@ CSV_NAMES = {spelling.casefold(): field.name for field in ITEM_FIELDS for spelli
 
 
 def known_column(name: str) -> str | None:
-    """The canonical name of a CSV column, or None where a contact has no such field."""
+    """Return the canonical name of a CSV column, "" for one that is ignored, None for an unknown one."""
     head, dot, key = name.partition(".")
     if dot:
         field = NESTED.get(head)
         known = field is not None and key != "" and "\0" not in key and field.has_key(key)  # jsonb: no NUL
         return name if known else None
     if name in VERDICT:
-        return ""  # known, and left out
+        return ""
     return CSV_NAMES.get(name, name if name in ECHOES else None)
 
 
@@ -197,11 +202,11 @@ def may_move_phones(text: bytes) -> bool:
 
 
 def merge(earlier: ContactItem, later: ContactItem) -> ContactItem:
-    """The item that does what both do, one after the other: each field is the last one that was given."""
+    """Return one item with the effect of both in this order: the last value of a field wins."""
     merged = {**earlier, **later}
     for name in JSON_FIELDS:
         if earlier.get(name) and later.get(name):
             merged[name] = {**earlier[name], **later[name]}  # type: ignore[literal-required]
-        elif earlier.get(name):  # the later one says nothing: absent, null or {}
+        elif earlier.get(name):  # the later value is absent, null or {}, which all keep the earlier one
             merged[name] = earlier[name]  # type: ignore[literal-required]
     return merged  # type: ignore[return-value]

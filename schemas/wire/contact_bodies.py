@@ -1,4 +1,4 @@
-"""What a client may write of one contact: the bodies of POST and PATCH, with the rules of a bulk item."""
+"""The bodies of POST and PATCH of single contacts: the fields of a bulk item, with its rules."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -34,9 +34,9 @@ from schemas.wire.contacts import with_contact_fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the rules need to know of the account: the context of the validation.
+    """What validation needs to know of the account.
 
-    `team_id` and `channel_id` are those that the body names, if the account has them.
+    `team_id` and `channel_id` are the ones in the body, or None if the account has no such team or channel.
     """
 
     region: str | None
@@ -54,7 +54,7 @@ def _phone(text: str, info: ValidationInfo) -> str:
 
 
 def _email(value: object, handler: ValidatorFunctionWrapHandler) -> Any:
-    """A pattern says nothing to a person."""
+    """Replace the message about the pattern by one that shows an address."""
     try:
         return handler(value)
     except ValidationError as error:
@@ -97,7 +97,7 @@ def _preference(value: str | None, info: ValidationInfo) -> str | None:
 
 
 def _properties(value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
-    """Each property is checked by itself, so that all that is wrong is told."""
+    """Check each property by itself, so that all problems are reported."""
     problems = []
     for key, one in (value or {}).items():
         fault = _facts(info).definitions.check({key: one})
@@ -116,7 +116,7 @@ def _facts(info: ValidationInfo) -> Facts:
 
 
 def _defined(field: ContactField) -> tuple[Any, Any]:
-    """A field of a body: absent is told from null; null clears, where there can be null."""
+    """Return a declared field as one of a body: optional, and nullable where its column is."""
     if field.not_null and not field.by_key:
         return field.type, Field(default_factory=field.plain_type)
     return field.type, None
@@ -126,7 +126,7 @@ VALUES = {"type": ["string", "number", "boolean", "null"]}
 PROPERTIES = WithJsonSchema({"type": ["object", "null"], "additionalProperties": VALUES})
 Name = Annotated[Text, StringConstraints(min_length=1)]
 Phone = Annotated[str, AfterValidator(_phone)]
-# Fields whose rules differ from those of a bulk item, or need to know the account.
+# Fields whose rules need the account, or differ from those of a bulk item.
 TAKEN_AS: dict[str, tuple[Any, Any]] = {
     "email": (Annotated[contacts.Email | None, WrapValidator(_email)], None),
     "default_channel_id": (
@@ -173,7 +173,7 @@ class ContactChange(BaseModel):
         return value
 
     def columns(self) -> dict[str, Any]:
-        """The fields that were given, by the names of their columns."""
+        """Return the given fields by the names of their columns."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 

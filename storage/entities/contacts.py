@@ -1,4 +1,4 @@
-"""Contacts as whole rows: pages of them, and single ones read, added, changed and deleted."""
+"""Single contacts and pages of contacts: read, add, change, delete."""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -44,15 +44,16 @@ async def page(
 ) -> tuple[list[ContactRow], int]:
     """Return the contacts, newest first, after the first `skip`, and how many there are in all.
 
-    With `search` only those whose name or phone contains this text; see `phone_pattern`.
+    With `search` only those whose name or phone contains this text. A phone number is also found as it is
+    dialled in the account's region, and a text that starts with + is the start of a phone.
     """
     if search:
-        phone_like = phone_pattern(search)
+        phone_like = _phone_pattern(search)
         phone = normaliser_for(account.region)(search) if phone_like else None
         records = await QUERIES.search(
             db,
             account_id=account.id,
-            name_like=name_pattern(search),
+            name_like=_name_pattern(search),
             phone_like=phone_like,
             phone=phone if isinstance(phone, str) else None,
             size=size,
@@ -61,29 +62,6 @@ async def page(
     else:
         records = await QUERIES.page(db, account_id=account.id, size=size, skip=skip)
     return [ContactRow.of(record) for record in records if record["id"] is not None], records[0]["total"]
-
-
-def name_pattern(text: str) -> str:
-    """Return the LIKE pattern of the names that contain a text. Wildcards in the text mean themselves."""
-    for character in ("\\", "%", "_"):
-        text = text.replace(character, "\\" + character)
-    return f"%{text}%"
-
-
-def phone_pattern(text: str) -> str | None:
-    """Return the LIKE pattern of the phones that contain the digits of a text; None if it is no phone number.
-
-    A text that starts with + stands for the start of the phone. Digits of any script count.
-    """
-    digits = ""
-    for character in text:
-        if (digit := unicodedata.decimal(character, None)) is not None:
-            digits += str(digit)
-        elif character not in PUNCTUATION and unicodedata.category(character) not in ("Zs", "Pd"):
-            return None
-    if not digits:
-        return None
-    return f"+{digits}%" if text.startswith("+") else f"%{digits}%"
 
 
 async def insert(db: Db, account_id: AccountId, fields: Mapping[str, Any]) -> ContactRow:
@@ -112,7 +90,7 @@ async def change(
 
 
 async def delete(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
-    """Take a contact away, out of all it is in, with its opt-ins; False: there is none."""
+    """Delete a contact with its memberships and opt-ins. Returns False if the account has no such contact."""
     if await QUERIES.lock(conn, account_id=account_id, id=contact_id) is None:
         return False
     await memberships.forget_contacts(conn, account_id, [contact_id])
@@ -124,9 +102,9 @@ async def delete(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
 async def set_preference(
     conn: Conn, account_id: AccountId, ids: Sequence[int], preference: str, default: str | None
 ) -> set[int]:
-    """Set the communication preference of contacts that the caller has locked: those that had another.
+    """Set the communication preference of contacts that the caller has locked.
 
-    `default` is what a contact has that was never told one.
+    Contacts without a preference have the `default` one. Returns the ids of those that had another.
     """
     rows = await QUERIES.set_preference(
         conn, account_id=account_id, ids=ids, preference=preference, default_preference=default
@@ -137,7 +115,7 @@ async def set_preference(
 async def delete_many(conn: Conn, account_id: AccountId, ids: Sequence[int]) -> None:
     """Delete contacts that the caller has locked FOR UPDATE, with their memberships and opt-ins.
 
-    Each in a statement of its own: the first sees what was committed until the lock was there.
+    Each table takes a statement of its own, whose snapshot is newer than the lock.
     """
     await memberships.forget_contacts(conn, account_id, ids)
     await opt_ins.forget_contacts(conn, account_id, ids)
@@ -145,8 +123,31 @@ async def delete_many(conn: Conn, account_id: AccountId, ids: Sequence[int]) -> 
 
 
 async def lock_shared(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
-    """Keep a contact from being deleted until the transaction ends; False: there is none."""
+    """Lock a contact against deletion until the transaction ends. Returns False if there is none."""
     return await QUERIES.lock_shared(conn, account_id=account_id, id=contact_id) is not None
+
+
+def _name_pattern(text: str) -> str:
+    """Return the LIKE pattern of the names that contain a text; wildcards in it mean themselves."""
+    for character in ("\\", "%", "_"):
+        text = text.replace(character, "\\" + character)
+    return f"%{text}%"
+
+
+def _phone_pattern(text: str) -> str | None:
+    """Return the LIKE pattern of the phones that contain the digits of a text.
+
+    Digits of any script count. Returns None for a text that has no digits, or has letters.
+    """
+    digits = ""
+    for character in text:
+        if (digit := unicodedata.decimal(character, None)) is not None:
+            digits += str(digit)
+        elif character not in PUNCTUATION and unicodedata.category(character) not in ("Zs", "Pd"):
+            return None
+    if not digits:
+        return None
+    return f"+{digits}%" if text.startswith("+") else f"%{digits}%"
 
 
 def _split(value: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[str]]:
@@ -177,5 +178,7 @@ def _told() -> AbstractContextManager[None]:
 
 
 def _too_large(name: str) -> NotAcceptable:
-    message = f"{name} would be larger than 64 KiB together with what is stored: take keys out, with null"
+    message = (
+        f"{name} would be larger than 64 KiB together with what is stored: set keys to null to remove them"
+    )
     return NotAcceptable(message, code=f"{name}_too_large", param=name)

@@ -1,5 +1,6 @@
 -- name: by_ids(account_id, ids)
--- Contacts in the order of the ids; unknown ones are absent. A look-up an id: see ids_by_phone in contacts.sql.
+-- Contacts in the order of the ids; unknown ones are absent. One index look-up per id: see ids_by_phone in
+-- upsert.sql.
 SELECT c.*
 FROM unnest(:ids::bigint[]) WITH ORDINALITY wanted (id, place)
 CROSS JOIN LATERAL (SELECT * FROM contacts WHERE account_id = :account_id AND id = wanted.id OFFSET 0) c
@@ -12,8 +13,8 @@ SELECT id FROM contacts WHERE account_id = :account_id AND external_id = :extern
 SELECT * FROM contacts WHERE account_id = :account_id AND id = :id;
 
 -- name: page(account_id, size, skip)
--- Newest first, and how many there are, in one snapshot: at least one row, of which only `total` is not null
--- where the page is empty. What is skipped is read from the index alone.
+-- A page of contacts, newest first, and the total, in one snapshot. An empty page is one row in which only
+-- `total` is not null. Skipped contacts are read from the index alone.
 SELECT counted.total, shown.*
 FROM (SELECT count(*) AS total FROM contacts WHERE account_id = :account_id) counted
 LEFT JOIN LATERAL (
@@ -26,8 +27,8 @@ LEFT JOIN LATERAL (
 ORDER BY shown.id DESC;
 
 -- name: search(account_id, name_like, phone_like, phone, size, skip)
--- The same of the contacts whose name or phone is LIKE a pattern, or whose phone is the given one. A null
--- finds nothing.
+-- What `page` returns, of the contacts whose name or phone is LIKE a pattern or whose phone is the given one.
+-- A null pattern or phone matches nothing.
 WITH found AS MATERIALIZED (
     SELECT id FROM contacts
     WHERE account_id = :account_id
@@ -43,16 +44,17 @@ LEFT JOIN LATERAL (
 ORDER BY shown.id DESC;
 
 -- name: insert(account_id, fields)^
--- A new contact. `fields` is a JSON object of columns; of those that are absent, the defaults. Violates
--- contacts_phone or contacts_external_id where another contact has it, metadata_size, properties_size.
+-- Add a contact. `fields` is a JSON object of columns; an absent column gets its default. Can violate
+-- contacts_phone, contacts_external_id, metadata_size and properties_size.
 INSERT INTO contacts (account_id, @columns@)
 SELECT :account_id, @inserted@
 FROM jsonb_populate_record(NULL::contacts, :fields::jsonb) n
 RETURNING *;
 
 -- name: change(account_id, id, fields, @key_parameters@)^
--- Sets the columns that `fields`, a JSON object, has; a null clears. Adds keys to the documents, and takes
--- others out. No row: no such contact, or it is as it should be already. Violates what insert violates.
+-- Set the columns that the JSON object `fields` has; null clears. For each JSON field, set the keys of one
+-- parameter and remove those of the other (`_gone`). No row: there is no such contact, or nothing differs. Can
+-- violate what insert can.
 UPDATE contacts c SET (@columns@, updated_at) = (
     SELECT @new_values@, now()
     FROM jsonb_populate_record(c, :fields::jsonb) n
@@ -62,15 +64,15 @@ WHERE c.account_id = :account_id AND c.id = :id
 RETURNING *;
 
 -- name: lock(account_id, id)$
--- Before a delete: waits for those who are making it a member of something. Null: no such contact.
+-- Lock a contact before it is deleted; waits for transactions that add it to something. Null: there is none.
 SELECT id FROM contacts WHERE account_id = :account_id AND id = :id FOR UPDATE;
 
 -- name: delete(account_id, id)!
 DELETE FROM contacts WHERE account_id = :account_id AND id = :id;
 
 -- name: set_preference(account_id, ids, preference, default_preference)
--- Set the communication preference of contacts that the caller has locked. Null in its place means the default
--- one. Returns the contacts that had another. A look-up a contact: see ids_by_phone.
+-- Set the communication preference of contacts that the caller has locked. A contact without one has the
+-- default. Returns the contacts that had another. One look-up per contact: see ids_by_phone in upsert.sql.
 UPDATE contacts SET communication_preference = :preference, updated_at = now()
 WHERE account_id = :account_id AND ctid = ANY (ARRAY(
     SELECT c.ctid
@@ -80,7 +82,7 @@ WHERE account_id = :account_id AND ctid = ANY (ARRAY(
 RETURNING id;
 
 -- name: delete_many(account_id, ids)!
--- Delete contacts that the caller has locked FOR UPDATE, after all that hangs on them.
+-- Delete contacts that the caller has locked FOR UPDATE, after their memberships and opt-ins.
 DELETE FROM contacts
 WHERE account_id = :account_id AND ctid = ANY (ARRAY(
     SELECT c.ctid
@@ -89,5 +91,5 @@ WHERE account_id = :account_id AND ctid = ANY (ARRAY(
 ));
 
 -- name: lock_shared(account_id, id)$
--- It cannot be deleted until this transaction ends. Null: no such contact.
+-- Lock a contact against deletion until the transaction ends. Null: there is none.
 SELECT id FROM contacts WHERE account_id = :account_id AND id = :id FOR KEY SHARE;

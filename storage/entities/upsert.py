@@ -1,4 +1,4 @@
-"""Contacts: staged by COPY, upserted by one statement, matched by phone or external id."""
+"""The bulk upsert: stage contacts by COPY, match them, create or update them by one statement."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ STAGE = "stage_contacts"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What matching needs to know of a stored contact."""
+    """A stored contact, as far as matching needs it."""
 
     id: int
     phone: str
@@ -42,7 +42,7 @@ class Written(NamedTuple):
 
 
 async def make_stage(conn: Conn) -> None:
-    """Prepare a new connection for staging; give this to `open_pool` as `init`."""
+    """Make the staging table of a new connection. Pass this to `open_pool` as `init`."""
     await QUERIES.make_stage(conn)
 
 
@@ -58,30 +58,30 @@ async def stage(conn: Conn, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 async def empty_stage(conn: Conn) -> None:
-    """Take out what an earlier attempt of the same transaction has staged."""
+    """Delete the rows that an earlier attempt in the same transaction staged."""
     await QUERIES.empty_stage(conn)
 
 
 async def truncate_stage(conn: Conn) -> None:
-    """The same where many chunks go through one transaction: the space is given back at once."""
+    """Empty the staging table and free its space at once, for transactions that apply many chunks."""
     await QUERIES.truncate_stage(conn)
 
 
 async def upsert(conn: Conn, account_id: AccountId) -> dict[str, Written]:
-    """Upsert the staged rows: those that were written, by phone; unchanged ones are absent."""
+    """Upsert the staged rows. Returns those that were written, by phone; unchanged ones are absent."""
     rows = await QUERIES.upsert(conn, account_id=account_id)
     return {row["phone"]: Written(row["id"], row["created"]) for row in rows}
 
 
 async def clear(conn: Conn, account_id: AccountId, clears: Sequence[Clear]) -> set[str]:
-    """Clear fields and remove keys of stored contacts: the phones of those that changed."""
+    """Clear fields and remove keys of stored contacts. Returns the phones of those that changed."""
     wanted = [{"phone": one.phone, "fields": one.fields, **one.keys} for one in clears]
     rows = await QUERIES.clear(conn, account_id=account_id, clears=json.dumps(wanted))
     return {row["phone"] for row in rows}
 
 
 async def ids_by_phone(conn: Conn, account_id: AccountId, phones: Sequence[str]) -> dict[str, int]:
-    """The ids of stored contacts."""
+    """Return the ids of the stored contacts that have these phones."""
     rows = await QUERIES.ids_by_phone(conn, account_id=account_id, phones=phones)
     return {row["phone"]: row["id"] for row in rows}
 
@@ -89,13 +89,13 @@ async def ids_by_phone(conn: Conn, account_id: AccountId, phones: Sequence[str])
 async def lock_matches(
     conn: Conn, account_id: AccountId, phones: Sequence[str], external_ids: Sequence[str]
 ) -> list[Stored]:
-    """Lock the contacts that hold one of these phones or external ids."""
+    """Lock and return the contacts that have one of these phones or external ids."""
     rows = await QUERIES.lock_matches(conn, account_id=account_id, phones=phones, external_ids=external_ids)
     return [Stored(**row) for row in rows]
 
 
 async def move(conn: Conn, account_id: AccountId, phones: Mapping[int, str]) -> None:
-    """Give contacts other phones, which they may take from one another; `phones` is id → phone."""
+    """Give contacts new phones; `phones` maps ids to phones. Contacts may exchange phones."""
     ids = list(phones)
     await QUERIES.park(conn, account_id=account_id, ids=ids)
     await QUERIES.move(conn, account_id=account_id, ids=ids, phones=list(phones.values()))

@@ -1,21 +1,21 @@
 -- name: make_stage()#
--- The connection's staging table: what COPY fills and an upsert reads; empty again after each transaction.
+-- Make the connection's staging table, which COPY fills and `upsert` reads. A commit empties it.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_contacts (
     @stage@
 ) ON COMMIT DELETE ROWS;
--- Not compressed: the limits of their size are checked against what is staged, and mean the size as it is.
+-- Not compressed: metadata_size and properties_size limit the uncompressed size.
 ALTER TABLE stage_contacts @uncompressed@;
 
 -- name: empty_stage()!
 DELETE FROM stage_contacts;
 
 -- name: truncate_stage()!
--- Outside of savepoints: the second time on the file is cut in place.
+-- Outside of savepoints: from the second time on, PostgreSQL cuts the file in place.
 TRUNCATE stage_contacts;
 
 -- name: upsert(account_id)
--- Create or update the staged contacts, matched by phone; null keeps what is stored. Returns id, phone and
--- whether it was created, for the rows that were written: an unchanged row is not rewritten and not returned.
+-- Create or update the staged contacts, matched by phone; null keeps the stored value. Writes and returns only
+-- rows that differ: id, phone and whether the row was created.
 INSERT INTO contacts AS c (account_id, @columns@)
 SELECT :account_id, @staged@
 FROM stage_contacts s
@@ -50,8 +50,8 @@ WHERE c.account_id = :account_id AND c.id = l.id
 RETURNING c.phone;
 
 -- name: ids_by_phone(account_id, phones)
--- The ids of contacts that exist. A look-up a phone, whatever the planner believes of the table: without
--- statistics it would rather read all contacts of the account.
+-- The ids of the contacts that exist. OFFSET 0 forces one index look-up per phone: without statistics the
+-- planner reads all contacts of the account.
 SELECT c.id, c.phone
 FROM unnest(:phones::text[]) wanted (phone)
 CROSS JOIN LATERAL (
@@ -84,11 +84,11 @@ CROSS JOIN LATERAL (
 ) c;
 
 -- name: park(account_id, ids)!
--- First half of a move: the phones are free, so that contacts can exchange them within one statement.
+-- First half of a move: free the phones, so that contacts can exchange them.
 UPDATE contacts SET phone = '~' || id WHERE account_id = :account_id AND id = ANY (:ids::bigint[]);
 
 -- name: move(account_id, ids, phones)!
--- Second half of a move: each contact has its new phone.
+-- Second half of a move: give each contact its new phone.
 UPDATE contacts c SET phone = m.phone, updated_at = now()
 FROM unnest(:ids::bigint[], :phones::text[]) m (id, phone)
 WHERE c.account_id = :account_id AND c.id = m.id;

@@ -24,8 +24,8 @@ from worker.operations.resolve import Target, merge_by_phone, resolve
 
 CREATED, UPDATED, UNCHANGED = Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED
 TOO_LARGE = {name: ItemCode(f"{name}_too_large") for name in JSON_FIELDS}
-# A JSON field in a smaller record is not measured: written anew, no character or digit of it takes 8 bytes.
 KEYED = frozenset(JSON_FIELDS)
+# The JSON fields of a smaller record are not measured: as JSON text a character takes fewer than 8 bytes.
 SMALL_RECORD = MAX_JSON_BYTES // 8
 
 
