@@ -6,14 +6,18 @@ import signal
 
 import typer
 
-from cli.database import find_database
+from cli.database import fail, find_database
 
 
 def migrate() -> None:
     """Bring the database to the newest schema. Safe to repeat, and to run several at once."""
+    from storage.migrations import SchemaNotReady
     from storage.migrations import migrate as apply_migrations
 
-    version = asyncio.run(apply_migrations(find_database()))
+    try:
+        version = asyncio.run(apply_migrations(find_database()))
+    except SchemaNotReady as error:
+        raise fail(str(error)) from error
     typer.echo(f"the schema is at revision {version.revision}")
     if "HONCHO_PROCESS_NAME" in os.environ:
         _stay()

@@ -1,10 +1,12 @@
 """The files in storage/schema say what the migrations make."""
 
 from pathlib import Path
+from typing import get_args
 
 import asyncpg
 import pytest
 
+from schemas.items.properties import PropertyType
 from schemas.states import JobState
 from storage import schema
 from storage.entities import accounts
@@ -65,13 +67,22 @@ async def test_the_columns_default_to_the_limits_of_a_new_account(database_url: 
     assert {name: row[name] for name in accounts.DEFAULTS} == accounts.DEFAULTS
 
 
-async def test_the_states_are_those_of_the_code(database_url: str) -> None:
+@pytest.mark.parametrize(
+    ("constraint", "words"),
+    [
+        ("jobs_state_check", set(JobState)),
+        ("property_definitions_type_check", set(get_args(PropertyType))),
+    ],
+)
+async def test_the_words_that_a_column_allows_are_those_of_the_code(
+    database_url: str, constraint: str, words: set[str]
+) -> None:
     conn = await asyncpg.connect(database_url)
     check: str = await conn.fetchval(
-        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'jobs_state_check'"
+        "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = $1", constraint
     )
     await conn.close()
-    assert set(check.split("'")[1::2]) == set(JobState)
+    assert set(check.split("'")[1::2]) == words
 
 
 async def _built(make_database: MakeDatabase) -> list[str]:
