@@ -20,7 +20,7 @@ from typing import ClassVar
 
 
 class BulklaneError(Exception):
-    """What went wrong, where, and what to do about it.
+    """An error that ends a request: what is wrong, where, what to do.
 
     `code` is permanent and machine-readable, `param` names the place in the request.
     """
@@ -55,7 +55,7 @@ class BodyTooLarge(InvalidRequest):
 
 
 class UnsupportedFormat(InvalidRequest):
-    """The content type or the content encoding is not one that is known here."""
+    """The content type or the content encoding is not supported."""
 
     default_code = "unsupported_format"
 
@@ -85,14 +85,14 @@ class NotAuthenticated(BulklaneError):
 
 
 class NotFound(BulklaneError):
-    """The id is unknown, or another account's: the answer is the same."""
+    """The id is unknown, or it is another account's; a client cannot tell which."""
 
     type = "not_found"
     default_code = "not_found"
 
 
 class Conflict(BulklaneError):
-    """The state of the thing does not allow this."""
+    """The state of a resource does not allow the request."""
 
     type = "conflict"
     default_code = "conflict"
@@ -113,7 +113,7 @@ class RateLimited(BulklaneError):
 
 
 class Unavailable(BulklaneError):
-    """PostgreSQL is away; nothing of the request was stored. `retry_after` is in seconds."""
+    """PostgreSQL is away or busy; nothing of the request was stored. `retry_after` is in seconds."""
 
     default_code = "unavailable"
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
-from api.accept.body import Part, RequestBody
+from api.accept.body import JobPart, RequestBody
 from api.accept.idempotency import find_earlier, read_key, same_request
 from api.accept.plan import Plan, new_job
 from api.accept.response import ResultBody, respond
@@ -37,11 +37,6 @@ class BulkRequest(ABC):
         self.account = request[ACCOUNT]
         self.problems: list[NotAcceptable] = []
 
-    @property
-    def default_preference(self) -> str:
-        """The communication preference of a contact that was never given one."""
-        return self.api.ctx.settings.default_preference
-
     def refuse_problems(self) -> None:
         """Raise NotAcceptable with every problem, if there is any."""
         if self.problems:
@@ -56,7 +51,7 @@ class BulkRequest(ABC):
         """Check the request and plan its job. Raises NotFound, Conflict, NotAcceptable (every problem)."""
 
     @abstractmethod
-    def parts(self) -> AsyncIterator[Part]:
+    def parts(self) -> AsyncIterator[JobPart]:
         """Give the parts of the job; they follow the plan."""
 
 

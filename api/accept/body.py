@@ -57,7 +57,7 @@ class RequestBody:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class JobPart:
     """A part of a job, and the layout of its file: see `CsvLayout.to_dict`."""
 
     data: bytes
@@ -82,7 +82,7 @@ async def cut_parts(
     *,
     max_json_items: int,
     renames: Mapping[str, str] | None = None,
-) -> AsyncIterator[Part]:
+) -> AsyncIterator[JobPart]:
     """Cut the pieces of a body into parts; each is given as soon as it is full.
 
     Raises what the pieces raise, MalformedBody, BodyTooLarge, NotAcceptable.
@@ -93,7 +93,7 @@ async def cut_parts(
             # some hundred milliseconds for the largest body: not in the event loop
             envelope = await asyncio.to_thread(split_array, text, max_items=max_json_items)
             for data in envelope.parts:
-                yield Part(data=data)
+                yield JobPart(data=data)
         case Format.NDJSON:
             async for part in _cut(pieces, NdjsonCutter()):
                 yield part
@@ -111,12 +111,12 @@ async def _source_of(request: web.Request, idle_seconds: float) -> tuple[AsyncIt
     return request.content.iter_any(), request.headers.get("Content-Type")
 
 
-async def _cut(pieces: AsyncIterator[bytes], cutter: CsvCutter | NdjsonCutter) -> AsyncIterator[Part]:
+async def _cut(pieces: AsyncIterator[bytes], cutter: CsvCutter | NdjsonCutter) -> AsyncIterator[JobPart]:
     async for piece in pieces:
         for data in cutter.feed(piece):
-            yield Part(data=data, layout=_layout(cutter))
+            yield JobPart(data=data, layout=_layout(cutter))
     for data in cutter.flush():
-        yield Part(data=data, layout=_layout(cutter))
+        yield JobPart(data=data, layout=_layout(cutter))
 
 
 def _layout(cutter: CsvCutter | NdjsonCutter) -> dict[str, Any] | None:

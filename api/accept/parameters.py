@@ -7,7 +7,7 @@ from multidict import MultiMapping
 
 from api.accept.accept import BulkRequest
 from api.accept.plan import Plan
-from api.accept.targets import ChannelName, audience_of, channels_of, check_preference, label_of, list_of
+from api.accept.targets import NamedChannel, audience_of, channels_of, check_preference, label_of, list_of
 from api.http.validation import parse_query
 from schemas.errors import NotAcceptable
 from schemas.formats.content_type import Format
@@ -57,7 +57,7 @@ async def plan_native(bulk: BulkRequest, operation: Operation, query: BulkQuery,
         label_id=await label_of(bulk, query.label_id) if query.label_id else None,
         audience_id=await audience_of(bulk, query.audience_id) if query.audience_id else None,
         preference=check_preference(bulk, query.preference, "preference") if query.preference else None,
-        default_preference=bulk.default_preference if query.preference else None,
+        default_preference=bulk.api.ctx.settings.default_preference if query.preference else None,
         channels=await channels_of(bulk, _named(query), all_=_all_channels(operation, query)),
         override_opt_outs=query.override_opt_outs,
     )
@@ -71,9 +71,9 @@ def _is_rename(name: str) -> bool:
     return name.startswith(RENAME) and len(name) > len(RENAME)
 
 
-def _named(query: BulkQuery) -> list[ChannelName]:
+def _named(query: BulkQuery) -> list[NamedChannel]:
     """The channels that the query names, each by its id or its phone."""
-    return [ChannelName(param="opt_in_to", id=text) for text in query.opt_in_to or ()]
+    return [NamedChannel(param="opt_in_to", id=text) for text in query.opt_in_to or ()]
 
 
 def _all_channels(operation: Operation, query: BulkQuery) -> bool:

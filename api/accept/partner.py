@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from api.accept.accept import BulkRequest
-from api.accept.body import Part, RequestBody, open_body
+from api.accept.body import JobPart, RequestBody, open_body
 from api.accept.plan import Plan
 from api.accept.response import ResultBody
 from api.http.body_stream import read_whole
@@ -85,10 +85,10 @@ class PartnerRequest(BulkRequest, Generic[Body]):
             raise all_of(self.problems)
         return plan
 
-    async def parts(self) -> AsyncIterator[Part]:
+    async def parts(self) -> AsyncIterator[JobPart]:
         """Give the items as NDJSON."""
         for data in self._parts:
-            yield Part(data=data)
+            yield JobPart(data=data)
 
     async def _open_envelope(self) -> JsonEnvelope:
         fields = self._endpoint.body.model_fields

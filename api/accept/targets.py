@@ -16,7 +16,7 @@ from storage.entities.accounts import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelName:
+class NamedChannel:
     """How a request names a channel, and where in the request it does."""
 
     param: str
@@ -61,7 +61,7 @@ def check_preference(bulk: BulkRequest, value: str, param: str) -> str:
     return value
 
 
-async def channels_of(bulk: BulkRequest, named: Sequence[ChannelName], *, all_: bool) -> tuple[UUID, ...]:
+async def channels_of(bulk: BulkRequest, named: Sequence[NamedChannel], *, all_: bool) -> tuple[UUID, ...]:
     """The channels to opt in to: all of the account's, and those named; an unknown one is a problem."""
     pool, account = bulk.api.ctx.pool, bulk.account
     everything = await channels.all_ids(pool, account.id) if all_ else []
@@ -79,7 +79,7 @@ async def channels_of(bulk: BulkRequest, named: Sequence[ChannelName], *, all_: 
     return tuple(dict.fromkeys([*everything, *found]))
 
 
-def _sought(one: ChannelName, account: Account) -> UUID | str | None:
+def _sought(one: NamedChannel, account: Account) -> UUID | str | None:
     """What to look up: an id, or a phone in E.164."""
     if one.id is not None:
         try:

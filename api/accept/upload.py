@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from api.accept.body import Fingerprint, Part
+from api.accept.body import Fingerprint, JobPart
 from api.accept.idempotency import in_progress
 from api.http.context import Api
 from schemas.errors import BulklaneError, Conflict, UploadCut
@@ -34,7 +34,7 @@ class Accepted:
 
 
 async def accept_upload(
-    api: Api, job: NewJob, body: AsyncIterator[Part], fingerprint: Fingerprint
+    api: Api, job: NewJob, body: AsyncIterator[JobPart], fingerprint: Fingerprint
 ) -> Accepted:
     """Store the parts of a body and accept the job; after a BulklaneError nothing is applied."""
     upload = Upload(api.ctx.pool, job)
@@ -77,7 +77,7 @@ class Upload:
             await self._open_job(self._pool)
             self._reserved = True
 
-    async def add(self, part: Part) -> None:
+    async def add(self, part: JobPart) -> None:
         """Take the next part; returns when there is room for another."""
         self._layout = part.layout
         self._moves_phones = self._moves_phones or may_move_phones(part.data)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from api.accept.accept import BulkRequest, accept_request
-from api.accept.body import Part, RequestBody, cut_parts, open_body
+from api.accept.body import JobPart, RequestBody, cut_parts, open_body
 from api.accept.parameters import Parameters, check_renames, plan_native, read_parameters
 from api.accept.plan import Plan
 from api.openapi.describe import describe
@@ -41,7 +41,7 @@ class NativeRequest(BulkRequest):
         self.problems += check_renames(parameters, format_)
         return await plan_native(self, self._operation, parameters.query, format_)
 
-    def parts(self) -> AsyncIterator[Part]:
+    def parts(self) -> AsyncIterator[JobPart]:
         """Cut the body."""
         assert self._body.pieces is not None
         return cut_parts(

@@ -8,7 +8,7 @@ from typing import Annotated
 from aiohttp import web
 
 from api.accept.accept import BELL_SECONDS, BulkRequest, accept_request
-from api.accept.body import Fingerprint, Part, RequestBody, cut_parts
+from api.accept.body import Fingerprint, JobPart, RequestBody, cut_parts
 from api.accept.plan import Plan
 from api.endpoint import endpoint
 from api.http.context import ACCOUNT, API, Api, scope
@@ -159,7 +159,7 @@ class RetryRequest(BulkRequest):
             parent_id=self._parent.job_id,
         )
 
-    def parts(self) -> AsyncIterator[Part]:
+    def parts(self) -> AsyncIterator[JobPart]:
         """Cut the failed items."""
         return cut_parts(
             failed_items(self.api.ctx.pool, self._parent),

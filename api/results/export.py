@@ -1,4 +1,4 @@
-"""Errors and results as files: CSV or NDJSON, streamed, whatever their number."""
+"""Stream the errors or the results of a job as a file, CSV or NDJSON, in constant memory."""
 
 import csv
 import io
@@ -13,18 +13,17 @@ from api.http.context import API, STREAMING, stream_headers
 from api.http.job_view import result_view
 from api.results.corrections import as_line, as_row, columns_of
 from schemas.ids import AccountId, JobId
-from schemas.item_errors import VERDICT, ItemError
+from schemas.item_errors import VERDICT
 from schemas.items.properties import Definitions
 from schemas.wire.jobs import ResultView
 from storage.entities import properties
 from storage.pipeline import jobs, results
 
-PAGE = 200  # item errors read at once: each may hold an item of a megabyte
 HELD_BYTES = 256 * 1024  # written at once
 
 
 class Media(StrEnum):
-    """What a list can be had as."""
+    """The content types of a list."""
 
     JSON = "application/json"
     CSV = "text/csv"
@@ -32,7 +31,7 @@ class Media(StrEnum):
 
 
 def wanted_media(request: web.Request) -> Media:
-    """What the Accept header names first; JSON pages where it names none of them."""
+    """The content type that the Accept header names first; JSON if it names none of these."""
     accept = request.headers.get("Accept", "").lower()
     named = [media for media in Media if media.value in accept]
     return min(named, key=lambda media: accept.index(media.value), default=Media.JSON)
@@ -41,10 +40,11 @@ def wanted_media(request: web.Request) -> Media:
 async def stream_errors(
     request: web.Request, account_id: AccountId, job_id: JobId, media: Media
 ) -> web.StreamResponse:
-    """Each failed item as it came, with `error_code` and `error_message`: correct it and send it back."""
+    """Stream each failed item as it came, with `error_code` and `error_message`."""
     pool = request.app[API].ctx.pool
     operation, layout = await jobs.shape_of(pool, account_id, job_id)
-    errors = _errors(request, account_id, job_id)
+    pages = results.error_pages(pool, account_id, job_id)
+    errors = (error async for page in pages for error in page)
     if media is Media.NDJSON:
         definitions = Definitions(await properties.definitions(pool, account_id))
         lines = (_line(as_line(error, operation, layout, definitions)) async for error in errors)
@@ -58,7 +58,7 @@ async def stream_errors(
 async def stream_results(
     request: web.Request, account_id: AccountId, job_id: JobId, media: Media
 ) -> web.StreamResponse:
-    """The answer of every item, a line each."""
+    """Stream the result of every item, a line each."""
     found = results.results(request.app[API].ctx.pool, account_id, job_id)
     views = (result_view(result) async for result in found)
     if media is Media.NDJSON:
@@ -66,15 +66,6 @@ async def stream_results(
     fields = list(ResultView.model_fields)
     rows = (_row(getattr(view, field) for field in fields) async for view in views)
     return await _stream(request, media, rows, _row(fields))
-
-
-async def _errors(request: web.Request, account_id: AccountId, job_id: JobId) -> AsyncIterator[ItemError]:
-    after, more = -1, True
-    while more:
-        page, more = await results.errors(request.app[API].ctx.pool, account_id, job_id, after, PAGE)
-        for error in page:
-            yield error
-            after = error.index
 
 
 async def _stream(

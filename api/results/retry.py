@@ -1,6 +1,6 @@
-"""The failed items of a job once more, as the body of a new one.
+"""The body of a retry: the failed items of a job as they came.
 
-They are the same items; what could not be read is written as it came, and fails again for the same reason.
+A record that could not be read is written as it came, and fails again for the same reason.
 """
 
 import csv
@@ -18,7 +18,6 @@ from storage.pipeline import results
 from storage.pipeline.jobs import Parent
 from storage.postgres.pool import Pool
 
-PAGE = 200  # item errors read at once: each may hold an item of a megabyte
 LEFT_OUT = VERDICT[0]  # a column that every operation takes and none looks at
 ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 
@@ -33,20 +32,16 @@ def check_retry(parent: Parent) -> None:
 
 
 def format_of_failed(parent: Parent) -> Format:
-    """What `failed_items` writes."""
+    """The format in which `failed_items` writes."""
     return Format.CSV if parent.layout else Format.NDJSON
 
 
 async def failed_items(pool: Pool, parent: Parent) -> AsyncIterator[bytes]:
-    """The failed items in the order of their index, a page of them at a time."""
+    """Write the failed items in the order of their index, a page of them at a time."""
     if parent.layout:
         yield _header(parent.layout)
-    after, more = -1, True
-    while more:
-        page, more = await results.errors(pool, parent.account_id, parent.job_id, after, PAGE)
-        if page:
-            yield b"".join(_record(error, parent.layout) for error in page)
-            after = page[-1].index
+    async for page in results.error_pages(pool, parent.account_id, parent.job_id):
+        yield b"".join(_record(error, parent.layout) for error in page)
 
 
 def _header(layout: CsvLayout) -> bytes:

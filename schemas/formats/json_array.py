@@ -61,7 +61,7 @@ def open_array(
     parameters: Collection[str] = (),
     part_bytes: int = PART_BYTES,
 ) -> JsonEnvelope:
-    """The same for a caller that looks for further problems; there are no parts where there is any.
+    """Split like `split_array`, and return the problems in place of raising them; with any, no parts.
 
     Elements may be any JSON. Raises MalformedBody(code="invalid_json") with the place and
     BodyTooLarge(code="too_many_items").
@@ -133,7 +133,7 @@ class _Reader:
             pos = comma.end()
 
     def _object(self, brace: int, found: _Found) -> int:
-        """Fill `found` with the members of an object; answer where it ends."""
+        """Fill `found` with the members of an object; return where it ends."""
         pos = self._behind(_SPACE, brace + 1)
         if self._text.startswith("}", pos):
             return pos + 1
@@ -213,7 +213,7 @@ def _too_large(lines: list[bytes], key: str) -> Iterator[NotAcceptable]:
 
 
 def _as_text(name: str) -> str:
-    """A name as an answer can carry it: JSON's escapes can spell lone surrogates, UTF-8 cannot."""
+    """A name that UTF-8 can carry: the escapes of JSON can spell lone surrogates."""
     return name[:100].encode("utf-8", "replace").decode()
 
 

@@ -1,7 +1,7 @@
-"""Bodies and results of the bulk endpoints of the four documents, as they stand there.
+"""Bodies and results of the partners' bulk endpoints, field for field as the partners document them.
 
-What stands beside the array of items is a model here. The items themselves are of `schemas.operations`, for a
-bad one costs its own place only.
+A body model holds what stands beside the array of items. The types of the items are in `schemas.operations`:
+a bad item fails alone.
 """
 
 from typing import Any, Literal
@@ -14,13 +14,13 @@ from schemas.wire.contacts import Contact
 
 
 class Body(BaseModel):
-    """What stands beside the items; whatever is unknown there has been refused before."""
+    """The members beside the items; `open_array` has refused the unknown ones."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
 class PreferencesBody(Body):
-    """1: `phone_numbers` and the preference that they get."""
+    """Peach: the preference that `phone_numbers` get."""
 
     communication_preference: str = Field(examples=["mute_all"])
 
@@ -28,7 +28,7 @@ class PreferencesBody(Body):
 class ChannelName(Body):
     """A channel of the account, by its id or by its phone."""
 
-    model_config = ConfigDict(extra="forbid")  # nobody has looked inside before
+    model_config = ConfigDict(extra="forbid")  # `open_array` does not look inside
 
     id: str | None = None
     phone: str | None = None
@@ -41,13 +41,13 @@ class ChannelName(Body):
 
 
 class OptInTo(Body):
-    """2: the channels to opt contacts in to."""
+    """Whippy: the channels to opt contacts in to."""
 
     opt_in_to: list[ChannelName] | None = Field(default=None, min_length=1, max_length=1000)
 
 
 class ListContactsBody(OptInTo):
-    """2: `contacts`, and what is to be done with them."""
+    """Whippy: what to do with `contacts`."""
 
     action: Literal["add", "remove", "overwrite"]
     opt_in_to_all_channels: bool | None = Field(default=None, description="true, unless opt_in_to is given")
@@ -55,18 +55,18 @@ class ListContactsBody(OptInTo):
 
 
 class LabelBody(Body):
-    """3: `contact_ids`, and the label to attach or detach."""
+    """Kirim: the label to attach to `contact_ids`, or to detach."""
 
     label_id: str | int
     operation: Literal["attach", "detach"]
 
 
 class NoBody(Body):
-    """4: the items alone."""
+    """Oliai: the items alone."""
 
 
 class AudienceBody(Body):
-    """4: `contactIds`, and the audience to add them to."""
+    """Oliai: the audience to add `contactIds` to."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
@@ -74,7 +74,7 @@ class AudienceBody(Body):
 
 
 class PreferenceContact(Wire):
-    """A contact as the first document shows it."""
+    """A contact as Peach shows it."""
 
     id: int
     name: str | None
@@ -91,7 +91,7 @@ class PreferenceContact(Wire):
 
 
 class PhoneError(Wire):
-    """An item of the first document that failed."""
+    """A failed item of Peach."""
 
     index: int
     phone_number: Any
@@ -121,8 +121,8 @@ class ListCounts(Wire):
     failed: int
 
 
-class ItemProblem(Wire):
-    """An item of the second document that failed."""
+class ListItemError(Wire):
+    """A failed item of Whippy."""
 
     index: int
     phone: Any
@@ -132,14 +132,14 @@ class ItemProblem(Wire):
 
 
 class ListResult(Wire):
-    """The second document's answer; its own shows no body."""
+    """The result of Whippy's endpoint; Whippy documents no body."""
 
     data: ListCounts
-    errors: list[ItemProblem]
+    errors: list[ListItemError]
 
 
 class Reason(Wire):
-    """An item of the third or the fourth document that failed."""
+    """A failed item of Kirim or Oliai."""
 
     index: int
     reason: str
@@ -156,7 +156,7 @@ class LabelCounts(Wire):
 
 
 class LabelResult(Wire):
-    """The third document's answer; `errors` is there only where an item failed."""
+    """The result of Kirim's endpoint; `errors` is present only if an item failed."""
 
     data: LabelCounts
     request_id: str
@@ -164,7 +164,7 @@ class LabelResult(Wire):
 
 
 class BulkContactsResult(CamelCase):
-    """`created` + `updated` + `failed` is the number of items; what was as it should be counts as updated."""
+    """`created` + `updated` + `failed` is the number of items; an unchanged contact counts as updated."""
 
     created: int
     updated: int
@@ -174,14 +174,14 @@ class BulkContactsResult(CamelCase):
 
 
 class DeletedResult(CamelCase):
-    """`errors` is there only where a contact was not found."""
+    """`errors` is present only if a contact was not found."""
 
     deleted: int
     errors: list[Reason] | None = None
 
 
 class AudienceResult(CamelCase):
-    """The audience with its new count; `errors` is there only where a contact was not found."""
+    """The audience with its new count; `errors` is present only if a contact was not found."""
 
     audience_id: str
     contact_count: int

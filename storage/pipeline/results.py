@@ -18,6 +18,7 @@ MAX_INDEX = 2**31 - 1  # of an item: PostgreSQL's largest integer
 PAGE_BYTES = 8 * 1024**2  # of item errors that are read at once
 QUERIES = load(__name__, {"max_index": MAX_INDEX, "page_bytes": PAGE_BYTES, **codes(Outcome.SKIPPED)})
 LONG_SECONDS = 3600.0  # for the one aggregate over all results of a job, which may be many millions
+ERRORS_A_READ = 200
 CHUNKS_A_READ = 20  # 20,000 results at the most: some megabytes, a few milliseconds
 
 
@@ -145,6 +146,16 @@ async def errors(
         for row in rows[:size]
     ]
     return page, more
+
+
+async def error_pages(db: Pool, account_id: AccountId, job_id: JobId) -> AsyncIterator[list[ItemError]]:
+    """All item errors of a job in order, some of them at a time: each may hold an item of a megabyte."""
+    after, more = -1, True
+    while more:
+        page, more = await errors(db, account_id, job_id, after, ERRORS_A_READ)
+        if page:
+            yield page
+            after = page[-1].index
 
 
 async def results(

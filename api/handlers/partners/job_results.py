@@ -1,7 +1,10 @@
-"""What a result body needs to know of an ended job: its item errors, and the contacts it is about."""
+"""What the result bodies of several partners need of an ended job: its item errors and its contacts."""
+
+from typing import Any
 
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
+from schemas.items.contacts import PHONE_NAMES
 from schemas.states import Outcome
 from schemas.wire.partners import Reason
 from storage.entities import contacts
@@ -11,22 +14,15 @@ from storage.pipeline.jobs import JobRow
 from storage.postgres.pool import Pool
 
 SUCCEEDED = ("created", "updated", "unchanged", "merged", "skipped")
-PAGE = 500  # item errors read at once
 
 
 async def errors_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[ItemError]:
     """All item errors of a job of a bounded request, by index."""
-    found: list[ItemError] = []
-    more = True
-    while more:
-        after = found[-1].index if found else -1
-        page, more = await results.errors(pool, account_id, job_id, after, PAGE)
-        found += page
-    return found
+    return [error async for page in results.error_pages(pool, account_id, job_id) for error in page]
 
 
 async def reasons_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[Reason]:
-    """The same as the third and the fourth document tell them."""
+    """All item errors of a job, as Kirim and Oliai show them."""
     return [
         Reason(index=error.index, reason=error.message, code=error.code, field=error.field)
         for error in await errors_of(pool, account_id, job_id)
@@ -34,7 +30,7 @@ async def reasons_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[R
 
 
 async def contacts_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[ContactRow]:
-    """The contacts that the items of a job meant, each once, in the order of the items."""
+    """The contacts that items of a job named without failing, each once, in the order of the items."""
     ids = {
         result.contact_id: None
         async for result in results.results(pool, account_id, job_id)
@@ -42,6 +38,13 @@ async def contacts_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[
     }
     rows = {row.id: row for row in await contacts.by_ids(pool, account_id, list(ids))}
     return [rows[id_] for id_ in ids if id_ in rows]
+
+
+def phone_of(item: Any, otherwise: Any) -> Any:
+    """The phone of an item as it was sent, in any spelling of its name; `otherwise` if it has none."""
+    if not isinstance(item, dict):
+        return otherwise
+    return next((item[name] for name in PHONE_NAMES if name in item), otherwise)
 
 
 def succeeded(job: JobRow) -> int:

@@ -1,4 +1,4 @@
-"""POST /v1/{phone_number_id}/contacts/bulk_label: the endpoint of the third document."""
+"""POST /v1/{phone_number_id}/contacts/bulk_label: the bulk endpoint of Kirim."""
 
 from collections import Counter
 
@@ -23,12 +23,14 @@ from storage.entities.accounts import Account
 from storage.pipeline import results
 from storage.pipeline.jobs import JobRow
 
+ITEMS = Items(key="contact_ids", model=ById, most=1_000)
+
 
 @describe(
     name="bulk_label",
-    text="A request that is not acceptable gets a 400, as in the document, where others answer 422.",
+    text="A request that is not acceptable gets a 400, as Kirim documents it; other endpoints answer 422.",
     body=LabelBody,
-    items=Items(key="contact_ids", model=ById, most=1_000),
+    items=ITEMS,
     examples={"attach": examples.LABEL},
     responses={200: Response(model=LabelResult, example=examples.LABEL_RESULT), 202: Job, 207: LabelResult},
 )
@@ -66,8 +68,8 @@ async def _result(api: Api, account: Account, job: JobRow) -> LabelResult:
 
 
 ENDPOINT = PartnerEndpoint(
-    key="contact_ids",
-    most=1_000,
+    key=ITEMS.key,
+    most=ITEMS.most,
     body=LabelBody,
     plan=_plan,
     result=_result,

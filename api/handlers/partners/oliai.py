@@ -1,4 +1,4 @@
-"""POST /v1/contacts/bulk, bulk-delete and add-to-audience: the bulk endpoints of the fourth document."""
+"""POST /v1/contacts/bulk, bulk-delete and add-to-audience: the bulk endpoints of Oliai."""
 
 from aiohttp import web
 
@@ -23,11 +23,14 @@ from storage.entities import audiences
 from storage.entities.accounts import Account
 from storage.pipeline.jobs import JobRow
 
+CONTACTS = Items(key="contacts", model=ContactItem, most=1_000, needs=("name",))
+CONTACT_IDS = Items(key="contactIds", model=ById, most=1_000)
+
 
 @describe(
     name="bulk_create_contacts",
-    items=Items(key="contacts", model=ContactItem, most=1_000, needs=("name",)),
-    examples={"as in the document": examples.BULK_CREATE},
+    items=CONTACTS,
+    examples={"as Oliai documents it": examples.BULK_CREATE},
     responses={200: BulkContactsResult, 202: Job, 207: BulkContactsResult},
 )
 async def create(request: web.Request) -> web.Response:
@@ -37,8 +40,8 @@ async def create(request: web.Request) -> web.Response:
 
 @describe(
     name="bulk_delete_contacts",
-    items=Items(key="contactIds", model=ById, most=1_000),
-    examples={"as in the document": examples.BULK_DELETE},
+    items=CONTACT_IDS,
+    examples={"as Oliai documents it": examples.BULK_DELETE},
     responses={
         200: Response(model=DeletedResult, example=examples.BULK_DELETE_RESULT),
         202: Job,
@@ -53,8 +56,8 @@ async def delete(request: web.Request) -> web.Response:
 @describe(
     name="add_contacts_to_audience",
     body=AudienceBody,
-    items=Items(key="contactIds", model=ById, most=1_000),
-    examples={"as in the document": examples.ADD_TO_AUDIENCE},
+    items=CONTACT_IDS,
+    examples={"as Oliai documents it": examples.ADD_TO_AUDIENCE},
     responses={200: AudienceResult, 202: Job, 207: AudienceResult},
     errors=(404,),
 )
@@ -64,7 +67,7 @@ async def add_to_audience(request: web.Request) -> web.Response:
 
 
 async def _plan_create(bulk: PartnerRequest[NoBody]) -> Plan | None:
-    params = JobParams(region=bulk.account.region, required=("name",))
+    params = JobParams(region=bulk.account.region, required=CONTACTS.needs)
     return Plan(operation=Operation.CONTACTS_UPSERT, params=params)
 
 
@@ -110,8 +113,12 @@ async def _added(api: Api, account: Account, job: JobRow) -> AudienceResult:
     return AudienceResult(audience_id=name, contact_count=count, errors=errors)
 
 
-CREATE = PartnerEndpoint(key="contacts", most=1_000, body=NoBody, plan=_plan_create, result=_created)
-DELETE = PartnerEndpoint(key="contactIds", most=1_000, body=NoBody, plan=_plan_delete, result=_deleted)
+CREATE = PartnerEndpoint(
+    key=CONTACTS.key, most=CONTACTS.most, body=NoBody, plan=_plan_create, result=_created
+)
+DELETE = PartnerEndpoint(
+    key=CONTACT_IDS.key, most=CONTACT_IDS.most, body=NoBody, plan=_plan_delete, result=_deleted
+)
 ADD_TO_AUDIENCE = PartnerEndpoint(
-    key="contactIds", most=1_000, body=AudienceBody, plan=_plan_add, result=_added
+    key=CONTACT_IDS.key, most=CONTACT_IDS.most, body=AudienceBody, plan=_plan_add, result=_added
 )

@@ -1,6 +1,4 @@
-"""POST /api/v1/contacts/bulk_update_communication_preferences: the endpoint of the first document."""
-
-from typing import Any
+"""POST /api/v1/contacts/bulk_update_communication_preferences: the bulk endpoint of Peach."""
 
 from aiohttp import web
 
@@ -8,7 +6,7 @@ from api.accept.accept import accept_request
 from api.accept.partner import PartnerEndpoint, PartnerRequest
 from api.accept.plan import Plan
 from api.accept.targets import check_preference
-from api.handlers.partners.job_results import contacts_of, errors_of, succeeded
+from api.handlers.partners.job_results import contacts_of, errors_of, phone_of, succeeded
 from api.http.context import Api
 from api.openapi import examples
 from api.openapi.describe import Items, Response, describe
@@ -21,12 +19,14 @@ from storage.entities.accounts import Account
 from storage.entities.contact_columns import ContactRow
 from storage.pipeline.jobs import JobRow
 
+ITEMS = Items(key="phone_numbers", model=ByPhone, most=1_000)
+
 
 @describe(
     name="update_communication_preferences",
     body=PreferencesBody,
-    items=Items(key="phone_numbers", model=ByPhone, most=1_000),
-    examples={"as in the document": examples.PREFERENCES},
+    items=ITEMS,
+    examples={"as Peach documents it": examples.PREFERENCES},
     responses={
         200: Response(model=PreferencesResult, example=examples.PREFERENCES_RESULT),
         202: Job,
@@ -45,7 +45,7 @@ async def _plan(bulk: PartnerRequest[PreferencesBody]) -> Plan | None:
     params = JobParams(
         region=bulk.account.region,
         preference=preference,
-        default_preference=bulk.default_preference,
+        default_preference=bulk.api.ctx.settings.default_preference,
     )
     return Plan(operation=Operation.PREFERENCES_SET, params=params)
 
@@ -59,7 +59,7 @@ async def _result(api: Api, account: Account, job: JobRow) -> PreferencesResult:
         errors=[
             PhoneError(
                 index=error.index,
-                phone_number=_phone(error.item),
+                phone_number=phone_of(error.item, otherwise=error.item),
                 code=error.code,
                 message=error.message,
             )
@@ -89,9 +89,4 @@ def _contact(row: ContactRow, default: str) -> PreferenceContact:
     )
 
 
-def _phone(item: Any) -> Any:
-    """As it was sent: a bare text, or an object that names it."""
-    return item.get("phone", item) if isinstance(item, dict) else item
-
-
-ENDPOINT = PartnerEndpoint(key="phone_numbers", most=1_000, body=PreferencesBody, plan=_plan, result=_result)
+ENDPOINT = PartnerEndpoint(key=ITEMS.key, most=ITEMS.most, body=PreferencesBody, plan=_plan, result=_result)

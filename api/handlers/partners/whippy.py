@@ -1,4 +1,4 @@
-"""PUT /v1/contacts/lists/{list_id}/contacts: the endpoint of the second document."""
+"""PUT /v1/contacts/lists/{list_id}/contacts: the bulk endpoint of Whippy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,21 +9,22 @@ from pydantic import ValidationError
 from api.accept.accept import accept_request
 from api.accept.partner import PartnerEndpoint, PartnerRequest
 from api.accept.plan import Plan
-from api.accept.targets import ChannelName, channels_of, list_of
-from api.handlers.partners.job_results import errors_of, succeeded
+from api.accept.targets import NamedChannel, channels_of, list_of
+from api.handlers.partners.job_results import errors_of, phone_of, succeeded
 from api.http.context import Api
 from api.openapi import examples
 from api.openapi.describe import Items, Response, describe
 from schemas.ids import show_id
-from schemas.items.contacts import PHONE_NAMES, ContactItem
+from schemas.items.contacts import ContactItem
 from schemas.operations import Operation
 from schemas.params import JobParams
 from schemas.wire.jobs import Job
-from schemas.wire.partners import ItemProblem, ListContactsBody, ListCounts, ListResult, OptInTo
+from schemas.wire.partners import ListContactsBody, ListCounts, ListItemError, ListResult, OptInTo
 from storage.entities.accounts import Account
 from storage.pipeline.jobs import JobRow
 
-OPERATIONS = {
+ITEMS = Items(key="contacts", model=ContactItem, most=4_000)
+BY_ACTION = {
     "add": Operation.LISTS_ADD,
     "remove": Operation.LISTS_REMOVE,
     "overwrite": Operation.LISTS_OVERWRITE,
@@ -33,7 +34,7 @@ OPERATIONS = {
 @describe(
     name="update_list_contacts",
     body=ListContactsBody,
-    items=Items(key="contacts", model=ContactItem, most=4_000),
+    items=ITEMS,
     examples={"add a contact": examples.LIST_CONTACTS},
     responses={200: Response(model=ListResult, example=examples.LIST_RESULT), 202: Job, 207: ListResult},
 )
@@ -55,17 +56,17 @@ async def _plan(bulk: PartnerRequest[ListContactsBody]) -> Plan | None:
         channels=() if body.action == "remove" else channels,
         override_opt_outs=body.override_opt_outs,
     )
-    return Plan(operation=OPERATIONS[body.action], params=params)
+    return Plan(operation=BY_ACTION[body.action], params=params)
 
 
-def _named(given: Mapping[str, Any]) -> list[ChannelName]:
-    """The channels that the body names; what else is wrong with it has been told."""
+def _named(given: Mapping[str, Any]) -> list[NamedChannel]:
+    """The channels that the body names; the other problems of the body are reported already."""
     try:
         opt_in_to = OptInTo.model_validate(given).opt_in_to
     except ValidationError:
         return []
     return [
-        ChannelName(
+        NamedChannel(
             param=f"opt_in_to[{position}].{'id' if one.id is not None else 'phone'}",
             id=one.id,
             phone=one.phone,
@@ -75,7 +76,7 @@ def _named(given: Mapping[str, Any]) -> list[ChannelName]:
 
 
 def _all_channels(body: ListContactsBody) -> bool:
-    """The document's default is true; but who names channels wants these."""
+    """By default true, as Whippy documents it, unless the body names channels."""
     if body.opt_in_to_all_channels is None:
         return body.opt_in_to is None
     return body.opt_in_to_all_channels
@@ -96,9 +97,9 @@ async def _result(api: Api, account: Account, job: JobRow) -> ListResult:
             failed=job.failed,
         ),
         errors=[
-            ItemProblem(
+            ListItemError(
                 index=error.index,
-                phone=_phone(error.item),
+                phone=phone_of(error.item, otherwise=None),
                 field=error.field,
                 code=error.code,
                 message=error.message,
@@ -108,10 +109,4 @@ async def _result(api: Api, account: Account, job: JobRow) -> ListResult:
     )
 
 
-def _phone(item: Any) -> Any:
-    if not isinstance(item, dict):
-        return None
-    return next((item[name] for name in PHONE_NAMES if name in item), None)
-
-
-ENDPOINT = PartnerEndpoint(key="contacts", most=4_000, body=ListContactsBody, plan=_plan, result=_result)
+ENDPOINT = PartnerEndpoint(key=ITEMS.key, most=ITEMS.most, body=ListContactsBody, plan=_plan, result=_result)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.results.retry import PAGE, check_retry, failed_items, format_of_failed
+from api.results.retry import check_retry, failed_items, format_of_failed
 from schemas.errors import Conflict
 from schemas.formats.content_type import Format
 from schemas.ids import JobId, read_job_id
@@ -13,6 +13,7 @@ from schemas.operations import Operation
 from storage.context import Context
 from storage.pipeline import jobs
 from storage.pipeline.jobs import Parent
+from storage.pipeline.results import ERRORS_A_READ
 from tests.factories import contact, phone
 from tests.integration.api.service import Answer, Client
 from tests.integration.api.work import work
@@ -140,7 +141,7 @@ async def test_one_column_alone_is_not_lost_where_it_is_empty(ctx: Context, clie
 async def test_however_many_failed_they_come_in_order_and_a_page_at_a_time(
     ctx: Context, client: Client
 ) -> None:
-    count = 2 * PAGE + 50
+    count = 2 * ERRORS_A_READ + 50
     items = [contact(n) if n % 2 else {"phone": "12", "name": str(n)} for n in range(2 * count)]
     parent = await ended(ctx, client, await client.submit_items(items))
     pieces = [piece async for piece in failed_items(ctx.pool, parent)]
