@@ -1,6 +1,7 @@
 """The whole API on one page. This table feeds the router and the authentication tests."""
 
 from api.handlers import (
+    accounts,
     audiences,
     bulk,
     channels,
@@ -50,6 +51,7 @@ ROUTES = (
     Route("GET", "/v1/jobs/{job_id}/results", jobs.list_results),
     Route("POST", "/v1/jobs/{job_id}/cancel", jobs.cancel_job),
     Route("POST", "/v1/jobs/{job_id}/retry", jobs.retry_job, bulk=True),
+    Route("GET", "/v1/accounts", accounts.list_accounts),
     Route("POST", "/v1/contact-lists", contact_lists.create_list),
     Route("GET", "/v1/contact-lists", contact_lists.list_lists),
     Route("GET", "/v1/contact-lists/{list_id}", contact_lists.get_list),

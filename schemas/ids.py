@@ -36,6 +36,11 @@ def read_id(prefix: Prefix, value: object) -> int | None:
     return number if 0 < number <= MAX_NUMBER else None
 
 
+def show_account_id(account_id: AccountId) -> str:
+    """`org_` and the number, as in `org_1`."""
+    return f"org_{account_id}"
+
+
 def read_channel_id(value: object) -> UUID | None:
     """The id of a channel in a text; None where the text is no UUID."""
     try:

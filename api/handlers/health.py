@@ -1,17 +1,32 @@
 """Is the process alive, and can it do its work?"""
 
 import asyncio
+from typing import Literal
 
 from aiohttp import web
 
 from api.http.context import API
 from api.openapi.describe import Response, describe
-from schemas.wire.health import Health, Readiness
+from schemas.wire.base import Wire
 from storage.postgres.db_errors import LOST_CONNECTION
 from storage.postgres.transactions import ping
 from storage.queue import LOST_REDIS
 
 PATIENCE_SECONDS = 2.0
+
+
+class Health(Wire):
+    """The process responds."""
+
+    status: Literal["ok"]
+
+
+class Readiness(Wire):
+    """Whether the process can do its work, and if not, what is missing."""
+
+    status: Literal["ready", "not ready"]
+    postgres: bool
+    redis: bool
 
 
 @describe(responses={200: Health})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from api.http.context import API
 from api.openapi.build import document
 from api.openapi.describe import Response, describe
 from api.route import ROUTE_TABLE
@@ -54,7 +55,7 @@ ASSET_SECONDS = 3600  # then asked for again, too, and usually answered 304
 async def openapi(request: web.Request) -> web.Response:
     """The API as an OpenAPI 3.1 document."""
     # in a thread: the first one takes some hundred milliseconds
-    body = await asyncio.to_thread(document, request.app[ROUTE_TABLE])
+    body = await asyncio.to_thread(document, request.app[ROUTE_TABLE], request.app[API].ctx.settings)
     return web.Response(body=body, content_type="application/json", headers={"Cache-Control": REVALIDATE})
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.ids import show_id
+from schemas.ids import show_account_id, show_id
 from schemas.settings import Settings
 from schemas.wire.contacts import Contact
 from storage.entities.contact_columns import ContactRow
@@ -19,7 +19,7 @@ def contact_view(row: ContactRow, settings: Settings) -> Contact:
     return Contact.model_construct(
         **shown,
         id=show_id("ctc", row.id),
-        organization_id=f"org_{row.account_id}",
+        organization_id=show_account_id(row.account_id),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -1,9 +1,8 @@
-"""Build the OpenAPI document: walk the table of routes, say of each what was declared and what follows."""
+"""Build the OpenAPI document from the table of routes and from what is declared of each handler."""
 
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
@@ -11,11 +10,12 @@ from typing import Any
 from openapi_pydantic import OpenAPI
 
 from api.openapi import parts
-from api.openapi.describe import Description, description_of
+from api.openapi.describe import description_of
 from api.openapi.examples import MODELS
-from api.openapi.operation import operation_of, wanted_by
+from api.openapi.operation import PathOperation, operation_of, wanted_by
 from api.openapi.schemas import Schemas
 from api.route import Route
+from schemas.settings import Settings
 from schemas.wire.envelope import Envelope
 
 ABOUT = """\
@@ -27,21 +27,23 @@ A **bulk request** answers 202 with its job; with `Prefer: wait=10` it answers w
 
 
 @lru_cache(maxsize=1)
-def document(routes: tuple[Route, ...]) -> bytes:
+def document(routes: tuple[Route, ...], settings: Settings) -> bytes:
     """The document as JSON; it is built once."""
-    return json.dumps(build(routes), ensure_ascii=False).encode()
+    return json.dumps(build(routes, settings), ensure_ascii=False).encode()
 
 
-def build(routes: Iterable[Route]) -> dict[str, Any]:
-    """The document; raises LookupError for a route that nobody described, ValidationError for a wrong one."""
-    endpoints = list(_endpoints(routes))
-    wanted = [one for endpoint in endpoints for one in wanted_by(endpoint.description)]
+def build(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
+    """The document with the limits of the settings.
+
+    Raises LookupError for a route without a description, ValidationError for a wrong one.
+    """
+    declared = list(_path_operations(routes))
+    wanted = [model for one in declared for model in wanted_by(one.description)]
     schemas = Schemas([*wanted, (Envelope, "validation")])
     paths: dict[str, dict[str, Any]] = {}
-    for endpoint in endpoints:
-        operation = operation_of(endpoint.route, endpoint.path, endpoint.description, schemas)
-        operation["operationId"] = endpoint.name
-        paths.setdefault(endpoint.path, {})[endpoint.route.method.lower()] = operation
+    for one in declared:
+        operation = operation_of(one, schemas, settings)
+        paths.setdefault(one.path, {})[one.route.method.lower()] = operation
     used = {tag for path in paths.values() for operation in path.values() for tag in operation["tags"]}
     built = {
         "openapi": "3.1.0",
@@ -55,7 +57,7 @@ def build(routes: Iterable[Route]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": _with_examples(schemas.components),
-            "responses": parts.error_responses(schemas.of(Envelope, "validation")),
+            "responses": parts.error_responses(schemas.of(Envelope, "validation"), settings),
             "headers": parts.HEADERS,
             "securitySchemes": parts.SECURITY_SCHEMES,
         },
@@ -71,17 +73,7 @@ def _with_examples(components: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """One operation of the document: a route, or one variant of it."""
-
-    route: Route
-    path: str
-    name: str  # the operationId
-    description: Description
-
-
-def _endpoints(routes: Iterable[Route]) -> Iterator[Endpoint]:
+def _path_operations(routes: Iterable[Route]) -> Iterator[PathOperation]:
     names: Counter[str] = Counter()
     for route in routes:
         description = description_of(route.handler)
@@ -92,9 +84,9 @@ def _endpoints(routes: Iterable[Route]) -> Iterator[Endpoint]:
         if names[name] > 1:  # a second method or path of one handler
             name = f"{name}_{route.method.lower()}"
         if not description.variants:
-            yield Endpoint(route=route, path=route.path, name=name, description=description)
+            yield PathOperation(route=route, path=route.path, name=name, description=description)
         for value, variant in description.variants.items():
             path = f"{route.path[: route.path.rindex('{')]}{value}"
-            yield Endpoint(
+            yield PathOperation(
                 route=route, path=path, name=f"{name}_{value.replace('.', '_')}", description=variant
             )

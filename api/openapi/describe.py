@@ -1,11 +1,13 @@
-"""Declare beside a handler what it takes and answers; the OpenAPI document is built from it.
+"""Describe a handler: what it takes and responds with. The OpenAPI document is built from it.
 
-    @describe(query=JobsQuery, responses={200: Listing[Job]})
-    async def list_jobs(request: web.Request) -> web.Response:
+    @describe(items=Items(key="contacts", model=ContactItem, most=1_000), responses={202: Job})
+    async def create(request: web.Request) -> web.Response:
 
-The docstring of the handler is the summary (its first line) and the description. What follows from the route
-is not declared: path parameters, keys, the errors of keys, bodies, queries and limits, the headers of bulk
-requests. A model is whatever pydantic makes a schema of.
+`describe` is for handlers that read their request themselves; `api.endpoint` describes and reads.
+
+The docstring of the handler is the summary (its first line) and the description. What follows from the
+route is not declared: path parameters, keys, the errors of keys, bodies, queries and limits, the headers of
+bulk requests. A model is whatever pydantic makes a schema of.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,14 +32,14 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Items:
-    """The items of a bulk body: the member that holds them, their model, and how many there may be.
+    """The items of a bulk body: the member that holds them, their model, and the most there may be.
 
-    `needs`: fields that every item must have, over what the model says.
+    `needs`: fields that every item must have besides those that the model requires.
     """
 
     key: str
     model: Any
-    most: int
+    most: int | None  # None: MAX_JSON_ITEMS
     needs: tuple[str, ...] = ()
     bare: bool = False  # the array may also be the body itself
 

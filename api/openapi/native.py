@@ -8,8 +8,6 @@ from schemas.operations import OPERATIONS, Operation
 from schemas.wire.bulk_query import BulkQuery
 from schemas.wire.jobs import Job
 
-MOST = 50_000  # items of a JSON body, by default; the other formats have no such limit
-
 TEXT = (
     "The body may also be a file of any size, NDJSON or CSV (with `Content-Encoding: gzip`, `deflate` or "
     "`zstd`, if you like), or a form with one file, as a browser sends it. Answers 202 with the job; with "
@@ -32,7 +30,7 @@ def _variant(operation: Operation) -> Description:
         only=traits.parameters,
         needs=(traits.needs,) if traits.needs else (),
         renames=True,
-        items=Items(key="items", model=traits.items.type, most=MOST, bare=True),
+        items=Items(key="items", model=traits.items.type, most=None, bare=True),
         files=tuple(FILES),
         examples={"some items": traits.example},
         responses={200: Job, 202: Job, 207: Job},

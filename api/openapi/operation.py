@@ -3,12 +3,14 @@
 import inspect
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from api.openapi import parts
 from api.openapi.describe import Description, Response
 from api.openapi.schemas import Schemas, Wanted
 from api.route import Route
+from schemas.settings import Settings
 
 JSON = "application/json"
 PARAMETER = re.compile(r"\{(\w+)\}")
@@ -16,6 +18,16 @@ BODY_ERRORS = (400, 413, 415, 422)
 BULK_ERRORS = (409, 422)  # of the Idempotency-Key
 PRIVATE_ERRORS = (401, 429, 500, 503)
 ENDED = (200, 207)  # of a bulk request whose job has ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathOperation:
+    """One operation of the document: a route, or one variant of it."""
+
+    route: Route
+    path: str
+    name: str  # the operationId
+    description: Description
 
 
 def wanted_by(description: Description) -> Iterator[Wanted]:
@@ -31,11 +43,13 @@ def wanted_by(description: Description) -> Iterator[Wanted]:
             yield response.model, "serialization"
 
 
-def operation_of(route: Route, path: str, description: Description, schemas: Schemas) -> dict[str, Any]:
+def operation_of(declared: PathOperation, schemas: Schemas, settings: Settings) -> dict[str, Any]:
     """The operation as OpenAPI writes it."""
+    route, path, description = declared.route, declared.path, declared.description
     head, _, rest = (inspect.getdoc(route.handler) or "").partition("\n\n")
     summary = description.summary or " ".join(head.split())
     operation: dict[str, Any] = {
+        "operationId": declared.name,
         "tags": [parts.TAGS[_family(route)][0]],
         "summary": summary.rstrip("."),
         "parameters": [
@@ -51,7 +65,7 @@ def operation_of(route: Route, path: str, description: Description, schemas: Sch
     if text := "\n\n".join(filter(None, (description.text, rest))):
         operation["description"] = text
     if _takes_body(description):
-        operation["requestBody"] = _body(description, schemas)
+        operation["requestBody"] = _body(description, schemas, settings)
     if route.public:
         operation["security"] = []
     return operation
@@ -112,8 +126,8 @@ def _takes_body(description: Description) -> bool:
     return description.body is not None or description.items is not None
 
 
-def _body(description: Description, schemas: Schemas) -> dict[str, Any]:
-    content: dict[str, Any] = {JSON: {"schema": _json_body(description, schemas)}}
+def _body(description: Description, schemas: Schemas, settings: Settings) -> dict[str, Any]:
+    content: dict[str, Any] = {JSON: {"schema": _json_body(description, schemas, settings)}}
     if description.examples:
         content[JSON]["examples"] = {
             name.replace(" ", "-"): {"summary": name, "value": value}
@@ -123,7 +137,7 @@ def _body(description: Description, schemas: Schemas) -> dict[str, Any]:
     return {"required": True, "content": content}
 
 
-def _json_body(description: Description, schemas: Schemas) -> dict[str, Any]:
+def _json_body(description: Description, schemas: Schemas, settings: Settings) -> dict[str, Any]:
     """The model; or what stands beside the items, and the items."""
     items = description.items
     if items is None:
@@ -133,7 +147,7 @@ def _json_body(description: Description, schemas: Schemas) -> dict[str, Any]:
         "type": "array",
         "items": {"allOf": [item, {"required": list(items.needs)}]} if items.needs else item,
         "minItems": 1,
-        "maxItems": items.most,
+        "maxItems": settings.max_json_items if items.most is None else items.most,
     }
     beside, required = schemas.properties(description.body) if description.body is not None else ({}, [])
     whole = {

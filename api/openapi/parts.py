@@ -3,6 +3,7 @@
 from typing import Any
 
 from schemas.ids import show_id
+from schemas.settings import Settings
 
 ULID = "[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}"
 
@@ -17,6 +18,7 @@ TAGS = {
     "whippy": DOCUMENTS,
     "kirim": DOCUMENTS,
     "oliai": DOCUMENTS,
+    "accounts": ("Accounts", "The account of the key."),
     "contacts": ("Contacts", "Single contacts."),
     "memberships": ("Memberships", "Who is in what: lists, labels, audiences, opt-ins."),
     "contact_lists": ("Contact lists", "Named sets of contacts."),
@@ -196,20 +198,29 @@ ERRORS: dict[int, tuple[str, str]] = {
     401: ("NotAuthenticated", "There is no key, or it is not valid."),
     404: ("NotFound", "There is no such thing, or it belongs to another account: the answer is the same."),
     409: ("Conflict", "The state of things does not allow this."),
-    413: ("TooLarge", "The body has too many bytes or items."),
+    413: (
+        "TooLarge",
+        "The body is too large: a JSON body has at most {max_json_bytes} bytes and {max_json_items} items, "
+        "a file at most {max_upload_bytes} bytes, both decompressed.",
+    ),
     415: ("Unsupported", "The content type, its charset or the content encoding is not known here."),
     422: ("NotAcceptable", "Well-formed, but not acceptable; all problems at once in `errors`."),
     429: ("RateLimited", "Too many requests, or too many unfinished jobs; nothing was stored."),
     500: ("Internal", "An error of the service, which has been logged."),
-    503: ("Unavailable", "The database is away; nothing was stored."),
+    503: (
+        "Unavailable",
+        "PostgreSQL does not respond, or is busy: a lock or a connection was not free in time, or a statement "
+        "took too long. Nothing was stored.",
+    ),
 }
 
 
-def error_responses(envelope: dict[str, Any]) -> dict[str, Any]:
-    """The components of all errors, around the schema of the envelope."""
+def error_responses(envelope: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """The components of all errors, around the schema of the envelope; limits are those of the settings."""
+    limits = settings.model_dump(include={"max_json_bytes", "max_json_items", "max_upload_bytes"})
     return {
         name: {
-            "description": text,
+            "description": text.format(**limits),
             "headers": refer_headers(["X-Request-Id", *ERROR_HEADERS.get(status, ())]),
             "content": {"application/json": {"schema": envelope}},
         }

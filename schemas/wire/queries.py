@@ -149,6 +149,10 @@ class PageQuery(Query):
     limit: int = Field(default=20, ge=1, le=100)
 
 
+class AccountsQuery(PageQuery):
+    """The account of the key is the only one, so there is no cursor."""
+
+
 class ListsQuery(PageQuery):
     """The archived lists, or else the active ones."""
 

@@ -1,4 +1,4 @@
-"""Lists, labels, teams, channels, audiences and properties, as a client reads them."""
+"""Accounts, lists, labels, teams, channels, audiences and properties, as a client reads them."""
 
 from datetime import datetime
 from typing import Literal
@@ -6,6 +6,24 @@ from uuid import UUID
 
 from schemas.items.properties import PropertyType
 from schemas.wire.base import Wire
+
+
+class AccountLimits(Wire):
+    """What an account may send in `window_seconds`; 0: no limit."""
+
+    requests: int  # bulk requests
+    items: int  # applied items
+    window_seconds: int
+
+
+class AccountView(Wire):
+    """The account of a key."""
+
+    id: str  # org_ and a number, as `organizationId` of contacts
+    name: str
+    region: str | None  # ISO 3166, of phone numbers without a country code
+    phone_number_id: str | None
+    limits: AccountLimits
 
 
 class ContactList(Wire):

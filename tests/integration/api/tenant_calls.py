@@ -181,6 +181,7 @@ CALLS: dict[str, list[Call]] = {
     "PUT /v1/contacts/{contact_id}/opt-ins/{channel_id}": [
         Call(body=lambda _: {"opted_in": True, "by": "contact"})
     ],
+    "GET /v1/accounts": PLAIN,
     "POST /v1/contact-lists": NEW_NAME,
     "GET /v1/contact-lists": [Call(), Call(query=lambda n: {"cursor": n["list"]})],
     "GET /v1/contact-lists/{list_id}": PLAIN,

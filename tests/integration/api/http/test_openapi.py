@@ -17,9 +17,10 @@ from api.openapi.examples import MODELS
 from api.route import Route
 from api.routes import ROUTES
 from schemas.operations import OPERATIONS, Operation
+from schemas.settings import Settings
 from tests.integration.api.service import Client
 
-DOCUMENT: dict[str, Any] = json.loads(document(ROUTES))
+DOCUMENT: dict[str, Any] = json.loads(document(ROUTES, Settings()))
 OPERATIONS_OF_IT = [
     (f"{method.upper()} {path}", operation)
     for path, operations in DOCUMENT["paths"].items()
@@ -42,7 +43,7 @@ def test_a_route_that_nobody_described_is_told_by_its_name() -> None:
         raise NotImplementedError
 
     with pytest.raises(LookupError, match=r"test_openapi\..*forgotten is not described"):
-        build([*ROUTES, Route("GET", "/v1/forgotten", forgotten)])
+        build([*ROUTES, Route("GET", "/v1/forgotten", forgotten)], Settings())
 
 
 def test_describing_changes_nothing_about_a_handler() -> None:
@@ -135,6 +136,16 @@ def test_the_native_entrance_shows_each_operation_with_its_parameters(operation:
     assert set(shown["requestBody"]["content"]) == {
         "application/json", "application/x-ndjson", "text/csv", "multipart/form-data",
     }  # fmt: skip
+
+
+def test_the_document_shows_the_limits_of_the_settings() -> None:
+    settings = Settings(max_json_items=7, max_json_bytes=8_000, max_upload_bytes=9_000)
+    shown = build(ROUTES, settings)
+    body = shown["paths"]["/v1/bulk/contacts.upsert"]["post"]["requestBody"]
+    array, _ = body["content"]["application/json"]["schema"]["anyOf"]
+    assert array["maxItems"] == 7
+    text = shown["components"]["responses"]["TooLarge"]["description"]
+    assert [limit for limit in ("7 items", "8000 bytes", "9000 bytes") if limit not in text] == []
 
 
 @each_operation
