@@ -19,10 +19,12 @@ from storage.pipeline import parts, uploads
 NUMBERS = count(1)
 
 
-async def make_account(ctx: Context, **change: Any) -> Account:
-    """An account without limits, unless told otherwise."""
+async def make_account(ctx: Context, *, name: str | None = None, **change: Any) -> Account:
+    """An account without limits and with a new name, unless told otherwise."""
     defaults: dict[str, Any] = {"item_limit": 0, "request_limit": 0, "region": "US"}
-    return await accounts.create(ctx.pool, f"account-{next(NUMBERS)}", AccountChange(**defaults | change))
+    return await accounts.create(
+        ctx.pool, name or f"account-{next(NUMBERS)}", AccountChange(**defaults | change)
+    )
 
 
 async def make_property(

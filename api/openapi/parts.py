@@ -209,7 +209,7 @@ ERRORS: dict[int, tuple[str, str]] = {
     500: ("Internal", "An error of the service, which has been logged."),
     503: (
         "Unavailable",
-        "PostgreSQL does not respond, or is busy: a lock or a connection was not free in time, or a statement "
+        "PostgreSQL does not respond or is busy: a lock or a connection was not free in time, or a statement "
         "took too long. Nothing was stored.",
     ),
 }

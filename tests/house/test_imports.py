@@ -20,7 +20,9 @@ INSIDE_API = (
     ("api.app",),
     ("api.routes",),
     ("api.handlers", "api.middleware"),
-    ("api.accept", "api.results", "api.openapi"),
+    ("api.accept", "api.results"),
+    ("api.endpoint",),
+    ("api.openapi",),
     ("api.http",),
     ("api.route",),
 )

@@ -107,7 +107,7 @@ class Client:
         return data
 
 
-async def make_client(ctx: Context, session: aiohttp.ClientSession, **change: object) -> Client:
+async def make_client(ctx: Context, session: aiohttp.ClientSession, **change: Any) -> Client:
     """A client of a new account."""
     account = await make_account(ctx, **change)
     _, key = await accounts.create_key(ctx.pool, account.id)

@@ -160,7 +160,9 @@ async def _settle(
     ctx: Context, session: aiohttp.ClientSession, tables: list[str], *belongings: Belongings
 ) -> Has:
     phone_number_id = f"1{belongings[0].number}"
-    client = await make_client(ctx, session, phone_number_id=phone_number_id)
+    client = await make_client(
+        ctx, session, name=f"account-{phone_number_id}", phone_number_id=phone_number_id
+    )
     jobs = {has.word: await populate(ctx, client.account, has) for has in belongings}
     await ctx.pool.execute(
         "UPDATE jobs SET idempotency_key = 'of ' || account_id, request_hash = '' WHERE id = $1",
