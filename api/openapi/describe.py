@@ -39,7 +39,7 @@ class Items:
 
     key: str
     model: Any
-    most: int | None  # None: MAX_JSON_ITEMS
+    most: int = 0  # 0: MAX_JSON_ITEMS of the settings
     needs: tuple[str, ...] = ()
     bare: bool = False  # the array may also be the body itself
 

@@ -30,7 +30,7 @@ def _variant(operation: Operation) -> Description:
         only=traits.parameters,
         needs=(traits.needs,) if traits.needs else (),
         renames=True,
-        items=Items(key="items", model=traits.items.type, most=None, bare=True),
+        items=Items(key="items", model=traits.items.type, bare=True),
         files=tuple(FILES),
         examples={"some items": traits.example},
         responses={200: Job, 202: Job, 207: Job},

@@ -147,7 +147,7 @@ def _json_body(description: Description, schemas: Schemas, settings: Settings) -
         "type": "array",
         "items": {"allOf": [item, {"required": list(items.needs)}]} if items.needs else item,
         "minItems": 1,
-        "maxItems": settings.max_json_items if items.most is None else items.most,
+        "maxItems": items.most or settings.max_json_items,
     }
     beside, required = schemas.properties(description.body) if description.body is not None else ({}, [])
     whole = {
