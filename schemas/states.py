@@ -5,7 +5,7 @@ from typing import assert_never
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     RECEIVING = "receiving"
     QUEUED = "queued"
@@ -36,7 +36,7 @@ MOVES: dict[JobState, frozenset[JobState]] = {
 
 
 class Outcome(IntEnum):
-    """What became of one item; the numbers are stored and never change their meaning."""
+    """The kind of a result; the numbers are stored and never change their meaning."""
 
     CREATED = 1
     UPDATED = 2
@@ -53,7 +53,7 @@ class Outcome(IntEnum):
 
 
 class Note(IntEnum):
-    """What an answer says besides its outcome; the numbers are stored and never change their meaning."""
+    """A note on a result, besides its outcome; the numbers are stored and never change their meaning."""
 
     KEPT_OPTED_OUT = 1
     SKIPPED_CROSS_ORG = 2
@@ -66,7 +66,7 @@ class Note(IntEnum):
 
     @property
     def message(self) -> str:
-        """The same in a sentence."""
+        """The note in a sentence, as a client reads it in the place of an error message."""
         match self:
             case Note.KEPT_OPTED_OUT:
                 return "the contact has opted out of a channel itself and stays so: see override_opt_outs"

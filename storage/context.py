@@ -1,4 +1,4 @@
-"""What travels: the few things that api and worker hand down to everything they call."""
+"""The context: the few things that api and worker pass to everything they call."""
 
 from dataclasses import dataclass, field
 
@@ -19,6 +19,6 @@ class Context:
     window: Window
     settings: Settings
     worker_id: WorkerId
-    # What this worker has in hand, and nothing else, is renewed: a chunk that it lost sight of together with
-    # a connection has to come free.
+    # The claims that this worker works on. Only they are renewed: the lease of a claim must expire if the
+    # connection broke before the worker read the answer.
     held: set[Lease] = field(default_factory=set)

@@ -53,7 +53,7 @@ def connect(redis_url: str, *, queue_name: str) -> ArqRedis:
 
 
 def arq_settings(redis_url: str) -> RedisSettings:
-    """The same address for `arq --check`. arq's own from_dsn does not decode a percent-encoded path."""
+    """The address as `arq --check` needs it; arq's own from_dsn does not decode a percent-encoded path."""
     parts = parse_url(redis_url)
     path = parts.get("path")
     return RedisSettings(
@@ -68,7 +68,7 @@ def arq_settings(redis_url: str) -> RedisSettings:
 
 
 class Queue:
-    """Rings doorbells; a bell that cannot be rung is logged, for the reconciler rings again."""
+    """Rings doorbells; a bell that cannot be rung is logged, because the reconciler rings again."""
 
     def __init__(self, redis: ArqRedis) -> None:
         self.redis = redis
@@ -91,7 +91,7 @@ class Queue:
         await self._ring("dry_run")
 
     async def announce_end(self, job_id: JobId) -> None:
-        """Wake those who wait for the end of a job."""
+        """Tell the apis that a job has ended, so that its waiting requests go on."""
         await self._try(self.redis.publish(ENDED, str(job_id)), "announce_end")
 
     async def ended_jobs(self) -> AsyncIterator[JobId | None]:
@@ -117,8 +117,8 @@ class Queue:
         return int(await self.redis.zcard(self.redis.default_queue_name))
 
     async def _ring(self, name: str, *args: object, after_seconds: float = 0) -> None:
-        # arq gives each a fresh id: a reused one would be blocked by the in-progress key of a dead worker.
-        # Its answer is not looked at: None can mean a swallowed WatchError as well as 'exists'.
+        # arq gives each job a fresh id: the in-progress key of a dead worker would block a reused one.
+        # Its return value is not read: None can mean a swallowed WatchError as well as an existing job.
         bell = self.redis.enqueue_job(
             name, *args, _defer_by=after_seconds or None, _expires=3600 + after_seconds
         )

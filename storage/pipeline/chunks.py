@@ -23,7 +23,7 @@ GRANTS_SECONDS = 2 * 86_400.0  # the longest window is a day
 
 
 class Lease(NamedTuple):
-    """What names one claim: a chunk, and the token that was given for it."""
+    """The name of one claim: a chunk, and the token that was given for it."""
 
     account_id: AccountId
     job_id: JobId
@@ -33,7 +33,7 @@ class Lease(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """What would be leased next, before its account's window was asked; a limit of 0: no limit."""
+    """The chunk to lease next, before the window of its account is asked; a limit of 0 is none."""
 
     account_id: AccountId
     item_limit: int
@@ -64,7 +64,7 @@ class Claim:
 
     @property
     def lease(self) -> Lease:
-        """Its name among the leases of a worker."""
+        """The name of the claim among the leases of a worker."""
         return Lease(self.account_id, self.job_id, self.first_index, self.token)
 
 
@@ -163,7 +163,7 @@ async def record(
 
 
 async def release(db: Pool, claim: Claim, *, blame: bool) -> None:
-    """Give a chunk back that could not be applied; to blame it counts like the death of a worker."""
+    """Make a chunk ready that could not be applied; with `blame` that counts as a death."""
     await QUERIES.release(
         db,
         account_id=claim.account_id,
@@ -175,7 +175,7 @@ async def release(db: Pool, claim: Claim, *, blame: bool) -> None:
 
 
 async def renew(db: Pool, held: Collection[Lease]) -> None:
-    """Renew the leases of what a worker has in hand."""
+    """Renew the leases of the claims that a worker holds."""
     await QUERIES.renew(
         db,
         account_ids=[lease.account_id for lease in held],
@@ -192,7 +192,7 @@ async def free_expired(conn: Conn) -> int:
 
 
 async def recent_grants(db: Conn, account_id: AccountId, since: datetime) -> list[tuple[datetime, int]]:
-    """What the window granted since a moment of its own clock, oldest first."""
+    """The grants of the item window since a moment of its own clock, oldest first."""
     rows = await QUERIES.recent_grants(db, account_id=account_id, since=since)
     return [(row["at"], row["items"]) for row in rows]
 

@@ -51,8 +51,8 @@ WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
   AND token = :token AND state = 'running';
 
 -- name: renew(account_ids, ids, first_indexes, tokens, lease_seconds)!
--- The leases of what a worker has in hand, all at once. Rows that an apply holds at this moment are passed
--- over: the reconciler passes them over as well.
+-- The leases of the claims that a worker holds, all at once. Rows that an apply has locked are skipped: the
+-- reconciler skips them, too.
 UPDATE chunks c SET lease_until = now() + make_interval(secs => :lease_seconds)
 FROM (
     SELECT h.account_id, h.job_id, h.first_index
@@ -68,8 +68,8 @@ FROM (
 WHERE c.account_id = mine.account_id AND c.job_id = mine.job_id AND c.first_index = mine.first_index;
 
 -- name: free_expired(lease_seconds)
--- Chunks whose worker is gone are ready again, and the old token is worth nothing. Right after a restart of
--- PostgreSQL every lease looks expired: the living get the time to renew theirs first.
+-- Chunks of dead workers are ready again, and their old token meets the fence. Right after a restart of
+-- PostgreSQL every lease looks expired: living workers get the time to renew theirs first.
 WITH expired AS (
     SELECT account_id, job_id, first_index FROM chunks
     WHERE state = 'running' AND lease_until < now()

@@ -1,4 +1,4 @@
-"""Dry runs: which of them is next, the results that an attempt records, and how it is given back."""
+"""Dry runs: which of them is next, the results that an attempt records, and how it is released."""
 
 import json
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ async def in_flight(db: Pool, account_id: AccountId) -> bool:
 
 
 async def next_chunk(db: Pool, dry_run: DryRun, after: int) -> Claim | None:
-    """The chunk behind an index, with its bytes; None: there is none, or it is no longer this attempt's."""
+    """The first chunk after an index, with its bytes; None: there is none, or another attempt has begun."""
     row = await QUERIES.next_chunk(
         db, account_id=dry_run.account_id, id=dry_run.job_id, token=dry_run.token, after=after
     )
@@ -96,7 +96,7 @@ async def renew(db: Pool, dry_run: DryRun) -> None:
 
 
 async def release(pool: Pool, dry_run: DryRun, *, blame: bool) -> None:
-    """Give a dry run back; with blame, the chunk that it stopped at counts a death."""
+    """Release a dry run; with `blame`, the chunk at which it stopped counts a death."""
     async with transaction(pool) as conn:
         mine = await QUERIES.release(conn, **_keys(dry_run)) is not None
         if mine and blame:
@@ -104,7 +104,10 @@ async def release(pool: Pool, dry_run: DryRun, *, blame: bool) -> None:
 
 
 async def lock_complete(conn: Conn, dry_run: DryRun) -> bool:
-    """Lock the job if this attempt has recorded all of it; False: it is cancelled, or another attempt's."""
+    """Lock the job if this attempt has recorded all of it.
+
+    False: it is cancelled, or another attempt has begun.
+    """
     if not await QUERIES.lock(conn, account_id=dry_run.account_id, id=dry_run.job_id):
         return False
     complete: bool = await QUERIES.complete(conn, **_keys(dry_run))

@@ -62,7 +62,7 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
-    """What a retry needs to know of the job whose failed items it takes."""
+    """The job whose failed items a retry takes, as far as the retry needs it."""
 
     account_id: AccountId
     job_id: JobId
@@ -97,7 +97,7 @@ async def shape_of(
 
 
 async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Parent | None:
-    """What a retry needs to know of a job, or None: the account has no such job."""
+    """The job to retry; None: the account has no such job."""
     row = await QUERIES.parent(db, account_id=account_id, id=job_id)
     if row is None:
         return None

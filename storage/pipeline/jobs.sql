@@ -46,7 +46,7 @@ SELECT state FROM jobs WHERE account_id = :account_id AND id = :id;
 SELECT operation, layout FROM jobs WHERE account_id = :account_id AND id = :id;
 
 -- name: parent(account_id, id)^
--- What a retry of the failed items has to know.
+-- The job to retry.
 SELECT operation, params, format, layout, parallel, dry_run, state, failed FROM jobs
 WHERE account_id = :account_id AND id = :id;
 
@@ -62,7 +62,7 @@ ORDER BY id DESC
 LIMIT :size;
 
 -- name: prune(days, size)$
--- Forget jobs that ended long ago, with all that hangs on them; how many went.
+-- Delete jobs that ended long ago, with all rows that belong to them; how many.
 WITH old AS (
     SELECT account_id, id FROM jobs WHERE finished_at < now() - make_interval(days => :days)
     ORDER BY finished_at LIMIT :size FOR UPDATE SKIP LOCKED

@@ -23,7 +23,7 @@ CHUNKS_A_READ = 20  # 20,000 results at the most: some megabytes, a few millisec
 
 
 class ItemResult(NamedTuple):
-    """What became of one item; `merged_into` is the index of the item that took it in."""
+    """The result of one item; `merged_into` is the index of the item that it was merged into."""
 
     outcome: Outcome
     contact_id: int | None = None

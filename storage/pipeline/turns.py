@@ -1,4 +1,4 @@
-"""Whose turn it is: accounts are served by virtual time, so that none waits for another's million rows."""
+"""The turns of accounts: by virtual time, so that no account waits for another one's million rows."""
 
 from schemas.ids import AccountId, JobId
 from storage.postgres.named_queries import load

@@ -1,4 +1,4 @@
-"""Uploads: the parts of a job while its body arrives, and the moment it is accepted or given up."""
+"""Uploads: the parts of a job while its body arrives, and the moment it is accepted or fails."""
 
 import json
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ GRACE_SECONDS = 6.0  # after a restart of PostgreSQL: an api renews its leases e
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """What is known of a job before its body has been read."""
+    """A job as it is known before its body has been read."""
 
     account_id: AccountId
     id: JobId
@@ -41,7 +41,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """What is known once the body has been read. `total` is None where a worker has to split."""
+    """What the body adds to the job once it has been read. `total` is None where a worker must split it."""
 
     layout: dict[str, Any] | None
     parallel: int
@@ -53,7 +53,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """A request that came before with the same idempotency key; without a hash it is still being received."""
+    """An earlier request with the same idempotency key; without a hash it is still being received."""
 
     job_id: JobId
     request_hash: bytes | None

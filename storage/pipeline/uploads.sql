@@ -1,6 +1,6 @@
 -- name: open(account_id, id, operation, params, stream, format, parallel, request_id, dry_run, parent_id, idempotency_key, lease_seconds)!
--- A job whose body is still coming in; the api renews its lease. One that is there already stays as it is:
--- an upload that is given up while it is being accepted.
+-- A job whose body is arriving; the api renews its lease. A job that exists stays as it is: an upload that fails
+-- while it is being accepted.
 INSERT INTO jobs (account_id, id, operation, params, stream, state, format, parallel, request_id, dry_run, parent_id,
     idempotency_key, lease_until)
 VALUES (:account_id, :id, :operation, :params::jsonb, :stream, 'receiving', :format, :parallel, :request_id,
@@ -77,7 +77,7 @@ FROM unnest(:account_ids::bigint[], :ids::uuid[]) mine (account_id, id)
 WHERE j.account_id = mine.account_id AND j.id = mine.id AND j.state = 'receiving';
 
 -- name: abandoned(grace_seconds)
--- Uploads whose api died. Not right after a restart of PostgreSQL: the living could not renew meanwhile.
+-- Uploads whose api died. Not right after a restart of PostgreSQL, when living apis could not renew.
 SELECT account_id, id FROM jobs
 WHERE state = 'receiving' AND lease_until < now()
   AND pg_postmaster_start_time() < now() - make_interval(secs => :grace_seconds);

@@ -46,7 +46,7 @@ class Batch:
 
 @dataclass(slots=True, kw_only=True)
 class Applied:
-    """What applying did: the result or the fault of each item by its index, and the memberships changed."""
+    """The effect of applying items: a result or a fault of each by its index, and the memberships changed."""
 
     results: dict[int, ItemResult] = field(default_factory=dict)
     faults: dict[int, Fault] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class JobFacts(Protocol):
 
 
 class BaseOperation(ABC):
-    """What a worker does for an operation; `schemas.operations` declares the rest of it."""
+    """The work of an operation; `schemas.operations` declares the rest of it."""
 
     # Whether settle applies the merged items of a contact once more, because the last item decides. Where all
     # items of a contact do the same, in any order and any number of times, settle only corrects the results.

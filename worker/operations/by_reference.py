@@ -21,7 +21,7 @@ TARGET_GONE = "the {} was deleted after this job was accepted: nothing can be ch
 
 
 class ContactKey(NamedTuple):
-    """What an item names: the field that was given, its value, and the key to look up in which column.
+    """The contact that an item names: the given field and value, and the key to look up in a column.
 
     No contact has a `key` of None.
     """

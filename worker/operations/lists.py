@@ -1,4 +1,4 @@
-"""lists.add, lists.remove and lists.overwrite: create or update contacts, then change who is in the list."""
+"""lists.add, lists.remove, lists.overwrite: upsert contacts, then change the members of the list."""
 
 from collections.abc import Sequence
 from uuid import UUID

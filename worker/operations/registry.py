@@ -9,7 +9,7 @@ from worker.operations.base import BaseOperation
 
 
 def operation_of(operation: str) -> BaseOperation:
-    """What a worker does for an operation; raises ValueError for an unknown one."""
+    """Return the object that does the work of an operation; raises ValueError for an unknown one."""
     return REGISTRY[Operation(operation)]
 
 
