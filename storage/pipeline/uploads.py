@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import asyncpg
-
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId
 from schemas.operations import Operation
 from schemas.params import JobParams
 from storage.pipeline.leases import UPLOAD_LEASE_SECONDS
+from storage.postgres.db_errors import violations_as
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 
@@ -67,12 +66,22 @@ async def open_job(conn: Conn | Pool, job: NewJob) -> None:
     """Store the job of an upload that begins; raises IdempotencyKeyTaken."""
     if job.idempotency_key is not None:
         await QUERIES.release_idempotency_key(conn, account_id=job.account_id, key=job.idempotency_key)
-    try:
-        await _open(conn, job)
-    except asyncpg.UniqueViolationError as error:
-        if error.constraint_name == "jobs_idempotency":
-            raise IdempotencyKeyTaken(job.idempotency_key) from error
-        raise
+    with violations_as(jobs_idempotency=IdempotencyKeyTaken(job.idempotency_key)):
+        await QUERIES.open(
+            conn,
+            account_id=job.account_id,
+            id=job.id,
+            operation=job.operation,
+            params=job.params.to_json(),
+            stream=job.stream,
+            format=job.format,
+            parallel=job.parallel,
+            request_id=job.request_id,
+            dry_run=job.dry_run,
+            parent_id=job.parent_id,
+            idempotency_key=job.idempotency_key,
+            lease_seconds=UPLOAD_LEASE_SECONDS,
+        )
 
 
 async def by_idempotency_key(db: Conn | Pool, account_id: AccountId, key: str) -> Earlier | None:
@@ -146,21 +155,3 @@ async def recently_accepted(
     """When jobs were accepted lately, oldest first, in the form of grants of one request each."""
     rows = await QUERIES.recently_accepted(db, account_id=account_id, since=since)
     return [(row["at"], row["items"]) for row in rows]
-
-
-async def _open(conn: Conn | Pool, job: NewJob) -> None:
-    await QUERIES.open(
-        conn,
-        account_id=job.account_id,
-        id=job.id,
-        operation=job.operation,
-        params=job.params.to_json(),
-        stream=job.stream,
-        format=job.format,
-        parallel=job.parallel,
-        request_id=job.request_id,
-        dry_run=job.dry_run,
-        parent_id=job.parent_id,
-        idempotency_key=job.idempotency_key,
-        lease_seconds=UPLOAD_LEASE_SECONDS,
-    )

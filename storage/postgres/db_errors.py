@@ -16,7 +16,6 @@ from contextlib import contextmanager
 import asyncpg
 from pydantic_core import PydanticSerializationError
 
-from schemas.errors import BulklaneError
 from schemas.item_errors import ItemCode
 from schemas.items.faults import Fault
 
@@ -96,7 +95,7 @@ def rejection_of(error: Exception) -> Fault:
 
 
 @contextmanager
-def violations_as(**errors: BulklaneError) -> Iterator[None]:
+def violations_as(**errors: Exception) -> Iterator[None]:
     """Raise `errors[name]` where the body violates the constraint `name`; other violations pass through."""
     try:
         yield
