@@ -23,7 +23,7 @@ from api.http.validation import all_of, check, gathering, problems_of, read_json
 from api.openapi.describe import describe
 from api.route import Handler
 from schemas.errors import NotAcceptable
-from schemas.wire.queries import NoQuery
+from schemas.wire.query_models import NoQuery
 
 Model = TypeVar("Model", bound=BaseModel)
 Takes = Callable[..., Awaitable[web.StreamResponse]]  # a handler with the parameters that it declares

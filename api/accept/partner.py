@@ -21,7 +21,7 @@ from schemas.formats import ndjson
 from schemas.formats.json_array import JsonEnvelope, open_array
 from schemas.items.faults import Fault
 from schemas.items.reader import Reader
-from schemas.wire.queries import NoQuery
+from schemas.wire.query_models import NoQuery
 
 Body = TypeVar("Body", bound=BaseModel)
 

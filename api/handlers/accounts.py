@@ -7,7 +7,7 @@ from api.http.context import ACCOUNT
 from api.http.responses import page_of
 from schemas.ids import show_account_id
 from schemas.wire.base import Listing
-from schemas.wire.queries import AccountsQuery
+from schemas.wire.query_models import AccountsQuery
 from schemas.wire.resources import AccountLimits, AccountView
 from storage.entities.accounts import Account
 

@@ -11,7 +11,7 @@ from api.http.path_id import PathId
 from api.http.responses import created, deleted, page_of, shown
 from schemas.ids import read_id, show_id
 from schemas.wire.base import Listing
-from schemas.wire.queries import AudiencesQuery
+from schemas.wire.query_models import AudiencesQuery
 from schemas.wire.resource_bodies import NameBody
 from schemas.wire.resources import Audience
 from storage.entities import audiences

@@ -13,7 +13,7 @@ from schemas.errors import NotAcceptable
 from schemas.ids import read_channel_id
 from schemas.items.phone import PhoneFault, normaliser_for
 from schemas.wire.base import Listing
-from schemas.wire.queries import ChannelsQuery
+from schemas.wire.query_models import ChannelsQuery
 from schemas.wire.resource_bodies import ChannelChange, NewChannel
 from schemas.wire.resources import Channel
 from storage.entities import channels

@@ -15,7 +15,7 @@ from schemas.ids import read_channel_id, read_id
 from schemas.items.properties import Definitions
 from schemas.wire.contact_bodies import ContactChange, Facts, NewContact
 from schemas.wire.contacts import Contact, ContactPage, Deleted
-from schemas.wire.queries import ContactsQuery
+from schemas.wire.query_models import ContactsQuery
 from storage.entities import channels, contacts, properties, teams
 from storage.entities.accounts import Account
 from storage.entities.contact_columns import ContactRow

@@ -25,7 +25,7 @@ from schemas.operations import Operation
 from schemas.states import JobState
 from schemas.wire.base import Listing
 from schemas.wire.jobs import ItemErrorView, Job, ResultView
-from schemas.wire.queries import JobQuery, JobsQuery, ResultsQuery
+from schemas.wire.query_models import JobQuery, JobsQuery, ResultsQuery
 from storage.pipeline import cancellation, jobs, results
 from storage.pipeline.cancellation import Standing
 from storage.pipeline.jobs import Parent

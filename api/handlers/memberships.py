@@ -18,15 +18,15 @@ from schemas.errors import Conflict
 from schemas.ids import AccountId
 from schemas.wire.base import Listing
 from schemas.wire.contacts import Contact
-from schemas.wire.opt_ins import OptIn, OptInBody
-from schemas.wire.queries import (
+from schemas.wire.query_models import (
     AudiencesOfQuery,
     LabelsOfQuery,
     ListsOfQuery,
     MembersQuery,
     OptInsQuery,
 )
-from schemas.wire.resources import Audience, ContactList, Label
+from schemas.wire.resource_bodies import OptInBody
+from schemas.wire.resources import Audience, ContactList, Label, OptIn
 from storage.entities import (
     audiences,
     channels,

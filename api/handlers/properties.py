@@ -10,7 +10,7 @@ from api.http.path_id import PathId
 from api.http.responses import created, deleted, page_of, shown
 from schemas.errors import NotAcceptable
 from schemas.wire.base import Listing
-from schemas.wire.queries import PropertiesQuery
+from schemas.wire.query_models import PropertiesQuery
 from schemas.wire.resource_bodies import NewProperty, PropertyChange, read_property_name
 from schemas.wire.resources import Property
 from storage.entities import properties

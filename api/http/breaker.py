@@ -1,4 +1,4 @@
-"""A circuit breaker: a Redis that is away costs one request its patience, not every one."""
+"""A circuit breaker: while Redis is away, one request a second waits for it, and all others do not."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from storage.queue import LOST_REDIS
 
 logger = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 ANSWER_SECONDS = 1.0  # the loop may be busy for a while, parsing a large body
 PROBE_SECONDS = 0.25  # while it is away: one that is back answers at once
@@ -17,17 +17,17 @@ PAUSE_SECONDS = 1.0  # between two looks whether it is back
 
 
 class Breaker:
-    """Asks Redis, and stops asking for a while when it does not answer.
+    """Asks Redis, and stops asking for a while when it does not respond.
 
-    Closed, every question is asked. The first one that fails opens it; from then on one question a second
-    is asked, to find out, and all others are answered None at once.
+    While the breaker is closed, every question is asked. The first failure opens it. While it is open, one
+    question a second is asked, to see whether Redis is back, and all others return None at once.
     """
 
     def __init__(self) -> None:
         self._open = False
         self._next_look = 0.0  # on the clock of the loop
 
-    async def ask(self, question: Callable[[], Awaitable[Answer]]) -> Answer | None:
+    async def ask(self, question: Callable[[], Awaitable[T]]) -> T | None:
         """The answer, or None while Redis is away."""
         clock = asyncio.get_running_loop().time
         if self._open:

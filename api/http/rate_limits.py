@@ -1,4 +1,4 @@
-"""What a limit says to a client: on every answer in its headers, and in the refusal of what exceeds it."""
+"""What a client reads of a limit: headers on every response, and the error of a refused request."""
 
 import math
 from dataclasses import dataclass
@@ -29,12 +29,12 @@ def bulk_policy(account: Account) -> Policy:
 
 
 def read_policy(settings: Settings) -> Policy:
-    """Reading, and all else that is no bulk request."""
+    """The window of all requests that are not bulk requests."""
     return Policy(kind="reads", limit=settings.read_limit, seconds=READ_SECONDS, noun="requests")
 
 
 def headers_of(policy: Policy, grant: Grant) -> dict[str, str]:
-    """draft-ietf-httpapi-ratelimit-headers, and the same in the older form; all times are in seconds."""
+    """Headers of draft-ietf-httpapi-ratelimit-headers and of the older X- form; all times are in seconds."""
     reset = min(math.ceil(grant.reset_seconds), policy.seconds)  # not 61 for a millisecond over 60
     return {
         "RateLimit-Policy": f'"{policy.kind}";q={policy.limit};w={policy.seconds}',
@@ -50,6 +50,6 @@ def refusal(policy: Policy, grant: Grant) -> RateLimited:
     seconds = max(math.ceil(grant.wait_seconds), 1)
     return RateLimited(
         f"more than {policy.limit} {policy.noun} in {policy.seconds} seconds: "
-        f"send this one again in {seconds} s",
+        f"send this one again after {seconds} s",
         retry_after=seconds,
     )

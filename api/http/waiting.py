@@ -11,7 +11,7 @@ from aiohttp import web
 
 from schemas.ids import AccountId, JobId
 from schemas.states import JobState
-from schemas.wire.queries import MAX_WAIT_SECONDS
+from schemas.wire.query_models import MAX_WAIT_SECONDS
 from storage.background import cancel, repeat
 from storage.entities.accounts import Account
 from storage.pipeline import jobs

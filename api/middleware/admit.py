@@ -1,4 +1,4 @@
-"""Charge each request once: a bulk one to the account's admission window, any other to that of reading."""
+"""Charge each request once: a bulk request to the admission window, any other to the reading window."""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,12 +20,12 @@ BULK: web.AppKey[frozenset[object]] = web.AppKey(
 )  # handlers that the admission window counts
 BREAKER = web.AppKey("breaker", Breaker)
 
-TOO_MANY_JOBS_SECONDS = 5  # when one of them ends, nobody knows
+TOO_MANY_JOBS_SECONDS = 5  # it is not known when one of them ends
 
 
 @web.middleware
 async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Charge the account, or refuse; what the answer is to tell of it is left on the request."""
+    """Charge the account, or refuse. The rate-limit headers are left on the request."""
     account = request.get(ACCOUNT)
     if account is not None:
         if request.match_info.handler in request.app[BULK]:
@@ -36,31 +36,31 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _charge_bulk(request: web.Request, account: Account) -> None:
-    """The window first: what it refuses asks nothing of PostgreSQL."""
+    """Ask the window first, so that a request that it refuses costs PostgreSQL nothing."""
     ctx = request.app[API].ctx
     policy = bulk_policy(account)
     if policy.limit:
         history = partial(uploads.recently_accepted, ctx.pool, account.id)
         take = partial(_take, ctx, account, policy, history)
         grant = await request.app[BREAKER].ask(take)
-        _tell(request, policy, await _count(ctx, account) if grant is None else grant)
+        _set_headers(request, policy, await _count(ctx, account) if grant is None else grant)
     unfinished = await uploads.unfinished(ctx.pool, account.id)
     if unfinished >= ctx.settings.max_unfinished_jobs:
         raise RateLimited(
-            f"{unfinished} jobs of this account have not ended yet: send more when some have",
+            f"{unfinished} jobs of this account have not ended: send the request when some have",
             code="too_many_jobs",
             retry_after=TOO_MANY_JOBS_SECONDS,
         )
 
 
 async def _charge_read(request: web.Request, account: Account) -> None:
-    """While Redis is away nobody counts, and nothing is told."""
+    """Charge the reading window. While Redis is away nothing is counted, and there are no headers."""
     ctx = request.app[API].ctx
     policy = read_policy(ctx.settings)
     if policy.limit:
         grant = await request.app[BREAKER].ask(partial(_take, ctx, account, policy, None))
         if grant is not None:
-            _tell(request, policy, grant)
+            _set_headers(request, policy, grant)
 
 
 async def _take(ctx: Context, account: Account, policy: Policy, history: History | None) -> Grant:
@@ -75,7 +75,7 @@ async def _take(ctx: Context, account: Account, policy: Policy, history: History
 
 
 async def _count(ctx: Context, account: Account) -> Grant:
-    """The same answer from the accepted jobs alone, while Redis is away."""
+    """Count the accepted jobs instead, while Redis is away."""
     window = timedelta(seconds=account.window_seconds)
     now = datetime.now(UTC)
     accepted = await uploads.recently_accepted(ctx.pool, account.id, now - window)
@@ -90,7 +90,7 @@ async def _count(ctx: Context, account: Account) -> Grant:
     )
 
 
-def _tell(request: web.Request, policy: Policy, grant: Grant) -> None:
+def _set_headers(request: web.Request, policy: Policy, grant: Grant) -> None:
     request[LIMITS] = headers_of(policy, grant)
     if not grant.granted:
         raise refusal(policy, grant)

@@ -1,4 +1,4 @@
-"""Find the account of the key; which routes need one is in the table of routes."""
+"""Find the account of the key. The table of routes says which routes need one."""
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -12,13 +12,13 @@ PUBLIC: web.AppKey[frozenset[object]] = web.AppKey("public", frozenset)  # handl
 
 @web.middleware
 async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Put the account on the request, or refuse; an unknown path needs no key to be unknown."""
+    """Put the account on the request, or refuse it. An unknown path is a 404 without a key, too."""
     match_info = request.match_info
     if match_info.http_exception is None and match_info.handler not in request.app[PUBLIC]:
         key = key_of(request)
         if key is None:
             raise NotAuthenticated(
-                "there is no key: send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'",
+                "the request has no key: send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'",
                 code="missing_api_key",
             )
         account = await accounts.by_key(request.app[API].ctx.pool, key)
@@ -29,7 +29,7 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
 
 
 def key_of(request: web.Request) -> str | None:
-    """The key, in any of the four places where the documents put it."""
+    """The key, from any of the four headers that the partners use."""
     authorization = request.headers.get("Authorization", "").strip()
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer":

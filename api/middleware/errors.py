@@ -1,4 +1,4 @@
-"""Answer every error in the one envelope; HTTP statuses belong to this table alone."""
+"""Respond to every error with the one envelope. This table alone knows the HTTP statuses of errors."""
 
 import logging
 from typing import Any
@@ -29,13 +29,13 @@ STATUSES: dict[type[errors.BulklaneError], int] = {
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn whatever was raised into an answer; what nobody expected is logged, and told as a 500."""
+    """Turn an exception into a response. An unexpected one is logged, and its response is a 500."""
     try:
         return await handler(request)
     except Exception as error:
-        if request.get(STREAMING):  # all that is left is to cut the stream, so that it looks unfinished
-            logger.warning("answer cut at %s: %s: %s", request.path, type(error).__name__, error)
-            raise ConnectionResetError("the answer was cut") from error
+        if request.get(STREAMING):  # cut the stream, so that the client sees that it is unfinished
+            logger.warning("response cut at %s: %s: %s", request.path, type(error).__name__, error)
+            raise ConnectionResetError("the response was cut") from error
         return _answer(request, error)
 
 
@@ -49,19 +49,19 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
             return _of_aiohttp(request, error)
         case _ if isinstance(error, LOST_CONNECTION):
             logger.warning("PostgreSQL is away: %s: %s", type(error).__name__, error)
-            return envelope(request, errors.Unavailable("the database is away: send the request again"))
+            return envelope(request, errors.Unavailable("PostgreSQL does not respond: try again"))
         case _ if isinstance(error, BUSY):
             logger.warning("busy at %s %s: %s", request.method, request.path, error)
-            message = "what this would change is in use for long, by a large job or a dry run: send it again"
+            message = "a large job or a dry run locks what this request changes: send the request again"
             return envelope(request, errors.Unavailable(message))
         case _:
             logger.error("unexpected error at %s %s", request.method, request.path, exc_info=error)
-            message = "an error of ours, which has been logged: send the request_id with a report"
+            message = "an error of the service, which is logged: report it with the request_id"
             return envelope(request, errors.BulklaneError(message))
 
 
 def envelope(request: web.Request, error: errors.BulklaneError, *, status: int | None = None) -> web.Response:
-    """The envelope of section 1 of the contract; all problems are beside the first one."""
+    """The envelope: the first problem, and all of them where there are several."""
     request_id = request[REQUEST_ID]
     body: dict[str, Any] = {"error": _shown(error, request_id)}
     if isinstance(error, errors.NotAcceptable) and len(error.problems) > 1:
@@ -86,14 +86,14 @@ def _shown(error: errors.BulklaneError, request_id: str) -> dict[str, Any]:
 
 
 def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
-    """404 and 405 of the router, 413 and the like of the parser."""
+    """404 and 405 of the router, 413 and others of the parser."""
     match error:
         case web.HTTPNotFound():
             message = f"there is nothing at {request.path}"
             return envelope(request, errors.NotFound(message, code="unknown_path"))
         case web.HTTPMethodNotAllowed():
             allowed = ", ".join(sorted(error.allowed_methods))
-            message = f"{request.method} is not possible at {request.path}; {allowed} is"
+            message = f"{request.method} is not supported at {request.path}: use {allowed}"
             answer = envelope(request, errors.InvalidRequest(message, code="method_not_allowed"), status=405)
             answer.headers["Allow"] = allowed
             return answer

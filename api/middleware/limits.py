@@ -1,4 +1,4 @@
-"""Tell the window that a request was charged to, on every answer, refusals and failures included."""
+"""Add the rate-limit headers to every response, refusals and failures included."""
 
 from aiohttp import web
 from aiohttp.typedefs import Handler

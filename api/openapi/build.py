@@ -9,7 +9,7 @@ from typing import Any
 
 from openapi_pydantic import OpenAPI
 
-from api.openapi import parts
+from api.openapi import components
 from api.openapi.describe import description_of
 from api.openapi.examples import MODELS
 from api.openapi.operation import PathOperation, operation_of, wanted_by
@@ -50,16 +50,16 @@ def build(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
         "info": {"title": "Bulklane", "version": version("bulklane"), "description": ABOUT},
         "tags": [
             {"name": name, "description": text}
-            for name, text in dict(parts.TAGS.values()).items()
+            for name, text in dict(components.TAGS.values()).items()
             if name in used
         ],
-        "security": [{name: []} for name in parts.SECURITY_SCHEMES],
+        "security": [{name: []} for name in components.SECURITY_SCHEMES],
         "paths": paths,
         "components": {
             "schemas": _with_examples(schemas.components),
-            "responses": parts.error_responses(schemas.of(Envelope, "validation"), settings),
-            "headers": parts.HEADERS,
-            "securitySchemes": parts.SECURITY_SCHEMES,
+            "responses": components.error_responses(schemas.of(Envelope, "validation"), settings),
+            "headers": components.HEADERS,
+            "securitySchemes": components.SECURITY_SCHEMES,
         },
     }
     OpenAPI.model_validate(built)  # what it dumps again would have 64.0 for 64

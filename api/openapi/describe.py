@@ -21,12 +21,11 @@ H = TypeVar("H", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A response that is no error: its JSON, other content types that it supports, headers of its own."""
+    """A response that is no error: its JSON, and the other content types that it supports."""
 
     model: Any = None
     text: str = ""
     also: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
     example: Any = None
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from api.openapi.components import FILES
 from api.openapi.describe import Description, Items
-from api.openapi.parts import FILES
 from schemas.operations import OPERATIONS, Operation
 from schemas.wire.bulk_query import BulkQuery
 from schemas.wire.jobs import Job

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.openapi import parts
+from api.openapi import components
 from api.openapi.describe import Description, Response
 from api.openapi.schemas import Schemas, Wanted
 from api.route import Route
@@ -50,7 +50,7 @@ def operation_of(declared: PathOperation, schemas: Schemas, settings: Settings) 
     summary = description.summary or " ".join(head.split())
     operation: dict[str, Any] = {
         "operationId": declared.name,
-        "tags": [parts.TAGS[_family(route)][0]],
+        "tags": [components.TAGS[_family(route)][0]],
         "summary": summary.rstrip("."),
         "parameters": [
             *_path_parameters(path),
@@ -77,7 +77,7 @@ def _family(route: Route) -> str:
 
 def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
     for name in PARAMETER.findall(path):
-        yield {"name": name, "in": "path", "required": True, **parts.PATH_PARAMETERS[name]}
+        yield {"name": name, "in": "path", "required": True, **components.PATH_PARAMETERS[name]}
 
 
 def _query_parameters(description: Description, schemas: Schemas) -> Iterator[dict[str, Any]]:
@@ -88,14 +88,14 @@ def _query_parameters(description: Description, schemas: Schemas) -> Iterator[di
         if description.only is None or name in description.only:
             yield _query_parameter(name, schema, name in required or name in description.needs)
     if description.renames:
-        yield parts.RENAMES
+        yield components.RENAMES
 
 
 def _query_parameter(name: str, schema: dict[str, Any], required: bool) -> dict[str, Any]:
     """A field of a model as a parameter: what cannot be written in a query (null) is left out."""
     schema = dict(schema)
     parameter: dict[str, Any] = {"name": name, "in": "query", "required": required}
-    text, examples = schema.pop("description", parts.COMMON.get(name, "")), schema.pop("examples", None)
+    text, examples = schema.pop("description", components.COMMON.get(name, "")), schema.pop("examples", None)
     if examples and required:
         parameter["example"] = examples[0]
     elif examples:  # not as an example: the page would send it, asked for or not
@@ -117,7 +117,7 @@ def _is_written(default: object, type_: object) -> bool:
 
 
 def _header_parameters(route: Route, description: Description) -> Iterator[dict[str, Any]]:
-    for name, header in parts.REQUEST_HEADERS.items():
+    for name, header in components.REQUEST_HEADERS.items():
         if route.bulk or (description.prefers and name == "Prefer"):
             yield {"name": name, "in": "header", "required": False, **header}
 
@@ -133,7 +133,7 @@ def _body(description: Description, schemas: Schemas, settings: Settings) -> dic
             name.replace(" ", "-"): {"summary": name, "value": value}
             for name, value in description.examples.items()
         }
-    content |= {media: parts.FILES[media] for media in description.files}
+    content |= {media: components.FILES[media] for media in description.files}
     return {"required": True, "content": content}
 
 
@@ -169,17 +169,17 @@ def _responses(description: Description) -> Mapping[int, Response]:
 def _responses_of(route: Route, description: Description, schemas: Schemas) -> dict[str, Any]:
     found = {}
     for status, response in _responses(description).items():
-        headers = ["X-Request-Id", *response.headers]
+        headers = ["X-Request-Id"]
         if status == 201:
             headers.append("Location")
         if not route.public:
-            headers += parts.LIMITS
+            headers += components.LIMITS
         if route.bulk:
             headers += ["Location", "Idempotent-Replayed"]
             headers += ["Preference-Applied", "Bulklane-Job"] if status in ENDED else []
         found[str(status)] = {
-            "description": response.text or parts.MEANINGS[status],
-            "headers": parts.refer_headers(headers),
+            "description": response.text or components.MEANINGS[status],
+            "headers": components.refer_headers(headers),
         }
         if content := _content(response, schemas):
             found[str(status)]["content"] = content
@@ -211,4 +211,4 @@ def _errors_of(route: Route, path: str, description: Description) -> list[int]:
 
 
 def _error(status: int) -> dict[str, Any]:
-    return {"$ref": f"#/components/responses/{parts.ERRORS[status][0]}"}
+    return {"$ref": f"#/components/responses/{components.ERRORS[status][0]}"}

@@ -1,7 +1,7 @@
 """The JSON bodies of lists, labels, teams, channels, audiences and properties."""
 
 import re
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -81,6 +81,7 @@ Colour = Annotated[str, AfterValidator(_colour), _matching(COLOUR)]
 TeamId = Annotated[
     int, PlainValidator(_team_id), WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]})
 ]
+Speaker = Literal["contact", "account"]
 Options = Annotated[
     list[Name],
     Field(min_length=1, max_length=100, json_schema_extra={"uniqueItems": True}),
@@ -176,3 +177,12 @@ class PropertyChange(JsonBody):
     """The values that an enum takes from now on."""
 
     options: Options
+
+
+class OptInBody(JsonBody):
+    """What is said of a channel, and who says so."""
+
+    model_config = ConfigDict(strict=True)
+
+    opted_in: bool
+    by: Speaker = "account"

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from schemas.items.properties import PropertyType
 from schemas.wire.base import Wire
+from schemas.wire.resource_bodies import Speaker
 
 
 class AccountLimits(Wire):
@@ -86,3 +87,13 @@ class Property(Wire):
     type: PropertyType
     options: list[str] | None  # of an enum
     created_at: datetime
+
+
+class OptIn(Wire):
+    """What is known of a contact and a channel."""
+
+    channel_id: UUID
+    channel_name: str
+    opted_in: bool
+    by: Speaker  # who has said so; the contact's own opt-out is kept
+    updated_at: datetime

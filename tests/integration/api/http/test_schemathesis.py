@@ -45,7 +45,7 @@ phases.coverage.enabled = false
 
 # a bad item is an answer of the job, no reason to refuse the request
 [[operations]]
-include-tag = ["Bulk", "Documents"]
+include-tag = ["Bulk", "Partners"]
 checks.negative_data_rejection.enabled = false
 
 # hundreds of cases each, and alike: preferences.set, bulk_label and single contacts stand for them

@@ -1,4 +1,4 @@
-"""What many operations of the document share: tags, path parameters, headers, keys, errors."""
+"""What many operations of the OpenAPI document share: tags, path parameters, headers, keys, errors."""
 
 from typing import Any
 
@@ -7,26 +7,26 @@ from schemas.settings import Settings
 
 ULID = "[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}"
 
-DOCUMENTS = ("Documents", "The bulk endpoints of the four documents.")
+PARTNERS = ("Partners", "The bulk endpoints of the four partners' APIs.")
 SERVICE = ("Service", "The service itself; no key is needed.")
 
 # Families in their order on the page, by the module of their handlers.
 TAGS = {
-    "bulk": ("Bulk", "The native entrance: an operation, its items, a job."),
+    "bulk": ("Bulk", "The native endpoint: an operation, its items, a job."),
     "jobs": ("Jobs", "What became of a bulk request."),
-    "peach": DOCUMENTS,
-    "whippy": DOCUMENTS,
-    "kirim": DOCUMENTS,
-    "oliai": DOCUMENTS,
+    "peach": PARTNERS,
+    "whippy": PARTNERS,
+    "kirim": PARTNERS,
+    "oliai": PARTNERS,
     "accounts": ("Accounts", "The account of the key."),
     "contacts": ("Contacts", "Single contacts."),
-    "memberships": ("Memberships", "Who is in what: lists, labels, audiences, opt-ins."),
+    "memberships": ("Memberships", "The contacts of lists, labels and audiences; the opt-ins of contacts."),
     "contact_lists": ("Contact lists", "Named sets of contacts."),
-    "labels": ("Labels", "What contacts are marked with."),
+    "labels": ("Labels", "Marks on contacts."),
     "audiences": ("Audiences", "Sets of contacts to send to."),
     "channels": ("Channels", "What contacts are opted in to."),
-    "teams": ("Teams", "Whom labels and contacts belong to."),
-    "properties": ("Properties", "Which keys the properties of a contact may have."),
+    "teams": ("Teams", "Labels and contacts belong to teams."),
+    "properties": ("Properties", "The keys that the properties of a contact may have."),
     "retry": ("Jobs", "What became of a bulk request."),
     "health": SERVICE,
     "reference": SERVICE,
@@ -75,7 +75,7 @@ COMMON = {"limit": "How many at the most.", "cursor": "The `next_cursor` of anot
 
 REQUEST_HEADERS: dict[str, dict[str, Any]] = {
     "Prefer": {
-        "description": "`wait=S` (RFC 7240, at most 60) holds the answer back until the job has ended: then "
+        "description": "`wait=S` (RFC 7240, at most 60) holds the response until the job ends: then "
         "200, or 207 where an item failed; 202 if the time runs out. `respond-async` does not wait, whatever "
         "the account's default is. Anything else is ignored.",
         "schema": {"type": "string"},
@@ -115,7 +115,7 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "WWW-Authenticate": {"description": "`Bearer`.", "required": True, "schema": {"type": "string"}},
     "Location": {
-        "description": "Where the thing, or the job, is to be found.",
+        "description": "The path of the new thing, or of the job.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     },
@@ -155,8 +155,8 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
 
 MEANINGS = {
     200: "Done.",
-    201: "Made.",
-    204: "Done; there is nothing to say.",
+    201: "Created.",
+    204: "Done; there is no body.",
     202: "Accepted: the job, which has not ended yet.",
     207: "The job has ended, and some items have failed.",
 }
@@ -196,14 +196,14 @@ FILES: dict[str, dict[str, Any]] = {
 ERRORS: dict[int, tuple[str, str]] = {
     400: ("Malformed", "The body is not JSON, or not of its declared format or encoding."),
     401: ("NotAuthenticated", "There is no key, or it is not valid."),
-    404: ("NotFound", "There is no such thing, or it belongs to another account: the answer is the same."),
-    409: ("Conflict", "The state of things does not allow this."),
+    404: ("NotFound", "There is no such thing, or it belongs to another account; the response is the same."),
+    409: ("Conflict", "The state of the thing does not allow this."),
     413: (
         "TooLarge",
         "The body is too large: a JSON body has at most {max_json_bytes} bytes and {max_json_items} items, "
         "a file at most {max_upload_bytes} bytes, both decompressed.",
     ),
-    415: ("Unsupported", "The content type, its charset or the content encoding is not known here."),
+    415: ("Unsupported", "The content type, its charset or the content encoding is not supported."),
     422: ("NotAcceptable", "Well-formed, but not acceptable; all problems at once in `errors`."),
     429: ("RateLimited", "Too many requests, or too many unfinished jobs; nothing was stored."),
     500: ("Internal", "An error of the service, which has been logged."),
