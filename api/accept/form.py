@@ -12,7 +12,7 @@ from schemas.errors import MalformedBody, NotAcceptable, UnsupportedFormat
 
 READ_BYTES = 64 * 1024
 
-# What a browser declares where its system has no type for the file's name, or a spreadsheet has claimed it.
+# What a browser declares if its system knows no type for the file name, or a spreadsheet program claims it.
 VAGUE = frozenset({"", "application/octet-stream", "application/vnd.ms-excel", "text/plain"})
 BY_SUFFIX = {
     ".csv": "text/csv",
@@ -26,7 +26,7 @@ BY_SUFFIX = {
 
 
 async def open_form(request: web.Request, idle_seconds: float) -> tuple[AsyncIterator[bytes], str | None]:
-    """The bytes of the file, and its content type.
+    """Open the one file of a form: return its bytes and its content type.
 
     Raises UnsupportedFormat, MalformedBody and UploadCut; the iterator too, and NotAcceptable for a second
     file.
@@ -68,7 +68,7 @@ async def _pieces(form: MultipartReader, file: BodyPartReader, idle_seconds: flo
 
 
 def _content_type(file: BodyPartReader) -> str | None:
-    """As declared, or by the name of the file where the declaration says nothing."""
+    """The declared type, or the type for the file name if the declared one is vague."""
     declared = file.headers.get("Content-Type", "")
     essence, mark, parameters = declared.partition(";")
     if essence.strip().lower() not in VAGUE:
@@ -79,7 +79,7 @@ def _content_type(file: BodyPartReader) -> str | None:
 
 @contextmanager
 def _malformed() -> Iterator[None]:
-    """aiohttp tells what is wrong with a form in many ways."""
+    """Translate the many errors by which aiohttp reports a malformed form."""
     try:
         yield
     except (ValueError, RuntimeError, AssertionError, HttpProcessingError) as error:

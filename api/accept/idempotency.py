@@ -29,7 +29,8 @@ def read_key(request: web.Request) -> str | None:
     if 1 <= len(key) <= MAX_CHARACTERS and key.isascii() and key.isprintable():
         return key
     raise NotAcceptable(
-        f"{HEADER} has 1 to {MAX_CHARACTERS} printable ASCII characters: a UUID will do", param=HEADER
+        f"{HEADER} has 1 to {MAX_CHARACTERS} printable ASCII characters: send a UUID, for example",
+        param=HEADER,
     )
 
 
@@ -56,9 +57,9 @@ async def find_earlier(api: Api, account_id: AccountId, key: str | None) -> Earl
 
 
 def in_progress(key: str) -> Conflict:
-    """The request that had this key first has not arrived whole."""
+    """The error for a key whose first request has not arrived whole."""
     return Conflict(
-        f"a request with the {HEADER} {key!r} is still being received: ask again when it has ended",
+        f"a request with the {HEADER} {key!r} is still being received: repeat this one after some seconds",
         code="idempotency_in_progress",
         param=HEADER,
     )
@@ -70,7 +71,7 @@ def same_request(earlier: Earlier, digest: bytes, key: str | None) -> JobId:
         return earlier.job_id
     raise NotAcceptable(
         f"the {HEADER} {key!r} was used for another method, path, query or body: "
-        "take a new key for a new request",
+        "use a new key for a new request",
         code="idempotency_key_reuse",
         param=HEADER,
     )

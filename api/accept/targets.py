@@ -53,7 +53,7 @@ async def audience_of(bulk: BulkRequest, value: object) -> int:
 
 
 def check_preference(bulk: BulkRequest, value: str, param: str) -> str:
-    """One of the preferences of the setting; any other is a problem."""
+    """Check that a preference is one of the setting; any other is a problem."""
     known = bulk.api.ctx.settings.communication_preferences
     if value not in known:
         message = f"{value[:100]!r} is not a communication preference; known are {', '.join(known)}"
@@ -62,7 +62,7 @@ def check_preference(bulk: BulkRequest, value: str, param: str) -> str:
 
 
 async def channels_of(bulk: BulkRequest, named: Sequence[NamedChannel], *, all_: bool) -> tuple[UUID, ...]:
-    """The channels to opt in to: all of the account's, and those named; an unknown one is a problem."""
+    """The channels to opt in to: those named, and with `all_` all; an unknown one is a problem."""
     pool, account = bulk.api.ctx.pool, bulk.account
     everything = await channels.all_ids(pool, account.id) if all_ else []
     wanted = [_sought(one, account) for one in named]

@@ -72,7 +72,7 @@ class Upload:
         self._writing: asyncio.Task[None] | None = None  # the last part, while the next one is being read
 
     async def reserve(self) -> None:
-        """Take the idempotency key, if there is one; raises Conflict where another request was faster."""
+        """Take the idempotency key, if there is one; raises Conflict if another request has it."""
         if self._job.idempotency_key is not None:
             await self._open_job(self._pool)
             self._reserved = True
@@ -97,8 +97,8 @@ class Upload:
             return await self._accept(conn, request_hash)
 
     async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:
-        """End the job as failed. One that was never stored leaves a trace only if asked to."""
-        with suppress(Exception):  # it ends as failed in any case, but not before its last part is written
+        """End the job as failed; a job that was never stored is stored only to `leave_a_trace`."""
+        with suppress(Exception):  # the job fails in any case, but its last part must be written first
             await self._written()
         if not self._opened and not leave_a_trace:
             if self._reserved:
@@ -129,7 +129,7 @@ class Upload:
         )
         if not await uploads.accept(conn, self._job, received):
             raise Conflict(
-                "the upload was given up, for the api was silent, or it was cancelled: send it again"
+                "the upload was cancelled, or given up because the api was silent for too long: send it again"
             )
         return total
 

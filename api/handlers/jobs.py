@@ -68,7 +68,7 @@ async def list_jobs(request: web.Request, query: JobsQuery) -> web.Response:
 
 @endpoint(responses={200: Job})
 async def get_job(request: web.Request, job_id: JobIdInPath, query: JobQuery) -> web.Response:
-    """One job; `?wait=S` holds the answer back until it ends."""
+    """One job; `?wait=S` holds the response back until it ends."""
     account = request[ACCOUNT]
     api = request.app[API]
     if query.wait:
@@ -93,7 +93,7 @@ async def list_errors(request: web.Request, job_id: KnownJobId, query: ResultsQu
 
 @endpoint(responses={200: Response(model=Listing[ResultView], also=FILES)})
 async def list_results(request: web.Request, job_id: KnownJobId, query: ResultsQuery) -> web.StreamResponse:
-    """The answer of each item: pages of JSON, or all of them as CSV or NDJSON."""
+    """The result of each item: pages of JSON, or all of them as CSV or NDJSON."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
     media = wanted_media(request)
@@ -111,9 +111,9 @@ async def list_results(request: web.Request, job_id: KnownJobId, query: ResultsQ
 
 @endpoint(responses={200: Job}, errors=(409,), prefers=True)
 async def cancel_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
-    """Cancel what of a job is not applied yet; what is done stays, and its answers too.
+    """Cancel what of a job is not applied yet; what is done stays, and its results too.
 
-    Answers when the job has ended, or after 2 seconds (`Prefer: wait=S`) as it stands then.
+    Responds when the job has ended, or after 2 seconds (`Prefer: wait=S`) as it stands then.
     """
     account = request[ACCOUNT]
     api = request.app[API]
@@ -174,7 +174,7 @@ RETRIED_AS = {Operation.LISTS_OVERWRITE: Operation.LISTS_ADD}
 
 
 async def _ring_end(api: Api, account_id: AccountId, job_id: JobId, standing: Standing) -> None:
-    """Best effort: whoever has something left to do about a cancelled job, or waits for its end."""
+    """Ring for the worker that ends a cancelled job, or announce its end; best effort."""
     queue = api.ctx.queue
     with suppress(TimeoutError):
         async with asyncio.timeout(BELL_SECONDS):

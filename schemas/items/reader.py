@@ -1,4 +1,4 @@
-"""From the bytes of a chunk to valid items: the one way for every operation and every format."""
+"""Read valid items from the bytes of a chunk, for every operation and every format."""
 
 from collections.abc import Callable
 from typing import Any
@@ -65,7 +65,7 @@ class Run:
         return [self._read(record) for record in self._records[start:stop]]
 
     def size(self, position: int) -> int:
-        """About how many bytes the record has: not fewer than any document in it has characters."""
+        """About how many bytes the record has: not fewer than any JSON object in it has characters."""
         record = self._records[position]
         if isinstance(record, bytes):
             return len(record)

@@ -28,12 +28,12 @@ class Reference(TypedDict, total=False):
 
 
 def _id(value: object) -> object:
-    """A bare value is an id."""
+    """Take a bare value as an id."""
     return {"id": value} if isinstance(value, str | int) and not isinstance(value, bool) else value
 
 
 def _phone(value: object) -> object:
-    """A bare text is a phone number."""
+    """Take a bare text as a phone number."""
     return {"phone": value} if isinstance(value, str) else value
 
 

@@ -17,7 +17,7 @@ def _region(code: str | None) -> str | None:
 
 
 def _listed(value: object) -> object:
-    """`a,b` is two of them."""
+    """Split a text at its commas."""
     return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
@@ -32,7 +32,9 @@ class BulkQuery(BaseModel):
     parallel: int | None = Field(
         default=None, ge=1, le=MAX_PARALLEL, description="chunks in flight at the most"
     )
-    dry_run: bool = Field(default=False, description="say what would become of each item, and change nothing")
+    dry_run: bool = Field(
+        default=False, description="report what would become of each item, and change nothing"
+    )
     match_on: MatchOn = Field(default="auto", description="which contact an item means")
     list_id: str | None = Field(
         default=None, description="the contact list", examples=["lst_00000000000000000000000001"]
@@ -51,5 +53,5 @@ class BulkQuery(BaseModel):
     )
     opt_in_to_all_channels: bool | None = Field(default=None, description="true unless opt_in_to is given")
     override_opt_outs: bool = Field(
-        default=False, description="opt in also who has opted out of a channel himself"
+        default=False, description="also opt in contacts that have opted out of a channel"
     )
