@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.house.pending import each
 from tests.house.source import FOLDERS, PACKAGES, Source, sources
 
 MOST_MODULES = 15
@@ -17,34 +16,34 @@ LONG_FILES: dict[str, str] = {}  # dotted name -> the reason why it is one file
 LONG_FUNCTIONS: dict[str, str] = {}  # dotted name -> the reason why it is one function
 
 
-@pytest.mark.parametrize("folder", each("modules", FOLDERS))
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folder_holds_at_most_fifteen_modules(folder: str) -> None:
     modules = Counter(source.path.parent for source in sources(folder) if not source.is_package)
     crowded = {str(path): count for path, count in modules.items() if count > MOST_MODULES}
     assert not crowded, f"more than {MOST_MODULES} modules; group them by task into folders: {crowded}"
 
 
-@pytest.mark.parametrize("folder", each("docstring", FOLDERS))
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_a_package_says_its_job_in_a_sentence(folder: str) -> None:
     silent = [source.name for source in sources(folder) if source.is_package and not _is_sentence(source)]
     assert not silent, f"begin the docstring of each `__init__` with one sentence on one line: {silent}"
 
 
-@pytest.mark.parametrize("folder", each("init", FOLDERS))
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folder_with_modules_is_a_package(folder: str) -> None:
     packages = {source.path.parent for source in sources(folder) if source.is_package}
     loose = {str(source.path.parent) for source in sources(folder)} - {str(path) for path in packages}
     assert not loose, f"add an `__init__.py` with a docstring of one sentence: {sorted(loose)}"
 
 
-@pytest.mark.parametrize("folder", each("lines", FOLDERS))
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_a_file_has_at_most_three_hundred_lines(folder: str) -> None:
     lines = {source.name: len(source.text.splitlines()) for source in sources(folder)}
     long = {name: count for name, count in lines.items() if count > MOST_LINES and name not in LONG_FILES}
     assert not long, f"split each at a noun, or give the reason in LONG_FILES: {long}"
 
 
-@pytest.mark.parametrize("folder", each("function", (*PACKAGES, "bench")))
+@pytest.mark.parametrize("folder", [*PACKAGES, "bench"])
 def test_a_function_has_at_most_forty_lines(folder: str) -> None:
     long = [
         f"{source.at(node)} {node.name} ({length} lines)"

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.house.pending import each
 from tests.house.source import PACKAGES, Source, imported_names, sources, strings
 
 OUTSIDE_STORAGE = tuple(folder for folder in PACKAGES if folder != "storage")
@@ -19,13 +18,13 @@ SQL_ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize("folder", each("sql", OUTSIDE_STORAGE))
+@pytest.mark.parametrize("folder", OUTSIDE_STORAGE)
 def test_sql_is_written_and_run_in_storage_only(folder: str) -> None:
     found = [line for source in sources(folder) if source.name not in SQL_ELSEWHERE for line in _sql(source)]
     assert not found, f"move each to a .sql file of storage, behind a function with a name: {found}"
 
 
-@pytest.mark.parametrize("folder", each("driver", OUTSIDE_STORAGE))
+@pytest.mark.parametrize("folder", OUTSIDE_STORAGE)
 def test_only_storage_knows_the_driver(folder: str) -> None:
     found = [
         f"{source.at(node)} {name}"
@@ -36,7 +35,7 @@ def test_only_storage_knows_the_driver(folder: str) -> None:
     assert not found, f"use what storage offers; add a function or a named error there: {found}"
 
 
-@pytest.mark.parametrize("folder", each("http", ("storage", "worker")))
+@pytest.mark.parametrize("folder", ["storage", "worker"])
 def test_the_core_names_no_endpoint(folder: str) -> None:
     found = [
         source.at(node) for source in sources(folder) for node, text in strings(source) if "/v1/" in text
