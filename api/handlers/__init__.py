@@ -1,1 +1,1 @@
-"""One module a family of endpoints."""
+"""The endpoints, one module a noun."""

@@ -1,4 +1,4 @@
-"""/v1/contacts and single contacts, as in the fourth document."""
+"""/v1/contacts: single contacts, as in the API of oliai."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -90,7 +90,7 @@ async def get_contact(request: web.Request, contact_id: ContactId) -> web.Respon
     errors=(409,),
 )
 async def create_contact(request: web.Request, body: Unchecked[NewContact]) -> web.Response:
-    """A new contact; 409 where the account has the phone number already."""
+    """Create a contact; 409 where the account has the phone number already."""
     contact = await _written(request, body, _insert)
     return created(request, contact, contact.id)
 
@@ -103,7 +103,7 @@ async def create_contact(request: web.Request, body: Unchecked[NewContact]) -> w
 async def change_contact(
     request: web.Request, contact_id: ContactId, body: Unchecked[ContactChange]
 ) -> web.Response:
-    """Change what is given, and nothing else; of the documents single keys, null takes away."""
+    """Change the given fields, and single keys of the JSON fields; null clears a field or removes a key."""
 
     async def change(conn: Conn, account: Account, wanted: ContactChange) -> ContactRow:
         row = await contacts.change(conn, account.id, contact_id, wanted.columns())
@@ -114,7 +114,7 @@ async def change_contact(
 
 @endpoint(responses={200: Deleted})
 async def delete_contact(request: web.Request, contact_id: ContactId) -> web.Response:
-    """Delete a contact, and take it out of lists, labels and audiences; the answers of jobs stay."""
+    """Delete a contact, and take it out of lists, labels and audiences; the results of jobs stay."""
     pool, account_id = scope(request)
 
     async def delete(conn: Conn) -> bool:
@@ -141,7 +141,7 @@ async def _written(request: web.Request, body: Unchecked[Body], write: "Write[Bo
 
 
 async def _facts(conn: Conn, request: web.Request, value: object) -> Facts:
-    """What the rules have to know; team and channel cannot be deleted before the transaction ends."""
+    """Look up what the rules need. Team and channel cannot be deleted before the transaction ends."""
     account = request[ACCOUNT]
     body: dict[str, Any] = value if isinstance(value, dict) else {}
     team_id, channel_id = read_id("team", body.get("teamId")), read_channel_id(body.get("defaultChannelId"))

@@ -1,4 +1,4 @@
-"""Is the process alive, and can it do its work?"""
+"""/healthz and /readyz: whether the process runs, and whether it can do its work."""
 
 import asyncio
 from typing import Literal
@@ -31,16 +31,16 @@ class Readiness(Wire):
 
 @describe(responses={200: Health})
 async def healthz(request: web.Request) -> web.Response:
-    """The process answers."""
+    """The process responds."""
     del request
     return web.json_response({"status": "ok"})
 
 
 @describe(
-    responses={200: Readiness, 503: Response(model=Readiness, text="PostgreSQL or Redis does not answer.")}
+    responses={200: Readiness, 503: Response(model=Readiness, text="PostgreSQL or Redis does not respond.")}
 )
 async def readyz(request: web.Request) -> web.Response:
-    """PostgreSQL and Redis answer; 503 where one of them does not, and which."""
+    """PostgreSQL and Redis respond; 503 where one of them does not, and which."""
     ctx = request.app[API].ctx
     postgres, redis = await asyncio.gather(_answers(ping(ctx.pool)), _answers(ctx.queue.ping()))
     ready = postgres and redis

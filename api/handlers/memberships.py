@@ -44,7 +44,7 @@ from storage.postgres.transactions import transact
 
 Get = Callable[[Pool, AccountId, int], Awaitable[object]]
 
-SLICE = 100  # contacts of one statement, so that large ones do not fill the memory
+SLICE = 100  # contacts of one statement, so that large contacts do not fill the memory
 ENOUGH = 4 * 1024**2  # characters of JSON fields on one page: it ends early then
 
 
@@ -95,7 +95,7 @@ async def audiences_of(
 
 @endpoint(responses={200: Listing[OptIn]})
 async def opt_ins_of(request: web.Request, contact_id: KnownContactId, query: OptInsQuery) -> web.Response:
-    """What a contact has said of channels, or what was said for it, by the channels' ids."""
+    """The opt-ins and opt-outs of a contact, by the channels' ids."""
     rows = await opt_ins.page(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
     return page_of([_opt_in_view(row) for row in rows], query.limit, lambda view: view.channel_id)
 
@@ -121,7 +121,7 @@ async def put_opt_in(
     row = await transact(pool, put)
     if body.opted_in and not row.opted_in:
         raise Conflict(
-            'the contact has opted out of it itself: only the contact can opt in again, with "by": "contact"',
+            'the contact itself has opted out: only it can opt in again, with "by": "contact"',
             code="contact_opted_out",
             param="opted_in",
         )
@@ -131,7 +131,7 @@ async def put_opt_in(
 async def _members(
     request: web.Request, query: MembersQuery, kind: Kind, owner: PathId[int], owner_id: int, get: Get
 ) -> web.Response:
-    """A page of members; it ends early where they are large."""
+    """A page of members; it ends early where the contacts are large."""
     owner.found(request, await get(*scope(request), owner_id))
     rows, more = await _slices(*scope(request), kind, owner_id, after=query.cursor, limit=query.limit)
     settings = request.app[API].ctx.settings

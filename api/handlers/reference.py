@@ -1,4 +1,4 @@
-"""GET /openapi.json and /docs: what the API is, for programs and for people; every file is our own."""
+"""/openapi.json and /docs: the OpenAPI document, and a page to try the API without a CDN."""
 
 import asyncio
 from importlib.util import find_spec

@@ -1,4 +1,4 @@
-"""Read a query or a JSON body into a pydantic model, or say everything that is wrong with it."""
+"""Read a query or a JSON body into a pydantic model; all problems are reported at once."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -115,7 +115,7 @@ def check(value: object, model: type[Model]) -> Model:
 
 
 def problems_of(error: ValidationError) -> list[NotAcceptable]:
-    """Each thing that pydantic found, with its place in the request."""
+    """The problems that pydantic found, each with its place in the request."""
     problems = []
     for one in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]:
         kind, place = one["type"], path_of(one["loc"])
