@@ -3,7 +3,7 @@
 The plain way is the limit that PostgreSQL sets: rows that are valid and parsed already, in chunks of 1,000,
 each COPYed to a temporary table and upserted in a transaction of its own, on one connection, into a table
 made like `contacts`. The service gets the same rows as one NDJSON upload; its time is from the first byte
-sent to the job's end, with validation, answers for every item and all. Both run in the same PostgreSQL, in
+sent to the job's end, with validation and a result for every item. Both run in the same PostgreSQL, in
 turns, so their ratio holds where absolute figures drift with the machine. Both are warmed up with a few
 thousand rows before, so that no process pays for its first statement.
 """
@@ -118,12 +118,12 @@ async def _through_service(http: aiohttp.ClientSession, url: str, rows: Sequence
     )
     headers = {"Content-Type": "application/x-ndjson"}
     started = time.perf_counter()
-    async with http.post(f"{url}/v1/bulk/contacts.upsert", data=body, headers=headers) as answer:
-        job = await answer.json()
-        assert answer.status == 202, job
+    async with http.post(f"{url}/v1/bulk/contacts.upsert", data=body, headers=headers) as response:
+        job = await response.json()
+        assert response.status == 202, job
     while not job["finished_at"]:
-        async with http.get(f"{url}/v1/jobs/{job['id']}?wait=60") as answer:
-            job = await answer.json()
+        async with http.get(f"{url}/v1/jobs/{job['id']}?wait=60") as response:
+            job = await response.json()
     elapsed = time.perf_counter() - started
     assert job["state"] == "completed", job
     assert job["total"] == len(rows)

@@ -47,8 +47,8 @@ async def _submit(session: aiohttp.ClientSession, file: Path) -> Job:
     body = await asyncio.to_thread(file.read_bytes)
     async with session.post(
         "/v1/bulk/contacts.upsert", data=body, headers={"Content-Type": "text/csv"}
-    ) as answer:
-        return await _content(answer, 202)
+    ) as response:
+        return await _content(response, 202)
 
 
 async def _watch(console: Console, session: aiohttp.ClientSession, job: Job) -> Job:
@@ -68,8 +68,8 @@ async def _watch(console: Console, session: aiohttp.ClientSession, job: Job) -> 
 async def _look(session: aiohttp.ClientSession, job: Job) -> Job:
     """Return the job as it is now, or `job` itself while the api cannot be reached."""
     try:
-        async with session.get(f"/v1/jobs/{job['id']}") as answer:
-            return job if answer.status >= 500 else await _content(answer, 200)
+        async with session.get(f"/v1/jobs/{job['id']}") as response:
+            return job if response.status >= 500 else await _content(response, 200)
     except TRANSIENT:
         return job
 
@@ -117,10 +117,10 @@ def _show_next_steps(console: Console, running: DevFile) -> None:
     console.print(Text("\n".join(lines)), soft_wrap=True)
 
 
-async def _content(answer: aiohttp.ClientResponse, expected: int) -> Job:
-    if answer.status != expected:
+async def _content(response: aiohttp.ClientResponse, expected: int) -> Job:
+    if response.status != expected:
         raise SampleFailed(
-            f"{answer.method} {answer.url.path} answered {answer.status}: {await answer.text()}"
+            f"{response.method} {response.url.path} responded with {response.status}: {await response.text()}"
         )
-    content: Job = await answer.json()
+    content: Job = await response.json()
     return content
