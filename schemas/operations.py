@@ -6,12 +6,14 @@ What a worker does for an operation is in `worker.operations`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
 
 from schemas.ids import show_id
 from schemas.items import contacts, references
 from schemas.items.reader import Reader
-from schemas.params import JobParams
 
 
 class Operation(StrEnum):
@@ -26,6 +28,30 @@ class Operation(StrEnum):
     LISTS_REMOVE = "lists.remove"
     LISTS_OVERWRITE = "lists.overwrite"
     AUDIENCES_ADD = "audiences.add"
+
+
+MatchOn = Literal["auto", "phone", "external_id"]
+
+
+class JobParams(BaseModel):
+    """The parameters of a job, as stored with it: every id is resolved and belongs to the account."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    region: str | None = None  # ISO 3166 region of bare phone numbers
+    match_on: MatchOn = "auto"  # which contact an upsert means: see worker.operations.resolve
+    required: tuple[str, ...] = ()  # fields that every item must have, over what its type asks for
+    preference: str | None = None
+    default_preference: str | None = None  # which a contact has that was never told one
+    label_id: int | None = None
+    list_id: int | None = None
+    audience_id: int | None = None
+    channels: tuple[UUID, ...] = ()  # to opt the contacts in to
+    override_opt_outs: bool = False
+
+    def to_json(self) -> str:
+        """What is stored: defaults are left out."""
+        return self.model_dump_json(exclude_defaults=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,11 @@ from uuid import UUID, uuid4
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
 from schemas.items.reader import CHUNK_ITEMS, spans
-from schemas.operations import Operation, stream_of
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation, stream_of
 from storage.context import Context
 from storage.entities import accounts
 from storage.entities.accounts import Account, AccountChange
-from storage.pipeline import parts, uploads
+from storage.pipeline import uploads
 
 NUMBERS = count(1)
 
@@ -124,7 +123,7 @@ async def make_job(
         total = None
         if split:
             chunks = spans(format_, layout, body, chunk_items)
-            total = await parts.add_chunks(conn, account_id, job.id, 0, 0, chunks)
+            total = await uploads.add_chunks(conn, account_id, job.id, 0, 0, chunks)
         received = uploads.Received(layout=layout, parallel=parallel, parts=1, size=len(body), total=total)
         assert await uploads.accept(conn, job, received)
     return job.id

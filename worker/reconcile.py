@@ -5,7 +5,7 @@ from functools import partial
 
 from storage.background import repeat
 from storage.context import Context
-from storage.pipeline import chunks, finish, jobs, parts, turns, uploads
+from storage.pipeline import chunks, finish, jobs, turns, uploads
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction, try_lock
 
@@ -52,7 +52,7 @@ async def _fail_abandoned_uploads(conn: Conn) -> None:
 
 
 async def _ring(ctx: Context) -> None:
-    for account_id, job_id in await parts.unsplit(ctx.pool):
+    for account_id, job_id in await uploads.unsplit(ctx.pool):
         await ctx.queue.ring_split(account_id, job_id)
     for account_id, job_id in await finish.unended(ctx.pool):
         await ctx.queue.ring_finish(account_id, job_id)

@@ -5,7 +5,7 @@ import asyncio
 from schemas.ids import AccountId, JobId
 from schemas.items.reader import CHUNK_ITEMS, spans
 from storage.context import Context
-from storage.pipeline import cancellation, parts
+from storage.pipeline import cancellation, uploads
 from storage.postgres.transactions import transaction
 from worker.finish import finish_if_last
 
@@ -30,14 +30,14 @@ async def _split_part(ctx: Context, account_id: AccountId, job_id: JobId) -> boo
     A job that has been cancelled is split all the same, so that its total is known, into cancelled chunks.
     """
     async with transaction(ctx.pool) as conn:
-        part = await parts.next_part(conn, account_id, job_id)
+        part = await uploads.next_part(conn, account_id, job_id)
         if part is None:
             return False
         chunks = spans(part.format, part.layout, part.body, CHUNK_ITEMS)
-        items = await parts.add_chunks(conn, account_id, job_id, part.part, part.first_index, chunks)
+        items = await uploads.add_chunks(conn, account_id, job_id, part.part, part.first_index, chunks)
         if part.cancelled:
             await cancellation.cancel_chunks(conn, account_id, job_id)
-        split = await parts.record_split(conn, account_id, job_id, items)
+        split = await uploads.record_split(conn, account_id, job_id, items)
     ended = split.total is not None
     if ended and split.dry_run:
         await ctx.queue.ring_dry_run()

@@ -11,8 +11,7 @@ from api.accept.targets import NamedChannel, audience_of, channels_of, check_pre
 from api.http.validation import parse_query
 from schemas.errors import NotAcceptable
 from schemas.formats.content_type import Format
-from schemas.operations import OPERATIONS, Operation
-from schemas.params import JobParams
+from schemas.operations import OPERATIONS, JobParams, Operation
 from schemas.wire.bulk_query import BulkQuery
 
 RENAME = "map."

@@ -7,8 +7,7 @@ from aiohttp import web
 from api.http.context import ACCOUNT, API, REQUEST_ID
 from schemas.formats.content_type import Format
 from schemas.ids import JobId, new_job_id
-from schemas.operations import Operation, stream_of
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation, stream_of
 from storage.pipeline.uploads import NewJob
 
 

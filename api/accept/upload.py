@@ -18,7 +18,7 @@ from schemas.ids import JobId
 from schemas.items.contacts import may_move_phones
 from schemas.items.reader import CHUNK_ITEMS, spans
 from schemas.operations import CONTACT, OPERATIONS
-from storage.pipeline import parts, uploads
+from storage.pipeline import uploads
 from storage.pipeline.uploads import IdempotencyKeyTaken, NewJob, Received
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.transactions import transaction
@@ -118,7 +118,7 @@ class Upload:
             await uploads.add_part(conn, self._job.account_id, self._job.id, 0, self._held)
             self._parts = 1
             chunks = spans(self._job.format, self._layout, self._held, CHUNK_ITEMS)
-            total = await parts.add_chunks(conn, self._job.account_id, self._job.id, 0, 0, chunks)
+            total = await uploads.add_chunks(conn, self._job.account_id, self._job.id, 0, 0, chunks)
         received = Received(
             layout=self._layout,
             parallel=1 if self._in_order() else self._job.parallel,

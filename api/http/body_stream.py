@@ -8,8 +8,7 @@ from aiohttp import ClientError, web
 from aiohttp.http_exceptions import PayloadEncodingError
 
 from schemas.errors import BodyTooLarge, UploadCut
-from schemas.formats.charsets import transcoder_for
-from schemas.formats.content_type import charset_of
+from schemas.formats.content_type import charset_of, transcoder_for
 from schemas.formats.encodings import Pipe, Pipeline, decoder_for
 
 

@@ -1,6 +1,12 @@
-"""Which format a content type declares, and in which charset."""
+"""What a Content-Type header says: the format of a body, and the charset, brought to UTF-8.
 
+Bytes that are not text in their charset do not fail the upload: they stay invalid in UTF-8, and become the
+item error of the one item that holds them.
+"""
+
+import codecs
 import re
+from collections.abc import Iterator
 from email.message import Message
 from enum import StrEnum
 from typing import Final
@@ -54,3 +60,102 @@ def charset_of(content_type: str | None) -> str | None:
     header = Message()
     header["Content-Type"] = " ".join((content_type or "").split())  # no line break may get in
     return header.get_content_charset()
+
+
+_BOMS: Final = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_HEAD_BYTES: Final = 4  # two characters of UTF-16: enough to see a byte-order mark, or its lack
+_AS_IS: Final = frozenset({"utf-8", "utf-8-sig", "ascii"})
+_CODECS: Final = (
+    _AS_IS
+    | {"utf-16", "utf-16-le", "utf-16-be", "mac-roman", "koi8-r", "koi8-u", "tis-620"}
+    | {"iso8859-1", *(f"iso8859-{number}" for number in range(2, 17) if number != 12)}
+    | {f"cp{number}" for number in (437, 850, 852, 866, 874, 932, 949, 950, *range(1250, 1259))}
+    | {"shift_jis", "euc_jp", "euc_kr", "gb2312", "gbk", "gb18030", "big5"}
+)
+_INVALID: Final = "schemas.formats.invalid"  # codec error handlers are global to the process, by name
+
+
+def _mark_invalid(error: UnicodeError) -> tuple[str, int]:
+    """Stand-in for undecodable bytes: `surrogateescape` encodes it as 0xFF, which UTF-8 never has."""
+    assert isinstance(error, UnicodeDecodeError)
+    return "\udcff", error.end
+
+
+codecs.register_error(_INVALID, _mark_invalid)
+
+
+def transcoder_for(charset: str | None) -> "Transcoder":
+    """The transcoder for a `charset` parameter; without one, UTF-8, or UTF-16 where the bytes show it.
+
+    Raises UnsupportedFormat for a charset that is not known.
+    """
+    return Transcoder(_codec_for(charset) if charset else None)
+
+
+class Transcoder:
+    """Any known charset in, UTF-8 out. A byte-order mark overrides the declared charset."""
+
+    def __init__(self, codec: str | None) -> None:
+        self._codec = codec
+        self._head: bytes | None = b""  # None as soon as the charset is settled
+        self._decoder: codecs.IncrementalDecoder | None = None  # None passes bytes through
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Transcode some bytes."""
+        if self._head is not None:
+            self._head += data
+            if len(self._head) < _HEAD_BYTES:
+                return
+            data = self._settle(self._head)
+        yield from self._convert(data, final=False)
+
+    def flush(self) -> Iterator[bytes]:
+        """Give what is left; half a character becomes an invalid byte."""
+        data = self._settle(self._head) if self._head is not None else b""
+        yield from self._convert(data, final=True)
+
+    def _settle(self, head: bytes) -> bytes:
+        """Choose the codec; return the bytes after the byte-order mark."""
+        self._head = None
+        bom, codec = next((pair for pair in _BOMS if head.startswith(pair[0])), (b"", None))
+        codec = codec or _guess(head, self._codec)
+        if codec not in _AS_IS:
+            self._decoder = codecs.getincrementaldecoder(codec)(_INVALID)
+        return head[len(bom) :]
+
+    def _convert(self, data: bytes, *, final: bool) -> Iterator[bytes]:
+        if self._decoder is not None:
+            data = self._decoder.decode(data, final).encode("utf-8", "surrogateescape")
+        if data:
+            yield data
+
+
+def _guess(head: bytes, declared: str | None) -> str:
+    """The codec of bytes without a mark: UTF-16 shows by the NUL in each of its first characters."""
+    if declared not in {None, "utf-16"}:
+        return str(declared)
+    match [byte == 0 for byte in head[:_HEAD_BYTES]]:
+        case [False, True, False, True]:
+            return "utf-16-le"
+        case [True, False, True, False]:
+            return "utf-16-be"
+    return "utf-8" if declared is None else "utf-16-le"  # the WHATWG reading of a bare `utf-16`
+
+
+def _codec_for(charset: str) -> str:
+    try:
+        codec = codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        codec = ""
+    if codec in _CODECS:  # a list, for Python also knows codecs such as `zip` and `unicode_escape`
+        return codec
+    raise UnsupportedFormat(
+        f"The charset {charset[:100]!r} is not known. Send UTF-8 or UTF-16, or declare windows-1252 "
+        "or another common charset.",
+        code="unsupported_charset",
+        param="Content-Type",
+    )

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from schemas.items.phone import is_region
-from schemas.params import MatchOn
+from schemas.operations import MatchOn
 
 MAX_PARALLEL = 64
 

@@ -9,9 +9,8 @@ from typing import Any
 import asyncpg
 
 from schemas.ids import AccountId
-from storage.postgres.named_queries import load
+from storage.postgres.named_queries import load, row_of, row_or_none, rows_of
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.rows import row_of, row_or_none, rows_of
 
 # Of an account that does not say otherwise; the same as those of the columns.
 DEFAULTS = {"request_limit": 30, "item_limit": 30_000, "window_seconds": 60, "default_wait": 0}

@@ -6,9 +6,8 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas.ids import AccountId
-from storage.postgres.named_queries import Db, load
+from storage.postgres.named_queries import Db, load, row_of, rows_of
 from storage.postgres.pool import Conn
-from storage.postgres.rows import row_of, rows_of
 
 QUERIES = load(__name__)
 PAIRS = 100_000  # of contact and channel, a statement: a second or so, where a statement may take thirty

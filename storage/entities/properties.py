@@ -8,8 +8,7 @@ from schemas.errors import Conflict
 from schemas.ids import AccountId
 from schemas.items.properties import Definition, PropertyType
 from storage.postgres.db_errors import violations_as
-from storage.postgres.named_queries import Db, load
-from storage.postgres.rows import row_of, row_or_none, rows_of
+from storage.postgres.named_queries import Db, load, row_of, row_or_none, rows_of
 
 QUERIES = load(__name__)
 

@@ -7,9 +7,8 @@ from datetime import datetime
 from schemas.errors import Conflict
 from schemas.ids import AccountId
 from storage.postgres.db_errors import violations_as
-from storage.postgres.named_queries import Db, load
+from storage.postgres.named_queries import Db, load, row_of, row_or_none, rows_of
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.rows import row_of, row_or_none, rows_of
 from storage.postgres.transactions import transact
 
 QUERIES = load(__name__)

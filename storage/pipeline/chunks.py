@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.item_errors import ItemError
-from schemas.params import JobParams
+from schemas.operations import JobParams
 from schemas.states import Outcome
 from storage.pipeline.leases import LEASE_SECONDS
 from storage.pipeline.results import ItemResult, error_columns

@@ -7,7 +7,7 @@ from typing import Any
 
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
-from schemas.params import JobParams
+from schemas.operations import JobParams
 from schemas.states import Outcome
 from storage.pipeline import chunks, turns
 from storage.pipeline.chunks import MAX_DEATHS, Claim, Members

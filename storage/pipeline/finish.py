@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId
-from schemas.params import JobParams
+from schemas.operations import JobParams
 from schemas.states import JobState, Outcome
 from storage.pipeline.chunks import Members
 from storage.pipeline.leases import LEASE_SECONDS
-from storage.pipeline.parts import JOBS_A_ROUND
+from storage.pipeline.uploads import JOBS_A_ROUND
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes

@@ -10,8 +10,7 @@ from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemCode, ItemError
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from schemas.states import JobState
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool

@@ -1,12 +1,15 @@
-"""Named queries: one .sql file a noun, each query with a line that says what it promises."""
+"""Named queries, one .sql file a module, and typed rows of what they return."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
+from dataclasses import fields
+from functools import lru_cache
 from importlib.resources import files
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import aiosql
+import asyncpg
 from aiosql.adapters.asyncpg import AsyncPGAdapter
 from aiosql.types import SQLOperationType
 
@@ -72,3 +75,31 @@ class _Adapter(AsyncPGAdapter):
 
     async def execute_script(self, conn: Db, sql: str) -> Any:
         return await conn.execute(sql)
+
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    Row = TypeVar("Row", bound=DataclassInstance)
+else:
+    Row = TypeVar("Row")
+
+
+def row_of(kind: type[Row], record: asyncpg.Record) -> Row:
+    """The record as a row; columns that are no field of it are left out."""
+    return kind(**{name: record[name] for name in _names(kind)})
+
+
+def row_or_none(kind: type[Row], record: asyncpg.Record | None) -> Row | None:
+    """The record as a row, or None where the query found nothing."""
+    return None if record is None else row_of(kind, record)
+
+
+def rows_of(kind: type[Row], records: Iterable[asyncpg.Record]) -> list[Row]:
+    """The records as rows."""
+    return [row_of(kind, record) for record in records]
+
+
+@lru_cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))

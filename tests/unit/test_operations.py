@@ -7,8 +7,7 @@ import pytest
 
 from api.openapi import native
 from schemas.items.faults import Fault
-from schemas.operations import OPERATIONS, Operation, stream_of
-from schemas.params import JobParams
+from schemas.operations import OPERATIONS, JobParams, Operation, stream_of
 from schemas.wire.bulk_query import BulkQuery
 from worker.operations.registry import REGISTRY
 

@@ -9,7 +9,7 @@ from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.items.faults import Fault
 from schemas.items.reader import Run
-from schemas.params import JobParams
+from schemas.operations import JobParams
 from storage.pipeline.chunks import Members
 from storage.pipeline.results import ItemResult
 from storage.postgres.pool import Conn

@@ -9,7 +9,7 @@ from schemas.items.faults import Fault
 from schemas.items.phone import Normaliser, PhoneFault, normaliser_for
 from schemas.items.reader import Run
 from schemas.items.references import NAMES, Reference
-from schemas.params import JobParams
+from schemas.operations import JobParams
 from schemas.states import Outcome
 from storage.entities import references
 from storage.entities.references import Lock

@@ -11,7 +11,7 @@ from typing import assert_never
 from schemas.item_errors import ItemCode
 from schemas.items.contacts import ContactItem, merge
 from schemas.items.faults import Fault
-from schemas.params import MatchOn
+from schemas.operations import MatchOn
 from storage.entities.upsert import Stored
 
 

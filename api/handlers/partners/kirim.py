@@ -14,8 +14,7 @@ from api.openapi import examples
 from api.openapi.describe import Items, Response, describe
 from schemas.errors import NotFound
 from schemas.items.references import ById
-from schemas.operations import BY_ID, Operation
-from schemas.params import JobParams
+from schemas.operations import BY_ID, JobParams, Operation
 from schemas.states import Note
 from schemas.wire.jobs import Job
 from schemas.wire.partners import LabelBody, LabelCounts, LabelResult

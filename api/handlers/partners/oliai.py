@@ -15,8 +15,7 @@ from schemas.errors import NotFound
 from schemas.ids import show_id
 from schemas.items.contacts import ContactItem
 from schemas.items.references import ById
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from schemas.wire.jobs import Job
 from schemas.wire.partners import AudienceBody, AudienceResult, BulkContactsResult, DeletedResult, NoBody
 from storage.entities import audiences

@@ -11,8 +11,7 @@ from api.http.context import Api
 from api.openapi import examples
 from api.openapi.describe import Items, Response, describe
 from schemas.items.references import ByPhone
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from schemas.wire.jobs import Job
 from schemas.wire.partners import PhoneError, PreferenceContact, PreferencesBody, PreferencesResult
 from storage.entities.accounts import Account

@@ -16,8 +16,7 @@ from api.openapi import examples
 from api.openapi.describe import Items, Response, describe
 from schemas.ids import show_id
 from schemas.items.contacts import ContactItem
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from schemas.wire.jobs import Job
 from schemas.wire.partners import ListContactsBody, ListCounts, ListItemError, ListResult, OptInTo
 from storage.entities.accounts import Account

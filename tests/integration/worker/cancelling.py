@@ -2,8 +2,7 @@
 
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from storage.context import Context
 from storage.pipeline import cancellation, uploads
 from storage.pipeline.uploads import NewJob, Received

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from schemas.ids import AccountId, JobId
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from storage.context import Context
 from storage.pipeline.results import ResultRow
 from tests.factories import make_job

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UnsupportedFormat
-from schemas.formats.charsets import transcoder_for
+from schemas.formats.content_type import transcoder_for
 
 from .feeding import CUTS, pump, pump_cut
 

@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from schemas.errors import NotAcceptable
-from schemas.formats.charsets import transcoder_for
+from schemas.formats.content_type import transcoder_for
 from schemas.formats.csv_header import Columns, CsvLayout
 from schemas.formats.csv_rows import CsvCutter, CsvItem, decode, spans
 from schemas.formats.encodings import Pipeline, decoder_for

@@ -7,8 +7,7 @@ import aiohttp
 import pytest
 
 from schemas.formats.content_type import Format
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from schemas.settings import Settings
 from schemas.states import JobState
 from storage.context import Context

@@ -2,11 +2,10 @@
 
 import pytest
 
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from schemas.states import JobState, Outcome
 from storage.context import Context
-from storage.pipeline import cancellation, parts, uploads
+from storage.pipeline import cancellation, uploads
 from storage.pipeline.uploads import Received
 from tests.factories import contact, make_account, make_job, make_list, phone
 from tests.integration.worker.cancelling import cancel, make_parts, new_job, outcomes_of
@@ -62,7 +61,7 @@ async def test_a_cancelled_job_that_nobody_splits_is_split_by_whom_the_reconcile
     account = await make_account(ctx)
     job_id = await make_parts(ctx, account.id, parts=2, items=10)
     assert await cancellation.cancel(ctx.pool, account.id, job_id) is not None
-    assert await parts.unsplit(ctx.pool) == [(account.id, job_id)]
+    assert await uploads.unsplit(ctx.pool) == [(account.id, job_id)]
     async with serving(ctx):
         await ctx.queue.ring_split(account.id, job_id)
         await until(lambda: _ended(ctx))

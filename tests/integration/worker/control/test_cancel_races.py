@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from schemas.errors import Unavailable
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from storage.context import Context
 from storage.pipeline import cancellation, chunks, turns, uploads
 from storage.pipeline.uploads import NewJob, Received

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from schemas.ids import AccountId
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from storage.background import beside
 from storage.context import Context
 from storage.entities import upsert

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.operations import OPERATIONS, Operation
-from schemas.params import JobParams
+from schemas.operations import OPERATIONS, JobParams, Operation
 from storage.context import Context
 from storage.entities.accounts import Account
 from tests.factories import (

@@ -1,7 +1,6 @@
 """audiences.add: who is in the audience afterwards."""
 
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from storage.context import Context
 from tests.factories import make_account, make_audience, make_contacts, make_job, phone
 from tests.integration.worker.job_runs import assert_consistent, members_of, run, run_job, told

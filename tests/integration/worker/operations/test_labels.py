@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from storage.context import Context
 from tests.factories import make_account, make_contacts, make_job, make_label, make_team, phone
 from tests.integration.worker.job_runs import assert_consistent, members_of, run, run_job, told

@@ -7,8 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from schemas.ids import AccountId
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from storage.context import Context
 from storage.entities import opt_ins
 from tests.factories import contact, make_account, make_channel, make_contacts, make_job, make_list

@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from schemas.settings import Settings
 from storage.context import Context
 from storage.entities import contacts

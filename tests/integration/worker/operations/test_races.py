@@ -10,8 +10,7 @@ import asyncpg
 import pytest
 
 from schemas.ids import AccountId
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from storage.context import Context
 from storage.entities import labels, memberships
 from storage.pipeline.chunks import Claim

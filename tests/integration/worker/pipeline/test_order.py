@@ -6,10 +6,9 @@ import random
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, new_job_id
 from schemas.items.reader import spans
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from storage.context import Context
-from storage.pipeline import parts, uploads
+from storage.pipeline import uploads
 from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
@@ -118,6 +117,6 @@ async def _accept(conn: Conn, account_id: AccountId) -> None:
     )
     await uploads.open_job(conn, job)
     await uploads.add_part(conn, account_id, job.id, 0, body)
-    total = await parts.add_chunks(conn, account_id, job.id, 0, 0, spans(Format.NDJSON, None, body, 10))
+    total = await uploads.add_chunks(conn, account_id, job.id, 0, 0, spans(Format.NDJSON, None, body, 10))
     received = uploads.Received(layout=None, parallel=1, parts=1, size=len(body), total=total)
     assert await uploads.accept(conn, job, received)

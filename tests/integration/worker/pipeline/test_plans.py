@@ -5,8 +5,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from schemas.settings import Settings
 from storage.context import Context
 from storage.pipeline import cancellation, dry_runs

@@ -7,8 +7,7 @@ import pytest
 
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
-from schemas.operations import Operation
-from schemas.params import JobParams
+from schemas.operations import JobParams, Operation
 from storage.context import Context
 from storage.pipeline import chunks, finish, uploads
 from storage.pipeline.leases import LEASE_SECONDS
