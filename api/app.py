@@ -7,8 +7,8 @@ from aiohttp import web
 from api.http.breaker import Breaker
 from api.http.context import API, open_api
 from api.middleware import MIDDLEWARES
-from api.middleware.admit import BREAKER, BULK
 from api.middleware.authenticate import PUBLIC
+from api.middleware.limits import BREAKER, BULK
 from api.route import ROUTE_TABLE
 from api.routes import ROUTES
 from schemas.settings import Settings

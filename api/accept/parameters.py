@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from multidict import MultiMapping
 
-from api.accept.accept import BulkRequest
-from api.accept.plan import Plan
+from api.accept.accept import BulkRequest, Plan
 from api.accept.targets import NamedChannel, audience_of, channels_of, check_preference, label_of, list_of
 from api.http.validation import parse_query
 from schemas.errors import NotAcceptable

@@ -9,10 +9,8 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from api.accept.accept import BulkRequest
+from api.accept.accept import BulkRequest, Plan, ResultBody
 from api.accept.body import JobPart, RequestBody, open_body
-from api.accept.plan import Plan
-from api.accept.response import ResultBody
 from api.http.body_stream import read_whole
 from api.http.context import REFUSAL_STATUS
 from api.http.validation import MAX_PROBLEMS, all_of, parse_query, problems_of, require_json

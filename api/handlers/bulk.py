@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from api.accept.accept import BulkRequest, accept_request
+from api.accept.accept import BulkRequest, Plan, accept_request
 from api.accept.body import JobPart, RequestBody, cut_parts, open_body
 from api.accept.parameters import Parameters, check_renames, plan_native, read_parameters
-from api.accept.plan import Plan
 from api.openapi.describe import describe
 from api.openapi.native import described
 from schemas.errors import NotFound

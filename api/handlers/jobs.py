@@ -7,9 +7,8 @@ from typing import Annotated
 
 from aiohttp import web
 
-from api.accept.accept import BELL_SECONDS, BulkRequest, accept_request
+from api.accept.accept import BELL_SECONDS, BulkRequest, Plan, accept_request
 from api.accept.body import Fingerprint, JobPart, RequestBody, cut_parts
-from api.accept.plan import Plan
 from api.endpoint import endpoint
 from api.http.context import ACCOUNT, API, Api, scope
 from api.http.job_view import error_view, job_view, result_view

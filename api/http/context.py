@@ -7,13 +7,13 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from api.http.uploads import Uploads, keep_uploads
 from api.http.waiting import Ended
 from schemas.ids import AccountId, WorkerId
 from schemas.settings import Settings
 from storage import migrations
 from storage.context import Context
 from storage.entities.accounts import Account
+from storage.pipeline.uploads import Uploads, keep_uploads
 from storage.postgres.pool import Pool, open_pool
 from storage.queue import Queue, connect
 from storage.window import Window

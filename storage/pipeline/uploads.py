@@ -1,7 +1,8 @@
 """Uploads: the parts of a job while its body arrives, its acceptance, and the split into chunks."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +11,7 @@ from schemas.formats.content_type import Format
 from schemas.formats.records import Span
 from schemas.ids import AccountId, JobId
 from schemas.operations import JobParams, Operation
-from storage.pipeline.leases import UPLOAD_LEASE_SECONDS
+from storage.pipeline.leases import UPLOAD_LEASE_SECONDS, UPLOAD_RENEW_SECONDS, renewing
 from storage.postgres.db_errors import violations_as
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
@@ -223,3 +224,32 @@ async def add_chunks(
         items=[span.items for span in spans],
     )
     return index - first_index
+
+
+class Uploads:
+    """The uploads under way in this process."""
+
+    def __init__(self) -> None:
+        self.current: set[tuple[AccountId, JobId]] = set()
+
+    @contextmanager
+    def keep(self, account_id: AccountId, job_id: JobId) -> Iterator[None]:
+        """Keep a job's lease while its body is being read."""
+        self.current.add((account_id, job_id))
+        try:
+            yield
+        finally:
+            self.current.discard((account_id, job_id))
+
+
+@asynccontextmanager
+async def keep_uploads(pool: Pool) -> AsyncIterator[Uploads]:
+    """Renew the leases of all uploads under way while the body runs."""
+    under_way = Uploads()
+
+    async def renew_current() -> None:
+        if under_way.current:
+            await renew(pool, list(under_way.current))
+
+    async with renewing(renew_current, what="leases of uploads", every=UPLOAD_RENEW_SECONDS):
+        yield under_way

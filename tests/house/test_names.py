@@ -16,7 +16,6 @@ ONE_IDEA = {
     "postgres": "PostgreSQL: the embedded server, and how storage reaches any server",
     "results": "what became of the items: in storage, and as files",
     "supervisor": "the folder and its main class",
-    "uploads": "bodies while they arrive",
 }
 
 # A noun may have a module in each of these: its handlers, its storage, its wire models and so on.

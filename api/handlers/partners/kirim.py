@@ -4,9 +4,8 @@ from collections import Counter
 
 from aiohttp import web
 
-from api.accept.accept import accept_request
+from api.accept.accept import Plan, accept_request
 from api.accept.partner import PartnerEndpoint, PartnerRequest
-from api.accept.plan import Plan
 from api.accept.targets import label_of
 from api.handlers.partners.job_results import reasons_of
 from api.http.context import Api

@@ -2,9 +2,8 @@
 
 from aiohttp import web
 
-from api.accept.accept import accept_request
+from api.accept.accept import Plan, accept_request
 from api.accept.partner import PartnerEndpoint, PartnerRequest
-from api.accept.plan import Plan
 from api.accept.targets import audience_of
 from api.handlers.partners.job_results import contacts_of, reasons_of, succeeded
 from api.http.contact_view import contact_view

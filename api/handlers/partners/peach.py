@@ -2,9 +2,8 @@
 
 from aiohttp import web
 
-from api.accept.accept import accept_request
+from api.accept.accept import Plan, accept_request
 from api.accept.partner import PartnerEndpoint, PartnerRequest
-from api.accept.plan import Plan
 from api.accept.targets import check_preference
 from api.handlers.partners.job_results import contacts_of, errors_of, phone_of, succeeded
 from api.http.context import Api

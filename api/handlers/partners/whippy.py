@@ -6,9 +6,8 @@ from typing import Any
 from aiohttp import web
 from pydantic import ValidationError
 
-from api.accept.accept import accept_request
+from api.accept.accept import Plan, accept_request
 from api.accept.partner import PartnerEndpoint, PartnerRequest
-from api.accept.plan import Plan
 from api.accept.targets import NamedChannel, channels_of, list_of
 from api.handlers.partners.job_results import errors_of, phone_of, succeeded
 from api.http.context import Api

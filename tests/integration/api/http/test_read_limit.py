@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
-from api.http import rate_limits
 from api.http.breaker import ANSWER_SECONDS, PAUSE_SECONDS
+from api.middleware import limits
 from api.route import Route
 from api.routes import ROUTES
 from schemas.settings import Settings
@@ -101,7 +101,7 @@ async def test_what_is_charged_to_no_account_tells_none(
 async def test_over_the_limit_reading_is_refused_and_passes_after_retry_after(
     ctx: Context, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rate_limits, "READ_SECONDS", 2)
+    monkeypatch.setattr(limits, "READ_SECONDS", 2)
     clock = asyncio.get_running_loop().time
     async with _serving(settings, read_limit=3) as session:
         client = await make_client(ctx, session)
