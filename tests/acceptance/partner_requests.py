@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from tests.acceptance.raw_http import Answer, send
+from tests.acceptance.raw_http import Response, send
 from tests.acceptance.service import Service
 
 PHONE_NUMBER_ID = "106540352242922"
@@ -156,7 +156,7 @@ class Caller:
         self._url = service.dev["url"]
         self._key = key
 
-    async def send(self, request: str, *, wait: bool = False, **names: str) -> Answer:
+    async def send(self, request: str, *, wait: bool = False, **names: str) -> Response:
         """The request with what stands in angle brackets put in."""
         for name, value in {"api-key": self._key, **names}.items():
             request = request.replace(f"<{name}>", value)
@@ -165,17 +165,17 @@ class Caller:
 
     async def make(self, path: str, body: str) -> Any:
         """Make something by plain REST."""
-        answer = await self.send(POST, path=path, body=body)
-        assert answer.status == 201, answer.body
-        return answer.json
+        response = await self.send(POST, path=path, body=body)
+        assert response.status == 201, response.body
+        return response.json
 
     async def get(self, path: str) -> Any:
         """GET as JSON."""
-        answer = await self.send(GET, path=path)
-        assert answer.status == 200, answer.body
-        return answer.json
+        response = await self.send(GET, path=path)
+        assert response.status == 200, response.body
+        return response.json
 
-    async def ended(self, accepted: Answer) -> Any:
+    async def ended(self, accepted: Response) -> Any:
         """The job of a 202, once it has ended."""
         assert accepted.status == 202, accepted.body
         assert accepted.headers["location"] == f"/v1/jobs/{accepted.json['id']}"

@@ -1,4 +1,4 @@
-"""A request sent as the bytes that a document shows, and its answer."""
+"""A request sent as the bytes that a document shows, and its response."""
 
 import asyncio
 import io
@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import urlsplit
 
 
-class Answer(NamedTuple):
-    """Status, headers (names in lower case) and body of an answer."""
+class Response(NamedTuple):
+    """Status, headers (names in lower case) and body of a response."""
 
     status: int
     headers: dict[str, str]
@@ -21,7 +21,7 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-async def send(url: str, request: str, **headers: str) -> Answer:
+async def send(url: str, request: str, **headers: str) -> Response:
     """Send a request: its first line, its headers, an empty line, its body; more headers as keywords.
 
     Only what every client adds by itself is added: Host, Content-Length, Connection.
@@ -38,12 +38,12 @@ async def send(url: str, request: str, **headers: str) -> Answer:
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     writer.write("\r\n".join([*lines, "", body]).encode())
     async with asyncio.timeout(30):
-        answer = await reader.read()
+        received = await reader.read()
     writer.close()
-    response = HTTPResponse(cast(Any, _Received(answer)))
+    response = HTTPResponse(cast(Any, _Received(received)))
     response.begin()
     named = {name.lower(): value for name, value in response.getheaders()}
-    return Answer(response.status, named, response.read())
+    return Response(response.status, named, response.read())
 
 
 class _Received:

@@ -63,10 +63,10 @@ class Service:
         url = f"{self.dev['url']}/v1/bulk/contacts.upsert"
         async with (
             aiohttp.ClientSession() as http,
-            http.post(url, data=body, headers=headers) as answer,
+            http.post(url, data=body, headers=headers) as response,
         ):
-            job: dict[str, Any] = await answer.json()
-            assert answer.status in {200, 202, 207}, job
+            job: dict[str, Any] = await response.json()
+            assert response.status in {200, 202, 207}, job
             return job
 
     async def get(self, path: str, **headers: str) -> Any:
@@ -81,14 +81,14 @@ class Service:
             try:
                 async with (
                     aiohttp.ClientSession() as http,
-                    http.get(dev["url"] + path, headers={"x-api-key": dev["api_key"], **headers}) as answer,
+                    http.get(dev["url"] + path, headers={"x-api-key": dev["api_key"], **headers}) as response,
                 ):
-                    if answer.status == 200:
-                        return await answer.text()
-                    assert answer.status == 503, await answer.text()
+                    if response.status == 200:
+                        return await response.text()
+                    assert response.status == 503, await response.text()
             except (aiohttp.ClientConnectionError, ConnectionError):
                 pass
-            assert monotonic() < deadline, f"no answer from {path}"
+            assert monotonic() < deadline, f"no response from {path}"
 
     async def ended(self, job_id: str, *, seconds: float = 60) -> dict[str, Any]:
         """The job once it has ended."""

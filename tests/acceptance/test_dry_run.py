@@ -14,9 +14,9 @@ SIZE = 40_000
 async def _submit_dry(service: Service, body: bytes) -> str:
     headers = {"x-api-key": service.dev["api_key"], "Content-Type": "text/csv"}
     url = f"{service.dev['url']}/v1/bulk/contacts.upsert?dry_run=true"
-    async with aiohttp.ClientSession() as http, http.post(url, data=body, headers=headers) as answer:
-        assert answer.status == 202
-        job: dict[str, Any] = await answer.json()
+    async with aiohttp.ClientSession() as http, http.post(url, data=body, headers=headers) as response:
+        assert response.status == 202
+        job: dict[str, Any] = await response.json()
         return str(job["id"])
 
 

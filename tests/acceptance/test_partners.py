@@ -1,4 +1,4 @@
-"""The example requests of the four documents, as bytes, get the documents' answers.
+"""The example requests of the four documents, as bytes, get the documents' responses.
 
 Only host and key are ours; where an example names a thing of its product's (a label, a list), its id is
 put in.
@@ -46,13 +46,13 @@ async def test_the_first_document(caller: Caller, wait: bool) -> None:
         ' "language": "en", "metadata": {"source": "website"}}',
     )
     await caller.make("/v1/contacts", '{"name": "Second", "phoneNumber": "+919876543211"}')
-    answer = await caller.send(PREFERENCES, wait=wait)
+    response = await caller.send(PREFERENCES, wait=wait)
     if not wait:
-        job = await caller.ended(answer)
+        job = await caller.ended(response)
         assert (job["state"], job["counts"]["updated"]) == ("completed", 2)
-        answer = await caller.send(PREFERENCES, wait=True)
-    assert (answer.status, answer.headers["preference-applied"]) == (200, "wait=10")
-    body = answer.json
+        response = await caller.send(PREFERENCES, wait=True)
+    assert (response.status, response.headers["preference-applied"]) == (200, "wait=10")
+    body = response.json
     assert (body["total_requested"], body["updated_count"], body["error_count"], body["errors"]) == (
         2,
         2,
@@ -68,14 +68,14 @@ async def test_the_first_document(caller: Caller, wait: bool) -> None:
 @WAITING
 async def test_the_first_document_in_part(caller: Caller, wait: bool) -> None:
     await caller.make("/v1/contacts", '{"name": "Known", "phoneNumber": "+919876543210"}')
-    answer = await caller.send(PREFERENCES, wait=wait)
+    response = await caller.send(PREFERENCES, wait=wait)
     if not wait:
-        job = await caller.ended(answer)
+        job = await caller.ended(response)
         assert (job["state"], job["counts"]["updated"]) == ("completed_with_errors", 1)
         assert job["errors"][0]["code"] == "contact_not_found"
         return
-    assert answer.status == 207
-    body = answer.json
+    assert response.status == 207
+    body = response.json
     assert [contact["phone_number"] for contact in body["updated_contacts"]] == ["+919876543210"]
     (error,) = body["errors"]
     assert (error["index"], error["phone_number"], error["code"]) == (1, "+919876543211", "contact_not_found")
@@ -88,10 +88,10 @@ async def test_the_second_document(caller: Caller, wait: bool) -> None:
     await caller.make("/v1/channels", '{"name": "Other"}')  # which nobody is opted in to
     await caller.make("/v1/properties", '{"name": "plan", "type": "enum", "options": ["gold", "silver"]}')
     list_id = (await caller.make("/v1/contact-lists", '{"name": "Spring"}'))["id"]
-    answer = await caller.send(LIST, wait=wait, channel=channel, list=list_id)
+    response = await caller.send(LIST, wait=wait, channel=channel, list=list_id)
     if wait:
-        assert answer.status == 200
-        assert answer.json == {
+        assert response.status == 200
+        assert response.json == {
             "data": {
                 "message": "Contact list contacts are being updated",
                 "list_id": list_id,
@@ -104,7 +104,7 @@ async def test_the_second_document(caller: Caller, wait: bool) -> None:
             "errors": [],
         }
     else:
-        assert (await caller.ended(answer))["counts"]["created"] == 2
+        assert (await caller.ended(response))["counts"]["created"] == 2
     ada, second = (await caller.get(f"/v1/contact-lists/{list_id}/members"))["data"]
     assert (ada["name"], ada["birthDate"], ada["externalId"]) == ("Ada Lovelace", "1990-05-17", "crm-1")
     assert (ada["defaultChannelId"], ada["properties"]) == (channel, {"plan": "gold"})
@@ -120,9 +120,9 @@ async def test_the_three_actions_of_the_second_document(caller: Caller) -> None:
     async def act(action: str, *phones: str) -> tuple[int, int, int]:
         contacts = ", ".join(f'{{"phone": "{phone}"}}' for phone in phones)
         body = f'{{"action": "{action}", "contacts": [{contacts}]}}'
-        answer = await caller.send(POST, wait=True, path=path, body=body)
-        assert answer.status == 200, answer.body
-        data = answer.json["data"]
+        response = await caller.send(POST, wait=True, path=path, body=body)
+        assert response.status == 200, response.body
+        data = response.json["data"]
         return data["added"], data["removed"], data["created"]
 
     assert await act("add", "+919876543210", "+919876543211") == (2, 0, 2)
@@ -138,15 +138,15 @@ async def test_the_three_actions_of_the_second_document(caller: Caller) -> None:
 async def test_the_third_document(caller: Caller, wait: bool) -> None:
     contact = await caller.make("/v1/contacts", '{"name": "Known", "phoneNumber": "+919876543210"}')
     label = (await caller.make("/v1/labels", '{"name": "VIP", "colour": "#ff0000"}'))["id"]
-    answer = await caller.send(LABEL, wait=wait, contact=contact["id"], label=label)
+    response = await caller.send(LABEL, wait=wait, contact=contact["id"], label=label)
     if wait:
-        assert answer.status == 200
-        assert answer.json == {
+        assert response.status == 200
+        assert response.json == {
             "data": {"applied": 1, "skipped_cross_org": 0, "skipped_team_mismatch": 0},
-            "request_id": answer.headers["x-request-id"],
+            "request_id": response.headers["x-request-id"],
         }
     else:
-        assert (await caller.ended(answer))["counts"]["updated"] == 1
+        assert (await caller.ended(response))["counts"]["updated"] == 1
     assert (await caller.get(f"/v1/labels/{label}"))["contact_count"] == 1
 
 
@@ -162,9 +162,9 @@ async def test_the_skips_of_the_third_document(caller: Caller) -> None:
         for n, owner in enumerate((team, foreign))
     ]
     request = LABEL.replace('"<contact>"', f'"{mine}", "{theirs}", "example"')
-    answer = await caller.send(request, wait=True, label=label)
-    assert answer.status == 200
-    assert answer.json["data"] == {"applied": 1, "skipped_cross_org": 1, "skipped_team_mismatch": 1}
+    response = await caller.send(request, wait=True, label=label)
+    assert response.status == 200
+    assert response.json["data"] == {"applied": 1, "skipped_cross_org": 1, "skipped_team_mismatch": 1}
     detached = await caller.send(request.replace("attach", "detach"), wait=True, label=label)
     assert detached.json["data"] == {"applied": 1, "skipped_cross_org": 1, "skipped_team_mismatch": 1}
     assert (await caller.get(f"/v1/labels/{label}"))["contact_count"] == 0
@@ -199,12 +199,12 @@ async def test_the_single_contacts_of_the_fourth_document(caller: Caller) -> Non
 
 @WAITING
 async def test_the_bulk_creation_of_the_fourth_document(caller: Caller, wait: bool) -> None:
-    answer = await caller.send(BULK, wait=wait)
+    response = await caller.send(BULK, wait=wait)
     if not wait:
-        assert (await caller.ended(answer))["counts"]["created"] == 2
+        assert (await caller.ended(response))["counts"]["created"] == 2
         return
-    assert answer.status == 200
-    body = answer.json
+    assert response.status == 200
+    body = response.json
     assert {name: body[name] for name in ("created", "updated", "failed", "errors")} == {
         "created": 2,
         "updated": 0,
@@ -218,9 +218,9 @@ async def test_the_bulk_creation_of_the_fourth_document(caller: Caller, wait: bo
 
 
 async def test_the_rest_is_created_where_some_contacts_fail(caller: Caller) -> None:
-    answer = await caller.send(BULK.replace("+919876543210", "12").replace('"Ravi Kumar"', "17"), wait=True)
-    assert answer.status == 207
-    body = answer.json
+    response = await caller.send(BULK.replace("+919876543210", "12").replace('"Ravi Kumar"', "17"), wait=True)
+    assert response.status == 207
+    body = response.json
     assert (body["created"], body["failed"], body["contacts"]) == (0, 2, [])
     assert [(error["index"], error["code"]) for error in body["errors"]] == [
         (0, "phone_too_short"),
@@ -243,11 +243,11 @@ async def _of_the_old_product(caller: Caller) -> None:
 @WAITING
 async def test_the_bulk_deletion_of_the_fourth_document(caller: Caller, wait: bool) -> None:
     await _of_the_old_product(caller)
-    answer = await caller.send(BULK_DELETE, wait=wait)
+    response = await caller.send(BULK_DELETE, wait=wait)
     if wait:
-        assert (answer.status, answer.json) == (200, {"deleted": 3})
+        assert (response.status, response.json) == (200, {"deleted": 3})
     else:
-        assert (await caller.ended(answer))["state"] == "completed"
+        assert (await caller.ended(response))["state"] == "completed"
     assert (await caller.get("/v1/contacts"))["total"] == 0
     again = await caller.send(BULK_DELETE, wait=True)
     assert (again.status, again.json["deleted"], len(again.json["errors"])) == (207, 0, 3)
@@ -257,11 +257,11 @@ async def test_the_bulk_deletion_of_the_fourth_document(caller: Caller, wait: bo
 async def test_the_audience_of_the_fourth_document(caller: Caller, wait: bool) -> None:
     await _of_the_old_product(caller)
     audience = (await caller.make("/v1/audiences", '{"name": "Premium"}'))["id"]
-    answer = await caller.send(ADD_TO_AUDIENCE, wait=wait, audience=audience)
+    response = await caller.send(ADD_TO_AUDIENCE, wait=wait, audience=audience)
     if wait:
-        assert (answer.status, answer.json) == (200, {"audienceId": audience, "contactCount": 2})
+        assert (response.status, response.json) == (200, {"audienceId": audience, "contactCount": 2})
     else:
-        assert (await caller.ended(answer))["state"] == "completed"
+        assert (await caller.ended(response))["state"] == "completed"
     deleted = await caller.send(BULK_DELETE, wait=True)
     assert deleted.json == {"deleted": 3}
     assert (await caller.get(f"/v1/audiences/{audience}"))["contact_count"] == 0

@@ -20,10 +20,10 @@ def env(servers: TestServers, database_url: str, tmp_path: Path) -> dict[str, st
     return environment(tmp_path, DATABASE_URL=database_url, REDIS_URL=servers.redis_url, PORT="5600")
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
 
@@ -38,7 +38,7 @@ def test_honcho_starts_release_api_and_worker_and_arq_finds_the_worker_healthy(e
     )
     try:
         # honcho adds 100 to the port for each line of the Procfile: the api is the second
-        wait_for(lambda: _answers("http://127.0.0.1:5700/readyz"), seconds=30)
+        wait_for(lambda: _responds("http://127.0.0.1:5700/readyz"), seconds=30)
         check = [str(BIN / "arq"), "--check", "worker.WorkerSettings"]
         wait_for(
             lambda: (

@@ -5,7 +5,7 @@ from typing import Any
 from schemas.ids import Prefix, read_id
 from storage.context import Context
 from tests.factories import phone
-from tests.integration.api.service import Answer, Client
+from tests.integration.api.service import Client, Response
 
 PREFIXES: dict[str, tuple[str, Prefix]] = {
     "lst": ("list", "lst"),
@@ -15,42 +15,42 @@ PREFIXES: dict[str, tuple[str, Prefix]] = {
 UNKNOWN = "ctc_0000000000000000000000ZZZZ"
 
 
-async def post(client: Client, **fields: Any) -> Answer:
+async def post(client: Client, **fields: Any) -> Response:
     """POST /v1/contacts."""
     return await client.call("POST", "/v1/contacts", json=fields)
 
 
 async def create(client: Client, number: int = 1, /, **fields: Any) -> Any:
     """A new contact, with a phone of its own."""
-    answer = await post(client, **({"name": f"Name {number}", "phoneNumber": phone(number)} | fields))
-    assert answer.status == 201, answer.body
-    return answer.json
+    response = await post(client, **({"name": f"Name {number}", "phoneNumber": phone(number)} | fields))
+    assert response.status == 201, response.body
+    return response.json
 
 
-async def patch(client: Client, contact_id: str, **fields: Any) -> Answer:
+async def patch(client: Client, contact_id: str, **fields: Any) -> Response:
     """PATCH /v1/contacts/{id}."""
     return await client.call("PATCH", f"/v1/contacts/{contact_id}", json=fields)
 
 
 async def listed(client: Client, **query: Any) -> Any:
     """GET /v1/contacts."""
-    answer = await client.call("GET", "/v1/contacts", params=query)
-    assert answer.status == 200, answer.body
-    return answer.json
+    response = await client.call("GET", "/v1/contacts", params=query)
+    assert response.status == 200, response.body
+    return response.json
 
 
-def problems_of(answer: Answer) -> set[tuple[str | None, str]]:
+def problems_of(response: Response) -> set[tuple[str | None, str]]:
     """Param and code of every problem of a 422."""
-    assert answer.status == 422, answer.body
-    body = answer.json
+    assert response.status == 422, response.body
+    body = response.json
     return {(one.get("param"), one["code"]) for one in body.get("errors", [body["error"]])}
 
 
 async def made(client: Client, path: str, **fields: Any) -> str:
     """The id of a new list, label, audience, team or channel."""
-    answer = await client.call("POST", path, json=fields)
-    assert answer.status == 201, answer.body
-    id_: str = answer.json["id"]
+    response = await client.call("POST", path, json=fields)
+    assert response.status == 201, response.body
+    id_: str = response.json["id"]
     return id_
 
 

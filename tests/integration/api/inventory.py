@@ -23,7 +23,7 @@ NOUNS = {
 
 async def fill(client: Client) -> dict[str, list[Any]]:
     """Make some of everything; the ids by noun."""
-    answer = await client.submit_items([contact(99), {"phone": "12"}])
+    response = await client.submit_items([contact(99), {"phone": "12"}])
     return {
         "list": await _make(client, "/v1/contact-lists", [{"name": f"list {n}"} for n in range(5)]),
         "label": await _make(client, "/v1/labels", [{"name": f"label {n}"} for n in range(20)]),
@@ -36,7 +36,7 @@ async def fill(client: Client) -> dict[str, list[Any]]:
         "property": await _make(
             client, "/v1/properties", [{"name": f"p{n}", "type": "enum", "options": ["a"]} for n in range(20)]
         ),
-        "job": [answer.json["id"]],
+        "job": [response.json["id"]],
         "phone_number_id": [PHONE_NUMBER_ID],
         "phone": [phone(n) for n in range(20)],
         "prefer": ["wait=10", "wait=1", "respond-async", "handling=strict"],
@@ -46,6 +46,6 @@ async def fill(client: Client) -> dict[str, list[Any]]:
 
 
 async def _make(client: Client, path: str, bodies: list[dict[str, Any]]) -> list[Any]:
-    answers = [await client.call("POST", path, json=body) for body in bodies]
-    assert {answer.status for answer in answers} == {201}
-    return [answer.json.get("id", answer.json["name"]) for answer in answers]
+    responses = [await client.call("POST", path, json=body) for body in bodies]
+    assert {response.status for response in responses} == {201}
+    return [response.json.get("id", response.json["name"]) for response in responses]

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.ids import Prefix, show_id
 from storage.context import Context
-from tests.integration.api.service import Answer, Client
+from tests.integration.api.service import Client, Response
 from tests.waiting import until
 
 WAITING = """
@@ -84,26 +84,26 @@ DELETABLE = pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun.dele
 NAMED = pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun is not PROPERTIES], ids=str)
 
 
-async def post(client: Client, path: str, body: Any) -> Answer:
+async def post(client: Client, path: str, body: Any) -> Response:
     """A POST of JSON."""
     return await _send(client, "POST", path, body)
 
 
-async def patch(client: Client, path: str, body: Any) -> Answer:
+async def patch(client: Client, path: str, body: Any) -> Response:
     """A PATCH of JSON."""
     return await _send(client, "PATCH", path, body)
 
 
-async def delete(client: Client, path: str) -> Answer:
+async def delete(client: Client, path: str) -> Response:
     """A DELETE."""
     return await client.call("DELETE", path)
 
 
 async def make(client: Client, path: str, **fields: Any) -> Any:
     """A new thing, as it was answered."""
-    answer = await post(client, path, fields)
-    assert answer.status == 201, answer.body
-    return answer.json
+    response = await post(client, path, fields)
+    assert response.status == 201, response.body
+    return response.json
 
 
 async def names(client: Client, path: str) -> list[str]:
@@ -113,20 +113,20 @@ async def names(client: Client, path: str) -> list[str]:
     return [one["name"] for one in page["data"]]
 
 
-def problems(answer: Answer) -> dict[str | None, str]:
+def problems(response: Response) -> dict[str | None, str]:
     """The code of each problem by the place where it is; the first one speaks for all."""
-    assert answer.status == 422, answer.body
-    found = answer.json.get("errors", [answer.error])
-    assert found[0] == answer.error
+    assert response.status == 422, response.body
+    found = response.json.get("errors", [response.error])
+    assert found[0] == response.error
     return {problem.get("param"): problem["code"] for problem in found}
 
 
-def told(answer: Answer) -> tuple[int, str]:
+def told(response: Response) -> tuple[int, str]:
     """Status and code of a refusal."""
-    return answer.status, answer.error["code"]
+    return response.status, response.error["code"]
 
 
-async def _send(client: Client, method: str, path: str, body: Any) -> Answer:
+async def _send(client: Client, method: str, path: str, body: Any) -> Response:
     headers = {"Content-Type": "application/json"}
     return await client.call(method, path, data=json.dumps(body).encode(), headers=headers)
 

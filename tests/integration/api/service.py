@@ -50,8 +50,8 @@ async def serve(settings: Settings, *, shutdown_seconds: float = 1.0) -> AsyncIt
         await runner.cleanup()
 
 
-class Answer(NamedTuple):
-    """A whole answer."""
+class Response(NamedTuple):
+    """A whole response."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -77,29 +77,29 @@ class Client:
         self.account = account
         self.key = key
 
-    async def call(self, method: str, path: str, **options: Any) -> Answer:
+    async def call(self, method: str, path: str, **options: Any) -> Response:
         """One request, with the key unless `headers` has its own Authorization."""
         headers = {"Authorization": f"Bearer {self.key}"} | options.pop("headers", {})
         async with self._session.request(method, path, headers=headers, **options) as response:
-            return Answer(response.status, response.headers, await response.read())
+            return Response(response.status, response.headers, await response.read())
 
-    async def get(self, path: str, **headers: str) -> Answer:
+    async def get(self, path: str, **headers: str) -> Response:
         """A GET; underscores of the headers' names are hyphens."""
         return await self.call("GET", path, headers=_names(headers))
 
-    async def submit(self, body: Any, content_type: str, query: str = "", **headers: str) -> Answer:
+    async def submit(self, body: Any, content_type: str, query: str = "", **headers: str) -> Response:
         """Send a body to contacts.upsert."""
         headers = {"Content-Type": content_type} | _names(headers)
         return await self.call("POST", UPSERT + query, data=body, headers=headers)
 
-    async def submit_items(self, items: Any, query: str = "", **headers: str) -> Answer:
+    async def submit_items(self, items: Any, query: str = "", **headers: str) -> Response:
         """Send items as JSON."""
         return await self.submit(json.dumps(items).encode(), "application/json", query, **headers)
 
-    async def job(self, answer: Answer) -> Any:
+    async def job(self, response: Response) -> Any:
         """The job of a 202, as it stands now."""
-        assert answer.status == 202, answer.body
-        return (await self.get(answer.headers["Location"])).json
+        assert response.status == 202, response.body
+        return (await self.get(response.headers["Location"])).json
 
     async def jobs(self) -> list[Any]:
         """The newest jobs of the account."""

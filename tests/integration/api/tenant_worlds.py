@@ -12,7 +12,7 @@ import aiohttp
 from schemas.ids import JobId
 from schemas.settings import Settings
 from storage.context import Context
-from tests.integration.api.service import Answer, Client, make_client, serve
+from tests.integration.api.service import Client, Response, make_client, serve
 from tests.integration.api.tenant_calls import Request
 from tests.integration.api.tenant_rows import (
     FIRST_NEW,
@@ -52,7 +52,7 @@ MADE_UP = re.compile(  # what differs from one run to the next: times, hashes, a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """An answer, and what can be seen of its job, without what differs from one run to the next."""
+    """A response, and what can be seen of its job, without what differs from one run to the next."""
 
     status: int
     text: str
@@ -81,14 +81,14 @@ class World:
 
     async def ask(self, request: Request, known: frozenset[str]) -> Said:
         """Send a request, do its work, and look at its job."""
-        answer = await self._send(request)
-        seen = [_shown(answer)]
-        job = answer.headers.get("Bulklane-Job")
+        response = await self._send(request)
+        seen = [_shown(response)]
+        job = response.headers.get("Bulklane-Job")
         for path, accept in JOB_VIEWS if job else ():
             seen.append(_shown(await self.asking.client.get(f"/v1/jobs/{job}{path}", Accept=accept)))
-        return Said(status=answer.status, text=without_made_up("\n".join(seen), known))
+        return Said(status=response.status, text=without_made_up("\n".join(seen), known))
 
-    async def _send(self, request: Request) -> Answer:
+    async def _send(self, request: Request) -> Response:
         sending = asyncio.create_task(send(self.asking.client, request))
         async with asyncio.timeout(20):
             while not sending.done():
@@ -104,7 +104,7 @@ JOB_VIEWS = (
 )
 
 
-async def send(client: Client, request: Request) -> Answer:
+async def send(client: Client, request: Request) -> Response:
     """Send a request as it stands."""
     headers = WAIT | dict(request.headers)
     if request.body is None:
@@ -130,9 +130,9 @@ def without_made_up(text: str, known: frozenset[str], *, alike: bool = False) ->
     return MADE_UP.sub(replaced, text)
 
 
-def _shown(answer: Answer) -> str:
-    headers = [f"{name}: {answer.headers[name]}" for name in HEADERS if name in answer.headers]
-    return "\n".join([str(answer.status), *headers, answer.body.decode()])
+def _shown(response: Response) -> str:
+    headers = [f"{name}: {response.headers[name]}" for name in HEADERS if name in response.headers]
+    return "\n".join([str(response.status), *headers, response.body.decode()])
 
 
 @asynccontextmanager

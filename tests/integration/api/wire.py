@@ -28,8 +28,8 @@ class Upload:
         self.writer.write(b"0\r\n\r\n")
         await self.writer.drain()
 
-    async def answer(self) -> bytes:
-        """Head and body of the answer; the connection may stay open."""
+    async def response(self) -> bytes:
+        """Head and body of the response; the connection may stay open."""
         async with asyncio.timeout(10):
             head = await self.reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"(?i)content-length: (\d+)", head)
@@ -60,5 +60,5 @@ async def upload(
 
 
 async def seen(ctx: Context, query: str) -> None:
-    """Until a query answers something true."""
+    """Wait until a query returns a true value."""
     await until(lambda: ctx.pool.fetchval(query))

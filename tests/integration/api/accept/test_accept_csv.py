@@ -36,17 +36,17 @@ PLAIN = f"phone,name\n{ONE},Ana\n{TWO},Bo\n"
     ],
 )
 async def test_a_file_is_read_as_its_maker_meant_it(ctx: Context, client: Client, body: bytes) -> None:
-    answer = await client.submit(body, "text/csv")
-    assert answer.status == 202, answer.body
-    assert answer.json["total"] == 2
+    response = await client.submit(body, "text/csv")
+    assert response.status == 202, response.body
+    assert response.json["total"] == 2
     await work(ctx)
     assert await stored(ctx) == BOTH
 
 
 async def test_quoted_cells_keep_commas_newlines_and_quotes(ctx: Context, client: Client) -> None:
     body = f'name,phone\r\n"Silva, Ana",{ONE}\r\n"Bo\r\n""the"" Bold\n\nII",{TWO}\r\n'
-    answer = await client.submit(body.encode(), "text/csv")
-    assert answer.json["total"] == 2
+    response = await client.submit(body.encode(), "text/csv")
+    assert response.json["total"] == 2
     await work(ctx)
     assert await stored(ctx) == {ONE: "Silva, Ana", TWO: 'Bo\r\n"the" Bold\n\nII'}
 
@@ -60,19 +60,19 @@ async def test_a_declared_charset_is_believed(ctx: Context, client: Client) -> N
 
 async def test_a_column_can_be_renamed_and_left_out(ctx: Context, client: Client) -> None:
     body = f"Mobile No.,Full Name,Shoe size\n{ONE},Ana,38\n"
-    answer = await client.submit(
+    response = await client.submit(
         body.encode(), "text/csv", "?map.Mobile%20No.=phone&map.full_name=name&map.Shoe+size="
     )
-    assert answer.status == 202, answer.body
+    assert response.status == 202, response.body
     await work(ctx)
     assert await stored(ctx) == {ONE: "Ana"}
 
 
 async def test_columns_of_keys_become_metadata(ctx: Context, client: Client) -> None:
     body = f'phone,metadata.city,metadata.zip,metadata,age\n{ONE},Pune,411001,"{{""vip"": true}}",44\n'
-    answer = await client.submit(body.encode(), "text/csv")
+    response = await client.submit(body.encode(), "text/csv")
     await work(ctx)
-    assert (await client.job(answer))["state"] == "completed"
+    assert (await client.job(response))["state"] == "completed"
     row = await ctx.pool.fetchrow("SELECT metadata::text, age FROM contacts")
     assert row is not None
     assert (row["metadata"], row["age"]) == ('{"vip": true, "zip": "411001", "city": "Pune"}', 44)
@@ -86,43 +86,47 @@ async def test_an_empty_cell_keeps_what_is_stored(ctx: Context, client: Client) 
 
 
 async def test_unknown_columns_are_all_named_and_no_job_is_stored(client: Client) -> None:
-    answer = await client.submit(b"phone,shoe size,Hat\n1,2,3\n", "text/csv")
-    assert answer.status == 422
-    assert answer.error["code"] == "unknown_columns"
-    assert [problem["param"] for problem in answer.json["errors"]] == ["shoe size", "Hat"]
+    response = await client.submit(b"phone,shoe size,Hat\n1,2,3\n", "text/csv")
+    assert response.status == 422
+    assert response.error["code"] == "unknown_columns"
+    assert [problem["param"] for problem in response.json["errors"]] == ["shoe size", "Hat"]
     assert await client.jobs() == []
 
 
 async def test_one_unknown_column_is_named_in_the_error(client: Client) -> None:
-    answer = await client.submit(b"phone,Hat\n1,2\n", "text/csv")
-    assert (answer.status, answer.error["code"], answer.error["param"]) == (422, "unknown_columns", "Hat")
-    assert "'Hat'" in answer.error["message"]
+    response = await client.submit(b"phone,Hat\n1,2\n", "text/csv")
+    assert (response.status, response.error["code"], response.error["param"]) == (
+        422,
+        "unknown_columns",
+        "Hat",
+    )
+    assert "'Hat'" in response.error["message"]
 
 
 async def test_a_rename_of_a_column_that_is_not_there_is_refused(client: Client) -> None:
-    answer = await client.submit(PLAIN.encode(), "text/csv", "?map.nam=nickname")
-    assert (answer.status, answer.error["param"]) == (422, "map.nam")
+    response = await client.submit(PLAIN.encode(), "text/csv", "?map.nam=nickname")
+    assert (response.status, response.error["param"]) == (422, "map.nam")
     assert await client.jobs() == []
 
 
 async def test_a_rename_is_refused_where_there_are_no_columns(client: Client) -> None:
-    answer = await client.submit_items([{"mobile": ONE}], "?map.mobile=phone")
-    assert (answer.status, answer.error["param"]) == (422, "map.mobile")
+    response = await client.submit_items([{"mobile": ONE}], "?map.mobile=phone")
+    assert (response.status, response.error["param"]) == (422, "map.mobile")
     assert await client.jobs() == []
 
 
 async def test_a_row_of_the_wrong_length_costs_only_itself(ctx: Context, client: Client) -> None:
-    answer = await client.submit(f"phone,name\n{ONE},Ana,extra\n{TWO},Bo\n".encode(), "text/csv")
+    response = await client.submit(f"phone,name\n{ONE},Ana,extra\n{TWO},Bo\n".encode(), "text/csv")
     await work(ctx)
-    job = await client.job(answer)
+    job = await client.job(response)
     assert (job["state"], job["counts"]["created"]) == ("completed_with_errors", 1)
     assert [(error["index"], error["code"]) for error in job["errors"]] == [(0, "row_length")]
 
 
 @pytest.mark.parametrize("column", ["address.zip", "birth_date.hour", "metadata.", "nickname.x"])
 async def test_a_key_that_a_field_does_not_have_is_an_unknown_column(client: Client, column: str) -> None:
-    answer = await client.submit(f"phone,{column}\n{phone(1)},1\n".encode(), "text/csv")
-    assert (answer.status, answer.error["code"]) == (422, "unknown_columns")
+    response = await client.submit(f"phone,{column}\n{phone(1)},1\n".encode(), "text/csv")
+    assert (response.status, response.error["code"]) == (422, "unknown_columns")
 
 
 async def test_a_file_of_errors_can_be_sent_back_with_the_query_of_the_first_one(

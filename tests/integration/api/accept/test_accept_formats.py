@@ -43,10 +43,10 @@ def raw_deflate(data: bytes) -> bytes:
     ],
 )
 async def test_a_body_becomes_contacts(ctx: Context, client: Client, body: bytes, content_type: str) -> None:
-    answer = await client.submit(body, content_type)
-    assert answer.status == 202
-    job = answer.json
-    assert answer.headers["Location"] == f"/v1/jobs/{job['id']}"
+    response = await client.submit(body, content_type)
+    assert response.status == 202
+    job = response.json
+    assert response.headers["Location"] == f"/v1/jobs/{job['id']}"
     assert (job["operation"], job["stream"], job["state"], job["total"]) == (
         "contacts.upsert",
         "contacts",
@@ -54,9 +54,9 @@ async def test_a_body_becomes_contacts(ctx: Context, client: Client, body: bytes
         3,
     )
     assert job["counts"]["pending"] == 3
-    assert job["request_id"] == answer.headers["X-Request-Id"]
+    assert job["request_id"] == response.headers["X-Request-Id"]
     await work(ctx)
-    ended = await client.job(answer)
+    ended = await client.job(response)
     assert (ended["state"], ended["counts"]["created"], ended["progress"]) == ("completed", 3, 1.0)
     assert await stored(ctx) == NAMES
 
@@ -81,8 +81,8 @@ async def test_a_body_becomes_contacts(ctx: Context, client: Client, body: bytes
 async def test_a_compressed_body_is_the_same_body(
     ctx: Context, client: Client, body: bytes, content_type: str, encoding: str, pack: Any
 ) -> None:
-    answer = await client.submit(pack(body), content_type, Content_Encoding=encoding)
-    assert answer.status == 202
+    response = await client.submit(pack(body), content_type, Content_Encoding=encoding)
+    assert response.status == 202
     await work(ctx)
     assert await stored(ctx) == NAMES
 
@@ -92,15 +92,15 @@ async def test_a_body_in_many_small_chunks_is_the_same_body(ctx: Context, client
         for at in range(0, len(CSV), 7):
             yield CSV[at : at + 7]
 
-    answer = await client.submit(pieces(), "text/csv")
-    assert answer.status == 202
+    response = await client.submit(pieces(), "text/csv")
+    assert response.status == 202
     await work(ctx)
     assert await stored(ctx) == NAMES
 
 
 async def test_parameters_of_the_query_go_with_the_job(ctx: Context, client: Client) -> None:
-    answer = await client.submit_items([{"phone": "9810012345"}], "?region=in&parallel=7")
-    assert answer.status == 202
+    response = await client.submit_items([{"phone": "9810012345"}], "?region=in&parallel=7")
+    assert response.status == 202
     await work(ctx)
     assert list(await stored(ctx)) == ["+919810012345"]
     assert await ctx.pool.fetchval("SELECT parallel FROM jobs") == 7
@@ -119,6 +119,6 @@ async def test_a_contact_field_in_any_spelling_of_the_documents_is_the_phone(
     ctx: Context, client: Client
 ) -> None:
     names = ["phone", "phone_number", "phoneNumber"]
-    answer = await client.submit_items([{name: phone(at)} for at, name in enumerate(names)])
+    response = await client.submit_items([{name: phone(at)} for at, name in enumerate(names)])
     await work(ctx)
-    assert (await client.job(answer))["counts"]["created"] == 3
+    assert (await client.job(response))["counts"]["created"] == 3

@@ -16,11 +16,11 @@ from schemas.settings import Settings
 from storage.context import Context
 from storage.window import Window
 from tests.factories import contact
-from tests.integration.api.service import Answer, Client, make_client, serve
+from tests.integration.api.service import Client, Response, make_client, serve
 from tests.integration.api.work import work
 
 
-async def _submit(client: Client) -> Answer:
+async def _submit(client: Client) -> Response:
     return await client.submit_items([contact(1)])
 
 
@@ -79,8 +79,8 @@ async def test_retry_after_is_exact_by_the_clock_of_the_server(
 ) -> None:
     client = await make_client(ctx, session, request_limit=30, window_seconds=4)
     other = await make_client(ctx, session, request_limit=30, window_seconds=4)
-    answers = await asyncio.gather(*(_submit(client) for _ in range(30)))
-    assert {answer.status for answer in answers} == {202}
+    responses = await asyncio.gather(*(_submit(client) for _ in range(30)))
+    assert {response.status for response in responses} == {202}
     peek = partial(
         Window(redis).peek,
         kind="requests",
@@ -89,7 +89,7 @@ async def test_retry_after_is_exact_by_the_clock_of_the_server(
         window_seconds=4,
         history=_nothing,
     )
-    while not 0.7 < (seen := await peek()).wait_seconds % 1 < 0.9:  # leaves time for an answer to be slow
+    while not 0.7 < (seen := await peek()).wait_seconds % 1 < 0.9:  # leaves time for a response to be slow
         await _reach(redis, seen.at + timedelta(milliseconds=10))
     refused = await _submit(client)
     assert (refused.status, refused.error["type"]) == (429, "rate_limit_error")
@@ -106,19 +106,19 @@ async def test_retry_after_is_exact_by_the_clock_of_the_server(
 
 async def test_the_limits_are_told_with_every_answer(ctx: Context, session: aiohttp.ClientSession) -> None:
     client = await make_client(ctx, session, request_limit=3, window_seconds=60)
-    answers = [
+    responses = [
         await _submit(client),
         await client.submit(b"nonsense", "application/json"),
         await client.submit_items([contact(1)], "?region=XX"),
         await _submit(client),
     ]
-    assert [answer.status for answer in answers] == [202, 400, 422, 429]
-    for answer, remaining in zip(answers, (2, 1, 0, 0), strict=True):
-        reset = answer.headers["X-RateLimit-Reset"]
-        assert answer.headers["RateLimit-Policy"] == '"requests";q=3;w=60'
-        assert answer.headers["RateLimit"] == f'"requests";r={remaining};t={reset}'
-        assert answer.headers["X-RateLimit-Limit"] == "3"
-        assert answer.headers["X-RateLimit-Remaining"] == str(remaining)
+    assert [response.status for response in responses] == [202, 400, 422, 429]
+    for response, remaining in zip(responses, (2, 1, 0, 0), strict=True):
+        reset = response.headers["X-RateLimit-Reset"]
+        assert response.headers["RateLimit-Policy"] == '"requests";q=3;w=60'
+        assert response.headers["RateLimit"] == f'"requests";r={remaining};t={reset}'
+        assert response.headers["X-RateLimit-Limit"] == "3"
+        assert response.headers["X-RateLimit-Remaining"] == str(remaining)
         assert 0 < int(reset) <= 60
 
 
@@ -126,14 +126,14 @@ async def test_an_unknown_operation_is_charged_like_any_bulk_request(
     ctx: Context, session: aiohttp.ClientSession
 ) -> None:
     client = await make_client(ctx, session, request_limit=1)
-    answers = [await client.call("POST", "/v1/bulk/contacts.explode") for _ in range(2)]
-    assert [answer.status for answer in answers] == [404, 429]
-    assert answers[0].headers["X-RateLimit-Remaining"] == "0"
+    responses = [await client.call("POST", "/v1/bulk/contacts.explode") for _ in range(2)]
+    assert [response.status for response in responses] == [404, 429]
+    assert responses[0].headers["X-RateLimit-Remaining"] == "0"
 
 
 async def test_an_account_without_a_limit_is_told_none(client: Client) -> None:
-    answer = await _submit(client)
-    assert (answer.status, "RateLimit" in answer.headers) == (202, False)
+    response = await _submit(client)
+    assert (response.status, "RateLimit" in response.headers) == (202, False)
 
 
 async def test_other_accounts_do_not_notice(ctx: Context, session: aiohttp.ClientSession) -> None:
@@ -148,8 +148,8 @@ async def test_a_burst_from_many_connections_is_admitted_exactly(
     ctx: Context, session: aiohttp.ClientSession
 ) -> None:
     client = await make_client(ctx, session, request_limit=5)
-    answers = await asyncio.gather(*(_submit(client) for _ in range(20)))
-    assert sorted(answer.status for answer in answers) == [202] * 5 + [429] * 15
+    responses = await asyncio.gather(*(_submit(client) for _ in range(20)))
+    assert sorted(response.status for response in responses) == [202] * 5 + [429] * 15
     assert len(await client.jobs()) == 5
 
 
@@ -173,10 +173,10 @@ async def test_too_many_unfinished_jobs_are_refused_until_some_end(ctx: Context,
         aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
     ):
         client = await make_client(ctx, session, request_limit=30)
-        answers = [await _submit(client) for _ in range(3)]
-        assert [answer.status for answer in answers] == [202, 202, 429]
-        assert answers[2].error["code"] == "too_many_jobs"
-        assert int(answers[2].headers["Retry-After"]) > 0
-        assert answers[2].headers["X-RateLimit-Remaining"] == "27"
+        responses = [await _submit(client) for _ in range(3)]
+        assert [response.status for response in responses] == [202, 202, 429]
+        assert responses[2].error["code"] == "too_many_jobs"
+        assert int(responses[2].headers["Retry-After"]) > 0
+        assert responses[2].headers["X-RateLimit-Remaining"] == "27"
         await work(ctx)
         assert (await _submit(client)).status == 202

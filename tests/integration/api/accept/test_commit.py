@@ -1,4 +1,4 @@
-"""202 means committed; whatever is away, the answer is an honest one."""
+"""202 means committed; whatever is away, the response is an honest one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -58,9 +58,13 @@ async def _stored_jobs(ctx: Context) -> int:
 
 async def test_a_lost_connection_before_the_commit_is_a_503_and_no_job(ctx: Context, behind: Behind) -> None:
     behind.postgres.cut_at = lambda data: b"COMMIT" in data
-    answer = await behind.client.submit_items([contact(1)])
-    assert (answer.status, answer.error["type"], answer.error["code"]) == (503, "api_error", "unavailable")
-    assert int(answer.headers["Retry-After"]) > 0
+    response = await behind.client.submit_items([contact(1)])
+    assert (response.status, response.error["type"], response.error["code"]) == (
+        503,
+        "api_error",
+        "unavailable",
+    )
+    assert int(response.headers["Retry-After"]) > 0
     assert await _stored_jobs(ctx) == 0
     behind.postgres.cut_at = lambda _: False
     assert (await behind.client.submit_items([contact(1)])).status == 202
@@ -69,14 +73,14 @@ async def test_a_lost_connection_before_the_commit_is_a_503_and_no_job(ctx: Cont
 
 async def test_a_refused_transaction_is_a_500_and_no_job(ctx: Context, client: Client) -> None:
     await ctx.pool.execute("ALTER TABLE chunks ADD CONSTRAINT refuse CHECK (items < 2)")
-    answer = await client.submit_items([contact(1), contact(2)])
-    assert (answer.status, answer.error["code"]) == (500, "internal_error")
-    assert answer.error["request_id"] == answer.headers["X-Request-Id"]
+    response = await client.submit_items([contact(1), contact(2)])
+    assert (response.status, response.error["code"]) == (500, "internal_error")
+    assert response.error["request_id"] == response.headers["X-Request-Id"]
     assert await _stored_jobs(ctx) == 0
 
 
 async def test_a_refusal_at_the_commit_is_no_202(ctx: Context, client: Client) -> None:
-    """A deferred constraint fails at COMMIT itself: whoever answers before it lies."""
+    """A deferred constraint fails at COMMIT itself: no response may be sent before it."""
     await ctx.pool.execute(
         """
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
@@ -99,23 +103,23 @@ async def test_an_accepted_job_is_a_202_though_postgres_goes_away_right_after(
         return was
 
     behind.postgres.cut_at = behind_the_commit
-    answer = await behind.client.submit_items([contact(1), contact(2)])
-    assert answer.status == 202, answer.body
+    response = await behind.client.submit_items([contact(1), contact(2)])
+    assert response.status == 202, response.body
     behind.postgres.cut_at = lambda _: False
-    job = await behind.client.job(answer)
+    job = await behind.client.job(response)
     for same in ("id", "state", "total", "counts", "request_id", "stream", "errors_url"):
-        assert answer.json[same] == job[same]
+        assert response.json[same] == job[same]
 
 
 async def test_postgres_away_is_a_503_with_retry_after(behind: Behind) -> None:
     await behind.postgres.stop()
-    for answer in (
+    for response in (
         await behind.client.submit_items([contact(1)]),
         await behind.client.get("/v1/jobs"),
         await behind.client.get("/v1/jobs/job_01M80A35WZVGQE1712870G8496"),
     ):
-        assert (answer.status, answer.error["code"]) == (503, "unavailable")
-        assert int(answer.headers["Retry-After"]) > 0
+        assert (response.status, response.error["code"]) == (503, "unavailable")
+        assert int(response.headers["Retry-After"]) > 0
     ready = await behind.client.get("/readyz")
     assert (ready.status, ready.json["postgres"], ready.json["redis"]) == (503, False, True)
     assert (await behind.client.get("/healthz")).status == 200
@@ -127,8 +131,8 @@ async def test_postgres_away_is_a_503_with_retry_after(behind: Behind) -> None:
 async def test_postgres_lost_in_the_middle_of_a_long_upload_is_a_503(ctx: Context, behind: Behind) -> None:
     behind.postgres.cut_at = lambda data: data.count(b"+1415") > 100
     body = b"phone\n" + b"".join(b"%s\n" % phone(n).encode() for n in range(300_000))
-    answer = await behind.client.submit(body, "text/csv")
-    assert (answer.status, answer.error["code"]) == (503, "unavailable")
+    response = await behind.client.submit(body, "text/csv")
+    assert (response.status, response.error["code"]) == (503, "unavailable")
     states = await ctx.pool.fetch("SELECT state FROM jobs")
     assert [row["state"] for row in states] == ["receiving"]  # its lease runs out: the reconciler ends it
 
@@ -148,8 +152,8 @@ async def test_valkey_away_a_job_is_accepted_and_postgres_counts_the_requests(
 ) -> None:
     assert (await behind.client.submit_items([contact(0)])).status == 202
     async with asyncio.timeout(15), _valkey_away(behind, how):
-        answer = await behind.client.submit_items([contact(1)])
-        assert (answer.status, answer.headers["X-RateLimit-Remaining"]) == (202, "0")
+        response = await behind.client.submit_items([contact(1)])
+        assert (response.status, response.headers["X-RateLimit-Remaining"]) == (202, "0")
         refused = await behind.client.submit_items([contact(2)])
     assert (refused.status, refused.error["code"]) == (429, "rate_limit_exceeded")
     assert 50 <= int(refused.headers["Retry-After"]) <= 60

@@ -82,9 +82,9 @@ async def test_an_upload_that_falls_silent_is_given_up(ctx: Context, settings: S
     ):
         await silent.send(body)
         await _failed(ctx, client)
-        answer = await silent.answer()
-        assert answer.startswith(b"HTTP/1.1 400 ")
-        assert b"upload_incomplete" in answer
+        response = await silent.response()
+        assert response.startswith(b"HTTP/1.1 400 ")
+        assert b"upload_incomplete" in response
 
 
 async def test_an_upload_in_broken_chunks_is_given_up(ctx: Context, settings: Settings) -> None:
@@ -114,7 +114,7 @@ async def test_an_api_that_is_stopped_gives_its_uploads_up(
 
 
 async def test_an_upload_that_is_given_up_while_it_is_accepted_stays_accepted(ctx: Context) -> None:
-    """The api may be stopped when the COMMIT is done and the answer is not yet sent."""
+    """The api may be stopped when the COMMIT is done and the response is not yet sent."""
     account = await make_account(ctx)
     job = uploads.NewJob(
         account_id=account.id,

@@ -1,4 +1,4 @@
-"""`dry_run=true`: the answers of a job, and nothing else."""
+"""`dry_run=true`: the responses of a job, and nothing else."""
 
 from storage.context import Context
 from tests.factories import contact, phone
@@ -26,9 +26,9 @@ async def test_a_dry_run_answers_as_the_real_run_and_stores_no_contact(ctx: Cont
 
 async def test_a_dry_run_can_be_waited_for(ctx: Context, client: Client) -> None:
     async with serving(ctx):
-        answer = await client.submit_items(ITEMS, "?dry_run=true", Prefer="wait=10")
-    assert (answer.status, answer.json["state"]) == (207, "completed_with_errors")
-    assert answer.json["counts"]["created"] == 2
+        response = await client.submit_items(ITEMS, "?dry_run=true", Prefer="wait=10")
+    assert (response.status, response.json["state"]) == (207, "completed_with_errors")
+    assert response.json["counts"]["created"] == 2
     assert await stored(ctx) == {}
 
 
@@ -38,9 +38,9 @@ async def test_the_results_of_a_dry_run_name_no_contact_that_does_not_exist(
     await client.submit_items([contact(1)])
     await work(ctx)
     (stored_id,) = [row["id"] for row in await ctx.pool.fetch("SELECT id FROM contacts")]
-    answer = await client.submit_items([contact(2), contact(1)], "?dry_run=true")
+    response = await client.submit_items([contact(2), contact(1)], "?dry_run=true")
     await work(ctx)
-    page = (await client.get(f"/v1/jobs/{answer.json['id']}/results")).json["data"]
+    page = (await client.get(f"/v1/jobs/{response.json['id']}/results")).json["data"]
     assert [(one["outcome"], one["contact_id"]) for one in page] == [
         ("created", None),
         ("unchanged", stored_id),
@@ -49,9 +49,9 @@ async def test_the_results_of_a_dry_run_name_no_contact_that_does_not_exist(
 
 async def test_a_large_dry_run_of_a_file_is_split_and_tried(ctx: Context, client: Client) -> None:
     rows = b"".join(b"%s,%s\n" % (phone(n).encode(), b"x" * 200) for n in range(6_000))
-    answer = await client.submit(b"phone,name\n" + rows, "text/csv", "?dry_run=true")
-    assert answer.json["total"] is None
+    response = await client.submit(b"phone,name\n" + rows, "text/csv", "?dry_run=true")
+    assert response.json["total"] is None
     await work(ctx)
-    job = await client.job(answer)
+    job = await client.job(response)
     assert (job["total"], job["counts"]["created"]) == (6_000, 6_000)
     assert await stored(ctx) == {}

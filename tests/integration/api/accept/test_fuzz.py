@@ -1,4 +1,4 @@
-"""Whatever the bytes are, the answer is the client's: never a 5xx, and never a worker that fails."""
+"""Whatever the bytes are, the response is the client's: never a 5xx, and never a worker that fails."""
 
 import asyncio
 import functools
@@ -44,8 +44,8 @@ async def test_no_body_is_an_error_of_ours(ctx: Context, client: Client, content
     @given(body=BODIES)
     @in_loop
     async def send(body: bytes) -> None:
-        answer = await client.submit(body, content_type)
-        assert answer.status in {202, 400, 413, 415, 422}, (body, answer.body)
+        response = await client.submit(body, content_type)
+        assert response.status in {202, 400, 413, 415, 422}, (body, response.body)
         await work(ctx)  # ends, whatever was accepted
 
     await _run(send)
@@ -59,8 +59,8 @@ async def test_no_encoded_body_is_an_error_of_ours(client: Client, encoding: str
     @given(body=st.one_of(st.binary(max_size=200), st.integers(0, len(whole)).map(lambda at: whole[:at])))
     @in_loop
     async def send(body: bytes) -> None:
-        answer = await client.submit(body, "text/csv", Content_Encoding=encoding)
-        assert answer.status in {202, 400, 415, 422}, (body, answer.body)
+        response = await client.submit(body, "text/csv", Content_Encoding=encoding)
+        assert response.status in {202, 400, 415, 422}, (body, response.body)
 
     await _run(send)
 
@@ -74,8 +74,8 @@ async def test_no_header_is_an_error_of_ours(client: Client) -> None:
     @in_loop
     async def send(content_type: str, encoding: str, prefer: str) -> None:
         headers = {"Content-Type": content_type, "Content-Encoding": encoding, "Prefer": f"wait=0, {prefer}"}
-        answer = await client.call("POST", UPSERT, data=b"phone\n+14155552671\n", headers=headers)
-        assert answer.status in {202, 400, 415, 422}, answer.body
+        response = await client.call("POST", UPSERT, data=b"phone\n+14155552671\n", headers=headers)
+        assert response.status in {202, 400, 415, 422}, response.body
 
     await _run(send)
 
@@ -91,12 +91,12 @@ async def test_no_query_is_an_error_of_ours(client: Client) -> None:
     @in_loop
     async def send(query: Any) -> None:
         query = [(name, value.encode(errors="replace").decode()) for name, value in query]
-        answer = await client.call(
+        response = await client.call(
             "POST", UPSERT, params=query, data=b"phone\n+14155552671\n", headers={"Content-Type": "text/csv"}
         )
-        assert answer.status in {202, 400, 422}, answer.body
-        answer = await client.call("GET", "/v1/jobs", params=query)
-        assert answer.status in {200, 400, 422}, answer.body
+        assert response.status in {202, 400, 422}, response.body
+        response = await client.call("GET", "/v1/jobs", params=query)
+        assert response.status in {200, 400, 422}, response.body
 
     await _run(send)
 

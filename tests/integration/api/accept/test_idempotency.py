@@ -10,7 +10,7 @@ import pytest
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact
-from tests.integration.api.service import UPSERT, Answer, Client, Service, make_client, serve
+from tests.integration.api.service import UPSERT, Client, Response, Service, make_client, serve
 from tests.integration.api.wire import seen, upload
 from tests.integration.api.work import work
 
@@ -19,7 +19,7 @@ ITEMS = json.dumps([contact(1), contact(2)]).encode()
 LONG_CSV = b"phone,name\n" + b"".join(b"+1415%07d,N\n" % (2_000_000 + n) for n in range(90_000))  # two parts
 
 
-async def send(client: Client, body: bytes = ITEMS, **headers: str) -> Answer:
+async def send(client: Client, body: bytes = ITEMS, **headers: str) -> Response:
     return await client.submit(body, "application/json", Idempotency_Key=KEY, **headers)
 
 
@@ -62,13 +62,13 @@ async def test_the_encoding_of_the_body_does_not_matter_its_content_does(
 
 
 async def test_a_long_upload_can_be_repeated(ctx: Context, client: Client) -> None:
-    answers = [
+    responses = [
         await client.submit(LONG_CSV, "text/csv", Idempotency_Key=KEY),
         await client.submit(LONG_CSV, "text/csv", Idempotency_Key=KEY),
         await client.submit(LONG_CSV + b"+14159999999,N\n", "text/csv", Idempotency_Key=KEY),
     ]
-    assert [answer.status for answer in answers] == [202, 202, 422]
-    assert answers[0].json["id"] == answers[1].json["id"]
+    assert [response.status for response in responses] == [202, 202, 422]
+    assert responses[0].json["id"] == responses[1].json["id"]
     assert (await count(ctx), await count(ctx, "parts")) == (1, 2)
 
 
@@ -77,8 +77,8 @@ async def test_another_query_or_path_is_another_request(client: Client, path: st
     await send(client)
     headers = {"Content-Type": "application/json", "Idempotency-Key": KEY}
     body = ITEMS if "?" in path else b'{"contacts": %s}' % ITEMS
-    answer = await client.call("POST", path, data=body, headers=headers)
-    assert (answer.status, answer.error["code"]) == (422, "idempotency_key_reuse")
+    response = await client.call("POST", path, data=body, headers=headers)
+    assert (response.status, response.error["code"]) == (422, "idempotency_key_reuse")
 
 
 async def test_a_request_that_is_still_being_received_is_a_conflict(
@@ -91,7 +91,7 @@ async def test_a_request_that_is_still_being_received_is_a_conflict(
         assert (early.status, early.error["code"]) == (409, "idempotency_in_progress")
         await slow.send(ITEMS[10:])
         await slow.end()
-        assert (await slow.answer()).startswith(b"HTTP/1.1 202 ")
+        assert (await slow.response()).startswith(b"HTTP/1.1 202 ")
     later = await send(client)
     assert (later.status, later.headers["Idempotent-Replayed"]) == (202, "true")
     assert await count(ctx) == 1
@@ -112,8 +112,8 @@ async def test_an_upload_that_was_cut_leaves_its_key_free(
         await seen(ctx, "SELECT count(*) FROM jobs WHERE state = 'receiving'")
         cut.writer.transport.abort()
         await seen(ctx, "SELECT count(*) FROM jobs WHERE state = 'failed'")
-    answer = await send(client)
-    assert (answer.status, "Idempotent-Replayed" in answer.headers) == (202, False)
+    response = await send(client)
+    assert (response.status, "Idempotent-Replayed" in response.headers) == (202, False)
 
 
 async def test_a_key_belongs_to_its_account(
@@ -134,10 +134,10 @@ async def test_a_key_is_free_again_after_a_day(ctx: Context, client: Client) -> 
 
 @pytest.mark.parametrize("body", [ITEMS, b"[" + b" " * 2_000_000 + ITEMS[1:]], ids=["short", "long"])
 async def test_of_many_at_once_one_is_the_job(ctx: Context, client: Client, body: bytes) -> None:
-    answers = await asyncio.gather(*(send(client, body) for _ in range(8)))
-    accepted = [answer.json["id"] for answer in answers if answer.status == 202]
+    responses = await asyncio.gather(*(send(client, body) for _ in range(8)))
+    accepted = [response.json["id"] for response in responses if response.status == 202]
     assert len(set(accepted)) == 1
-    refused = {(answer.status, answer.error["code"]) for answer in answers if answer.status != 202}
+    refused = {(response.status, response.error["code"]) for response in responses if response.status != 202}
     assert refused <= {(409, "idempotency_in_progress")}
     assert await count(ctx) == 1
 
@@ -167,16 +167,16 @@ async def test_a_quoted_key_and_the_bare_one_are_the_same(
     ['"', '"abc', 'abc"', '"a"b"', r'"a\"', r'"a\b"', '"a";p=1"', '""', f'"{"x" * 256}"', '"schlüssel"'],
 )
 async def test_a_badly_quoted_key_is_refused(ctx: Context, client: Client, key: str) -> None:
-    answer = await client.submit(ITEMS, "application/json", Idempotency_Key=key)
-    assert (answer.status, answer.error["code"]) == (422, "invalid_parameter")
-    assert answer.error["param"] == "Idempotency-Key"
+    response = await client.submit(ITEMS, "application/json", Idempotency_Key=key)
+    assert (response.status, response.error["code"]) == (422, "invalid_parameter")
+    assert response.error["param"] == "Idempotency-Key"
     assert await count(ctx) == 0
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel"])
 async def test_a_key_that_is_none_is_refused(ctx: Context, client: Client, key: str) -> None:
-    answer = await client.submit(ITEMS, "application/json", Idempotency_Key=key)
-    assert (answer.status, answer.error["param"]) == (422, "Idempotency-Key")
+    response = await client.submit(ITEMS, "application/json", Idempotency_Key=key)
+    assert (response.status, response.error["param"]) == (422, "Idempotency-Key")
     assert await count(ctx) == 0
 
 

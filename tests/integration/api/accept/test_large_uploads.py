@@ -30,7 +30,7 @@ async def test_a_long_upload_is_received_then_split(ctx: Context, service: Servi
         assert (job["state"], job["total"], job["progress"]) == ("receiving", None, None)
         await long.send(csv_rows(100_000, ROWS))
         await long.end()
-        assert (await long.answer()).startswith(b"HTTP/1.1 202 ")
+        assert (await long.response()).startswith(b"HTTP/1.1 202 ")
     (job,) = await client.jobs()
     assert (job["state"], job["total"]) == ("queued", None)
     body = await ctx.pool.fetchval("SELECT string_agg(body, '' ORDER BY part) FROM parts")
@@ -46,10 +46,10 @@ async def test_a_long_body_of_items_is_applied_whole(ctx: Context, client: Clien
     rows = 12_000
     lines = [b'{"phone": "%s", "name": "%s"}' % (phone(n).encode(), b"x" * 100) for n in range(rows)]
     body = b"[%s]" % b",\n".join(lines) if content_type == "application/json" else b"\n".join(lines)
-    answer = await client.submit(gzip.compress(body, 1), content_type, Content_Encoding="gzip")
-    assert (answer.status, answer.json["total"]) == (202, None)
+    response = await client.submit(gzip.compress(body, 1), content_type, Content_Encoding="gzip")
+    assert (response.status, response.json["total"]) == (202, None)
     await work(ctx)
-    job = await client.job(answer)
+    job = await client.job(response)
     assert (job["state"], job["total"], job["counts"]["created"]) == ("completed", rows, rows)
 
 
@@ -69,8 +69,8 @@ async def test_an_upload_of_64_mebibytes_needs_no_more_memory_than_a_small_one(
         for size in (4 * MEBIBYTE, 64 * MEBIBYTE):
             tracemalloc.reset_peak()
             before, _ = tracemalloc.get_traced_memory()
-            answer = await client.submit(pieces(size), "text/csv")
-            assert answer.status == 202
+            response = await client.submit(pieces(size), "text/csv")
+            assert response.status == 202
             peaks.append(tracemalloc.get_traced_memory()[1] - before)
     finally:
         tracemalloc.stop()
@@ -83,9 +83,9 @@ async def test_a_gzip_bomb_needs_no_memory(client: Client) -> None:
     bomb = await asyncio.to_thread(gzip.compress, b"phone\n" + b"\n" * 100 * MEBIBYTE, 9)
     tracemalloc.start()
     try:
-        answer = await client.submit(bomb, "text/csv", Content_Encoding="gzip")
+        response = await client.submit(bomb, "text/csv", Content_Encoding="gzip")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (answer.status, answer.error["code"]) == (422, "empty")
+    assert (response.status, response.error["code"]) == (422, "empty")
     assert peak < 12 * PART_BYTES

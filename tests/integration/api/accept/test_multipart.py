@@ -5,7 +5,7 @@ from aiohttp import FormData
 
 from storage.context import Context
 from tests.factories import phone
-from tests.integration.api.service import UPSERT, Answer, Client
+from tests.integration.api.service import UPSERT, Client, Response
 from tests.integration.api.work import stored, work
 
 CSV = f"phone,name\n{phone(1)},Ana\n{phone(2)},Bo\n".encode()
@@ -16,7 +16,7 @@ NDJSON = b'{"phone": "%s", "name": "Ana"}\n{"phone": "%s", "name": "Bo"}\n' % (
 BOTH = {phone(1): "Ana", phone(2): "Bo"}
 
 
-async def send(client: Client, *parts: tuple[bytes, str | None, str | None], **headers: str) -> Answer:
+async def send(client: Client, *parts: tuple[bytes, str | None, str | None], **headers: str) -> Response:
     form = FormData(default_to_multipart=True)
     form.add_field("note", "a field that is no file")
     for content, filename, content_type in parts:
@@ -40,8 +40,8 @@ async def send(client: Client, *parts: tuple[bytes, str | None, str | None], **h
 async def test_a_file_of_a_form_is_taken(
     ctx: Context, client: Client, content: bytes, filename: str, content_type: str
 ) -> None:
-    answer = await send(client, (content, filename, content_type))
-    assert answer.status == 202, answer.body
+    response = await send(client, (content, filename, content_type))
+    assert response.status == 202, response.body
     await work(ctx)
     assert await stored(ctx) == BOTH
 
@@ -49,31 +49,31 @@ async def test_a_file_of_a_form_is_taken(
 async def test_a_file_of_several_parts_is_taken_whole(ctx: Context, client: Client) -> None:
     rows = 60_000
     content = b"phone,name\n" + b"".join(b"%s,Name of %d\n" % (phone(n).encode(), n) for n in range(rows))
-    answer = await send(client, (content, "contacts.csv", "text/csv"))
-    assert (answer.status, answer.json["total"]) == (202, None)
+    response = await send(client, (content, "contacts.csv", "text/csv"))
+    assert (response.status, response.json["total"]) == (202, None)
     stored_bytes = await ctx.pool.fetchval("SELECT sum(length(body)) FROM parts")
     assert stored_bytes == len(content) - len(b"phone,name\n")
 
 
 async def test_a_form_without_a_file_is_refused(client: Client) -> None:
-    answer = await send(client)
-    assert (answer.status, answer.error["code"]) == (415, "unsupported_format")
+    response = await send(client)
+    assert (response.status, response.error["code"]) == (415, "unsupported_format")
 
 
 async def test_a_second_file_is_refused_rather_than_lost(client: Client) -> None:
-    answer = await send(client, (CSV, "a.csv", "text/csv"), (CSV, "b.csv", "text/csv"))
-    assert (answer.status, answer.error["code"]) == (422, "too_many_files")
+    response = await send(client, (CSV, "a.csv", "text/csv"), (CSV, "b.csv", "text/csv"))
+    assert (response.status, response.error["code"]) == (422, "too_many_files")
     assert await client.jobs() == []
 
 
 async def test_a_file_of_an_unknown_kind_is_refused(client: Client) -> None:
-    answer = await send(client, (CSV, "photo.png", "image/png"))
-    assert (answer.status, answer.error["code"]) == (415, "unsupported_format")
+    response = await send(client, (CSV, "photo.png", "image/png"))
+    assert (response.status, response.error["code"]) == (415, "unsupported_format")
 
 
 async def test_a_form_cannot_be_compressed(client: Client) -> None:
-    answer = await send(client, (CSV, "a.csv", "text/csv"), **{"Content-Encoding": "gzip"})
-    assert answer.status in {400, 415}
+    response = await send(client, (CSV, "a.csv", "text/csv"), **{"Content-Encoding": "gzip"})
+    assert response.status in {400, 415}
     assert await client.jobs() == []
 
 
@@ -94,8 +94,8 @@ async def test_a_form_cannot_be_compressed(client: Client) -> None:
     ],
 )
 async def test_a_malformed_form_is_refused(client: Client, body: bytes, content_type: str) -> None:
-    answer = await client.submit(body, content_type)
-    assert answer.status in {400, 415}, answer.body
+    response = await client.submit(body, content_type)
+    assert response.status in {400, 415}, response.body
     assert await client.jobs() == []
 
 
@@ -105,6 +105,6 @@ async def test_a_form_that_ends_before_its_file_does_is_refused(client: Client, 
         b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.csv"\r\nContent-Type: text/csv\r\n\r\n'
     )
     whole = head + CSV + b"\r\n--x--"
-    answer = await client.submit(whole[:-missing], "multipart/form-data; boundary=x")
-    assert (answer.status, answer.error["code"]) == (400, "malformed_body")
+    response = await client.submit(whole[:-missing], "multipart/form-data; boundary=x")
+    assert (response.status, response.error["code"]) == (400, "malformed_body")
     assert await client.jobs() == []

@@ -6,7 +6,7 @@ import pytest
 
 from storage.context import Context
 from tests.factories import phone
-from tests.integration.api.service import Answer, Client
+from tests.integration.api.service import Client, Response
 
 PREFERENCES = "/api/v1/contacts/bulk_update_communication_preferences"
 PHONE_NUMBER_ID = "106540352242922"
@@ -16,9 +16,9 @@ UNKNOWN = "00000000000000000000000099"
 @pytest.fixture
 async def list_id(client: Client) -> str:
     """The id of a contact list."""
-    answer = await client.call("POST", "/v1/contact-lists", json={"name": "A list"})
-    assert answer.status == 201, answer.body
-    made: str = answer.json["id"]
+    response = await client.call("POST", "/v1/contact-lists", json={"name": "A list"})
+    assert response.status == 201, response.body
+    made: str = response.json["id"]
     return made
 
 
@@ -27,8 +27,8 @@ async def _nothing_stored(ctx: Context) -> None:
         assert await ctx.pool.fetchval(f"SELECT count(*) FROM {table}") == 0, table
 
 
-def _problems(answer: Answer) -> list[tuple[str, str | None]]:
-    body = answer.json
+def _problems(response: Response) -> list[tuple[str, str | None]]:
+    body = response.json
     found = body.get("errors", [body["error"]])
     assert found[0] == body["error"]
     return [(problem["code"], problem.get("param")) for problem in found]
@@ -81,8 +81,8 @@ def _numbers(count: int) -> list[str]:
 async def test_a_wrong_request_of_the_first_document(
     ctx: Context, client: Client, body: Any, problems: list[tuple[str, str]]
 ) -> None:
-    answer = await client.call("POST", PREFERENCES, json=body)
-    assert (answer.status, _problems(answer)) == (422, problems)
+    response = await client.call("POST", PREFERENCES, json=body)
+    assert (response.status, _problems(response)) == (422, problems)
     await _nothing_stored(ctx)
 
 
@@ -101,9 +101,9 @@ async def test_all_that_is_wrong_with_a_request_of_the_second_document(
         "opt_in_to": [{"id": "x"}, {"phone": "y"}],
         "opt_in_to_all_channels": "yes",
     }
-    answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts?dry_run=true", json=body)
-    assert answer.status == 422
-    assert sorted(_problems(answer), key=str) == [
+    response = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts?dry_run=true", json=body)
+    assert response.status == 422
+    assert sorted(_problems(response), key=str) == [
         ("invalid_parameter", "action"),
         ("invalid_parameter", "opt_in_to_all_channels"),
         ("list_not_active", "list_id"),
@@ -120,8 +120,8 @@ async def test_opt_in_to_has_1_to_1000_entries(
     ctx: Context, client: Client, list_id: str, opt_in_to: Any
 ) -> None:
     body = {"action": "add", "contacts": [{"phone": phone(1)}], "opt_in_to": opt_in_to}
-    answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
-    assert (answer.status, _problems(answer)) == (422, [("invalid_parameter", "opt_in_to")])
+    response = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
+    assert (response.status, _problems(response)) == (422, [("invalid_parameter", "opt_in_to")])
     await _nothing_stored(ctx)
 
 
@@ -135,8 +135,8 @@ async def test_every_unknown_channel_is_named(ctx: Context, client: Client, list
         {"id": "not a uuid"},
     ]
     body = {"action": "add", "contacts": [{"phone": phone(1)}], "opt_in_to": named}
-    answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
-    assert (answer.status, _problems(answer)) == (
+    response = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
+    assert (response.status, _problems(response)) == (
         422,
         [
             ("unknown_channel", "opt_in_to[0].id"),
@@ -150,8 +150,8 @@ async def test_every_unknown_channel_is_named(ctx: Context, client: Client, list
 @pytest.mark.parametrize("list_id", [f"lst_{UNKNOWN}", "99", "no-such-list", "lst_x"])
 async def test_an_unknown_list_is_a_404_whatever_the_body(ctx: Context, client: Client, list_id: str) -> None:
     for body in ({"action": "add", "contacts": [{"phone": phone(1)}]}, {}):
-        answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
-        assert (answer.status, answer.error["code"]) == (404, "unknown_list")
+        response = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
+        assert (response.status, response.error["code"]) == (404, "unknown_list")
     await _nothing_stored(ctx)
 
 
@@ -193,16 +193,16 @@ async def test_a_wrong_request_of_the_third_document(
     if status is None:  # only its length is wrong
         made = await client.call("POST", "/v1/labels", json={"name": "VIP"})
         body["label_id"], status, problems = made.json["id"], 400, [("too_many_items", "contact_ids")]
-    answer = await client.call("POST", f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", json=body)
-    assert (answer.status, _problems(answer)) == (status, problems)
-    assert answer.error["type"] == ("not_found" if status == 404 else "invalid_request_error")
+    response = await client.call("POST", f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", json=body)
+    assert (response.status, _problems(response)) == (status, problems)
+    assert response.error["type"] == ("not_found" if status == 404 else "invalid_request_error")
     await _nothing_stored(ctx)
 
 
 async def test_another_phone_number_id_is_a_404(ctx: Context, client: Client) -> None:
     body = {"contact_ids": ["1"], "label_id": "1", "operation": "attach"}
-    answer = await client.call("POST", f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", json=body)
-    assert (answer.status, answer.error["code"]) == (404, "unknown_phone_number_id")
+    response = await client.call("POST", f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", json=body)
+    assert (response.status, response.error["code"]) == (404, "unknown_phone_number_id")
     await _nothing_stored(ctx)
 
 
@@ -225,17 +225,17 @@ async def test_another_phone_number_id_is_a_404(ctx: Context, client: Client) ->
 async def test_a_wrong_request_of_the_fourth_document(
     ctx: Context, client: Client, path: str, body: Any, status: int, problems: Any
 ) -> None:
-    answer = await client.call("POST", f"/v1/contacts/{path}", json=body)
-    assert answer.status == status
+    response = await client.call("POST", f"/v1/contacts/{path}", json=body)
+    assert response.status == status
     if problems is not None:
-        assert _problems(answer) == problems
+        assert _problems(response) == problems
     await _nothing_stored(ctx)
 
 
 async def test_a_document_takes_json_only(ctx: Context, client: Client) -> None:
     for content_type in ("text/csv", "application/x-ndjson"):
-        answer = await client.call("POST", PREFERENCES, data=b"x", headers={"Content-Type": content_type})
-        assert (answer.status, answer.error["code"]) == (415, "unsupported_format")
+        response = await client.call("POST", PREFERENCES, data=b"x", headers={"Content-Type": content_type})
+        assert (response.status, response.error["code"]) == (415, "unsupported_format")
     broken = await client.call(
         "POST", PREFERENCES, data=b'{"phone_numbers"', headers={"Content-Type": "application/json"}
     )
@@ -247,9 +247,9 @@ async def test_contact_ids_that_can_be_none_are_a_400(ctx: Context, client: Clie
     await ctx.pool.execute("UPDATE accounts SET phone_number_id = $1", PHONE_NUMBER_ID)
     made = await client.call("POST", "/v1/labels", json={"name": "VIP"})
     body = {"contact_ids": ["1", None, True, 1.5], "label_id": made.json["id"], "operation": "attach"}
-    answer = await client.call("POST", f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", json=body)
-    assert answer.status == 400
-    assert [param for _, param in _problems(answer)] == [f"contact_ids[{place}]" for place in (1, 2, 3)]
+    response = await client.call("POST", f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", json=body)
+    assert response.status == 400
+    assert [param for _, param in _problems(response)] == [f"contact_ids[{place}]" for place in (1, 2, 3)]
     await _nothing_stored(ctx)
 
 
@@ -258,8 +258,8 @@ async def test_a_wrong_idempotency_key_is_one_problem_among_the_others(ctx: Cont
     body = {"contact_ids": [], "label_id": "1"}
     path, headers = f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", {"Idempotency-Key": "x" * 256}
     await client.call("POST", "/v1/labels", json={"name": "VIP"})
-    answer = await client.call("POST", path, json=body, headers=headers)
-    assert (answer.status, _problems(answer)) == (
+    response = await client.call("POST", path, json=body, headers=headers)
+    assert (response.status, _problems(response)) == (
         400,
         [
             ("invalid_parameter", "Idempotency-Key"),
@@ -273,9 +273,9 @@ async def test_a_wrong_idempotency_key_is_one_problem_among_the_others(ctx: Cont
 async def test_all_that_is_wrong_with_a_native_request(ctx: Context, client: Client, list_id: str) -> None:
     await client.call("POST", f"/v1/contact-lists/{list_id}/archive")
     query = f"list_id={list_id}&parallel=0&opt_in_to=nope&map.x=phone&colour=red"
-    answer = await client.call("POST", f"/v1/bulk/lists.add?{query}", json=[{"phone": phone(1)}])
-    assert answer.status == 422
-    assert sorted(_problems(answer), key=str) == [
+    response = await client.call("POST", f"/v1/bulk/lists.add?{query}", json=[{"phone": phone(1)}])
+    assert response.status == 422
+    assert sorted(_problems(response), key=str) == [
         ("invalid_parameter", "map.x"),
         ("invalid_parameter", "parallel"),
         ("list_not_active", "list_id"),

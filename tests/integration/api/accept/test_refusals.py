@@ -16,9 +16,9 @@ from tests.integration.api.service import UPSERT, Client, make_client, serve
 @pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson", "text/csv"])
 @pytest.mark.parametrize("body", [b"", b"\n\r\n", b"\xef\xbb\xbf"], ids=["empty", "blank", "bom"])
 async def test_an_empty_body_is_refused(client: Client, content_type: str, body: bytes) -> None:
-    answer = await client.submit(body, content_type)
-    assert answer.status in {400, 422}
-    assert answer.error["code"] in {"invalid_json", "empty"}
+    response = await client.submit(body, content_type)
+    assert response.status in {400, 422}
+    assert response.error["code"] in {"invalid_json", "empty"}
     assert await client.jobs() == []
 
 
@@ -32,8 +32,8 @@ async def test_an_empty_body_is_refused(client: Client, content_type: str, body:
     ],
 )
 async def test_a_body_without_items_is_refused(client: Client, body: bytes, content_type: str) -> None:
-    answer = await client.submit(body, content_type)
-    assert (answer.status, answer.error["code"]) == (422, "empty")
+    response = await client.submit(body, content_type)
+    assert (response.status, response.error["code"]) == (422, "empty")
     assert await client.jobs() == []
 
 
@@ -50,55 +50,55 @@ async def test_a_body_without_items_is_refused(client: Client, body: bytes, cont
     ],
 )
 async def test_what_is_not_json_is_refused_with_the_place(client: Client, body: bytes, place: str) -> None:
-    answer = await client.submit(body, "application/json")
-    assert (answer.status, answer.error["code"]) == (400, "invalid_json")
-    assert place in answer.error["message"]
+    response = await client.submit(body, "application/json")
+    assert (response.status, response.error["code"]) == (400, "invalid_json")
+    assert place in response.error["message"]
 
 
 @pytest.mark.parametrize(
     "body", [b"1", b'"x"', b"{}", b'{"items": 1}', b'{"items": [1], "more": 2, "and": 3}']
 )
 async def test_json_of_another_shape_is_refused(client: Client, body: bytes) -> None:
-    answer = await client.submit(body, "application/json")
-    assert answer.status == 422
+    response = await client.submit(body, "application/json")
+    assert response.status == 422
     assert await client.jobs() == []
 
 
 async def test_all_problems_of_an_envelope_are_told(client: Client) -> None:
-    answer = await client.submit(b'{"items": 1, "more": 2, "and": 3}', "application/json")
-    assert [problem["param"] for problem in answer.json["errors"]] == ["items", "more", "and"]
+    response = await client.submit(b'{"items": 1, "more": 2, "and": 3}', "application/json")
+    assert [problem["param"] for problem in response.json["errors"]] == ["items", "more", "and"]
 
 
 @pytest.mark.parametrize(
     "content_type", ["text/html", "image/png", "application/xml", "nonsense", ";;", "a/b/c"]
 )
 async def test_an_unknown_content_type_is_refused(client: Client, content_type: str) -> None:
-    answer = await client.submit(b"phone\n1\n", content_type)
-    assert (answer.status, answer.error["code"]) == (415, "unsupported_format")
+    response = await client.submit(b"phone\n1\n", content_type)
+    assert (response.status, response.error["code"]) == (415, "unsupported_format")
 
 
 async def test_no_content_type_is_refused(client: Client) -> None:
-    answer = await client.call("POST", UPSERT, data=b"phone\n1\n", skip_auto_headers=["Content-Type"])
-    assert (answer.status, answer.error["param"]) == (415, "Content-Type")
+    response = await client.call("POST", UPSERT, data=b"phone\n1\n", skip_auto_headers=["Content-Type"])
+    assert (response.status, response.error["param"]) == (415, "Content-Type")
 
 
 async def test_an_unknown_charset_is_refused(client: Client) -> None:
-    answer = await client.submit(b"phone\n1\n", "text/csv; charset=klingon")
-    assert (answer.status, answer.error["code"]) == (415, "unsupported_charset")
+    response = await client.submit(b"phone\n1\n", "text/csv; charset=klingon")
+    assert (response.status, response.error["code"]) == (415, "unsupported_charset")
 
 
 @pytest.mark.parametrize("encoding", ["br", "compress", "gzip, gzip", "nonsense"])
 async def test_an_unknown_encoding_is_refused(client: Client, encoding: str) -> None:
-    answer = await client.submit(b"phone\n1\n", "text/csv", Content_Encoding=encoding)
-    assert (answer.status, answer.error["code"]) == (415, "unsupported_encoding")
+    response = await client.submit(b"phone\n1\n", "text/csv", Content_Encoding=encoding)
+    assert (response.status, response.error["code"]) == (415, "unsupported_encoding")
     assert await client.jobs() == []
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
 @pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson", "text/csv"])
 async def test_a_corrupt_compressed_body_is_refused(client: Client, encoding: str, content_type: str) -> None:
-    answer = await client.submit(b"\x00\x01 no such thing", content_type, Content_Encoding=encoding)
-    assert (answer.status, answer.error["code"]) == (400, "invalid_encoding")
+    response = await client.submit(b"\x00\x01 no such thing", content_type, Content_Encoding=encoding)
+    assert (response.status, response.error["code"]) == (400, "invalid_encoding")
     assert await client.jobs() == []
 
 
@@ -106,8 +106,8 @@ async def test_a_corrupt_compressed_body_is_refused(client: Client, encoding: st
 async def test_a_damaged_gzip_is_refused(client: Client, damage: object) -> None:
     whole = gzip.compress(b"phone\n" + b"+14152000000\n" * 1000)
     assert callable(damage)
-    answer = await client.submit(damage(whole), "text/csv", Content_Encoding="gzip")
-    assert (answer.status, answer.error["code"]) == (400, "invalid_encoding")
+    response = await client.submit(damage(whole), "text/csv", Content_Encoding="gzip")
+    assert (response.status, response.error["code"]) == (400, "invalid_encoding")
     assert await client.jobs() == []
 
 
@@ -124,38 +124,40 @@ async def small(ctx: Context, settings: Settings) -> AsyncIterator[Client]:
 
 async def test_json_with_too_many_items_is_refused(small: Client) -> None:
     assert (await small.submit_items([contact(n) for n in range(10)])).status == 202
-    answer = await small.submit_items([contact(n) for n in range(11)])
-    assert (answer.status, answer.error["code"]) == (413, "too_many_items")
+    response = await small.submit_items([contact(n) for n in range(11)])
+    assert (response.status, response.error["code"]) == (413, "too_many_items")
     assert len(await small.jobs()) == 1
 
 
 async def test_json_with_too_many_bytes_is_refused(small: Client) -> None:
-    answer = await small.submit_items([contact(1, nickname="x" * 2000)])
-    assert (answer.status, answer.error["code"]) == (413, "body_too_large")
-    answer = await small.submit(gzip.compress(b" " * 1_000_000), "application/json", Content_Encoding="gzip")
-    assert (answer.status, answer.error["code"]) == (413, "body_too_large")
+    response = await small.submit_items([contact(1, nickname="x" * 2000)])
+    assert (response.status, response.error["code"]) == (413, "body_too_large")
+    response = await small.submit(
+        gzip.compress(b" " * 1_000_000), "application/json", Content_Encoding="gzip"
+    )
+    assert (response.status, response.error["code"]) == (413, "body_too_large")
     assert await small.jobs() == []
 
 
 async def test_an_upload_with_too_many_bytes_ends_as_a_failed_job(ctx: Context, small: Client) -> None:
-    answer = await small.submit(b"phone\n" + b"+14152000000\n" * 300_000, "text/csv")
-    assert (answer.status, answer.error["code"]) == (413, "body_too_large")
+    response = await small.submit(b"phone\n" + b"+14152000000\n" * 300_000, "text/csv")
+    assert (response.status, response.error["code"]) == (413, "body_too_large")
     (job,) = await small.jobs()
     assert (job["state"], job["error"]["code"], job["total"]) == ("failed", "body_too_large", 0)
     assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 0
 
 
 async def test_all_wrong_parameters_are_told_at_once(client: Client) -> None:
-    answer = await client.submit_items([contact(1)], "?region=XX&parallel=0&colour=red&parallel=65")
-    assert answer.status == 422
-    told = [(problem["code"], problem["param"]) for problem in answer.json["errors"]]
+    response = await client.submit_items([contact(1)], "?region=XX&parallel=0&colour=red&parallel=65")
+    assert response.status == 422
+    told = [(problem["code"], problem["param"]) for problem in response.json["errors"]]
     assert told == [
         ("invalid_parameter", "region"),
         ("invalid_parameter", "parallel"),
         ("unknown_parameter", "colour"),
         ("duplicate_parameter", "parallel"),
     ]
-    assert answer.error == answer.json["errors"][0]
+    assert response.error == response.json["errors"][0]
     assert await client.jobs() == []
 
 
@@ -163,17 +165,17 @@ async def test_all_wrong_parameters_are_told_at_once(client: Client) -> None:
     "query", ["?region=", "?region=USA", "?parallel=x", "?parallel=%C2%B2", "?map.=phone", "?=1"]
 )
 async def test_a_wrong_parameter_is_refused(client: Client, query: str) -> None:
-    answer = await client.submit_items([contact(1)], query)
-    assert (answer.status, answer.error["type"]) == (422, "invalid_request_error")
+    response = await client.submit_items([contact(1)], query)
+    assert (response.status, response.error["type"]) == (422, "invalid_request_error")
 
 
 async def test_a_record_longer_than_a_part_is_refused(client: Client) -> None:
     line = json.dumps({"phone": phone(1), "name": "x" * 1_100_000}).encode()
-    answer = await client.submit(line + b"\n", "application/x-ndjson")
-    assert (answer.status, answer.error["code"]) == (422, "record_too_large")
+    response = await client.submit(line + b"\n", "application/x-ndjson")
+    assert (response.status, response.error["code"]) == (422, "record_too_large")
     assert await client.jobs() == []
 
 
 async def test_an_unknown_operation_is_not_found(client: Client) -> None:
-    answer = await client.call("POST", "/v1/bulk/contacts.explode", json=[contact(1)])
-    assert (answer.status, answer.error["code"]) == (404, "unknown_operation")
+    response = await client.call("POST", "/v1/bulk/contacts.explode", json=[contact(1)])
+    assert (response.status, response.error["code"]) == (404, "unknown_operation")

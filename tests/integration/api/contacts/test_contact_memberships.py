@@ -104,8 +104,8 @@ async def test_unknown_and_foreign_owners_answer_alike(
     theirs = await made(stranger, path, name="Theirs")
     await put_into(ctx, stranger, theirs, (await create(stranger))["id"])
     for name in (theirs, "999999", UNKNOWN, "x", "0"):
-        answer = await client.get(f"{path}/{name}/members")
-        assert (answer.status, answer.error["code"]) == (404, CODES[path])
+        response = await client.get(f"{path}/{name}/members")
+        assert (response.status, response.error["code"]) == (404, CODES[path])
 
 
 @pytest.mark.parametrize("path", OWNERS)
@@ -145,15 +145,15 @@ async def test_what_hangs_on_an_unknown_or_foreign_contact_is_unknown(
     stranger = await make_client(ctx, session)
     theirs = await create(stranger)
     for name in (theirs["id"], UNKNOWN, "x"):
-        answer = await client.get(f"/v1/contacts/{name}/{what}")
-        assert (answer.status, answer.error["code"]) == (404, "unknown_contact")
+        response = await client.get(f"/v1/contacts/{name}/{what}")
+        assert (response.status, response.error["code"]) == (404, "unknown_contact")
 
 
 @pytest.mark.parametrize("what", ["labels", "lists", "audiences", "opt-ins"])
 async def test_a_page_of_what_hangs_on_a_contact_is_asked_for_rightly(client: Client, what: str) -> None:
     contact = await create(client)
-    answer = await client.get(f"/v1/contacts/{contact['id']}/{what}?limit=1001&cursor={UNKNOWN}&x=1")
-    assert problems_of(answer) == {
+    response = await client.get(f"/v1/contacts/{contact['id']}/{what}?limit=1001&cursor={UNKNOWN}&x=1")
+    assert problems_of(response) == {
         ("limit", "invalid_parameter"), ("cursor", "invalid_parameter"), ("x", "unknown_parameter"),
     }  # fmt: skip
 
@@ -161,7 +161,7 @@ async def test_a_page_of_what_hangs_on_a_contact_is_asked_for_rightly(client: Cl
 @pytest.mark.parametrize("path", OWNERS)
 async def test_a_page_of_members_is_asked_for_rightly(client: Client, path: str) -> None:
     owner = await made(client, path, name="Mine")
-    answer = await client.get(f"{path}/{owner}/members?limit=0&cursor={owner}&page=1")
-    assert problems_of(answer) == {
+    response = await client.get(f"{path}/{owner}/members?limit=0&cursor={owner}&page=1")
+    assert problems_of(response) == {
         ("limit", "invalid_parameter"), ("cursor", "invalid_parameter"), ("page", "unknown_parameter"),
     }  # fmt: skip

@@ -57,8 +57,8 @@ async def test_a_contact_is_found_by_its_id_or_its_number(client: Client) -> Non
 async def test_an_id_that_is_none_is_unknown(client: Client, name: str, method: str) -> None:
     await create(client)
     body: dict[str, Any] = {"json": {}} if method == "PATCH" else {}
-    answer = await client.call(method, f"/v1/contacts/{name}", **body)
-    assert (answer.status, answer.error["code"]) == (404, "unknown_contact")
+    response = await client.call(method, f"/v1/contacts/{name}", **body)
+    assert (response.status, response.error["code"]) == (404, "unknown_contact")
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
@@ -68,10 +68,12 @@ async def test_a_foreign_contact_answers_as_if_it_did_not_exist(
     stranger = await make_client(ctx, session)
     theirs = await create(stranger)
     body = {"json": {"name": "Mine"}} if method == "PATCH" else {}
-    answer = await client.call(method, f"/v1/contacts/{theirs['id']}", **body)
-    assert (answer.status, answer.error["code"]) == (404, "unknown_contact")
+    response = await client.call(method, f"/v1/contacts/{theirs['id']}", **body)
+    assert (response.status, response.error["code"]) == (404, "unknown_contact")
     unknown = await client.call(method, f"/v1/contacts/{UNKNOWN}", **body)
-    assert answer.error["message"].replace(theirs["id"], "") == unknown.error["message"].replace(UNKNOWN, "")
+    assert response.error["message"].replace(theirs["id"], "") == unknown.error["message"].replace(
+        UNKNOWN, ""
+    )
     assert (await stranger.get(f"/v1/contacts/{theirs['id']}")).json == theirs
 
 
@@ -159,9 +161,9 @@ async def test_what_is_not_utf_8_is_no_error_of_ours(service: Service, client: C
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     head = f" HTTP/1.1\r\nHost: x\r\nx-api-key: {client.key}\r\nConnection: close\r\n\r\n".encode()
     writer.write(b"GET " + path + head)
-    answer = await reader.read()
+    response = await reader.read()
     writer.close()
-    assert answer.split(b" ", 2)[1] in {b"200", b"400", b"404", b"422"}, answer
+    assert response.split(b" ", 2)[1] in {b"200", b"400", b"404", b"422"}, response
 
 
 SEARCHES = [
@@ -265,14 +267,14 @@ async def test_what_a_job_stored_is_shown_as_it_was_sent(ctx: Context, client: C
 @pytest.mark.parametrize("path", ["/v1/contacts/{id}", "/v1/contacts/{id}/labels"])
 async def test_unknown_parameters_are_refused(client: Client, path: str) -> None:
     made = await create(client)
-    answer = await client.get(path.format(id=made["id"]) + f"?{quote('é')}=1")
-    assert problems_of(answer) == {("é", "unknown_parameter")}
+    response = await client.get(path.format(id=made["id"]) + f"?{quote('é')}=1")
+    assert problems_of(response) == {("é", "unknown_parameter")}
 
 
 @pytest.mark.parametrize("path", ["bulk", "bulk-delete", "add-to-audience", "lists"])
 async def test_the_bulk_paths_are_no_contacts(client: Client, path: str) -> None:
-    answer = await client.get(f"/v1/contacts/{path}")
-    assert (answer.status, answer.error["code"]) == (404, "unknown_contact")
+    response = await client.get(f"/v1/contacts/{path}")
+    assert (response.status, response.error["code"]) == (404, "unknown_contact")
 
 
 async def test_a_contact_is_also_found_by_its_external_id(client: Client) -> None:
@@ -285,7 +287,7 @@ async def test_a_contact_is_also_found_by_its_external_id(client: Client) -> Non
     assert (changed.status, changed.json["id"]) == (200, made.json["id"])
     assert (await client.get("/v1/contacts/clxxx123/labels")).status == 200
     for unknown in ("clxxx124", "ctc_clxxx123", "%00", "%FF", "14"):
-        answer = await client.get(f"/v1/contacts/{unknown}")
-        assert (answer.status, answer.error["code"]) == (404, "unknown_contact")
+        response = await client.get(f"/v1/contacts/{unknown}")
+        assert (response.status, response.error["code"]) == (404, "unknown_contact")
     assert (await client.call("DELETE", "/v1/contacts/clxxx123")).json == {"success": True}
     assert (await client.get("/v1/contacts/clxxx123")).status == 404

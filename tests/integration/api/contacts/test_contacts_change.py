@@ -16,10 +16,10 @@ from tests.workers import barred, waiting_backends
 
 
 async def changed(client: Client, contact: Any, **fields: Any) -> Any:
-    answer = await patch(client, contact["id"], **fields)
-    assert answer.status == 200, answer.body
-    assert (await client.get(f"/v1/contacts/{contact['id']}")).json == answer.json
-    return answer.json
+    response = await patch(client, contact["id"], **fields)
+    assert response.status == 200, response.body
+    assert (await client.get(f"/v1/contacts/{contact['id']}")).json == response.json
+    return response.json
 
 
 def but(contact: Any, *names: str) -> Any:
@@ -96,13 +96,13 @@ async def test_what_is_as_it_should_be_is_not_written(client: Client, fields: di
 @pytest.mark.parametrize("name", ["id", "organizationId", "createdAt", "updatedAt", "phone"])
 async def test_what_is_not_the_client_s_to_change_is_refused(client: Client, name: str) -> None:
     contact = await create(client)
-    answer = await patch(client, contact["id"], **{name: contact.get(name, "x")})
-    assert problems_of(answer) == {(name, "unknown_parameter")}
+    response = await patch(client, contact["id"], **{name: contact.get(name, "x")})
+    assert problems_of(response) == {(name, "unknown_parameter")}
 
 
 async def test_all_problems_are_told_at_once_and_nothing_is_changed(client: Client) -> None:
     contact = await create(client)
-    answer = await patch(
+    response = await patch(
         client,
         contact["id"],
         name=None,
@@ -112,7 +112,7 @@ async def test_all_problems_are_told_at_once_and_nothing_is_changed(client: Clie
         nickname="New",
         teamId=9999,
     )
-    assert problems_of(answer) == {
+    assert problems_of(response) == {
         ("name", "invalid_parameter"),
         ("phoneNumber", "invalid_parameter"),
         ("optedOut", "invalid_parameter"),
@@ -125,21 +125,21 @@ async def test_all_problems_are_told_at_once_and_nothing_is_changed(client: Clie
 async def test_a_phone_is_normalised(client: Client) -> None:
     contact = await create(client)
     assert (await changed(client, contact, phoneNumber="(415) 555-2671"))["phoneNumber"] == "+14155552671"
-    answer = await patch(client, contact["id"], phoneNumber="12")
-    assert problems_of(answer) == {("phoneNumber", "phone_too_short")}
+    response = await patch(client, contact["id"], phoneNumber="12")
+    assert problems_of(response) == {("phoneNumber", "phone_too_short")}
 
 
 async def test_what_another_contact_has_is_a_conflict(client: Client) -> None:
     await create(client, 1, externalId="crm-1")
     contact = await create(client, 2, externalId="crm-2")
-    answer = await patch(client, contact["id"], phoneNumber=phone(1))
-    assert (answer.status, answer.error["code"], answer.error["param"]) == (
+    response = await patch(client, contact["id"], phoneNumber=phone(1))
+    assert (response.status, response.error["code"], response.error["param"]) == (
         409,
         "contact_exists",
         "phoneNumber",
     )
-    answer = await patch(client, contact["id"], externalId="crm-1")
-    assert (answer.status, answer.error["code"]) == (409, "external_id_exists")
+    response = await patch(client, contact["id"], externalId="crm-1")
+    assert (response.status, response.error["code"]) == (409, "external_id_exists")
     assert (await client.get(f"/v1/contacts/{contact['id']}")).json == contact
     assert await changed(client, contact, phoneNumber=phone(2), externalId="crm-2") == contact
 
@@ -149,11 +149,11 @@ async def test_partners_do_not_grow_without_bound(client: Client) -> None:
     contact = await create(client)
     for number in range(4):
         await changed(client, contact, metadata={f"k{number}": "x" * 16_000})
-    answer = await patch(client, contact["id"], metadata={"k4": "x" * 16_000}, name="New")
-    assert problems_of(answer) == {("metadata", "metadata_too_large")}
+    response = await patch(client, contact["id"], metadata={"k4": "x" * 16_000}, name="New")
+    assert problems_of(response) == {("metadata", "metadata_too_large")}
     assert (await client.get(f"/v1/contacts/{contact['id']}")).json["name"] == "Name 1"
-    answer = await patch(client, contact["id"], metadata={"k0": None, "k4": "x" * 16_000})
-    assert answer.status == 200
+    response = await patch(client, contact["id"], metadata={"k0": None, "k4": "x" * 16_000})
+    assert response.status == 200
 
 
 async def test_properties_that_grew_too_large_are_told(ctx: Context, client: Client) -> None:
@@ -164,16 +164,16 @@ async def test_properties_that_grew_too_large_are_told(ctx: Context, client: Cli
            WHERE account_id = $1""",
         client.account.id,
     )
-    answer = await patch(client, contact["id"], properties={"a": "x" * 16_000})
-    assert problems_of(answer) == {("properties", "properties_too_large")}
+    response = await patch(client, contact["id"], properties={"a": "x" * 16_000})
+    assert problems_of(response) == {("properties", "properties_too_large")}
 
 
 async def test_changes_of_different_fields_at_once_all_survive(client: Client) -> None:
     contact = await create(client)
     fields: list[dict[str, Any]] = [{"metadata": {f"k{n}": n}} for n in range(10)]
     fields += [{"nickname": "N"}, {"age": 5}, {"email": "a@example.com"}, {"optedOut": True}]
-    answers = await asyncio.gather(*(patch(client, contact["id"], **one) for one in fields))
-    assert {answer.status for answer in answers} == {200}
+    responses = await asyncio.gather(*(patch(client, contact["id"], **one) for one in fields))
+    assert {response.status for response in responses} == {200}
     after = (await client.get(f"/v1/contacts/{contact['id']}")).json
     assert after["metadata"] == {f"k{n}": n for n in range(10)}
     assert (after["nickname"], after["age"], after["email"], after["optedOut"]) == (
@@ -197,21 +197,21 @@ async def test_a_change_that_waited_keeps_what_was_changed_meanwhile(ctx: Contex
 
 async def test_of_many_who_take_the_same_phone_one_succeeds(client: Client) -> None:
     contacts = [await create(client, number) for number in range(6)]
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         *(patch(client, one["id"], phoneNumber="+14155552671") for one in contacts)
     )
-    assert sorted(answer.status for answer in answers) == [200] + [409] * 5
+    assert sorted(response.status for response in responses) == [200] + [409] * 5
 
 
 async def test_contacts_who_exchange_phones_at_once_are_never_an_error_of_ours(client: Client) -> None:
     first, second = await create(client, 1), await create(client, 2)
     for _ in range(10):
-        answers = await asyncio.gather(
+        responses = await asyncio.gather(
             patch(client, first["id"], phoneNumber=phone(2), externalId="b"),
             patch(client, second["id"], phoneNumber=phone(1), externalId="b"),
             post(client, name="Third", phoneNumber=phone(1), externalId="b"),
         )
-        assert {answer.status for answer in answers} <= {200, 409}
+        assert {response.status for response in responses} <= {200, 409}
 
 
 async def test_a_team_that_is_being_deleted_is_not_given_to_a_contact(ctx: Context, client: Client) -> None:

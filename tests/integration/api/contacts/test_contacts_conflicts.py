@@ -12,8 +12,8 @@ from tests.integration.api.service import Client, make_client
 
 async def test_a_phone_that_the_account_has_is_a_conflict(client: Client) -> None:
     first = await create(client, phoneNumber="+14155552671")
-    answer = await post(client, name="Other", phoneNumber="(415) 555-2671")
-    assert (answer.status, answer.error["code"], answer.error["param"]) == (
+    response = await post(client, name="Other", phoneNumber="(415) 555-2671")
+    assert (response.status, response.error["code"], response.error["param"]) == (
         409,
         "contact_exists",
         "phoneNumber",
@@ -23,8 +23,8 @@ async def test_a_phone_that_the_account_has_is_a_conflict(client: Client) -> Non
 
 async def test_an_external_id_that_the_account_has_is_a_conflict(client: Client) -> None:
     await create(client, 1, externalId="crm-1")
-    answer = await post(client, name="Other", phoneNumber=phone(2), externalId="crm-1")
-    assert (answer.status, answer.error["code"], answer.error["param"]) == (
+    response = await post(client, name="Other", phoneNumber=phone(2), externalId="crm-1")
+    assert (response.status, response.error["code"], response.error["param"]) == (
         409, "external_id_exists", "externalId",
     )  # fmt: skip
     assert (await listed(client))["total"] == 1
@@ -41,6 +41,6 @@ async def test_two_accounts_may_have_the_same_contact(
 
 
 async def test_of_many_who_create_the_same_phone_one_succeeds(client: Client) -> None:
-    answers = await asyncio.gather(*(post(client, name=f"N{n}", phoneNumber=phone(1)) for n in range(8)))
-    assert sorted(answer.status for answer in answers) == [201] + [409] * 7
+    responses = await asyncio.gather(*(post(client, name=f"N{n}", phoneNumber=phone(1)) for n in range(8)))
+    assert sorted(response.status for response in responses) == [201] + [409] * 7
     assert (await listed(client))["total"] == 1

@@ -45,11 +45,11 @@ WHOLE: dict[str, Any] = {
 
 async def test_the_document_s_example_is_created(client: Client) -> None:
     body = GOOD | {"language": "hi-IN", "metadata": {"city": "Mumbai", "tier": "premium"}}
-    answer = await post(client, **body)
-    assert answer.status == 201
-    assert answer.headers["Location"] == f"/v1/contacts/{answer.json['id']}"
-    assert answer.json | body == answer.json
-    assert (await client.get(answer.headers["Location"])).json == answer.json
+    response = await post(client, **body)
+    assert response.status == 201
+    assert response.headers["Location"] == f"/v1/contacts/{response.json['id']}"
+    assert response.json | body == response.json
+    assert (await client.get(response.headers["Location"])).json == response.json
 
 
 async def test_every_field_is_stored_and_shown(client: Client) -> None:
@@ -120,11 +120,11 @@ async def test_a_bare_number_needs_a_region(
     ctx: Context, session: aiohttp.ClientSession, region: str | None
 ) -> None:
     client = await make_client(ctx, session, region=region)
-    answer = await post(client, name="A", phoneNumber="415 555 2671")
+    response = await post(client, name="A", phoneNumber="415 555 2671")
     if region:
-        assert answer.status == 201
+        assert response.status == 201
     else:
-        assert problems_of(answer) == {("phoneNumber", "phone_unknown_country_code")}
+        assert problems_of(response) == {("phoneNumber", "phone_unknown_country_code")}
 
 
 PROBLEMS: list[tuple[Any, set[tuple[str | None, str]]]] = [
@@ -186,16 +186,16 @@ def _in_order(problems: set[tuple[str | None, str]]) -> list[tuple[str | None, s
     ("body", "problems"), PROBLEMS, ids=lambda value: json.dumps(value, default=_in_order)[:60]
 )
 async def test_all_problems_are_told_at_once(client: Client, body: Any, problems: Any) -> None:
-    answer = await client.call("POST", "/v1/contacts", json=body)
-    assert problems_of(answer) == problems
+    response = await client.call("POST", "/v1/contacts", json=body)
+    assert problems_of(response) == problems
     assert (await listed(client))["total"] == 0
 
 
 async def test_problems_of_query_and_body_are_told_together(client: Client) -> None:
-    answer = await client.call("POST", "/v1/contacts?dry_run=true", json={"name": "A"})
-    assert problems_of(answer) == {("dry_run", "unknown_parameter"), ("phoneNumber", "missing_parameter")}
-    answer = await client.call("POST", "/v1/contacts?dry_run=true", json=GOOD)
-    assert problems_of(answer) == {("dry_run", "unknown_parameter")}
+    response = await client.call("POST", "/v1/contacts?dry_run=true", json={"name": "A"})
+    assert problems_of(response) == {("dry_run", "unknown_parameter"), ("phoneNumber", "missing_parameter")}
+    response = await client.call("POST", "/v1/contacts?dry_run=true", json=GOOD)
+    assert problems_of(response) == {("dry_run", "unknown_parameter")}
     assert (await listed(client))["total"] == 0
 
 
@@ -215,8 +215,8 @@ async def test_problems_of_query_and_body_are_told_together(client: Client) -> N
 async def test_a_body_that_is_no_json_is_refused(
     client: Client, body: bytes, content_type: str, status: int
 ) -> None:
-    answer = await client.call("POST", "/v1/contacts", data=body, headers={"Content-Type": content_type})
-    assert answer.status == status, answer.body
+    response = await client.call("POST", "/v1/contacts", data=body, headers={"Content-Type": content_type})
+    assert response.status == status, response.body
 
 
 async def test_properties_are_those_that_are_defined(client: Client) -> None:
@@ -227,8 +227,8 @@ async def test_properties_are_those_that_are_defined(client: Client) -> None:
     contact = await create(client, properties=good | {"vip": None})
     assert contact["properties"] == {name: value for name, value in good.items() if name != "vip"}
     bad = {"tier": 1, "visits": "1", "vip": "true", "since": "2026-02-30", "size": "L", "other": 1, "x\0": 1}
-    answer = await post(client, **GOOD, properties=bad)
-    assert problems_of(answer) == {
+    response = await post(client, **GOOD, properties=bad)
+    assert problems_of(response) == {
         ("properties.tier", "property_type"),
         ("properties.visits", "property_type"),
         ("properties.vip", "property_type"),
@@ -241,10 +241,10 @@ async def test_properties_are_those_that_are_defined(client: Client) -> None:
 
 async def test_properties_have_a_size(client: Client) -> None:
     await client.call("POST", "/v1/properties", json={"name": "text", "type": "string"})
-    answer = await post(client, **GOOD, properties={"text": "x" * 16384})
-    assert problems_of(answer) == {("properties", "properties_too_large")}
-    answer = await post(client, **GOOD, properties={"text": "a\0b"})
-    assert problems_of(answer) == {("properties", "invalid_character")}
+    response = await post(client, **GOOD, properties={"text": "x" * 16384})
+    assert problems_of(response) == {("properties", "properties_too_large")}
+    response = await post(client, **GOOD, properties={"text": "a\0b"})
+    assert problems_of(response) == {("properties", "invalid_character")}
 
 
 async def test_properties_team_and_channel_of_another_account_are_unknown(
@@ -254,8 +254,8 @@ async def test_properties_team_and_channel_of_another_account_are_unknown(
     team = await made(stranger, "/v1/teams", name="Sales")
     channel = await made(stranger, "/v1/channels", name="SMS")
     await stranger.call("POST", "/v1/properties", json={"name": "tier", "type": "string"})
-    answer = await post(client, **GOOD, teamId=team, defaultChannelId=channel, properties={"tier": "x"})
-    assert problems_of(answer) == {
+    response = await post(client, **GOOD, teamId=team, defaultChannelId=channel, properties={"tier": "x"})
+    assert problems_of(response) == {
         ("teamId", "unknown_team"),
         ("defaultChannelId", "unknown_channel"),
         ("properties.tier", "unknown_property"),
@@ -279,5 +279,5 @@ async def test_preferences_are_those_of_the_setting(ctx: Context, settings: Sett
         assert (await create(client))["communicationPreference"] == "loud"
         contact = await create(client, 2, communicationPreference="quiet")
         assert contact["communicationPreference"] == "quiet"
-        answer = await post(client, **GOOD, communicationPreference="mute_all")
-        assert "loud, quiet" in answer.error["message"]
+        response = await post(client, **GOOD, communicationPreference="mute_all")
+        assert "loud, quiet" in response.error["message"]

@@ -19,9 +19,9 @@ from tests.workers import barred, waiting_backends
 
 
 async def delete(client: Client, contact_id: str) -> int:
-    answer = await client.call("DELETE", f"/v1/contacts/{contact_id}")
-    assert answer.status != 200 or answer.json == {"success": True}
-    return answer.status
+    response = await client.call("DELETE", f"/v1/contacts/{contact_id}")
+    assert response.status != 200 or response.json == {"success": True}
+    return response.status
 
 
 async def count_of(client: Client, path: str, owner: str) -> int:
@@ -59,11 +59,11 @@ async def test_it_leaves_what_it_was_in(ctx: Context, client: Client) -> None:
 
 
 async def test_the_answers_of_jobs_stay(ctx: Context, client: Client) -> None:
-    answer = await client.submit_items([{"phone": "+14155552671"}])
+    response = await client.submit_items([{"phone": "+14155552671"}])
     await work(ctx)
     (contact,) = (await listed(client))["data"]
     assert await delete(client, contact["id"]) == 200
-    results = (await client.get((await client.job(answer))["results_url"])).json["data"]
+    results = (await client.get((await client.job(response))["results_url"])).json["data"]
     assert [(one["outcome"], one["contact_id"]) for one in results] == [
         ("created", read_id("ctc", contact["id"]))
     ]

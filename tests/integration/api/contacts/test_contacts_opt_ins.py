@@ -11,12 +11,12 @@ from schemas.ids import read_id
 from storage.context import Context
 from storage.entities import opt_ins
 from tests.integration.api.contact_calls import UNKNOWN, create, made, problems_of
-from tests.integration.api.service import Answer, Client, make_client
+from tests.integration.api.service import Client, Response, make_client
 from tests.waiting import until
 from tests.workers import barred, waiting_backends
 
 
-async def say(client: Client, contact: str, channel: str, **body: Any) -> Answer:
+async def say(client: Client, contact: str, channel: str, **body: Any) -> Response:
     return await client.call("PUT", f"/v1/contacts/{contact}/opt-ins/{channel}", json=body)
 
 
@@ -41,12 +41,12 @@ async def known(client: Client, contact: str) -> list[tuple[str, bool, str]]:
 
 async def test_what_is_said_is_shown(client: Client, contact: str, channel: str) -> None:
     assert await known(client, contact) == []
-    answer = await say(client, contact, channel, opted_in=True)
-    assert answer.status == 200
-    assert answer.json | {"updated_at": ""} == {
+    response = await say(client, contact, channel, opted_in=True)
+    assert response.status == 200
+    assert response.json | {"updated_at": ""} == {
         "channel_id": channel, "channel_name": "SMS", "opted_in": True, "by": "account", "updated_at": "",
     }  # fmt: skip
-    assert (await client.get(f"/v1/contacts/{contact}/opt-ins")).json["data"] == [answer.json]
+    assert (await client.get(f"/v1/contacts/{contact}/opt-ins")).json["data"] == [response.json]
 
 
 SAYINGS = [(opted_in, by) for opted_in in (True, False) for by in ("contact", "account")]
@@ -58,15 +58,15 @@ async def test_the_last_word_counts_unless_the_contact_has_opted_out(
     client: Client, contact: str, channel: str, first: tuple[bool, str], second: tuple[bool, str]
 ) -> None:
     await say(client, contact, channel, opted_in=first[0], by=first[1])
-    answer = await say(client, contact, channel, opted_in=second[0], by=second[1])
+    response = await say(client, contact, channel, opted_in=second[0], by=second[1])
     if first == (False, "contact") and second[1] == "account":
         assert await known(client, contact) == [("SMS", False, "contact")]
         if second[0]:
-            assert (answer.status, answer.error["code"]) == (409, "contact_opted_out")
+            assert (response.status, response.error["code"]) == (409, "contact_opted_out")
         else:
-            assert (answer.status, answer.json["by"]) == (200, "contact")
+            assert (response.status, response.json["by"]) == (200, "contact")
     else:
-        assert answer.status == 200
+        assert response.status == 200
         assert await known(client, contact) == [("SMS", *second)]
 
 
@@ -118,15 +118,15 @@ async def test_opt_ins_come_in_pages(client: Client, contact: str) -> None:
 async def test_what_is_said_is_checked(
     client: Client, contact: str, channel: str, body: Any, problems: Any
 ) -> None:
-    answer = await client.call("PUT", f"/v1/contacts/{contact}/opt-ins/{channel}?a=1", json=body)
-    assert problems_of(answer) == problems | {("a", "unknown_parameter")}
+    response = await client.call("PUT", f"/v1/contacts/{contact}/opt-ins/{channel}?a=1", json=body)
+    assert problems_of(response) == problems | {("a", "unknown_parameter")}
     assert await known(client, contact) == []
 
 
 async def test_a_query_with_what_is_said_is_refused(client: Client, contact: str, channel: str) -> None:
     path = f"/v1/contacts/{contact}/opt-ins/{channel}?by=contact"
-    answer = await client.call("PUT", path, json={"opted_in": True})
-    assert problems_of(answer) == {("by", "unknown_parameter")}
+    response = await client.call("PUT", path, json={"opted_in": True})
+    assert problems_of(response) == {("by", "unknown_parameter")}
     assert await known(client, contact) == []
 
 
@@ -137,11 +137,11 @@ async def test_unknown_and_foreign_contacts_and_channels_answer_alike(
     theirs = (await create(stranger))["id"]
     their_channel = await made(stranger, "/v1/channels", name="SMS")
     for name in (theirs, UNKNOWN, "x", "%00"):
-        answer = await say(client, name, channel, opted_in=True)
-        assert (answer.status, answer.error["code"]) == (404, "unknown_contact")
+        response = await say(client, name, channel, opted_in=True)
+        assert (response.status, response.error["code"]) == (404, "unknown_contact")
     for name in (their_channel, str(uuid4()), "x", "%00"):
-        answer = await say(client, contact, name, opted_in=True)
-        assert (answer.status, answer.error["code"]) == (404, "unknown_channel")
+        response = await say(client, contact, name, opted_in=True)
+        assert (response.status, response.error["code"]) == (404, "unknown_channel")
     assert await ctx.pool.fetchval("SELECT count(*) FROM opt_ins") == 0
 
 
@@ -154,18 +154,18 @@ async def test_nothing_is_said_of_what_is_being_deleted(
     async with barred(ctx, f"DELETE FROM {table}"):
         saying = asyncio.create_task(say(client, contact, channel, opted_in=True))
         await until(lambda: waiting_backends(ctx))
-    answer = await saying
-    assert (answer.status, answer.error["code"]) == (404, code)
+    response = await saying
+    assert (response.status, response.error["code"]) == (404, code)
     assert await ctx.pool.fetchval("SELECT count(*) FROM opt_ins") == 0
 
 
 async def test_of_many_sayings_at_once_the_contact_s_opt_out_stays(
     client: Client, contact: str, channel: str
 ) -> None:
-    answers = await asyncio.gather(
+    responses = await asyncio.gather(
         say(client, contact, channel, opted_in=False, by="contact"),
         *(say(client, contact, channel, opted_in=True) for _ in range(6)),
     )
-    assert answers[0].status == 200
-    assert {answer.status for answer in answers} <= {200, 409}
+    assert responses[0].status == 200
+    assert {response.status for response in responses} <= {200, 409}
     assert await known(client, contact) == [("SMS", False, "contact")]

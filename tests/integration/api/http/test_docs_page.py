@@ -113,10 +113,10 @@ async def test_a_person_authorises_and_tries_a_request(
         operation = page.locator("#operations-Jobs-list_jobs")
         await operation.locator(".opblock-summary-control").click()
         await operation.locator(".execute").click()
-        answer = operation.locator(".live-responses-table .response")
-        status = await answer.locator(".response-col_status").inner_text()
+        response = operation.locator(".live-responses-table .response")
+        status = await response.locator(".response-col_status").inner_text()
         assert status.split()[0] == "200"
-        assert '"data"' in await answer.inner_text()
+        assert '"data"' in await response.inner_text()
     assert {url.startswith((host, "data:")) for url in browser.asked} == {True}
     assert f"{host}/openapi.json" in browser.asked
     assert browser.complaints == []

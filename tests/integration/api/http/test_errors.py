@@ -1,4 +1,4 @@
-"""Every error is told in one envelope, and every answer has a name."""
+"""Every error is told in one envelope, and every response has a name."""
 
 import re
 
@@ -16,13 +16,13 @@ REQUEST_ID = re.compile(r"req_[0-9A-HJKMNP-TV-Z]{26}")
 
 
 async def test_the_envelope_has_type_code_message_and_request_id(client: Client) -> None:
-    answer = await client.submit(b"nonsense", "application/json")
-    assert answer.status == 400
-    assert set(answer.json) == {"error"}
-    assert set(answer.error) == {"type", "code", "message", "request_id"}
-    assert answer.error["type"] == "invalid_request_error"
-    assert answer.error["request_id"] == answer.headers["X-Request-Id"]
-    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    response = await client.submit(b"nonsense", "application/json")
+    assert response.status == 400
+    assert set(response.json) == {"error"}
+    assert set(response.error) == {"type", "code", "message", "request_id"}
+    assert response.error["type"] == "invalid_request_error"
+    assert response.error["request_id"] == response.headers["X-Request-Id"]
+    assert response.headers["Content-Type"] == "application/json; charset=utf-8"
 
 
 @pytest.mark.parametrize(
@@ -43,26 +43,26 @@ async def test_the_envelope_has_type_code_message_and_request_id(client: Client)
     ],
 )
 async def test_every_answer_has_a_name(client: Client, method: str, path: str, status: int) -> None:
-    answer = await client.call(method, path, skip_auto_headers=["Content-Type"])
-    assert answer.status == status
-    assert REQUEST_ID.fullmatch(answer.headers["X-Request-Id"])
+    response = await client.call(method, path, skip_auto_headers=["Content-Type"])
+    assert response.status == status
+    assert REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
     if status >= 400:
-        assert answer.error["request_id"] == answer.headers["X-Request-Id"]
+        assert response.error["request_id"] == response.headers["X-Request-Id"]
 
 
 @pytest.mark.parametrize("accept", ["text/csv", "application/x-ndjson"])
 @pytest.mark.parametrize("what", ["errors", "results"])
 async def test_a_stream_has_a_name(ctx: Context, client: Client, what: str, accept: str) -> None:
-    answer = await client.submit_items([contact(1)])
+    response = await client.submit_items([contact(1)])
     await work(ctx)
-    stream = await client.get(f"{answer.headers['Location']}/{what}", Accept=accept)
+    stream = await client.get(f"{response.headers['Location']}/{what}", Accept=accept)
     assert (stream.status, stream.headers["Content-Type"]) == (200, f"{accept}; charset=utf-8")
     assert REQUEST_ID.fullmatch(stream.headers["X-Request-Id"])
 
 
 async def test_a_name_of_the_clients_own_is_not_taken(client: Client) -> None:
-    answer = await client.get("/v1/jobs", X_Request_Id="req_mine")
-    assert REQUEST_ID.fullmatch(answer.headers["X-Request-Id"])
+    response = await client.get("/v1/jobs", X_Request_Id="req_mine")
+    assert REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
 
 
 async def test_an_unknown_path_needs_no_key(session: aiohttp.ClientSession) -> None:
@@ -73,18 +73,18 @@ async def test_an_unknown_path_needs_no_key(session: aiohttp.ClientSession) -> N
 
 
 async def test_a_method_that_is_not_possible_says_which_is(client: Client) -> None:
-    answer = await client.call("DELETE", "/v1/jobs")
-    assert (answer.status, answer.error["code"]) == (405, "method_not_allowed")
-    assert answer.headers["Allow"] == "GET"
+    response = await client.call("DELETE", "/v1/jobs")
+    assert (response.status, response.error["code"]) == (405, "method_not_allowed")
+    assert response.headers["Allow"] == "GET"
 
 
 async def test_a_broken_stream_looks_broken(ctx: Context, service: Service, client: Client) -> None:
-    """Rather than a second answer in the middle of the first."""
-    answer = await client.submit_items([{"phone": "12"}] * 5)
+    """Rather than a second response in the middle of the first."""
+    response = await client.submit_items([{"phone": "12"}] * 5)
     await work(ctx)
     await ctx.pool.execute("ALTER TABLE item_errors DROP COLUMN value")
     with pytest.raises(aiohttp.ClientError):
-        await client.get(f"{answer.headers['Location']}/errors", Accept="text/csv")
+        await client.get(f"{response.headers['Location']}/errors", Accept="text/csv")
 
 
 @pytest.mark.parametrize(
@@ -108,23 +108,23 @@ async def test_a_broken_stream_looks_broken(ctx: Context, service: Service, clie
     ],
 )
 async def test_a_wrong_filter_of_the_list_is_refused(client: Client, query: str) -> None:
-    answer = await client.get(f"/v1/jobs?{query}")
-    assert (answer.status, answer.error["param"]) == (422, query.partition("=")[0])
+    response = await client.get(f"/v1/jobs?{query}")
+    assert (response.status, response.error["param"]) == (422, query.partition("=")[0])
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "cursor=-1", "cursor=x", "cursor=99999999999"])
 @pytest.mark.parametrize("what", ["errors", "results"])
 async def test_a_wrong_page_is_refused(client: Client, what: str, query: str) -> None:
-    answer = await client.submit_items([contact(1)])
-    answer = await client.get(f"{answer.headers['Location']}/{what}?{query}")
-    assert (answer.status, answer.error["param"]) == (422, query.partition("=")[0])
+    response = await client.submit_items([contact(1)])
+    response = await client.get(f"{response.headers['Location']}/{what}?{query}")
+    assert (response.status, response.error["param"]) == (422, query.partition("=")[0])
 
 
 @pytest.mark.parametrize("wait", ["-1", "x", "1.5", "%C2%B2"])
 async def test_a_wrong_wait_is_refused(client: Client, wait: str) -> None:
-    answer = await client.submit_items([contact(1)])
-    answer = await client.get(f"{answer.headers['Location']}?wait={wait}")
-    assert (answer.status, answer.error["param"]) == (422, "wait")
+    response = await client.submit_items([contact(1)])
+    response = await client.get(f"{response.headers['Location']}?wait={wait}")
+    assert (response.status, response.error["param"]) == (422, "wait")
 
 
 async def test_a_row_that_somebody_else_holds_for_long_is_a_503(
@@ -139,6 +139,6 @@ async def test_a_row_that_somebody_else_holds_for_long_is_a_503(
         made = (await client.call("POST", "/v1/contact-lists", json={"name": "L"})).json["id"]
         async with ctx.pool.acquire() as conn, conn.transaction():
             await conn.execute("UPDATE contact_lists SET contact_count = 1")
-            answer = await client.call("PATCH", f"/v1/contact-lists/{made}", json={"name": "M"})
-    assert (answer.status, answer.error["code"]) == (503, "unavailable")
-    assert int(answer.headers["Retry-After"]) >= 1
+            response = await client.call("PATCH", f"/v1/contact-lists/{made}", json={"name": "M"})
+    assert (response.status, response.error["code"]) == (503, "unavailable")
+    assert int(response.headers["Retry-After"]) >= 1

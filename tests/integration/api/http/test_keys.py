@@ -77,22 +77,22 @@ async def test_a_public_route_needs_none(session: aiohttp.ClientSession, route: 
     ],
 )
 async def test_a_wrong_key_opens_nothing(client: Client, key: str) -> None:
-    answer = await client.get("/v1/jobs", Authorization=key)
+    response = await client.get("/v1/jobs", Authorization=key)
     code = "missing_api_key" if key == "Bearer" else "invalid_api_key"
-    assert (answer.status, answer.error["code"]) == (401, code)
+    assert (response.status, response.error["code"]) == (401, code)
 
 
 async def test_bytes_that_are_no_text_are_a_wrong_key(service: object, client: Client) -> None:
-    answer = await client.get("/v1/jobs", Authorization="bl_1_\udcff")
-    assert (answer.status, answer.error["code"]) == (401, "invalid_api_key")
+    response = await client.get("/v1/jobs", Authorization="bl_1_\udcff")
+    assert (response.status, response.error["code"]) == (401, "invalid_api_key")
 
 
 async def test_a_revoked_key_opens_nothing(ctx: Context, client: Client) -> None:
     key_id, key = await accounts.create_key(ctx.pool, client.account.id)
     assert (await client.get("/v1/jobs", Authorization=key)).status == 200
     await accounts.revoke_key(ctx.pool, key_id)
-    answer = await client.get("/v1/jobs", Authorization=key)
-    assert (answer.status, answer.error["code"]) == (401, "invalid_api_key")
+    response = await client.get("/v1/jobs", Authorization=key)
+    assert (response.status, response.error["code"]) == (401, "invalid_api_key")
 
 
 async def test_a_key_with_the_number_of_another_account_opens_nothing(
@@ -108,17 +108,17 @@ async def test_a_key_with_the_number_of_another_account_opens_nothing(
 async def test_a_foreign_job_answers_as_if_it_did_not_exist(
     ctx: Context, session: aiohttp.ClientSession, client: Client, route: Route, accept: str
 ) -> None:
-    answer = await client.submit_items([contact(1), {"phone": "12"}])
+    response = await client.submit_items([contact(1), {"phone": "12"}])
     await work(ctx)
-    mine = answer.json["id"]
+    mine = response.json["id"]
     other = await make_client(ctx, session)
-    answers = []
+    responses = []
     for job_id in (mine, UNKNOWN_JOB):
-        answer = await other.call(route.method, path_of(route, job_id), headers={"Accept": accept})
-        shown = answer.body.replace(job_id.encode(), b"ID")
-        answers.append((answer.status, shown.replace(answer.headers["X-Request-Id"].encode(), b"REQ")))
-    assert answers[0] == answers[1]
-    assert answers[0][0] == 404
+        response = await other.call(route.method, path_of(route, job_id), headers={"Accept": accept})
+        shown = response.body.replace(job_id.encode(), b"ID")
+        responses.append((response.status, shown.replace(response.headers["X-Request-Id"].encode(), b"REQ")))
+    assert responses[0] == responses[1]
+    assert responses[0][0] == 404
 
 
 async def test_a_list_shows_the_jobs_of_its_account_alone(

@@ -89,9 +89,9 @@ def test_an_operation_says_what_it_does_and_to_which_family_it_belongs(operation
 
 @each_operation
 def test_each_answer_of_an_operation_has_a_name_and_a_meaning(operation: dict[str, Any]) -> None:
-    for answer in map(_followed, operation["responses"].values()):
-        assert answer["description"]
-        assert "X-Request-Id" in answer["headers"]
+    for response in map(_followed, operation["responses"].values()):
+        assert response["description"]
+        assert "X-Request-Id" in response["headers"]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
@@ -196,9 +196,9 @@ async def test_the_document_is_served_without_a_key(session: aiohttp.ClientSessi
 async def test_an_error_is_as_the_document_has_it(client: Client) -> None:
     envelope = {"$ref": "#/components/schemas/Envelope"}
     for path in ("/v1/jobs?limit=0", "/v1/jobs?limit=0&cursor=x", "/v1/jobs/none", "/nowhere"):
-        answer = await client.get(path)
-        assert answer.status in {404, 422}
-        assert _errors(envelope, answer.json) == []
+        response = await client.get(path)
+        assert response.status in {404, 422}
+        assert _errors(envelope, response.json) == []
 
 
 def _paths(route: Route, description: Description) -> list[str]:
@@ -223,12 +223,12 @@ def _references(value: Any) -> Iterator[str]:
 def _followed(value: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in value:
         return value
-    answer: dict[str, Any] = DOCUMENT["components"]["responses"][value["$ref"].rpartition("/")[2]]
-    return answer
+    response: dict[str, Any] = DOCUMENT["components"]["responses"][value["$ref"].rpartition("/")[2]]
+    return response
 
 
 def _contents(operation: dict[str, Any]) -> list[dict[str, Any]]:
-    """The bodies and answers of an operation, each as a media type."""
+    """The bodies and responses of an operation, each as a media type."""
     holders = [operation.get("requestBody", {}), *map(_followed, operation["responses"].values())]
     return [content for holder in holders for content in holder.get("content", {}).values()]
 

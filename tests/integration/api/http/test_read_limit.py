@@ -1,4 +1,4 @@
-"""The window of reading; and every answer tells the window that its request was charged to."""
+"""The window of reading; and every response tells the window that its request was charged to."""
 
 import asyncio
 import math
@@ -21,7 +21,7 @@ from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact
 from tests.integration.api.proxy import Proxy, proxy
-from tests.integration.api.service import Answer, Client, make_client, serve
+from tests.integration.api.service import Client, Response, make_client, serve
 from tests.integration.api.work import work
 from tests.servers import TestServers
 from tests.waiting import until
@@ -39,16 +39,16 @@ async def _serving(settings: Settings, **change: object) -> AsyncIterator[aiohtt
         yield session
 
 
-def _told(answer: Answer) -> list[str]:
-    return [name for name in HEADERS if name in answer.headers]
+def _told(response: Response) -> list[str]:
+    return [name for name in HEADERS if name in response.headers]
 
 
-def _check_told(answer: Answer, kind: str, limit: int, remaining: int) -> None:
-    reset = answer.headers["X-RateLimit-Reset"]
-    assert answer.headers["RateLimit-Policy"] == f'"{kind}";q={limit};w=60'
-    assert answer.headers["RateLimit"] == f'"{kind}";r={remaining};t={reset}'
-    assert answer.headers["X-RateLimit-Limit"] == str(limit)
-    assert answer.headers["X-RateLimit-Remaining"] == str(remaining)
+def _check_told(response: Response, kind: str, limit: int, remaining: int) -> None:
+    reset = response.headers["X-RateLimit-Reset"]
+    assert response.headers["RateLimit-Policy"] == f'"{kind}";q={limit};w=60'
+    assert response.headers["RateLimit"] == f'"{kind}";r={remaining};t={reset}'
+    assert response.headers["X-RateLimit-Limit"] == str(limit)
+    assert response.headers["X-RateLimit-Remaining"] == str(remaining)
     assert 0 < int(reset) <= 60
 
 
@@ -60,9 +60,9 @@ async def test_every_private_route_charges_its_window_once_and_tells_it(
     path = re.sub(r"{[^}]*}", "unknown", route.path)
     kind, limit = ("requests", 30) if route.bulk else ("reads", 1200)
     for used in (1, 2):
-        answer = await client.call(route.method, path)
-        assert answer.status < 500
-        _check_told(answer, kind, limit, limit - used)
+        response = await client.call(route.method, path)
+        assert response.status < 500
+        _check_told(response, kind, limit, limit - used)
 
 
 @pytest.mark.parametrize("accept", ["text/csv", "application/x-ndjson"])
@@ -70,16 +70,16 @@ async def test_every_private_route_charges_its_window_once_and_tells_it(
 async def test_a_stream_tells_its_window(ctx: Context, client: Client, what: str, accept: str) -> None:
     job = await client.submit_items([contact(1)])
     await work(ctx)
-    answer = await client.get(f"{job.headers['Location']}/{what}", Accept=accept)
-    assert (answer.status, answer.headers["Content-Type"]) == (200, f"{accept}; charset=utf-8")
-    _check_told(answer, "reads", 1200, 1199)
+    response = await client.get(f"{job.headers['Location']}/{what}", Accept=accept)
+    assert (response.status, response.headers["Content-Type"]) == (200, f"{accept}; charset=utf-8")
+    _check_told(response, "reads", 1200, 1199)
 
 
 async def test_an_error_of_ours_tells_its_window(ctx: Context, client: Client) -> None:
     await ctx.pool.execute("ALTER TABLE jobs RENAME TO somewhere_else")
-    answer = await client.get("/v1/jobs")
-    assert answer.status == 500
-    _check_told(answer, "reads", 1200, 1199)
+    response = await client.get("/v1/jobs")
+    assert response.status == 500
+    _check_told(response, "reads", 1200, 1199)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,8 @@ async def test_an_error_of_ours_tells_its_window(ctx: Context, client: Client) -
 async def test_what_is_charged_to_no_account_tells_none(
     client: Client, method: str, path: str, key: str | None, status: int
 ) -> None:
-    answer = await client.call(method, path, headers={"Authorization": key or client.key})
-    assert (answer.status, _told(answer)) == (status, [])
+    response = await client.call(method, path, headers={"Authorization": key or client.key})
+    assert (response.status, _told(response)) == (status, [])
 
 
 async def test_over_the_limit_reading_is_refused_and_passes_after_retry_after(
@@ -106,9 +106,9 @@ async def test_over_the_limit_reading_is_refused_and_passes_after_retry_after(
     async with _serving(settings, read_limit=3) as session:
         client = await make_client(ctx, session)
         began = clock()
-        answers = [await client.get("/v1/jobs") for _ in range(4)]
-        assert [answer.status for answer in answers] == [200, 200, 200, 429]
-        refused = answers[3]
+        responses = [await client.get("/v1/jobs") for _ in range(4)]
+        assert [response.status for response in responses] == [200, 200, 200, 429]
+        refused = responses[3]
         assert (refused.error["type"], refused.error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
         assert refused.headers["X-RateLimit-Remaining"] == "0"
         seconds = int(refused.headers["Retry-After"])
@@ -141,14 +141,14 @@ async def test_other_accounts_do_not_notice_that_one_reads_too_much(ctx: Context
 
 async def test_without_a_limit_reading_tells_none(ctx: Context, settings: Settings) -> None:
     async with _serving(settings, read_limit=0) as session:
-        answer = await (await make_client(ctx, session)).get("/v1/jobs")
-    assert (answer.status, _told(answer)) == (200, [])
+        response = await (await make_client(ctx, session)).get("/v1/jobs")
+    assert (response.status, _told(response)) == (200, [])
 
 
 async def test_after_a_flush_the_window_of_reading_begins_empty(client: Client, redis: Redis) -> None:
     for _ in range(2):
-        answer = await client.get("/v1/jobs")
-    _check_told(answer, "reads", 1200, 1198)
+        response = await client.get("/v1/jobs")
+    _check_told(response, "reads", 1200, 1198)
     await redis.flushall()
     _check_told(await client.get("/v1/jobs"), "reads", 1200, 1199)
 
@@ -206,10 +206,10 @@ async def test_redis_away_reading_goes_on_without_being_held_up(behind: Behind, 
     clock = asyncio.get_running_loop().time
     began = clock()
     async with asyncio.timeout(30):
-        answers = [await client.get("/v1/jobs") for _ in range(50)]
+        responses = [await client.get("/v1/jobs") for _ in range(50)]
     elapsed = clock() - began
-    assert {answer.status for answer in answers} == {200}
-    assert [_told(answer) for answer in answers] == [[]] * 50
+    assert {response.status for response in responses} == {200}
+    assert [_told(response) for response in responses] == [[]] * 50
     assert elapsed < 10 * ANSWER_SECONDS  # 50, if each had to find out
     assert questions <= 2 + elapsed / PAUSE_SECONDS
     valkey.silent = False

@@ -1,4 +1,4 @@
-"""Schemathesis asks the running service thousands of things, and holds each answer against the document."""
+"""Schemathesis asks the running service thousands of things, and holds each response against the document."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ include-method = "DELETE"
 phases.examples.enabled = false
 phases.coverage.enabled = false
 
-# a bad item is an answer of the job, no reason to refuse the request
+# a bad item is a response of the job, no reason to refuse the request
 [[operations]]
 include-tag = ["Bulk", "Partners"]
 checks.negative_data_rejection.enabled = false

@@ -113,13 +113,13 @@ async def test_a_malformed_id_is_answered_like_an_unknown_one(worlds: Worlds) ->
     world = worlds.alone  # where theirs are unknown
     for key in PRIVATE:
         for call, kind in product(CALLS.get(key, [])[:1], in_path(key)):
-            answers = []
+            responses = []
             for id_ in ("nonsense", *(names[kind] for names in worlds.theirs)):
                 request = request_of(key, call, _own(world, call) | {kind: id_})
-                answer = await send(world.asking.client, request)
-                text = without_made_up(answer.body.decode().replace(id_, "<id>"), frozenset())
-                answers.append((answer.status, text))
-            assert len(set(answers)) == 1, f"{key}: {answers}"
+                response = await send(world.asking.client, request)
+                text = without_made_up(response.body.decode().replace(id_, "<id>"), frozenset())
+                responses.append((response.status, text))
+            assert len(set(responses)) == 1, f"{key}: {responses}"
 
 
 async def test_the_owner_of_the_ids_is_answered(worlds: Worlds) -> None:
@@ -127,8 +127,8 @@ async def test_the_owner_of_the_ids_is_answered(worlds: Worlds) -> None:
     assert worlds.crowded.other is not None
     for key in PARTS["get"]:
         for call, names in product(CALLS.get(key, []), worlds.theirs):
-            answer = await send(worlds.crowded.other.client, request_of(key, call, names))
-            assert answer.status == 200, f"{key}: {answer.body!r}"
+            response = await send(worlds.crowded.other.client, request_of(key, call, names))
+            assert response.status == 200, f"{key}: {response.body!r}"
 
 
 def _theirs(crowded: World) -> tuple[Names, Names]:
@@ -165,7 +165,7 @@ def _changes(worlds: Worlds, key: str, call: Call) -> Iterator[tuple[str, Names]
 
 
 async def _problems(worlds: Worlds, key: str, call: Call, what: str, change: Names) -> Iterable[str]:
-    """Send a request in both worlds, and compare the answers and what became of the rows."""
+    """Send a request in both worlds, and compare the responses and what became of the rows."""
     said, rows = [], []
     assert worlds.crowded.other is not None
     for world in worlds.both:
@@ -176,7 +176,7 @@ async def _problems(worlds: Worlds, key: str, call: Call, what: str, change: Nam
     crowded, alone = said
     before, after = await worlds.crowded.other.rows.look()
     return [
-        *_diff("the answer", alone.text.splitlines(), crowded.text.splitlines()),
+        *_diff("the response", alone.text.splitlines(), crowded.text.splitlines()),
         *_diff("the account's own rows", rows[1], rows[0]),
         *_diff("ROWS OF ANOTHER ACCOUNT", sorted(before), sorted(after)),
         *([] if _expected(key, call, what, crowded.status) else [f"answered {crowded.text}"]),
@@ -194,5 +194,5 @@ def _diff(what: str, alone: Iterable[object], crowded: Iterable[object]) -> Iter
 def _expected(key: str, call: Call, what: str, status: int) -> bool:
     """A request with own names alone has to be a good one, or that others are refused would say nothing."""
     if what == "own":
-        return status in call.answers
+        return status in call.responses
     return status == 404 if what in in_path(key) else status < 500

@@ -30,12 +30,16 @@ async def test_a_list_request_is_searched_to_its_depth(
     client: Client, body: dict[str, object], param: str
 ) -> None:
     (list_id, *_) = (await fill(client))["list"]
-    answer = await client.call(
+    response = await client.call(
         "PUT",
         f"/v1/contacts/lists/{list_id}/contacts",
         json={"action": "add", "contacts": [contact(1)], **body},
     )
-    assert (answer.status, answer.error["code"], answer.error["param"]) == (422, "unknown_parameter", param)
+    assert (response.status, response.error["code"], response.error["param"]) == (
+        422,
+        "unknown_parameter",
+        param,
+    )
 
 
 async def _refuses(client: Client, route: Route, known: dict[str, list[str]]) -> bool:
@@ -43,8 +47,8 @@ async def _refuses(client: Client, route: Route, known: dict[str, list[str]]) ->
     for name, noun in NOUNS.items():
         path = path.replace(f"{{{name}}}", known[noun][0])
     headers = {"Content-Type": "application/json"} if route.method in {"POST", "PUT", "PATCH"} else {}
-    answer = await client.call(
+    response = await client.call(
         route.method, f"{path}?nonsense=1", data=b"{}" if headers else None, headers=headers
     )
-    problems = answer.json.get("errors", [answer.json.get("error", {})]) if answer.body else []
+    problems = response.json.get("errors", [response.json.get("error", {})]) if response.body else []
     return "nonsense" in [problem.get("param") for problem in problems]

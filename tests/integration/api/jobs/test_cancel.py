@@ -1,4 +1,4 @@
-"""POST /v1/jobs/{id}/cancel: what is done stays, and the answer comes when the job has ended."""
+"""POST /v1/jobs/{id}/cancel: what is done stays, and the response comes when the job has ended."""
 
 import asyncio
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 
 from storage.context import Context
 from tests.factories import contact, phone
-from tests.integration.api.service import Answer, Client, Service, make_client
+from tests.integration.api.service import Client, Response, Service, make_client
 from tests.integration.api.wire import seen, upload
 from tests.integration.api.work import split, stored, work
 from tests.waiting import until
@@ -18,14 +18,14 @@ from worker.apply import apply_chunk
 ROWS = b"".join(b"%s,Name\n" % phone(n).encode() for n in range(50_000))  # about 1 MiB
 
 
-async def cancel(client: Client, job: str, **headers: str) -> Answer:
+async def cancel(client: Client, job: str, **headers: str) -> Response:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return await client.call("POST", f"/v1/jobs/{job}/cancel", headers=names)
 
 
 async def submit(client: Client, count: int, query: str = "") -> str:
-    answer = await client.submit_items([contact(n) for n in range(count)], query)
-    job: str = answer.json["id"]
+    response = await client.submit_items([contact(n) for n in range(count)], query)
+    job: str = response.json["id"]
     return job
 
 
@@ -33,13 +33,13 @@ async def test_the_answer_is_the_job_when_it_has_ended(ctx: Context, client: Cli
     job = await submit(client, 2_500)
     await apply_chunk(ctx, await claim(ctx))
     async with serving(ctx):
-        answer = await cancel(client, job)
-    assert answer.status == 200
-    assert (answer.json["state"], answer.json["total"]) == ("cancelled", 2_500)
-    counts = answer.json["counts"]
+        response = await cancel(client, job)
+    assert response.status == 200
+    assert (response.json["state"], response.json["total"]) == ("cancelled", 2_500)
+    counts = response.json["counts"]
     assert counts["created"] >= 1_000
     assert counts["created"] + counts["cancelled"] == 2_500
-    assert (counts["pending"], answer.json["progress"]) == (0, 1.0)
+    assert (counts["pending"], response.json["progress"]) == (0, 1.0)
     assert len(await stored(ctx)) == counts["created"]
 
 
@@ -47,10 +47,10 @@ async def test_without_a_worker_the_job_comes_as_it_stands(ctx: Context, client:
     job = await submit(client, 3)
     clock = asyncio.get_running_loop().time
     began = clock()
-    answer = await cancel(client, job)
+    response = await cancel(client, job)
     assert 1.9 < clock() - began < 5
-    assert (answer.status, answer.json["state"]) == (200, "queued")
-    assert (answer.json["counts"]["cancelled"], answer.json["counts"]["pending"]) == (3, 0)
+    assert (response.status, response.json["state"]) == (200, "queued")
+    assert (response.json["counts"]["cancelled"], response.json["counts"]["pending"]) == (3, 0)
     await work(ctx)
     assert (await client.get(f"/v1/jobs/{job}")).json["state"] == "cancelled"
 
@@ -63,9 +63,9 @@ async def test_nobody_has_to_wait(client: Client, preference: str) -> None:
 
 
 async def test_the_answers_of_a_cancelled_job_tell_of_every_item(ctx: Context, client: Client) -> None:
-    answer = await client.submit_items([{"phone": "12"}, *(contact(n) for n in range(1_004))])
+    response = await client.submit_items([{"phone": "12"}, *(contact(n) for n in range(1_004))])
     await apply_chunk(ctx, await claim(ctx))
-    job = answer.json["id"]
+    job = response.json["id"]
     await cancel(client, job, Prefer="wait=0")
     await work(ctx)
     lines = (await client.get(f"/v1/jobs/{job}/results", Accept="text/csv")).body.splitlines()[1:]
@@ -95,15 +95,15 @@ async def test_cancelling_again_gives_the_same_answer(ctx: Context, client: Clie
 async def test_a_job_that_has_ended_cannot_be_cancelled(ctx: Context, client: Client) -> None:
     job = await submit(client, 3)
     await work(ctx)
-    answer = await cancel(client, job)
-    assert (answer.status, answer.error["type"], answer.error["code"]) == (409, "conflict", "job_ended")
+    response = await cancel(client, job)
+    assert (response.status, response.error["type"], response.error["code"]) == (409, "conflict", "job_ended")
     assert (await client.get(f"/v1/jobs/{job}")).json["state"] == "completed"
 
 
 @pytest.mark.parametrize("job", ["job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC", "job_x", "17"])
 async def test_an_unknown_job_cannot_be_cancelled(client: Client, job: str) -> None:
-    answer = await cancel(client, job)
-    assert (answer.status, answer.error["code"]) == (404, "unknown_job")
+    response = await cancel(client, job)
+    assert (response.status, response.error["code"]) == (404, "unknown_job")
 
 
 async def test_the_job_of_another_account_cannot_be_cancelled(
@@ -111,23 +111,23 @@ async def test_the_job_of_another_account_cannot_be_cancelled(
 ) -> None:
     job = await submit(client, 3)
     stranger = await make_client(ctx, session)
-    answer = await cancel(stranger, job)
-    assert (answer.status, answer.error["code"]) == (404, "unknown_job")
+    response = await cancel(stranger, job)
+    assert (response.status, response.error["code"]) == (404, "unknown_job")
     await work(ctx)
     assert len(await stored(ctx)) == 3
 
 
 async def test_an_unknown_parameter_is_refused(ctx: Context, client: Client) -> None:
     job = await submit(client, 3)
-    answer = await client.call("POST", f"/v1/jobs/{job}/cancel?force=true")
-    assert (answer.status, answer.error["code"]) == (422, "unknown_parameter")
+    response = await client.call("POST", f"/v1/jobs/{job}/cancel?force=true")
+    assert (response.status, response.error["code"]) == (422, "unknown_parameter")
     await work(ctx)
     assert len(await stored(ctx)) == 3
 
 
 async def test_a_large_upload_is_cancelled_before_it_is_split(ctx: Context, client: Client) -> None:
-    answer = await client.submit(b"phone,name\n" + ROWS * 2, "text/csv")
-    job = answer.json["id"]
+    response = await client.submit(b"phone,name\n" + ROWS * 2, "text/csv")
+    job = response.json["id"]
     assert (await cancel(client, job, Prefer="wait=0")).json["total"] is None
     await split(ctx)
     ended: Any = (await client.get(f"/v1/jobs/{job}")).json
@@ -144,11 +144,11 @@ async def test_an_upload_is_cancelled_while_it_is_received_and_leaves_nothing(
             await cut.send(ROWS)
         await seen(ctx, "SELECT count(*) > 1 FROM parts")
         (job,) = await client.jobs()
-        answer = await cancel(client, job["id"])
-        assert (answer.status, answer.json["state"], answer.json["total"]) == (200, "cancelled", 0)
+        response = await cancel(client, job["id"])
+        assert (response.status, response.json["state"], response.json["total"]) == (200, "cancelled", 0)
         await cut.send(ROWS)
         await cut.end()
-        refused = await cut.answer()
+        refused = await cut.response()
     assert refused.startswith(b"HTTP/1.1 409 ")
     for table in ("parts", "chunks", "outcomes", "contacts", "streams"):
         assert await ctx.pool.fetchval(f"SELECT count(*) FROM {table}") == 0, table

@@ -17,10 +17,10 @@ PHONE = phone(1)
 
 async def failed(ctx: Context, client: Client, body: bytes, content_type: str, query: str = "") -> str:
     """The path of the errors of a job that has ended."""
-    answer = await client.submit(body, content_type, query)
-    assert answer.status == 202, answer.body
+    response = await client.submit(body, content_type, query)
+    assert response.status == 202, response.body
     await work(ctx)
-    path: str = (await client.job(answer))["errors_url"]
+    path: str = (await client.job(response))["errors_url"]
     return path
 
 
@@ -56,9 +56,9 @@ async def test_a_corrected_file_of_errors_is_accepted_as_it_is(ctx: Context, cli
     body = f"Mobile;name;age;birth_date.day;birth_date.month\n12;Ana;30;17;5\n{phone(2)};Bo;;1;2\n"
     path = await failed(ctx, client, body.encode(), "text/csv", "?map.Mobile=phone")
     text = (await client.get(path, Accept="text/csv")).body
-    answer = await client.submit(text.replace(b"12,", PHONE.encode() + b","), "text/csv")
+    response = await client.submit(text.replace(b"12,", PHONE.encode() + b","), "text/csv")
     await work(ctx)
-    job = await client.job(answer)
+    job = await client.job(response)
     assert (job["state"], job["total"], job["errors"]) == ("completed", 1, [])
     assert await stored(ctx) == {PHONE: "Ana", phone(2): "Bo"}
 
@@ -104,9 +104,9 @@ async def test_rows_of_csv_are_corrected_as_lines_of_json(ctx: Context, client: 
     )
     path = await failed(ctx, client, body.encode(), "text/csv")
     line = (await client.get(path, Accept="application/x-ndjson")).body
-    answer = await client.submit(line.replace(b'"12"', f'"{PHONE}"'.encode()), "application/x-ndjson")
+    response = await client.submit(line.replace(b'"12"', f'"{PHONE}"'.encode()), "application/x-ndjson")
     await work(ctx)
-    job = await client.job(answer)
+    job = await client.job(response)
     assert (job["state"], job["errors"]) == ("completed", [])
     row = await ctx.pool.fetchrow(
         "SELECT phone, age, birth_date, metadata::text, properties::text FROM contacts"
@@ -139,10 +139,10 @@ async def test_lines_that_are_no_items_are_shown_as_they_came(ctx: Context, clie
     for accept in ("text/csv", "application/x-ndjson"):
         text = (await client.get(path, Accept=accept)).body
         assert text.count(b"\n") >= 9
-        answer = await client.submit(text, accept)
-        assert answer.status == 202
+        response = await client.submit(text, accept)
+        assert response.status == 202
         await work(ctx)
-        assert (await client.job(answer))["counts"]["failed"] == 9
+        assert (await client.job(response))["counts"]["failed"] == 9
 
 
 async def test_a_cell_of_a_megabyte_of_nonsense_can_be_downloaded(ctx: Context, client: Client) -> None:
@@ -176,10 +176,10 @@ async def test_items_that_name_contacts_are_corrected_by_their_field(
     ctx: Context, client: Client, path: str, items: list[Any], field: str
 ) -> None:
     await client.call("POST", "/v1/audiences", json={"name": "A"})
-    answer = await client.call("POST", f"/v1/bulk/{path}", json=items)
-    assert answer.status == 202, answer.body
+    response = await client.call("POST", f"/v1/bulk/{path}", json=items)
+    assert response.status == 202, response.body
     await work(ctx)
-    url = f"{answer.headers['Location']}/errors"
+    url = f"{response.headers['Location']}/errors"
     rows = list(csv.DictReader(io.StringIO((await client.get(url, Accept="text/csv")).body.decode())))
     first, second = items[0], items[1][field]
     assert [(row["ref"], row[field]) for row in rows] == [("", str(first)), ("b", second)]

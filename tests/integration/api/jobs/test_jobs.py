@@ -17,16 +17,16 @@ FIELDS = {
 
 
 async def submit(client: Client, count: int) -> list[str]:
-    answers = [await client.submit_items([contact(n)]) for n in range(count)]
-    return [answer.json["id"] for answer in answers]
+    responses = [await client.submit_items([contact(n)]) for n in range(count)]
+    return [response.json["id"] for response in responses]
 
 
 async def test_a_job_has_the_fields_of_the_contract(ctx: Context, client: Client) -> None:
     items = [contact(1), contact(2), contact(2), {"phone": "12", "ref": "mine"}]
-    answer = await client.submit_items(items)
-    assert set(answer.json) == FIELDS
+    response = await client.submit_items(items)
+    assert set(response.json) == FIELDS
     await work(ctx)
-    job = await client.job(answer)
+    job = await client.job(response)
     assert set(job) == FIELDS
     assert job["counts"] == {
         "created": 2, "updated": 0, "unchanged": 0, "merged": 1, "skipped": 0, "failed": 1, "cancelled": 0,
@@ -50,9 +50,9 @@ async def test_a_job_has_the_fields_of_the_contract(ctx: Context, client: Client
 
 
 async def test_a_job_shows_its_first_twenty_errors(ctx: Context, client: Client) -> None:
-    answer = await client.submit_items([{"phone": "12"}] * 30)
+    response = await client.submit_items([{"phone": "12"}] * 30)
     await work(ctx)
-    assert [error["index"] for error in (await client.job(answer))["errors"]] == list(range(20))
+    assert [error["index"] for error in (await client.job(response))["errors"]] == list(range(20))
 
 
 async def test_position_counts_the_jobs_ahead(ctx: Context, client: Client) -> None:

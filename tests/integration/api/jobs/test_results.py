@@ -39,9 +39,9 @@ async def results(client: Client, path: str, limit: int) -> list[dict[str, Any]]
 
 
 async def test_results_answer_every_item_once(ctx: Context, client: Client) -> None:
-    answer = await client.submit_items(items())
+    response = await client.submit_items(items())
     await work(ctx)
-    job = await client.job(answer)
+    job = await client.job(response)
     path = job["results_url"]
     found = await results(client, path, 1_000)
     assert [result["index"] for result in found] == list(range(ITEMS))
@@ -68,8 +68,8 @@ async def test_results_answer_every_item_once(ctx: Context, client: Client) -> N
 
 
 async def test_the_results_of_a_job_that_has_not_begun_are_empty(client: Client) -> None:
-    answer = await client.submit_items([contact(1)])
-    path = answer.json["results_url"]
+    response = await client.submit_items([contact(1)])
+    path = response.json["results_url"]
     assert (await client.get(path)).json == {"data": [], "next_cursor": None}
     text = (await client.get(path, Accept="text/csv")).body
     assert text == b"index,outcome,contact_id,merged_into,code,message\r\n"
@@ -77,15 +77,15 @@ async def test_the_results_of_a_job_that_has_not_begun_are_empty(client: Client)
 
 
 async def test_small_pages_cover_every_item(ctx: Context, client: Client) -> None:
-    answer = await client.submit_items([contact(n) for n in range(25)])
+    response = await client.submit_items([contact(n) for n in range(25)])
     await work(ctx)
-    found = await results(client, answer.json["results_url"], 5)
+    found = await results(client, response.json["results_url"], 5)
     assert [result["index"] for result in found] == list(range(25))
 
 
 async def test_the_first_format_named_is_the_one_given(ctx: Context, client: Client) -> None:
-    answer = await client.submit_items([contact(1)])
-    path = answer.json["results_url"]
+    response = await client.submit_items([contact(1)])
+    path = response.json["results_url"]
     for accept, given in {
         "text/csv, application/x-ndjson": "text/csv",
         "application/x-ndjson;q=1, text/csv": "application/x-ndjson",

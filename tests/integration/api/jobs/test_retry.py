@@ -15,7 +15,7 @@ from storage.pipeline import jobs
 from storage.pipeline.jobs import Parent
 from storage.pipeline.results import ERRORS_A_READ
 from tests.factories import contact, phone
-from tests.integration.api.service import Answer, Client
+from tests.integration.api.service import Client, Response
 from tests.integration.api.work import work
 
 TYPES = {Format.CSV: "text/csv", Format.NDJSON: "application/x-ndjson"}
@@ -51,15 +51,15 @@ BAD_ROWS = [
 ]
 
 
-async def ended(ctx: Context, client: Client, answer: Answer) -> Parent:
+async def ended(ctx: Context, client: Client, response: Response) -> Parent:
     """The job of a 202, when it has ended, as a retry sees it."""
-    assert answer.status == 202, answer.body
+    assert response.status == 202, response.body
     await work(ctx)
-    return await parent_of(ctx, client, answer)
+    return await parent_of(ctx, client, response)
 
 
-async def parent_of(ctx: Context, client: Client, answer: Answer) -> Parent:
-    job_id = read_job_id(answer.json["id"])
+async def parent_of(ctx: Context, client: Client, response: Response) -> Parent:
+    job_id = read_job_id(response.json["id"])
     assert job_id is not None
     parent = await jobs.parent(ctx.pool, client.account.id, job_id)
     assert parent is not None
@@ -124,8 +124,8 @@ async def test_an_array_becomes_lines(ctx: Context, client: Client) -> None:
 
 async def test_a_file_keeps_its_columns_and_its_separator(ctx: Context, client: Client) -> None:
     body = b'Mobile;"metadata.a,b";dropped;Name\n12;x;y;"O; ""K"""\n'
-    answer = await client.submit(body, "text/csv", "?map.Mobile=phone&map.dropped=")
-    parent = await ended(ctx, client, answer)
+    response = await client.submit(body, "text/csv", "?map.Mobile=phone&map.dropped=")
+    parent = await ended(ctx, client, response)
     again = await retried(ctx, parent)
     assert again == b'"phone";"metadata.a,b";"error_code";"name"\r\n12;x;;"O; ""K"""\r\n'
     child = await ended(ctx, client, await client.submit(again, "text/csv"))
@@ -159,18 +159,18 @@ async def test_an_item_that_was_just_not_too_large_does_not_become_too_large(
 
 
 async def test_a_retry_knows_what_its_parent_was(ctx: Context, client: Client) -> None:
-    answer = await client.submit_items([contact(1)], "?region=GB&parallel=7&dry_run=true")
-    parent = await parent_of(ctx, client, answer)
+    response = await client.submit_items([contact(1)], "?region=GB&parallel=7&dry_run=true")
+    parent = await parent_of(ctx, client, response)
     assert (parent.operation, parent.params.region) == (Operation.CONTACTS_UPSERT, "GB")
     assert (parent.parallel, parent.dry_run) == (7, True)
 
 
 async def test_a_job_that_has_not_ended_is_not_retried(ctx: Context, client: Client) -> None:
-    answer = await client.submit_items([{"phone": "12"}])
+    response = await client.submit_items([{"phone": "12"}])
     with pytest.raises(Conflict) as refused:
-        check_retry(await parent_of(ctx, client, answer))
+        check_retry(await parent_of(ctx, client, response))
     assert refused.value.code == "job_not_ended"
-    check_retry(await ended(ctx, client, answer))
+    check_retry(await ended(ctx, client, response))
 
 
 async def test_a_job_without_failed_items_is_not_retried(ctx: Context, client: Client) -> None:
@@ -185,20 +185,20 @@ async def test_nobody_retries_the_job_of_another_account(ctx: Context, client: C
     assert await jobs.parent(ctx.pool, type(parent.account_id)(parent.account_id + 1), parent.job_id) is None
 
 
-async def retry(client: Client, answer: Answer, **headers: str) -> Answer:
+async def retry(client: Client, response: Response, **headers: str) -> Response:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return await client.call("POST", f"/v1/jobs/{answer.json['id']}/retry", headers=names)
+    return await client.call("POST", f"/v1/jobs/{response.json['id']}/retry", headers=names)
 
 
 async def test_a_retry_is_a_job_of_the_failed_items_alone(ctx: Context, client: Client) -> None:
     items = [contact(1), {"phone": "12", "ref": "a"}, contact(2), {"phone": "+999", "ref": "b"}]
     parent = await client.submit_items(items)
     await ended(ctx, client, parent)
-    answer = await retry(client, parent)
-    assert (answer.status, answer.json["parent_id"]) == (202, parent.json["id"])
-    assert answer.headers["Location"] == f"/v1/jobs/{answer.json['id']}"
+    response = await retry(client, parent)
+    assert (response.status, response.json["parent_id"]) == (202, parent.json["id"])
+    assert response.headers["Location"] == f"/v1/jobs/{response.json['id']}"
     await work(ctx)
-    job = await client.job(answer)
+    job = await client.job(response)
     assert (job["total"], job["counts"]["failed"], job["operation"]) == (2, 2, "contacts.upsert")
     assert [(error["index"], error["ref"]) for error in job["errors"]] == [(0, "a"), (1, "b")]
     assert (await client.job(parent))["counts"]["failed"] == 2
@@ -213,12 +213,12 @@ async def test_what_could_not_be_found_can_be_retried_once_it_is_there(ctx: Cont
     parent_job = await ended(ctx, client, parent)
     await client.submit_items([contact(1), contact(2)])
     await work(ctx)
-    answer = await retry(client, parent)
-    child = await ended(ctx, client, answer)
+    response = await retry(client, parent)
+    child = await ended(ctx, client, response)
     assert (child.params, child.failed) == (parent_job.params, 0)
     rows = await ctx.pool.fetch("SELECT communication_preference FROM contacts")
     assert {row[0] for row in rows} <= {"mute_all", None}
-    assert (await client.job(answer))["total"] == parent_job.failed
+    assert (await client.job(response))["total"] == parent_job.failed
 
 
 @pytest.mark.parametrize(
@@ -230,8 +230,8 @@ async def test_a_retry_that_makes_no_sense_is_refused(
     parent = await client.submit_items(items)
     if code == "nothing_to_retry":
         await work(ctx)
-    answer = await retry(client, parent)
-    assert (answer.status, answer.error["code"]) == (409, code)
+    response = await retry(client, parent)
+    assert (response.status, response.error["code"]) == (409, code)
     assert len(await client.jobs()) == 1
 
 
@@ -253,10 +253,10 @@ async def test_a_retried_overwrite_keeps_what_it_has_put_into_the_list(ctx: Cont
     list_id = (await client.call("POST", "/v1/contact-lists", json={"name": "L"})).json["id"]
     tiered = contact(9) | {"properties": {"tier": "gold"}}
     body = {"action": "overwrite", "contacts": [contact(1), contact(2), tiered]}
-    answer = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
+    response = await client.call("PUT", f"/v1/contacts/lists/{list_id}/contacts", json=body)
     await work(ctx)
     await client.call("POST", "/v1/properties", json={"name": "tier", "type": "string"})
-    again = (await retry(client, answer)).json
+    again = (await retry(client, response)).json
     assert (again["operation"], again["total"]) == ("lists.add", 1)
     await work(ctx)
     ended = (await client.get(f"/v1/jobs/{again['id']}")).json

@@ -1,4 +1,4 @@
-"""Answers that wait for the end of a job: woken by it, and at no cost while they wait."""
+"""Responses that wait for the end of a job: woken by it, and at no cost while they wait."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from schemas.settings import Settings
 from storage.context import Context
 from storage.queue import ENDED
 from tests.factories import contact
-from tests.integration.api.service import Answer, Client, Service, make_client, serve
+from tests.integration.api.service import Client, Response, Service, make_client, serve
 from tests.integration.api.work import work
 from tests.waiting import until
 
@@ -28,7 +28,7 @@ async def waiting(service: Service, count: int = 1) -> None:
     await until(quiet)
 
 
-async def _finish(task: "asyncio.Task[Answer]") -> Answer:
+async def _finish(task: "asyncio.Task[Response]") -> Response:
     async with asyncio.timeout(SOON):
         return await task
 
@@ -36,9 +36,9 @@ async def _finish(task: "asyncio.Task[Answer]") -> Answer:
 async def test_a_poll_is_woken_by_the_end_and_holds_no_connection(
     ctx: Context, service: Service, client: Client
 ) -> None:
-    answer = await client.submit_items([contact(1)])
+    response = await client.submit_items([contact(1)])
     polls = [
-        asyncio.create_task(client.get(f"{answer.headers['Location']}?wait={LONG}"))
+        asyncio.create_task(client.get(f"{response.headers['Location']}?wait={LONG}"))
         for _ in range(service.api.ctx.settings.api_pool_size * 2)
     ]
     await waiting(service, len(polls))
@@ -50,19 +50,19 @@ async def test_a_poll_is_woken_by_the_end_and_holds_no_connection(
 
 
 async def test_a_poll_answers_when_its_time_is_up(client: Client) -> None:
-    answer = await client.submit_items([contact(1)])
+    response = await client.submit_items([contact(1)])
     clock = asyncio.get_running_loop().time
     began = clock()
-    polled = await client.get(f"{answer.headers['Location']}?wait=1")
+    polled = await client.get(f"{response.headers['Location']}?wait=1")
     assert (polled.status, polled.json["state"]) == (200, "queued")
     assert 1 <= clock() - began < SOON
 
 
 async def test_a_poll_for_an_ended_or_unknown_job_answers_at_once(ctx: Context, client: Client) -> None:
-    answer = await client.submit_items([contact(1)])
+    response = await client.submit_items([contact(1)])
     await work(ctx)
     async with asyncio.timeout(SOON):
-        assert (await client.get(f"{answer.headers['Location']}?wait={LONG}")).status == 200
+        assert (await client.get(f"{response.headers['Location']}?wait={LONG}")).status == 200
         assert (await client.get(f"/v1/jobs/job_01ARZ3NDEKTSV4RRFFQ69G5FAV?wait={LONG}")).status == 404
 
 
@@ -72,11 +72,11 @@ async def test_a_submit_with_prefer_wait_answers_the_end(
     submit = asyncio.create_task(client.submit_items([contact(1)], Prefer=f"wait={LONG}"))
     await waiting(service)
     await work(ctx)
-    answer = await _finish(submit)
-    assert (answer.status, answer.json["state"]) == (200, "completed")
-    assert answer.headers["Preference-Applied"] == f"wait={LONG}"
-    assert answer.headers["Bulklane-Job"] == answer.json["id"]
-    assert answer.headers["Location"] == f"/v1/jobs/{answer.json['id']}"
+    response = await _finish(submit)
+    assert (response.status, response.json["state"]) == (200, "completed")
+    assert response.headers["Preference-Applied"] == f"wait={LONG}"
+    assert response.headers["Bulklane-Job"] == response.json["id"]
+    assert response.headers["Location"] == f"/v1/jobs/{response.json['id']}"
 
 
 @pytest.mark.parametrize("prefer", [f"respond-async, wait={LONG}", f'foo; wait="{LONG}"', f"Wait = {LONG}"])
@@ -93,15 +93,15 @@ async def test_a_submit_with_failed_items_answers_207(ctx: Context, service: Ser
     submit = asyncio.create_task(client.submit_items([contact(1), {"phone": "12"}], Prefer=f"wait={LONG}"))
     await waiting(service)
     await work(ctx)
-    answer = await _finish(submit)
-    assert (answer.status, answer.json["state"]) == (207, "completed_with_errors")
+    response = await _finish(submit)
+    assert (response.status, response.json["state"]) == (207, "completed_with_errors")
 
 
 async def test_a_submit_whose_time_is_up_answers_202(client: Client) -> None:
-    answer = await client.submit_items([contact(1)], Prefer="wait=1")
-    assert (answer.status, answer.json["state"]) == (202, "queued")
-    assert "Preference-Applied" not in answer.headers
-    assert (await client.job(answer))["id"] == answer.json["id"]
+    response = await client.submit_items([contact(1)], Prefer="wait=1")
+    assert (response.status, response.json["state"]) == (202, "queued")
+    assert "Preference-Applied" not in response.headers
+    assert (await client.job(response))["id"] == response.json["id"]
 
 
 @pytest.mark.parametrize(
@@ -116,21 +116,21 @@ async def test_an_account_can_wait_by_default(
     if waits:
         await waiting(service)
         await work(ctx)
-    answer = await _finish(submit)
-    assert answer.status == (200 if waits else 202)
-    assert answer.headers.get("Preference-Applied") == (f"wait={LONG}" if waits else None)
+    response = await _finish(submit)
+    assert response.status == (200 if waits else 202)
+    assert response.headers.get("Preference-Applied") == (f"wait={LONG}" if waits else None)
 
 
 async def test_an_api_that_is_stopped_lets_its_waiters_go(
     ctx: Context, settings: Settings, service: Service, client: Client
 ) -> None:
-    answer = await client.submit_items([contact(1)])
+    response = await client.submit_items([contact(1)])
     async with (
         serve(settings, shutdown_seconds=LONG) as stopped,
         aiohttp.ClientSession(base_url=f"http://127.0.0.1:{stopped.port}") as session,
     ):
         there = Client(session, client.account, client.key)
-        poll = asyncio.create_task(there.get(f"{answer.headers['Location']}?wait={LONG}"))
+        poll = asyncio.create_task(there.get(f"{response.headers['Location']}?wait={LONG}"))
         await waiting(stopped)
         async with asyncio.timeout(SOON):
             await stopped.runner.cleanup()
@@ -140,8 +140,8 @@ async def test_an_api_that_is_stopped_lets_its_waiters_go(
 async def test_nonsense_on_the_channel_wakes_nobody_and_breaks_nothing(
     ctx: Context, service: Service, client: Client, redis: Redis
 ) -> None:
-    answer = await client.submit_items([contact(1)])
-    poll = asyncio.create_task(client.get(f"{answer.headers['Location']}?wait={LONG}"))
+    response = await client.submit_items([contact(1)])
+    poll = asyncio.create_task(client.get(f"{response.headers['Location']}?wait={LONG}"))
     await waiting(service)
     await redis.publish(ENDED, b"\xff nonsense")
     await work(ctx)
@@ -151,8 +151,8 @@ async def test_nonsense_on_the_channel_wakes_nobody_and_breaks_nothing(
 async def test_an_end_that_was_not_announced_is_found_when_the_line_is_back(
     ctx: Context, service: Service, client: Client, redis: Redis
 ) -> None:
-    answer = await client.submit_items([contact(1)])
-    poll = asyncio.create_task(client.get(f"{answer.headers['Location']}?wait={LONG}"))
+    response = await client.submit_items([contact(1)])
+    poll = asyncio.create_task(client.get(f"{response.headers['Location']}?wait={LONG}"))
     await waiting(service)
     await redis.client_kill_filter(_type="pubsub")
     await work(ctx)

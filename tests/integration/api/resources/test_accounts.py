@@ -20,8 +20,8 @@ async def test_a_key_sees_its_own_account_alone(
     )
     await accounts.update(ctx.pool, client.account.name, change)
     await make_client(ctx, session)
-    answer = await client.get(PATH)
-    assert answer.status == 200
+    response = await client.get(PATH)
+    assert response.status == 200
     own = {
         "id": f"org_{client.account.id}",
         "name": client.account.name,
@@ -29,7 +29,7 @@ async def test_a_key_sees_its_own_account_alone(
         "phone_number_id": "106540352242922",
         "limits": {"requests": 7, "items": 0, "window_seconds": 50},
     }
-    assert answer.json == {"data": [own], "next_cursor": None}
+    assert response.json == {"data": [own], "next_cursor": None}
 
 
 async def test_an_account_may_have_no_phone_number_id(client: Client) -> None:

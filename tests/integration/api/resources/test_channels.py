@@ -53,8 +53,8 @@ async def test_a_phone_is_taken_in_any_notation(client: Client, given: str | Non
     made = await make(client, PATH, name="SMS", phone=given)
     assert made["phone"] == shown
     assert UUID(made["id"]).version == 4
-    answer = await patch(client, f"{PATH}/{made['id']}", {"phone": given})
-    assert (answer.status, answer.json["phone"]) == (200, shown)
+    response = await patch(client, f"{PATH}/{made['id']}", {"phone": given})
+    assert (response.status, response.json["phone"]) == (200, shown)
 
 
 async def test_a_phone_is_of_the_accounts_region(
@@ -63,8 +63,8 @@ async def test_a_phone_is_of_the_accounts_region(
     indian = await make_client(ctx, session, region="IN")
     assert (await make(indian, PATH, name="SMS", phone="98765 43210"))["phone"] == "+919876543210"
     nowhere = await make_client(ctx, session, region=None)
-    answer = await post(nowhere, PATH, {"name": "SMS", "phone": "98765 43210"})
-    assert problems(answer) == {"phone": "phone_unknown_country_code"}
+    response = await post(nowhere, PATH, {"name": "SMS", "phone": "98765 43210"})
+    assert problems(response) == {"phone": "phone_unknown_country_code"}
 
 
 async def test_a_wrong_phone_is_refused_with_its_code_and_all_else_that_is_wrong(client: Client) -> None:
@@ -106,12 +106,12 @@ async def test_a_phone_belongs_to_one_channel(client: Client) -> None:
     one = await make(client, PATH, name="One", phone=phone(1))
     other = await make(client, PATH, name="Other")
     await make(client, PATH, name="Third")  # of those without a phone there may be many
-    for answer in (
+    for response in (
         await post(client, PATH, {"name": "Fourth", "phone": phone(1)}),
         await patch(client, f"{PATH}/{other['id']}", {"phone": phone(1)}),
     ):
-        assert told(answer) == (409, "channel_exists")
-        assert answer.error["param"] == "phone"
+        assert told(response) == (409, "channel_exists")
+        assert response.error["param"] == "phone"
     assert (await patch(client, f"{PATH}/{one['id']}", {"phone": phone(1)})).status == 200
 
 

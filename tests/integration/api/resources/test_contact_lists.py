@@ -44,8 +44,8 @@ async def test_nobody_else_can_do_either(
 
 async def test_archiving_needs_no_body_and_no_content_type(client: Client) -> None:
     made = await make(client, PATH, name="Spring")
-    answer = await client.call("POST", f"{PATH}/{made['id']}/archive", skip_auto_headers=["Content-Type"])
-    assert (answer.status, answer.json["state"]) == (200, "archived")
+    response = await client.call("POST", f"{PATH}/{made['id']}/archive", skip_auto_headers=["Content-Type"])
+    assert (response.status, response.json["state"]) == (200, "archived")
 
 
 async def test_the_list_shows_the_active_ones_or_the_archived_ones(client: Client) -> None:

@@ -86,12 +86,12 @@ async def test_a_name_is_unique_in_its_team(client: Client, team: str) -> None:
     other = (await make(client, "/v1/teams", name="Sales"))["id"]
     for team_id in (None, team, other):
         made = await make(client, PATH, name="VIP", team_id=team_id)
-        answer = await post(client, PATH, {"name": " VIP ", "team_id": team_id})
-        assert told(answer) == (409, "label_exists")
-    answer = await patch(client, f"{PATH}/{made['id']}", {"team_id": team})
-    assert told(answer) == (409, "label_exists")
-    answer = await patch(client, f"{PATH}/{made['id']}", {"team_id": None})
-    assert told(answer) == (409, "label_exists")
+        response = await post(client, PATH, {"name": " VIP ", "team_id": team_id})
+        assert told(response) == (409, "label_exists")
+    response = await patch(client, f"{PATH}/{made['id']}", {"team_id": team})
+    assert told(response) == (409, "label_exists")
+    response = await patch(client, f"{PATH}/{made['id']}", {"team_id": None})
+    assert told(response) == (409, "label_exists")
     assert (await client.get(f"{PATH}/{made['id']}")).json == made
 
 
@@ -112,8 +112,8 @@ async def test_the_list_of_a_team_that_is_none_is_refused(
     other = await make_client(ctx, session)
     for team_id in ("x", "", "%00", "%FF", "999", team):
         assert problems(await other.get(f"{PATH}?team_id={team_id}")) == {"team_id": "unknown_team"}
-    answer = await client.get(f"{PATH}?team_id=x&limit=0&cursor=x")
-    assert problems(answer) == {
+    response = await client.get(f"{PATH}?team_id=x&limit=0&cursor=x")
+    assert problems(response) == {
         "limit": "invalid_parameter",
         "cursor": "invalid_parameter",
         "team_id": "unknown_team",
@@ -163,8 +163,8 @@ async def test_a_wrong_colour_is_refused(client: Client) -> None:
         " #123456",
         "#\uff11\uff12\uff13456",
     ):
-        answer = await post(client, PATH, {"name": "VIP", "colour": colour})
-        assert problems(answer) == {"colour": "invalid_parameter"}
+        response = await post(client, PATH, {"name": "VIP", "colour": colour})
+        assert problems(response) == {"colour": "invalid_parameter"}
 
 
 async def test_a_label_goes_with_its_members_and_leaves_the_others(ctx: Context, client: Client) -> None:

@@ -37,8 +37,8 @@ async def test_an_enum_has_options(ctx: Context, client: Client) -> None:
 
 async def test_options_are_replaced(client: Client) -> None:
     made = await make(client, PATH, name="tier", type="enum", options=["gold", "silver"])
-    answer = await patch(client, f"{PATH}/tier", {"options": [" bronze", "gold"]})
-    assert (answer.status, answer.json) == (200, made | {"options": ["bronze", "gold"]})
+    response = await patch(client, f"{PATH}/tier", {"options": [" bronze", "gold"]})
+    assert (response.status, response.json) == (200, made | {"options": ["bronze", "gold"]})
 
 
 async def test_wrong_options_are_refused(client: Client) -> None:
@@ -56,8 +56,8 @@ async def test_wrong_options_are_refused(client: Client) -> None:
     for options, places in wrong:
         expected = dict.fromkeys(places, "invalid_parameter")
         assert problems(await patch(client, f"{PATH}/tier", {"options": options})) == expected
-        answer = await post(client, PATH, {"name": "other", "type": "enum", "options": options})
-        assert problems(answer) == expected
+        response = await post(client, PATH, {"name": "other", "type": "enum", "options": options})
+        assert problems(response) == expected
     assert problems(await patch(client, f"{PATH}/tier", {"options": None})) == {
         "options": "invalid_parameter"
     }
@@ -68,11 +68,11 @@ async def test_an_enum_needs_options_and_nothing_else_has_any(client: Client) ->
     for body in ({"name": "a", "type": "enum"}, {"name": "a", "type": "enum", "options": None}):
         assert problems(await post(client, PATH, body)) == {"options": "missing_parameter"}
     for type_ in ("string", "number", "boolean", "date"):
-        answer = await post(client, PATH, {"name": "a", "type": type_, "options": ["a"]})
-        assert problems(answer) == {"options": "invalid_parameter"}
+        response = await post(client, PATH, {"name": "a", "type": type_, "options": ["a"]})
+        assert problems(response) == {"options": "invalid_parameter"}
         await make(client, PATH, name=type_, type=type_)
-        answer = await patch(client, f"{PATH}/{type_}", {"options": ["a"]})
-        assert problems(answer) == {"options": "invalid_parameter"}
+        response = await patch(client, f"{PATH}/{type_}", {"options": ["a"]})
+        assert problems(response) == {"options": "invalid_parameter"}
 
 
 async def test_nothing_but_an_enum_is_ever_given_options(ctx: Context, client: Client) -> None:
@@ -83,15 +83,15 @@ async def test_nothing_but_an_enum_is_ever_given_options(ctx: Context, client: C
 
 
 async def test_all_that_is_wrong_comes_at_once(client: Client) -> None:
-    answer = await post(client, f"{PATH}?x=1", {"name": "1", "type": "enum", "y": 1})
-    assert problems(answer) == {
+    response = await post(client, f"{PATH}?x=1", {"name": "1", "type": "enum", "y": 1})
+    assert problems(response) == {
         "x": "unknown_parameter",
         "name": "invalid_parameter",
         "options": "missing_parameter",
         "y": "unknown_parameter",
     }
-    answer = await post(client, PATH, {"name": 1, "type": "text", "options": []})
-    assert problems(answer) == dict.fromkeys(("name", "type", "options"), "invalid_parameter")
+    response = await post(client, PATH, {"name": 1, "type": "text", "options": []})
+    assert problems(response) == dict.fromkeys(("name", "type", "options"), "invalid_parameter")
 
 
 async def test_a_name_is_of_letters_digits_and_underscores(client: Client) -> None:
@@ -99,8 +99,8 @@ async def test_a_name_is_of_letters_digits_and_underscores(client: Client) -> No
         await make(client, PATH, name=name, type="string")
         assert (await client.get(f"{PATH}/{name}")).json["name"] == name
     for name in ("", " ", "1a", "_a", "a-b", "a b", "é", "aé", "x" * 65, "a\0", "a\nb", "\u0661", "ａ"):  # noqa: RUF001
-        answer = await post(client, PATH, {"name": name, "type": "string"})
-        assert problems(answer) == {"name": "invalid_parameter"}
+        response = await post(client, PATH, {"name": name, "type": "string"})
+        assert problems(response) == {"name": "invalid_parameter"}
 
 
 async def test_they_come_by_name(client: Client) -> None:
@@ -112,8 +112,8 @@ async def test_they_come_by_name(client: Client) -> None:
 
 async def test_name_and_type_stay(client: Client) -> None:
     made = await make(client, PATH, name="tier", type="enum", options=["a"])
-    answer = await patch(client, f"{PATH}/tier", {"name": "other", "type": "string", "options": ["b"]})
-    assert problems(answer) == {"name": "unknown_parameter", "type": "unknown_parameter"}
+    response = await patch(client, f"{PATH}/tier", {"name": "other", "type": "string", "options": ["b"]})
+    assert problems(response) == {"name": "unknown_parameter", "type": "unknown_parameter"}
     assert (await client.get(f"{PATH}/tier")).json == made
 
 

@@ -21,7 +21,7 @@ from tests.integration.api.nouns import (
     problems,
     told,
 )
-from tests.integration.api.service import Answer, Client, make_client
+from tests.integration.api.service import Client, Response, make_client
 
 TEXTS = {
     "\t Ünïcödé 名前 🎉\u3000\n": "Ünïcödé 名前 🎉",
@@ -35,35 +35,35 @@ TEXTS = {
 
 @every_noun
 async def test_what_is_created_is_there(client: Client, noun: Noun) -> None:
-    answer = await post(client, noun.path, noun.new(1))
-    assert answer.status == 201
-    made = answer.json
-    assert answer.headers["Location"] == f"{noun.path}/{made[noun.key]}"
+    response = await post(client, noun.path, noun.new(1))
+    assert response.status == 201
+    made = response.json
+    assert response.headers["Location"] == f"{noun.path}/{made[noun.key]}"
     times = {name: made.pop(name) for name in ("created_at", "updated_at") if name in made}
     assert all(datetime.fromisoformat(moment).utcoffset() is not None for moment in times.values())
     assert set(times) == {"created_at"} | (set() if noun is PROPERTIES else {"updated_at"})
     id_ = {} if noun is PROPERTIES else {"id": made["id"]}
     assert made == {**id_, "name": "Name1", **noun.made}
-    assert (await client.get(answer.headers["Location"])).json == {**made, **times}
+    assert (await client.get(response.headers["Location"])).json == {**made, **times}
 
 
 @every_noun
 async def test_what_is_changed_is_changed(client: Client, noun: Noun) -> None:
     before = await make(client, noun.path, **noun.new(1))
-    answer = await patch(client, f"{noun.path}/{before[noun.key]}", noun.change(2))
-    assert answer.status == 200
-    assert answer.json == (await client.get(f"{noun.path}/{before[noun.key]}")).json
-    changed = {name for name in before if before[name] != answer.json[name]}
+    response = await patch(client, f"{noun.path}/{before[noun.key]}", noun.change(2))
+    assert response.status == 200
+    assert response.json == (await client.get(f"{noun.path}/{before[noun.key]}")).json
+    changed = {name for name in before if before[name] != response.json[name]}
     assert changed == set(noun.change(2)) | (set() if noun is PROPERTIES else {"updated_at"})
-    assert {name: answer.json[name] for name in noun.change(2)} == noun.change(2)
+    assert {name: response.json[name] for name in noun.change(2)} == noun.change(2)
 
 
 @DELETABLE
 async def test_what_is_deleted_is_gone(client: Client, noun: Noun) -> None:
     one, other = [await make(client, noun.path, **noun.new(number)) for number in (1, 2)]
     path = f"{noun.path}/{one[noun.key]}"
-    answer = await delete(client, path)
-    assert (answer.status, answer.body) == (204, b"")
+    response = await delete(client, path)
+    assert (response.status, response.body) == (204, b"")
     assert await names(client, noun.path) == [other["name"]]
     for again in (
         await delete(client, path),
@@ -113,8 +113,8 @@ async def test_a_page_has_twenty_unless_told_otherwise(ctx: Context, client: Cli
 @every_noun
 async def test_a_wrong_page_is_refused_with_all_that_is_wrong(client: Client, noun: Noun) -> None:
     for limit in ("0", "101", "-1", "x", "", "%00", "%C2%B2", "9" * 5000):
-        answer = await client.get(f"{noun.path}?limit={limit}&cursor=-%00&wrong=1")
-        assert problems(answer) == {
+        response = await client.get(f"{noun.path}?limit={limit}&cursor=-%00&wrong=1")
+        assert problems(response) == {
             "limit": "invalid_parameter",
             "cursor": "invalid_parameter",
             "wrong": "unknown_parameter",
@@ -131,9 +131,9 @@ async def test_an_unknown_id_and_a_foreign_one_get_the_same_404(
     other = await make_client(ctx, session)
     theirs = await make(other, noun.path, **noun.new(1))
 
-    async def answers(id_: str) -> list[tuple[int, bytes]]:
+    async def responses(id_: str) -> list[tuple[int, bytes]]:
         path = f"{noun.path}/{id_}"
-        calls: list[Answer] = [await client.get(path), await patch(client, path, noun.change(2))]
+        calls: list[Response] = [await client.get(path), await patch(client, path, noun.change(2))]
         if noun.deletes:
             calls.append(await delete(client, path))
         else:
@@ -145,11 +145,11 @@ async def test_an_unknown_id_and_a_foreign_one_get_the_same_404(
 
     shown = theirs[noun.key]
     absent = shown[:-1] + ("9" if shown[-1] != "9" else "8")  # the same but for its last digit
-    assert [body.replace(shown.encode(), b"") for _, body in await answers(shown)] == [
-        body.replace(absent.encode(), b"") for _, body in await answers(absent)
+    assert [body.replace(shown.encode(), b"") for _, body in await responses(shown)] == [
+        body.replace(absent.encode(), b"") for _, body in await responses(absent)
     ]
     for id_ in noun.unknown:
-        await answers(id_)
+        await responses(id_)
     assert (await other.get(f"{noun.path}/{shown}")).json == theirs
 
 
@@ -174,9 +174,9 @@ async def test_tenants_never_meet(
 @every_noun
 async def test_a_name_that_is_taken_is_a_conflict(client: Client, noun: Noun) -> None:
     await make(client, noun.path, **noun.new(1))
-    answer = await post(client, noun.path, noun.new(1))
-    assert told(answer) == (409, f"{noun.word}_exists")
-    assert (answer.error["type"], answer.error["param"]) == ("conflict", "name")
+    response = await post(client, noun.path, noun.new(1))
+    assert told(response) == (409, f"{noun.word}_exists")
+    assert (response.error["type"], response.error["param"]) == ("conflict", "name")
     assert await names(client, noun.path) == ["Name1"]
 
 
@@ -192,8 +192,8 @@ async def test_so_is_a_new_name_that_is_taken(client: Client, noun: Noun) -> Non
 @every_noun
 async def test_of_two_at_once_with_one_name_one_is_created(client: Client, noun: Noun) -> None:
     for number in range(5):
-        answers = await asyncio.gather(*(post(client, noun.path, noun.new(number)) for _ in range(4)))
-        assert sorted(answer.status for answer in answers) == [201, 409, 409, 409]
+        responses = await asyncio.gather(*(post(client, noun.path, noun.new(number)) for _ in range(4)))
+        assert sorted(response.status for response in responses) == [201, 409, 409, 409]
     assert len(await names(client, noun.path)) == 5
 
 
@@ -202,8 +202,8 @@ async def test_a_name_is_trimmed_and_kept_as_it_is(client: Client, noun: Noun) -
     other = await make(client, noun.path, name="other")
     for given, kept in TEXTS.items():
         assert (await make(client, noun.path, name=given))["name"] == kept
-        answer = await patch(client, f"{noun.path}/{other['id']}", {"name": given})
-        assert told(answer) == (409, f"{noun.word}_exists")
+        response = await patch(client, f"{noun.path}/{other['id']}", {"name": given})
+        assert told(response) == (409, f"{noun.word}_exists")
     assert await names(client, noun.path) == ["other", *TEXTS.values()]
 
 
@@ -219,8 +219,8 @@ async def test_a_wrong_name_is_refused(client: Client, noun: Noun) -> None:
     wrong: list[Any] = ["", "  \u3000\n", "x" * 256, "a\0b", 5, None, True, ["a"], {}, 1e300]
     for name in wrong:
         assert problems(await post(client, noun.path, {"name": name})) == {"name": "invalid_parameter"}
-        answer = await patch(client, f"{noun.path}/{made['id']}", {"name": name})
-        assert problems(answer) == {"name": "invalid_parameter"}
+        response = await patch(client, f"{noun.path}/{made['id']}", {"name": name})
+        assert problems(response) == {"name": "invalid_parameter"}
     assert await names(client, noun.path) == ["kept"]
 
 
@@ -236,13 +236,13 @@ async def test_the_longest_name(client: Client, noun: Noun) -> None:
 @every_noun
 async def test_a_body_is_refused_with_all_that_is_wrong(client: Client, noun: Noun) -> None:
     body = {"id": 1, "a\tb": 2}
-    answer = await post(client, f"{noun.path}?x=1", body)
+    response = await post(client, f"{noun.path}?x=1", body)
     expected = {"x": "unknown_parameter", "id": "unknown_parameter", "a\tb": "unknown_parameter"}
     needed = {"name": "missing_parameter"} | ({"type": "missing_parameter"} if noun is PROPERTIES else {})
-    assert problems(answer) == expected | needed
+    assert problems(response) == expected | needed
     made = await make(client, noun.path, **noun.new(1))
-    answer = await patch(client, f"{noun.path}/{made[noun.key]}?x=1", body)
-    assert problems(answer).items() >= expected.items()
+    response = await patch(client, f"{noun.path}/{made[noun.key]}?x=1", body)
+    assert problems(response).items() >= expected.items()
     assert (await client.get(f"{noun.path}/{made[noun.key]}")).json == made
 
 
@@ -251,18 +251,18 @@ async def test_a_body_that_is_no_object_is_refused(client: Client, noun: Noun) -
     made = await make(client, noun.path, **noun.new(1))
     bodies: list[Any] = [None, [], "x", 5, [{"name": "a"}], True]
     for body in bodies:
-        for answer in (
+        for response in (
             await post(client, noun.path, body),
             await patch(client, f"{noun.path}/{made[noun.key]}", body),
         ):
-            assert problems(answer) == {None: "invalid_parameter"}
+            assert problems(response) == {None: "invalid_parameter"}
 
 
 @every_noun
 async def test_a_change_of_nothing_is_refused(client: Client, noun: Noun) -> None:
     made = await make(client, noun.path, **noun.new(1))
-    answer = await patch(client, f"{noun.path}/{made[noun.key]}", {})
-    assert set(problems(answer)) <= {None, "name", "options"}
+    response = await patch(client, f"{noun.path}/{made[noun.key]}", {})
+    assert set(problems(response)) <= {None, "name", "options"}
     assert (await client.get(f"{noun.path}/{made[noun.key]}")).json == made
 
 
@@ -271,11 +271,13 @@ async def test_what_is_no_json_is_told_so(client: Client, noun: Noun) -> None:
     made = await make(client, noun.path, **noun.new(1))
     for method, path in (("POST", noun.path), ("PATCH", f"{noun.path}/{made[noun.key]}")):
         for body in (b"{", b"", rb'{"name": "\ud800"}', b'{"name": "\xff"}', b'{"name": 1e999}'):
-            answer = await client.call(method, path, data=body, headers={"Content-Type": "application/json"})
-            assert told(answer) == (400, "invalid_json")
+            response = await client.call(
+                method, path, data=body, headers={"Content-Type": "application/json"}
+            )
+            assert told(response) == (400, "invalid_json")
         for content_type in ("text/csv", "application/x-www-form-urlencoded"):
-            answer = await client.call(method, path, data=b"name=x", headers={"Content-Type": content_type})
-            assert told(answer) == (415, "unsupported_format")
+            response = await client.call(method, path, data=b"name=x", headers={"Content-Type": content_type})
+            assert told(response) == (415, "unsupported_format")
 
 
 @every_noun
@@ -284,8 +286,8 @@ async def test_a_query_where_there_is_none_is_refused(client: Client, noun: Noun
     path = f"{noun.path}/{made[noun.key]}"
     calls = [("GET", path), ("DELETE", path) if noun.deletes else ("POST", f"{path}/archive")]
     for method, target in calls:
-        answer = await client.call(method, f"{target}?force=true")
-        assert problems(answer) == {"force": "unknown_parameter"}
+        response = await client.call(method, f"{target}?force=true")
+        assert problems(response) == {"force": "unknown_parameter"}
     assert (await client.get(path)).json == made
 
 
