@@ -1,0 +1,90 @@
+"""The files on the path of a bulk upsert, as docs/contributing.md lists them, are those whose code runs."""
+
+import re
+import sys
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from storage.context import Context
+from tests.factories import contact
+from tests.integration.api.service import Client
+from tests.integration.api.work import work
+
+REPOSITORY = Path(__file__).parents[4]
+PAGE = REPOSITORY / "docs" / "contributing.md"
+HEADING = "## How does one bulk upsert get from the socket to its row?"
+PACKAGES = ("api", "worker", "storage", "schemas")
+TABLES = {
+    "api/routes.py",
+    "api/middleware/__init__.py",
+    "worker/arq_app.py",
+}  # no function of these is called
+
+# Files that run as well but need not be opened: the call says what they do.
+HELPERS = {
+    "api/accept/targets.py",  # the request names no list, label, audience or channel
+    "api/http/validation.py",
+    "api/middleware/errors.py",
+    "api/middleware/request_id.py",
+    "schemas/formats/records.py",
+    "schemas/ids.py",
+    "schemas/items/phone_patterns.py",
+    "schemas/states.py",
+    "storage/background.py",
+    "storage/pipeline/leases.py",
+    "storage/pipeline/results.py",
+    "storage/postgres/db_errors.py",
+    "storage/postgres/named_queries.py",
+    "storage/postgres/pool.py",
+    "storage/postgres/transactions.py",
+    "storage/queue.py",
+    "worker/operations/base.py",
+}
+# The response, and what happens after the row is written.
+AFTERWARDS = {
+    "api/http/job_view.py",
+    "api/http/waiting.py",
+    "storage/pipeline/dry_runs.py",
+    "storage/pipeline/finish.py",
+    "storage/pipeline/jobs.py",
+    "storage/pipeline/turns.py",
+    "worker/dry_run.py",
+    "worker/finish.py",
+}
+
+
+def listed() -> list[str]:
+    """Return the files of the page's numbered list, in its order."""
+    _, _, section = PAGE.read_text().partition(HEADING)
+    section, _, _ = section.partition("\n## ")
+    return re.findall(r"^\d+\. `([\w/]+\.py)`", section, re.MULTILINE)
+
+
+async def test_the_documented_path_of_an_upsert_is_the_code_that_runs(ctx: Context, client: Client) -> None:
+    ran: set[str] = set()
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        path = Path(frame.f_code.co_filename)
+        if event == "call" and path.is_relative_to(REPOSITORY):
+            ran.add(path.relative_to(REPOSITORY).as_posix())
+
+    sys.setprofile(look)
+    try:
+        await client.submit_items([contact(1)])
+        await work(ctx)
+    finally:
+        sys.setprofile(None)
+    ours = {file for file in ran if file.startswith(PACKAGES)}
+    assert ours - HELPERS - AFTERWARDS <= set(listed()), "add the file to the list, or say why not to open it"
+    assert set(listed()) - TABLES <= ours, "remove the file from the list: none of its code runs"
+
+
+@pytest.mark.parametrize("file", [*sorted(HELPERS | AFTERWARDS), *sorted(TABLES)])
+def test_every_file_that_is_named_exists(file: str) -> None:
+    assert (REPOSITORY / file).is_file()
+
+
+def test_the_path_has_at_most_thirty_files() -> None:
+    assert len(listed()) <= 30
