@@ -13,6 +13,7 @@ from storage.postgres.db_errors import blames_work
 logger = logging.getLogger(__name__)
 
 CANCEL_AGAIN_SECONDS = 0.1
+STEADY_SECONDS = 30.0  # work that fails after so long has worked meanwhile
 
 
 @asynccontextmanager
@@ -44,8 +45,10 @@ async def repeat(
     """Run `work` again and again, `every` seconds after its end, until cancelled.
 
     `bell`: setting it ends the pause. No error ends the loop. An error is logged once while it repeats, and
-    so is the success after it; `what` names the work there.
+    so is the success after it; `what` names the work there. Work that goes on until an error, like a
+    subscription, never succeeds: after STEADY_SECONDS its error is logged again.
     """
+    clock = asyncio.get_running_loop().time
     told = ""
     while True:
         if pause_first:
@@ -53,11 +56,12 @@ async def repeat(
         pause_first = True
         if bell is not None:
             bell.clear()
+        started = clock()
         try:
             await work()
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-            if reason != told:
+            if reason != told or clock() - started > STEADY_SECONDS:
                 unexpected = blames_work(error) and not isinstance(error, RedisError)
                 logger.warning("%s failed, retrying every %g s: %s", what, every, reason, exc_info=unexpected)
             told = reason
