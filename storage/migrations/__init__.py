@@ -111,17 +111,29 @@ async def _upgrade(conn: Conn) -> None:
         for revision, script in scripts().items():
             if not version or revision > version.revision:
                 await conn.execute(script.read_text())
+        await _lock_views(conn)
         for text in schema.objects():
             await conn.execute(text)
         await conn.execute("DELETE FROM schema_version")
         await conn.execute("INSERT INTO schema_version (revision, fingerprint) VALUES ($1, $2)", *needed)
 
 
+async def _lock_views(conn: Conn) -> None:
+    """Lock the views in the order in which queries lock them: a view before those that it uses.
+
+    They are created in the opposite order, which would be a deadlock with every claim of a running worker.
+    """
+    for view in schema.views():
+        # LOCK TABLE would lock the tables, too; this changes nothing
+        await conn.execute(f"ALTER VIEW IF EXISTS {view} RESET (security_barrier)")
+
+
 async def _has_table(conn: Conn, name: str) -> bool:
     # to_regclass may answer from a cache that is older than the advisory lock; a query does not
     found: bool = await conn.fetchval(
         """SELECT EXISTS (
-               SELECT FROM pg_class WHERE relname = $1 AND relnamespace = current_schema()::regnamespace)""",
+               SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+               WHERE c.relname = $1 AND n.nspname = ANY (current_schemas(false)))""",
         name,
     )
     return found

@@ -30,6 +30,11 @@ def objects() -> list[str]:
     return [(HERE / name).read_text() for name in OBJECTS]
 
 
+def views() -> list[str]:
+    """The names of the views, each before those that it uses."""
+    return [Path(name).stem for name in reversed(OBJECTS) if name.startswith("views/")]
+
+
 def fingerprint() -> str:
     """Return a hash of the text of all functions and views."""
     return hashlib.sha256("\0".join(objects()).encode()).hexdigest()

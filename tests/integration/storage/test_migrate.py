@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from pathlib import Path
+from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg
@@ -14,6 +15,7 @@ from schemas.states import JobState
 from storage import migrations, schema
 from storage.context import Context
 from storage.migrations import SchemaNotReady, migrate, scripts, wait_until_current, wanted
+from storage.pipeline import chunks
 from storage.postgres.pool import open_pool
 from tests.integration.storage.catalog import describe, differences
 from tests.integration.storage.conftest import MakeDatabase
@@ -74,6 +76,38 @@ async def test_a_changed_function_reaches_an_existing_database(
     await wait_until_current(pool, seconds=0)
     assert "1..6 LOOP" in await pool.fetchval("SELECT prosrc FROM pg_proc WHERE proname = 'lock_next_chunk'")
     await pool.close()
+
+
+async def test_claims_go_on_while_the_views_are_created_again(
+    ctx: Context, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = asyncio.Event()
+
+    async def claim() -> None:
+        while not done.is_set():
+            await chunks.claim_unlimited(ctx.pool, ctx.worker_id)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(claim())
+        for comment in ("\n-- once more", "\n-- and again"):
+            changed = [text + comment for text in schema.objects()]
+            monkeypatch.setattr(schema, "objects", lambda changed=changed: changed)
+            await migrate(database_url)
+        done.set()
+
+
+async def test_the_tables_are_found_in_any_schema_of_the_search_path(make_database: MakeDatabase) -> None:
+    url = await make_database()
+    conn = await asyncpg.connect(url)
+    await conn.execute('CREATE SCHEMA "Bulklane tables"; CREATE SCHEMA later')
+    await conn.close()
+    for path in ('"Bulklane tables"', 'later, "Bulklane tables"'):
+        await migrate(f"{url}&search_path={quote(path)}")
+    conn = await asyncpg.connect(url)
+    found = await conn.fetch("SELECT schemaname FROM pg_tables WHERE tablename = 'jobs'")
+    await conn.close()
+    assert [row["schemaname"] for row in found] == ["Bulklane tables"]
 
 
 async def test_several_may_migrate_at_once(make_database: MakeDatabase) -> None:
