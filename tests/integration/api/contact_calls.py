@@ -32,7 +32,7 @@ async def patch(client: Client, contact_id: str, **fields: Any) -> Response:
     return await client.call("PATCH", f"/v1/contacts/{contact_id}", json=fields)
 
 
-async def listed(client: Client, **query: Any) -> Any:
+async def list_contacts(client: Client, **query: Any) -> Any:
     """GET /v1/contacts."""
     response = await client.call("GET", "/v1/contacts", params=query)
     assert response.status == 200, response.body
@@ -46,7 +46,7 @@ def problems_of(response: Response) -> set[tuple[str | None, str]]:
     return {(one.get("param"), one["code"]) for one in body.get("errors", [body["error"]])}
 
 
-async def made(client: Client, path: str, **fields: Any) -> str:
+async def make(client: Client, path: str, **fields: Any) -> str:
     """The id of a new list, label, audience, team or channel."""
     response = await client.call("POST", path, json=fields)
     assert response.status == 201, response.body
@@ -54,7 +54,7 @@ async def made(client: Client, path: str, **fields: Any) -> str:
     return id_
 
 
-async def put_into(ctx: Context, client: Client, owner: str, *contacts: str) -> None:
+async def add_members(ctx: Context, client: Client, owner: str, *contacts: str) -> None:
     """Make contacts members of a list, a label or an audience."""
     kind, prefix = PREFIXES[owner.partition("_")[0]]
     ids = [read_id("ctc", contact) for contact in contacts]

@@ -8,7 +8,7 @@ from tests.integration.api.service import Client
 PHONE_NUMBER_ID = "106540352242922"
 
 # The path parameters of routes, by what they name.
-NOUNS = {
+KINDS = {
     "list_id": "list",
     "label_id": "label",
     "audience_id": "audience",
@@ -22,7 +22,7 @@ NOUNS = {
 
 
 async def fill(client: Client) -> dict[str, list[Any]]:
-    """Make some of everything; the ids by noun."""
+    """Make some of everything; the ids by kind."""
     response = await client.submit_items([contact(99), {"phone": "12"}])
     return {
         "list": await _make(client, "/v1/contact-lists", [{"name": f"list {n}"} for n in range(5)]),

@@ -39,13 +39,13 @@ class Request:
 class Call:
     """A valid request of a route, made of the names that it is given; `deletes` what it names.
 
-    `responses` are the statuses that the owner of all that is named may get.
+    `statuses` are the statuses that the owner of all that is named may get.
     """
 
     body: Callable[[Names], Any] = lambda _: None
     query: Callable[[Names], Mapping[str, str]] = lambda _: {}
     deletes: bool = False
-    responses: tuple[int, ...] = (200, 201, 204)
+    statuses: tuple[int, ...] = (200, 201, 204)
 
 
 def routes() -> dict[str, Route]:
@@ -163,8 +163,8 @@ CALLS: dict[str, list[Call]] = {
     "GET /v1/jobs/{job_id}": PLAIN,
     "GET /v1/jobs/{job_id}/errors": PLAIN,
     "GET /v1/jobs/{job_id}/results": PLAIN,
-    "POST /v1/jobs/{job_id}/cancel": [Call(responses=(409,))],  # it has ended
-    "POST /v1/jobs/{job_id}/retry": [Call(responses=(207,))],  # what failed fails again
+    "POST /v1/jobs/{job_id}/cancel": [Call(statuses=(409,))],  # it has ended
+    "POST /v1/jobs/{job_id}/retry": [Call(statuses=(207,))],  # what failed fails again
     "GET /v1/contacts": [
         Call(),
         Call(query=lambda n: {"search": n["name"]}),

@@ -13,8 +13,8 @@ from schemas.states import JobState
 from storage.context import Context
 from storage.pipeline import jobs, uploads
 from tests.factories import contact, make_account, make_job, phone
+from tests.integration.api.raw_upload import Upload, until_true, upload
 from tests.integration.api.service import Client, Service, make_client, serve
-from tests.integration.api.wire import Upload, seen, upload
 from tests.integration.api.work import work
 from tests.waiting import until
 
@@ -28,7 +28,7 @@ SHORT = {
 
 async def _failed(ctx: Context, client: Client) -> None:
     """There is one job, it has failed, and it has left nothing behind."""
-    await seen(ctx, "SELECT count(*) FROM jobs WHERE state = 'failed'")
+    await until_true(ctx, "SELECT count(*) FROM jobs WHERE state = 'failed'")
     (job,) = await client.jobs()
     assert (job["state"], job["error"]["code"]) == ("failed", "upload_incomplete")
     assert (job["total"], job["finished_at"] is not None, job["accepted_at"]) == (0, True, None)
@@ -58,7 +58,7 @@ async def test_a_long_body_that_is_cut_leaves_a_failed_job(
         await cut.send(b"phone,name\n")
         for _ in range(4):
             await cut.send(ROWS)
-        await seen(ctx, "SELECT count(*) > 1 FROM parts")
+        await until_true(ctx, "SELECT count(*) > 1 FROM parts")
         (job,) = await client.jobs()
         assert (job["state"], job["total"], job["accepted_at"]) == ("receiving", None, None)
         await _close(cut, politely=politely)

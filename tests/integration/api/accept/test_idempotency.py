@@ -10,8 +10,8 @@ import pytest
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact
+from tests.integration.api.raw_upload import until_true, upload
 from tests.integration.api.service import UPSERT, Client, Response, Service, make_client, serve
-from tests.integration.api.wire import seen, upload
 from tests.integration.api.work import work
 
 KEY = "2f1c8a8e-5f0b-4c7e-9d5a-0d3c1c0e7d11"
@@ -86,7 +86,7 @@ async def test_a_request_that_is_still_being_received_is_a_conflict(
 ) -> None:
     async with upload(service, client, "application/json", idempotency_key=KEY) as slow:
         await slow.send(ITEMS[:10])
-        await seen(ctx, "SELECT count(*) FROM jobs WHERE state = 'receiving'")
+        await until_true(ctx, "SELECT count(*) FROM jobs WHERE state = 'receiving'")
         early = await send(client)
         assert (early.status, early.error["code"]) == (409, "idempotency_in_progress")
         await slow.send(ITEMS[10:])
@@ -109,9 +109,9 @@ async def test_an_upload_that_was_cut_leaves_its_key_free(
 ) -> None:
     async with upload(service, client, "application/json", idempotency_key=KEY) as cut:
         await cut.send(ITEMS[:10])
-        await seen(ctx, "SELECT count(*) FROM jobs WHERE state = 'receiving'")
+        await until_true(ctx, "SELECT count(*) FROM jobs WHERE state = 'receiving'")
         cut.writer.transport.abort()
-        await seen(ctx, "SELECT count(*) FROM jobs WHERE state = 'failed'")
+        await until_true(ctx, "SELECT count(*) FROM jobs WHERE state = 'failed'")
     response = await send(client)
     assert (response.status, "Idempotent-Replayed" in response.headers) == (202, False)
 

@@ -10,8 +10,8 @@ import pytest
 from schemas.formats.records import PART_BYTES
 from storage.context import Context
 from tests.factories import phone
+from tests.integration.api.raw_upload import until_true, upload
 from tests.integration.api.service import Client, Service
-from tests.integration.api.wire import seen, upload
 from tests.integration.api.work import split, work
 
 ROWS = 200_000
@@ -25,7 +25,7 @@ def csv_rows(first: int, last: int) -> bytes:
 async def test_a_long_upload_is_received_then_split(ctx: Context, service: Service, client: Client) -> None:
     async with upload(service, client, "text/csv") as long:
         await long.send(b"phone,name\n" + csv_rows(0, 100_000))
-        await seen(ctx, "SELECT count(*) > 1 FROM parts")
+        await until_true(ctx, "SELECT count(*) > 1 FROM parts")
         (job,) = await client.jobs()
         assert (job["state"], job["total"], job["progress"]) == ("receiving", None, None)
         await long.send(csv_rows(100_000, ROWS))

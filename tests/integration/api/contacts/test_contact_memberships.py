@@ -7,7 +7,7 @@ import pytest
 
 from schemas.ids import read_id, show_id
 from storage.context import Context
-from tests.integration.api.contact_calls import UNKNOWN, create, made, problems_of, put_into
+from tests.integration.api.contact_calls import UNKNOWN, add_members, create, make, problems_of
 from tests.integration.api.service import Client, make_client
 
 OWNERS = ["/v1/contact-lists", "/v1/labels", "/v1/audiences"]
@@ -33,10 +33,10 @@ async def walk(client: Client, path: str, limit: int) -> list[list[Any]]:
 @pytest.mark.parametrize("path", OWNERS)
 async def test_members_are_contacts_in_pages(ctx: Context, client: Client, path: str) -> None:
     contacts = [await create(client, number) for number in range(5)]
-    owner, other = await made(client, path, name="Mine"), await made(client, path, name="Other")
+    owner, other = await make(client, path, name="Mine"), await make(client, path, name="Other")
     assert (await client.get(f"{path}/{owner}/members")).json == {"data": [], "next_cursor": None}
-    await put_into(ctx, client, owner, *(contact["id"] for contact in contacts[:4]))
-    await put_into(ctx, client, other, contacts[4]["id"])
+    await add_members(ctx, client, owner, *(contact["id"] for contact in contacts[:4]))
+    await add_members(ctx, client, other, contacts[4]["id"])
     page = (await client.get(f"{path}/{owner}/members")).json
     assert page == {"data": contacts[:4], "next_cursor": None}
     ids = [contact["id"] for contact in contacts[:4]]
@@ -51,8 +51,8 @@ def path_prefix(path: str) -> Any:
 
 async def test_a_cursor_goes_on_where_its_contact_has_left(ctx: Context, client: Client) -> None:
     ids = [(await create(client, number))["id"] for number in range(4)]
-    owner = await made(client, "/v1/labels", name="VIP")
-    await put_into(ctx, client, owner, *ids)
+    owner = await make(client, "/v1/labels", name="VIP")
+    await add_members(ctx, client, owner, *ids)
     path = f"/v1/labels/{owner}/members?limit=2"
     cursor = (await client.get(path)).json["next_cursor"]
     await client.call("DELETE", f"/v1/contacts/{cursor}")
@@ -61,7 +61,7 @@ async def test_a_cursor_goes_on_where_its_contact_has_left(ctx: Context, client:
 
 
 async def test_a_long_page_is_read_in_slices(ctx: Context, client: Client) -> None:
-    owner = await made(client, "/v1/audiences", name="All")
+    owner = await make(client, "/v1/audiences", name="All")
     await ctx.pool.execute(
         """WITH made AS (
                INSERT INTO contacts (account_id, phone)
@@ -80,7 +80,7 @@ async def test_a_long_page_is_read_in_slices(ctx: Context, client: Client) -> No
 
 
 async def test_a_page_of_large_contacts_ends_early(ctx: Context, client: Client) -> None:
-    owner = await made(client, "/v1/contact-lists", name="Large")
+    owner = await make(client, "/v1/contact-lists", name="Large")
     await ctx.pool.execute(
         """WITH made AS (
                INSERT INTO contacts (account_id, phone, metadata)
@@ -101,8 +101,8 @@ async def test_unknown_and_foreign_owners_answer_alike(
     ctx: Context, client: Client, session: aiohttp.ClientSession, path: str
 ) -> None:
     stranger = await make_client(ctx, session)
-    theirs = await made(stranger, path, name="Theirs")
-    await put_into(ctx, stranger, theirs, (await create(stranger))["id"])
+    theirs = await make(stranger, path, name="Theirs")
+    await add_members(ctx, stranger, theirs, (await create(stranger))["id"])
     for name in (theirs, "999999", UNKNOWN, "x", "0"):
         response = await client.get(f"{path}/{name}/members")
         assert (response.status, response.error["code"]) == (404, CODES[path])
@@ -113,11 +113,11 @@ async def test_what_a_contact_is_in_comes_in_pages(ctx: Context, client: Client,
     contact, other = (await create(client, 1))["id"], (await create(client, 2))["id"]
     for other_path in set(OWNERS) - {path}:  # of the same numbers
         for number in range(4):
-            await made(client, other_path, name=f"N{number}")
-    owners = [await made(client, path, name=f"N{number}") for number in range(4)]
+            await make(client, other_path, name=f"N{number}")
+    owners = [await make(client, path, name=f"N{number}") for number in range(4)]
     for owner in owners[:3]:
-        await put_into(ctx, client, owner, contact)
-    await put_into(ctx, client, owners[3], other)
+        await add_members(ctx, client, owner, contact)
+    await add_members(ctx, client, owners[3], other)
     mine = f"/v1/contacts/{contact}/{OF_CONTACT[path]}"
     assert await walk(client, mine, 2) == [owners[:2], owners[2:3]]
     assert await walk(client, mine, 3) == [owners[:3]]
@@ -130,8 +130,8 @@ async def test_what_a_contact_is_in_comes_in_pages(ctx: Context, client: Client,
 
 async def test_an_archived_list_is_shown_with_its_members(ctx: Context, client: Client) -> None:
     contact = await create(client)
-    owner = await made(client, "/v1/contact-lists", name="Old")
-    await put_into(ctx, client, owner, contact["id"])
+    owner = await make(client, "/v1/contact-lists", name="Old")
+    await add_members(ctx, client, owner, contact["id"])
     await client.call("POST", f"/v1/contact-lists/{owner}/archive")
     assert (await client.get(f"/v1/contact-lists/{owner}/members")).json["data"] == [contact]
     (shown,) = (await client.get(f"/v1/contacts/{contact['id']}/lists")).json["data"]
@@ -160,7 +160,7 @@ async def test_a_page_of_what_hangs_on_a_contact_is_asked_for_rightly(client: Cl
 
 @pytest.mark.parametrize("path", OWNERS)
 async def test_a_page_of_members_is_asked_for_rightly(client: Client, path: str) -> None:
-    owner = await made(client, path, name="Mine")
+    owner = await make(client, path, name="Mine")
     response = await client.get(f"{path}/{owner}/members?limit=0&cursor={owner}&page=1")
     assert problems_of(response) == {
         ("limit", "invalid_parameter"), ("cursor", "invalid_parameter"), ("page", "unknown_parameter"),

@@ -16,7 +16,7 @@ from schemas.settings import Settings
 from storage.context import Context
 from storage.entities import contacts
 from tests.factories import phone
-from tests.integration.api.contact_calls import UNKNOWN, create, listed, patch, problems_of
+from tests.integration.api.contact_calls import UNKNOWN, create, list_contacts, patch, problems_of
 from tests.integration.api.service import Client, Service, make_client
 
 DOCUMENTED = ["id", "name", "phoneNumber", "language", "metadata", "organizationId", "createdAt", "updatedAt"]
@@ -80,25 +80,25 @@ async def test_a_foreign_contact_answers_as_if_it_did_not_exist(
 async def test_a_page_tells_how_many_there_are(client: Client) -> None:
     for number in range(5):
         await create(client, number)
-    first = await listed(client, limit=2)
+    first = await list_contacts(client, limit=2)
     assert names(first) == ["Name 4", "Name 3"]
     assert {**first, "data": []} == {"data": [], "total": 5, "page": 1, "limit": 2, "totalPages": 3}
-    last = await listed(client, limit=2, page=3)
+    last = await list_contacts(client, limit=2, page=3)
     assert (names(last), last["total"], last["page"]) == (["Name 0"], 5, 3)
-    beyond = await listed(client, limit=2, page=4)
+    beyond = await list_contacts(client, limit=2, page=4)
     assert (beyond["data"], beyond["total"], beyond["totalPages"]) == ([], 5, 3)
-    assert (await listed(client, page=10**9))["total"] == 5
+    assert (await list_contacts(client, page=10**9))["total"] == 5
 
 
 async def test_without_contacts_there_is_no_page(client: Client) -> None:
-    assert await listed(client) == {"data": [], "total": 0, "page": 1, "limit": 20, "totalPages": 0}
-    assert (await listed(client, search="x"))["totalPages"] == 0
+    assert await list_contacts(client) == {"data": [], "total": 0, "page": 1, "limit": 20, "totalPages": 0}
+    assert (await list_contacts(client, search="x"))["totalPages"] == 0
 
 
 async def test_pages_do_not_move_when_contacts_change(client: Client) -> None:
     ids = [(await create(client, number))["id"] for number in range(6)]
     await patch(client, ids[0], name="Changed")
-    seen = [c["id"] for page in (1, 2, 3) for c in (await listed(client, limit=2, page=page))["data"]]
+    seen = [c["id"] for page in (1, 2, 3) for c in (await list_contacts(client, limit=2, page=page))["data"]]
     assert seen == ids[::-1]
 
 
@@ -109,7 +109,7 @@ async def test_a_list_shows_the_account_s_own_contacts(
     mine = await create(client, 1, name="Priya")
     await create(stranger, 1, name="Priya")
     for query in ({}, {"search": "priya"}, {"search": phone(1)}):
-        page = await listed(client, limit=1, **query)
+        page = await list_contacts(client, limit=1, **query)
         assert (page["data"], page["total"]) == ([mine], 1)
 
 
@@ -189,7 +189,7 @@ async def test_a_search_finds_a_part_of_the_name(client: Client, text: str, expe
     people = ["Priya Sharma", "100% Wool", "snake_case", "back\\slash", "Ärger mit Straße", "मुंबई", "Emoji 🙂"]
     for number, name in enumerate(people):
         await create(client, number, name=name)
-    assert names(await listed(client, search=text)) == expected
+    assert names(await list_contacts(client, search=text)) == expected
 
 
 PHONES = [
@@ -218,7 +218,7 @@ async def test_a_search_finds_a_phone_as_people_write_it(
     client = await make_client(ctx, session, region="GB")
     await create(client, name="US", phoneNumber="+14155552671")
     await create(client, name="IN", phoneNumber="+919876543210")
-    assert names(await listed(client, search=text)) == expected
+    assert names(await list_contacts(client, search=text)) == expected
 
 
 async def test_a_national_number_is_found_as_it_is_dialled(
@@ -226,42 +226,42 @@ async def test_a_national_number_is_found_as_it_is_dialled(
 ) -> None:
     client = await make_client(ctx, session, region="IN")
     await create(client, name="IN", phoneNumber="098765 43210")
-    assert names(await listed(client, search="098765-43210")) == ["IN"]
+    assert names(await list_contacts(client, search="098765-43210")) == ["IN"]
 
 
 async def test_digits_are_sought_in_names_as_well(client: Client) -> None:
     await create(client, 1, name="Agent 007")
-    assert names(await listed(client, search="007")) == ["Agent 007"]
+    assert names(await list_contacts(client, search="007")) == ["Agent 007"]
 
 
 async def test_a_search_comes_in_pages_newest_first(client: Client) -> None:
     for number in range(7):
         await create(client, number, name=f"{'even' if number % 2 == 0 else 'odd'} {number}")
-    page = await listed(client, search="EVEN", limit=3, page=2)
+    page = await list_contacts(client, search="EVEN", limit=3, page=2)
     assert (names(page), page["total"], page["totalPages"]) == (["even 0"], 4, 2)
-    beyond = await listed(client, search="even", page=9)
+    beyond = await list_contacts(client, search="even", page=9)
     assert (beyond["data"], beyond["total"]) == ([], 4)
 
 
 async def test_an_empty_search_is_none(client: Client) -> None:
     await create(client)
-    assert (await listed(client, search=" "))["total"] == 1
+    assert (await list_contacts(client, search=" "))["total"] == 1
 
 
 async def test_contacts_without_a_name_are_listed_and_found(ctx: Context, client: Client) -> None:
     await ctx.pool.execute(
         "INSERT INTO contacts (account_id, phone) VALUES ($1, $2)", client.account.id, phone(1)
     )
-    page = await listed(client, search=phone(1))
+    page = await list_contacts(client, search=phone(1))
     assert (names(page), page["total"]) == ([None], 1)
-    assert (await listed(client, search="x"))["total"] == 0
+    assert (await list_contacts(client, search="x"))["total"] == 0
 
 
 async def test_what_a_job_stored_is_shown_as_it_was_sent(ctx: Context, client: Client) -> None:
     metadata = {"big": 10**300, "small": 1e-300, "float": 1.5, "deep": [{"a": [None, True, "é"]}], "": ""}
     made = await create(client, metadata=metadata)
     assert made["metadata"] == metadata
-    assert (await listed(client))["data"][0]["metadata"] == metadata
+    assert (await list_contacts(client))["data"][0]["metadata"] == metadata
 
 
 @pytest.mark.parametrize("path", ["/v1/contacts/{id}", "/v1/contacts/{id}/labels"])

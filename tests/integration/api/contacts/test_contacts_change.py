@@ -8,7 +8,7 @@ import pytest
 from schemas.ids import read_id
 from storage.context import Context
 from tests.factories import phone
-from tests.integration.api.contact_calls import create, made, patch, post, problems_of
+from tests.integration.api.contact_calls import create, make, patch, post, problems_of
 from tests.integration.api.contacts.test_contacts_create import WHOLE
 from tests.integration.api.service import Client
 from tests.waiting import until
@@ -58,8 +58,8 @@ async def test_null_clears_a_field(client: Client, name: str) -> None:
 
 
 async def test_team_and_channel_are_set_and_cleared(client: Client) -> None:
-    team = await made(client, "/v1/teams", name="Sales")
-    channel = await made(client, "/v1/channels", name="SMS")
+    team = await make(client, "/v1/teams", name="Sales")
+    channel = await make(client, "/v1/channels", name="SMS")
     contact = await create(client)
     after = await changed(client, contact, teamId=read_id("team", team), defaultChannelId=channel.upper())
     assert (after["teamId"], after["defaultChannelId"]) == (team, channel)
@@ -215,7 +215,7 @@ async def test_contacts_who_exchange_phones_at_once_are_never_an_error_of_ours(c
 
 
 async def test_a_team_that_is_being_deleted_is_not_given_to_a_contact(ctx: Context, client: Client) -> None:
-    team = await made(client, "/v1/teams", name="Sales")
+    team = await make(client, "/v1/teams", name="Sales")
     contact = await create(client)
     async with barred(ctx, f"DELETE FROM teams WHERE id = {read_id('team', team)}"):
         waiting = asyncio.create_task(patch(client, contact["id"], teamId=team))
@@ -224,7 +224,7 @@ async def test_a_team_that_is_being_deleted_is_not_given_to_a_contact(ctx: Conte
 
 
 async def test_a_channel_that_is_being_deleted_is_no_default(ctx: Context, client: Client) -> None:
-    channel = await made(client, "/v1/channels", name="SMS")
+    channel = await make(client, "/v1/channels", name="SMS")
     async with barred(ctx, "DELETE FROM channels"):
         waiting = asyncio.create_task(post(client, name="A", phoneNumber=phone(1), defaultChannelId=channel))
         await until(lambda: waiting_backends(ctx))

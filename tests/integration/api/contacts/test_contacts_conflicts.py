@@ -6,7 +6,7 @@ import aiohttp
 
 from storage.context import Context
 from tests.factories import phone
-from tests.integration.api.contact_calls import create, listed, post
+from tests.integration.api.contact_calls import create, list_contacts, post
 from tests.integration.api.service import Client, make_client
 
 
@@ -18,7 +18,7 @@ async def test_a_phone_that_the_account_has_is_a_conflict(client: Client) -> Non
         "contact_exists",
         "phoneNumber",
     )
-    assert (await listed(client))["data"] == [first]
+    assert (await list_contacts(client))["data"] == [first]
 
 
 async def test_an_external_id_that_the_account_has_is_a_conflict(client: Client) -> None:
@@ -27,7 +27,7 @@ async def test_an_external_id_that_the_account_has_is_a_conflict(client: Client)
     assert (response.status, response.error["code"], response.error["param"]) == (
         409, "external_id_exists", "externalId",
     )  # fmt: skip
-    assert (await listed(client))["total"] == 1
+    assert (await list_contacts(client))["total"] == 1
 
 
 async def test_two_accounts_may_have_the_same_contact(
@@ -43,4 +43,4 @@ async def test_two_accounts_may_have_the_same_contact(
 async def test_of_many_who_create_the_same_phone_one_succeeds(client: Client) -> None:
     responses = await asyncio.gather(*(post(client, name=f"N{n}", phoneNumber=phone(1)) for n in range(8)))
     assert sorted(response.status for response in responses) == [201] + [409] * 7
-    assert (await listed(client))["total"] == 1
+    assert (await list_contacts(client))["total"] == 1

@@ -13,7 +13,7 @@ from schemas.settings import Settings
 from schemas.wire.contacts import Contact
 from storage.context import Context
 from tests.contact_values import value_of
-from tests.integration.api.contact_calls import create, listed, made, post, problems_of
+from tests.integration.api.contact_calls import create, list_contacts, make, post, problems_of
 from tests.integration.api.service import Client, make_client, serve
 
 NO_CHANNEL = "00000000-0000-4000-8000-000000000000"  # an id that no channel has
@@ -53,8 +53,8 @@ async def test_the_document_s_example_is_created(client: Client) -> None:
 
 
 async def test_every_field_is_stored_and_shown(client: Client) -> None:
-    team = await made(client, "/v1/teams", name="Sales")
-    channel = await made(client, "/v1/channels", name="SMS")
+    team = await make(client, "/v1/teams", name="Sales")
+    channel = await make(client, "/v1/channels", name="SMS")
     body = WHOLE | {"teamId": team, "defaultChannelId": channel}
     contact = await create(client, **body)
     assert contact == contact | body
@@ -188,7 +188,7 @@ def _in_order(problems: set[tuple[str | None, str]]) -> list[tuple[str | None, s
 async def test_all_problems_are_told_at_once(client: Client, body: Any, problems: Any) -> None:
     response = await client.call("POST", "/v1/contacts", json=body)
     assert problems_of(response) == problems
-    assert (await listed(client))["total"] == 0
+    assert (await list_contacts(client))["total"] == 0
 
 
 async def test_problems_of_query_and_body_are_told_together(client: Client) -> None:
@@ -196,7 +196,7 @@ async def test_problems_of_query_and_body_are_told_together(client: Client) -> N
     assert problems_of(response) == {("dry_run", "unknown_parameter"), ("phoneNumber", "missing_parameter")}
     response = await client.call("POST", "/v1/contacts?dry_run=true", json=GOOD)
     assert problems_of(response) == {("dry_run", "unknown_parameter")}
-    assert (await listed(client))["total"] == 0
+    assert (await list_contacts(client))["total"] == 0
 
 
 @pytest.mark.parametrize(
@@ -251,8 +251,8 @@ async def test_properties_team_and_channel_of_another_account_are_unknown(
     ctx: Context, client: Client, session: aiohttp.ClientSession
 ) -> None:
     stranger = await make_client(ctx, session)
-    team = await made(stranger, "/v1/teams", name="Sales")
-    channel = await made(stranger, "/v1/channels", name="SMS")
+    team = await make(stranger, "/v1/teams", name="Sales")
+    channel = await make(stranger, "/v1/channels", name="SMS")
     await stranger.call("POST", "/v1/properties", json={"name": "tier", "type": "string"})
     response = await post(client, **GOOD, teamId=team, defaultChannelId=channel, properties={"tier": "x"})
     assert problems_of(response) == {
@@ -263,7 +263,7 @@ async def test_properties_team_and_channel_of_another_account_are_unknown(
 
 
 async def test_a_team_is_named_by_its_id_or_its_number(client: Client) -> None:
-    team = await made(client, "/v1/teams", name="Sales")
+    team = await make(client, "/v1/teams", name="Sales")
     number = read_id("team", team)
     for index, name in enumerate([team, number, str(number)]):
         assert (await create(client, index, teamId=name))["teamId"] == team

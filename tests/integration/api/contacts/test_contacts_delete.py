@@ -11,7 +11,7 @@ from schemas.ids import read_id
 from storage.context import Context
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import ATTEMPTS, transact
-from tests.integration.api.contact_calls import create, listed, made, put_into
+from tests.integration.api.contact_calls import add_members, create, list_contacts, make
 from tests.integration.api.service import Client, make_client
 from tests.integration.api.work import work
 from tests.waiting import until
@@ -34,19 +34,19 @@ async def test_a_contact_goes_once(client: Client) -> None:
     assert await delete(client, contact["id"]) == 200
     assert await delete(client, contact["id"]) == 404
     assert (await client.get(f"/v1/contacts/{contact['id']}")).status == 404
-    assert (await listed(client))["total"] == 0
+    assert (await list_contacts(client))["total"] == 0
     again = await create(client, externalId="crm-1")
     assert again["id"] != contact["id"]
 
 
 async def test_it_leaves_what_it_was_in(ctx: Context, client: Client) -> None:
     gone, stays = (await create(client, 1))["id"], (await create(client, 2))["id"]
-    channel = await made(client, "/v1/channels", name="SMS")
+    channel = await make(client, "/v1/channels", name="SMS")
     for contact in (gone, stays):
         await client.call("PUT", f"/v1/contacts/{contact}/opt-ins/{channel}", json={"opted_in": True})
     for path in ("/v1/contact-lists", "/v1/labels", "/v1/audiences"):
-        owner = await made(client, path, name="Mine")
-        await put_into(ctx, client, owner, gone, stays)
+        owner = await make(client, path, name="Mine")
+        await add_members(ctx, client, owner, gone, stays)
     assert await delete(client, gone) == 200
     for path in ("/v1/contact-lists", "/v1/labels", "/v1/audiences"):
         (owner_,) = (await client.get(path)).json["data"]
@@ -61,7 +61,7 @@ async def test_it_leaves_what_it_was_in(ctx: Context, client: Client) -> None:
 async def test_the_answers_of_jobs_stay(ctx: Context, client: Client) -> None:
     response = await client.submit_items([{"phone": "+14155552671"}])
     await work(ctx)
-    (contact,) = (await listed(client))["data"]
+    (contact,) = (await list_contacts(client))["data"]
     assert await delete(client, contact["id"]) == 200
     results = (await client.get((await client.job(response))["results_url"])).json["data"]
     assert [(one["outcome"], one["contact_id"]) for one in results] == [
@@ -74,15 +74,15 @@ async def test_a_foreign_contact_stays_with_what_it_is_in(
 ) -> None:
     stranger = await make_client(ctx, session)
     theirs = (await create(stranger))["id"]
-    label = await made(stranger, "/v1/labels", name="VIP")
-    await put_into(ctx, stranger, label, theirs)
+    label = await make(stranger, "/v1/labels", name="VIP")
+    await add_members(ctx, stranger, label, theirs)
     assert await delete(client, theirs) == 404
     assert await count_of(stranger, "/v1/labels", label) == 1
 
 
 async def test_whoever_is_adding_it_to_a_list_is_waited_for(ctx: Context, client: Client) -> None:
     contact = (await create(client))["id"]
-    list_id = await made(client, "/v1/contact-lists", name="Mine")
+    list_id = await make(client, "/v1/contact-lists", name="Mine")
     async with ctx.pool.acquire() as conn:
         async with conn.transaction():
             await conn.execute("SELECT FROM contact_lists FOR KEY SHARE")
@@ -103,8 +103,8 @@ async def test_whoever_is_adding_it_to_a_list_is_waited_for(ctx: Context, client
 
 async def test_a_lost_deadlock_is_tried_again(ctx: Context, client: Client) -> None:
     contact = (await create(client))["id"]
-    label = await made(client, "/v1/labels", name="VIP")
-    await put_into(ctx, client, label, contact)
+    label = await make(client, "/v1/labels", name="VIP")
+    await add_members(ctx, client, label, contact)
     async with ctx.pool.acquire() as conn, conn.transaction():
         await conn.execute("SELECT FROM labels FOR UPDATE")
         deleting = asyncio.create_task(delete(client, contact))

@@ -10,7 +10,7 @@ import pytest
 from schemas.ids import read_id
 from storage.context import Context
 from storage.entities import opt_ins
-from tests.integration.api.contact_calls import UNKNOWN, create, made, problems_of
+from tests.integration.api.contact_calls import UNKNOWN, create, make, problems_of
 from tests.integration.api.service import Client, Response, make_client
 from tests.waiting import until
 from tests.workers import barred, waiting_backends
@@ -30,7 +30,7 @@ async def contact(client: Client) -> str:
 @pytest.fixture
 async def channel(client: Client) -> str:
     """The id of a channel."""
-    return await made(client, "/v1/channels", name="SMS")
+    return await make(client, "/v1/channels", name="SMS")
 
 
 async def known(client: Client, contact: str) -> list[tuple[str, bool, str]]:
@@ -90,7 +90,7 @@ async def test_a_contact_s_own_opt_out_is_respected_by_bulk_opt_ins(
 
 
 async def test_opt_ins_come_in_pages(client: Client, contact: str) -> None:
-    channels = sorted([await made(client, "/v1/channels", name=f"C{number}") for number in range(5)])
+    channels = sorted([await make(client, "/v1/channels", name=f"C{number}") for number in range(5)])
     for channel in channels:
         await say(client, contact, channel, opted_in=True)
     path, seen = f"/v1/contacts/{contact}/opt-ins?limit=2", []
@@ -135,7 +135,7 @@ async def test_unknown_and_foreign_contacts_and_channels_answer_alike(
 ) -> None:
     stranger = await make_client(ctx, session)
     theirs = (await create(stranger))["id"]
-    their_channel = await made(stranger, "/v1/channels", name="SMS")
+    their_channel = await make(stranger, "/v1/channels", name="SMS")
     for name in (theirs, UNKNOWN, "x", "%00"):
         response = await say(client, name, channel, opted_in=True)
         assert (response.status, response.error["code"]) == (404, "unknown_contact")

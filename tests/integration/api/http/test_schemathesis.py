@@ -15,7 +15,7 @@ import pytest
 
 from schemas.settings import Settings
 from storage.context import Context
-from tests.integration.api.inventory import NOUNS, PHONE_NUMBER_ID, fill
+from tests.integration.api.inventory import KINDS, PHONE_NUMBER_ID, fill
 from tests.integration.api.service import make_client, serve
 from tests.waiting import until
 from tests.workers import unfinished
@@ -69,12 +69,12 @@ use_after_free.enabled = true
 ensure_resource_availability.enabled = true
 """
 IDS = """
-[dictionaries.{noun}]
+[dictionaries.{kind}]
 values = {values}
 """
-PARAMETER = '"{place}" = {{ dictionary = "{noun}", probability = 0.5 }}\n'
+PARAMETER = '"{place}" = {{ dictionary = "{kind}", probability = 0.5 }}\n'
 PLACES = {  # of ids, so that half of the cases name what is there
-    **{f"path.{name}": noun for name, noun in NOUNS.items()},
+    **{f"path.{name}": kind for name, kind in KINDS.items()},
     "header.Prefer": "prefer",
     "query.region": "region",
     "query.preference": "preference",
@@ -156,9 +156,9 @@ async def _process(*words: str | Path, environment: dict[str, str]) -> AsyncIter
 
 def _configuration(key: str, known: dict[str, list[Any]]) -> str:
     text = CONFIGURATION.format(key=key, examples=EXAMPLES)
-    text += "".join(IDS.format(noun=noun, values=json.dumps(values)) for noun, values in known.items())
+    text += "".join(IDS.format(kind=kind, values=json.dumps(values)) for kind, values in known.items())
     text += "\n[parameters]\n"
-    return text + "".join(PARAMETER.format(place=place, noun=noun) for place, noun in PLACES.items())
+    return text + "".join(PARAMETER.format(place=place, kind=kind) for place, kind in PLACES.items())
 
 
 async def _run(folder: Path, url: str) -> Any:

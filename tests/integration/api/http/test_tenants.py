@@ -194,5 +194,5 @@ def _diff(what: str, alone: Iterable[object], crowded: Iterable[object]) -> Iter
 def _expected(key: str, call: Call, what: str, status: int) -> bool:
     """A request with own names alone has to be a good one, or that others are refused would say nothing."""
     if what == "own":
-        return status in call.responses
+        return status in call.statuses
     return status == 404 if what in in_path(key) else status < 500

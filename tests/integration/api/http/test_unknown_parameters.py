@@ -6,7 +6,7 @@ from api.route import Route
 from api.routes import ROUTES
 from storage.context import Context
 from tests.factories import contact
-from tests.integration.api.inventory import NOUNS, PHONE_NUMBER_ID, fill
+from tests.integration.api.inventory import KINDS, PHONE_NUMBER_ID, fill
 from tests.integration.api.service import Client
 
 PRIVATE = [route for route in ROUTES if not route.public]
@@ -44,8 +44,8 @@ async def test_a_list_request_is_searched_to_its_depth(
 
 async def _refuses(client: Client, route: Route, known: dict[str, list[str]]) -> bool:
     path = route.path.replace("{operation}", "contacts.upsert")
-    for name, noun in NOUNS.items():
-        path = path.replace(f"{{{name}}}", known[noun][0])
+    for name, kind in KINDS.items():
+        path = path.replace(f"{{{name}}}", known[kind][0])
     headers = {"Content-Type": "application/json"} if route.method in {"POST", "PUT", "PATCH"} else {}
     response = await client.call(
         route.method, f"{path}?nonsense=1", data=b"{}" if headers else None, headers=headers

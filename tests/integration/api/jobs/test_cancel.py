@@ -8,8 +8,8 @@ import pytest
 
 from storage.context import Context
 from tests.factories import contact, phone
+from tests.integration.api.raw_upload import until_true, upload
 from tests.integration.api.service import Client, Response, Service, make_client
-from tests.integration.api.wire import seen, upload
 from tests.integration.api.work import split, stored, work
 from tests.waiting import until
 from tests.workers import claim, serving
@@ -142,7 +142,7 @@ async def test_an_upload_is_cancelled_while_it_is_received_and_leaves_nothing(
         await cut.send(b"phone,name\n")
         for _ in range(4):
             await cut.send(ROWS)
-        await seen(ctx, "SELECT count(*) > 1 FROM parts")
+        await until_true(ctx, "SELECT count(*) > 1 FROM parts")
         (job,) = await client.jobs()
         response = await cancel(client, job["id"])
         assert (response.status, response.json["state"], response.json["total"]) == (200, "cancelled", 0)
@@ -160,7 +160,7 @@ async def test_who_waits_for_a_job_hears_that_its_upload_was_cancelled(
 ) -> None:
     async with upload(service, client, "text/csv") as cut:
         await cut.send(b"phone,name\n" + ROWS * 3)
-        await seen(ctx, "SELECT count(*) = 1 FROM jobs")
+        await until_true(ctx, "SELECT count(*) = 1 FROM jobs")
         (job,) = await client.jobs()
         waiting = asyncio.create_task(client.get(f"/v1/jobs/{job['id']}?wait=30"))
         await until(lambda: _waiting(service))

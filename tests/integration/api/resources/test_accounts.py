@@ -6,7 +6,7 @@ from storage.context import Context
 from storage.entities import accounts
 from storage.entities.accounts import AccountChange
 from tests.factories import phone
-from tests.integration.api.nouns import make, problems
+from tests.integration.api.resource_calls import make, problems
 from tests.integration.api.service import Client, make_client
 
 PATH = "/v1/accounts"

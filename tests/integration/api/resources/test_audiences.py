@@ -2,7 +2,7 @@
 
 from storage.context import Context
 from tests.factories import phone
-from tests.integration.api.nouns import delete, make, patch
+from tests.integration.api.resource_calls import delete, make, patch
 from tests.integration.api.service import Client
 
 PATH = "/v1/audiences"

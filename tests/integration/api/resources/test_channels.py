@@ -10,13 +10,13 @@ import pytest
 from storage.context import Context
 from storage.entities import channels
 from tests.factories import phone
-from tests.integration.api.nouns import (
+from tests.integration.api.resource_calls import (
     delete,
     make,
     patch,
     post,
     problems,
-    told,
+    refusal,
     until_waiting,
 )
 from tests.integration.api.service import Client, make_client
@@ -110,7 +110,7 @@ async def test_a_phone_belongs_to_one_channel(client: Client) -> None:
         await post(client, PATH, {"name": "Fourth", "phone": phone(1)}),
         await patch(client, f"{PATH}/{other['id']}", {"phone": phone(1)}),
     ):
-        assert told(response) == (409, "channel_exists")
+        assert refusal(response) == (409, "channel_exists")
         assert response.error["param"] == "phone"
     assert (await patch(client, f"{PATH}/{one['id']}", {"phone": phone(1)})).status == 200
 
@@ -171,7 +171,7 @@ async def test_a_foreign_channel_takes_nothing_with_it(
     other = await make_client(ctx, session)
     await ctx.pool.execute(CONTACTS, client.account.id, made["id"], 1)
     await ctx.pool.execute(CONTACTS, other.account.id, made["id"], 1)
-    assert told(await delete(other, f"{PATH}/{made['id']}")) == (404, "unknown_channel")
+    assert refusal(await delete(other, f"{PATH}/{made['id']}")) == (404, "unknown_channel")
     assert (await state(ctx))["defaults"] == 2
     assert (await delete(client, f"{PATH}/{made['id']}")).status == 204
     assert (await state(ctx))["defaults"] == 1

@@ -3,7 +3,7 @@
 import aiohttp
 
 from storage.context import Context
-from tests.integration.api.nouns import make, names, patch, post, told
+from tests.integration.api.resource_calls import make, names, patch, post, refusal
 from tests.integration.api.service import Client, make_client
 
 PATH = "/v1/contact-lists"
@@ -35,10 +35,10 @@ async def test_nobody_else_can_do_either(
     other = await make_client(ctx, session)
     made = await make(client, PATH, name="Spring")
     path = f"{PATH}/{made['id']}"
-    assert told(await post(other, f"{path}/archive", None)) == (404, "unknown_list")
+    assert refusal(await post(other, f"{path}/archive", None)) == (404, "unknown_list")
     assert (await client.get(path)).json == made
     archived = (await post(client, f"{path}/archive", None)).json
-    assert told(await post(other, f"{path}/unarchive", None)) == (404, "unknown_list")
+    assert refusal(await post(other, f"{path}/unarchive", None)) == (404, "unknown_list")
     assert (await client.get(path)).json == archived
 
 
@@ -64,7 +64,7 @@ async def test_the_list_shows_the_active_ones_or_the_archived_ones(client: Clien
 async def test_an_archived_list_keeps_its_name_and_can_be_renamed(client: Client) -> None:
     path = f"{PATH}/{(await make(client, PATH, name='Spring'))['id']}"
     await post(client, f"{path}/archive", None)
-    assert told(await post(client, PATH, {"name": "Spring"})) == (409, "list_exists")
+    assert refusal(await post(client, PATH, {"name": "Spring"})) == (409, "list_exists")
     renamed = (await patch(client, path, {"name": "Summer"})).json
     assert (renamed["name"], renamed["state"]) == ("Summer", "archived")
     assert (await post(client, PATH, {"name": "Spring"})).status == 201

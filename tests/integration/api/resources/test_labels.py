@@ -10,14 +10,14 @@ import pytest
 from storage.context import Context
 from storage.entities import labels
 from tests.factories import phone
-from tests.integration.api.nouns import (
+from tests.integration.api.resource_calls import (
     delete,
     make,
     names,
     patch,
     post,
     problems,
-    told,
+    refusal,
     until_waiting,
 )
 from tests.integration.api.service import Client, make_client
@@ -87,11 +87,11 @@ async def test_a_name_is_unique_in_its_team(client: Client, team: str) -> None:
     for team_id in (None, team, other):
         made = await make(client, PATH, name="VIP", team_id=team_id)
         response = await post(client, PATH, {"name": " VIP ", "team_id": team_id})
-        assert told(response) == (409, "label_exists")
+        assert refusal(response) == (409, "label_exists")
     response = await patch(client, f"{PATH}/{made['id']}", {"team_id": team})
-    assert told(response) == (409, "label_exists")
+    assert refusal(response) == (409, "label_exists")
     response = await patch(client, f"{PATH}/{made['id']}", {"team_id": None})
-    assert told(response) == (409, "label_exists")
+    assert refusal(response) == (409, "label_exists")
     assert (await client.get(f"{PATH}/{made['id']}")).json == made
 
 

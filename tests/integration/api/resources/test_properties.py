@@ -9,7 +9,16 @@ from schemas.ids import AccountId
 from storage.context import Context
 from storage.entities import properties
 from tests.factories import phone
-from tests.integration.api.nouns import delete, make, names, patch, post, problems, told, until_waiting
+from tests.integration.api.resource_calls import (
+    delete,
+    make,
+    names,
+    patch,
+    post,
+    problems,
+    refusal,
+    until_waiting,
+)
 from tests.integration.api.service import Client
 
 PATH = "/v1/properties"
@@ -137,4 +146,4 @@ async def test_a_property_that_is_just_going_has_no_options(ctx: Context, client
         await conn.execute("DELETE FROM property_definitions")
         changing = asyncio.create_task(patch(client, f"{PATH}/tier", {"options": ["b"]}))
         await until_waiting(ctx)
-    assert told(await changing) == (404, "unknown_property")
+    assert refusal(await changing) == (404, "unknown_property")

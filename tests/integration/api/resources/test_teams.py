@@ -6,7 +6,7 @@ import pytest
 
 from storage.context import Context
 from tests.factories import phone
-from tests.integration.api.nouns import delete, make, patch, told, until_waiting
+from tests.integration.api.resource_calls import delete, make, patch, refusal, until_waiting
 from tests.integration.api.service import Client
 
 PATH = "/v1/teams"
@@ -18,7 +18,7 @@ HOLD = "SELECT id FROM teams FOR KEY SHARE"  # as does who gives the team to a c
 async def test_a_team_with_a_label_stays(client: Client) -> None:
     path = f"{PATH}/{(await make(client, PATH, name='Support'))['id']}"
     label = await make(client, "/v1/labels", name="VIP", team_id=path.rpartition("/")[2])
-    assert told(await delete(client, path)) == (409, "team_in_use")
+    assert refusal(await delete(client, path)) == (409, "team_in_use")
     assert (await client.get(path)).status == 200
     await patch(client, f"/v1/labels/{label['id']}", {"team_id": None})
     assert (await delete(client, path)).status == 204
@@ -27,7 +27,7 @@ async def test_a_team_with_a_label_stays(client: Client) -> None:
 async def test_a_team_with_a_contact_stays(ctx: Context, client: Client) -> None:
     path = f"{PATH}/{(await make(client, PATH, name='Support'))['id']}"
     await ctx.pool.execute(CONTACT, phone(1))
-    assert told(await delete(client, path)) == (409, "team_in_use")
+    assert refusal(await delete(client, path)) == (409, "team_in_use")
     await ctx.pool.execute("UPDATE contacts SET team_id = NULL")
     assert (await delete(client, path)).status == 204
 
@@ -42,5 +42,5 @@ async def test_a_team_that_is_just_being_given_stays(
         await conn.execute(statement, argument)
         deleting = asyncio.create_task(delete(client, path))
         await until_waiting(ctx)
-    assert told(await deleting) == (409, "team_in_use")
+    assert refusal(await deleting) == (409, "team_in_use")
     assert (await client.get(path)).status == 200

@@ -59,6 +59,6 @@ async def upload(
         writer.transport.abort()
 
 
-async def seen(ctx: Context, query: str) -> None:
+async def until_true(ctx: Context, query: str) -> None:
     """Wait until a query returns a true value."""
     await until(lambda: ctx.pool.fetchval(query))

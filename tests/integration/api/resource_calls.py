@@ -20,7 +20,7 @@ WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Noun:
+class Resource:
     """`made` are the fields of a new thing besides its id, its name and its times."""
 
     word: str
@@ -53,23 +53,23 @@ class Noun:
                 return [*common, *numbers, show_id("ctc", 1), f"{prefix}_", f"{prefix}_{'Z' * 26}"]
 
 
-LISTS = Noun(
+LISTS = Resource(
     word="list",
     path="/v1/contact-lists",
     prefix="lst",
     made={"state": "active", "contact_count": 0, "archived_at": None},
     deletes=False,
 )
-LABELS = Noun(
+LABELS = Resource(
     word="label",
     path="/v1/labels",
     prefix="lbl",
     made={"contact_count": 0, "colour": None, "team_id": None},
 )
-TEAMS = Noun(word="team", path="/v1/teams", prefix="team")
-CHANNELS = Noun(word="channel", path="/v1/channels", made={"phone": None})
-AUDIENCES = Noun(word="audience", path="/v1/audiences", prefix="aud", made={"contact_count": 0})
-PROPERTIES = Noun(
+TEAMS = Resource(word="team", path="/v1/teams", prefix="team")
+CHANNELS = Resource(word="channel", path="/v1/channels", made={"phone": None})
+AUDIENCES = Resource(word="audience", path="/v1/audiences", prefix="aud", made={"contact_count": 0})
+PROPERTIES = Resource(
     word="property",
     path="/v1/properties",
     made={"type": "enum", "options": ["a"]},
@@ -77,11 +77,15 @@ PROPERTIES = Noun(
     key="name",
     change=lambda number: {"options": [f"option {number}"]},
 )
-NOUNS = (LISTS, LABELS, TEAMS, CHANNELS, AUDIENCES, PROPERTIES)
+RESOURCES = (LISTS, LABELS, TEAMS, CHANNELS, AUDIENCES, PROPERTIES)
 
-every_noun = pytest.mark.parametrize("noun", NOUNS, ids=str)
-DELETABLE = pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun.deletes], ids=str)
-NAMED = pytest.mark.parametrize("noun", [noun for noun in NOUNS if noun is not PROPERTIES], ids=str)
+each_resource = pytest.mark.parametrize("resource", RESOURCES, ids=str)
+DELETABLE = pytest.mark.parametrize(
+    "resource", [resource for resource in RESOURCES if resource.deletes], ids=str
+)
+NAMED = pytest.mark.parametrize(
+    "resource", [resource for resource in RESOURCES if resource is not PROPERTIES], ids=str
+)
 
 
 async def post(client: Client, path: str, body: Any) -> Response:
@@ -121,7 +125,7 @@ def problems(response: Response) -> dict[str | None, str]:
     return {problem.get("param"): problem["code"] for problem in found}
 
 
-def told(response: Response) -> tuple[int, str]:
+def refusal(response: Response) -> tuple[int, str]:
     """Status and code of a refusal."""
     return response.status, response.error["code"]
 
