@@ -11,7 +11,8 @@ from embedded.servers import binaries, processes
 from embedded.servers.child import Child, Steps, clean_environment, spawn
 from embedded.servers.home import Home
 
-PORT = 5432  # only names the socket; written out because asyncpg would take PGPORT
+# Written out because asyncpg would take PGPORT and PGSSLMODE from the environment; the port names the socket.
+PORT, SSL = 5432, "disable"
 NAME = "bulklane"  # of the superuser and of the database
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # postgres(1): disconnect the clients, or drop everything
 ANSWER_SECONDS = 5.0  # for one connection while it starts
@@ -54,7 +55,8 @@ class Postgres(Child):
         super().__init__("postgres", home, owner=home.owner)
         self.data = home.state / "pg"
         self.durable = durable
-        self.url = f"postgresql://{NAME}@/{NAME}?host={quote(str(home.sockets), safe='')}&port={PORT}"
+        host = quote(str(home.sockets), safe="")
+        self.url = f"postgresql://{NAME}@/{NAME}?host={host}&port={PORT}&sslmode={SSL}"
 
     async def start(self) -> None:
         """End what is left of the last server of this data folder, initialise the folder if needed, start."""

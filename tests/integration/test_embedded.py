@@ -89,7 +89,9 @@ async def test_postgres_speaks_utf8_in_byte_order_and_utc(scratch: Home) -> None
 async def test_the_environment_of_the_user_changes_nothing(
     scratch: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"LANG": "xx_XX.UTF-8", "LC_ALL": "xx", "PGPORT": "1", "PGDATA": "/nowhere"}.items():
+    language = {"LANG": "xx_XX.UTF-8", "LC_ALL": "xx"}
+    clients = {"PGPORT": "1", "PGDATA": "/nowhere", "PGSSLMODE": "verify-full"}
+    for name, value in (language | clients).items():
         monkeypatch.setenv(name, value)
 
     postgres = await started(Postgres(scratch, durable=False))
