@@ -1,1 +1,1 @@
-"""The HTTP API, served for real in the loop of the test."""
+"""Tests of the HTTP API, which is served in the test's event loop."""

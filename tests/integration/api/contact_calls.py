@@ -1,4 +1,4 @@
-"""Calls of the endpoints of single contacts, and what they stand on."""
+"""Requests to the endpoints of single contacts, and the rows that they refer to."""
 
 from typing import Any
 
@@ -16,38 +16,38 @@ UNKNOWN = "ctc_0000000000000000000000ZZZZ"
 
 
 async def post(client: Client, **fields: Any) -> Response:
-    """POST /v1/contacts."""
+    """Send POST /v1/contacts."""
     return await client.call("POST", "/v1/contacts", json=fields)
 
 
 async def create(client: Client, number: int = 1, /, **fields: Any) -> Any:
-    """A new contact, with a phone of its own."""
+    """Create a contact with its own phone, and return it."""
     response = await post(client, **({"name": f"Name {number}", "phoneNumber": phone(number)} | fields))
     assert response.status == 201, response.body
     return response.json
 
 
 async def patch(client: Client, contact_id: str, **fields: Any) -> Response:
-    """PATCH /v1/contacts/{id}."""
+    """Send PATCH /v1/contacts/{id}."""
     return await client.call("PATCH", f"/v1/contacts/{contact_id}", json=fields)
 
 
 async def list_contacts(client: Client, **query: Any) -> Any:
-    """GET /v1/contacts."""
+    """Return the page that GET /v1/contacts sends."""
     response = await client.call("GET", "/v1/contacts", params=query)
     assert response.status == 200, response.body
     return response.json
 
 
 def problems_of(response: Response) -> set[tuple[str | None, str]]:
-    """Param and code of every problem of a 422."""
+    """Return the param and the code of every problem of a 422."""
     assert response.status == 422, response.body
     body = response.json
-    return {(one.get("param"), one["code"]) for one in body.get("errors", [body["error"]])}
+    return {(problem.get("param"), problem["code"]) for problem in body.get("errors", [body["error"]])}
 
 
 async def make(client: Client, path: str, **fields: Any) -> str:
-    """The id of a new list, label, audience, team or channel."""
+    """Create a list, label, audience, team or channel with POST, and return its id."""
     response = await client.call("POST", path, json=fields)
     assert response.status == 201, response.body
     id_: str = response.json["id"]

@@ -1,4 +1,4 @@
-"""An account that has some of everything, for tests that walk all routes."""
+"""An account with rows of every kind, for tests that call all routes."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from tests.integration.api.service import Client
 
 PHONE_NUMBER_ID = "106540352242922"
 
-# The path parameters of routes, by what they name.
+# The kind of thing that each path parameter names.
 KINDS = {
     "list_id": "list",
     "label_id": "label",
@@ -22,7 +22,7 @@ KINDS = {
 
 
 async def fill(client: Client) -> dict[str, list[Any]]:
-    """Make some of everything; the ids by kind."""
+    """Create rows of every kind, and return their ids by kind."""
     response = await client.submit_items([contact(99), {"phone": "12"}])
     return {
         "list": await _make(client, "/v1/contact-lists", [{"name": f"list {n}"} for n in range(5)]),

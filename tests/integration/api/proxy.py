@@ -1,4 +1,4 @@
-"""A Unix socket in front of a server's own, so that a test can take the server away from one process."""
+"""A Unix socket in front of a server's socket, so that a test can cut one process off from the server."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Proxy:
-    """Passes bytes both ways until told otherwise."""
+    """Copies bytes both ways, until a test cuts or silences it."""
 
     def __init__(self, path: Path, target: Path) -> None:
         self.path = path
@@ -15,16 +15,16 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.cut_at: Callable[[bytes], bool] = lambda _: False  # cut instead of sending these bytes on
-        self.silent = False  # take what comes, and never answer
+        self.cut_at: Callable[[bytes], bool] = lambda _: False  # cut instead of forwarding these bytes
+        self.silent = False  # read all bytes, and forward none
 
     async def start(self) -> None:
-        """Listen."""
+        """Start to listen."""
         self.path.unlink(missing_ok=True)
         self._server = await asyncio.start_unix_server(self._serve, self.path)
 
     async def stop(self) -> None:
-        """Refuse new connections, and cut those that are open."""
+        """Refuse new connections, and cut the open ones."""
         if self._server is not None:
             self._server.close()
             self._server = None
@@ -33,7 +33,7 @@ class Proxy:
         await asyncio.gather(*self._tasks)
 
     def cut(self) -> None:
-        """Cut the connections that are open."""
+        """Cut the open connections."""
         for writer in list(self._open):
             writer.transport.abort()
 
@@ -42,13 +42,13 @@ class Proxy:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        behind_reader, behind_writer = await asyncio.open_unix_connection(self._target)
-        ends = {writer, behind_writer}
+        target_reader, target_writer = await asyncio.open_unix_connection(self._target)
+        ends = {writer, target_writer}
         self._open |= ends
         try:
             await asyncio.gather(
-                self._copy(reader, behind_writer, ends, watched=True),
-                self._copy(behind_reader, writer, ends, watched=False),
+                self._copy(reader, target_writer, ends, watched=True),
+                self._copy(target_reader, writer, ends, watched=False),
             )
         finally:
             self._open -= ends
@@ -74,7 +74,7 @@ class Proxy:
 
 @asynccontextmanager
 async def proxy(path: Path, target: Path) -> AsyncIterator[Proxy]:
-    """A running proxy."""
+    """Run a proxy."""
     running = Proxy(path, target)
     await running.start()
     try:

@@ -1,4 +1,4 @@
-"""HTTP by hand: bodies that are cut, or fall silent, in the middle."""
+"""Uploads over a raw socket, which a test can cut or stall."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ from tests.waiting import until
 
 
 class Upload:
-    """A connection that has sent the head of a submit."""
+    """A connection that has sent the head of a submit request."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, chunked: bool) -> None:
         self.reader = reader
@@ -29,7 +29,7 @@ class Upload:
         await self.writer.drain()
 
     async def response(self) -> bytes:
-        """Head and body of the response; the connection may stay open."""
+        """Return the head and the body of the response. The connection may stay open."""
         async with asyncio.timeout(10):
             head = await self.reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"(?i)content-length: (\d+)", head)
@@ -46,7 +46,7 @@ async def upload(
     length: int | None = None,
     idempotency_key: str | None = None,
 ) -> AsyncIterator[Upload]:
-    """Begin to submit: with a Content-Length, or chunked without one."""
+    """Send the head of a submit request. Without `length`, the body is chunked."""
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
     head = f"POST {UPSERT} HTTP/1.1\r\nHost: x\r\nx-api-key: {client.key}\r\nConnection: close\r\n"

@@ -1,4 +1,4 @@
-"""The six nouns, each with what a test of all of them has to know; and what such tests do again and again."""
+"""The six resources with their paths and fields, and the requests that their tests share."""
 
 import json
 from collections.abc import Callable
@@ -21,13 +21,13 @@ WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """`made` are the fields of a new thing besides its id, its name and its times."""
+    """One kind of resource. `made`: the fields of a new one besides its id, its name and its times."""
 
     word: str
     path: str
-    prefix: Prefix | None = None  # of its id; None: a UUID or a name
+    prefix: Prefix | None = None  # of its id; None: the id is a UUID or a name
     made: dict[str, Any] = field(default_factory=dict)
-    body: dict[str, Any] = field(default_factory=dict)  # what a new one needs besides its name
+    body: dict[str, Any] = field(default_factory=dict)  # the fields that a POST needs besides the name
     key: str = "id"
     change: Callable[[int], dict[str, Any]] = lambda number: {"name": f"Name{number}"}
     deletes: bool = True
@@ -36,12 +36,12 @@ class Resource:
         return self.word
 
     def new(self, number: int) -> dict[str, Any]:
-        """The body of a POST; names sort like the numbers."""
+        """Return the body of a POST. Names sort like the numbers."""
         return {"name": f"Name{number}", **self.body}
 
     @property
     def unknown(self) -> list[str]:
-        """Ids that nothing has, or that are none."""
+        """Return unknown and malformed ids."""
         common = ["x", "%00", "%FF", "-1", "a" * 300, "%D9%A1"]
         match self.prefix:
             case None if self.key == "name":
@@ -89,44 +89,44 @@ NAMED = pytest.mark.parametrize(
 
 
 async def post(client: Client, path: str, body: Any) -> Response:
-    """A POST of JSON."""
+    """Send a POST of JSON."""
     return await _send(client, "POST", path, body)
 
 
 async def patch(client: Client, path: str, body: Any) -> Response:
-    """A PATCH of JSON."""
+    """Send a PATCH of JSON."""
     return await _send(client, "PATCH", path, body)
 
 
 async def delete(client: Client, path: str) -> Response:
-    """A DELETE."""
+    """Send a DELETE."""
     return await client.call("DELETE", path)
 
 
 async def make(client: Client, path: str, **fields: Any) -> Any:
-    """A new thing, as it was answered."""
+    """Create a resource, and return it as the response shows it."""
     response = await post(client, path, fields)
     assert response.status == 201, response.body
     return response.json
 
 
 async def names(client: Client, path: str) -> list[str]:
-    """The names on a page, which is the only one."""
+    """Return the names on the only page of a list."""
     page = (await client.get(path)).json
     assert page["next_cursor"] is None
-    return [one["name"] for one in page["data"]]
+    return [entry["name"] for entry in page["data"]]
 
 
 def problems(response: Response) -> dict[str | None, str]:
-    """The code of each problem by the place where it is; the first one speaks for all."""
+    """Return the code of each problem by its param. The first problem is the error of the envelope."""
     assert response.status == 422, response.body
-    found = response.json.get("errors", [response.error])
-    assert found[0] == response.error
-    return {problem.get("param"): problem["code"] for problem in found}
+    listed = response.json.get("errors", [response.error])
+    assert listed[0] == response.error
+    return {problem.get("param"): problem["code"] for problem in listed}
 
 
 def refusal(response: Response) -> tuple[int, str]:
-    """Status and code of a refusal."""
+    """Return the status and the code of an error response."""
     return response.status, response.error["code"]
 
 
@@ -136,9 +136,9 @@ async def _send(client: Client, method: str, path: str, body: Any) -> Response:
 
 
 async def until_waiting(ctx: Context, statements: int = 1) -> None:
-    """Until so many statements of the api wait for a lock."""
+    """Wait until the given number of statements of the api wait for a lock."""
 
-    async def look() -> object:
+    async def waiting() -> object:
         return await ctx.pool.fetchval(WAITING) == statements
 
-    await until(look)
+    await until(waiting)

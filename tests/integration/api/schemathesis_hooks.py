@@ -1,4 +1,4 @@
-"""What schemathesis cannot know by itself: files of items, and which texts are better not said twice."""
+"""Hooks of schemathesis: bodies in CSV and NDJSON, and values that must be unique or valid to be accepted."""
 
 from itertools import count
 from typing import Any
@@ -20,24 +20,24 @@ schemathesis.openapi.media_type("application/x-ndjson", NDJSON.map(str.encode))
 
 
 @schemathesis.serializer("text/csv", "application/x-ndjson")
-def as_it_is(context: schemathesis.SerializationContext, value: object) -> bytes:
-    """The bytes of the strategies above; a text of the schema's, too."""
+def as_bytes(context: schemathesis.SerializationContext, value: object) -> bytes:
+    """Return the bytes of the strategies above. Values that the schema generates are converted to text."""
     del context
     return value if isinstance(value, bytes) else str(value).encode(errors="replace")
 
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: "schemathesis.Case[Any]", kwargs: object) -> None:
-    """Three cases of four get past what refuses nearly all that is made up, so that the rest is seen, too."""
+    """Repair three cases of four: random values of these parameters are nearly always refused."""
     del context, kwargs
     number = next(NUMBERS)
     if number % 4 == 0:
         return
-    if "Idempotency-Key" in case.headers:  # else it is one that came before, with another body
+    if "Idempotency-Key" in case.headers:  # a repeated key with another body is refused
         case.headers["Idempotency-Key"] = f"key-{number}"
     if case.media_type != "text/csv":
         case.query.pop("map", None)
     if "region" in case.query:
         case.query["region"] = "IN"
     if isinstance(case.body, dict) and isinstance(case.body.get("phoneNumber"), str):
-        case.body["phoneNumber"] = f"+1415{3_000_000 + number}"  # else there is a contact of this number
+        case.body["phoneNumber"] = f"+1415{3_000_000 + number}"  # a repeated phone is a conflict

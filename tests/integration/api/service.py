@@ -1,4 +1,4 @@
-"""The api as a process would serve it, in the loop of the test, and a client of one account."""
+"""The api, served in the test's event loop with the options of its process, and a client of one account."""
 
 import json
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ class Service:
 
     @property
     def api(self) -> Api:
-        """What its handlers have."""
+        """The dependencies of its handlers."""
         return self.app[API]
 
 
@@ -51,7 +51,7 @@ async def serve(settings: Settings, *, shutdown_seconds: float = 1.0) -> AsyncIt
 
 
 class Response(NamedTuple):
-    """A whole response."""
+    """A response whose body is read."""
 
     status: int
     headers: CIMultiDictProxy[str]
@@ -59,12 +59,12 @@ class Response(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """The body as JSON."""
+        """The body, parsed as JSON."""
         return json.loads(self.body)
 
     @property
     def error(self) -> dict[str, Any]:
-        """The error of the envelope."""
+        """The `error` of the envelope."""
         error: dict[str, Any] = self.json["error"]
         return error
 
@@ -78,37 +78,37 @@ class Client:
         self.key = key
 
     async def call(self, method: str, path: str, **options: Any) -> Response:
-        """One request, with the key unless `headers` has its own Authorization."""
+        """Send a request with the account's key, unless `headers` has an Authorization."""
         headers = {"Authorization": f"Bearer {self.key}"} | options.pop("headers", {})
         async with self._session.request(method, path, headers=headers, **options) as response:
             return Response(response.status, response.headers, await response.read())
 
     async def get(self, path: str, **headers: str) -> Response:
-        """A GET; underscores of the headers' names are hyphens."""
+        """Send a GET. Underscores in the names of `headers` become hyphens."""
         return await self.call("GET", path, headers=_names(headers))
 
     async def submit(self, body: Any, content_type: str, query: str = "", **headers: str) -> Response:
-        """Send a body to contacts.upsert."""
+        """Submit a body to contacts.upsert."""
         headers = {"Content-Type": content_type} | _names(headers)
         return await self.call("POST", UPSERT + query, data=body, headers=headers)
 
     async def submit_items(self, items: Any, query: str = "", **headers: str) -> Response:
-        """Send items as JSON."""
+        """Submit items as JSON to contacts.upsert."""
         return await self.submit(json.dumps(items).encode(), "application/json", query, **headers)
 
     async def job(self, response: Response) -> Any:
-        """The job of a 202, as it stands now."""
+        """Read the current job of a 202."""
         assert response.status == 202, response.body
         return (await self.get(response.headers["Location"])).json
 
     async def jobs(self) -> list[Any]:
-        """The newest jobs of the account."""
+        """Return the newest 100 jobs of the account."""
         data: list[Any] = (await self.get("/v1/jobs?limit=100")).json["data"]
         return data
 
 
 async def make_client(ctx: Context, session: aiohttp.ClientSession, **change: Any) -> Client:
-    """A client of a new account."""
+    """Create an account with a key, and return its client."""
     account = await make_account(ctx, **change)
     _, key = await accounts.create_key(ctx.pool, account.id)
     return Client(session, account, key)

@@ -1,4 +1,4 @@
-"""How each private route is called: a table, so that a new route cannot be forgotten."""
+"""The requests that the tests of tenants send to each private route. A test finds routes without one."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from api.route import Route
 from api.routes import ROUTES
 from schemas.operations import Operation
 
-Names = Mapping[str, str]  # by the kinds of things: see Belongings.names, and FRESH
+Names = Mapping[str, str]  # by kind; from Belongings.names and from FRESH in http/test_tenants.py
 
-# What the parameters of a path name.
+# The kind of thing that each path parameter names.
 NAMED_IN_PATH = {
     "job_id": "job",
     "list_id": "list",
@@ -26,7 +26,7 @@ NAMED_IN_PATH = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is sent."""
+    """A request before it is sent."""
 
     method: str
     path: str
@@ -37,9 +37,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A valid request of a route, made of the names that it is given; `deletes` what it names.
+    """A valid request of a route, built from names. `deletes`: it deletes what it names.
 
-    `statuses` are the statuses that the owner of all that is named may get.
+    `statuses`: the statuses that the owner of all named things may get.
     """
 
     body: Callable[[Names], Any] = lambda _: None
@@ -49,7 +49,7 @@ class Call:
 
 
 def routes() -> dict[str, Route]:
-    """The private routes, by method and path; a bulk operation is one of its own."""
+    """Return the private routes by method and path. Each bulk operation is a route."""
     found = {}
     for route in ROUTES:
         if not route.public:
@@ -60,7 +60,7 @@ def routes() -> dict[str, Route]:
 
 
 def request_of(key: str, call: Call, names: Names) -> Request:
-    """The request of a route, with these names."""
+    """Build the request of a route with these names."""
     method, path = key.split(" ")
     for parameter, kind in NAMED_IN_PATH.items():
         path = path.replace(f"{{{parameter}}}", names[kind])
@@ -70,12 +70,12 @@ def request_of(key: str, call: Call, names: Names) -> Request:
 
 
 def in_path(key: str) -> Iterator[str]:
-    """The kinds of things that the path of a route names."""
+    """Return the kinds of things that the path of a route names."""
     return (kind for parameter, kind in NAMED_IN_PATH.items() if f"{{{parameter}}}" in key)
 
 
 def _item(n: Names) -> dict[str, Any]:
-    """A contact as in an upsert; its phone is one that the account has not used."""
+    """Return an item of an upsert with a phone that the account does not have."""
     return {
         "phone": n["new_phone"],
         "external_id": n["external_id"],
@@ -163,8 +163,8 @@ CALLS: dict[str, list[Call]] = {
     "GET /v1/jobs/{job_id}": PLAIN,
     "GET /v1/jobs/{job_id}/errors": PLAIN,
     "GET /v1/jobs/{job_id}/results": PLAIN,
-    "POST /v1/jobs/{job_id}/cancel": [Call(statuses=(409,))],  # it has ended
-    "POST /v1/jobs/{job_id}/retry": [Call(statuses=(207,))],  # what failed fails again
+    "POST /v1/jobs/{job_id}/cancel": [Call(statuses=(409,))],  # the job has ended
+    "POST /v1/jobs/{job_id}/retry": [Call(statuses=(207,))],  # the failed items fail again
     "GET /v1/contacts": [
         Call(),
         Call(query=lambda n: {"search": n["name"]}),

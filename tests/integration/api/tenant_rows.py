@@ -1,4 +1,4 @@
-"""One thing of each kind that a request can name, for two accounts, and the rows of each at a moment."""
+"""Rows of each kind that a request can name, for two accounts, and snapshots of all rows of an account."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ PREFIXES: dict[str, Prefix] = {
     "audience": "aud",
     "team": "team",
 }
-FIRST_NEW = 5_000_000  # ids of what the requests make: they can be told from all other numbers
+FIRST_NEW = 5_000_000  # the first id of rows that requests create; no other number is near it
 
 POPULATE = """
 WITH it AS (
@@ -63,7 +63,7 @@ INSERT INTO opt_ins (account_id, contact_id, channel_id, opted_in, by_contact)
 SELECT account_id, number, channel_id, false, true FROM it
 """
 
-# A row of a job under another account: the same ids, and something of its own to see.
+# Copies a row of a job to another account: the ids are equal, but a field differs.
 TWIN_OF_A_ROW = """
 INSERT INTO {table}
 SELECT (jsonb_populate_record(
@@ -79,7 +79,7 @@ TWINS_OF_A_JOB: tuple[tuple[str, dict[str, Any]], ...] = (
     ("item_errors", {"message": "twin"}),
 )
 
-# The second channel of the contact: only the twin has said anything of it.
+# Only the twin has an opt-in for the second channel of the contact.
 MORE_TWINS = """
 WITH change AS (
     INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome) VALUES ($1, $2, 0, 1, 6)
@@ -93,9 +93,9 @@ VALUES ($1, $3, $4, false, true)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Belongings:
-    """One thing of each kind; the ids that are numbers are all the same one.
+    """One row of each kind. All numeric ids are equal.
 
-    `word` is what is to be seen of each, `key` what the contact and the property are found by.
+    `word` is the visible value of each row; the contact's external id and the property's name start with `key`.
     """
 
     number: int
@@ -103,21 +103,21 @@ class Belongings:
     key: str
     phone: str
     channel_phone: str
-    in_team: bool = True  # else nothing belongs to the team, and it can be deleted
-    also_in_list: int | None = None  # where the contact is besides
+    in_team: bool = True  # if False, nothing refers to the team, so it can be deleted
+    also_in_list: int | None = None  # the id of a second list of the contact
 
     @property
     def channel_id(self) -> UUID:
-        """Of the channel that its contact has opted out of."""
+        """The id of the channel that its contact has opted out of."""
         return UUID(int=self.number)
 
     @property
     def second_channel_id(self) -> UUID:
-        """Of the channel that its contact has said nothing of."""
+        """The id of the channel for which its contact has no opt-in."""
         return UUID(int=self.number + 1)
 
     def names(self, job_id: JobId, *, plain: bool = False) -> dict[str, str]:
-        """How a request names each of them; `plain`: by the number, where there is a choice."""
+        """Return the name of each row in requests. `plain`: numbers instead of ids with a prefix."""
         ids = {
             kind: str(self.number) if plain else show_id(prefix, self.number)
             for kind, prefix in PREFIXES.items()
@@ -150,7 +150,7 @@ THEIRS = Belongings(
 
 
 async def populate(ctx: Context, account: Account, has: Belongings) -> JobId:
-    """Write the rows; the id of a job that has ended, with an item that failed."""
+    """Write the rows, and return the id of an ended job with a failed item."""
     await _write(ctx.pool, account, has)
     job_id = await make_job(ctx, account.id, [{"phone": phone(31), "name": has.word}, {"phone": "12"}])
     await work(ctx)
@@ -158,9 +158,9 @@ async def populate(ctx: Context, account: Account, has: Belongings) -> JobId:
 
 
 async def populate_twin(ctx: Context, account: Account, of: Belongings, job_id: JobId) -> None:
-    """Write rows with the ids and the phones of what another account has: the keys begin with the account's.
+    """Write rows with the ids and the phones of another account's rows: every key begins with the account.
 
-    Whatever forgets to say whose row it means, then means both. A job is still being received besides.
+    A query without the account then finds the rows of both. The twin also has a job in the state `receiving`.
     """
     await _write(ctx.pool, account, replace(of, word=f"Twin of {of.word}"))
     receiving = {"id": str(new_job_id()), "state": "receiving", "lease_until": "infinity"}
@@ -177,13 +177,13 @@ async def _write(pool: Pool, account: Account, has: Belongings) -> None:
 
 
 async def number_from(pool: Pool, first: int) -> None:
-    """What is made from now on has numbers from this one."""
+    """Make the ids of new rows start at `first`."""
     for table in ("contacts", "contact_lists", "labels", "audiences", "teams"):
         await pool.execute(f"ALTER TABLE {table} ALTER id RESTART WITH {first}")
 
 
 class Rows:
-    """The rows of one account in all tables."""
+    """The rows of one account in all tables, and a copy of them."""
 
     def __init__(self, pool: Pool, account: Account, tables: Sequence[str]) -> None:
         self._pool = pool
@@ -193,7 +193,7 @@ class Rows:
         self._seen = set[tuple[str, ...]]()
 
     async def versions(self) -> set[tuple[str, ...]]:
-        """Each row with its physical version: equal only if nothing was written."""
+        """Return each row with its physical version, which changes with every write."""
         whose = dict.fromkeys(self._tables, "account_id") | {"accounts": "id"}
         query = " UNION ALL ".join(
             f"SELECT '{table}', ctid::text, xmin::text, to_jsonb(t)::text FROM {table} t WHERE {column} = $1"
@@ -202,17 +202,17 @@ class Rows:
         return {tuple(row) for row in await self._pool.fetch(query, self._account_id)}
 
     async def look(self) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
-        """The versions at the last look, and now."""
+        """Return the versions at the previous call, and those of now."""
         before, self._seen = self._seen, await self.versions()
         return before, self._seen
 
     async def texts(self) -> set[str]:
-        """Each row as JSON, but not who the account is."""
+        """Return each row as JSON, except those of `accounts` and `api_keys`."""
         versions = await self.versions()
         return {f"{table} {text}" for table, _, _, text in versions if table not in ("accounts", "api_keys")}
 
     async def keep(self) -> None:
-        """Remember the rows, to be put back."""
+        """Copy the rows, so that `put_back` can restore them."""
         self._kept = await self.texts()
         await self._pool.execute("CREATE SCHEMA kept")
         for table in self._tables:
@@ -221,7 +221,7 @@ class Rows:
             )
 
     async def put_back(self) -> set[str]:
-        """Make the rows what they were, without what triggers would add; what they had become."""
+        """Restore the copied rows without triggers, and return the rows as they were before that."""
         texts = await self.texts()
         if texts != self._kept:
             await self._put_back()
@@ -238,7 +238,7 @@ class Rows:
 
 
 async def tables_of(pool: Pool) -> list[str]:
-    """All tables that have rows of accounts."""
+    """Return all tables with a column `account_id`."""
     rows = await pool.fetch(
         """SELECT table_name FROM information_schema.tables t
            JOIN information_schema.columns c USING (table_schema, table_name)

@@ -1,4 +1,4 @@
-"""Two databases that differ in one account: what another account is answered must be the same in both."""
+"""Two databases that differ in one account. Another account must get equal responses from both."""
 
 import asyncio
 import json
@@ -37,13 +37,13 @@ HEADERS = (
     "Idempotent-Replayed",
     "Retry-After",
 )
-WAIT = {"Prefer": "wait=30"}  # the document's own result is to be seen, not only the 202
+WAIT = {"Prefer": "wait=30"}  # compare the result in the partner's format, not only the 202
 
 ULID = "[0-9A-HJKMNP-TV-Z]{26}"
-MADE_UP = re.compile(  # what differs from one run to the next: times, hashes, and the ids of what is made
+RUN_VALUES = re.compile(  # values that differ from run to run: times, hashes, and the ids of new rows
     rf"""(?P<time>\d{{4}}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)?)
     | (?P<request>req_{ULID})
-    | (?P<hash>\\\\x[0-9a-f]{{64}})  # of a request, whose path may have the id of a job
+    | (?P<hash>\\\\x[0-9a-f]{{64}})  # of a request, whose path may contain the id of a job
     | (?P<id>[a-z]{{3,4}}_{ULID} | [0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}
         | \b{str(FIRST_NEW)[0]}\d{{{len(str(FIRST_NEW)) - 1}}}\b)""",
     re.VERBOSE,
@@ -51,42 +51,42 @@ MADE_UP = re.compile(  # what differs from one run to the next: times, hashes, a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """A response, and what can be seen of its job, without what differs from one run to the next."""
+class Observed:
+    """A response and the views of its job, without the values that differ from run to run."""
 
     status: int
     text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Has:
-    """A client, the names of what its account has, and its rows."""
+class Tenant:
+    """An account's client, its jobs by the word of their belongings, and its rows."""
 
     client: Client
     jobs: dict[str, JobId]
     rows: Rows
 
     def names(self, of: Belongings, *, plain: bool = False) -> dict[str, str]:
-        """How a request names them."""
+        """Return the names of these belongings in requests."""
         return of.names(self.jobs[of.word], plain=plain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """A database with an account that asks, and perhaps another one; an api, and a worker."""
+    """A database with the account that sends requests and perhaps another one, with an api and a worker."""
 
     ctx: Context
-    asking: Has
-    other: Has | None
+    asking: Tenant
+    other: Tenant | None
 
-    async def ask(self, request: Request, known: frozenset[str]) -> Said:
-        """Send a request, do its work, and look at its job."""
+    async def observe(self, request: Request, known: frozenset[str]) -> Observed:
+        """Send a request, do the work of its job, and read the job."""
         response = await self._send(request)
-        seen = [_shown(response)]
+        views = [_shown(response)]
         job = response.headers.get("Bulklane-Job")
         for path, accept in JOB_VIEWS if job else ():
-            seen.append(_shown(await self.asking.client.get(f"/v1/jobs/{job}{path}", Accept=accept)))
-        return Said(status=response.status, text=without_made_up("\n".join(seen), known))
+            views.append(_shown(await self.asking.client.get(f"/v1/jobs/{job}{path}", Accept=accept)))
+        return Observed(status=response.status, text=without_run_values("\n".join(views), known))
 
     async def _send(self, request: Request) -> Response:
         sending = asyncio.create_task(send(self.asking.client, request))
@@ -105,7 +105,7 @@ JOB_VIEWS = (
 
 
 async def send(client: Client, request: Request) -> Response:
-    """Send a request as it stands."""
+    """Send a request."""
     headers = WAIT | dict(request.headers)
     if request.body is None:
         return await client.call(request.method, request.path, params=request.query, headers=headers)
@@ -118,16 +118,16 @@ async def send(client: Client, request: Request) -> Response:
     )
 
 
-def without_made_up(text: str, known: frozenset[str], *, alike: bool = False) -> str:
-    """Times are alike, and new ids, too, or else they go by the order in which they come; known ids stay."""
-    places: dict[str, str] = {}
+def without_run_values(text: str, known: frozenset[str], *, alike: bool = False) -> str:
+    """Replace times, hashes and new ids. New ids are numbered in order, unless `alike`. Known ids stay."""
+    numbers: dict[str, str] = {}
 
     def replaced(found: re.Match[str]) -> str:
         if found["id"] and found[0] not in known:
-            return "<new>" if alike else places.setdefault(found[0], f"<new {len(places)}>")
+            return "<new>" if alike else numbers.setdefault(found[0], f"<new {len(numbers)}>")
         return found[0] if found["id"] else f"<{found.lastgroup}>"
 
-    return MADE_UP.sub(replaced, text)
+    return RUN_VALUES.sub(replaced, text)
 
 
 def _shown(response: Response) -> str:
@@ -137,7 +137,7 @@ def _shown(response: Response) -> str:
 
 @asynccontextmanager
 async def open_world(settings: Settings, *, crowded: bool) -> AsyncIterator[World]:
-    """A world with the account that asks, and the other one as well if it is to be crowded."""
+    """Open a world with the requesting account and, if `crowded`, with the other one."""
     settings = settings.model_copy(update={"read_limit": 0, "max_unfinished_jobs": 1})
     async with (
         open_worker(settings) as ctx,
@@ -146,9 +146,9 @@ async def open_world(settings: Settings, *, crowded: bool) -> AsyncIterator[Worl
     ):
         tables = await tables_of(ctx.pool)
         await number_from(ctx.pool, FIRST_NEW)
-        asking = await _settle(ctx, session, tables, OWN, SPARE)
+        asking = await _populate(ctx, session, tables, OWN, SPARE)
         await asking.rows.keep()
-        other = await _settle(ctx, session, tables, THEIRS) if crowded else None
+        other = await _populate(ctx, session, tables, THEIRS) if crowded else None
         if other is not None:
             for has in (OWN, SPARE):
                 await populate_twin(ctx, other.client.account, has, asking.jobs[has.word])
@@ -156,9 +156,9 @@ async def open_world(settings: Settings, *, crowded: bool) -> AsyncIterator[Worl
         yield World(ctx=ctx, asking=asking, other=other)
 
 
-async def _settle(
+async def _populate(
     ctx: Context, session: aiohttp.ClientSession, tables: list[str], *belongings: Belongings
-) -> Has:
+) -> Tenant:
     phone_number_id = f"1{belongings[0].number}"
     client = await make_client(
         ctx, session, name=f"account-{phone_number_id}", phone_number_id=phone_number_id
@@ -168,4 +168,4 @@ async def _settle(
         "UPDATE jobs SET idempotency_key = 'of ' || account_id, request_hash = '' WHERE id = $1",
         jobs[belongings[0].word],
     )
-    return Has(client=client, jobs=jobs, rows=Rows(ctx.pool, client.account, tables))
+    return Tenant(client=client, jobs=jobs, rows=Rows(ctx.pool, client.account, tables))

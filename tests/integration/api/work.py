@@ -1,4 +1,4 @@
-"""Do the work of a worker until nothing is left, in the order in which its doorbells would ring."""
+"""The work of a worker, done in the test's process in a fixed order."""
 
 from schemas.ids import AccountId, JobId
 from storage.context import Context
@@ -21,12 +21,12 @@ async def work(ctx: Context) -> None:
 
 
 async def split(ctx: Context) -> None:
-    """Only split."""
+    """Split all jobs that are not split."""
     for account_id, job_id in await uploads.unsplit(ctx.pool):
         await split_job(ctx, AccountId(account_id), JobId(job_id))
 
 
 async def stored(ctx: Context) -> dict[str, str | None]:
-    """The names of the contacts by their phones."""
+    """Return the names of all contacts by phone."""
     rows = await ctx.pool.fetch("SELECT phone, name FROM contacts ORDER BY phone")
     return {row["phone"]: row["name"] for row in rows}

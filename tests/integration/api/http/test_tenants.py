@@ -19,7 +19,7 @@ from storage.context import Context
 from tests.factories import phone
 from tests.integration.api.tenant_calls import CALLS, NAMED_IN_PATH, Call, Names, in_path, request_of, routes
 from tests.integration.api.tenant_rows import OWN, SPARE, THEIRS, tables_of
-from tests.integration.api.tenant_worlds import World, open_world, send, without_made_up
+from tests.integration.api.tenant_worlds import World, open_world, send, without_run_values
 
 PRIVATE = sorted(routes())
 PARTS = {
@@ -117,7 +117,7 @@ async def test_a_malformed_id_is_answered_like_an_unknown_one(worlds: Worlds) ->
             for id_ in ("nonsense", *(names[kind] for names in worlds.theirs)):
                 request = request_of(key, call, _own(world, call) | {kind: id_})
                 response = await send(world.asking.client, request)
-                text = without_made_up(response.body.decode().replace(id_, "<id>"), frozenset())
+                text = without_run_values(response.body.decode().replace(id_, "<id>"), frozenset())
                 responses.append((response.status, text))
             assert len(set(responses)) == 1, f"{key}: {responses}"
 
@@ -170,9 +170,9 @@ async def _problems(worlds: Worlds, key: str, call: Call, what: str, change: Nam
     assert worlds.crowded.other is not None
     for world in worlds.both:
         request = request_of(key, call, {**_own(world, call), **change})
-        said.append(await world.ask(request, worlds.known))
+        said.append(await world.observe(request, worlds.known))
         texts = await world.asking.rows.put_back()
-        rows.append(sorted(without_made_up(text, worlds.known, alike=True) for text in texts))
+        rows.append(sorted(without_run_values(text, worlds.known, alike=True) for text in texts))
     crowded, alone = said
     before, after = await worlds.crowded.other.rows.look()
     return [
