@@ -95,7 +95,7 @@ VALUES ($1, $3, $4, false, true)
 class Belongings:
     """One row of each kind. All numeric ids are equal.
 
-    `word` is the visible value of each row; the contact's external id and the property's name start with `key`.
+    `word` is the visible value of each row. The external id and the property's name start with `key`.
     """
 
     number: int

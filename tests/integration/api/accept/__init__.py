@@ -1,1 +1,1 @@
-"""Accepting bulk requests: formats, refusals, limits, idempotency."""
+"""Tests of accepting bulk requests: formats, refusals, limits, idempotency."""

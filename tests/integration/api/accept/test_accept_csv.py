@@ -1,4 +1,4 @@
-"""CSV as people and their spreadsheets make it."""
+"""CSV files as people and spreadsheet programs write them."""
 
 import pytest
 
@@ -35,7 +35,7 @@ PLAIN = f"phone,name\n{ONE},Ana\n{TWO},Bo\n"
         pytest.param(PLAIN.replace(f"{ONE}", f'"{ONE}"').encode(), id="quoted-cells"),
     ],
 )
-async def test_a_file_is_read_as_its_maker_meant_it(ctx: Context, client: Client, body: bytes) -> None:
+async def test_common_csv_variants_give_the_same_contacts(ctx: Context, client: Client, body: bytes) -> None:
     response = await client.submit(body, "text/csv")
     assert response.status == 202, response.body
     assert response.json["total"] == 2
@@ -51,7 +51,7 @@ async def test_quoted_cells_keep_commas_newlines_and_quotes(ctx: Context, client
     assert await stored(ctx) == {ONE: "Silva, Ana", TWO: 'Bo\r\n"the" Bold\n\nII'}
 
 
-async def test_a_declared_charset_is_believed(ctx: Context, client: Client) -> None:
+async def test_a_declared_charset_is_used(ctx: Context, client: Client) -> None:
     body = f"phone,name\n{ONE},Zoë Müller\n".encode("cp1252")
     await client.submit(body, "text/csv; charset=windows-1252")
     await work(ctx)
@@ -68,7 +68,7 @@ async def test_a_column_can_be_renamed_and_left_out(ctx: Context, client: Client
     assert await stored(ctx) == {ONE: "Ana"}
 
 
-async def test_columns_of_keys_become_metadata(ctx: Context, client: Client) -> None:
+async def test_columns_with_a_key_become_metadata(ctx: Context, client: Client) -> None:
     body = f'phone,metadata.city,metadata.zip,metadata,age\n{ONE},Pune,411001,"{{""vip"": true}}",44\n'
     response = await client.submit(body.encode(), "text/csv")
     await work(ctx)
@@ -109,13 +109,13 @@ async def test_a_rename_of_a_column_that_is_not_there_is_refused(client: Client)
     assert await client.jobs() == []
 
 
-async def test_a_rename_is_refused_where_there_are_no_columns(client: Client) -> None:
+async def test_a_rename_is_refused_for_json(client: Client) -> None:
     response = await client.submit_items([{"mobile": ONE}], "?map.mobile=phone")
     assert (response.status, response.error["param"]) == (422, "map.mobile")
     assert await client.jobs() == []
 
 
-async def test_a_row_of_the_wrong_length_costs_only_itself(ctx: Context, client: Client) -> None:
+async def test_a_row_of_the_wrong_length_fails_alone(ctx: Context, client: Client) -> None:
     response = await client.submit(f"phone,name\n{ONE},Ana,extra\n{TWO},Bo\n".encode(), "text/csv")
     await work(ctx)
     job = await client.job(response)
@@ -124,12 +124,12 @@ async def test_a_row_of_the_wrong_length_costs_only_itself(ctx: Context, client:
 
 
 @pytest.mark.parametrize("column", ["address.zip", "birth_date.hour", "metadata.", "nickname.x"])
-async def test_a_key_that_a_field_does_not_have_is_an_unknown_column(client: Client, column: str) -> None:
+async def test_an_unknown_key_of_a_field_is_an_unknown_column(client: Client, column: str) -> None:
     response = await client.submit(f"phone,{column}\n{phone(1)},1\n".encode(), "text/csv")
     assert (response.status, response.error["code"]) == (422, "unknown_columns")
 
 
-async def test_a_file_of_errors_can_be_sent_back_with_the_query_of_the_first_one(
+async def test_an_error_file_can_be_submitted_with_the_query_of_the_first_request(
     ctx: Context, client: Client
 ) -> None:
     query = "?map.Mobile=phone"

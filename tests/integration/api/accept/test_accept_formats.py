@@ -1,4 +1,4 @@
-"""Every format and every encoding of a body ends in the same contacts."""
+"""Every format and every encoding of a body gives the same contacts."""
 
 import gzip
 import json
@@ -21,7 +21,7 @@ CSV = b"phone,name\n" + b"".join(f"{item['phone']},{item['name']}\n".encode() fo
 
 
 def raw_deflate(data: bytes) -> bytes:
-    """Deflate without the zlib wrapper, as some clients understand the word."""
+    """Compress to deflate without the zlib wrapper, which some clients send as `deflate`."""
     packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     return packer.compress(data) + packer.flush()
 
@@ -78,7 +78,7 @@ async def test_a_body_becomes_contacts(ctx: Context, client: Client, body: bytes
     [(JSON, "application/json"), (NDJSON, "application/x-ndjson"), (CSV, "text/csv")],
     ids=["json", "ndjson", "csv"],
 )
-async def test_a_compressed_body_is_the_same_body(
+async def test_a_compressed_body_gives_the_same_contacts(
     ctx: Context, client: Client, body: bytes, content_type: str, encoding: str, pack: Any
 ) -> None:
     response = await client.submit(pack(body), content_type, Content_Encoding=encoding)
@@ -87,7 +87,7 @@ async def test_a_compressed_body_is_the_same_body(
     assert await stored(ctx) == NAMES
 
 
-async def test_a_body_in_many_small_chunks_is_the_same_body(ctx: Context, client: Client) -> None:
+async def test_a_body_in_many_small_chunks_gives_the_same_contacts(ctx: Context, client: Client) -> None:
     async def pieces() -> Any:
         for at in range(0, len(CSV), 7):
             yield CSV[at : at + 7]
@@ -98,7 +98,7 @@ async def test_a_body_in_many_small_chunks_is_the_same_body(ctx: Context, client
     assert await stored(ctx) == NAMES
 
 
-async def test_parameters_of_the_query_go_with_the_job(ctx: Context, client: Client) -> None:
+async def test_query_parameters_apply_to_the_job(ctx: Context, client: Client) -> None:
     response = await client.submit_items([{"phone": "9810012345"}], "?region=in&parallel=7")
     assert response.status == 202
     await work(ctx)
@@ -115,9 +115,7 @@ async def test_items_with_external_ids_are_applied_one_chunk_at_a_time(ctx: Cont
     assert [row["parallel"] for row in parallel] == [1, 1, 1, 4]
 
 
-async def test_a_contact_field_in_any_spelling_of_the_documents_is_the_phone(
-    ctx: Context, client: Client
-) -> None:
+async def test_every_partner_spelling_of_the_phone_is_taken(ctx: Context, client: Client) -> None:
     names = ["phone", "phone_number", "phoneNumber"]
     response = await client.submit_items([{name: phone(at)} for at, name in enumerate(names)])
     await work(ctx)

@@ -24,19 +24,19 @@ async def _submit(client: Client) -> Response:
     return await client.submit_items([contact(1)])
 
 
-async def _nothing(since: datetime) -> Sequence[tuple[datetime, int]]:
+async def _no_history(since: datetime) -> Sequence[tuple[datetime, int]]:
     del since
     return []
 
 
 async def _reach(redis: Redis, moment: datetime) -> None:
-    """Return when the clock of the window has reached a moment."""
+    """Wait until the clock of the window has reached a moment."""
     while (left := moment.timestamp() - float("{}.{:06}".format(*await redis.time()))) > 0:  # noqa: ASYNC110
         await asyncio.sleep(left)
 
 
 class Clock:
-    """The clock of a window, in microseconds; it stands still until it is stepped."""
+    """A clock of a window, in microseconds, that moves only when `step` is called."""
 
     def __init__(self) -> None:
         self._now = time.time_ns() // 1000
@@ -57,7 +57,7 @@ async def test_the_31st_request_in_60_seconds_passes_after_retry_after_and_not_a
         serve(settings) as service,
         aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
     ):
-        client = await make_client(ctx, session, request_limit=None)  # as an account has it by default
+        client = await make_client(ctx, session, request_limit=None)  # the default limit
         other = await make_client(ctx, session, request_limit=None)
         for _ in range(30):
             assert (await _submit(client)).status == 202
@@ -71,7 +71,7 @@ async def test_the_31st_request_in_60_seconds_passes_after_retry_after_and_not_a
             assert (await _submit(other)).status == 202
         clock.step(0.000_001)
         assert (await _submit(client)).status == 202
-        assert (await _submit(client)).status == 429  # the second one is a tenth of a second younger
+        assert (await _submit(client)).status == 429  # the second request came 0.1 s after the first
 
 
 async def test_retry_after_is_exact_by_the_clock_of_the_server(
@@ -87,9 +87,9 @@ async def test_retry_after_is_exact_by_the_clock_of_the_server(
         account_id=client.account.id,
         limit=30,
         window_seconds=4,
-        history=_nothing,
+        history=_no_history,
     )
-    while not 0.7 < (seen := await peek()).wait_seconds % 1 < 0.9:  # leaves time for a response to be slow
+    while not 0.7 < (seen := await peek()).wait_seconds % 1 < 0.9:  # leaves time for a slow response
         await _reach(redis, seen.at + timedelta(milliseconds=10))
     refused = await _submit(client)
     assert (refused.status, refused.error["type"]) == (429, "rate_limit_error")
@@ -104,7 +104,7 @@ async def test_retry_after_is_exact_by_the_clock_of_the_server(
     assert len(await client.jobs()) == 31
 
 
-async def test_the_limits_are_told_with_every_answer(ctx: Context, session: aiohttp.ClientSession) -> None:
+async def test_every_response_reports_the_limits(ctx: Context, session: aiohttp.ClientSession) -> None:
     client = await make_client(ctx, session, request_limit=3, window_seconds=60)
     responses = [
         await _submit(client),
@@ -131,12 +131,14 @@ async def test_an_unknown_operation_is_charged_like_any_bulk_request(
     assert responses[0].headers["X-RateLimit-Remaining"] == "0"
 
 
-async def test_an_account_without_a_limit_is_told_none(client: Client) -> None:
+async def test_an_account_without_a_limit_gets_no_limit_headers(client: Client) -> None:
     response = await _submit(client)
     assert (response.status, "RateLimit" in response.headers) == (202, False)
 
 
-async def test_other_accounts_do_not_notice(ctx: Context, session: aiohttp.ClientSession) -> None:
+async def test_the_limit_of_one_account_does_not_affect_others(
+    ctx: Context, session: aiohttp.ClientSession
+) -> None:
     client = await make_client(ctx, session, request_limit=1)
     other = await make_client(ctx, session, request_limit=1)
     assert [(await _submit(client)).status for _ in range(2)] == [202, 429]
@@ -153,7 +155,7 @@ async def test_a_burst_from_many_connections_is_admitted_exactly(
     assert len(await client.jobs()) == 5
 
 
-async def test_a_flush_does_not_forget_accepted_jobs(
+async def test_accepted_jobs_still_count_after_a_flush_of_redis(
     ctx: Context, session: aiohttp.ClientSession, redis: Redis
 ) -> None:
     client = await make_client(ctx, session, request_limit=3)

@@ -1,4 +1,4 @@
-"""202 means committed; whatever is away, the response is an honest one."""
+"""A 202 means that the job is committed, even if PostgreSQL or Valkey fails at any moment."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from tests.integration.api.work import work
 from tests.servers import TestServers
 
 
-class Behind(NamedTuple):
+class ProxiedApi(NamedTuple):
     """An api that reaches its servers through proxies."""
 
     service: Service
@@ -29,8 +29,8 @@ class Behind(NamedTuple):
 
 
 @pytest.fixture
-async def behind(ctx: Context, settings: Settings, servers: TestServers) -> AsyncIterator[Behind]:
-    """Both servers, each behind a proxy, and a client of an account with an admission window."""
+async def proxied(ctx: Context, settings: Settings, servers: TestServers) -> AsyncIterator[ProxiedApi]:
+    """Run an api that reaches both servers through proxies, with a client that has a request limit of 2."""
     assert settings.database_url is not None
     sockets = servers.redis_socket.parent
     host = Path(parse_qs(urlsplit(settings.database_url).query)["host"][0])
@@ -48,7 +48,7 @@ async def behind(ctx: Context, settings: Settings, servers: TestServers) -> Asyn
         aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
     ):
         client = await make_client(ctx, session, request_limit=2)
-        yield Behind(service, client, postgres, valkey)
+        yield ProxiedApi(service, client, postgres, valkey)
 
 
 async def _stored_jobs(ctx: Context) -> int:
@@ -56,9 +56,11 @@ async def _stored_jobs(ctx: Context) -> int:
     return count
 
 
-async def test_a_lost_connection_before_the_commit_is_a_503_and_no_job(ctx: Context, behind: Behind) -> None:
-    behind.postgres.cut_at = lambda data: b"COMMIT" in data
-    response = await behind.client.submit_items([contact(1)])
+async def test_a_lost_connection_before_the_commit_is_a_503_and_no_job(
+    ctx: Context, proxied: ProxiedApi
+) -> None:
+    proxied.postgres.cut_at = lambda data: b"COMMIT" in data
+    response = await proxied.client.submit_items([contact(1)])
     assert (response.status, response.error["type"], response.error["code"]) == (
         503,
         "api_error",
@@ -66,8 +68,8 @@ async def test_a_lost_connection_before_the_commit_is_a_503_and_no_job(ctx: Cont
     )
     assert int(response.headers["Retry-After"]) > 0
     assert await _stored_jobs(ctx) == 0
-    behind.postgres.cut_at = lambda _: False
-    assert (await behind.client.submit_items([contact(1)])).status == 202
+    proxied.postgres.cut_at = lambda _: False
+    assert (await proxied.client.submit_items([contact(1)])).status == 202
     assert await _stored_jobs(ctx) == 1
 
 
@@ -79,8 +81,8 @@ async def test_a_refused_transaction_is_a_500_and_no_job(ctx: Context, client: C
     assert await _stored_jobs(ctx) == 0
 
 
-async def test_a_refusal_at_the_commit_is_no_202(ctx: Context, client: Client) -> None:
-    """A deferred constraint fails at COMMIT itself: no response may be sent before it."""
+async def test_a_failure_at_commit_is_a_500_and_no_job(ctx: Context, client: Client) -> None:
+    """A deferred constraint fails at COMMIT itself, so a response before the COMMIT would be wrong."""
     await ctx.pool.execute(
         """
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$;
@@ -92,76 +94,78 @@ async def test_a_refusal_at_the_commit_is_no_202(ctx: Context, client: Client) -
     assert await _stored_jobs(ctx) == 0
 
 
-async def test_an_accepted_job_is_a_202_though_postgres_goes_away_right_after(
-    ctx: Context, behind: Behind
+async def test_a_committed_job_is_a_202_although_postgres_fails_right_after(
+    ctx: Context, proxied: ProxiedApi
 ) -> None:
     committed = False
 
-    def behind_the_commit(data: bytes) -> bool:
+    def after_the_commit(data: bytes) -> bool:
         nonlocal committed
         was, committed = committed, committed or b"COMMIT" in data
         return was
 
-    behind.postgres.cut_at = behind_the_commit
-    response = await behind.client.submit_items([contact(1), contact(2)])
+    proxied.postgres.cut_at = after_the_commit
+    response = await proxied.client.submit_items([contact(1), contact(2)])
     assert response.status == 202, response.body
-    behind.postgres.cut_at = lambda _: False
-    job = await behind.client.job(response)
-    for same in ("id", "state", "total", "counts", "request_id", "stream", "errors_url"):
-        assert response.json[same] == job[same]
+    proxied.postgres.cut_at = lambda _: False
+    job = await proxied.client.job(response)
+    for name in ("id", "state", "total", "counts", "request_id", "stream", "errors_url"):
+        assert response.json[name] == job[name]
 
 
-async def test_postgres_away_is_a_503_with_retry_after(behind: Behind) -> None:
-    await behind.postgres.stop()
+async def test_without_postgres_the_response_is_a_503_with_retry_after(proxied: ProxiedApi) -> None:
+    await proxied.postgres.stop()
     for response in (
-        await behind.client.submit_items([contact(1)]),
-        await behind.client.get("/v1/jobs"),
-        await behind.client.get("/v1/jobs/job_01M80A35WZVGQE1712870G8496"),
+        await proxied.client.submit_items([contact(1)]),
+        await proxied.client.get("/v1/jobs"),
+        await proxied.client.get("/v1/jobs/job_01M80A35WZVGQE1712870G8496"),
     ):
         assert (response.status, response.error["code"]) == (503, "unavailable")
         assert int(response.headers["Retry-After"]) > 0
-    ready = await behind.client.get("/readyz")
+    ready = await proxied.client.get("/readyz")
     assert (ready.status, ready.json["postgres"], ready.json["redis"]) == (503, False, True)
-    assert (await behind.client.get("/healthz")).status == 200
-    await behind.postgres.start()
-    assert (await behind.client.submit_items([contact(1)])).status == 202
-    assert (await behind.client.get("/readyz")).status == 200
+    assert (await proxied.client.get("/healthz")).status == 200
+    await proxied.postgres.start()
+    assert (await proxied.client.submit_items([contact(1)])).status == 202
+    assert (await proxied.client.get("/readyz")).status == 200
 
 
-async def test_postgres_lost_in_the_middle_of_a_long_upload_is_a_503(ctx: Context, behind: Behind) -> None:
-    behind.postgres.cut_at = lambda data: data.count(b"+1415") > 100
+async def test_postgres_lost_in_the_middle_of_a_long_upload_is_a_503(
+    ctx: Context, proxied: ProxiedApi
+) -> None:
+    proxied.postgres.cut_at = lambda data: data.count(b"+1415") > 100
     body = b"phone\n" + b"".join(b"%s\n" % phone(n).encode() for n in range(300_000))
-    response = await behind.client.submit(body, "text/csv")
+    response = await proxied.client.submit(body, "text/csv")
     assert (response.status, response.error["code"]) == (503, "unavailable")
     states = await ctx.pool.fetch("SELECT state FROM jobs")
-    assert [row["state"] for row in states] == ["receiving"]  # its lease runs out: the reconciler ends it
+    assert [row["state"] for row in states] == ["receiving"]  # the reconciler ends it when its lease expires
 
 
 @asynccontextmanager
-async def _valkey_away(behind: Behind, how: str) -> AsyncIterator[None]:
+async def _without_valkey(proxied: ProxiedApi, how: str) -> AsyncIterator[None]:
     if how == "gone":
-        await behind.valkey.stop()
+        await proxied.valkey.stop()
     else:
-        behind.valkey.silent = True
+        proxied.valkey.silent = True
     yield
 
 
 @pytest.mark.parametrize("how", ["gone", "silent"])
-async def test_valkey_away_a_job_is_accepted_and_postgres_counts_the_requests(
-    ctx: Context, behind: Behind, how: str
+async def test_without_valkey_a_job_is_accepted_and_postgres_counts_the_requests(
+    ctx: Context, proxied: ProxiedApi, how: str
 ) -> None:
-    assert (await behind.client.submit_items([contact(0)])).status == 202
-    async with asyncio.timeout(15), _valkey_away(behind, how):
-        response = await behind.client.submit_items([contact(1)])
+    assert (await proxied.client.submit_items([contact(0)])).status == 202
+    async with asyncio.timeout(15), _without_valkey(proxied, how):
+        response = await proxied.client.submit_items([contact(1)])
         assert (response.status, response.headers["X-RateLimit-Remaining"]) == (202, "0")
-        refused = await behind.client.submit_items([contact(2)])
+        refused = await proxied.client.submit_items([contact(2)])
     assert (refused.status, refused.error["code"]) == (429, "rate_limit_exceeded")
     assert 50 <= int(refused.headers["Retry-After"]) <= 60
     await work(ctx)
     assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 2
 
 
-async def test_valkey_away_readyz_says_so(behind: Behind) -> None:
-    await behind.valkey.stop()
-    ready = await behind.client.get("/readyz")
+async def test_without_valkey_readyz_reports_it(proxied: ProxiedApi) -> None:
+    await proxied.valkey.stop()
+    ready = await proxied.client.get("/readyz")
     assert (ready.status, ready.json["postgres"], ready.json["redis"]) == (503, True, False)

@@ -1,4 +1,4 @@
-"""An upload that does not arrive whole: a failed job that says so, and nothing else."""
+"""An incomplete upload leaves a failed job with the reason, and no other rows."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,8 +26,8 @@ SHORT = {
 }
 
 
-async def _failed(ctx: Context, client: Client) -> None:
-    """There is one job, it has failed, and it has left nothing behind."""
+async def _assert_failed(ctx: Context, client: Client) -> None:
+    """Wait until the only job has failed, and check that it has left no other rows."""
     await until_true(ctx, "SELECT count(*) FROM jobs WHERE state = 'failed'")
     (job,) = await client.jobs()
     assert (job["state"], job["error"]["code"]) == ("failed", "upload_incomplete")
@@ -39,20 +39,20 @@ async def _failed(ctx: Context, client: Client) -> None:
 
 @pytest.mark.parametrize("content_type", list(SHORT))
 @pytest.mark.parametrize("length", [None, 10_000], ids=["chunked", "content-length"])
-@pytest.mark.parametrize("politely", [True, False], ids=["fin", "reset"])
+@pytest.mark.parametrize("graceful", [True, False], ids=["fin", "reset"])
 async def test_a_short_body_that_is_cut_leaves_a_failed_job(
-    ctx: Context, service: Service, client: Client, content_type: str, length: int | None, politely: bool
+    ctx: Context, service: Service, client: Client, content_type: str, length: int | None, graceful: bool
 ) -> None:
     async with upload(service, client, content_type, length=length) as cut:
         await cut.send(SHORT[content_type])
-        await _close(cut, politely=politely)
-        await _failed(ctx, client)
+        await _close(cut, graceful=graceful)
+        await _assert_failed(ctx, client)
 
 
 @pytest.mark.parametrize("length", [None, 100_000_000], ids=["chunked", "content-length"])
-@pytest.mark.parametrize("politely", [True, False], ids=["fin", "reset"])
+@pytest.mark.parametrize("graceful", [True, False], ids=["fin", "reset"])
 async def test_a_long_body_that_is_cut_leaves_a_failed_job(
-    ctx: Context, service: Service, client: Client, length: int | None, politely: bool
+    ctx: Context, service: Service, client: Client, length: int | None, graceful: bool
 ) -> None:
     async with upload(service, client, "text/csv", length=length) as cut:
         await cut.send(b"phone,name\n")
@@ -61,46 +61,46 @@ async def test_a_long_body_that_is_cut_leaves_a_failed_job(
         await until_true(ctx, "SELECT count(*) > 1 FROM parts")
         (job,) = await client.jobs()
         assert (job["state"], job["total"], job["accepted_at"]) == ("receiving", None, None)
-        await _close(cut, politely=politely)
-        await _failed(ctx, client)
+        await _close(cut, graceful=graceful)
+        await _assert_failed(ctx, client)
 
 
 async def test_a_form_that_is_cut_leaves_a_failed_job(ctx: Context, service: Service, client: Client) -> None:
     async with upload(service, client, "multipart/form-data; boundary=x") as cut:
         await cut.send(b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.csv"\r\n\r\n')
         await cut.send(b"phone,name\n" + ROWS)
-        await _close(cut, politely=True)
-        await _failed(ctx, client)
+        await _close(cut, graceful=True)
+        await _assert_failed(ctx, client)
 
 
 @pytest.mark.parametrize("body", [SHORT["text/csv"], b"phone,name\n" + ROWS * 3], ids=["short", "long"])
-async def test_an_upload_that_falls_silent_is_given_up(ctx: Context, settings: Settings, body: bytes) -> None:
+async def test_a_stalled_upload_fails(ctx: Context, settings: Settings, body: bytes) -> None:
     async with (
         serve(settings.model_copy(update={"upload_idle_seconds": 0.3})) as service,
         _client(ctx, service) as client,
-        upload(service, client, "text/csv") as silent,
+        upload(service, client, "text/csv") as stalled,
     ):
-        await silent.send(body)
-        await _failed(ctx, client)
-        response = await silent.response()
+        await stalled.send(body)
+        await _assert_failed(ctx, client)
+        response = await stalled.response()
         assert response.startswith(b"HTTP/1.1 400 ")
         assert b"upload_incomplete" in response
 
 
-async def test_an_upload_in_broken_chunks_is_given_up(ctx: Context, settings: Settings) -> None:
+async def test_an_upload_with_a_malformed_chunk_fails(ctx: Context, settings: Settings) -> None:
     async with (
         serve(settings.model_copy(update={"upload_idle_seconds": 0.3})) as service,
         _client(ctx, service) as client,
         upload(service, client, "text/csv") as broken,
     ):
         await broken.send(SHORT["text/csv"])
-        await _under_way(service)
+        await _until_reading(service)
         broken.writer.write(b"this is no length\r\n")
-        await _failed(ctx, client)
+        await _assert_failed(ctx, client)
 
 
 @pytest.mark.parametrize("body", [SHORT["text/csv"], b"phone,name\n" + ROWS * 3], ids=["short", "long"])
-async def test_an_api_that_is_stopped_gives_its_uploads_up(
+async def test_uploads_fail_when_the_api_stops(
     ctx: Context, settings: Settings, service: Service, client: Client, body: bytes
 ) -> None:
     async with (
@@ -108,13 +108,13 @@ async def test_an_api_that_is_stopped_gives_its_uploads_up(
         upload(stopped, client, "text/csv") as cut,
     ):
         await cut.send(body)
-        await _under_way(stopped)
+        await _until_reading(stopped)
         await stopped.runner.cleanup()
-        await _failed(ctx, client)
+        await _assert_failed(ctx, client)
 
 
-async def test_an_upload_that_is_given_up_while_it_is_accepted_stays_accepted(ctx: Context) -> None:
-    """The api may be stopped when the COMMIT is done and the response is not yet sent."""
+async def test_failing_an_accepted_upload_does_nothing(ctx: Context) -> None:
+    """The api may stop after the COMMIT and before it sends the response."""
     account = await make_account(ctx)
     job = uploads.NewJob(
         account_id=account.id,
@@ -131,8 +131,8 @@ async def test_an_upload_that_is_given_up_while_it_is_accepted_stays_accepted(ct
     assert await jobs.state_of(ctx.pool, account.id, job.id) == JobState.QUEUED
 
 
-async def _under_way(service: Service) -> None:
-    """The api has begun to read an upload."""
+async def _until_reading(service: Service) -> None:
+    """Wait until the api reads an upload."""
 
     async def current() -> object:
         return service.api.uploads.current
@@ -146,9 +146,9 @@ async def _client(ctx: Context, service: Service) -> AsyncIterator[Client]:
         yield await make_client(ctx, session)
 
 
-async def _close(cut: Upload, *, politely: bool) -> None:
-    """With what was sent, or abruptly with a reset."""
-    if politely:
+async def _close(cut: Upload, *, graceful: bool) -> None:
+    """Close the connection after all sent data, or reset it."""
+    if graceful:
         cut.writer.close()
         await cut.writer.wait_closed()
     else:

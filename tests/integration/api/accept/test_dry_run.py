@@ -1,4 +1,4 @@
-"""`dry_run=true`: the responses of a job, and nothing else."""
+"""`dry_run=true`: the job reports what it would do, and stores no contact."""
 
 from storage.context import Context
 from tests.factories import contact, phone
@@ -9,18 +9,18 @@ from tests.workers import serving
 ITEMS = [contact(1), contact(2, name="Ana"), contact(2), {"phone": "12", "ref": "mine"}]
 
 
-async def test_a_dry_run_answers_as_the_real_run_and_stores_no_contact(ctx: Context, client: Client) -> None:
+async def test_a_dry_run_reports_what_the_real_run_does(ctx: Context, client: Client) -> None:
     dry = await client.submit_items(ITEMS, "?dry_run=true")
     assert (dry.status, dry.json["dry_run"]) == (202, True)
     await work(ctx)
     assert await stored(ctx) == {}
-    said = await client.job(dry)
+    tried = await client.job(dry)
     real = await client.submit_items(ITEMS)
     assert real.json["dry_run"] is False
     await work(ctx)
-    done = await client.job(real)
-    for same in ("state", "total", "counts", "errors", "operation", "stream"):
-        assert said[same] == done[same], same
+    applied = await client.job(real)
+    for name in ("state", "total", "counts", "errors", "operation", "stream"):
+        assert tried[name] == applied[name], name
     assert await stored(ctx) == {phone(1): "Name 1", phone(2): "Name 2"}
 
 
@@ -41,13 +41,13 @@ async def test_the_results_of_a_dry_run_name_no_contact_that_does_not_exist(
     response = await client.submit_items([contact(2), contact(1)], "?dry_run=true")
     await work(ctx)
     page = (await client.get(f"/v1/jobs/{response.json['id']}/results")).json["data"]
-    assert [(one["outcome"], one["contact_id"]) for one in page] == [
+    assert [(result["outcome"], result["contact_id"]) for result in page] == [
         ("created", None),
         ("unchanged", stored_id),
     ]
 
 
-async def test_a_large_dry_run_of_a_file_is_split_and_tried(ctx: Context, client: Client) -> None:
+async def test_a_dry_run_of_a_large_file_is_split_and_applied(ctx: Context, client: Client) -> None:
     rows = b"".join(b"%s,%s\n" % (phone(n).encode(), b"x" * 200) for n in range(6_000))
     response = await client.submit(b"phone,name\n" + rows, "text/csv", "?dry_run=true")
     assert response.json["total"] is None

@@ -1,4 +1,4 @@
-"""Whatever the bytes are, the response is the client's: never a 5xx, and never a worker that fails."""
+"""No bytes of a request cause a 5xx, or a job that a worker cannot end."""
 
 import asyncio
 import functools
@@ -39,20 +39,20 @@ BODIES = st.one_of(st.binary(max_size=300), st.lists(FRAGMENTS, max_size=12).map
 
 
 @pytest.mark.parametrize("content_type", TYPES)
-async def test_no_body_is_an_error_of_ours(ctx: Context, client: Client, content_type: str) -> None:
+async def test_no_body_is_a_server_error(ctx: Context, client: Client, content_type: str) -> None:
     @FUZZ
     @given(body=BODIES)
     @in_loop
     async def send(body: bytes) -> None:
         response = await client.submit(body, content_type)
         assert response.status in {202, 400, 413, 415, 422}, (body, response.body)
-        await work(ctx)  # ends, whatever was accepted
+        await work(ctx)  # returns, because every accepted job ends
 
     await _run(send)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "zstd"])
-async def test_no_encoded_body_is_an_error_of_ours(client: Client, encoding: str) -> None:
+async def test_no_encoded_body_is_a_server_error(client: Client, encoding: str) -> None:
     whole = gzip.compress(b"phone\n+14155552671\n")
 
     @FUZZ
@@ -68,7 +68,7 @@ async def test_no_encoded_body_is_an_error_of_ours(client: Client, encoding: str
 HEADER = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=40)
 
 
-async def test_no_header_is_an_error_of_ours(client: Client) -> None:
+async def test_no_header_is_a_server_error(client: Client) -> None:
     @FUZZ
     @given(content_type=HEADER, encoding=HEADER, prefer=HEADER)
     @in_loop
@@ -80,7 +80,7 @@ async def test_no_header_is_an_error_of_ours(client: Client) -> None:
     await _run(send)
 
 
-async def test_no_query_is_an_error_of_ours(client: Client) -> None:
+async def test_no_query_is_a_server_error(client: Client) -> None:
     names = st.one_of(
         st.sampled_from(["region", "parallel", "map.phone", "map.", "limit", "cursor", "state", "since"]),
         st.text(max_size=10),
@@ -102,12 +102,12 @@ async def test_no_query_is_an_error_of_ours(client: Client) -> None:
 
 
 async def _run(send: Callable[[], None]) -> None:
-    """Hypothesis calls its examples synchronously: from a thread, which hands them to the test's loop."""
+    """Run a synchronous Hypothesis test in a thread, from which its examples reach the test's loop."""
     await asyncio.to_thread(send)
 
 
 def in_loop(example: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """The example as a synchronous function, for a thread beside the running loop."""
+    """Make an example synchronous: a thread calls it, and the running loop executes it."""
     loop = asyncio.get_running_loop()
 
     @functools.wraps(example)

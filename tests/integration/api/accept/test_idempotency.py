@@ -1,4 +1,4 @@
-"""Idempotency-Key: the same request again is the same job, however it comes."""
+"""Idempotency-Key: a repeated request returns the job of the first one."""
 
 import asyncio
 import gzip
@@ -28,7 +28,7 @@ async def count(ctx: Context, table: str = "jobs") -> int:
     return number
 
 
-async def test_the_same_request_again_is_the_same_job(ctx: Context, client: Client) -> None:
+async def test_a_repeated_request_returns_the_same_job(ctx: Context, client: Client) -> None:
     first, again = await send(client), await send(client)
     assert (first.status, again.status) == (202, 202)
     assert again.json["id"] == first.json["id"]
@@ -41,7 +41,7 @@ async def test_the_same_request_again_is_the_same_job(ctx: Context, client: Clie
     assert (await count(ctx), await count(ctx, "contacts")) == (1, 2)
 
 
-async def test_a_repetition_that_waits_gets_the_result(ctx: Context, client: Client) -> None:
+async def test_a_repeated_request_can_wait_for_the_end(ctx: Context, client: Client) -> None:
     first = await send(client)
     await work(ctx)
     again = await send(client, Prefer="wait=5")
@@ -49,7 +49,7 @@ async def test_a_repetition_that_waits_gets_the_result(ctx: Context, client: Cli
     assert again.headers["Bulklane-Job"] == first.json["id"]
 
 
-async def test_the_encoding_of_the_body_does_not_matter_its_content_does(
+async def test_a_repeated_request_may_change_the_encoding_but_not_the_content(
     ctx: Context, client: Client
 ) -> None:
     first = await send(client)
@@ -97,16 +97,14 @@ async def test_a_request_that_is_still_being_received_is_a_conflict(
     assert await count(ctx) == 1
 
 
-async def test_a_refused_request_leaves_its_key_free_and_no_trace(ctx: Context, client: Client) -> None:
+async def test_a_refused_request_frees_its_key_and_stores_nothing(ctx: Context, client: Client) -> None:
     assert (await send(client, b"[]")).status == 422
     assert (await send(client, b'[{"phone"')).status == 400
     assert await count(ctx) == 0
     assert (await send(client)).status == 202
 
 
-async def test_an_upload_that_was_cut_leaves_its_key_free(
-    ctx: Context, service: Service, client: Client
-) -> None:
+async def test_a_cut_upload_frees_its_key(ctx: Context, service: Service, client: Client) -> None:
     async with upload(service, client, "application/json", idempotency_key=KEY) as cut:
         await cut.send(ITEMS[:10])
         await until_true(ctx, "SELECT count(*) FROM jobs WHERE state = 'receiving'")
@@ -133,7 +131,7 @@ async def test_a_key_is_free_again_after_a_day(ctx: Context, client: Client) -> 
 
 
 @pytest.mark.parametrize("body", [ITEMS, b"[" + b" " * 2_000_000 + ITEMS[1:]], ids=["short", "long"])
-async def test_of_many_at_once_one_is_the_job(ctx: Context, client: Client, body: bytes) -> None:
+async def test_concurrent_repetitions_make_one_job(ctx: Context, client: Client, body: bytes) -> None:
     responses = await asyncio.gather(*(send(client, body) for _ in range(8)))
     accepted = [response.json["id"] for response in responses if response.status == 202]
     assert len(set(accepted)) == 1
@@ -152,9 +150,7 @@ async def test_of_many_at_once_one_is_the_job(ctx: Context, client: Client, body
         ("x" * 255, f'"{"x" * 255}"'),
     ],
 )
-async def test_a_quoted_key_and_the_bare_one_are_the_same(
-    ctx: Context, client: Client, bare: str, quoted: str
-) -> None:
+async def test_a_quoted_key_equals_the_bare_key(ctx: Context, client: Client, bare: str, quoted: str) -> None:
     first = await client.submit(ITEMS, "application/json", Idempotency_Key=bare)
     again = await client.submit(ITEMS, "application/json", Idempotency_Key=quoted)
     assert (first.status, again.status) == (202, 202)
@@ -174,13 +170,13 @@ async def test_a_badly_quoted_key_is_refused(ctx: Context, client: Client, key: 
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "schlüssel"])
-async def test_a_key_that_is_none_is_refused(ctx: Context, client: Client, key: str) -> None:
+async def test_an_invalid_key_is_refused(ctx: Context, client: Client, key: str) -> None:
     response = await client.submit(ITEMS, "application/json", Idempotency_Key=key)
     assert (response.status, response.error["param"]) == (422, "Idempotency-Key")
     assert await count(ctx) == 0
 
 
-async def test_two_apis_share_the_keys(ctx: Context, settings: Settings, client: Client) -> None:
+async def test_two_apis_share_their_keys(ctx: Context, settings: Settings, client: Client) -> None:
     first = await send(client)
     async with (
         serve(settings) as second,

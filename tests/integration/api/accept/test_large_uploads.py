@@ -1,4 +1,4 @@
-"""A body of more than one part: stored as it comes, split by a worker, in constant memory."""
+"""A body of several parts is stored while it arrives and split by a worker, in constant memory."""
 
 import asyncio
 import gzip
@@ -22,7 +22,7 @@ def csv_rows(first: int, last: int) -> bytes:
     return b"".join(b"%s,Name of %d\n" % (phone(n).encode(), n) for n in range(first, last))
 
 
-async def test_a_long_upload_is_received_then_split(ctx: Context, service: Service, client: Client) -> None:
+async def test_a_long_upload_is_stored_then_split(ctx: Context, service: Service, client: Client) -> None:
     async with upload(service, client, "text/csv") as long:
         await long.send(b"phone,name\n" + csv_rows(0, 100_000))
         await until_true(ctx, "SELECT count(*) > 1 FROM parts")
@@ -42,7 +42,7 @@ async def test_a_long_upload_is_received_then_split(ctx: Context, service: Servi
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/x-ndjson"])
-async def test_a_long_body_of_items_is_applied_whole(ctx: Context, client: Client, content_type: str) -> None:
+async def test_every_item_of_a_long_body_is_applied(ctx: Context, client: Client, content_type: str) -> None:
     rows = 12_000
     lines = [b'{"phone": "%s", "name": "%s"}' % (phone(n).encode(), b"x" * 100) for n in range(rows)]
     body = b"[%s]" % b",\n".join(lines) if content_type == "application/json" else b"\n".join(lines)
@@ -75,11 +75,13 @@ async def test_an_upload_of_64_mebibytes_needs_no_more_memory_than_a_small_one(
     finally:
         tracemalloc.stop()
     assert await ctx.pool.fetchval("SELECT max(parts) FROM jobs") >= 64
-    assert max(peaks) < 12 * PART_BYTES, peaks  # client and server share this process
+    assert max(peaks) < 12 * PART_BYTES, (
+        peaks
+    )  # of the client and the server together: both run in this process
     assert peaks[1] < peaks[0] + 2 * PART_BYTES, peaks
 
 
-async def test_a_gzip_bomb_needs_no_memory(client: Client) -> None:
+async def test_a_gzip_bomb_needs_little_memory(client: Client) -> None:
     bomb = await asyncio.to_thread(gzip.compress, b"phone\n" + b"\n" * 100 * MEBIBYTE, 9)
     tracemalloc.start()
     try:

@@ -1,4 +1,4 @@
-"""A file in a form, as a browser sends it."""
+"""A file in a multipart form, as a browser sends it."""
 
 import pytest
 from aiohttp import FormData
@@ -28,7 +28,7 @@ async def send(client: Client, *parts: tuple[bytes, str | None, str | None], **h
     ("content", "filename", "content_type"),
     [
         (CSV, "contacts.csv", "text/csv"),
-        (CSV, "contacts.csv", "application/vnd.ms-excel"),  # Windows with Excel
+        (CSV, "contacts.csv", "application/vnd.ms-excel"),  # from Windows with Excel
         (CSV, "Contacts.CSV", "application/octet-stream"),
         (CSV, "contacts.txt", "text/csv"),
         (CSV.replace(b",", b"\t"), "contacts.tsv", "text/tab-separated-values"),
@@ -37,7 +37,7 @@ async def send(client: Client, *parts: tuple[bytes, str | None, str | None], **h
         (b"[%s]" % NDJSON.strip().replace(b"\n", b","), "contacts.json", "application/json"),
     ],
 )
-async def test_a_file_of_a_form_is_taken(
+async def test_a_file_in_a_form_is_accepted(
     ctx: Context, client: Client, content: bytes, filename: str, content_type: str
 ) -> None:
     response = await send(client, (content, filename, content_type))
@@ -46,7 +46,7 @@ async def test_a_file_of_a_form_is_taken(
     assert await stored(ctx) == BOTH
 
 
-async def test_a_file_of_several_parts_is_taken_whole(ctx: Context, client: Client) -> None:
+async def test_a_file_of_several_parts_is_stored_whole(ctx: Context, client: Client) -> None:
     rows = 60_000
     content = b"phone,name\n" + b"".join(b"%s,Name of %d\n" % (phone(n).encode(), n) for n in range(rows))
     response = await send(client, (content, "contacts.csv", "text/csv"))
@@ -60,13 +60,13 @@ async def test_a_form_without_a_file_is_refused(client: Client) -> None:
     assert (response.status, response.error["code"]) == (415, "unsupported_format")
 
 
-async def test_a_second_file_is_refused_rather_than_lost(client: Client) -> None:
+async def test_a_second_file_is_refused(client: Client) -> None:
     response = await send(client, (CSV, "a.csv", "text/csv"), (CSV, "b.csv", "text/csv"))
     assert (response.status, response.error["code"]) == (422, "too_many_files")
     assert await client.jobs() == []
 
 
-async def test_a_file_of_an_unknown_kind_is_refused(client: Client) -> None:
+async def test_a_file_of_an_unknown_format_is_refused(client: Client) -> None:
     response = await send(client, (CSV, "photo.png", "image/png"))
     assert (response.status, response.error["code"]) == (415, "unsupported_format")
 

@@ -1,4 +1,4 @@
-"""Requests of the documents that cannot be accepted: every problem at once, and nothing stored."""
+"""Invalid requests in the partners' formats: all problems are reported at once, and nothing is stored."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ UNKNOWN = "00000000000000000000000099"
 
 @pytest.fixture
 async def list_id(client: Client) -> str:
-    """The id of a contact list."""
+    """Create a contact list, and return its id."""
     response = await client.call("POST", "/v1/contact-lists", json={"name": "A list"})
     assert response.status == 201, response.body
     made: str = response.json["id"]
@@ -29,9 +29,9 @@ async def _nothing_stored(ctx: Context) -> None:
 
 def _problems(response: Response) -> list[tuple[str, str | None]]:
     body = response.json
-    found = body.get("errors", [body["error"]])
-    assert found[0] == body["error"]
-    return [(problem["code"], problem.get("param")) for problem in found]
+    problems = body.get("errors", [body["error"]])
+    assert problems[0] == body["error"]
+    return [(problem["code"], problem.get("param")) for problem in problems]
 
 
 def _numbers(count: int) -> list[str]:
@@ -78,7 +78,7 @@ def _numbers(count: int) -> list[str]:
         "two problems",
     ],
 )
-async def test_a_wrong_request_of_the_first_document(
+async def test_an_invalid_peach_request_is_refused(
     ctx: Context, client: Client, body: Any, problems: list[tuple[str, str]]
 ) -> None:
     response = await client.call("POST", PREFERENCES, json=body)
@@ -91,7 +91,7 @@ async def test_exactly_a_thousand_numbers_are_accepted(client: Client) -> None:
     assert (await client.call("POST", PREFERENCES, json=body)).status == 202
 
 
-async def test_all_that_is_wrong_with_a_request_of_the_second_document(
+async def test_all_problems_of_a_whippy_request_are_reported(
     ctx: Context, client: Client, list_id: str
 ) -> None:
     await client.call("POST", f"/v1/contact-lists/{list_id}/archive")
@@ -186,11 +186,11 @@ async def test_an_unknown_list_is_a_404_whatever_the_body(ctx: Context, client: 
     ],
     ids=["wrong operation", "1001 contacts", "three problems", "unknown label", "label that is no id"],
 )
-async def test_a_wrong_request_of_the_third_document(
+async def test_an_invalid_kirim_request_is_refused(
     ctx: Context, client: Client, body: Any, status: int | None, problems: Any
 ) -> None:
     await ctx.pool.execute("UPDATE accounts SET phone_number_id = $1", PHONE_NUMBER_ID)
-    if status is None:  # only its length is wrong
+    if status is None:  # the label exists: only the number of contacts is invalid
         made = await client.call("POST", "/v1/labels", json={"name": "VIP"})
         body["label_id"], status, problems = made.json["id"], 400, [("too_many_items", "contact_ids")]
     response = await client.call("POST", f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", json=body)
@@ -222,7 +222,7 @@ async def test_another_phone_number_id_is_a_404(ctx: Context, client: Client) ->
         ),
     ],
 )
-async def test_a_wrong_request_of_the_fourth_document(
+async def test_an_invalid_oliai_request_is_refused(
     ctx: Context, client: Client, path: str, body: Any, status: int, problems: Any
 ) -> None:
     response = await client.call("POST", f"/v1/contacts/{path}", json=body)
@@ -232,7 +232,7 @@ async def test_a_wrong_request_of_the_fourth_document(
     await _nothing_stored(ctx)
 
 
-async def test_a_document_takes_json_only(ctx: Context, client: Client) -> None:
+async def test_a_partners_route_takes_only_json(ctx: Context, client: Client) -> None:
     for content_type in ("text/csv", "application/x-ndjson"):
         response = await client.call("POST", PREFERENCES, data=b"x", headers={"Content-Type": content_type})
         assert (response.status, response.error["code"]) == (415, "unsupported_format")
@@ -243,7 +243,7 @@ async def test_a_document_takes_json_only(ctx: Context, client: Client) -> None:
     await _nothing_stored(ctx)
 
 
-async def test_contact_ids_that_can_be_none_are_a_400(ctx: Context, client: Client) -> None:
+async def test_contact_ids_of_a_wrong_type_are_a_400(ctx: Context, client: Client) -> None:
     await ctx.pool.execute("UPDATE accounts SET phone_number_id = $1", PHONE_NUMBER_ID)
     made = await client.call("POST", "/v1/labels", json={"name": "VIP"})
     body = {"contact_ids": ["1", None, True, 1.5], "label_id": made.json["id"], "operation": "attach"}
@@ -253,7 +253,9 @@ async def test_contact_ids_that_can_be_none_are_a_400(ctx: Context, client: Clie
     await _nothing_stored(ctx)
 
 
-async def test_a_wrong_idempotency_key_is_one_problem_among_the_others(ctx: Context, client: Client) -> None:
+async def test_an_invalid_idempotency_key_is_reported_with_the_other_problems(
+    ctx: Context, client: Client
+) -> None:
     await ctx.pool.execute("UPDATE accounts SET phone_number_id = $1", PHONE_NUMBER_ID)
     body = {"contact_ids": [], "label_id": "1"}
     path, headers = f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label", {"Idempotency-Key": "x" * 256}
@@ -270,7 +272,9 @@ async def test_a_wrong_idempotency_key_is_one_problem_among_the_others(ctx: Cont
     await _nothing_stored(ctx)
 
 
-async def test_all_that_is_wrong_with_a_native_request(ctx: Context, client: Client, list_id: str) -> None:
+async def test_all_problems_of_a_native_request_are_reported(
+    ctx: Context, client: Client, list_id: str
+) -> None:
     await client.call("POST", f"/v1/contact-lists/{list_id}/archive")
     query = f"list_id={list_id}&parallel=0&opt_in_to=nope&map.x=phone&colour=red"
     response = await client.call("POST", f"/v1/bulk/lists.add?{query}", json=[{"phone": phone(1)}])

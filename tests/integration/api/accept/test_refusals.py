@@ -1,4 +1,4 @@
-"""Bodies and parameters that are refused: at once, whole, and without a trace."""
+"""Invalid bodies and parameters are refused with all problems at once, and nothing is stored."""
 
 import gzip
 import json
@@ -49,7 +49,7 @@ async def test_a_body_without_items_is_refused(client: Client, body: bytes, cont
         (b"NaN", "column 1"),
     ],
 )
-async def test_what_is_not_json_is_refused_with_the_place(client: Client, body: bytes, place: str) -> None:
+async def test_invalid_json_is_refused_with_its_place(client: Client, body: bytes, place: str) -> None:
     response = await client.submit(body, "application/json")
     assert (response.status, response.error["code"]) == (400, "invalid_json")
     assert place in response.error["message"]
@@ -58,13 +58,13 @@ async def test_what_is_not_json_is_refused_with_the_place(client: Client, body: 
 @pytest.mark.parametrize(
     "body", [b"1", b'"x"', b"{}", b'{"items": 1}', b'{"items": [1], "more": 2, "and": 3}']
 )
-async def test_json_of_another_shape_is_refused(client: Client, body: bytes) -> None:
+async def test_json_without_an_array_of_items_is_refused(client: Client, body: bytes) -> None:
     response = await client.submit(body, "application/json")
     assert response.status == 422
     assert await client.jobs() == []
 
 
-async def test_all_problems_of_an_envelope_are_told(client: Client) -> None:
+async def test_all_problems_of_an_envelope_are_reported(client: Client) -> None:
     response = await client.submit(b'{"items": 1, "more": 2, "and": 3}', "application/json")
     assert [problem["param"] for problem in response.json["errors"]] == ["items", "more", "and"]
 
@@ -113,7 +113,7 @@ async def test_a_damaged_gzip_is_refused(client: Client, damage: object) -> None
 
 @pytest.fixture
 async def small(ctx: Context, settings: Settings) -> AsyncIterator[Client]:
-    """A client of an api with small limits."""
+    """Run an api with small limits, and return its client."""
     limits = {"max_json_bytes": 2_000, "max_json_items": 10, "max_upload_bytes": 3_000_000}
     async with (
         serve(settings.model_copy(update=limits)) as service,
@@ -147,11 +147,11 @@ async def test_an_upload_with_too_many_bytes_ends_as_a_failed_job(ctx: Context, 
     assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 0
 
 
-async def test_all_wrong_parameters_are_told_at_once(client: Client) -> None:
+async def test_all_invalid_parameters_are_reported_at_once(client: Client) -> None:
     response = await client.submit_items([contact(1)], "?region=XX&parallel=0&colour=red&parallel=65")
     assert response.status == 422
-    told = [(problem["code"], problem["param"]) for problem in response.json["errors"]]
-    assert told == [
+    problems = [(problem["code"], problem["param"]) for problem in response.json["errors"]]
+    assert problems == [
         ("invalid_parameter", "region"),
         ("invalid_parameter", "parallel"),
         ("unknown_parameter", "colour"),
@@ -164,7 +164,7 @@ async def test_all_wrong_parameters_are_told_at_once(client: Client) -> None:
 @pytest.mark.parametrize(
     "query", ["?region=", "?region=USA", "?parallel=x", "?parallel=%C2%B2", "?map.=phone", "?=1"]
 )
-async def test_a_wrong_parameter_is_refused(client: Client, query: str) -> None:
+async def test_an_invalid_parameter_is_refused(client: Client, query: str) -> None:
     response = await client.submit_items([contact(1)], query)
     assert (response.status, response.error["type"]) == (422, "invalid_request_error")
 

@@ -1,1 +1,1 @@
-"""Single contacts over REST."""
+"""Tests of the endpoints of single contacts."""

@@ -18,12 +18,12 @@ each_field = pytest.mark.parametrize("field", CONTACT_FIELDS, ids=lambda field: 
 
 
 def shown_as(field: ContactField) -> str:
-    """The name of a field in a response."""
+    """Return the name of a field in a response."""
     return Contact.model_fields[field.name].alias or field.name
 
 
 async def wire_value(ctx: Context, client: Client, field: ContactField) -> Any:
-    """Return a value that the field takes in a request of this account."""
+    """Return a valid value of the field for a request of this account."""
     if field.name == "team_id":
         return show_id("team", await make_team(ctx, client.account.id))
     return await make_value(ctx, client.account.id, field)
@@ -46,7 +46,7 @@ async def test_patch_sets_a_field_and_null_clears_it(
     changed = (await patch(client, before["id"], **{name: value})).json
     assert changed == {**before, name: value, "updatedAt": changed["updatedAt"]}
     assert (await patch(client, before["id"], **{name: value})).json == changed
-    if name in {"name", "phoneNumber", "optedOut"}:  # never null
+    if name in {"name", "phoneNumber", "optedOut"}:  # cannot be null
         return
     clearing = dict.fromkeys(value) if field.by_key else None
     cleared = (await patch(client, before["id"], **{name: clearing})).json

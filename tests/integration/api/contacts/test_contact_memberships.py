@@ -1,4 +1,4 @@
-"""Members of lists, labels and audiences; labels, lists and audiences of a contact."""
+"""Members of lists, labels and audiences; lists, labels and audiences of a contact."""
 
 from typing import Any
 
@@ -20,12 +20,12 @@ OF_CONTACT = {"/v1/contact-lists": "lists", "/v1/labels": "labels", "/v1/audienc
 
 
 async def walk(client: Client, path: str, limit: int) -> list[list[Any]]:
-    """The ids on each page."""
+    """Return the ids on each page."""
     pages: list[list[Any]] = []
     cursor: str | None = ""
     while cursor is not None:
         page = (await client.get(f"{path}?limit={limit}" + (f"&cursor={cursor}" if cursor else ""))).json
-        pages.append([one["id"] for one in page["data"]])
+        pages.append([entry["id"] for entry in page["data"]])
         cursor = page["next_cursor"]
     return pages
 
@@ -49,7 +49,7 @@ def path_prefix(path: str) -> Any:
     return {"/v1/contact-lists": "lst", "/v1/labels": "lbl", "/v1/audiences": "aud"}[path]
 
 
-async def test_a_cursor_goes_on_where_its_contact_has_left(ctx: Context, client: Client) -> None:
+async def test_a_cursor_stays_valid_after_its_contact_is_deleted(ctx: Context, client: Client) -> None:
     ids = [(await create(client, number))["id"] for number in range(4)]
     owner = await make(client, "/v1/labels", name="VIP")
     await add_members(ctx, client, owner, *ids)
@@ -57,7 +57,7 @@ async def test_a_cursor_goes_on_where_its_contact_has_left(ctx: Context, client:
     cursor = (await client.get(path)).json["next_cursor"]
     await client.call("DELETE", f"/v1/contacts/{cursor}")
     page = (await client.get(f"{path}&cursor={cursor}")).json
-    assert ([one["id"] for one in page["data"]], page["next_cursor"]) == (ids[2:], None)
+    assert ([entry["id"] for entry in page["data"]], page["next_cursor"]) == (ids[2:], None)
 
 
 async def test_a_long_page_is_read_in_slices(ctx: Context, client: Client) -> None:
@@ -97,7 +97,7 @@ async def test_a_page_of_large_contacts_ends_early(ctx: Context, client: Client)
 
 
 @pytest.mark.parametrize("path", OWNERS)
-async def test_unknown_and_foreign_owners_answer_alike(
+async def test_unknown_and_foreign_owners_get_the_same_404(
     ctx: Context, client: Client, session: aiohttp.ClientSession, path: str
 ) -> None:
     stranger = await make_client(ctx, session)
@@ -109,9 +109,9 @@ async def test_unknown_and_foreign_owners_answer_alike(
 
 
 @pytest.mark.parametrize("path", OWNERS)
-async def test_what_a_contact_is_in_comes_in_pages(ctx: Context, client: Client, path: str) -> None:
+async def test_the_memberships_of_a_contact_are_paged(ctx: Context, client: Client, path: str) -> None:
     contact, other = (await create(client, 1))["id"], (await create(client, 2))["id"]
-    for other_path in set(OWNERS) - {path}:  # of the same numbers
+    for other_path in set(OWNERS) - {path}:  # with the same numeric ids
         for number in range(4):
             await make(client, other_path, name=f"N{number}")
     owners = [await make(client, path, name=f"N{number}") for number in range(4)]
@@ -128,7 +128,7 @@ async def test_what_a_contact_is_in_comes_in_pages(ctx: Context, client: Client,
         assert (await client.get(f"/v1/contacts/{contact}/{kind}")).json["data"] == []
 
 
-async def test_an_archived_list_is_shown_with_its_members(ctx: Context, client: Client) -> None:
+async def test_an_archived_list_still_shows_its_members(ctx: Context, client: Client) -> None:
     contact = await create(client)
     owner = await make(client, "/v1/contact-lists", name="Old")
     await add_members(ctx, client, owner, contact["id"])
@@ -139,7 +139,7 @@ async def test_an_archived_list_is_shown_with_its_members(ctx: Context, client: 
 
 
 @pytest.mark.parametrize("what", ["labels", "lists", "audiences", "opt-ins"])
-async def test_what_hangs_on_an_unknown_or_foreign_contact_is_unknown(
+async def test_subresources_of_an_unknown_or_foreign_contact_are_a_404(
     ctx: Context, client: Client, session: aiohttp.ClientSession, what: str
 ) -> None:
     stranger = await make_client(ctx, session)
@@ -150,7 +150,7 @@ async def test_what_hangs_on_an_unknown_or_foreign_contact_is_unknown(
 
 
 @pytest.mark.parametrize("what", ["labels", "lists", "audiences", "opt-ins"])
-async def test_a_page_of_what_hangs_on_a_contact_is_asked_for_rightly(client: Client, what: str) -> None:
+async def test_a_page_of_subresources_checks_its_parameters(client: Client, what: str) -> None:
     contact = await create(client)
     response = await client.get(f"/v1/contacts/{contact['id']}/{what}?limit=1001&cursor={UNKNOWN}&x=1")
     assert problems_of(response) == {
@@ -159,7 +159,7 @@ async def test_a_page_of_what_hangs_on_a_contact_is_asked_for_rightly(client: Cl
 
 
 @pytest.mark.parametrize("path", OWNERS)
-async def test_a_page_of_members_is_asked_for_rightly(client: Client, path: str) -> None:
+async def test_a_page_of_members_checks_its_parameters(client: Client, path: str) -> None:
     owner = await make(client, path, name="Mine")
     response = await client.get(f"{path}/{owner}/members?limit=0&cursor={owner}&page=1")
     assert problems_of(response) == {

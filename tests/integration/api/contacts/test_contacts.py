@@ -19,9 +19,18 @@ from tests.factories import phone
 from tests.integration.api.contact_calls import UNKNOWN, create, list_contacts, patch, problems_of
 from tests.integration.api.service import Client, Service, make_client
 
-DOCUMENTED = ["id", "name", "phoneNumber", "language", "metadata", "organizationId", "createdAt", "updatedAt"]
+PARTNER_FIELDS = [
+    "id",
+    "name",
+    "phoneNumber",
+    "language",
+    "metadata",
+    "organizationId",
+    "createdAt",
+    "updatedAt",
+]
 SHOWN_FIRST = ("phone", "name", "language", "metadata")
-FURTHER = [to_camel(field.name) for field in CONTACT_FIELDS if field.name not in SHOWN_FIRST]
+OTHER_FIELDS = [to_camel(field.name) for field in CONTACT_FIELDS if field.name not in SHOWN_FIRST]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -29,11 +38,11 @@ def names(page: Any) -> list[str | None]:
     return [contact["name"] for contact in page["data"]]
 
 
-async def test_a_contact_has_the_documents_fields_first(client: Client) -> None:
+async def test_a_contact_shows_the_partners_fields_first(client: Client) -> None:
     made = await create(client, language="hi-in", metadata={"city": "Mumbai"})
     contact = (await client.get(f"/v1/contacts/{made['id']}")).json
     assert contact == made
-    assert list(contact) == DOCUMENTED + FURTHER
+    assert list(contact) == PARTNER_FIELDS + OTHER_FIELDS
     assert re.fullmatch(r"ctc_[0-9A-Z]{26}", contact["id"])
     assert contact["organizationId"] == f"org_{client.account.id}"
     assert MOMENT.fullmatch(contact["createdAt"])
@@ -54,7 +63,7 @@ async def test_a_contact_is_found_by_its_id_or_its_number(client: Client) -> Non
     [UNKNOWN, "999999", "0", "-1", "9" * 30, "x", "lbl_00000000000000000000000001", "bulk", "%00", "é"],
 )
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-async def test_an_id_that_is_none_is_unknown(client: Client, name: str, method: str) -> None:
+async def test_a_malformed_or_unknown_id_is_a_404(client: Client, name: str, method: str) -> None:
     await create(client)
     body: dict[str, Any] = {"json": {}} if method == "PATCH" else {}
     response = await client.call(method, f"/v1/contacts/{name}", **body)
@@ -62,7 +71,7 @@ async def test_an_id_that_is_none_is_unknown(client: Client, name: str, method: 
 
 
 @pytest.mark.parametrize("method", ["GET", "PATCH", "DELETE"])
-async def test_a_foreign_contact_answers_as_if_it_did_not_exist(
+async def test_a_foreign_contact_gets_the_404_of_an_unknown_one(
     ctx: Context, client: Client, session: aiohttp.ClientSession, method: str
 ) -> None:
     stranger = await make_client(ctx, session)
@@ -77,7 +86,7 @@ async def test_a_foreign_contact_answers_as_if_it_did_not_exist(
     assert (await stranger.get(f"/v1/contacts/{theirs['id']}")).json == theirs
 
 
-async def test_a_page_tells_how_many_there_are(client: Client) -> None:
+async def test_a_page_shows_the_total(client: Client) -> None:
     for number in range(5):
         await create(client, number)
     first = await list_contacts(client, limit=2)
@@ -90,7 +99,7 @@ async def test_a_page_tells_how_many_there_are(client: Client) -> None:
     assert (await list_contacts(client, page=10**9))["total"] == 5
 
 
-async def test_without_contacts_there_is_no_page(client: Client) -> None:
+async def test_without_contacts_the_list_has_no_pages(client: Client) -> None:
     assert await list_contacts(client) == {"data": [], "total": 0, "page": 1, "limit": 20, "totalPages": 0}
     assert (await list_contacts(client, search="x"))["totalPages"] == 0
 
@@ -113,12 +122,12 @@ async def test_a_list_shows_the_account_s_own_contacts(
         assert (page["data"], page["total"]) == ([mine], 1)
 
 
-async def test_rows_come_in_the_order_in_which_they_are_asked_for(
+async def test_by_ids_keeps_the_order_of_the_ids(
     ctx: Context, client: Client, session: aiohttp.ClientSession
 ) -> None:
     theirs = await create(await make_client(ctx, session), 3)
     made = [await create(client, number) for number in range(3)]
-    ids = [read_id("ctc", one["id"]) or 0 for one in (made[2], theirs, made[0], made[1])]
+    ids = [read_id("ctc", contact["id"]) or 0 for contact in (made[2], theirs, made[0], made[1])]
     rows = await contacts.by_ids(ctx.pool, client.account.id, [*ids, 2**62])
     assert [row.id for row in rows] == [ids[0], ids[2], ids[3]]
     loud = Settings(communication_preferences=("loud",))
@@ -139,7 +148,7 @@ async def test_rows_come_in_the_order_in_which_they_are_asked_for(
         ("page=1&page=2", {("page", "duplicate_parameter")}),
     ],
 )
-async def test_a_query_is_checked_as_a_whole(
+async def test_all_problems_of_a_query_are_reported(
     client: Client, query: str, problems: set[tuple[str, str]]
 ) -> None:
     assert problems_of(await client.get(f"/v1/contacts?{query}")) == problems
@@ -157,7 +166,9 @@ async def test_a_query_is_checked_as_a_whole(
         b"/v1/contacts/%FF/labels?cursor=%FF",
     ],
 )
-async def test_what_is_not_utf_8_is_no_error_of_ours(service: Service, client: Client, path: bytes) -> None:
+async def test_a_request_that_is_not_utf_8_is_no_server_error(
+    service: Service, client: Client, path: bytes
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     head = f" HTTP/1.1\r\nHost: x\r\nx-api-key: {client.key}\r\nConnection: close\r\n\r\n".encode()
     writer.write(b"GET " + path + head)
@@ -229,12 +240,12 @@ async def test_a_national_number_is_found_as_it_is_dialled(
     assert names(await list_contacts(client, search="098765-43210")) == ["IN"]
 
 
-async def test_digits_are_sought_in_names_as_well(client: Client) -> None:
+async def test_digits_are_searched_in_names_too(client: Client) -> None:
     await create(client, 1, name="Agent 007")
     assert names(await list_contacts(client, search="007")) == ["Agent 007"]
 
 
-async def test_a_search_comes_in_pages_newest_first(client: Client) -> None:
+async def test_search_results_are_paged_newest_first(client: Client) -> None:
     for number in range(7):
         await create(client, number, name=f"{'even' if number % 2 == 0 else 'odd'} {number}")
     page = await list_contacts(client, search="EVEN", limit=3, page=2)
@@ -243,7 +254,7 @@ async def test_a_search_comes_in_pages_newest_first(client: Client) -> None:
     assert (beyond["data"], beyond["total"]) == ([], 4)
 
 
-async def test_an_empty_search_is_none(client: Client) -> None:
+async def test_a_blank_search_lists_all_contacts(client: Client) -> None:
     await create(client)
     assert (await list_contacts(client, search=" "))["total"] == 1
 
@@ -257,7 +268,7 @@ async def test_contacts_without_a_name_are_listed_and_found(ctx: Context, client
     assert (await list_contacts(client, search="x"))["total"] == 0
 
 
-async def test_what_a_job_stored_is_shown_as_it_was_sent(ctx: Context, client: Client) -> None:
+async def test_metadata_is_shown_as_it_was_sent(ctx: Context, client: Client) -> None:
     metadata = {"big": 10**300, "small": 1e-300, "float": 1.5, "deep": [{"a": [None, True, "é"]}], "": ""}
     made = await create(client, metadata=metadata)
     assert made["metadata"] == metadata
@@ -272,7 +283,7 @@ async def test_unknown_parameters_are_refused(client: Client, path: str) -> None
 
 
 @pytest.mark.parametrize("path", ["bulk", "bulk-delete", "add-to-audience", "lists"])
-async def test_the_bulk_paths_are_no_contacts(client: Client, path: str) -> None:
+async def test_a_get_of_a_bulk_path_is_an_unknown_contact(client: Client, path: str) -> None:
     response = await client.get(f"/v1/contacts/{path}")
     assert (response.status, response.error["code"]) == (404, "unknown_contact")
 

@@ -16,9 +16,9 @@ from tests.contact_values import value_of
 from tests.integration.api.contact_calls import create, list_contacts, make, post, problems_of
 from tests.integration.api.service import Client, make_client, serve
 
-NO_CHANNEL = "00000000-0000-4000-8000-000000000000"  # an id that no channel has
+NO_CHANNEL = "00000000-0000-4000-8000-000000000000"  # the id of no channel
 GOOD: dict[str, Any] = {"name": "Priya Sharma", "phoneNumber": "+919876543210"}
-REFERRING = ("team_id", "default_channel_id")  # to what the account has
+REFERRING = ("team_id", "default_channel_id")  # fields that refer to another row of the account
 WHOLE: dict[str, Any] = {
     **{
         to_camel(field.name): value_of(field)
@@ -43,7 +43,7 @@ WHOLE: dict[str, Any] = {
 }
 
 
-async def test_the_document_s_example_is_created(client: Client) -> None:
+async def test_the_partners_example_is_created(client: Client) -> None:
     body = GOOD | {"language": "hi-IN", "metadata": {"city": "Mumbai", "tier": "premium"}}
     response = await post(client, **body)
     assert response.status == 201
@@ -63,11 +63,9 @@ async def test_every_field_is_stored_and_shown(client: Client) -> None:
     assert set(contact) == {field.alias for field in Contact.model_fields.values()}
 
 
-async def test_null_is_as_good_as_nothing(client: Client) -> None:
-    nothing: dict[str, Any] = {
-        name: None for name in WHOLE if name not in ("name", "phoneNumber", "optedOut")
-    }
-    contact = await create(client, **nothing, teamId=None, defaultChannelId=None)
+async def test_null_equals_a_missing_field(client: Client) -> None:
+    nulls: dict[str, Any] = {name: None for name in WHOLE if name not in ("name", "phoneNumber", "optedOut")}
+    contact = await create(client, **nulls, teamId=None, defaultChannelId=None)
     plain = await create(client, 2)
     mine = ("id", "name", "phoneNumber", "createdAt", "updatedAt")
     assert {k: v for k, v in contact.items() if k not in mine} == {
@@ -75,7 +73,7 @@ async def test_null_is_as_good_as_nothing(client: Client) -> None:
     }
 
 
-async def test_keys_of_documents_that_are_null_are_not_stored(client: Client) -> None:
+async def test_null_keys_of_json_fields_are_not_stored(client: Client) -> None:
     contact = await create(client, metadata={"a": None, "b": {"c": None}})
     assert contact["metadata"] == {"b": {"c": None}}
 
@@ -111,7 +109,9 @@ async def test_a_phone_may_be_written_in_any_notation(
         ("9" * 5000, "phone_too_long"),
     ],
 )
-async def test_a_phone_that_is_none_is_told_as_in_a_job(client: Client, written: str, code: str) -> None:
+async def test_an_invalid_phone_gets_the_code_of_an_item_error(
+    client: Client, written: str, code: str
+) -> None:
     assert problems_of(await post(client, name="A", phoneNumber=written)) == {("phoneNumber", code)}
 
 
@@ -178,20 +178,20 @@ PROBLEMS: list[tuple[Any, set[tuple[str | None, str]]]] = [
 
 
 def _in_order(problems: set[tuple[str | None, str]]) -> list[tuple[str | None, str]]:
-    """The order of a set differs from process to process; pytest-xdist compares the ids of tests."""
+    """Sort problems for test ids: pytest-xdist compares the ids, and set order differs by process."""
     return sorted(problems, key=str)
 
 
 @pytest.mark.parametrize(
     ("body", "problems"), PROBLEMS, ids=lambda value: json.dumps(value, default=_in_order)[:60]
 )
-async def test_all_problems_are_told_at_once(client: Client, body: Any, problems: Any) -> None:
+async def test_all_problems_are_reported_at_once(client: Client, body: Any, problems: Any) -> None:
     response = await client.call("POST", "/v1/contacts", json=body)
     assert problems_of(response) == problems
     assert (await list_contacts(client))["total"] == 0
 
 
-async def test_problems_of_query_and_body_are_told_together(client: Client) -> None:
+async def test_problems_of_query_and_body_are_reported_together(client: Client) -> None:
     response = await client.call("POST", "/v1/contacts?dry_run=true", json={"name": "A"})
     assert problems_of(response) == {("dry_run", "unknown_parameter"), ("phoneNumber", "missing_parameter")}
     response = await client.call("POST", "/v1/contacts?dry_run=true", json=GOOD)
@@ -212,14 +212,14 @@ async def test_problems_of_query_and_body_are_told_together(client: Client) -> N
         (b"", "application/json", 400),
     ],
 )
-async def test_a_body_that_is_no_json_is_refused(
+async def test_a_body_that_is_not_json_is_refused(
     client: Client, body: bytes, content_type: str, status: int
 ) -> None:
     response = await client.call("POST", "/v1/contacts", data=body, headers={"Content-Type": content_type})
     assert response.status == status, response.body
 
 
-async def test_properties_are_those_that_are_defined(client: Client) -> None:
+async def test_a_property_must_be_defined_and_of_its_type(client: Client) -> None:
     for name, type_ in (("tier", "string"), ("visits", "number"), ("vip", "boolean"), ("since", "date")):
         await client.call("POST", "/v1/properties", json={"name": name, "type": type_})
     await client.call("POST", "/v1/properties", json={"name": "size", "type": "enum", "options": ["S", "M"]})
@@ -239,7 +239,7 @@ async def test_properties_are_those_that_are_defined(client: Client) -> None:
     }
 
 
-async def test_properties_have_a_size(client: Client) -> None:
+async def test_properties_have_a_maximum_size(client: Client) -> None:
     await client.call("POST", "/v1/properties", json={"name": "text", "type": "string"})
     response = await post(client, **GOOD, properties={"text": "x" * 16384})
     assert problems_of(response) == {("properties", "properties_too_large")}
@@ -262,14 +262,14 @@ async def test_properties_team_and_channel_of_another_account_are_unknown(
     }
 
 
-async def test_a_team_is_named_by_its_id_or_its_number(client: Client) -> None:
+async def test_a_team_can_be_given_by_id_or_by_number(client: Client) -> None:
     team = await make(client, "/v1/teams", name="Sales")
     number = read_id("team", team)
     for index, name in enumerate([team, number, str(number)]):
         assert (await create(client, index, teamId=name))["teamId"] == team
 
 
-async def test_preferences_are_those_of_the_setting(ctx: Context, settings: Settings) -> None:
+async def test_the_preferences_come_from_the_settings(ctx: Context, settings: Settings) -> None:
     own = settings.model_copy(update={"communication_preferences": ("loud", "quiet")})
     async with (
         serve(own) as service,

@@ -1,4 +1,4 @@
-"""DELETE /v1/contacts/{id}, and the transaction that it shares with the other writes."""
+"""DELETE /v1/contacts/{id}, and `transact`, which the other writes use too."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ async def count_of(client: Client, path: str, owner: str) -> int:
     return count
 
 
-async def test_a_contact_goes_once(client: Client) -> None:
+async def test_a_contact_is_deleted_once(client: Client) -> None:
     contact = await create(client, externalId="crm-1")
     assert await delete(client, contact["id"]) == 200
     assert await delete(client, contact["id"]) == 404
@@ -39,37 +39,37 @@ async def test_a_contact_goes_once(client: Client) -> None:
     assert again["id"] != contact["id"]
 
 
-async def test_it_leaves_what_it_was_in(ctx: Context, client: Client) -> None:
-    gone, stays = (await create(client, 1))["id"], (await create(client, 2))["id"]
+async def test_deleting_a_contact_removes_its_memberships_and_opt_ins(ctx: Context, client: Client) -> None:
+    deleted, kept = (await create(client, 1))["id"], (await create(client, 2))["id"]
     channel = await make(client, "/v1/channels", name="SMS")
-    for contact in (gone, stays):
+    for contact in (deleted, kept):
         await client.call("PUT", f"/v1/contacts/{contact}/opt-ins/{channel}", json={"opted_in": True})
     for path in ("/v1/contact-lists", "/v1/labels", "/v1/audiences"):
         owner = await make(client, path, name="Mine")
-        await add_members(ctx, client, owner, gone, stays)
-    assert await delete(client, gone) == 200
+        await add_members(ctx, client, owner, deleted, kept)
+    assert await delete(client, deleted) == 200
     for path in ("/v1/contact-lists", "/v1/labels", "/v1/audiences"):
         (owner_,) = (await client.get(path)).json["data"]
         assert owner_["contact_count"] == 1
         members = (await client.get(f"{path}/{owner_['id']}/members")).json["data"]
-        assert [member["id"] for member in members] == [stays]
+        assert [member["id"] for member in members] == [kept]
     rows = await ctx.pool.fetch("SELECT contact_id FROM opt_ins")
-    assert [row["contact_id"] for row in rows] == [read_id("ctc", stays)]
+    assert [row["contact_id"] for row in rows] == [read_id("ctc", kept)]
     assert await ctx.pool.fetchval("SELECT count(*) FROM memberships") == 3
 
 
-async def test_the_answers_of_jobs_stay(ctx: Context, client: Client) -> None:
+async def test_the_results_of_jobs_stay_after_a_deletion(ctx: Context, client: Client) -> None:
     response = await client.submit_items([{"phone": "+14155552671"}])
     await work(ctx)
     (contact,) = (await list_contacts(client))["data"]
     assert await delete(client, contact["id"]) == 200
     results = (await client.get((await client.job(response))["results_url"])).json["data"]
-    assert [(one["outcome"], one["contact_id"]) for one in results] == [
+    assert [(result["outcome"], result["contact_id"]) for result in results] == [
         ("created", read_id("ctc", contact["id"]))
     ]
 
 
-async def test_a_foreign_contact_stays_with_what_it_is_in(
+async def test_a_foreign_contact_keeps_its_memberships(
     ctx: Context, client: Client, session: aiohttp.ClientSession
 ) -> None:
     stranger = await make_client(ctx, session)
@@ -80,7 +80,7 @@ async def test_a_foreign_contact_stays_with_what_it_is_in(
     assert await count_of(stranger, "/v1/labels", label) == 1
 
 
-async def test_whoever_is_adding_it_to_a_list_is_waited_for(ctx: Context, client: Client) -> None:
+async def test_a_deletion_waits_for_a_concurrent_addition_to_a_list(ctx: Context, client: Client) -> None:
     contact = (await create(client))["id"]
     list_id = await make(client, "/v1/contact-lists", name="Mine")
     async with ctx.pool.acquire() as conn:
@@ -101,33 +101,35 @@ async def test_whoever_is_adding_it_to_a_list_is_waited_for(ctx: Context, client
     assert await count_of(client, "/v1/contact-lists", list_id) == 0
 
 
-async def test_a_lost_deadlock_is_tried_again(ctx: Context, client: Client) -> None:
+async def test_a_deadlock_is_retried(ctx: Context, client: Client) -> None:
     contact = (await create(client))["id"]
     label = await make(client, "/v1/labels", name="VIP")
     await add_members(ctx, client, label, contact)
     async with ctx.pool.acquire() as conn, conn.transaction():
         await conn.execute("SELECT FROM labels FOR UPDATE")
         deleting = asyncio.create_task(delete(client, contact))
-        await until(lambda: waiting_backends(ctx))  # it has the contact, and wants to count the label down
-        await conn.execute("SELECT FROM contacts FOR UPDATE")  # and it waited first, so it is the one to lose
+        await until(
+            lambda: waiting_backends(ctx)
+        )  # it has locked the contact, and waits for the label's count
+        await conn.execute("SELECT FROM contacts FOR UPDATE")  # PostgreSQL aborts the one that waited first
     assert await deleting == 200
     assert await count_of(client, "/v1/labels", label) == 0
 
 
-async def test_a_deadlock_that_does_not_end_is_told_as_unavailable(ctx: Context) -> None:
+async def test_repeated_deadlocks_are_reported_as_unavailable(ctx: Context) -> None:
     tries = 0
 
-    async def lose(conn: Conn) -> None:
+    async def deadlock(conn: Conn) -> None:
         nonlocal tries
         tries += 1
         raise asyncpg.DeadlockDetectedError
 
     with pytest.raises(Unavailable):
-        await transact(ctx.pool, lose)
+        await transact(ctx.pool, deadlock)
     assert tries == ATTEMPTS
 
 
-async def test_a_lock_that_is_not_let_go_is_told_as_unavailable(ctx: Context, client: Client) -> None:
+async def test_a_lock_timeout_is_reported_as_unavailable(ctx: Context, client: Client) -> None:
     await create(client)
 
     async def wait(conn: Conn) -> None:
@@ -139,7 +141,7 @@ async def test_a_lock_that_is_not_let_go_is_told_as_unavailable(ctx: Context, cl
             await transact(ctx.pool, wait)
 
 
-async def test_what_fails_leaves_nothing_behind(ctx: Context, client: Client) -> None:
+async def test_a_failed_transaction_stores_nothing(ctx: Context, client: Client) -> None:
     async def fail(conn: Conn) -> None:
         await conn.execute("INSERT INTO contacts (account_id, phone) VALUES (1, '+1')")
         raise KeyError

@@ -1,4 +1,4 @@
-"""A contact's opt-ins: read, and recorded one by one."""
+"""A contact's opt-ins: how they are read, and how one is recorded."""
 
 import asyncio
 from typing import Any
@@ -16,32 +16,32 @@ from tests.waiting import until
 from tests.workers import barred, waiting_backends
 
 
-async def say(client: Client, contact: str, channel: str, **body: Any) -> Response:
+async def record(client: Client, contact: str, channel: str, **body: Any) -> Response:
     return await client.call("PUT", f"/v1/contacts/{contact}/opt-ins/{channel}", json=body)
 
 
 @pytest.fixture
 async def contact(client: Client) -> str:
-    """The id of a contact."""
+    """Create a contact, and return its id."""
     id_: str = (await create(client))["id"]
     return id_
 
 
 @pytest.fixture
 async def channel(client: Client) -> str:
-    """The id of a channel."""
+    """Create a channel, and return its id."""
     return await make(client, "/v1/channels", name="SMS")
 
 
-async def known(client: Client, contact: str) -> list[tuple[str, bool, str]]:
+async def opt_ins_of(client: Client, contact: str) -> list[tuple[str, bool, str]]:
     page = (await client.get(f"/v1/contacts/{contact}/opt-ins")).json
     assert page["next_cursor"] is None
-    return [(one["channel_name"], one["opted_in"], one["by"]) for one in page["data"]]
+    return [(entry["channel_name"], entry["opted_in"], entry["by"]) for entry in page["data"]]
 
 
-async def test_what_is_said_is_shown(client: Client, contact: str, channel: str) -> None:
-    assert await known(client, contact) == []
-    response = await say(client, contact, channel, opted_in=True)
+async def test_a_recorded_opt_in_is_shown(client: Client, contact: str, channel: str) -> None:
+    assert await opt_ins_of(client, contact) == []
+    response = await record(client, contact, channel, opted_in=True)
     assert response.status == 200
     assert response.json | {"updated_at": ""} == {
         "channel_id": channel, "channel_name": "SMS", "opted_in": True, "by": "account", "updated_at": "",
@@ -49,56 +49,56 @@ async def test_what_is_said_is_shown(client: Client, contact: str, channel: str)
     assert (await client.get(f"/v1/contacts/{contact}/opt-ins")).json["data"] == [response.json]
 
 
-SAYINGS = [(opted_in, by) for opted_in in (True, False) for by in ("contact", "account")]
+ENTRIES = [(opted_in, by) for opted_in in (True, False) for by in ("contact", "account")]
 
 
-@pytest.mark.parametrize("first", SAYINGS)
-@pytest.mark.parametrize("second", SAYINGS)
-async def test_the_last_word_counts_unless_the_contact_has_opted_out(
+@pytest.mark.parametrize("first", ENTRIES)
+@pytest.mark.parametrize("second", ENTRIES)
+async def test_the_last_entry_counts_unless_the_contact_has_opted_out(
     client: Client, contact: str, channel: str, first: tuple[bool, str], second: tuple[bool, str]
 ) -> None:
-    await say(client, contact, channel, opted_in=first[0], by=first[1])
-    response = await say(client, contact, channel, opted_in=second[0], by=second[1])
+    await record(client, contact, channel, opted_in=first[0], by=first[1])
+    response = await record(client, contact, channel, opted_in=second[0], by=second[1])
     if first == (False, "contact") and second[1] == "account":
-        assert await known(client, contact) == [("SMS", False, "contact")]
+        assert await opt_ins_of(client, contact) == [("SMS", False, "contact")]
         if second[0]:
             assert (response.status, response.error["code"]) == (409, "contact_opted_out")
         else:
             assert (response.status, response.json["by"]) == (200, "contact")
     else:
         assert response.status == 200
-        assert await known(client, contact) == [("SMS", *second)]
+        assert await opt_ins_of(client, contact) == [("SMS", *second)]
 
 
-async def test_saying_the_same_again_changes_nothing(client: Client, contact: str, channel: str) -> None:
-    first = (await say(client, contact, channel, opted_in=False, by="contact")).json
-    assert (await say(client, contact, channel, opted_in=False, by="contact")).json == first
-    later = (await say(client, contact, channel, opted_in=True, by="contact")).json
+async def test_recording_an_opt_in_again_changes_nothing(client: Client, contact: str, channel: str) -> None:
+    first = (await record(client, contact, channel, opted_in=False, by="contact")).json
+    assert (await record(client, contact, channel, opted_in=False, by="contact")).json == first
+    later = (await record(client, contact, channel, opted_in=True, by="contact")).json
     assert later["updated_at"] > first["updated_at"]
 
 
 async def test_a_contact_s_own_opt_out_is_respected_by_bulk_opt_ins(
     ctx: Context, client: Client, contact: str, channel: str
 ) -> None:
-    await say(client, contact, channel, opted_in=False, by="contact")
+    await record(client, contact, channel, opted_in=False, by="contact")
     number, id_ = read_id("ctc", contact), UUID(channel)
     assert number is not None
     async with ctx.pool.acquire() as conn, conn.transaction():
         changed, kept = await opt_ins.opt_in(conn, client.account.id, [number], [id_], override=False)
     assert (changed, kept) == (set(), {number})
-    assert await known(client, contact) == [("SMS", False, "contact")]
+    assert await opt_ins_of(client, contact) == [("SMS", False, "contact")]
 
 
-async def test_opt_ins_come_in_pages(client: Client, contact: str) -> None:
+async def test_opt_ins_are_paged(client: Client, contact: str) -> None:
     channels = sorted([await make(client, "/v1/channels", name=f"C{number}") for number in range(5)])
     for channel in channels:
-        await say(client, contact, channel, opted_in=True)
+        await record(client, contact, channel, opted_in=True)
     path, seen = f"/v1/contacts/{contact}/opt-ins?limit=2", []
     cursor: str | None = ""
     for size in (2, 2, 1):
         page = (await client.get(path + (f"&cursor={cursor}" if cursor else ""))).json
         assert len(page["data"]) == size
-        seen += [one["channel_id"] for one in page["data"]]
+        seen += [entry["channel_id"] for entry in page["data"]]
         cursor = page["next_cursor"]
     assert (seen, cursor) == (channels, None)
 
@@ -115,32 +115,32 @@ async def test_opt_ins_come_in_pages(client: Client, contact: str) -> None:
         ({"opted_in": True, "by": "\0"}, {("by", "invalid_parameter")}),
     ],
 )  # fmt: skip
-async def test_what_is_said_is_checked(
+async def test_an_opt_in_is_checked(
     client: Client, contact: str, channel: str, body: Any, problems: Any
 ) -> None:
     response = await client.call("PUT", f"/v1/contacts/{contact}/opt-ins/{channel}?a=1", json=body)
     assert problems_of(response) == problems | {("a", "unknown_parameter")}
-    assert await known(client, contact) == []
+    assert await opt_ins_of(client, contact) == []
 
 
-async def test_a_query_with_what_is_said_is_refused(client: Client, contact: str, channel: str) -> None:
+async def test_an_opt_in_takes_no_query(client: Client, contact: str, channel: str) -> None:
     path = f"/v1/contacts/{contact}/opt-ins/{channel}?by=contact"
     response = await client.call("PUT", path, json={"opted_in": True})
     assert problems_of(response) == {("by", "unknown_parameter")}
-    assert await known(client, contact) == []
+    assert await opt_ins_of(client, contact) == []
 
 
-async def test_unknown_and_foreign_contacts_and_channels_answer_alike(
+async def test_unknown_and_foreign_contacts_and_channels_get_a_404(
     ctx: Context, client: Client, session: aiohttp.ClientSession, contact: str, channel: str
 ) -> None:
     stranger = await make_client(ctx, session)
     theirs = (await create(stranger))["id"]
     their_channel = await make(stranger, "/v1/channels", name="SMS")
     for name in (theirs, UNKNOWN, "x", "%00"):
-        response = await say(client, name, channel, opted_in=True)
+        response = await record(client, name, channel, opted_in=True)
         assert (response.status, response.error["code"]) == (404, "unknown_contact")
     for name in (their_channel, str(uuid4()), "x", "%00"):
-        response = await say(client, contact, name, opted_in=True)
+        response = await record(client, contact, name, opted_in=True)
         assert (response.status, response.error["code"]) == (404, "unknown_channel")
     assert await ctx.pool.fetchval("SELECT count(*) FROM opt_ins") == 0
 
@@ -148,24 +148,24 @@ async def test_unknown_and_foreign_contacts_and_channels_answer_alike(
 @pytest.mark.parametrize(
     ("table", "code"), [("contacts", "unknown_contact"), ("channels", "unknown_channel")]
 )
-async def test_nothing_is_said_of_what_is_being_deleted(
+async def test_no_opt_in_is_recorded_for_a_row_that_is_being_deleted(
     ctx: Context, client: Client, contact: str, channel: str, table: str, code: str
 ) -> None:
     async with barred(ctx, f"DELETE FROM {table}"):
-        saying = asyncio.create_task(say(client, contact, channel, opted_in=True))
+        recording = asyncio.create_task(record(client, contact, channel, opted_in=True))
         await until(lambda: waiting_backends(ctx))
-    response = await saying
+    response = await recording
     assert (response.status, response.error["code"]) == (404, code)
     assert await ctx.pool.fetchval("SELECT count(*) FROM opt_ins") == 0
 
 
-async def test_of_many_sayings_at_once_the_contact_s_opt_out_stays(
+async def test_the_contacts_opt_out_wins_over_concurrent_opt_ins(
     client: Client, contact: str, channel: str
 ) -> None:
     responses = await asyncio.gather(
-        say(client, contact, channel, opted_in=False, by="contact"),
-        *(say(client, contact, channel, opted_in=True) for _ in range(6)),
+        record(client, contact, channel, opted_in=False, by="contact"),
+        *(record(client, contact, channel, opted_in=True) for _ in range(6)),
     )
     assert responses[0].status == 200
     assert {response.status for response in responses} <= {200, 409}
-    assert await known(client, contact) == [("SMS", False, "contact")]
+    assert await opt_ins_of(client, contact) == [("SMS", False, "contact")]
