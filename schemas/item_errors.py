@@ -61,7 +61,7 @@ class ItemError:
 
     index: int
     field: str | None
-    code: ItemCode
+    code: str  # an ItemCode; a stored one may be of a newer release, which was rolled back
     message: str
     value: Any
     item: Any

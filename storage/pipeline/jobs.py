@@ -9,7 +9,7 @@ from typing import Any
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
 from schemas.ids import AccountId, JobId
-from schemas.item_errors import ItemCode, ItemError
+from schemas.item_errors import ItemError
 from schemas.operations import JobParams, Operation
 from schemas.states import JobState
 from storage.postgres.named_queries import load
@@ -29,8 +29,9 @@ class JobRow:
     """
 
     id: JobId
-    operation: Operation
-    params: JobParams
+    operation: str  # not an Operation: it may be of a newer release, which was rolled back
+    list_id: int | None  # of its parameters
+    audience_id: int | None
     stream: str
     state: JobState
     total: int | None
@@ -141,13 +142,7 @@ def _job(row: Any) -> JobRow:
     columns: dict[str, Any] = dict(row)
     return JobRow(
         id=columns.pop("id"),
-        operation=Operation(columns.pop("operation")),
-        params=JobParams.model_validate_json(columns.pop("params")),
         state=JobState(columns.pop("state")),
-        first_errors=tuple(_first_error(error) for error in json.loads(columns.pop("first_errors") or "[]")),
+        first_errors=tuple(ItemError(**error) for error in json.loads(columns.pop("first_errors") or "[]")),
         **columns,
     )
-
-
-def _first_error(error: dict[str, Any]) -> ItemError:
-    return ItemError(code=ItemCode(error.pop("code")), **error)

@@ -1,7 +1,8 @@
 -- name: views(account_id, ids)
 -- Jobs as a client sees them, newest first: counts (those of the chunks until the job ends and freezes them), the
 -- number of jobs ahead in the stream, the first item errors (of large ones neither value nor item).
-SELECT j.id, j.operation, j.params, j.stream, j.state, j.total,
+SELECT j.id, j.operation, (j.params->>'list_id')::bigint AS list_id,
+    (j.params->>'audience_id')::bigint AS audience_id, j.stream, j.state, j.total,
     j.created + live.created AS created, j.updated + live.updated AS updated,
     j.unchanged + live.unchanged AS unchanged, j.merged + live.merged AS merged,
     j.skipped + live.skipped AS skipped, j.failed + live.failed AS failed,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from schemas.ids import AccountId, JobId
-from schemas.item_errors import ItemCode, ItemError
+from schemas.item_errors import ItemError
 from schemas.items.reader import CHUNK_ITEMS
 from schemas.states import Note, Outcome
 from storage.postgres.named_queries import load
@@ -138,7 +138,7 @@ async def errors(
             index=row["item_index"],
             ref=row["ref"],
             field=row["field"],
-            code=ItemCode(row["code"]),
+            code=row["code"],
             message=row["message"],
             value=json.loads(row["value"] or "null"),
             item=json.loads(row["item"] or "null"),
@@ -187,7 +187,7 @@ def error_columns(errors: Sequence[ItemError]) -> dict[str, list[Any]]:
         "error_indexes": [error.index for error in errors],
         "refs": [_text(error.ref) for error in errors],
         "fields": [_text(error.field) for error in errors],
-        "codes": [error.code.value for error in errors],
+        "codes": [str(error.code) for error in errors],
         "messages": [_text(error.message) for error in errors],
         "values": [_json(error.value) for error in errors],
         "items": [_json(error.item) for error in errors],

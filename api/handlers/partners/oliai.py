@@ -99,7 +99,7 @@ async def _deleted(api: Api, account: Account, job: JobRow) -> DeletedResult:
 
 
 async def _added(api: Api, account: Account, job: JobRow) -> AudienceResult:
-    audience_id = job.params.audience_id
+    audience_id = job.audience_id
     assert audience_id is not None
     audience = await audiences.get(api.ctx.pool, account.id, audience_id)
     if audience is None:

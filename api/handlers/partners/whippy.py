@@ -81,7 +81,7 @@ def _all_channels(body: ListContactsBody) -> bool:
 
 
 async def _result(api: Api, account: Account, job: JobRow) -> ListResult:
-    list_id = job.params.list_id
+    list_id = job.list_id
     assert list_id is not None
     errors = await errors_of(api.ctx.pool, account.id, job.id) if job.failed else []
     return ListResult(

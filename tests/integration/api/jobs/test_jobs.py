@@ -109,3 +109,15 @@ async def test_the_case_of_an_id_does_not_matter(client: Client, path: str) -> N
     (job_id,) = await submit(client, 1)
     prefix, _, ulid = job_id.partition("_")
     assert (await client.get(f"/v1/jobs/{prefix}_{ulid.lower()}{path}")).status == 200
+
+
+async def test_jobs_of_a_newer_release_that_was_rolled_back_are_shown(ctx: Context, client: Client) -> None:
+    response = await client.submit_items([{"phone": "12"}])
+    await work(ctx)
+    await ctx.pool.execute("""UPDATE jobs SET operation = 'contacts.new', params = '{"new": 1}'""")
+    await ctx.pool.execute("UPDATE item_errors SET code = 'new_code'")
+    job = await client.job(response)
+    assert (job["operation"], job["errors"][0]["code"]) == ("contacts.new", "new_code")
+    assert (await client.get("/v1/jobs")).json["data"] == [job]
+    errors = (await client.get(job["errors_url"])).json["data"]
+    assert [error["code"] for error in errors] == ["new_code"]
