@@ -1,1 +1,1 @@
-"""Words and rules without I/O: settings, states, errors, wire models, decoders, phone numbers."""
+"""Types and rules without I/O: settings, states, errors, wire models, decoders, phone numbers."""

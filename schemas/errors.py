@@ -2,18 +2,18 @@
 
     BulklaneError                     type of the envelope
     ├── InvalidRequest                invalid_request_error
-    │   ├── MalformedBody             … the bytes are not what was declared
+    │   ├── MalformedBody             … the bytes do not match the declared format
     │   ├── BodyTooLarge
     │   ├── UnsupportedFormat
     │   ├── NotAcceptable             … well-formed, but not acceptable
-    │   └── UploadCut                 … the body did not arrive whole
+    │   └── UploadCut                 … the body is incomplete
     ├── NotAuthenticated              authentication_error
     ├── NotFound                      not_found
     ├── Conflict                      conflict
     ├── RateLimited                   rate_limit_error
     └── Unavailable                   api_error
 
-A bad row is data, not an exception: see `schemas.item_errors`. HTTP statuses belong to `api`.
+A bad row is data, not an exception: see `schemas.item_errors`. `api` maps the errors to HTTP statuses.
 """
 
 from typing import ClassVar
@@ -36,20 +36,20 @@ class BulklaneError(Exception):
 
 
 class InvalidRequest(BulklaneError):
-    """The request cannot be served as it stands."""
+    """The request is not valid."""
 
     type = "invalid_request_error"
     default_code = "invalid_request"
 
 
 class MalformedBody(InvalidRequest):
-    """The bytes of the body are not of the declared format or encoding."""
+    """The bytes of the body do not match the declared format or encoding."""
 
     default_code = "malformed_body"
 
 
 class BodyTooLarge(InvalidRequest):
-    """The body has more bytes or more items than this endpoint takes."""
+    """The body has more bytes or more items than the endpoint accepts."""
 
     default_code = "body_too_large"
 
@@ -61,7 +61,7 @@ class UnsupportedFormat(InvalidRequest):
 
 
 class NotAcceptable(InvalidRequest):
-    """Well-formed, but some values are not acceptable; `problems` holds every one of them."""
+    """The request is well-formed, but some values are not acceptable; `problems` holds all of them."""
 
     default_code = "invalid_parameter"
 
@@ -78,14 +78,14 @@ class NotAcceptable(InvalidRequest):
 
 
 class NotAuthenticated(BulklaneError):
-    """There is no key, or it is not a valid one."""
+    """The request has no key, or its key is not valid."""
 
     type = "authentication_error"
     default_code = "invalid_api_key"
 
 
 class NotFound(BulklaneError):
-    """The id is unknown, or it is another account's; a client cannot tell which."""
+    """The id is unknown, or it belongs to another account; a client cannot tell which."""
 
     type = "not_found"
     default_code = "not_found"
@@ -99,7 +99,7 @@ class Conflict(BulklaneError):
 
 
 class RateLimited(BulklaneError):
-    """The account's admission window, or its number of unfinished jobs, is used up.
+    """The account has used up its admission window, or has too many unfinished jobs.
 
     `retry_after` is in whole seconds, rounded up.
     """
@@ -113,7 +113,7 @@ class RateLimited(BulklaneError):
 
 
 class Unavailable(BulklaneError):
-    """PostgreSQL is away or busy; nothing of the request was stored. `retry_after` is in seconds."""
+    """PostgreSQL does not respond or is busy; nothing was stored. `retry_after` is in seconds."""
 
     default_code = "unavailable"
 
@@ -123,6 +123,6 @@ class Unavailable(BulklaneError):
 
 
 class UploadCut(InvalidRequest):
-    """The connection ended, or fell silent, before the body did."""
+    """The connection ended, or was silent for too long, before the body was complete."""
 
     default_code = "upload_incomplete"

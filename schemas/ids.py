@@ -1,4 +1,4 @@
-"""Types of ids, and how ids look to a client: a prefix, and a ULID or a number written as one."""
+"""The types of ids, and ids as text: a prefix, then a ULID or a number written as a ULID."""
 
 from typing import Literal, NewType
 from uuid import UUID
@@ -12,16 +12,16 @@ WorkerId = NewType("WorkerId", UUID)
 
 Prefix = Literal["ctc", "lbl", "lst", "aud", "team"]  # contacts, labels, contact lists, audiences, teams
 
-MAX_NUMBER = 2**63 - 1  # of a bigint
+MAX_NUMBER = 2**63 - 1  # the largest bigint
 
 
 def show_id(prefix: Prefix, number: int) -> str:
-    """The prefix and 26 characters, as in `ctc_0000000000000000000000001A`."""
+    """Return the prefix and 26 characters, as in `ctc_0000000000000000000000001A`."""
     return f"{prefix}_{ULID.from_int(number)}"
 
 
 def read_id(prefix: Prefix, value: object) -> int | None:
-    """The number behind `prefix_…`, a number or its digits; None where it can be no id of this kind."""
+    """Return the number in `prefix_…`, a number or its digits; None if it is not an id of this kind."""
     match value:
         case bool():
             return None
@@ -37,12 +37,12 @@ def read_id(prefix: Prefix, value: object) -> int | None:
 
 
 def show_account_id(account_id: AccountId) -> str:
-    """`org_` and the number, as in `org_1`."""
+    """Return `org_` and the number, as in `org_1`."""
     return f"org_{account_id}"
 
 
 def read_channel_id(value: object) -> UUID | None:
-    """The id of a channel in a text; None where the text is no UUID."""
+    """Return the id of a channel; None if the value is not the text of a UUID."""
     try:
         return UUID(value) if isinstance(value, str) else None
     except ValueError:
@@ -50,17 +50,17 @@ def read_channel_id(value: object) -> UUID | None:
 
 
 def new_job_id() -> JobId:
-    """A fresh id; ids made later are greater."""
+    """Return a new id; ids made later are greater."""
     return JobId(ULID().to_uuid())
 
 
 def show_job_id(job_id: JobId) -> str:
-    """`job_` and the 26 characters of the ULID."""
+    """Return `job_` and the 26 characters of the ULID."""
     return f"job_{ULID.from_uuid(job_id)}"
 
 
 def read_job_id(text: str) -> JobId | None:
-    """The job id in `text`, or None where it is none."""
+    """Return the job id in `text`; None if it is not a job id."""
     prefix, _, rest = text.partition("_")
     if prefix != "job":
         return None
@@ -71,7 +71,7 @@ def read_job_id(text: str) -> JobId | None:
 
 
 def new_request_id() -> str:
-    """`req_` and a fresh ULID."""
+    """Return `req_` and a new ULID."""
     return f"req_{ULID()}"
 
 

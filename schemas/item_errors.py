@@ -1,4 +1,4 @@
-"""What can be wrong with one item: permanent codes, and the error record itself."""
+"""The permanent codes of item errors, and the item error itself."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class ItemCode(StrEnum):
-    """Permanent codes of item errors; docs/reference/item-errors.md gives cause and cure of each."""
+    """Permanent codes of item errors; docs/reference/item-errors.md explains each."""
 
     # the record itself
     INVALID_JSON = "invalid_json"
@@ -34,7 +34,7 @@ class ItemCode(StrEnum):
     PHONE_NOT_A_NUMBER = "phone_not_a_number"
     PHONE_UNKNOWN_COUNTRY_CODE = "phone_unknown_country_code"
     PHONE_INVALID_FOR_REGION = "phone_invalid_for_region"
-    # what the stored rows say
+    # stored data
     PHONE_TAKEN = "phone_taken"
     EXTERNAL_ID_MISMATCH = "external_id_mismatch"
     CONFLICT = "conflict"
@@ -48,15 +48,15 @@ class ItemCode(StrEnum):
     PROCESSING_FAILED = "processing_failed"
 
 
-VERDICT = ("error_code", "error_message")  # added to an exported item; taken back, and not looked at
-UNREAD = (ItemCode.INVALID_JSON, ItemCode.INVALID_ENCODING)  # of such the item is the text of the record
+VERDICT = ("error_code", "error_message")  # added to an exported item; ignored when the item is sent back
+UNREAD = (ItemCode.INVALID_JSON, ItemCode.INVALID_ENCODING)  # `item` is the text of the record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemError:
-    """One failed item: where, what, why, and the item as it came.
+    """One failed item: its index, the field, the code and the message, and the item as it was sent.
 
-    `item` is the raw item: an object, or the text of a record that could not be read as one.
+    `item` is an object, or the text of a record that could not be read as one.
     """
 
     index: int

@@ -1,4 +1,4 @@
-"""Log lines by structlog: for people on a terminal, JSON for machines; the standard library's included."""
+"""Configure structlog and the standard library's logging: lines for a terminal, or JSON."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ from schemas.settings import Settings
 
 
 def configure(settings: Settings) -> None:
-    """Send every log line of the process to standard error, in the settings' format."""
+    """Send every log line of the process to standard error, in the format of the settings."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -34,7 +34,7 @@ def configure(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
-    logging.getLogger("arq").setLevel(logging.WARNING)  # a line a doorbell tells nobody anything
+    logging.getLogger("arq").setLevel(logging.WARNING)  # arq logs a line for every doorbell
     structlog.configure(
         processors=[
             *shared,

@@ -1,6 +1,6 @@
-"""The registry of the operations: the one entry of each, with all that is fixed about it.
+"""The registry of operations: one entry each, with everything that is fixed for the operation.
 
-What a worker does for an operation is in `worker.operations`.
+`worker.operations` applies them.
 """
 
 from collections.abc import Callable
@@ -39,10 +39,10 @@ class JobParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     region: str | None = None  # ISO 3166 region of bare phone numbers
-    match_on: MatchOn = "auto"  # which contact an upsert means: see worker.operations.resolve
-    required: tuple[str, ...] = ()  # fields that every item must have, over what its type asks for
+    match_on: MatchOn = "auto"  # how an upsert finds its contact: see worker.operations.resolve
+    required: tuple[str, ...] = ()  # fields that every item must have besides those that its type requires
     preference: str | None = None
-    default_preference: str | None = None  # which a contact has that was never told one
+    default_preference: str | None = None  # of a contact that has none
     label_id: int | None = None
     list_id: int | None = None
     audience_id: int | None = None
@@ -50,13 +50,13 @@ class JobParams(BaseModel):
     override_opt_outs: bool = False
 
     def to_json(self) -> str:
-        """What is stored: defaults are left out."""
+        """Return the JSON to store; defaults are left out."""
         return self.model_dump_json(exclude_defaults=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemKind:
-    """What the items of an operation are: their type, the columns of a CSV file of them, and their reader."""
+    """The items of an operation: their type, the columns of a CSV file, and their reader."""
 
     type: Any
     columns: tuple[str, ...]
@@ -77,12 +77,12 @@ BY_PHONE = _kind(references.ByPhone, references.NAMES, references.known_column)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traits:
-    """The entry of one operation.
+    """The entry of one operation in the registry.
 
-    `summary` and `example`, a few items, are for the documentation. `stream` names the stream of a job, with
-    the job's parameters as `{params.label_id}`: the jobs of a stream change the same thing and take effect in
-    the order in which they were accepted. `needs` is the parameter that is required, `takes` are optional
-    ones. `in_order`: chunks must not be applied side by side. `whole`: the window never cuts a chunk.
+    `summary` and `example` (a few items) are for the documentation. `stream` is the template of the stream's
+    name, with the parameters of the job as `{params.label_id}`: the jobs of a stream change the same data and
+    take effect in the order of acceptance. `needs` is the required parameter, `takes` are the optional ones.
+    `in_order`: chunks of a job must not run in parallel. `whole`: the window never splits a chunk.
     """
 
     summary: str
@@ -96,7 +96,7 @@ class Traits:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """The names of all parameters, the one that it needs first."""
+        """The names of all parameters, the required one first."""
         return (*((self.needs,) if self.needs else ()), *self.takes, *ALWAYS)
 
 
@@ -180,5 +180,5 @@ OPERATIONS: dict[Operation, Traits] = {
 
 
 def stream_of(operation: Operation, params: JobParams) -> str:
-    """Name the stream of a job."""
+    """Return the name of a job's stream."""
     return OPERATIONS[operation].stream.format(params=params)

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class SettingsMissing(Exception):
-    """A setting without which this process cannot run."""
+    """A required setting is missing."""
 
 
 class Settings(BaseSettings):
@@ -31,38 +31,39 @@ class Settings(BaseSettings):
     # accept
     max_json_bytes: int = 16 * 1024 * 1024  # a JSON body is read whole, so it is bounded
     max_json_items: int = 50_000
-    # Bytes after decompression, per NDJSON or CSV upload. The smallest record has two, and an index four.
+    # Bytes after decompression, per NDJSON or CSV upload. The smallest record has two bytes, so the limit
+    # keeps the index of an item within a signed integer of four bytes.
     max_upload_bytes: int = Field(default=4 * 1024**3 - 2, le=4 * 1024**3 - 2)
-    upload_idle_seconds: float = 60  # a silent upload is given up after this long
-    max_unfinished_jobs: int = 1_000  # per account; over it: 429 too_many_jobs
+    upload_idle_seconds: float = 60  # an upload without a byte for this long is aborted
+    max_unfinished_jobs: int = 1_000  # per account; beyond it: 429 too_many_jobs
 
-    # what a contact can have; one that was never given any has the first one
+    # the communication preferences of contacts; the first one is the default
     communication_preferences: Annotated[tuple[str, ...], Field(min_length=1)] = (
         "allow_all",
         "mute_marketing",
         "mute_all",
     )
 
-    # reading, and all else that is no bulk request: requests a minute per account; 0: no limit
+    # requests a minute per account, bulk requests not included; 0: no limit
     read_limit: int = Field(default=1_200, ge=0)
 
     # work
-    parallel: int = Field(default=4, ge=1, le=64)  # chunks of one job in flight, over all workers
-    worker_turns: int = Field(default=2, ge=1, le=64)  # doorbells that one worker process answers at once
+    parallel: int = Field(default=4, ge=1, le=64)  # chunks of one job in flight, across all workers
+    worker_turns: int = Field(default=2, ge=1, le=64)  # doorbells that one worker process serves at once
     worker_pool_size: int = Field(default=10, ge=3)  # PostgreSQL connections of one worker process
     api_pool_size: int = Field(default=10, ge=2)
     queue_name: str = "bulklane"  # the arq queue; workers and api must agree
 
     # housekeeping
-    keep_jobs_days: int = 30  # ended jobs, with their answers, are pruned after this
+    keep_jobs_days: int = 30  # ended jobs and their results are pruned after this
 
     @property
     def default_preference(self) -> str:
-        """The communication preference of a contact that was never given one."""
+        """The communication preference of a contact that has none."""
         return self.communication_preferences[0]
 
     def required_urls(self) -> tuple[str, str]:
-        """The database's and Redis's URL; raises SettingsMissing."""
+        """Return the URLs of PostgreSQL and Redis; raises SettingsMissing."""
         if self.database_url and self.redis_url:
             return self.database_url, self.redis_url
         raise SettingsMissing(
@@ -72,5 +73,5 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """The settings of this process, read once."""
+    """Return the settings of this process; they are read once."""
     return Settings()

@@ -17,7 +17,7 @@ class JobState(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether the job will never change again."""
+        """Whether the state is terminal."""
         return not MOVES[self]
 
 
@@ -48,7 +48,7 @@ class Outcome(IntEnum):
 
     @property
     def word(self) -> str:
-        """As a client reads it."""
+        """The outcome as a client reads it."""
         return self.name.lower()
 
 
@@ -61,15 +61,15 @@ class Note(IntEnum):
 
     @property
     def word(self) -> str:
-        """As a client reads it, in the place of an error's code."""
+        """The note as a client reads it, as the `code` of a result."""
         return self.name.lower()
 
     @property
     def message(self) -> str:
-        """The note in a sentence, as a client reads it in the place of an error message."""
+        """The note in a sentence, as the `message` of a result."""
         match self:
             case Note.KEPT_OPTED_OUT:
-                return "the contact has opted out of a channel itself and stays so: see override_opt_outs"
+                return "the contact itself opted out of a channel and stays opted out: see override_opt_outs"
             case Note.SKIPPED_CROSS_ORG:
                 return "the account has no such contact"
             case Note.SKIPPED_TEAM_MISMATCH:

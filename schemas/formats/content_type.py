@@ -1,7 +1,7 @@
-"""What a Content-Type header says: the format of a body, and the charset, brought to UTF-8.
+"""Read a Content-Type header: the format of a body, and its charset, which is transcoded to UTF-8.
 
-Bytes that are not text in their charset do not fail the upload: they stay invalid in UTF-8, and become the
-item error of the one item that holds them.
+Bytes that are invalid in their charset do not fail the upload. They stay invalid in UTF-8, and only the item
+that contains them fails.
 """
 
 import codecs
@@ -15,7 +15,7 @@ from schemas.errors import UnsupportedFormat
 
 
 class Format(StrEnum):
-    """The formats that a body may have."""
+    """The formats of a body."""
 
     JSON = "json"
     NDJSON = "ndjson"
@@ -40,10 +40,10 @@ _KNOWN: Final = "application/json, application/x-ndjson and text/csv"
 
 
 def format_for(content_type: str | None) -> Format:
-    """The format of a Content-Type header, whatever its parameters. Raises UnsupportedFormat."""
+    """Return the format that a Content-Type header declares. Raises UnsupportedFormat."""
     if not content_type or not content_type.strip():
         raise UnsupportedFormat(
-            f"The request has no Content-Type. Known ones are {_KNOWN}.", param="Content-Type"
+            f"The request has no Content-Type. Declare one of {_KNOWN}.", param="Content-Type"
         )
     essence = content_type.partition(";")[0].strip().lower()
     if essence in _FORMATS:
@@ -51,14 +51,14 @@ def format_for(content_type: str | None) -> Format:
     if _JSON_SUFFIX.fullmatch(essence):
         return Format.JSON
     raise UnsupportedFormat(
-        f"The content type {essence[:100]!r} is not known. Known ones are {_KNOWN}.", param="Content-Type"
+        f"The content type {essence[:100]!r} is not supported. Use one of {_KNOWN}.", param="Content-Type"
     )
 
 
 def charset_of(content_type: str | None) -> str | None:
-    """The `charset` parameter of a Content-Type header, in lower case; None where there is none."""
+    """Return the `charset` parameter of a Content-Type header in lower case; None if it has none."""
     header = Message()
-    header["Content-Type"] = " ".join((content_type or "").split())  # no line break may get in
+    header["Content-Type"] = " ".join((content_type or "").split())  # a line break would end the header
     return header.get_content_charset()
 
 
@@ -67,7 +67,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_HEAD_BYTES: Final = 4  # two characters of UTF-16: enough to see a byte-order mark, or its lack
+_HEAD_BYTES: Final = 4  # two characters of UTF-16: enough to tell whether there is a byte-order mark
 _AS_IS: Final = frozenset({"utf-8", "utf-8-sig", "ascii"})
 _CODECS: Final = (
     _AS_IS
@@ -80,7 +80,7 @@ _INVALID: Final = "schemas.formats.invalid"  # codec error handlers are global t
 
 
 def _mark_invalid(error: UnicodeError) -> tuple[str, int]:
-    """Stand-in for undecodable bytes: `surrogateescape` encodes it as 0xFF, which UTF-8 never has."""
+    """Replace undecodable bytes by a character that `surrogateescape` encodes as 0xFF, invalid in UTF-8."""
     assert isinstance(error, UnicodeDecodeError)
     return "\udcff", error.end
 
@@ -89,15 +89,15 @@ codecs.register_error(_INVALID, _mark_invalid)
 
 
 def transcoder_for(charset: str | None) -> "Transcoder":
-    """The transcoder for a `charset` parameter; without one, UTF-8, or UTF-16 where the bytes show it.
+    """Return the transcoder for a `charset` parameter; None: UTF-8, or UTF-16 if the bytes show it.
 
-    Raises UnsupportedFormat for a charset that is not known.
+    Raises UnsupportedFormat for an unknown charset.
     """
     return Transcoder(_codec_for(charset) if charset else None)
 
 
 class Transcoder:
-    """Any known charset in, UTF-8 out. A byte-order mark overrides the declared charset."""
+    """Transcodes a known charset to UTF-8. A byte-order mark overrides the declared charset."""
 
     def __init__(self, codec: str | None) -> None:
         self._codec = codec
@@ -114,7 +114,7 @@ class Transcoder:
         yield from self._convert(data, final=False)
 
     def flush(self) -> Iterator[bytes]:
-        """Give what is left; half a character becomes an invalid byte."""
+        """Yield the rest; half a character becomes an invalid byte."""
         data = self._settle(self._head) if self._head is not None else b""
         yield from self._convert(data, final=True)
 
@@ -135,7 +135,7 @@ class Transcoder:
 
 
 def _guess(head: bytes, declared: str | None) -> str:
-    """The codec of bytes without a mark: UTF-16 shows by the NUL in each of its first characters."""
+    """Return the codec of bytes without a byte-order mark: UTF-16 has a NUL in the first characters."""
     if declared not in {None, "utf-16"}:
         return str(declared)
     match [byte == 0 for byte in head[:_HEAD_BYTES]]:
@@ -143,7 +143,7 @@ def _guess(head: bytes, declared: str | None) -> str:
             return "utf-16-le"
         case [True, False, True, False]:
             return "utf-16-be"
-    return "utf-8" if declared is None else "utf-16-le"  # the WHATWG reading of a bare `utf-16`
+    return "utf-8" if declared is None else "utf-16-le"  # WHATWG reads a bare `utf-16` as UTF-16LE
 
 
 def _codec_for(charset: str) -> str:
@@ -151,10 +151,10 @@ def _codec_for(charset: str) -> str:
         codec = codecs.lookup(charset).name
     except (LookupError, ValueError):
         codec = ""
-    if codec in _CODECS:  # a list, for Python also knows codecs such as `zip` and `unicode_escape`
+    if codec in _CODECS:  # a list, because Python also has codecs such as `zip` and `unicode_escape`
         return codec
     raise UnsupportedFormat(
-        f"The charset {charset[:100]!r} is not known. Send UTF-8 or UTF-16, or declare windows-1252 "
+        f"The charset {charset[:100]!r} is not supported. Send UTF-8 or UTF-16, or declare windows-1252 "
         "or another common charset.",
         code="unsupported_charset",
         param="Content-Type",

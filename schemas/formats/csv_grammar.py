@@ -1,13 +1,13 @@
-"""Where a CSV record ends: the rules of Python's `csv.reader` (not strict) as regular expressions.
+"""Find the end of a CSV record: the rules of Python's `csv.reader` (not strict) as regular expressions.
 
-A quotation mark opens a quoted cell only as the first byte of the cell, and two of them are one inside it.
-Behind the closing mark, and in any other cell, everything up to the delimiter or the line end is literal.
-A line ends with LF, CRLF or CR. Bytes will do: UTF-8 has no ASCII byte within a character, and an invalid
-byte swallows none either (`surrogateescape` keeps them all).
+A quotation mark opens a quoted cell only as the first byte of the cell; inside it, two of them mean one.
+After the closing mark, and in any other cell, everything up to the delimiter or the line end is literal.
+A line ends with LF, CRLF or CR. The expressions match bytes: UTF-8 has no ASCII byte within a character, and
+`surrogateescape` keeps every byte after an invalid one.
 
-Repeats of characters are possessive. Repeats of groups are not: until Python 3.11.4, which Debian 12 is older
-than, those match wrongly. But no two alternatives can match at one place, so there is one way to read a
-text, and to give up costs no more than to have read it.
+Repeats of characters are possessive. Repeats of groups are not, because possessive ones match wrongly before
+Python 3.11.4, and Debian 12 has an older one. No two alternatives can match at one place, so there is only
+one way to read a text, and a failed match costs no more than a successful one.
 """
 
 import re
@@ -20,13 +20,13 @@ LINE_ENDS: Final = b"\r\n"
 
 @lru_cache(maxsize=len(DELIMITERS))
 def record(delimiter: str) -> re.Pattern[bytes]:
-    """One record with its line end, or up to the end of the text; empty at the very end."""
+    """Return the pattern of a record with its line end, or up to the end of the text, where it is empty."""
     return re.compile(_body(delimiter) + rb"(?:\r\n?|\n|\Z)")
 
 
 @lru_cache(maxsize=len(DELIMITERS))
 def whole_record(delimiter: str) -> re.Pattern[bytes]:
-    """One record that surely ends: a CR must show that no LF follows."""
+    """Return the pattern of a record whose end is certain: after a CR, the next byte must not be a LF."""
     return re.compile(_body(delimiter) + rb"(?:\r\n|\n|\r(?=[^\n]))")
 
 

@@ -1,4 +1,4 @@
-"""The header row of a CSV file: the delimiter, and which field each column is."""
+"""Read the header row of a CSV file: the delimiter, and the field of each column."""
 
 import csv
 import re
@@ -10,36 +10,36 @@ from typing import Any, Final, Self
 from schemas.errors import MalformedBody, NotAcceptable
 from schemas.formats import csv_grammar
 
-HEADER_BYTES: Final = 64 * 1024  # of a header row and blank lines before it: 1,000 columns of 64 bytes
-_MAX_PROBLEMS: Final = 20  # a file that is no CSV may have thousands of "columns"
+HEADER_BYTES: Final = 64 * 1024  # of the header row and the blank lines before it: 1,000 columns of 64 bytes
+_MAX_PROBLEMS: Final = 20  # a file that is not CSV may have thousands of "columns"
 _OUTSIDE_QUOTES: Final = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*')
 _QUOTED: Final = re.compile(rb'"[^"]*+(?:"|\Z)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvLayout:
-    """What a row means; stored with the job. `columns` are fields in order, "" for a column left out."""
+    """The layout of a row, stored with the job. `columns` are the fields in order, "" is ignored."""
 
     delimiter: str
     columns: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON."""
+        """Return the layout as JSON."""
         return {"delimiter": self.delimiter, "columns": list(self.columns)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """From JSON, as `to_dict` wrote it."""
+        """Return the layout from the JSON of `to_dict`."""
         return cls(delimiter=data["delimiter"], columns=tuple(data["columns"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """Which columns a file may have.
+    """The columns that a file may have.
 
-    `known` says which field a cleaned name is: None is unknown, "" is known and left out. `names` are the
-    fields to list in a message. `renames` gives fields to columns, by the name in the file or the cleaned
-    one; renaming to "" leaves the column out.
+    `known` returns the field for a cleaned name: None is unknown, "" is known and ignored. `names` are the
+    fields to list in a message. `renames` maps columns, by the name in the file or the cleaned name, to
+    fields; "" ignores the column.
     """
 
     known: Callable[[str], str | None]
@@ -49,7 +49,7 @@ class Columns:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The header row in the bytes: where it starts and ends, and its delimiter."""
+    """The start and the end of the header row in the bytes, and its delimiter."""
 
     start: int
     end: int
@@ -57,10 +57,10 @@ class Header:
 
 
 def find_header(head: bytes, *, final: bool) -> Header | None:
-    """The header row at the start of a file, or None while it takes more bytes to tell.
+    """Find the header row at the start of a file; return None while more bytes are needed.
 
-    Raises NotAcceptable(code="empty") or (code="record_too_large"). The answer is the same for every
-    prefix of the file that is long enough for one.
+    Raises NotAcceptable(code="empty") or (code="record_too_large"). Every prefix of the file that is long
+    enough gives the same header.
     """
     window = head[:HEADER_BYTES]
     settled = final or len(window) == HEADER_BYTES
@@ -83,7 +83,7 @@ def find_header(head: bytes, *, final: bool) -> Header | None:
 
 
 def read_header(row: bytes, delimiter: str, columns: Columns) -> CsvLayout:
-    """The layout that a header row declares.
+    """Return the layout that a header row declares.
 
     Raises NotAcceptable with every problem of the row (codes "unknown_columns", "duplicate_column",
     "empty"), and MalformedBody if it is not UTF-8.
@@ -111,14 +111,14 @@ def read_header(row: bytes, delimiter: str, columns: Columns) -> CsvLayout:
 
 
 def _sniff(window: bytes, start: int, *, settled: bool) -> str | None:
-    """The delimiter that the header has most of outside quotes; None while the header has no end."""
+    """Return the most frequent delimiter outside quotes; None while the header has no end."""
     found = _OUTSIDE_QUOTES.match(window, start)
     assert found is not None  # it also matches no text at all
     end = found.end()
     if window[end : end + 1] not in {b"\r", b"\n"}:  # the end of the window, or a quote that is still open
         if not settled:
             return None
-        end = start + len(window[start:].splitlines()[0])  # so the quote is a stray one
+        end = start + len(window[start:].splitlines()[0])  # the quote is never closed
     line = _QUOTED.sub(b"", window[start:end])
     return max(csv_grammar.DELIMITERS, key=lambda mark: line.count(mark.encode()))
 
@@ -128,12 +128,12 @@ def _names(row: bytes, delimiter: str) -> list[str]:
         text = row.decode()
     except UnicodeDecodeError as error:
         raise MalformedBody(
-            f"The header row is not UTF-8 (byte {error.start}). Save the file as UTF-8, or declare "
-            "what it is, as in 'Content-Type: text/csv; charset=windows-1252'.",
+            f"The header row is not UTF-8 (byte {error.start}). Save the file as UTF-8, or declare its "
+            "charset, as in 'Content-Type: text/csv; charset=windows-1252'.",
             code="invalid_charset",
         ) from error
     names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter))]
-    while names and not names[-1]:  # spreadsheets leave separators behind the last column
+    while names and not names[-1]:  # spreadsheets write separators after the last column
         names.pop()
     if not names:
         raise NotAcceptable("The first row of the file names no columns.", code="empty")
@@ -155,16 +155,18 @@ def _field(name: str, renames: Mapping[str, str], columns: Columns) -> str | Non
 def _unknown(names: Sequence[str], fields: Sequence[str | None], columns: Columns) -> Iterator[NotAcceptable]:
     for position, (name, found) in enumerate(zip(names, fields, strict=True), start=1):
         if found is None:
-            label = f"The column {name[:100]!r}" if name else f"Column {position}, which has no name,"
+            label = f"{name[:100]!r}" if name else f"Column {position}, which has no name,"
             yield NotAcceptable(
-                f"{label} is not known. {_known(columns)}", code="unknown_columns", param=name[:100] or None
+                f"{label} is not a known column. {_known(columns)}",
+                code="unknown_columns",
+                param=name[:100] or None,
             )
 
 
 def _useless(names: Sequence[str], columns: Columns) -> Iterator[NotAcceptable]:
-    """Renames of columns that are not there: a typing error that would lose a column without a word.
+    """Yield the renames of columns that the file lacks: a misspelt rename would silently lose a column.
 
-    Where the field itself is there, it has its name already: a file of errors that is sent back.
+    A rename is accepted if a column already has the name of the field, as in an exported file of errors.
     """
     present = {*names, *map(_clean, names)}
     fields = set(map(columns.known, map(_clean, names)))

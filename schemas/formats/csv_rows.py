@@ -1,6 +1,6 @@
-"""CSV: a header row, then one record a row, exactly as Python's `csv.reader` sees them.
+"""CSV: a header row, then one record per row, exactly as Python's `csv.reader` reads them.
 
-A row of separators alone (`,,,`) is a record without fields; only a truly blank line is none.
+A row of separators alone (`,,,`) is a record without fields; a blank line is not a record.
 """
 
 import csv
@@ -28,14 +28,14 @@ _LINE_END: Final = re.compile(rb"[\r\n]")
 
 CsvItem: TypeAlias = dict[str, str] | Unreadable
 
-# Global to the process, hence only ever raised: a cell may be as long as a record.
+# A cell may be as long as a record. The limit is global to the process, so it is never lowered.
 csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_RECORD_BYTES))
 
 
 class CsvCutter:
-    """Reads the header row into `layout`, then cuts the rows behind it into parts.
+    """Reads the header row into `layout`, then cuts the rows after it into parts.
 
-    Raises what `read_header` raises, and as a `RecordCutter` does.
+    Raises what `read_header` and `RecordCutter` raise.
     """
 
     def __init__(self, columns: Columns, *, part_bytes: int = PART_BYTES) -> None:
@@ -43,27 +43,27 @@ class CsvCutter:
         self._part_bytes = part_bytes
         self._head = b""
         self._rows: _RowCutter | None = None
-        self.layout: CsvLayout | None = None  # set before the first part comes
+        self.layout: CsvLayout | None = None  # set before the first part is yielded
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Give every part that is full."""
+        """Yield every part that is full."""
         if self._rows is None:
             self._head += data
             if not _LINE_END.search(data) and len(self._head) < HEADER_BYTES:
-                return  # nothing new to see, and looking at every byte would be quadratic
+                return  # no line end yet; to search the whole head for each byte would be quadratic
             data = self._take_header(final=False)
         if self._rows is not None:
             yield from self._rows.feed(data)
 
     def flush(self) -> Iterator[bytes]:
-        """Give the last part."""
+        """Yield the last part."""
         if self._rows is None:
             rest = self._take_header(final=True)
             yield from self._row_cutter().feed(rest)
         yield from self._row_cutter().flush()
 
     def _take_header(self, *, final: bool) -> bytes:
-        """Read the header if it is all there; answer the bytes behind it."""
+        """Read the header if it is complete; return the bytes after it."""
         header = find_header(self._head, final=final)
         if header is None:
             return b""
@@ -80,7 +80,7 @@ class CsvCutter:
 
 
 class _RowCutter(RecordCutter):
-    """Cuts behind a line end that is not inside quotes."""
+    """Cuts after a line end that is not inside quotes."""
 
     def __init__(self, delimiter: str, *, part_bytes: int, first_line: int) -> None:
         super().__init__(part_bytes=part_bytes, first_line=first_line)
@@ -92,7 +92,7 @@ class _RowCutter(RecordCutter):
             while found := self._whole_record.match(window, end):
                 end = found.end()
             return end
-        # the last byte may be a CR whose LF is still to come, so it does not count
+        # a CR as the last byte does not count, because its LF may still follow
         return max(window.rfind(b"\n"), window.rfind(b"\r", 0, -1)) + 1
 
     def _is_blank(self, part: bytes) -> bool:
@@ -100,14 +100,14 @@ class _RowCutter(RecordCutter):
 
 
 def spans(part: bytes, limit: int, layout: CsvLayout) -> Iterator[Span]:
-    """Runs of at most `limit` rows that are not blank."""
+    """Yield the spans of at most `limit` rows that are not blank."""
     return spans_of(_raw_records(part, layout.delimiter), limit, _BLANK.__contains__)
 
 
 def decode(run: bytes, layout: CsvLayout) -> list[CsvItem]:
-    """The rows of a run, one for each record of its span, whatever the bytes are.
+    """Return the rows of a run, one per record of its span; invalid bytes make a row unreadable.
 
-    Cells are text, keyed by field; empty cells are left out. Extra cells pass if they are empty.
+    Cells are text, keyed by field; empty cells are left out. Extra cells are accepted if they are empty.
     """
     columns, width = layout.columns, len(layout.columns)
     try:
@@ -115,7 +115,7 @@ def decode(run: bytes, layout: CsvLayout) -> list[CsvItem]:
     except UnicodeDecodeError:
         rows, clean = _rows(run.decode("utf-8", "surrogateescape"), layout.delimiter), False
     if clean and {width}.issuperset(map(len, rows)):
-        # every length has just been checked, and zip's `strict` would cost a fifth more here
+        # the lengths are checked above, and zip's `strict` would cost a fifth more here
         return [{name: cell for name, cell in zip(columns, row) if cell and name} for row in rows]  # noqa: B905
     records = (record for record in _raw_records(run, layout.delimiter) if record not in _BLANK)
     return [
@@ -127,7 +127,7 @@ def decode(run: bytes, layout: CsvLayout) -> list[CsvItem]:
 
 
 def _rows(text: str, delimiter: str) -> list[list[str]]:
-    """What `csv.reader` gives, without blank lines; where there is no quote, `str.split` does it faster."""
+    """Return the rows of `csv.reader` without blank lines; without quotes, `str.split` is faster."""
     plain = text.replace("\r\n", "\n")
     if '"' in plain or "\r" in plain:
         return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
@@ -136,18 +136,18 @@ def _rows(text: str, delimiter: str) -> list[list[str]]:
 
 def _item(record: bytes, row: Sequence[str], columns: Sequence[str]) -> CsvItem:
     try:
-        "".join(row).encode()  # fails on what `surrogateescape` has let pass
+        "".join(row).encode()  # fails on bytes that `surrogateescape` accepted
     except UnicodeEncodeError:
         return unreadable(record, ItemCode.INVALID_ENCODING, "The row is not UTF-8.")
     width = len(columns)
     if len(row) < width or any(row[width:]):
-        message = f"The row has {len(row)} cells, the header row {width}."
+        message = f"The row has {len(row)} cells, and the header row has {width}."
         return unreadable(record, ItemCode.ROW_LENGTH, message)
     return {name: cell for name, cell in zip(columns, row, strict=False) if cell and name}
 
 
 def _raw_records(text: bytes, delimiter: str) -> list[bytes]:
-    """The records with their line ends, blank ones included."""
+    """Return the records with their line ends, blank ones included."""
     if b'"' in text:
         return csv_grammar.record(delimiter).findall(text)
     return text.splitlines(keepends=True)

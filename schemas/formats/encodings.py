@@ -1,4 +1,4 @@
-"""Undo a Content-Encoding piece by piece: a bomb costs time, never memory.
+"""Decode a Content-Encoding piece by piece: a decompression bomb costs time, never memory.
 
 The names are those of RFC 9110, section 8.4.1, and of RFC 8878 (zstd).
 """
@@ -16,17 +16,17 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-PIECE_BYTES: Final = 256 * 1024  # the most that one step gives; bounds what a bomb can take
-_BLOCK_BYTES: Final = 16 * 1024  # the most that one step takes; each tiny frame copies the rest of it
+PIECE_BYTES: Final = 256 * 1024  # the most that one step yields, so the memory that a bomb can use
+_BLOCK_BYTES: Final = 16 * 1024  # the most input of one step; each small frame copies the rest of it
 _ZSTD_WINDOW_LOG: Final = 23  # 8 MiB, the most that RFC 9659 allows a sender to need
 _GZIP_WBITS: Final = 16 + zlib.MAX_WBITS
 
 
 def decoder_for(header: str | None) -> "Pipe":
-    """The decoder for a Content-Encoding header; none, or `identity`, changes nothing.
+    """Return the decoder for a Content-Encoding header; None and `identity` leave bytes as they are.
 
-    Raises UnsupportedFormat for an unknown encoding, and for more than one of them. The decoder raises
-    MalformedBody(code="invalid_encoding") for corrupt bytes and for bytes that end too early.
+    Raises UnsupportedFormat for an unknown encoding, and for more than one. The decoder raises
+    MalformedBody(code="invalid_encoding") for bytes that are corrupt or end too early.
     """
     names = [
         name for token in (header or "").split(",") if (name := token.strip().lower()) not in {"", "identity"}
@@ -41,8 +41,8 @@ def decoder_for(header: str | None) -> "Pipe":
         case ["zstd"]:
             return FrameDecoder("zstd", _zstd_frame)
     raise UnsupportedFormat(
-        f"The content encoding {', '.join(names)[:100]!r} is not known. "
-        "Known ones are identity, gzip, deflate and zstd, one at a time.",
+        f"The content encoding {', '.join(names)[:100]!r} is not supported. "
+        "Use one of identity, gzip, deflate and zstd.",
         code="unsupported_encoding",
         param="Content-Encoding",
     )
@@ -51,31 +51,31 @@ def decoder_for(header: str | None) -> "Pipe":
 class Pipe(Protocol):
     """One incremental step: a content decoder, a transcoder, a cutter, or several of them in a row.
 
-    Both methods answer lazily: the step has taken its input only once its answer is exhausted.
-    After an exception, or after `flush`, a pipe is spent.
+    Both methods are lazy: the input is consumed only when the iterator is exhausted. After an exception, or
+    after `flush`, a pipe cannot be used again.
     """
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take some bytes, of any length; give what is ready."""
+        """Take bytes of any length; yield what is ready."""
         ...
 
     def flush(self) -> Iterator[bytes]:
-        """The input has ended: give the rest, or raise if it ends too early."""
+        """End the input: yield the rest, or raise if the input ends too early."""
         ...
 
 
 class Pipeline:
-    """Several pipes in a row, as one pipe; at no time is more than one piece under way."""
+    """Several pipes in a row as one pipe; it holds at most one piece at a time."""
 
     def __init__(self, *pipes: Pipe) -> None:
         self._pipes = pipes
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Send some bytes through all pipes."""
+        """Send bytes through all pipes."""
         return _through(self._pipes, [data])
 
     def flush(self) -> Iterator[bytes]:
-        """Flush pipe after pipe, each into the ones behind it."""
+        """Flush the pipes in order, each into those after it."""
         for position, pipe in enumerate(self._pipes, start=1):
             yield from _through(self._pipes[position:], pipe.flush())
 
@@ -92,20 +92,20 @@ def _feed_all(pipe: Pipe, pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class IdentityDecoder:
-    """Bytes as they are."""
+    """Passes bytes on as they are."""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The same bytes."""
+        """Yield the bytes."""
         if data:
             yield data
 
     def flush(self) -> Iterator[bytes]:
-        """Nothing is ever held back."""
+        """Yield nothing, because nothing is held."""
         yield from ()
 
 
 class _Frame(Protocol):
-    """One gzip member, zlib stream or zstd frame; the interface of bz2, lzma and zstd decompressors."""
+    """One gzip member, zlib stream or zstd frame, with the interface of bz2, lzma and zstd decompressors."""
 
     @property
     def eof(self) -> bool: ...
@@ -117,9 +117,9 @@ class _Frame(Protocol):
 
 
 class FrameDecoder:
-    """Frames of one kind, one after another, as `cat a.gz b.gz` makes them; `single` allows just one.
+    """Decodes frames of one kind, one after another, as `cat a.gz b.gz` makes them; `single` allows one.
 
-    Zero bytes behind a frame are padding, as gzip(1) has it.
+    Zero bytes after a frame are padding, as in gzip(1).
     """
 
     def __init__(self, name: str, open_frame: Callable[[], _Frame], *, single: bool = False) -> None:
@@ -127,10 +127,10 @@ class FrameDecoder:
         self._open_frame = open_frame
         self._single = single
         self._frame: _Frame | None = None
-        self._ended = False  # one frame has come to its end
+        self._ended = False  # at least one frame is complete
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Decode some bytes into pieces of at most PIECE_BYTES."""
+        """Decode bytes into pieces of at most PIECE_BYTES."""
         for start in range(0, len(data), _BLOCK_BYTES):
             yield from self._decode(data[start : start + _BLOCK_BYTES])
 
@@ -171,14 +171,14 @@ class FrameDecoder:
 
 
 class DeflateDecoder:
-    """`deflate`, which means zlib (RFC 1950), though some clients send raw deflate (RFC 1951)."""
+    """Decodes `deflate`: zlib (RFC 1950), or raw deflate (RFC 1951), which some clients send."""
 
     def __init__(self) -> None:
         self._head = b""
         self._stream: FrameDecoder | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Decode some bytes; the first two tell zlib from raw deflate."""
+        """Decode bytes; the first two distinguish zlib from raw deflate."""
         if self._stream is None:
             data = self._head = self._head + data
             if len(data) < 2:
@@ -196,7 +196,7 @@ class DeflateDecoder:
 
 
 class _ZlibFrame:
-    """A zlib decompressor that keeps its unconsumed input itself, as the newer ones do."""
+    """A zlib decompressor that keeps its unconsumed input itself, like those of bz2, lzma and zstd."""
 
     def __init__(self, wbits: int) -> None:
         self._inflate = zlib.decompressobj(wbits)
@@ -212,7 +212,7 @@ class _ZlibFrame:
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         piece = self._inflate.decompress(self._inflate.unconsumed_tail + data, max_length)
-        # a full piece may leave output behind in zlib's own window, with no input left to show for it
+        # after a full piece, zlib may hold more output in its window although no input is left
         self.needs_input = not self._inflate.unconsumed_tail and len(piece) < max_length
         return piece
 
@@ -222,7 +222,7 @@ def _zstd_frame() -> _Frame:
 
 
 def _is_zlib(head: bytes) -> bool:
-    """RFC 1950, section 2.2: method 8, a window of at most 32 KiB, and the check bits."""
+    """Return whether bytes begin a zlib stream (RFC 1950, 2.2): method 8, window <= 32 KiB, check bits."""
     method, window = head[0] & 0x0F, head[0] >> 4
     return method == 8 and window <= 7 and int.from_bytes(head[:2]) % 31 == 0
 

@@ -1,7 +1,7 @@
 """Split a bounded JSON body, `[…]` or `{"items": […]}`, into NDJSON parts.
 
-An element keeps its text as it came; only line breaks in it, which JSON has between tokens alone, become
-spaces. So one element is one line, and `schemas.formats.ndjson` reads the parts.
+An element keeps its text. Only its line breaks, which JSON allows between tokens alone, become spaces. So one
+element is one line, and `schemas.formats.ndjson` reads the parts.
 """
 
 import json
@@ -16,7 +16,7 @@ from schemas.errors import BodyTooLarge, MalformedBody, NotAcceptable
 from schemas.formats.ndjson import NdjsonCutter
 from schemas.formats.records import MAX_RECORD_BYTES, PART_BYTES
 
-_MAX_PROBLEMS: Final = 20  # the first few say enough; a body could hold a million
+_MAX_PROBLEMS: Final = 20  # a body could have a million of them
 _BOM: Final = "\ufeff"
 _SPACE: Final = re.compile(r"[ \t\n\r]*+")
 _COMMA: Final = re.compile(r"[ \t\n\r]*+,[ \t\n\r]*+")
@@ -26,7 +26,7 @@ _LINE_BREAKS_TO_SPACES: Final = bytes.maketrans(b"\r\n", b"  ")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonEnvelope:
-    """A split body: NDJSON parts with `total` elements, the parameters beside them, and what is wrong."""
+    """A split body: NDJSON parts with `total` elements, the other members, and the problems."""
 
     parts: tuple[bytes, ...]
     total: int
@@ -42,9 +42,9 @@ def split_array(
     parameters: Collection[str] = (),
     part_bytes: int = PART_BYTES,
 ) -> JsonEnvelope:
-    """Split an array, or an object that has it under `key`, perhaps with `parameters` beside it.
+    """Split an array, or an object that has it under `key`; the object may also have `parameters`.
 
-    Raises what `open_array` does, and NotAcceptable with every problem of the envelope.
+    Raises what `open_array` raises, and NotAcceptable with every problem of the envelope.
     """
     envelope = open_array(body, max_items=max_items, key=key, parameters=parameters, part_bytes=part_bytes)
     if envelope.problems:
@@ -61,9 +61,9 @@ def open_array(
     parameters: Collection[str] = (),
     part_bytes: int = PART_BYTES,
 ) -> JsonEnvelope:
-    """Split like `split_array`, and return the problems in place of raising them; with any, no parts.
+    """Split like `split_array`, but return the problems instead of raising them; then there are no parts.
 
-    Elements may be any JSON. Raises MalformedBody(code="invalid_json") with the place and
+    Elements may be any JSON. Raises MalformedBody(code="invalid_json") with the position, and
     BodyTooLarge(code="too_many_items").
     """
     found = _Reader(body, key=key, max_items=max_items).read()
@@ -78,7 +78,7 @@ def open_array(
 
 @dataclass(slots=True)
 class _Found:
-    """What is in a body that is JSON: `elements` as raw text, None where the array is missing."""
+    """The contents of a JSON body: `elements` as raw text, None if the array is missing."""
 
     elements: list[str] | None = None
     other: dict[str, Any] = field(default_factory=dict)
@@ -97,9 +97,9 @@ class _Reader:
             raise _malformed(f"byte {error.start} is not UTF-8") from error
 
     def read(self) -> _Found:
-        """The whole body. Raises MalformedBody, BodyTooLarge."""
+        """Read the whole body. Raises MalformedBody, BodyTooLarge."""
         found = _Found()
-        start = self._behind(_SPACE, len(_BOM) if self._text.startswith(_BOM) else 0)
+        start = self._after(_SPACE, len(_BOM) if self._text.startswith(_BOM) else 0)
         match self._text[start : start + 1]:
             case "[":
                 found.elements, end = self._array(start)
@@ -107,15 +107,15 @@ class _Reader:
                 end = self._object(start, found)
             case _:
                 end = self._value(start, _SKIPPING)[1]
-        end = self._behind(_SPACE, end)
+        end = self._after(_SPACE, end)
         if end < len(self._text):
-            self._fail("there is more behind its end", end)
+            self._fail("more text follows its end", end)
         return found
 
     def _array(self, bracket: int) -> tuple[list[str], int]:
-        """The raw elements of an array, and where it ends."""
+        """Return the raw elements of an array, and the position of its end."""
         elements: list[str] = []
-        pos = self._behind(_SPACE, bracket + 1)
+        pos = self._after(_SPACE, bracket + 1)
         if self._text.startswith("]", pos):
             return elements, pos + 1
         while True:
@@ -123,7 +123,7 @@ class _Reader:
             elements.append(self._text[pos:end])
             if len(elements) > self._max_items:
                 raise BodyTooLarge(
-                    f"There are more than {self._max_items} items in one request.",
+                    f"The request has more than {self._max_items} items. Send the rest in further requests.",
                     code="too_many_items",
                     param=self._key,
                 )
@@ -133,15 +133,15 @@ class _Reader:
             pos = comma.end()
 
     def _object(self, brace: int, found: _Found) -> int:
-        """Fill `found` with the members of an object; return where it ends."""
-        pos = self._behind(_SPACE, brace + 1)
+        """Fill `found` with the members of an object; return the position of its end."""
+        pos = self._after(_SPACE, brace + 1)
         if self._text.startswith("}", pos):
             return pos + 1
         while True:
             if not self._text.startswith('"', pos):
                 self._fail("a name in double quotation marks is expected", pos)
             name, end = self._value(pos, _EXACT)
-            pos = self._behind(_COLON, end)
+            pos = self._after(_COLON, end)
             if name in found.other or (name == self._key and found.elements is not None):
                 found.repeated.append(name)
             if name == self._key and self._text.startswith("[", pos):
@@ -154,25 +154,25 @@ class _Reader:
             pos = comma.end()
 
     def _closing(self, bracket: str, pos: int) -> int:
-        pos = self._behind(_SPACE, pos)
+        pos = self._after(_SPACE, pos)
         if not self._text.startswith(bracket, pos):
             self._fail(f"',' or '{bracket}' is expected", pos)
         return pos + 1
 
-    def _behind(self, token: re.Pattern[str], pos: int) -> int:
+    def _after(self, token: re.Pattern[str], pos: int) -> int:
         found = token.match(self._text, pos)
         if found is None:  # not with _SPACE, which also matches no text at all
             self._fail("':' is expected", pos)
         return found.end()
 
     def _value(self, pos: int, decoder: json.JSONDecoder) -> tuple[Any, int]:
-        """A value that starts at `pos`, and where it ends."""
+        """Return the value that starts at `pos`, and the position of its end."""
         try:
             return decoder.raw_decode(self._text, pos)
         except json.JSONDecodeError as error:
             self._fail(error.msg[:1].lower() + error.msg[1:], error.pos)
         except RecursionError:
-            self._fail("the value that starts there is nested too deeply", pos)
+            self._fail("the value that starts here is nested too deeply", pos)
         except ValueError as error:
             self._fail(str(error), pos)
 
@@ -184,24 +184,24 @@ class _Reader:
 
 
 def _problems(found: _Found, key: str, parameters: Collection[str]) -> Iterator[NotAcceptable]:
-    """What is wrong with an envelope that is JSON."""
+    """Yield the problems of a body that is valid JSON."""
     if found.elements is None and key in found.other:
         yield NotAcceptable(f"{key!r} must be an array.", code="invalid_parameter", param=key)
     elif found.elements is None and parameters:
-        yield NotAcceptable(f"{key} is missing: it is an array.", code="missing_parameter", param=key)
+        yield NotAcceptable(f"{key!r} is missing. Send an array.", code="missing_parameter", param=key)
     elif found.elements is None:
         message = f"The body must be an array of items, or an object that has it as {key!r}."
         yield NotAcceptable(message, code="missing_parameter", param=key)
     elif not found.elements:
-        yield NotAcceptable(f"{key!r} is empty: there is nothing to do.", code="empty", param=key)
+        yield NotAcceptable(f"{key!r} is empty. Send at least one item.", code="empty", param=key)
     for name in found.repeated:
         yield NotAcceptable(
-            f"{name[:100]!r} is there more than once.", code="duplicate_parameter", param=_as_text(name)
+            f"{name[:100]!r} is given more than once.", code="duplicate_parameter", param=_as_text(name)
         )
     known = (key, *parameters)
     for name in found.other:
         if name not in known:
-            message = f"{name[:100]!r} is not known here. Known are {', '.join(known)}."
+            message = f"{name[:100]!r} is not a known parameter. Known are {', '.join(known)}."
             yield NotAcceptable(message, code="unknown_parameter", param=_as_text(name))
 
 
@@ -213,7 +213,7 @@ def _too_large(lines: list[bytes], key: str) -> Iterator[NotAcceptable]:
 
 
 def _as_text(name: str) -> str:
-    """A name that UTF-8 can carry: the escapes of JSON can spell lone surrogates."""
+    """Return a name that can be encoded as UTF-8: the escapes of JSON allow lone surrogates."""
     return name[:100].encode("utf-8", "replace").decode()
 
 
@@ -232,7 +232,7 @@ def _finite(number: str) -> float:
     return value
 
 
-# The first only looks for the end of a value: to it a number of 5,000 digits is as good as any, whereas
-# `int` refuses it; what such a number means for its item is said when the item is read.
+# _SKIPPING only finds the end of a value. It reads integers with `float`, because `int` refuses a number of
+# 5,000 digits; such a number fails its item when the item is read.
 _SKIPPING: Final = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
 _EXACT: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)

@@ -1,4 +1,4 @@
-"""NDJSON: one JSON value a line, LF or CRLF; blank lines do not count."""
+"""NDJSON: one JSON value per line, with LF or CRLF; blank lines are ignored."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ _LINE: Final = re.compile(rb"[^\n]*+\n|[^\n]++")
 
 
 class NdjsonCutter(RecordCutter):
-    """Cuts behind a LF."""
+    """Cuts after a LF."""
 
     def _boundary(self, window: bytes) -> int:
         return window.rfind(b"\n") + 1
@@ -24,38 +24,37 @@ class NdjsonCutter(RecordCutter):
 
 
 def spans(part: bytes, limit: int) -> Iterator[Span]:
-    """Runs of at most `limit` lines that are not blank."""
+    """Yield the spans of at most `limit` lines that are not blank."""
     return spans_of(_LINE.findall(part), limit, bytes.isspace)
 
 
 def lines(run: bytes) -> list[bytes]:
-    """The lines of a run that are not blank, as many as its span has items; a CR at the end stays."""
+    """Return the lines of a run that are not blank, one per item of its span; a CR at the end is kept."""
     return [line for line in run.split(b"\n") if line and not line.isspace()]
 
 
 def decode(run: bytes) -> list[RawItem]:
-    """The items of a run, one for each of `lines`, whatever the bytes are.
+    """Return the items of a run, one for each of `lines`; a line that is not JSON is an Unreadable.
 
-    For the fast way give each of `lines` to a pydantic validator, and to `decode_line` where that fails:
-    it reads the same JSON. A lone surrogate (`"\\ud800"`) is no text and so no JSON here; of a key that
-    comes twice the last one counts.
+    To be faster, give each of `lines` to a pydantic validator, and to `decode_line` only if that fails:
+    both read the same JSON. A lone surrogate (`"\\ud800"`) is invalid. The last of repeated keys counts.
     """
     return [decode_line(line) for line in lines(run)]
 
 
 def decode_line(line: bytes) -> RawItem:
-    """One value, or why there is none."""
+    """Return the value of a line, or an Unreadable with the reason."""
     try:
         value: RawItem = from_json(line, allow_inf_nan=False)
     except ValueError as error:
         return _explain(line, error)
     if not is_finite(value):
-        return unreadable(line, ItemCode.INVALID_JSON, "A number in it is too large.")
+        return unreadable(line, ItemCode.INVALID_JSON, "The line is not valid JSON: a number is too large.")
     return value
 
 
 def is_finite(value: Any) -> bool:
-    """Whether no number in it is infinite: `1e999` is valid JSON, and is read as infinity."""
+    """Return whether a value has no infinite number: `1e999` is valid JSON and is read as infinity."""
     kind = type(value)
     if kind is float:
         return isfinite(value)
@@ -65,9 +64,9 @@ def is_finite(value: Any) -> bool:
 
 
 class KeySearch:
-    """Tells whether raw JSON may have one of some keys. It may say yes in vain, but misses none.
+    """Searches raw JSON for keys. It may find one that is not there, but misses none.
 
-    The keys have no character that JSON must escape. A client may escape any other: `\\u0065xternal_id`.
+    The keys have no character that JSON must escape, but a client may escape any: `\\u0065xternal_id`.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -76,7 +75,7 @@ class KeySearch:
         self._escaped = re.compile(rb"\\u(?:" + "|".join(codes).encode() + rb")", re.IGNORECASE)
 
     def may_be_in(self, text: bytes) -> bool:
-        """Search at the speed of `in`, and for escapes only where there are any."""
+        """Return whether a key may be in the text; escapes are searched only if the text has any."""
         return any(key in text for key in self._keys) or (
             b"\\u" in text and self._escaped.search(text) is not None
         )
@@ -87,6 +86,6 @@ def _explain(line: bytes, error: ValueError) -> Unreadable:
         line.decode()
     except UnicodeDecodeError as wrong:
         return unreadable(line, ItemCode.INVALID_ENCODING, f"Byte {wrong.start} of the line is not UTF-8.")
-    # one line, so "at line 1 column 7" says no more than "at column 7"
+    # always line 1, so only the column matters
     reason = str(error).replace("line 1 ", "")
     return unreadable(line, ItemCode.INVALID_JSON, f"The line is not valid JSON: {reason}.")

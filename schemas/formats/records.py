@@ -1,4 +1,4 @@
-"""Records: the cutter that cuts a stream of them into parts, their spans in a part, and unreadable ones."""
+"""Records of a body: cut a stream of them into parts, find their spans in a part, keep unreadable ones."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
@@ -10,14 +10,14 @@ from pydantic import JsonValue
 from schemas.errors import NotAcceptable
 from schemas.item_errors import ItemCode
 
-PART_BYTES: Final = 1024 * 1024  # one row of `parts`: few rows a file, yet cheap to fetch for one chunk
-MAX_RECORD_BYTES: Final = PART_BYTES  # line end not counted; a record is never split, so a part must hold it
-_SLACK_BYTES: Final = 2  # a line end, or a lone CR and the byte that shows it to be one
+PART_BYTES: Final = 1024 * 1024  # one row of `parts`: few rows per file, but cheap to fetch for one chunk
+MAX_RECORD_BYTES: Final = PART_BYTES  # without the line end; a part must hold a whole record
+_SLACK_BYTES: Final = 2  # a line end, or a CR and the byte that shows that it is not a CRLF
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A run of whole records in a part: bytes `start` to `end`, with `items` records."""
+    """A run of whole records in a part: `items` records in the bytes from `start` to `end`."""
 
     start: int
     end: int
@@ -26,7 +26,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A record that is no item: its text as it came (invalid bytes as \\xNN), and why."""
+    """A record that cannot be read: its text (invalid bytes as \\xNN), and the reason."""
 
     text: str
     code: ItemCode
@@ -37,9 +37,9 @@ RawItem: TypeAlias = JsonValue | Unreadable
 
 
 def spans_of(records: Iterable[bytes], limit: int, is_blank: Callable[[bytes], bool]) -> Iterator[Span]:
-    """Gather consecutive raw records, with their line ends, into spans of at most `limit` that are not blank.
+    """Yield spans of at most `limit` consecutive records that are not blank; records have their line ends.
 
-    Spans touch each other; what is blank behind the last record belongs to none.
+    A span begins where the one before it ends. Blank records after the last one belong to no span.
     """
     start = end = items = 0
     for record in records:
@@ -55,30 +55,30 @@ def spans_of(records: Iterable[bytes], limit: int, is_blank: Callable[[bytes], b
 
 
 def unreadable(record: bytes, code: ItemCode, message: str) -> Unreadable:
-    """An unreadable record from its raw bytes."""
+    """Return an unreadable record from its raw bytes."""
     return Unreadable(record.decode("utf-8", "backslashreplace").rstrip("\r\n"), code, message)
 
 
 class RecordCutter(ABC):
-    """Bytes of any length in, parts of about `part_bytes` out; parts joined are the input, byte for byte.
+    """Cuts bytes into parts of about `part_bytes`; the parts joined are the input, byte for byte.
 
-    Where it cuts depends on the bytes alone, not on how they were fed.
+    The cuts depend on the bytes alone, not on how they are fed.
     """
 
     def __init__(self, *, part_bytes: int = PART_BYTES, first_line: int = 1) -> None:
         self._part_bytes = part_bytes
         self._buffer = bytearray()
-        self._line = first_line  # of the buffer's first byte, in the file that the sender has
+        self._line = first_line  # of the first byte in the buffer, in the client's file
         self._empty = True
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Give every part that is full. Raises NotAcceptable(code="record_too_large")."""
+        """Yield every part that is full. Raises NotAcceptable(code="record_too_large")."""
         self._buffer += data
         while len(self._buffer) >= self._part_bytes + _SLACK_BYTES:
             yield self._cut()
 
     def flush(self) -> Iterator[bytes]:
-        """Give the last part. Raises NotAcceptable(code="empty") if no record came at all."""
+        """Yield the last part. Raises NotAcceptable(code="empty") if there was no record."""
         rest = bytes(self._buffer)
         self._buffer.clear()
         if rest:
@@ -88,11 +88,11 @@ class RecordCutter(ABC):
 
     @abstractmethod
     def _boundary(self, window: bytes) -> int:
-        """Where the last whole record of the window ends, line end included; 0 if there is none."""
+        """Return the end of the last whole record in the window, with its line end; 0 if there is none."""
 
     @abstractmethod
     def _is_blank(self, part: bytes) -> bool:
-        """Whether there is no record in it."""
+        """Return whether a part has no record."""
 
     def _cut(self) -> bytes:
         window = bytes(self._buffer[: self._part_bytes + _SLACK_BYTES])
@@ -115,5 +115,5 @@ class RecordCutter(ABC):
 
 
 def count_lines(text: bytes) -> int:
-    """The line ends in it, be they LF, CRLF or CR."""
+    """Return the number of line ends, which are all LF, CRLF or CR."""
     return text.count(b"\n") or text.count(b"\r")

@@ -1,4 +1,4 @@
-"""The item that the cells of a CSV row mean: `metadata.city` is a key of `metadata`, JSON is an object."""
+"""Turn the cells of a CSV row into an item: `metadata.city` sets a key of `metadata`, JSON is parsed."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -11,10 +11,10 @@ from schemas.items.faults import Fault
 
 
 def nest(cells: dict[str, str]) -> tuple[Mapping[str, Any], list[Fault]]:
-    """Make objects of the columns that have keys, and tell what is wrong with them.
+    """Return the item with its nested objects, and the faults of its cells.
 
-    A key in a column of its own overrides that key in the object's own column. A cell that is wrong stays
-    under the name of its column, as text.
+    A column for one key overrides that key in the column of the whole object. A faulty cell stays under the
+    name of its column, as text.
     """
     if not any(map(_is_nested, cells)):
         return cells, []
@@ -38,7 +38,7 @@ def nest(cells: dict[str, str]) -> tuple[Mapping[str, Any], list[Fault]]:
 
 
 def number(cell: str) -> int | str:
-    """The number that a cell of a few digits is; any other cell stays text."""
+    """Return the number in a cell of one to four digits; any other cell stays text."""
     return int(cell) if cell.isascii() and cell.isdigit() and len(cell) < 5 else cell
 
 
@@ -48,9 +48,9 @@ def _is_nested(column: str) -> bool:
 
 
 def _object(column: str, cell: str, faults: list[Fault]) -> dict[str, Any] | str:
-    value = ndjson.decode_line(cell.encode(errors="surrogatepass"))  # the rules of every other JSON
+    value = ndjson.decode_line(cell.encode(errors="surrogatepass"))  # the JSON rules of NDJSON
     if isinstance(value, dict):
         return value
-    message = f"{column} is not a JSON object: write one, or a column for each key, as in {column}.key"
+    message = f"{column} is not a JSON object: write one, or use a column for each key, as in {column}.key"
     faults.append(Fault(column, ItemCode.WRONG_TYPE, message, cell))
     return cell

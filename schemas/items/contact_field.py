@@ -1,4 +1,4 @@
-"""What a contact field is: the marks in its declaration, and the description made from them.
+"""The description of a contact field, and the marks in its declaration from which it is made.
 
 A field is declared once, as a line of a TypedDict in `schemas.items.contacts`. CSV columns, SQL, rows, views
 and request bodies derive from the description.
@@ -22,9 +22,9 @@ Merge = Literal["replace", "by_key"]
 class Column:
     """A mark in the `Annotated` of a field: the field has this column in the table contacts.
 
-    `type` is the type as PostgreSQL prints it, `default` an SQL expression; a column with a default is NOT
-    NULL, and so is that of a required field. `merge="by_key"`: the value is a JSON object; an item sets
-    single keys of it and removes those that are null.
+    `type` is the type as PostgreSQL prints it, `default` is an SQL expression. A column is NOT NULL if it has
+    a default or the field is required. `merge="by_key"`: the value is a JSON object; an item sets single keys
+    of it and removes those that are null.
     """
 
     type: str
@@ -36,19 +36,19 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class NumberKeys:
-    """A mark: the field is also read from an object whose values are integers, in CSV a column a key."""
+    """A mark: the value may also be an object of integers with these keys; in CSV, one column per key."""
 
     names: tuple[str, ...]
 
 
 def spelled(*names: str) -> Any:
-    """A mark: the names of the field in a JSON object, the canonical one first."""
+    """Return a mark with the names of the field in a JSON object, the canonical name first."""
     return Field(validation_alias=AliasChoices(*names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactField:
-    """A declared field that is stored."""
+    """One stored field of a contact, as its declaration describes it."""
 
     name: str
     spellings: tuple[str, ...]  # in a JSON object, `name` first
@@ -80,7 +80,7 @@ class ContactField:
         return self.is_json or bool(self.number_keys)
 
     def has_key(self, key: str) -> bool:
-        """Whether an object in place of the value may have this key."""
+        """Return whether an object as the value may have this key."""
         declared = next((part for part in _parts(self.plain_type) if is_typeddict(part)), None)
         if declared is not None:
             return key in declared.__annotations__
@@ -88,7 +88,10 @@ class ContactField:
 
 
 def stored_fields(declaration: type, *, in_items: bool) -> Iterator[ContactField]:
-    """The fields of a TypedDict that have a column, in order."""
+    """Yield the fields of a TypedDict that have a column, in order.
+
+    Raises TypeError for a field of an item that has a default and does not merge by key.
+    """
     for name, hint in get_type_hints(declaration, include_extras=True).items():
         required = getattr(hint, "__origin__", None) is Required
         type_, marks = _split(get_args(hint)[0] if required else hint)
@@ -96,7 +99,7 @@ def stored_fields(declaration: type, *, in_items: bool) -> Iterator[ContactField
         if column is None:
             continue
         if in_items and column.default and column.merge != "by_key":
-            raise TypeError(f"{name} has a default: an item that lacks the field would set it to that")
+            raise TypeError(f"{name} has a default: remove it, or an item without the field resets the value")
         keys = next((mark.names for mark in marks if isinstance(mark, NumberKeys)), ())
         limits = [mark for mark in marks if not isinstance(mark, Column | NumberKeys) and not _spells(mark)]
         yield ContactField(
@@ -118,14 +121,14 @@ def _split(hint: Any) -> tuple[Any, tuple[Any, ...]]:
 
 
 def _spells(mark: object) -> tuple[str, ...]:
-    """The names in a mark that `spelled` made; of any other mark none."""
+    """Return the names in a mark made by `spelled`; () for any other mark."""
     if isinstance(mark, FieldInfo) and isinstance(mark.validation_alias, AliasChoices):
         return tuple(name for name in mark.validation_alias.choices if isinstance(name, str))
     return ()
 
 
 def _plain(hint: Any) -> Any:
-    """A type without the marks in it."""
+    """Return a type without its marks."""
     type_, _ = _split(hint)
     return reduce(or_, map(_plain, get_args(type_))) if get_origin(type_) in {Union, UnionType} else type_
 

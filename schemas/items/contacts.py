@@ -59,7 +59,7 @@ DATE = re.compile(r"(?:(\d{4})|-)-(\d{2})-(\d{2})", re.ASCII)
 
 
 def _birth_date(value: object) -> str | None:
-    """`{day, month, year?}` or ISO 8601 text, as ISO 8601 text; without a year: `--05-17`."""
+    """Convert `{day, month, year?}` or ISO 8601 text to ISO 8601 text; without a year: `--05-17`."""
     if value is None:
         return None
     year, month, day = _date_parts(value)
@@ -117,13 +117,13 @@ class Address(TypedDict, total=False):
 class ContactItem(TypedDict, total=False):
     """One item of `contacts.upsert`: a field that is absent is kept, a field that is null is cleared.
 
-    Of `metadata` and `properties` single keys that are null are removed; null in their place keeps them.
+    In `metadata` and `properties`, a key that is null is removed; null in place of the object keeps it.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
     phone: Required[Annotated[str, spelled(*PHONE_NAMES), Column("text", collation="C")]]
-    ref: Text | None  # the client's own mark, echoed in an item error
+    ref: Text | None  # the client's own reference, repeated in an item error
     error_code: Any  # these two are ignored: a corrected file of item errors can be sent back
     error_message: Any
     name: Annotated[Text | None, Column("text")]
@@ -151,10 +151,10 @@ class ContactItem(TypedDict, total=False):
 
 
 class SingleFields(TypedDict, total=False):
-    """The fields of a contact that no item sets: they are set contact by contact."""
+    """The fields of a contact that a contact item cannot set."""
 
     opted_out: Annotated[bool, Column("boolean", default="false")]
-    communication_preference: Annotated[str | None, Column("text")]  # null: the first one of the setting
+    communication_preference: Annotated[str | None, Column("text")]  # null: the default of the settings
     team_id: Annotated[int | None, Column("bigint")]
 
 
@@ -167,12 +167,12 @@ CONTACT_FIELDS = (*ITEM_FIELDS, *stored_fields(SingleFields, in_items=False))
 
 FIELDS = tuple(ContactItem.__annotations__)
 COLUMNS = tuple(field.name for field in ITEM_FIELDS)
-ECHOES = tuple(name for name in FIELDS if name not in COLUMNS)  # taken, not stored
+ECHOES = tuple(name for name in FIELDS if name not in COLUMNS)  # accepted, not stored
 JSON_FIELDS = tuple(field.name for field in ITEM_FIELDS if field.by_key)
 WHOLE_JSON_FIELDS = tuple(field.name for field in ITEM_FIELDS if field.is_json and not field.by_key)
 SPELLINGS = {field.name: field.spellings for field in ITEM_FIELDS}
 
-# Of CSV columns, whose names have lost their case:
+# For the columns of a CSV file; their names are compared without case.
 NESTED = {field.name: field for field in ITEM_FIELDS if field.nested}
 JSON_COLUMNS = {field.name for field in ITEM_FIELDS if field.is_json}  # a cell of these is a JSON object
 NUMBER_COLUMNS = {field.name for field in ITEM_FIELDS if field.plain_type == int | None} | {
@@ -197,7 +197,7 @@ EXTERNAL_ID = KeySearch(SPELLINGS["external_id"])
 
 
 def may_move_phones(text: bytes) -> bool:
-    """Whether an item in raw JSON may have an external id: it can move a phone to another contact."""
+    """Return whether raw JSON may have an external id, with which an item can move a phone."""
     return EXTERNAL_ID.may_be_in(text)
 
 

@@ -1,4 +1,4 @@
-"""From what pydantic says of an item to an item error that a person can act on."""
+"""Translate pydantic's errors about an item into a fault whose message says what to do."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from schemas.items.contacts import CONTACT_FIELDS
 
 
 class Fault(NamedTuple):
-    """What is wrong with an item, before it is known which one it is."""
+    """What is wrong with an item, before its index is known."""
 
     field: str | None
     code: ItemCode
@@ -31,13 +31,13 @@ CODES = {
     "uuid_parsing": ItemCode.INVALID_VALUE,
 }
 
-REFERENCE = "Reference"  # in the title of what pydantic says of an item that only names a contact
+REFERENCE = "Reference"  # in the title of pydantic's error about an item that only names a contact
 
 SET_ELSEWHERE = {"communication_preference": "send its contacts to preferences.set"}
 
 
 def _set_one_by_one() -> Iterator[tuple[str, str]]:
-    """The fields that no item sets, in both spellings, and what sets them."""
+    """Yield the fields that a contact item cannot set, in both spellings, and how to set them."""
     for name in (field.name for field in CONTACT_FIELDS if not field.in_items):
         camel, patch = to_camel(name), "PATCH /v1/contacts/{id} sets it"
         yield camel, SET_ELSEWHERE.get(name, patch)
@@ -46,11 +46,11 @@ def _set_one_by_one() -> Iterator[tuple[str, str]]:
 
 ONE_BY_ONE = dict(_set_one_by_one())
 
-OWN_CODES = frozenset(code.value for code in ItemCode)  # raised by the validators of schemas.contacts
+OWN_CODES = frozenset(code.value for code in ItemCode)  # raised by the validators of schemas.items.contacts
 
 
 def fault_of(error: ValidationError) -> Fault:
-    """The first thing that is wrong, in the order of the fields."""
+    """Return the first fault, in the order of the fields."""
     first = error.errors(include_url=False)[0]
     kind, location = first["type"], first["loc"]
     code = _code(kind, whole=not location)
@@ -73,12 +73,12 @@ def _code(kind: str, *, whole: bool) -> ItemCode:
     return ItemCode.NOT_AN_OBJECT if whole else ItemCode.WRONG_TYPE
 
 
-def _message(code: ItemCode, path: str, said: str, context: dict[str, Any]) -> str:
+def _message(code: ItemCode, path: str, text: str, context: dict[str, Any]) -> str:
     match code:
         case ItemCode.MISSING_FIELD:
             return f"{path} is missing: every item needs it"
         case ItemCode.UNKNOWN_FIELD if path in ONE_BY_ONE:
-            return f"{path} cannot be set in bulk like this: {ONE_BY_ONE[path]}"
+            return f"{path} cannot be set by a contact item: {ONE_BY_ONE[path]}"
         case ItemCode.UNKNOWN_FIELD:
             return f"{path} is not a field of a contact: put data of your own under metadata"
         case ItemCode.TOO_LONG:
@@ -88,24 +88,24 @@ def _message(code: ItemCode, path: str, said: str, context: dict[str, Any]) -> s
         case ItemCode.INVALID_EMAIL:
             return f"{path} is not an e-mail address: write one like ana@example.com"
         case ItemCode.NOT_AN_OBJECT:
-            return 'an item is an object like {"phone": "+14155552671"}'
+            return 'the item is not an object: write one like {"phone": "+14155552671"}'
         case ItemCode.OUT_OF_RANGE | ItemCode.WRONG_TYPE | ItemCode.INVALID_VALUE:
-            return f"{path}: {said[0].lower()}{said[1:]}"
+            return f"{path}: {text[0].lower()}{text[1:]}"
         case ItemCode.INVALID_JSON:
-            return said
+            return text
         case _:
-            return f"{path} {said}"
+            return f"{path} {text}"
 
 
 def _message_of_reference(code: ItemCode, field: str | None) -> str | None:
-    """What differs where an item only names a contact; None: nothing."""
+    """Return the message for an item that only names a contact; None: the general message applies."""
     match code:
         case ItemCode.UNKNOWN_FIELD:
-            return f"{field} is not known here: name the contact by id, phone or external_id, once"
+            return f"{field} is not accepted: name the contact by id, phone or external_id, and only once"
         case ItemCode.NOT_AN_OBJECT:
             return (
-                'an item names a contact: {"id": …}, {"phone": "+14155552671"} or {"external_id": …}; '
-                'a phone number alone is a text: "+14155552671"'
+                'the item names no contact: write {"id": …}, {"phone": "+14155552671"} or '
+                '{"external_id": …}, or a phone number as a text: "+14155552671"'
             )
         case ItemCode.WRONG_TYPE if field == "id":
             return "id: input should be a number, or text like ctc_00000000000000000000000001"

@@ -1,8 +1,8 @@
-"""Phone numbers as E.164 text, or the reason why not; `phonenumbers` is the authority.
+"""Normalise phone numbers to E.164 text, or return why that fails; the library `phonenumbers` decides.
 
-Whatever `phonenumbers` reads is read: spaces and punctuation, `tel:`, the digits of any script, letters on a
-keypad ("1-800-FLOWERS"), a national or international prefix of the default region. An extension ("x123") is
-read and dropped, since E.164 has no place for it. Numbers must be valid, not merely possible.
+All that `phonenumbers` reads is accepted: spaces and punctuation, `tel:`, the digits of any script, letters
+on a keypad ("1-800-FLOWERS"), a national or international prefix of the default region. An extension
+("x123") is read and dropped, because E.164 has no place for it. Numbers must be valid, not merely possible.
 
     normalise = normaliser_for("IN")
     normalise("098765 43210")    # "+919876543210"
@@ -31,19 +31,19 @@ from phonenumbers import (
 from schemas.item_errors import ItemCode
 from schemas.items.phone_patterns import MAX_TEXT, fast_path
 
-# phonenumbers uses more patterns than Python's own cache holds: numbers of many countries would cost 320 µs
-# each instead of 27, nearly all of it spent on compiling the same patterns again.
+# phonenumbers uses more patterns than Python's own cache holds. Without this, numbers of many countries cost
+# 320 µs each instead of 27, nearly all of it for compiling the same patterns again.
 enable_pattern_cache()
 
-# With MAX_TEXT, what keeps the cubic patterns of phonenumbers under a millisecond or so: 250 characters of
-# digits and spaces can take it 300 ms, and a chunk holds a thousand of them.
+# This and MAX_TEXT keep the cubic patterns of phonenumbers at about a millisecond: 250 characters of digits
+# and spaces can take 300 ms, and a chunk has a thousand items.
 _LONG_GAP: Final = re.compile(r"[^\w+]{9}")
 _FEW_DIGITS: Final = re.compile(r"[+ .()-]*(?:\d[ .()-]*){1,2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneFault:
-    """Why a text is no valid phone number: a permanent code, and one sentence for a person."""
+    """Why a text is not a valid phone number: a permanent code and a message."""
 
     code: ItemCode
     message: str
@@ -56,12 +56,12 @@ def normalise(text: str, region: str | None) -> str | PhoneFault:
     """Return the E.164 form of a phone number ("+919876543210"), or what is wrong with it.
 
     `region` (ISO 3166-1 alpha-2, upper case) is the default for numbers without `+`. With None, or a region
-    that `is_region` denies, such numbers have an unknown country code.
+    that `is_region` rejects, such numbers have an unknown country code.
     """
     return normaliser_for(region)(text)
 
 
-@lru_cache(maxsize=512)  # twice the regions there are; the bound is for callers who pass anything
+@lru_cache(maxsize=512)  # twice the number of regions; bounded because a caller may pass any text
 def normaliser_for(region: str | None) -> Normaliser:
     """Return `normalise` for one region: about a microsecond for a valid number, 30 for any other."""
     fast = fast_path(region)
@@ -73,7 +73,7 @@ def normaliser_for(region: str | None) -> Normaliser:
 
 
 def is_region(text: str) -> bool:
-    """Tell whether a text is a region that numbers can be read in: "IN", but not "in", "UK" or "001"."""
+    """Return whether a text is a region in which numbers can be read: "IN", but not "in", "UK" or "001"."""
     return text in SUPPORTED_REGIONS
 
 
@@ -93,7 +93,7 @@ def _ask_phonenumbers(text: str, region: str | None) -> str | PhoneFault:
 
 
 def _unreadable(text: str, region: str | None, reason: int) -> PhoneFault:
-    """Name the fault of a text that `parse` refused."""
+    """Return the fault of a text that `parse` rejects."""
     match reason:
         case NumberParseException.INVALID_COUNTRY_CODE:
             return _unknown_country_code(text, region)
@@ -121,7 +121,7 @@ def _unknown_country_code(text: str, region: str | None) -> PhoneFault:
 
 
 def _invalid(number: PhoneNumber, region: str | None) -> PhoneFault:
-    """Name the fault of a number that `parse` could read; `region` if its country code comes from there."""
+    """Return the fault of a number that `parse` reads; `region` if the country code comes from the region."""
     place = f"country code +{number.country_code}" + (f" (default region {region})" if region else "")
     match is_possible_number_with_reason(number):
         case ValidationResult.TOO_SHORT | ValidationResult.IS_POSSIBLE_LOCAL_ONLY:

@@ -1,7 +1,7 @@
 """The fast path for phone numbers: regular expressions built from the metadata of `phonenumbers`.
 
-An expression accepts a number only where `parse` leaves its digits alone and `is_valid_number` says yes. It
-may refuse too much (the caller then asks `phonenumbers`), never accept too much. It follows the steps of
+An expression accepts a number only where `parse` leaves its digits alone and `is_valid_number` accepts it. It
+may reject too much (the caller then asks `phonenumbers`), but never accepts too much. It follows the steps of
 `phonenumbers/phonenumberutil.py` for a text of ASCII digits, with or without one `+` in front:
 
 1. `parse` cuts the calling code after a `+`. Without `+` it tries the region's international prefix, and the
@@ -9,7 +9,7 @@ may refuse too much (the caller then asks `phonenumbers`), never accept too much
 2. It strips a national prefix, unless the number fits the general description and the rest does not. The
    rules are those of the main region of the calling code or, without `+`, of the default region.
 3. `is_valid_number` picks the first region of the calling code whose leading digits match, or that states
-   none and knows the number. There it must fit the general description and one of the types.
+   none and has the number. There the number must fit the general description and one of the types.
 """
 
 import re
@@ -28,7 +28,7 @@ MAX_TEXT: Final = 64  # characters; the longest number has 15 digits, an extensi
 _POSSIBLE_LENGTHS: Final = range(2, 18)  # national digits that `parse` lets pass
 _CODES: Final = {f"+{code}": code for code in COUNTRY_CODE_TO_REGION_CODE}
 _IGNORED: Final = str.maketrans("", "", " -.()")  # `parse` skips these wherever they stand
-_HEAD: Final = re.compile(r"\+\d{1,3}", re.ASCII)  # about a thousand; keeping any other would never end
+_HEAD: Final = re.compile(r"\+\d{1,3}", re.ASCII)  # only these heads are cached: about a thousand
 # Anything else in a pattern (a back reference, a lookahead) might mean something else inside a longer one.
 _SAFE_SYNTAX: Final = re.compile(r"(?:\\d|\(\?:|[0-9\[\]{},|()?$-])*")
 
@@ -75,7 +75,7 @@ def _never(_: str) -> None:
     """Match nothing."""
 
 
-@cache  # one entry a calling code, compiled when its first number comes
+@cache  # one entry per calling code, compiled for its first number
 def _international(code: int) -> Matcher:
     parsing = _metadata(code, COUNTRY_CODE_TO_REGION_CODE[code][0])
     return _compile(rf"\+{code}", parsing, code)
@@ -93,7 +93,7 @@ class _National(NamedTuple):
 _NO_REGION: Final = _National("", "", _never, _never)
 
 
-@cache  # one entry a region
+@cache  # one entry per region
 def _national(region: str) -> _National:
     parsing = _metadata(0, region)
     code = parsing.country_code
@@ -111,7 +111,7 @@ def _trunk(parsing: PhoneMetadata) -> str:
     """Return the digits that `parse` strips from any number starting with them if the rest fits, or "".
 
     They are the first alternative of the prefixes, so that no other can win. `parse` must not take them for
-    part of the calling code; all of it will do (North America's 1), for the rest is then the same.
+    part of the calling code; if they are all of it (North America's 1), the rest is the same.
     """
     found = re.match(r"\d+(?=\||\Z)", parsing.national_prefix_for_parsing or "")
     trunk, code = found[0] if found else "", str(parsing.country_code)
@@ -125,7 +125,7 @@ def _metadata(code: int, region: str) -> PhoneMetadata:
 
 
 def _compile(start: str, parsing: PhoneMetadata, code: int) -> Matcher:
-    """Compile the expression for what `start` begins; `parsing` is the metadata that `parse` goes by."""
+    """Compile the expression for numbers that begin with `start`; `parse` uses the metadata `parsing`."""
     try:
         source = start + _unaltered(start, parsing) + _valid(code, parsing)
         if parsing.international_prefix:  # it cannot match a `+`
@@ -146,10 +146,10 @@ def _safe(pattern: str | None) -> str:
 
 
 def _unaltered(start: str, parsing: PhoneMetadata) -> str:
-    """Hold the number to the general description, and off every prefix that `parse` would strip.
+    """Match only numbers that fit the general description and have no prefix that `parse` would strip.
 
-    A prefix that matches nothing (Argentina's is optional throughout) strips nothing. `(?>…)` keeps to the
-    first way in which the prefix matches, as `parse` does.
+    A prefix that matches nothing (Argentina's is optional throughout) strips nothing. `(?>…)` tries only
+    the first way in which the prefix matches, as `parse` does.
     """
     fits = rf"(?={_matches(_general(parsing))}\Z)"
     if not parsing.national_prefix_for_parsing:
@@ -164,7 +164,7 @@ def _valid(code: int, parsing: PhoneMetadata) -> str:
     """Match the rest of the number to the region that `is_valid_number` would pick for it."""
     regions = COUNTRY_CODE_TO_REGION_CODE[code]
     alternatives: list[str] = []
-    claimed: list[str] = []  # leading digits of the regions so far: their numbers are theirs alone
+    claimed: list[str] = []  # leading digits of the earlier regions, which no later region may match
     for region in regions:
         metadata = _metadata(code, region)
         condition = f"(?!{'|'.join(claimed)})" if claimed else ""
@@ -178,7 +178,7 @@ def _valid(code: int, parsing: PhoneMetadata) -> str:
 
 
 def _one_of_its_types(metadata: PhoneMetadata) -> str:
-    """Match any type of number; the frequent ones stand first."""
+    """Match any type of number; the most frequent types come first."""
     types = (
         None if metadata.same_mobile_and_fixed_line_pattern else metadata.mobile,
         metadata.fixed_line,
@@ -201,7 +201,7 @@ def _general(metadata: PhoneMetadata) -> PhoneNumberDesc:
 
 
 def _matches(desc: PhoneNumberDesc) -> str:
-    """Match a description: one of its lengths, and its digits."""
+    """Match the lengths and the digits of a description."""
     possible = [length for length in desc.possible_length or _POSSIBLE_LENGTHS if length in _POSSIBLE_LENGTHS]
     lengths = "|".join(rf"\d{{{length}}}" for length in possible)
     return rf"(?=(?:{lengths or '(?!)'})\Z)" + _digits(desc)

@@ -1,4 +1,4 @@
-"""Properties: whether their keys are defined, and their values of the defined types. Pure."""
+"""Check the properties of a contact: each key must be defined, and its value of the defined type."""
 
 import math
 import re
@@ -13,7 +13,7 @@ from schemas.items.faults import Fault
 DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 NUMBER: Final = re.compile(r"[+-]?\d{1,64}(\.\d{1,64})?([eE][+-]?\d{1,3})?", re.ASCII)
 BOOLEANS: Final = {"true": True, "false": False}
-MANY_OPTIONS = 10  # of an enum, that a message names
+MANY_OPTIONS = 10  # the most options of an enum that a message names
 PropertyType = Literal["string", "number", "boolean", "date", "enum"]
 
 
@@ -26,7 +26,7 @@ class Definition:
     options: tuple[str, ...] = ()
 
     def fits(self, value: object) -> bool:
-        """Whether a value is of the type."""
+        """Return whether a value is of the type."""
         match self.type:
             case "string":
                 return isinstance(value, str)
@@ -42,7 +42,7 @@ class Definition:
                 assert_never(self.type)
 
     def read(self, value: object) -> object:
-        """What a text says as a number or a boolean; all else as it is, and told later if it does not fit."""
+        """Convert text to the type number or boolean; return any other value as it is."""
         if isinstance(value, str) and self.type == "number":
             return _number(value.strip())
         if isinstance(value, str) and self.type == "boolean":
@@ -51,21 +51,21 @@ class Definition:
 
 
 class Definitions:
-    """The definitions of an account: made once, asked for each item."""
+    """The definitions of an account, indexed by name; made once for many items."""
 
     def __init__(self, definitions: Iterable[Definition]) -> None:
         self._known = {definition.name: definition for definition in definitions}
-        # of two names that differ in case alone, neither is meant by a third spelling
+        # if two names differ in case alone, a third spelling matches neither
         self._by_folded_name: dict[str, str] = {}
         for name in self._known:
             folded = name.casefold()
             self._by_folded_name[folded] = "" if folded in self._by_folded_name else name
 
     def check(self, properties: Mapping[str, Any], *, from_text: bool = False) -> dict[str, Any] | Fault:
-        """The properties as they are stored, or the first thing that is wrong with them.
+        """Return the properties as they are stored, or the first fault.
 
-        `from_text`: they come from a CSV file, whose column names have lost their case, and numbers and
-        booleans are read from text. Null takes a property away, whatever its type.
+        `from_text`: they come from a CSV file, so names are compared without case, and numbers and booleans
+        are read from text. Null removes a property, whatever its type.
         """
         checked = {}
         for given, value in properties.items():
@@ -110,17 +110,17 @@ def _unknown(name: str, value: Any) -> Fault:
 def _misfit(name: str, definition: Definition, value: Any) -> Fault:
     match definition.type:
         case "string":
-            should = "text"
+            expected = "text"
         case "number":
-            should = "a number"
+            expected = "a number"
         case "boolean":
-            should = "true or false"
+            expected = "true or false"
         case "date":
-            should = "a day, written like 2026-05-17"
+            expected = "a day, written like 2026-05-17"
         case "enum":
             more = ", …" if len(definition.options) > MANY_OPTIONS else ""
-            should = f"one of {', '.join(definition.options[:MANY_OPTIONS])}{more}"
+            expected = f"one of {', '.join(definition.options[:MANY_OPTIONS])}{more}"
         case _:
             assert_never(definition.type)
-    message = f"properties.{name} is defined to be {should}: correct the value, or the definition"
+    message = f"properties.{name} is defined to be {expected}: correct the value, or the definition"
     return Fault("properties", ItemCode.PROPERTY_TYPE, message, value)

@@ -16,17 +16,17 @@ CHUNK_ITEMS = 1_000  # one transaction stays well under a second, and so does a 
 
 
 class Reader:
-    """Reads items of one type. `known_column` names the field of a CSV column: see `csv_header.Columns`."""
+    """Reads items of one type. `known_column` is that of `csv_header.Columns`."""
 
     def __init__(self, item_type: type, known_column: Callable[[str], str | None]) -> None:
         adapter: TypeAdapter[Any] = TypeAdapter(item_type)
-        # its validator without the wrapper around it: half a microsecond an item
+        # the validator without its wrapper saves half a microsecond per item
         self._validate_json = adapter.validator.validate_json
         self._validate_python = adapter.validator.validate_python
         self.known_column = known_column
 
     def read_line(self, line: bytes) -> Any | Fault:
-        """The item in a line of NDJSON. JSON has types, so nothing is converted."""
+        """Return the item in a line of NDJSON, or its fault. JSON has types, so nothing is converted."""
         try:
             return self._validate_json(line, strict=True)
         except ValidationError as error:
@@ -34,7 +34,7 @@ class Reader:
             return _unreadable(value) if isinstance(value, Unreadable) else fault_of(error)
 
     def read_cells(self, cells: dict[str, str] | Unreadable) -> Any | Fault:
-        """The item in a row of CSV. All is text there, so numbers and objects are read from it."""
+        """Return the item in a row of CSV, or its fault. Numbers and objects are read from text."""
         if isinstance(cells, Unreadable):
             return _unreadable(cells)
         item, faults = nest(cells)
@@ -47,7 +47,7 @@ class Reader:
 
 
 class Run:
-    """The records of a chunk, to be read one by one; `raw` gives one as it came, for an item error."""
+    """The records of a chunk, read as items by position."""
 
     def __init__(self, reader: Reader, format_: str, layout: dict[str, Any] | None, body: bytes) -> None:
         self._read: Callable[[Any], Any | Fault]
@@ -61,18 +61,18 @@ class Run:
             self._read = reader.read_line
 
     def read(self, start: int, stop: int) -> list[Any | Fault]:
-        """The items at some positions, or what is wrong with them."""
+        """Return the items at the positions from `start` to before `stop`, or their faults."""
         return [self._read(record) for record in self._records[start:stop]]
 
     def size(self, position: int) -> int:
-        """About how many bytes the record has: not fewer than any JSON object in it has characters."""
+        """Return about how many bytes the record has; at least the characters of any JSON object in it."""
         record = self._records[position]
         if isinstance(record, bytes):
             return len(record)
         return sum(map(len, record.values())) if isinstance(record, dict) else 0
 
     def raw(self, position: int) -> Any:
-        """The record as JSON: an object, or the text of what is none."""
+        """Return the record as it was sent: JSON, or the text of a record that could not be read."""
         record = self._records[position]
         if isinstance(record, bytes):
             record = ndjson.decode_line(record)
@@ -80,7 +80,7 @@ class Run:
 
 
 def spans(format_: Format, layout: dict[str, Any] | None, part: bytes, limit: int) -> list[Span]:
-    """The chunks of a part."""
+    """Return the chunks of a part, of at most `limit` items each."""
     if format_ is Format.CSV:
         assert layout is not None
         return list(csv_rows.spans(part, limit, CsvLayout.from_dict(layout)))

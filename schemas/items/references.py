@@ -1,4 +1,4 @@
-"""Items that only name a contact: by its id, its phone or its external id."""
+"""References: items that only name a contact, by its id, its phone or its external id."""
 
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ CSV_NAMES = {spelling.casefold(): name for name, names in SPELLINGS.items() for 
 
 
 class Reference(TypedDict, total=False):
-    """A contact of the account, named in one of three ways; in CSV a column each."""
+    """A contact of the account, named in one of three ways; in CSV, one column each."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
@@ -28,12 +28,12 @@ class Reference(TypedDict, total=False):
 
 
 def _id(value: object) -> object:
-    """Take a bare value as an id."""
+    """Read a bare value as an id."""
     return {"id": value} if isinstance(value, str | int) and not isinstance(value, bool) else value
 
 
 def _phone(value: object) -> object:
-    """Take a bare text as a phone number."""
+    """Read a bare text as a phone number."""
     return {"phone": value} if isinstance(value, str) else value
 
 
@@ -42,7 +42,7 @@ ByPhone = Annotated[Reference, BeforeValidator(_phone, json_schema_input_type=st
 
 
 def known_column(name: str) -> str | None:
-    """The canonical name of a CSV column, or None where a reference has no such field."""
+    """Return the canonical name of a CSV column, "" for one that is ignored, None for an unknown one."""
     if name in VERDICT:
-        return ""  # known, and left out
+        return ""
     return CSV_NAMES.get(name, name if name == "ref" else None)

@@ -1,1 +1,1 @@
-"""The models of the HTTP API: what clients send beside the items, and what they read."""
+"""The pydantic models of the HTTP API: queries, bodies without their items, and responses."""

@@ -8,13 +8,13 @@ from pydantic.alias_generators import to_camel
 
 
 class Wire(BaseModel):
-    """A model that only ever goes out."""
+    """A model of a response; it is never read from a request."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _milliseconds(moment: datetime) -> str:
-    """`2026-03-01T10:00:00.000Z`, as in the document."""
+    """Return the time as Oliai documents it: `2026-03-01T10:00:00.000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -26,7 +26,7 @@ Moment = Annotated[
 
 
 class CamelCase(Wire):
-    """A model that goes out, its fields in camelCase."""
+    """A model of a response with fields in camelCase."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -40,12 +40,12 @@ View = TypeVar("View", bound=Wire)
 
 
 class Listing(Wire, Generic[View]):
-    """One page; `next_cursor` asks for the next one, null: this is the last."""
+    """One page. `next_cursor` is the cursor of the next page; null: this is the last page."""
 
     data: list[View]
     next_cursor: str | None
 
     @classmethod
     def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """`LabelListing` in the OpenAPI document."""
+        """Return the name of the component in the OpenAPI document, like `LabelListing`."""
         return f"{params[0].__name__}Listing"

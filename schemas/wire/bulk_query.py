@@ -17,7 +17,7 @@ def _region(code: str | None) -> str | None:
 
 
 def _listed(value: object) -> object:
-    """Split a text at its commas."""
+    """Split a text at its commas; return any other value as it is."""
     return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
@@ -29,13 +29,9 @@ class BulkQuery(BaseModel):
     region: Annotated[str | None, AfterValidator(_region)] = Field(
         default=None, description="ISO 3166 region of phone numbers without a country code", examples=["IN"]
     )
-    parallel: int | None = Field(
-        default=None, ge=1, le=MAX_PARALLEL, description="chunks in flight at the most"
-    )
-    dry_run: bool = Field(
-        default=False, description="report what would become of each item, and change nothing"
-    )
-    match_on: MatchOn = Field(default="auto", description="which contact an item means")
+    parallel: int | None = Field(default=None, ge=1, le=MAX_PARALLEL, description="the most chunks in flight")
+    dry_run: bool = Field(default=False, description="report the result of each item, and change nothing")
+    match_on: MatchOn = Field(default="auto", description="how an item finds its contact")
     list_id: str | None = Field(
         default=None, description="the contact list", examples=["lst_00000000000000000000000001"]
     )

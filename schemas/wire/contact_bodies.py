@@ -1,4 +1,4 @@
-"""The bodies of POST and PATCH of single contacts: the fields of a bulk item, with its rules."""
+"""The bodies of POST and PATCH of single contacts: the fields of a contact item, with the same rules."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -34,9 +34,9 @@ from schemas.wire.contacts import with_contact_fields
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What validation needs to know of the account.
+    """The facts about the account that validation needs.
 
-    `team_id` and `channel_id` are the ones in the body, or None if the account has no such team or channel.
+    `team_id` and `channel_id` are those of the body, or None if the account has no such team or channel.
     """
 
     region: str | None
@@ -49,16 +49,16 @@ class Facts:
 def _phone(text: str, info: ValidationInfo) -> str:
     phone = normaliser_for(_facts(info).region)(text)
     if isinstance(phone, PhoneFault):
-        raise PydanticCustomError(phone.code.value, "{said}", {"said": phone.message})
+        raise PydanticCustomError(phone.code.value, "{message}", {"message": phone.message})
     return phone
 
 
 def _email(value: object, handler: ValidatorFunctionWrapHandler) -> Any:
-    """Replace the message about the pattern by one that shows an address."""
+    """Replace pydantic's message about the pattern by one that shows an address."""
     try:
         return handler(value)
     except ValidationError as error:
-        if any(one["type"] == "string_pattern_mismatch" for one in error.errors()):
+        if any(detail["type"] == "string_pattern_mismatch" for detail in error.errors()):
             raise PydanticCustomError(
                 ItemCode.INVALID_EMAIL.value, "is not an e-mail address: write one like ana@example.com"
             ) from None
@@ -99,12 +99,12 @@ def _preference(value: str | None, info: ValidationInfo) -> str | None:
 def _properties(value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
     """Check each property by itself, so that all problems are reported."""
     problems = []
-    for key, one in (value or {}).items():
-        fault = _facts(info).definitions.check({key: one})
+    for key, inner in (value or {}).items():
+        fault = _facts(info).definitions.check({key: inner})
         if isinstance(fault, Fault):
-            said = fault.message.removeprefix(f"properties.{key[:100]} ")
-            kind = PydanticCustomError(fault.code.value, "{said}", {"said": said})
-            problems.append(InitErrorDetails(type=kind, loc=(key,), input=one))
+            message = fault.message.removeprefix(f"properties.{key[:100]} ")
+            kind = PydanticCustomError(fault.code.value, "{message}", {"message": message})
+            problems.append(InitErrorDetails(type=kind, loc=(key,), input=inner))
     if problems:
         raise ValidationError.from_exception_data("properties", problems)
     return value
@@ -116,7 +116,7 @@ def _facts(info: ValidationInfo) -> Facts:
 
 
 def _defined(field: ContactField) -> tuple[Any, Any]:
-    """Return a declared field as one of a body: optional, and nullable where its column is."""
+    """Return a declared field as a field of a body: optional, and nullable if its column is nullable."""
     if field.not_null and not field.by_key:
         return field.type, Field(default_factory=field.plain_type)
     return field.type, None
@@ -143,7 +143,8 @@ TAKEN_AS: dict[str, tuple[Any, Any]] = {
 class ContactChange(BaseModel):
     """The body of `PATCH /v1/contacts/{id}`.
 
-    What is absent stays, null clears a field. Of the documents single keys are set, or cleared by null.
+    An absent field is kept, null clears a field. In `metadata` and `properties`, single keys are set, or
+    removed by null.
     """
 
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
@@ -152,14 +153,14 @@ class ContactChange(BaseModel):
     phone: Phone = Field(default_factory=str, alias="phoneNumber", description="in any notation")
     language: contacts.Language = None
     metadata: dict[str, Any] | None = None
-    # then the other declared fields
+    # with_contact_fields adds the other declared fields
 
     @field_validator("*")
     @classmethod
     def _storable(cls, value: object) -> object:
         if _has_nul(value):
             raise PydanticCustomError(
-                ItemCode.INVALID_CHARACTER.value, "holds a NUL character, which cannot be stored: take it out"
+                ItemCode.INVALID_CHARACTER.value, "has a NUL character, which cannot be stored: remove it"
             )
         return value
 

@@ -1,4 +1,4 @@
-"""A contact as a client reads it: one object, in camelCase, wherever contacts are shown."""
+"""The view of a contact: the same object, in camelCase, in every response that has contacts."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeVar
@@ -18,8 +18,8 @@ def with_contact_fields(
 ) -> Callable[[type[Model]], type[Model]]:
     """Decorate a model: add the declared fields of a contact that it does not define itself, in order.
 
-    `define` makes a field of the model from a declared one, `others` replaces single ones. Fields are named
-    like their columns.
+    `define` makes a field of the model from a declared one; `others` overrides it by name. Each field has the
+    name of its column.
     """
 
     def decorate(model: type[Model]) -> type[Model]:
@@ -36,14 +36,14 @@ def with_contact_fields(
 
 
 VIEWED_AS: dict[str, Definition] = {
-    "communication_preference": (str, ...),  # the first one of the setting where it was never set
+    "communication_preference": (str, ...),  # the default of the settings if it was never set
     "team_id": (str | None, ...),  # team_…
 }
 
 
 @with_contact_fields(lambda field: (field.plain_type, ...), VIEWED_AS)
 class Contact(CamelCase):
-    """A contact; the first fields are those of the document, in its order."""
+    """A contact; the first fields are those that Oliai documents, in the same order."""
 
     id: str  # ctc_…
     name: str | None
@@ -53,11 +53,11 @@ class Contact(CamelCase):
     organization_id: str  # org_ and the number of the account
     created_at: Moment
     updated_at: Moment
-    # then the other declared fields
+    # with_contact_fields adds the other declared fields
 
 
 class ContactPage(CamelCase):
-    """One page of contacts, by its number."""
+    """One page of contacts, found by its number."""
 
     data: list[Contact]
     total: int
@@ -67,6 +67,6 @@ class ContactPage(CamelCase):
 
 
 class Deleted(Wire):
-    """The contact is gone."""
+    """The contact is deleted."""
 
     success: Literal[True] = True

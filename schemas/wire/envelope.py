@@ -1,4 +1,4 @@
-"""The one envelope of all errors of a request, as a client reads it."""
+"""The envelope of all errors of a request."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from schemas.wire.base import Wire
 
 
 class Problem(Wire):
-    """What went wrong, where, and what to do about it; `code` is permanent."""
+    """What is wrong, where, and what to do; `code` is permanent."""
 
     type: Literal[
         "invalid_request_error",
@@ -21,12 +21,12 @@ class Problem(Wire):
     ]
     code: str
     message: str
-    param: str = ""  # the place in the request; left out where there is none
+    param: str = ""  # the place in the request; absent if there is none
     request_id: str
 
 
 class Envelope(Wire):
-    """`error` is the first problem; where there are several, `errors` holds all of them."""
+    """`error` is the first problem; if there are several, `errors` has all of them."""
 
     error: Problem
     errors: list[Problem] = Field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Jobs, item errors and results as a client reads them."""
+"""The views of jobs, item errors and results."""
 
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from schemas.wire.base import Wire
 
 
 class Counts(Wire):
-    """How many items ended how; together with `pending` they are always the total."""
+    """The number of items by outcome; the sum with `pending` is always the total."""
 
     created: int
     updated: int
@@ -21,21 +21,21 @@ class Counts(Wire):
 
 
 class Memberships(Wire):
-    """How many memberships of lists, labels and audiences a job has added and removed."""
+    """The number of memberships of lists, labels and audiences that a job has added and removed."""
 
     added: int
     removed: int
 
 
 class JobError(Wire):
-    """Why a job as a whole has failed."""
+    """Why the whole job failed."""
 
     code: str
     message: str
 
 
 class ItemErrorView(Wire):
-    """One failed item."""
+    """An item error: one failed item."""
 
     index: int
     ref: str | None
@@ -64,7 +64,7 @@ class Job(Wire):
     errors: list[ItemErrorView]  # the first 20
     errors_url: str
     results_url: str
-    dry_run: bool  # nothing was changed: the answers say what would have been
+    dry_run: bool  # nothing is changed: the results are those that the job would have
     parent_id: str | None  # the job whose failed items this one retries
     request_id: str
     received_at: datetime
@@ -74,7 +74,7 @@ class Job(Wire):
 
 
 class ResultView(Wire):
-    """The answer of one item."""
+    """The result of one item."""
 
     index: int
     outcome: str

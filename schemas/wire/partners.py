@@ -1,7 +1,7 @@
-"""Bodies and results of the partners' bulk endpoints, field for field as the partners document them.
+"""The bodies and responses of the partners' bulk endpoints, field for field as the partners document them.
 
-A body model holds what stands beside the array of items. The types of the items are in `schemas.operations`:
-a bad item fails alone.
+A body model has the members besides the array of items. The items are checked one by one with the types in
+`schemas.operations`, because a bad item fails alone.
 """
 
 from typing import Any, Literal
@@ -14,13 +14,13 @@ from schemas.wire.contacts import Contact
 
 
 class Body(BaseModel):
-    """The members beside the items; `open_array` has refused the unknown ones."""
+    """The members besides the items; `open_array` rejects unknown members before."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
 class PreferencesBody(Body):
-    """Peach: the preference that `phone_numbers` get."""
+    """Peach: the communication preference to set for `phone_numbers`."""
 
     communication_preference: str = Field(examples=["mute_all"])
 
@@ -28,7 +28,7 @@ class PreferencesBody(Body):
 class ChannelName(Body):
     """A channel of the account, by its id or by its phone."""
 
-    model_config = ConfigDict(extra="forbid")  # `open_array` does not look inside
+    model_config = ConfigDict(extra="forbid")  # `open_array` checks only the outermost members
 
     id: str | None = None
     phone: str | None = None
@@ -36,7 +36,7 @@ class ChannelName(Body):
     @model_validator(mode="after")
     def _one_of_both(self) -> "ChannelName":
         if (self.id is None) == (self.phone is None):
-            raise ValueError("a channel is named by its id or by its phone: give one of the two")
+            raise ValueError("a channel has an id or a phone: give one of the two")
         return self
 
 
@@ -47,7 +47,7 @@ class OptInTo(Body):
 
 
 class ListContactsBody(OptInTo):
-    """Whippy: what to do with `contacts`."""
+    """Whippy: how to change the list with `contacts`."""
 
     action: Literal["add", "remove", "overwrite"]
     opt_in_to_all_channels: bool | None = Field(default=None, description="true, unless opt_in_to is given")
@@ -74,7 +74,7 @@ class AudienceBody(Body):
 
 
 class PreferenceContact(Wire):
-    """A contact as Peach shows it."""
+    """A contact in a response of Peach's endpoint."""
 
     id: int
     name: str | None
@@ -91,7 +91,7 @@ class PreferenceContact(Wire):
 
 
 class PhoneError(Wire):
-    """A failed item of Peach."""
+    """A failed item in a response of Peach's endpoint."""
 
     index: int
     phone_number: Any
@@ -100,7 +100,7 @@ class PhoneError(Wire):
 
 
 class PreferencesResult(Wire):
-    """`total_requested` = `updated_count` + `error_count`; a number that came twice is one contact."""
+    """`total_requested` = `updated_count` + `error_count`; a repeated number is one contact."""
 
     updated_contacts: list[PreferenceContact]
     errors: list[PhoneError]
@@ -110,7 +110,7 @@ class PreferencesResult(Wire):
 
 
 class ListCounts(Wire):
-    """What became of the list and of the contacts."""
+    """The changes of the list and of the contacts."""
 
     message: str
     list_id: str
@@ -122,7 +122,7 @@ class ListCounts(Wire):
 
 
 class ListItemError(Wire):
-    """A failed item of Whippy."""
+    """A failed item in a response of Whippy's endpoint."""
 
     index: int
     phone: Any
@@ -132,14 +132,14 @@ class ListItemError(Wire):
 
 
 class ListResult(Wire):
-    """The result of Whippy's endpoint; Whippy documents no body."""
+    """The response of Whippy's endpoint; Whippy documents no body."""
 
     data: ListCounts
     errors: list[ListItemError]
 
 
 class Reason(Wire):
-    """A failed item of Kirim or Oliai."""
+    """A failed item in a response of Kirim's or Oliai's endpoints."""
 
     index: int
     reason: str
@@ -148,7 +148,7 @@ class Reason(Wire):
 
 
 class LabelCounts(Wire):
-    """`applied`: contacts that carry (or no longer carry) the label now."""
+    """`applied`: the contacts that now have (attach) or do not have (detach) the label."""
 
     applied: int
     skipped_cross_org: int
@@ -156,7 +156,7 @@ class LabelCounts(Wire):
 
 
 class LabelResult(Wire):
-    """The result of Kirim's endpoint; `errors` is present only if an item failed."""
+    """The response of Kirim's endpoint; `errors` is present only if an item failed."""
 
     data: LabelCounts
     request_id: str
@@ -174,7 +174,7 @@ class BulkContactsResult(CamelCase):
 
 
 class DeletedResult(CamelCase):
-    """`errors` is present only if a contact was not found."""
+    """`deleted` is the number of contacts; `errors` is present only if a contact was not found."""
 
     deleted: int
     errors: list[Reason] | None = None

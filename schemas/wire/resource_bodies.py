@@ -1,4 +1,4 @@
-"""The JSON bodies of lists, labels, teams, channels, audiences and properties."""
+"""The JSON bodies of requests for lists, labels, teams, channels, audiences, properties and opt-ins."""
 
 import re
 from typing import Annotated, Any, Final, Literal, Self
@@ -22,35 +22,37 @@ from schemas.items.properties import PropertyType
 
 PROPERTY_NAME: Final = re.compile("[A-Za-z][A-Za-z0-9_]{0,63}")
 COLOUR: Final = re.compile("#[0-9a-fA-F]{6}")
-VISIBLE: Final = r"^[^\x00]*[^\s\x00][^\x00]*$"  # what is true of a text before it is trimmed
+VISIBLE: Final = r"^[^\x00]*[^\s\x00][^\x00]*$"  # matches a text before it is trimmed
 
 
 def _without_nul(text: str) -> str:
     if "\0" in text:
-        raise PydanticCustomError("nul", "has a NUL character: take it out")
+        raise PydanticCustomError("nul", "has a NUL character: remove it")
     return text
 
 
 def _property_name(text: str) -> str:
     if PROPERTY_NAME.fullmatch(text):
         return text
-    raise PydanticCustomError("no_property_name", "is 1 to 64 letters, digits or _, a letter first")
+    raise PydanticCustomError(
+        "no_property_name", "is not a name: use 1 to 64 letters, digits or _, and begin with a letter"
+    )
 
 
 def read_property_name(text: str) -> str | None:
-    """The name of a property in a path; None where no property can have it."""
+    """Return the name of a property in a path; None if no property can have this name."""
     return text if PROPERTY_NAME.fullmatch(text) else None
 
 
 def _colour(text: str) -> str:
     if COLOUR.fullmatch(text):
         return text.lower()
-    raise PydanticCustomError("no_colour", "is no colour: write one like #1f77b4")
+    raise PydanticCustomError("no_colour", "is not a colour: write one like #1f77b4")
 
 
 def _team_id(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise PydanticCustomError("no_id", "is no id: write one like team_00000000000000000000000001")
+        raise PydanticCustomError("no_id", "is not an id: write one like team_00000000000000000000000001")
     number = read_id("team", value)
     if number is None:
         raise PydanticCustomError("unknown_team", "names no team of this account: see GET /v1/teams")
@@ -59,7 +61,7 @@ def _team_id(value: object) -> int:
 
 def _distinct(texts: list[str]) -> list[str]:
     if len(set(texts)) < len(texts):
-        raise PydanticCustomError("twice", "has a text twice: give each once")
+        raise PydanticCustomError("twice", "has a value twice: give each value once")
     return texts
 
 
@@ -90,7 +92,7 @@ Options = Annotated[
 
 
 class JsonBody(BaseModel):
-    """A JSON body; unknown fields are refused."""
+    """A JSON body; unknown fields are rejected."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -98,11 +100,11 @@ class JsonBody(BaseModel):
 def _no_defaults(schema: dict[str, Any]) -> None:
     schema["minProperties"] = 1
     for field in schema["properties"].values():
-        field.pop("default", None)  # a client that sends it would take away what is stored
+        field.pop("default", None)  # a client that sends the default would clear the stored value
 
 
 class Change(JsonBody):
-    """The body of a PATCH: what is absent stays as it is, so the defaults of the fields mean nothing."""
+    """The body of a PATCH. An absent field is kept, so the defaults of the fields are not used."""
 
     model_config = ConfigDict(json_schema_extra=_no_defaults)
 
@@ -114,7 +116,7 @@ class Change(JsonBody):
         raise PydanticCustomError("nothing", "changes nothing: give one of {names}", {"names": names})
 
     def given(self) -> dict[str, Any]:
-        """The fields that the body names, null included."""
+        """Return the fields that the body has, null included."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
@@ -125,7 +127,7 @@ class NameBody(JsonBody):
 
 
 class NewLabel(JsonBody):
-    """A label of a team, or of every team's."""
+    """A label of one team, or without `team_id` of every team."""
 
     name: LabelName
     colour: Colour | None = None
@@ -133,7 +135,7 @@ class NewLabel(JsonBody):
 
 
 class LabelChange(Change):
-    """Null takes the colour, or the team, from the label."""
+    """Null removes the colour or the team of the label."""
 
     name: LabelName = ""
     colour: Colour | None = None
@@ -141,21 +143,21 @@ class LabelChange(Change):
 
 
 class NewChannel(JsonBody):
-    """A phone without a country code takes that of the account's region."""
+    """A phone without a country code gets that of the account's region."""
 
     name: Name
     phone: str | None = None
 
 
 class ChannelChange(Change):
-    """Null takes the phone from the channel."""
+    """Null removes the phone of the channel."""
 
     name: Name = ""
     phone: str | None = None
 
 
 class NewProperty(JsonBody):
-    """`options` are for an enum, which needs them."""
+    """`options` are required for an enum, and allowed only for an enum."""
 
     name: PropertyName
     type: PropertyType
@@ -166,7 +168,7 @@ class NewProperty(JsonBody):
     def _of_an_enum(cls, options: list[str] | None, info: ValidationInfo) -> list[str] | None:
         match info.data.get("type"), options:
             case "enum", None:
-                raise PydanticCustomError("missing", "an enum needs its options")
+                raise PydanticCustomError("missing", "are required for an enum")
             case "string" | "number" | "boolean" | "date" as type_, list():
                 raise PydanticCustomError("no_enum", "are for an enum, not for a {type}", {"type": type_})
             case _:
@@ -174,13 +176,13 @@ class NewProperty(JsonBody):
 
 
 class PropertyChange(JsonBody):
-    """The values that an enum takes from now on."""
+    """The new options of an enum."""
 
     options: Options
 
 
 class OptInBody(JsonBody):
-    """What is said of a channel, and who says so."""
+    """An opt-in or an opt-out, and who decided it."""
 
     model_config = ConfigDict(strict=True)
 

@@ -1,4 +1,4 @@
-"""Accounts, lists, labels, teams, channels, audiences and properties, as a client reads them."""
+"""The views of accounts, lists, labels, teams, channels, audiences, properties and opt-ins."""
 
 from datetime import datetime
 from typing import Literal
@@ -10,7 +10,7 @@ from schemas.wire.resource_bodies import Speaker
 
 
 class AccountLimits(Wire):
-    """What an account may send in `window_seconds`; 0: no limit."""
+    """The limits of an account in `window_seconds`; 0: no limit."""
 
     requests: int  # bulk requests
     items: int  # applied items
@@ -28,7 +28,7 @@ class AccountView(Wire):
 
 
 class ContactList(Wire):
-    """A named set of contacts; only an active one takes contacts."""
+    """A named set of contacts. Only an active list accepts new contacts."""
 
     id: str  # lst_…
     name: str
@@ -40,12 +40,12 @@ class ContactList(Wire):
 
 
 class Label(Wire):
-    """A mark on contacts."""
+    """A label that contacts can have."""
 
     id: str  # lbl_…
     name: str
     colour: str | None  # #rrggbb
-    team_id: str | None  # team_…; null: of every team
+    team_id: str | None  # team_…; null: the label is for every team
     contact_count: int
     created_at: datetime
     updated_at: datetime
@@ -61,7 +61,7 @@ class Team(Wire):
 
 
 class Channel(Wire):
-    """What contacts are opted in to."""
+    """A channel that contacts are opted in to."""
 
     id: UUID
     name: str
@@ -81,7 +81,7 @@ class Audience(Wire):
 
 
 class Property(Wire):
-    """A key that the `properties` of a contact may have, and what its values are."""
+    """A key that the `properties` of a contact may have, and the type of its values."""
 
     name: str
     type: PropertyType
@@ -90,10 +90,10 @@ class Property(Wire):
 
 
 class OptIn(Wire):
-    """What is known of a contact and a channel."""
+    """The opt-in or opt-out of a contact for a channel."""
 
     channel_id: UUID
     channel_name: str
     opted_in: bool
-    by: Speaker  # who has said so; the contact's own opt-out is kept
+    by: Speaker  # who decided; an opt-out by the contact itself is kept
     updated_at: datetime

@@ -34,9 +34,9 @@ def test_a_bare_text_is_a_phone_where_phones_are_expected() -> None:
     [
         ({"id": 1, "name": "Ana"}, "name", "unknown_field", "name the contact by id, phone or external_id"),
         ({"id": 1, "contact_id": 1}, "contact_id", "unknown_field", "once"),
-        ([1], None, "not_an_object", "an item names a contact"),
+        ([1], None, "not_an_object", "the item names no contact"),
         (None, None, "not_an_object", "external_id"),
-        (True, None, "not_an_object", "an item names a contact"),
+        (True, None, "not_an_object", "the item names no contact"),
         ({"id": 1.5}, "id", "wrong_type", "ctc_"),
         ({"id": False}, "id", "wrong_type", "a number"),
         ({"phone": 7}, "phone", "wrong_type", "phone: input should be a valid string"),

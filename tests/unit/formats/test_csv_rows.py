@@ -187,8 +187,8 @@ def test_a_row_of_separators_is_a_record_without_fields() -> None:
 
 def test_a_row_of_the_wrong_length_costs_only_itself() -> None:
     assert read(b'a,b,c\n1,2\n1,"2",3,4\n1,2,3\n') == [
-        Unreadable("1,2", ItemCode.ROW_LENGTH, "The row has 2 cells, the header row 3."),
-        Unreadable('1,"2",3,4', ItemCode.ROW_LENGTH, "The row has 4 cells, the header row 3."),
+        Unreadable("1,2", ItemCode.ROW_LENGTH, "The row has 2 cells, and the header row has 3."),
+        Unreadable('1,"2",3,4', ItemCode.ROW_LENGTH, "The row has 4 cells, and the header row has 3."),
         {"a": "1", "b": "2", "c": "3"},
     ]
 

@@ -111,7 +111,7 @@ def test_a_large_body_becomes_several_parts() -> None:
         ("[1, 2", "',' or ']' is expected, at line 1, column 6 (byte 5)"),
         ("[1,\n 2,]", "expecting value, at line 2, column 4 (byte 7)"),
         ('["é",\n{"a" 1}]', "expecting ':' delimiter, at line 2, column 6 (byte 12)"),
-        ("[1] x", "there is more behind its end, at line 1, column 5 (byte 4)"),
+        ("[1] x", "more text follows its end, at line 1, column 5 (byte 4)"),
         ("{x: 1}", "a name in double quotation marks is expected, at line 1, column 2 (byte 1)"),
         ('{"items" [1]}', "':' is expected, at line 1, column 9 (byte 8)"),
         ('{"items": [1]', "',' or '}' is expected, at line 1, column 14 (byte 13)"),
