@@ -5,6 +5,8 @@ from typing import Any
 from schemas.ids import show_id
 from schemas.settings import Settings
 
+# The quoted string of RFC 8941, or a bare value without a quotation mark at either end.
+IDEMPOTENCY_KEY = r'^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-~]([ -~]{0,253}[!#-~])?)$'
 ULID = "[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}"
 
 PARTNERS = ("Partners", "The bulk endpoints of the four partners' APIs.")
@@ -27,7 +29,6 @@ TAGS = {
     "channels": ("Channels", "What contacts are opted in to."),
     "teams": ("Teams", "Labels and contacts belong to teams."),
     "properties": ("Properties", "The keys that the properties of a contact may have."),
-    "retry": ("Jobs", "What became of a bulk request."),
     "health": SERVICE,
     "reference": SERVICE,
 }
@@ -82,10 +83,10 @@ REQUEST_HEADERS: dict[str, dict[str, Any]] = {
         "example": "wait=10",
     },
     "Idempotency-Key": {
-        "description": "Any text of your own, kept for 24 hours: the same key with the same request is the "
-        "same job, with another body 422 `idempotency_key_reuse`, while the first one is still received 409 "
-        "`idempotency_in_progress`.",
-        "schema": {"type": "string", "pattern": "^[ -~]{1,255}$"},
+        "description": "Any text of your own, bare or as a quoted string, kept for 24 hours: the same key "
+        "with the same request is the same job, with another body 422 `idempotency_key_reuse`, while the "
+        "first one is still received 409 `idempotency_in_progress`.",
+        "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY},
     },
 }
 

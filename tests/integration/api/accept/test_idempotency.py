@@ -5,8 +5,13 @@ import gzip
 import json
 
 import aiohttp
+import jsonschema_rs
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
+from api.accept.idempotency import read_key
+from api.openapi.components import REQUEST_HEADERS
+from schemas.errors import NotAcceptable
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact
@@ -174,6 +179,21 @@ async def test_an_invalid_key_is_refused(ctx: Context, client: Client, key: str)
     response = await client.submit(ITEMS, "application/json", Idempotency_Key=key)
     assert (response.status, response.error["param"]) == (422, "Idempotency-Key")
     assert await count(ctx) == 0
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a", "a b", 'a"b', "x" * 255, '"a"', '" "', r'"\"\\"', f'"{"x" * 255}"',
+        "", "x" * 256, '"', '""', '"a', 'a"', '"a"b"', r'"a\b"', '"a";p=1', f'"{"x" * 256}"', "schlüssel",
+    ],
+)  # fmt: skip
+def test_the_openapi_document_shows_which_keys_are_valid(key: str) -> None:
+    try:
+        valid = read_key(make_mocked_request("POST", "/", headers={"Idempotency-Key": key})) is not None
+    except NotAcceptable:
+        valid = False
+    assert jsonschema_rs.is_valid(REQUEST_HEADERS["Idempotency-Key"]["schema"], key) == valid
 
 
 async def test_two_apis_share_their_keys(ctx: Context, settings: Settings, client: Client) -> None:
