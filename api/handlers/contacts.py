@@ -11,6 +11,7 @@ from api.http.contact_view import contact_view
 from api.http.context import ACCOUNT, API, scope
 from api.http.path_id import PathId
 from api.http.responses import created, shown
+from api.openapi import examples
 from schemas.ids import read_channel_id, read_id
 from schemas.items.properties import Definitions
 from schemas.wire.contact_bodies import ContactChange, Facts, NewContact
@@ -48,12 +49,6 @@ CONTACT = PathId(
 KNOWN_CONTACT = PathId(name="contact", param="contact_id", look_up=_known, code="unknown_contact")
 ContactId = Annotated[int, CONTACT]
 KnownContactId = Annotated[int, KNOWN_CONTACT]
-EXAMPLE = {
-    "name": "Priya Sharma",
-    "phoneNumber": "+919876543210",
-    "language": "hi-IN",
-    "metadata": {"city": "Mumbai", "tier": "premium"},
-}
 
 
 @endpoint(responses={200: ContactPage})
@@ -85,7 +80,7 @@ async def get_contact(request: web.Request, contact_id: ContactId) -> web.Respon
 
 
 @endpoint(
-    examples={"a contact": EXAMPLE},
+    examples={"a contact": examples.CREATE_CONTACT},
     responses={201: Contact},
     errors=(409,),
 )
@@ -96,7 +91,7 @@ async def create_contact(request: web.Request, body: Unchecked[NewContact]) -> w
 
 
 @endpoint(
-    examples={"a change": {"language": "en-IN", "metadata": {"city": "Delhi", "tier": "standard"}}},
+    examples={"a change": examples.UPDATE_CONTACT},
     responses={200: Contact},
     errors=(409,),
 )
