@@ -20,15 +20,8 @@ from tests.integration.api.contact_calls import UNKNOWN, create, list_contacts, 
 from tests.integration.api.service import Client, Service, make_client
 
 PARTNER_FIELDS = [
-    "id",
-    "name",
-    "phoneNumber",
-    "language",
-    "metadata",
-    "organizationId",
-    "createdAt",
-    "updatedAt",
-]
+    "id", "name", "phoneNumber", "language", "metadata", "organizationId", "createdAt", "updatedAt",
+]  # fmt: skip
 SHOWN_FIRST = ("phone", "name", "language", "metadata")
 OTHER_FIELDS = [to_camel(field.name) for field in CONTACT_FIELDS if field.name not in SHOWN_FIRST]
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
