@@ -201,7 +201,7 @@ class Rows:
         )
         return {tuple(row) for row in await self._pool.fetch(query, self._account_id)}
 
-    async def look(self) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
+    async def compare_versions(self) -> tuple[set[tuple[str, ...]], set[tuple[str, ...]]]:
         """Return the versions at the previous call, and those of now."""
         before, self._seen = self._seen, await self.versions()
         return before, self._seen

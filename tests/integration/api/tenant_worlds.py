@@ -60,7 +60,7 @@ class Observed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """An account's client, its jobs by the word of their belongings, and its rows."""
+    """An account: its client, its jobs by the word of the belongings, and its rows."""
 
     client: Client
     jobs: dict[str, JobId]
@@ -152,7 +152,7 @@ async def open_world(settings: Settings, *, crowded: bool) -> AsyncIterator[Worl
         if other is not None:
             for has in (OWN, SPARE):
                 await populate_twin(ctx, other.client.account, has, asking.jobs[has.word])
-            await other.rows.look()
+            await other.rows.compare_versions()
         yield World(ctx=ctx, asking=asking, other=other)
 
 

@@ -1,1 +1,1 @@
-"""What holds for every route: keys, tenants, limits, errors, the OpenAPI document."""
+"""Tests of what all routes share: keys, tenants, limits, errors, the OpenAPI document."""

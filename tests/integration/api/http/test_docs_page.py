@@ -1,4 +1,4 @@
-"""The interactive page: it comes from us alone, works, and serves nothing else."""
+"""The interactive page works in a browser, loads only our own files, and no other file is served."""
 
 import re
 from html.parser import HTMLParser
@@ -17,7 +17,7 @@ ABSOLUTE = re.compile(rb"""(?:https?:)?//[\w.-]+""")
 
 
 class Links(HTMLParser):
-    """What a page loads, and the code that stands in it."""
+    """The files that a page loads, and its inline code."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class Links(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Collect addresses, styles and handlers of events."""
+        """Collect the addresses of loaded files, and inline styles, scripts and event handlers."""
         for name, value in attrs:
             if name in {"src", "href"} and value and tag != "a":
                 self.links.append(value)
@@ -36,7 +36,7 @@ class Links(HTMLParser):
             self.inline.append(tag)
 
 
-async def test_the_page_needs_no_key_and_all_that_it_loads_is_here(session: aiohttp.ClientSession) -> None:
+async def test_the_page_needs_no_key_and_loads_only_our_assets(session: aiohttp.ClientSession) -> None:
     async with session.get("/docs") as response:
         assert (response.status, response.content_type) == (200, "text/html")
         page = Links(await response.text())
@@ -50,13 +50,15 @@ async def test_the_page_needs_no_key_and_all_that_it_loads_is_here(session: aioh
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/docs.js", "/docs/docs.css"])
-async def test_what_we_wrote_names_no_other_host(session: aiohttp.ClientSession, path: str) -> None:
+async def test_our_own_files_name_no_other_host(session: aiohttp.ClientSession, path: str) -> None:
     async with session.get(path) as response:
         assert ABSOLUTE.findall(await response.read()) == []
 
 
 @pytest.mark.parametrize("path", ["/docs", *(f"/docs/{name}" for name in ASSETS)])
-async def test_the_browser_is_told_to_ask_nobody_else(session: aiohttp.ClientSession, path: str) -> None:
+async def test_the_content_security_policy_allows_no_other_host(
+    session: aiohttp.ClientSession, path: str
+) -> None:
     async with session.get(path) as response:
         policy = response.headers["Content-Security-Policy"]
         assert response.headers["X-Content-Type-Options"] == "nosniff"
@@ -65,7 +67,7 @@ async def test_the_browser_is_told_to_ask_nobody_else(session: aiohttp.ClientSes
     assert "default-src 'none'" in policy
 
 
-async def test_what_was_loaded_before_is_not_sent_again(session: aiohttp.ClientSession) -> None:
+async def test_a_cached_asset_is_not_sent_again(session: aiohttp.ClientSession) -> None:
     async with session.get("/docs/swagger-ui-bundle.js") as response:
         assert response.headers["Cache-Control"] == "public, max-age=3600"
         tag = response.headers["ETag"]
@@ -88,14 +90,14 @@ async def test_what_was_loaded_before_is_not_sent_again(session: aiohttp.ClientS
     ],
 )
 async def test_no_other_file_is_served(service: Service, path: str) -> None:
-    url = URL(f"http://127.0.0.1:{service.port}{path}", encoded=True)  # as it is
+    url = URL(f"http://127.0.0.1:{service.port}{path}", encoded=True)  # so that yarl does not normalise it
     async with aiohttp.ClientSession() as session, session.get(url) as response:
         assert response.status == 404
         assert (await response.json())["error"]["code"] == "unknown_path"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt install chromium")
-async def test_a_person_authorises_and_tries_a_request(
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt install chromium")
+async def test_a_user_enters_a_key_and_sends_a_request(
     ctx: Context, service: Service, session: aiohttp.ClientSession
 ) -> None:
     client = await make_client(ctx, session)

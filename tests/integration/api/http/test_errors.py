@@ -1,4 +1,4 @@
-"""Every error is told in one envelope, and every response has a name."""
+"""Every error has the same envelope, and every response has a request id."""
 
 import re
 
@@ -42,7 +42,7 @@ async def test_the_envelope_has_type_code_message_and_request_id(client: Client)
         ("POST", UPSERT, 415),
     ],
 )
-async def test_every_answer_has_a_name(client: Client, method: str, path: str, status: int) -> None:
+async def test_every_response_has_a_request_id(client: Client, method: str, path: str, status: int) -> None:
     response = await client.call(method, path, skip_auto_headers=["Content-Type"])
     assert response.status == status
     assert REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
@@ -52,7 +52,7 @@ async def test_every_answer_has_a_name(client: Client, method: str, path: str, s
 
 @pytest.mark.parametrize("accept", ["text/csv", "application/x-ndjson"])
 @pytest.mark.parametrize("what", ["errors", "results"])
-async def test_a_stream_has_a_name(ctx: Context, client: Client, what: str, accept: str) -> None:
+async def test_a_stream_has_a_request_id(ctx: Context, client: Client, what: str, accept: str) -> None:
     response = await client.submit_items([contact(1)])
     await work(ctx)
     stream = await client.get(f"{response.headers['Location']}/{what}", Accept=accept)
@@ -60,7 +60,7 @@ async def test_a_stream_has_a_name(ctx: Context, client: Client, what: str, acce
     assert REQUEST_ID.fullmatch(stream.headers["X-Request-Id"])
 
 
-async def test_a_name_of_the_clients_own_is_not_taken(client: Client) -> None:
+async def test_the_clients_own_request_id_is_ignored(client: Client) -> None:
     response = await client.get("/v1/jobs", X_Request_Id="req_mine")
     assert REQUEST_ID.fullmatch(response.headers["X-Request-Id"])
 
@@ -72,14 +72,14 @@ async def test_an_unknown_path_needs_no_key(session: aiohttp.ClientSession) -> N
         assert (error["type"], error["code"]) == ("not_found", "unknown_path")
 
 
-async def test_a_method_that_is_not_possible_says_which_is(client: Client) -> None:
+async def test_a_405_lists_the_allowed_methods(client: Client) -> None:
     response = await client.call("DELETE", "/v1/jobs")
     assert (response.status, response.error["code"]) == (405, "method_not_allowed")
     assert response.headers["Allow"] == "GET"
 
 
-async def test_a_broken_stream_looks_broken(ctx: Context, service: Service, client: Client) -> None:
-    """Rather than a second response in the middle of the first."""
+async def test_a_failed_stream_breaks_the_connection(ctx: Context, service: Service, client: Client) -> None:
+    """A second response inside the first one would look like data."""
     response = await client.submit_items([{"phone": "12"}] * 5)
     await work(ctx)
     await ctx.pool.execute("ALTER TABLE item_errors DROP COLUMN value")
@@ -107,27 +107,27 @@ async def test_a_broken_stream_looks_broken(ctx: Context, service: Service, clie
         "since=%00",
     ],
 )
-async def test_a_wrong_filter_of_the_list_is_refused(client: Client, query: str) -> None:
+async def test_an_invalid_filter_of_the_list_is_refused(client: Client, query: str) -> None:
     response = await client.get(f"/v1/jobs?{query}")
     assert (response.status, response.error["param"]) == (422, query.partition("=")[0])
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "cursor=-1", "cursor=x", "cursor=99999999999"])
 @pytest.mark.parametrize("what", ["errors", "results"])
-async def test_a_wrong_page_is_refused(client: Client, what: str, query: str) -> None:
+async def test_an_invalid_page_is_refused(client: Client, what: str, query: str) -> None:
     response = await client.submit_items([contact(1)])
     response = await client.get(f"{response.headers['Location']}/{what}?{query}")
     assert (response.status, response.error["param"]) == (422, query.partition("=")[0])
 
 
 @pytest.mark.parametrize("wait", ["-1", "x", "1.5", "%C2%B2"])
-async def test_a_wrong_wait_is_refused(client: Client, wait: str) -> None:
+async def test_an_invalid_wait_is_refused(client: Client, wait: str) -> None:
     response = await client.submit_items([contact(1)])
     response = await client.get(f"{response.headers['Location']}?wait={wait}")
     assert (response.status, response.error["param"]) == (422, "wait")
 
 
-async def test_a_row_that_somebody_else_holds_for_long_is_a_503(
+async def test_a_lock_timeout_is_a_503(
     ctx: Context, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(LIMITS, "lock_timeout", "100ms")

@@ -1,4 +1,4 @@
-"""Who may ask: the four places of a key, and tenants that never meet."""
+"""API keys: the headers that carry one, and the data of its account, which no other key can read."""
 
 import re
 
@@ -38,7 +38,7 @@ def name_of(route: Route) -> str:
         ("x-whippy-key", "{}"),
     ],
 )
-async def test_a_key_is_found_wherever_the_documents_put_it(
+async def test_a_key_is_taken_from_every_header_that_partners_use(
     client: Client, session: aiohttp.ClientSession, name: str, form: str
 ) -> None:
     async with session.get("/v1/jobs", headers={name: form.format(client.key)}) as response:
@@ -56,7 +56,7 @@ async def test_every_private_route_needs_a_key(session: aiohttp.ClientSession, r
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.public], ids=name_of)
-async def test_a_public_route_needs_none(session: aiohttp.ClientSession, route: Route) -> None:
+async def test_a_public_route_needs_no_key(session: aiohttp.ClientSession, route: Route) -> None:
     async with session.request(route.method, path_of(route)) as response:
         assert response.status == 200
 
@@ -76,18 +76,18 @@ async def test_a_public_route_needs_none(session: aiohttp.ClientSession, route: 
         "Basic dXNlcjpwYXNz",
     ],
 )
-async def test_a_wrong_key_opens_nothing(client: Client, key: str) -> None:
+async def test_an_invalid_key_is_refused(client: Client, key: str) -> None:
     response = await client.get("/v1/jobs", Authorization=key)
     code = "missing_api_key" if key == "Bearer" else "invalid_api_key"
     assert (response.status, response.error["code"]) == (401, code)
 
 
-async def test_bytes_that_are_no_text_are_a_wrong_key(service: object, client: Client) -> None:
+async def test_a_key_that_is_not_utf_8_is_refused(service: object, client: Client) -> None:
     response = await client.get("/v1/jobs", Authorization="bl_1_\udcff")
     assert (response.status, response.error["code"]) == (401, "invalid_api_key")
 
 
-async def test_a_revoked_key_opens_nothing(ctx: Context, client: Client) -> None:
+async def test_a_revoked_key_is_refused(ctx: Context, client: Client) -> None:
     key_id, key = await accounts.create_key(ctx.pool, client.account.id)
     assert (await client.get("/v1/jobs", Authorization=key)).status == 200
     await accounts.revoke_key(ctx.pool, key_id)
@@ -95,7 +95,7 @@ async def test_a_revoked_key_opens_nothing(ctx: Context, client: Client) -> None
     assert (response.status, response.error["code"]) == (401, "invalid_api_key")
 
 
-async def test_a_key_with_the_number_of_another_account_opens_nothing(
+async def test_a_key_with_the_number_of_another_account_is_refused(
     ctx: Context, session: aiohttp.ClientSession, client: Client
 ) -> None:
     other = await make_client(ctx, session)
@@ -105,7 +105,7 @@ async def test_a_key_with_the_number_of_another_account_opens_nothing(
 
 @pytest.mark.parametrize("route", OF_A_JOB, ids=name_of)
 @pytest.mark.parametrize("accept", ["application/json", "text/csv", "application/x-ndjson"])
-async def test_a_foreign_job_answers_as_if_it_did_not_exist(
+async def test_a_foreign_job_gets_the_404_of_an_unknown_one(
     ctx: Context, session: aiohttp.ClientSession, client: Client, route: Route, accept: str
 ) -> None:
     response = await client.submit_items([contact(1), {"phone": "12"}])
@@ -121,7 +121,7 @@ async def test_a_foreign_job_answers_as_if_it_did_not_exist(
     assert responses[0][0] == 404
 
 
-async def test_a_list_shows_the_jobs_of_its_account_alone(
+async def test_the_list_shows_only_the_jobs_of_the_account(
     ctx: Context, session: aiohttp.ClientSession, client: Client
 ) -> None:
     other = await make_client(ctx, session)
@@ -133,7 +133,7 @@ async def test_a_list_shows_the_jobs_of_its_account_alone(
     assert page.json["data"] == []
 
 
-async def test_the_same_phone_is_a_contact_of_each_account(
+async def test_each_account_has_its_own_contact_of_a_phone(
     ctx: Context, session: aiohttp.ClientSession, client: Client
 ) -> None:
     other = await make_client(ctx, session)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: it is valid, it knows every route, and what it shows is true of itself."""
+"""The OpenAPI document is valid, describes every route, and its examples fit its schemas."""
 
 import json
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ from schemas.settings import Settings
 from tests.integration.api.service import Client
 
 DOCUMENT: dict[str, Any] = json.loads(document(ROUTES, Settings()))
-OPERATIONS_OF_IT = [
+DOCUMENTED = [
     (f"{method.upper()} {path}", operation)
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 ]
 each_operation = pytest.mark.parametrize(
-    "operation", [one for _, one in OPERATIONS_OF_IT], ids=[name for name, _ in OPERATIONS_OF_IT]
+    "operation", [operation for _, operation in DOCUMENTED], ids=[name for name, _ in DOCUMENTED]
 )
 
 
@@ -38,7 +38,7 @@ def test_every_route_is_described_and_in_the_document(route: Route) -> None:
         assert (route.method.lower() in DOCUMENT["paths"].get(path, {})) != description.hidden
 
 
-def test_a_route_that_nobody_described_is_told_by_its_name() -> None:
+def test_a_route_without_a_description_is_an_error() -> None:
     async def forgotten(request: web.Request) -> web.Response:
         raise NotImplementedError
 
@@ -46,7 +46,7 @@ def test_a_route_that_nobody_described_is_told_by_its_name() -> None:
         build([*ROUTES, Route("GET", "/v1/forgotten", forgotten)], Settings())
 
 
-def test_describing_changes_nothing_about_a_handler() -> None:
+def test_describe_returns_the_handler_itself() -> None:
     async def handler(request: web.Request) -> web.Response:
         raise NotImplementedError
 
@@ -54,7 +54,7 @@ def test_describing_changes_nothing_about_a_handler() -> None:
     assert description_of(handler) == Description(hidden=True)
 
 
-def test_only_the_page_is_hidden() -> None:
+def test_only_the_interactive_page_is_hidden() -> None:
     hidden = {route.path for route in ROUTES if description_of(route.handler).hidden}
     assert hidden == {"/docs", "/docs/{asset}"}
 
@@ -64,7 +64,7 @@ def test_the_document_is_valid_openapi_3_1() -> None:
     assert OpenAPI.model_validate(DOCUMENT).openapi == "3.1.0"
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     references = set(_references(DOCUMENT))
     assert references
     for reference in references:
@@ -73,29 +73,29 @@ def test_every_reference_leads_somewhere() -> None:
             place = place[step]
 
 
-def test_every_operation_has_an_id_of_its_own() -> None:
-    ids = [operation["operationId"] for _, operation in OPERATIONS_OF_IT]
+def test_every_operation_has_a_unique_id() -> None:
+    ids = [operation["operationId"] for _, operation in DOCUMENTED]
     assert len(set(ids)) == len(ids)
     assert all(id_.isidentifier() for id_ in ids)
 
 
 @each_operation
-def test_an_operation_says_what_it_does_and_to_which_family_it_belongs(operation: dict[str, Any]) -> None:
+def test_an_operation_has_a_summary_and_one_tag(operation: dict[str, Any]) -> None:
     assert operation["summary"]
     assert not operation["summary"].endswith(".")
     (tag,) = operation["tags"]
-    assert tag in [one["name"] for one in DOCUMENT["tags"]]
+    assert tag in [known["name"] for known in DOCUMENT["tags"]]
 
 
 @each_operation
-def test_each_answer_of_an_operation_has_a_name_and_a_meaning(operation: dict[str, Any]) -> None:
-    for response in map(_followed, operation["responses"].values()):
+def test_each_response_has_a_description_and_a_request_id(operation: dict[str, Any]) -> None:
+    for response in map(_resolved, operation["responses"].values()):
         assert response["description"]
         assert "X-Request-Id" in response["headers"]
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
-def test_a_private_operation_tells_of_its_key_and_its_limits(route: Route) -> None:
+def test_a_private_operation_documents_its_key_and_its_limits(route: Route) -> None:
     description = description_of(route.handler)
     for path in [] if description.hidden else _paths(route, description):
         operation = DOCUMENT["paths"][path][route.method.lower()]
@@ -113,7 +113,7 @@ def test_a_key_can_be_sent_in_four_ways() -> None:
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.bulk], ids=lambda route: route.path)
-def test_a_bulk_operation_tells_of_its_headers(route: Route) -> None:
+def test_a_bulk_operation_documents_its_headers(route: Route) -> None:
     for path in _paths(route, description_of(route.handler)):
         operation = DOCUMENT["paths"][path][route.method.lower()]
         names = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "header"}
@@ -126,9 +126,9 @@ def test_a_bulk_operation_tells_of_its_headers(route: Route) -> None:
 
 
 @pytest.mark.parametrize("operation", list(Operation))
-def test_the_native_entrance_shows_each_operation_with_its_parameters(operation: Operation) -> None:
+def test_the_native_route_documents_each_operation_with_its_parameters(operation: Operation) -> None:
     shown = DOCUMENT["paths"][f"/v1/bulk/{operation}"]["post"]
-    queries = {one["name"]: one["required"] for one in shown["parameters"] if one["in"] == "query"}
+    queries = {param["name"]: param["required"] for param in shown["parameters"] if param["in"] == "query"}
     traits = OPERATIONS[operation]
     needed = {traits.needs} - {None}
     assert {name for name, required in queries.items() if required} == needed
@@ -149,7 +149,7 @@ def test_the_document_shows_the_limits_of_the_settings() -> None:
 
 
 @each_operation
-def test_a_parameter_shows_only_what_can_be_written_in_a_query(operation: dict[str, Any]) -> None:
+def test_a_parameter_has_a_schema_of_values_that_a_query_can_hold(operation: dict[str, Any]) -> None:
     for parameter in operation["parameters"]:
         assert parameter["description"]
         assert _errors(parameter["schema"], None) or parameter["name"] == "map"
@@ -162,7 +162,7 @@ def test_a_model_shows_its_example(name: str) -> None:
     assert DOCUMENT["components"]["schemas"][name]["examples"] == [MODELS[name]]
 
 
-def test_every_example_is_what_its_schema_asks_for() -> None:
+def test_every_example_fits_its_schema() -> None:
     examples = list(_examples())
     assert len(examples) > 20
     wrong = [(value, errors) for schema, value in examples if (errors := _errors(schema, value))]
@@ -182,7 +182,7 @@ def test_every_example_is_what_its_schema_asks_for() -> None:
         ("/v1/contacts/{contact_id}", ["standard"]),
     ],
 )
-def test_the_examples_of_the_four_documents_are_there(path: str, words: list[str]) -> None:
+def test_the_examples_of_the_four_partners_are_included(path: str, words: list[str]) -> None:
     text = json.dumps([_contents(operation) for operation in DOCUMENT["paths"][path].values()])
     assert [word for word in words if word not in text] == []
 
@@ -193,7 +193,7 @@ async def test_the_document_is_served_without_a_key(session: aiohttp.ClientSessi
         assert await response.json() == DOCUMENT
 
 
-async def test_an_error_is_as_the_document_has_it(client: Client) -> None:
+async def test_an_error_fits_its_documented_schema(client: Client) -> None:
     envelope = {"$ref": "#/components/schemas/Envelope"}
     for path in ("/v1/jobs?limit=0", "/v1/jobs?limit=0&cursor=x", "/v1/jobs/none", "/nowhere"):
         response = await client.get(path)
@@ -202,7 +202,7 @@ async def test_an_error_is_as_the_document_has_it(client: Client) -> None:
 
 
 def _paths(route: Route, description: Description) -> list[str]:
-    """The paths of a route in the document: one for each variant."""
+    """Return the paths of a route in the document: one per variant."""
     if not description.variants:
         return [route.path]
     return [route.path.replace("{operation}", variant) for variant in description.variants]
@@ -220,7 +220,7 @@ def _references(value: Any) -> Iterator[str]:
                 yield from _references(inner)
 
 
-def _followed(value: dict[str, Any]) -> dict[str, Any]:
+def _resolved(value: dict[str, Any]) -> dict[str, Any]:
     if "$ref" not in value:
         return value
     response: dict[str, Any] = DOCUMENT["components"]["responses"][value["$ref"].rpartition("/")[2]]
@@ -228,14 +228,14 @@ def _followed(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _contents(operation: dict[str, Any]) -> list[dict[str, Any]]:
-    """The bodies and responses of an operation, each as a media type."""
-    holders = [operation.get("requestBody", {}), *map(_followed, operation["responses"].values())]
+    """Return the media types of an operation's body and responses."""
+    holders = [operation.get("requestBody", {}), *map(_resolved, operation["responses"].values())]
     return [content for holder in holders for content in holder.get("content", {}).values()]
 
 
 def _examples() -> Iterator[tuple[dict[str, Any], Any]]:
-    """Every example with its schema."""
-    for _, operation in OPERATIONS_OF_IT:
+    """Yield every example with its schema."""
+    for _, operation in DOCUMENTED:
         for content in _contents(operation):
             for example in content.get("examples", {}).values():
                 yield content["schema"], example["value"]

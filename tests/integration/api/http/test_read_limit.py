@@ -1,4 +1,4 @@
-"""The window of reading; and every response tells the window that its request was charged to."""
+"""The window of reads, and the window that a response reports: the one that its request was charged to."""
 
 import asyncio
 import math
@@ -39,11 +39,11 @@ async def _serving(settings: Settings, **change: object) -> AsyncIterator[aiohtt
         yield session
 
 
-def _told(response: Response) -> list[str]:
+def _limit_headers(response: Response) -> list[str]:
     return [name for name in HEADERS if name in response.headers]
 
 
-def _check_told(response: Response, kind: str, limit: int, remaining: int) -> None:
+def _check_limit_headers(response: Response, kind: str, limit: int, remaining: int) -> None:
     reset = response.headers["X-RateLimit-Reset"]
     assert response.headers["RateLimit-Policy"] == f'"{kind}";q={limit};w=60'
     assert response.headers["RateLimit"] == f'"{kind}";r={remaining};t={reset}'
@@ -53,7 +53,7 @@ def _check_told(response: Response, kind: str, limit: int, remaining: int) -> No
 
 
 @pytest.mark.parametrize("route", PRIVATE, ids=lambda route: f"{route.method} {route.path}")
-async def test_every_private_route_charges_its_window_once_and_tells_it(
+async def test_every_private_route_charges_its_window_once_and_reports_it(
     ctx: Context, session: aiohttp.ClientSession, route: Route
 ) -> None:
     client = await make_client(ctx, session, request_limit=30)
@@ -62,24 +62,24 @@ async def test_every_private_route_charges_its_window_once_and_tells_it(
     for used in (1, 2):
         response = await client.call(route.method, path)
         assert response.status < 500
-        _check_told(response, kind, limit, limit - used)
+        _check_limit_headers(response, kind, limit, limit - used)
 
 
 @pytest.mark.parametrize("accept", ["text/csv", "application/x-ndjson"])
 @pytest.mark.parametrize("what", ["errors", "results"])
-async def test_a_stream_tells_its_window(ctx: Context, client: Client, what: str, accept: str) -> None:
+async def test_a_stream_reports_its_window(ctx: Context, client: Client, what: str, accept: str) -> None:
     job = await client.submit_items([contact(1)])
     await work(ctx)
     response = await client.get(f"{job.headers['Location']}/{what}", Accept=accept)
     assert (response.status, response.headers["Content-Type"]) == (200, f"{accept}; charset=utf-8")
-    _check_told(response, "reads", 1200, 1199)
+    _check_limit_headers(response, "reads", 1200, 1199)
 
 
-async def test_an_error_of_ours_tells_its_window(ctx: Context, client: Client) -> None:
+async def test_a_500_reports_its_window(ctx: Context, client: Client) -> None:
     await ctx.pool.execute("ALTER TABLE jobs RENAME TO somewhere_else")
     response = await client.get("/v1/jobs")
     assert response.status == 500
-    _check_told(response, "reads", 1200, 1199)
+    _check_limit_headers(response, "reads", 1200, 1199)
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ async def test_an_error_of_ours_tells_its_window(ctx: Context, client: Client) -
         ("GET", "/healthz", None, 200),
     ],
 )
-async def test_what_is_charged_to_no_account_tells_none(
+async def test_a_response_without_an_account_reports_no_window(
     client: Client, method: str, path: str, key: str | None, status: int
 ) -> None:
     response = await client.call(method, path, headers={"Authorization": key or client.key})
-    assert (response.status, _told(response)) == (status, [])
+    assert (response.status, _limit_headers(response)) == (status, [])
 
 
-async def test_over_the_limit_reading_is_refused_and_passes_after_retry_after(
+async def test_a_read_over_the_limit_is_refused_and_passes_after_retry_after(
     ctx: Context, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "READ_SECONDS", 2)
@@ -123,7 +123,7 @@ async def _passes(client: Client) -> bool:
     return (await client.get("/v1/jobs")).status == 200
 
 
-async def test_reading_and_bulk_requests_have_windows_of_their_own(ctx: Context, settings: Settings) -> None:
+async def test_reads_and_bulk_requests_have_separate_windows(ctx: Context, settings: Settings) -> None:
     async with _serving(settings, read_limit=2) as session:
         client = await make_client(ctx, session, request_limit=2)
         submit = partial(client.submit_items, [contact(1)])
@@ -132,70 +132,70 @@ async def test_reading_and_bulk_requests_have_windows_of_their_own(ctx: Context,
         assert statuses == [200, 202, 200, 429, 202, 429]
 
 
-async def test_other_accounts_do_not_notice_that_one_reads_too_much(ctx: Context, settings: Settings) -> None:
+async def test_the_read_limit_of_one_account_does_not_affect_others(ctx: Context, settings: Settings) -> None:
     async with _serving(settings, read_limit=1) as session:
         client, other = await make_client(ctx, session), await make_client(ctx, session)
         assert [(await client.get("/v1/jobs")).status for _ in range(2)] == [200, 429]
         assert (await other.get("/v1/jobs")).status == 200
 
 
-async def test_without_a_limit_reading_tells_none(ctx: Context, settings: Settings) -> None:
+async def test_without_a_read_limit_no_window_is_reported(ctx: Context, settings: Settings) -> None:
     async with _serving(settings, read_limit=0) as session:
         response = await (await make_client(ctx, session)).get("/v1/jobs")
-    assert (response.status, _told(response)) == (200, [])
+    assert (response.status, _limit_headers(response)) == (200, [])
 
 
-async def test_after_a_flush_the_window_of_reading_begins_empty(client: Client, redis: Redis) -> None:
+async def test_the_read_window_is_empty_after_a_flush_of_redis(client: Client, redis: Redis) -> None:
     for _ in range(2):
         response = await client.get("/v1/jobs")
-    _check_told(response, "reads", 1200, 1198)
+    _check_limit_headers(response, "reads", 1200, 1198)
     await redis.flushall()
-    _check_told(await client.get("/v1/jobs"), "reads", 1200, 1199)
+    _check_limit_headers(await client.get("/v1/jobs"), "reads", 1200, 1199)
 
 
-async def test_reading_asks_redis_once_even_where_the_window_is_cold(
+async def test_a_read_calls_redis_once_even_with_an_empty_window(
     ctx: Context, session: aiohttp.ClientSession, redis: Redis
 ) -> None:
-    await (await make_client(ctx, session)).get("/v1/jobs")  # the script is loaded
+    await (await make_client(ctx, session)).get("/v1/jobs")  # loads the script
     client = await make_client(ctx, session)
-    before = await _asked(redis)
+    before = await _script_calls(redis)
     for _ in range(3):
         await client.get("/v1/jobs")
-    assert await _asked(redis) == before + 3
+    assert await _script_calls(redis) == before + 3
 
 
-async def _asked(redis: Redis) -> int:
+async def _script_calls(redis: Redis) -> int:
     stats = await redis.info("commandstats")
     return int(stats["cmdstat_evalsha"]["calls"])
 
 
-class Behind(NamedTuple):
-    """A client of an api that reaches Valkey through a proxy."""
+class ProxiedApi(NamedTuple):
+    """A client of an api that reaches Valkey through a proxy, and the proxy."""
 
     client: Client
     valkey: Proxy
 
 
 @pytest.fixture
-async def behind(ctx: Context, settings: Settings, servers: TestServers) -> AsyncIterator[Behind]:
-    """An api with a proxy before Valkey."""
+async def proxied(ctx: Context, settings: Settings, servers: TestServers) -> AsyncIterator[ProxiedApi]:
+    """Run an api that reaches Valkey through a proxy."""
     path = servers.redis_socket.parent / "proxy.valkey"
     async with (
         proxy(path, servers.redis_socket) as valkey,
         _serving(settings, redis_url=f"unix://{quote(str(path))}") as session,
     ):
-        yield Behind(await make_client(ctx, session), valkey)
+        yield ProxiedApi(await make_client(ctx, session), valkey)
 
 
 @pytest.mark.parametrize("how", ["gone", "silent"])
-async def test_redis_away_reading_goes_on_without_being_held_up(behind: Behind, how: str) -> None:
-    client, valkey = behind
-    assert _told(await client.get("/v1/jobs"))
-    questions = 0
+async def test_without_redis_reads_continue_without_delay(proxied: ProxiedApi, how: str) -> None:
+    client, valkey = proxied
+    assert _limit_headers(await client.get("/v1/jobs"))
+    calls = 0
 
     def count(data: bytes) -> bool:
-        nonlocal questions
-        questions += data.lower().count(b"evalsha")
+        nonlocal calls
+        calls += data.lower().count(b"evalsha")
         return False
 
     valkey.cut_at = count
@@ -209,15 +209,15 @@ async def test_redis_away_reading_goes_on_without_being_held_up(behind: Behind, 
         responses = [await client.get("/v1/jobs") for _ in range(50)]
     elapsed = clock() - began
     assert {response.status for response in responses} == {200}
-    assert [_told(response) for response in responses] == [[]] * 50
-    assert elapsed < 10 * ANSWER_SECONDS  # 50, if each had to find out
-    assert questions <= 2 + elapsed / PAUSE_SECONDS
+    assert [_limit_headers(response) for response in responses] == [[]] * 50
+    assert elapsed < 10 * ANSWER_SECONDS  # 50 times, if every request waited for the timeout
+    assert calls <= 2 + elapsed / PAUSE_SECONDS
     valkey.silent = False
     valkey.cut_at = lambda _: False
     if how == "gone":
         await valkey.start()
 
-    async def tells() -> bool:
-        return bool(_told(await client.get("/v1/jobs")))
+    async def reports() -> bool:
+        return bool(_limit_headers(await client.get("/v1/jobs")))
 
-    await until(tells)
+    await until(reports)

@@ -1,4 +1,4 @@
-"""Schemathesis asks the running service thousands of things, and holds each response against the document."""
+"""Schemathesis sends thousands of requests and checks each response against the OpenAPI document."""
 
 import asyncio
 import json
@@ -23,8 +23,8 @@ from tests.workers import unfinished
 REPOSITORY = Path(__file__).parents[4]
 ST = Path(sys.executable).parent / "st"
 CASES = 2_000
-EXAMPLES = 8  # of the fuzzing phase, for each operation
-NEVER_ACCEPTED = {"POST /v1/jobs/{job_id}/cancel"}  # its jobs have mostly ended when it comes
+EXAMPLES = 8  # of the fuzzing phase, per operation
+NEVER_ACCEPTED = {"POST /v1/jobs/{job_id}/cancel"}  # most of its jobs have ended before the request
 CONFIGURATION = """\
 hooks = "tests.integration.api.schemathesis_hooks"
 headers = {{ Authorization = "Bearer {key}" }}
@@ -38,17 +38,17 @@ no-shrink = true
 database = "none"
 with-security-parameters = false
 
-[[operations]] # in the last phases only, so that there is something left to ask for
+[[operations]] # in the last phases only: earlier deletions would leave no rows for the other operations
 include-method = "DELETE"
 phases.examples.enabled = false
 phases.coverage.enabled = false
 
-# a bad item is a response of the job, no reason to refuse the request
+# an invalid item is an error of its job; the request is accepted
 [[operations]]
 include-tag = ["Bulk", "Partners"]
 checks.negative_data_rejection.enabled = false
 
-# hundreds of cases each, and alike: preferences.set, bulk_label and single contacts stand for them
+# hundreds of similar cases each: preferences.set, bulk_label and single contacts cover them
 [[operations]]
 include-path-regex = "^/v1/bulk/(contacts|labels|lists|audiences)|^/v1/contacts/(bulk|lists|add-to)"
 phases.coverage.enabled = false
@@ -73,7 +73,7 @@ IDS = """
 values = {values}
 """
 PARAMETER = '"{place}" = {{ dictionary = "{kind}", probability = 0.5 }}\n'
-PLACES = {  # of ids, so that half of the cases name what is there
+PLACES = {  # of ids and values: half of the cases use existing ones
     **{f"path.{name}": kind for name, kind in KINDS.items()},
     "header.Prefer": "prefer",
     "query.region": "region",
@@ -95,7 +95,7 @@ PLACES = {  # of ids, so that half of the cases name what is there
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_no_generated_request_is_answered_off_the_document(
+async def test_every_response_fits_the_openapi_document(
     settings: Settings, ctx: Context, tmp_path: Path
 ) -> None:
     settings = settings.model_copy(update={"read_limit": 0, "max_unfinished_jobs": 10**6})
@@ -110,7 +110,7 @@ async def test_no_generated_request_is_answered_off_the_document(
         document = await client.get("/openapi.json")
         (tmp_path / "openapi.json").write_bytes(document.body)
         report = await _run(tmp_path, f"http://127.0.0.1:{service.port}")
-        await until(lambda: _nothing_is_left(ctx), seconds=30)
+        await until(lambda: _all_ended(ctx), seconds=30)
     assert report["failures"] == []
     assert report["errors"] == []
     assert report["operations"]["tested"] == report["operations"]["total"]
@@ -119,7 +119,7 @@ async def test_no_generated_request_is_answered_off_the_document(
 
 
 def _never_accepted(report: Any) -> set[str]:
-    """Operations of which no request was good enough: nothing was seen of them but refusals."""
+    """Return the operations whose requests were all refused, so that no other response was checked."""
     return {
         label
         for label, phases in report["valid_rates"].items()
@@ -127,13 +127,13 @@ def _never_accepted(report: Any) -> set[str]:
     }
 
 
-async def _nothing_is_left(ctx: Context) -> bool:
+async def _all_ended(ctx: Context) -> bool:
     return not await unfinished(ctx)
 
 
 @asynccontextmanager
 async def _worker(settings: Settings) -> AsyncIterator[None]:
-    """A worker process, with all that runs beside."""
+    """Run a worker process with its background tasks."""
     assert settings.database_url is not None
     assert settings.redis_url is not None
     environment = {"DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
@@ -162,7 +162,7 @@ def _configuration(key: str, known: dict[str, list[Any]]) -> str:
 
 
 async def _run(folder: Path, url: str) -> Any:
-    """Run it in a process of its own, beside the service in this one; its report."""
+    """Run schemathesis in its own process against the service in this one, and return its report."""
     report = folder / "report.json"
     words = (
         ST, "--config-file", folder / "schemathesis.toml", "run", folder / "openapi.json",

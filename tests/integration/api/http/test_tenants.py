@@ -1,7 +1,7 @@
-"""No request of one account shows or changes a row of another: a walk over the table of routes.
+"""No request of one account shows or changes a row of another account. All routes are called.
 
-What an account is answered is compared with what it is answered in a world where the other account does not
-exist: there each id of the other account is an unknown one, and nothing of it can be shown.
+Each response is compared with the response in a world where the other account does not exist. There, every
+id of the other account is unknown, and none of its data can be shown.
 """
 
 import re
@@ -25,11 +25,11 @@ PRIVATE = sorted(routes())
 PARTS = {
     "get": [key for key in PRIVATE if key.startswith("GET")],
     "change": [key for key in PRIVATE if not key.startswith("GET") and not routes()[key].bulk],
-    "bulk, documents": [key for key in PRIVATE if routes()[key].bulk and "/bulk/" not in key],
+    "bulk, partners": [key for key in PRIVATE if routes()[key].bulk and "/bulk/" not in key],
     "bulk, native": [key for key in PRIVATE if routes()[key].bulk and "/bulk/" in key],
 }
 
-# What a request gives to a new thing, or wants to change: nobody has them, or the other account does.
+# Values that a request sets or searches for. `_theirs` has values of the other account for the same keys.
 FRESH = {
     "name": "Own",
     "new_name": "A new name",
@@ -42,27 +42,27 @@ FRESH = {
 
 
 class Worlds(NamedTuple):
-    """The same but for one account."""
+    """Two worlds that differ only in the other account."""
 
     crowded: World
     alone: World
-    theirs: tuple[Names, Names]  # what the other account has, by ids with a prefix and by numbers
+    theirs: tuple[Names, Names]  # names of the other account's rows: ids with a prefix, and numbers
 
     @property
     def both(self) -> tuple[World, World]:
-        """The crowded one first."""
+        """Both worlds, the crowded one first."""
         return self.crowded, self.alone
 
     @property
     def known(self) -> frozenset[str]:
-        """Ids that are the same in both worlds."""
+        """The ids that are equal in both worlds."""
         own = [belongings.names(JobId(UUID(int=0))) for belongings in (OWN, SPARE)]
         return frozenset(value for names in (*own, *self.theirs) for value in names.values())
 
 
 @pytest.fixture
 async def worlds(settings: Settings, template: str) -> AsyncIterator[Worlds]:
-    """Two databases, each with an api and a worker."""
+    """Open both worlds: two databases, each with an api and a worker."""
     assert settings.database_url is not None
     conn = await asyncpg.connect(settings.database_url)
     name = await conn.fetchval("SELECT current_database()")
@@ -70,7 +70,7 @@ async def worlds(settings: Settings, template: str) -> AsyncIterator[Worlds]:
     url = settings.database_url.replace(f"/{name}?", f"/{name}_alone?")
     try:
         async with (
-            # alone first: in both worlds the account's own jobs are older than those of the other
+            # alone first, so that in both worlds the account's own jobs are older than the other account's
             open_world(settings.model_copy(update={"database_url": url}), crowded=False) as alone,
             open_world(settings, crowded=True) as crowded,
         ):
@@ -87,30 +87,30 @@ def test_every_private_route_is_in_the_table_of_calls(key: str) -> None:
     assert CALLS.get(key), f"add to CALLS in tenant_calls.py how {key} is called, with all ids that it takes"
 
 
-def test_every_call_is_of_a_route() -> None:
+def test_every_call_belongs_to_a_route() -> None:
     assert set(CALLS) <= set(PRIVATE)
 
 
-async def test_every_table_has_rows_of_accounts_alone(ctx: Context) -> None:
+async def test_every_table_has_an_account(ctx: Context) -> None:
     tables = await ctx.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     others = {row["tablename"] for row in tables} - set(await tables_of(ctx.pool))
     assert others == {"accounts", "schema_version"}
 
 
 @pytest.mark.parametrize("part", PARTS)
-async def test_an_account_is_answered_as_if_there_were_no_other(worlds: Worlds, part: str) -> None:
-    found = [
+async def test_responses_do_not_depend_on_another_account(worlds: Worlds, part: str) -> None:
+    problems = [
         f"{key} with {what}: {problem}"
         for key in PARTS[part]
         for call in CALLS.get(key, [])
         for what, change in _changes(worlds, key, call)
         for problem in await _problems(worlds, key, call, what, change)
     ]
-    assert not found, "\n\n".join(found)
+    assert not problems, "\n\n".join(problems)
 
 
-async def test_a_malformed_id_is_answered_like_an_unknown_one(worlds: Worlds) -> None:
-    world = worlds.alone  # where theirs are unknown
+async def test_a_malformed_id_gets_the_response_of_an_unknown_one(worlds: Worlds) -> None:
+    world = worlds.alone  # where the ids of the other account are unknown
     for key in PRIVATE:
         for call, kind in product(CALLS.get(key, [])[:1], in_path(key)):
             responses = []
@@ -122,8 +122,8 @@ async def test_a_malformed_id_is_answered_like_an_unknown_one(worlds: Worlds) ->
             assert len(set(responses)) == 1, f"{key}: {responses}"
 
 
-async def test_the_owner_of_the_ids_is_answered(worlds: Worlds) -> None:
-    """Else that they are refused to another account would say nothing."""
+async def test_the_owner_of_the_ids_gets_its_rows(worlds: Worlds) -> None:
+    """Without this, a refusal to another account would prove nothing."""
     assert worlds.crowded.other is not None
     for key in PARTS["get"]:
         for call, names in product(CALLS.get(key, []), worlds.theirs):
@@ -151,7 +151,7 @@ def _own(world: World, call: Call) -> dict[str, str]:
 
 
 def _changes(worlds: Worlds, key: str, call: Call) -> Iterator[tuple[str, Names]]:
-    """Which of the account's own names are replaced by the other's: each by itself, all, none."""
+    """Yield which of the account's own names are replaced by the other account's: each one, all, none."""
     own = _own(worlds.crowded, call)
     seen = [request_of(key, call, own)]
     for kind, theirs in product(own, worlds.theirs):
@@ -165,21 +165,21 @@ def _changes(worlds: Worlds, key: str, call: Call) -> Iterator[tuple[str, Names]
 
 
 async def _problems(worlds: Worlds, key: str, call: Call, what: str, change: Names) -> Iterable[str]:
-    """Send a request in both worlds, and compare the responses and what became of the rows."""
-    said, rows = [], []
+    """Send a request in both worlds, and compare the responses and the rows afterwards."""
+    observed, rows = [], []
     assert worlds.crowded.other is not None
     for world in worlds.both:
         request = request_of(key, call, {**_own(world, call), **change})
-        said.append(await world.observe(request, worlds.known))
+        observed.append(await world.observe(request, worlds.known))
         texts = await world.asking.rows.put_back()
         rows.append(sorted(without_run_values(text, worlds.known, alike=True) for text in texts))
-    crowded, alone = said
-    before, after = await worlds.crowded.other.rows.look()
+    crowded, alone = observed
+    before, after = await worlds.crowded.other.rows.compare_versions()
     return [
         *_diff("the response", alone.text.splitlines(), crowded.text.splitlines()),
         *_diff("the account's own rows", rows[1], rows[0]),
         *_diff("ROWS OF ANOTHER ACCOUNT", sorted(before), sorted(after)),
-        *([] if _expected(key, call, what, crowded.status) else [f"answered {crowded.text}"]),
+        *([] if _expected(key, call, what, crowded.status) else [f"unexpected response: {crowded.text}"]),
     ]
 
 
@@ -188,11 +188,11 @@ def _diff(what: str, alone: Iterable[object], crowded: Iterable[object]) -> Iter
     if without != with_:
         lost = [str(line) for line in without if line not in with_]
         more = [str(line) for line in with_ if line not in without]
-        yield f"{what} is another one:\n- " + "\n- ".join(lost) + "\n+ " + "\n+ ".join(more)
+        yield f"{what} differs:\n- " + "\n- ".join(lost) + "\n+ " + "\n+ ".join(more)
 
 
 def _expected(key: str, call: Call, what: str, status: int) -> bool:
-    """A request with own names alone has to be a good one, or that others are refused would say nothing."""
+    """Return whether a status is expected. Requests with only own names must succeed."""
     if what == "own":
         return status in call.statuses
     return status == 404 if what in in_path(key) else status < 500

@@ -1,4 +1,4 @@
-"""What a request says and nobody knows is refused: a typing error must not pass for a choice."""
+"""Unknown parameters are refused, so that a typing error does not go unnoticed."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.integration.api.service import Client
 PRIVATE = [route for route in ROUTES if not route.public]
 
 
-async def test_no_route_takes_a_parameter_that_it_does_not_know(ctx: Context, client: Client) -> None:
+async def test_no_route_takes_an_unknown_parameter(ctx: Context, client: Client) -> None:
     await ctx.pool.execute("UPDATE accounts SET phone_number_id = $1", PHONE_NUMBER_ID)
     known = await fill(client)
     lenient = [route for route in PRIVATE if not await _refuses(client, route, known)]
@@ -26,7 +26,7 @@ async def test_no_route_takes_a_parameter_that_it_does_not_know(ctx: Context, cl
         ({"opt_in_to": [{"phone": "+14155550100", "name": "mine"}]}, "opt_in_to[0].name"),
     ],
 )
-async def test_a_list_request_is_searched_to_its_depth(
+async def test_an_unknown_parameter_in_a_nested_object_is_refused(
     client: Client, body: dict[str, object], param: str
 ) -> None:
     (list_id, *_) = (await fill(client))["list"]

@@ -1,1 +1,1 @@
-"""Jobs over HTTP: state, errors, results, cancel, retry, waiting."""
+"""Tests of jobs over HTTP: state, errors, results, cancel, retry, waiting."""

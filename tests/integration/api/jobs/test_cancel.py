@@ -1,4 +1,4 @@
-"""POST /v1/jobs/{id}/cancel: what is done stays, and the response comes when the job has ended."""
+"""POST /v1/jobs/{id}/cancel: applied items stay, and the response waits for the end of the job."""
 
 import asyncio
 from typing import Any
@@ -29,7 +29,7 @@ async def submit(client: Client, count: int, query: str = "") -> str:
     return job
 
 
-async def test_the_answer_is_the_job_when_it_has_ended(ctx: Context, client: Client) -> None:
+async def test_the_response_is_the_ended_job(ctx: Context, client: Client) -> None:
     job = await submit(client, 2_500)
     await apply_chunk(ctx, await claim(ctx))
     async with serving(ctx):
@@ -43,7 +43,7 @@ async def test_the_answer_is_the_job_when_it_has_ended(ctx: Context, client: Cli
     assert len(await stored(ctx)) == counts["created"]
 
 
-async def test_without_a_worker_the_job_comes_as_it_stands(ctx: Context, client: Client) -> None:
+async def test_without_a_worker_the_response_is_the_current_job(ctx: Context, client: Client) -> None:
     job = await submit(client, 3)
     clock = asyncio.get_running_loop().time
     began = clock()
@@ -56,13 +56,13 @@ async def test_without_a_worker_the_job_comes_as_it_stands(ctx: Context, client:
 
 
 @pytest.mark.parametrize("preference", ["wait=0", "respond-async"])
-async def test_nobody_has_to_wait(client: Client, preference: str) -> None:
+async def test_a_client_can_choose_not_to_wait(client: Client, preference: str) -> None:
     job = await submit(client, 3)
     async with asyncio.timeout(1.5):
         assert (await cancel(client, job, Prefer=preference)).status == 200
 
 
-async def test_the_answers_of_a_cancelled_job_tell_of_every_item(ctx: Context, client: Client) -> None:
+async def test_the_results_of_a_cancelled_job_cover_every_item(ctx: Context, client: Client) -> None:
     response = await client.submit_items([{"phone": "12"}, *(contact(n) for n in range(1_004))])
     await apply_chunk(ctx, await claim(ctx))
     job = response.json["id"]
@@ -83,7 +83,7 @@ async def test_the_answers_of_a_cancelled_job_tell_of_every_item(ctx: Context, c
     assert [error["index"] for error in errors] == [0]
 
 
-async def test_cancelling_again_gives_the_same_answer(ctx: Context, client: Client) -> None:
+async def test_cancelling_again_gives_the_same_response(ctx: Context, client: Client) -> None:
     job = await submit(client, 3)
     async with serving(ctx):
         first = await cancel(client, job)
@@ -135,7 +135,7 @@ async def test_a_large_upload_is_cancelled_before_it_is_split(ctx: Context, clie
     assert await stored(ctx) == {}
 
 
-async def test_an_upload_is_cancelled_while_it_is_received_and_leaves_nothing(
+async def test_an_upload_is_cancelled_while_it_arrives_and_leaves_nothing(
     ctx: Context, service: Service, client: Client
 ) -> None:
     async with upload(service, client, "text/csv") as cut:
@@ -155,7 +155,7 @@ async def test_an_upload_is_cancelled_while_it_is_received_and_leaves_nothing(
     assert (await client.get(f"/v1/jobs/{job['id']}")).json["state"] == "cancelled"
 
 
-async def test_who_waits_for_a_job_hears_that_its_upload_was_cancelled(
+async def test_a_waiting_request_returns_when_the_upload_is_cancelled(
     ctx: Context, service: Service, client: Client
 ) -> None:
     async with upload(service, client, "text/csv") as cut:

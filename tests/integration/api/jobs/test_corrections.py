@@ -1,4 +1,4 @@
-"""Item errors: as pages, and as files that are corrected and sent back as they are."""
+"""Item errors: their pages, and their files, which a client corrects and submits again."""
 
 import csv
 import io
@@ -15,8 +15,8 @@ from tests.integration.api.work import stored, work
 PHONE = phone(1)
 
 
-async def failed(ctx: Context, client: Client, body: bytes, content_type: str, query: str = "") -> str:
-    """The path of the errors of a job that has ended."""
+async def errors_path(ctx: Context, client: Client, body: bytes, content_type: str, query: str = "") -> str:
+    """Run a job to its end, and return the path of its errors."""
     response = await client.submit(body, content_type, query)
     assert response.status == 202, response.body
     await work(ctx)
@@ -28,9 +28,9 @@ def rows_of(text: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text.decode(), newline="")))
 
 
-async def test_errors_come_in_pages(ctx: Context, client: Client) -> None:
+async def test_errors_are_paged(ctx: Context, client: Client) -> None:
     items = [{"phone": "12"} if n % 2 else contact(n) for n in range(50)]
-    path = await failed(ctx, client, json.dumps(items).encode(), "application/json")
+    path = await errors_path(ctx, client, json.dumps(items).encode(), "application/json")
     seen: list[int] = []
     page: dict[str, Any] = {"next_cursor": "-"}
     while page["next_cursor"]:
@@ -42,7 +42,7 @@ async def test_errors_come_in_pages(ctx: Context, client: Client) -> None:
 
 async def test_a_file_of_errors_has_the_columns_of_the_request(ctx: Context, client: Client) -> None:
     body = f'Name;PHONE;Metadata.City\r\n"O; ""K""";12;Pune\r\nAna;{PHONE};\r\n"two\nlines";+999;\r\n'
-    path = await failed(ctx, client, body.encode(), "text/csv")
+    path = await errors_path(ctx, client, body.encode(), "text/csv")
     head, *rows = rows_of((await client.get(path, Accept="text/csv")).body)
     assert head == ["name", "phone", "metadata.city", "error_code", "error_message"]
     assert [row[:4] for row in rows] == [
@@ -52,9 +52,9 @@ async def test_a_file_of_errors_has_the_columns_of_the_request(ctx: Context, cli
     assert all(row[4] for row in rows)
 
 
-async def test_a_corrected_file_of_errors_is_accepted_as_it_is(ctx: Context, client: Client) -> None:
+async def test_a_corrected_file_of_errors_is_accepted(ctx: Context, client: Client) -> None:
     body = f"Mobile;name;age;birth_date.day;birth_date.month\n12;Ana;30;17;5\n{phone(2)};Bo;;1;2\n"
-    path = await failed(ctx, client, body.encode(), "text/csv", "?map.Mobile=phone")
+    path = await errors_path(ctx, client, body.encode(), "text/csv", "?map.Mobile=phone")
     text = (await client.get(path, Accept="text/csv")).body
     response = await client.submit(text.replace(b"12,", PHONE.encode() + b","), "text/csv")
     await work(ctx)
@@ -76,10 +76,10 @@ async def test_an_uncorrected_file_of_errors_fails_again_for_the_same_reasons(
         {"phone": PHONE, "age": 200},
         {"name": "nobody"},
     ]  # fmt: skip
-    path = await failed(ctx, client, json.dumps(bad).encode(), "application/json")
+    path = await errors_path(ctx, client, json.dumps(bad).encode(), "application/json")
     before = (await client.get(path)).json["data"]
     text = (await client.get(path, Accept=accept)).body
-    path = await failed(ctx, client, text, accept)
+    path = await errors_path(ctx, client, text, accept)
     after = (await client.get(path)).json["data"]
     assert [(error["code"], error["ref"]) for error in after] == [
         (error["code"], error["ref"]) for error in before
@@ -87,22 +87,22 @@ async def test_an_uncorrected_file_of_errors_fails_again_for_the_same_reasons(
     assert len(after) == len(bad)
 
 
-async def test_lines_of_errors_are_the_items_with_the_verdict(ctx: Context, client: Client) -> None:
+async def test_lines_of_errors_are_the_items_with_code_and_message(ctx: Context, client: Client) -> None:
     items = [{"phone": "12", "name": "Zoë", "metadata": {"a": 1}}]
-    path = await failed(ctx, client, json.dumps(items).encode(), "application/json")
+    path = await errors_path(ctx, client, json.dumps(items).encode(), "application/json")
     (line,) = (await client.get(path, Accept="application/x-ndjson")).body.splitlines()
     shown = json.loads(line)
     assert shown.pop("error_message")
     assert shown == {**items[0], "error_code": "phone_too_short"}
 
 
-async def test_rows_of_csv_are_corrected_as_lines_of_json(ctx: Context, client: Client) -> None:
+async def test_csv_rows_can_be_corrected_as_ndjson(ctx: Context, client: Client) -> None:
     await make_property(ctx, client.account.id, "vip")
     body = (
         "phone,name,age,metadata.city,metadata,birth_date.day,birth_date.month,birth_date.year,properties.vip\n"
         '12,Ana,30,Pune,"{""a"": 1}",17,5,1990,yes\n'
     )
-    path = await failed(ctx, client, body.encode(), "text/csv")
+    path = await errors_path(ctx, client, body.encode(), "text/csv")
     line = (await client.get(path, Accept="application/x-ndjson")).body
     response = await client.submit(line.replace(b'"12"', f'"{PHONE}"'.encode()), "application/x-ndjson")
     await work(ctx)
@@ -115,25 +115,25 @@ async def test_rows_of_csv_are_corrected_as_lines_of_json(ctx: Context, client: 
     assert tuple(row) == (PHONE, 30, "1990-05-17", '{"a": 1, "city": "Pune"}', '{"vip": "yes"}')
 
 
-async def test_what_is_no_record_is_shown_as_it_came(ctx: Context, client: Client) -> None:
+async def test_an_unreadable_row_is_shown_as_it_was_sent(ctx: Context, client: Client) -> None:
     body = f'phone,name\n"{PHONE}",Smith,John,x\n\xff,y\n1\n'.encode("latin-1")
-    path = await failed(ctx, client, body, "text/csv")
+    path = await errors_path(ctx, client, body, "text/csv")
     _, *rows = rows_of((await client.get(path, Accept="text/csv")).body)
     assert [(row[0], row[2]) for row in rows] == [
         (PHONE, "row_length"),
         ("\\xff", "invalid_encoding"),
         ("1", "row_length"),
     ]
-    assert rows[0][4:] == ["John", "x"]  # nothing is lost
+    assert rows[0][4:] == ["John", "x"]  # all cells are kept
     lines = (await client.get(path, Accept="application/x-ndjson")).body.splitlines()
     assert [json.loads(line)["item"] for line in lines] == [f'"{PHONE}",Smith,John,x', "\\xff,y", "1"]
 
 
-async def test_lines_that_are_no_items_are_shown_as_they_came(ctx: Context, client: Client) -> None:
+async def test_lines_that_are_not_items_fail_again(ctx: Context, client: Client) -> None:
     body = (
         b'{"phone":\n[1, 2]\n5\nnull\n"text"\n{"phone": "\\ud800"}\n\xff\n{"phone": "1\\u0000"}\n{"a": 1e999}'
     )
-    path = await failed(ctx, client, body, "application/x-ndjson")
+    path = await errors_path(ctx, client, body, "application/x-ndjson")
     errors = (await client.get(path)).json["data"]
     assert [error["index"] for error in errors] == list(range(9))
     for accept in ("text/csv", "application/x-ndjson"):
@@ -145,22 +145,22 @@ async def test_lines_that_are_no_items_are_shown_as_they_came(ctx: Context, clie
         assert (await client.job(response))["counts"]["failed"] == 9
 
 
-async def test_a_cell_of_a_megabyte_of_nonsense_can_be_downloaded(ctx: Context, client: Client) -> None:
-    path = await failed(ctx, client, b"phone,name\n12," + b"\xff" * 900_000 + b"\n", "text/csv")
+async def test_an_invalid_cell_of_900_kilobytes_can_be_downloaded(ctx: Context, client: Client) -> None:
+    path = await errors_path(ctx, client, b"phone,name\n12," + b"\xff" * 900_000 + b"\n", "text/csv")
     _, row = rows_of((await client.get(path, Accept="text/csv")).body.replace(b"\\xff", b"?"))
     assert "invalid_encoding" in row
 
 
-async def test_no_errors_are_an_empty_file(ctx: Context, client: Client) -> None:
-    path = await failed(ctx, client, f"phone\n{PHONE}\n".encode(), "text/csv")
+async def test_without_errors_the_file_is_empty(ctx: Context, client: Client) -> None:
+    path = await errors_path(ctx, client, f"phone\n{PHONE}\n".encode(), "text/csv")
     assert (await client.get(path)).json == {"data": [], "next_cursor": None}
     assert (await client.get(path, Accept="text/csv")).body == b"phone,error_code,error_message\r\n"
     assert (await client.get(path, Accept="application/x-ndjson")).body == b""
 
 
-async def test_a_thousand_errors_are_all_in_the_file(ctx: Context, client: Client) -> None:
+async def test_thousands_of_errors_are_all_in_the_file(ctx: Context, client: Client) -> None:
     body = b"phone,name\n" + b"".join(b"12,%d\n" % n for n in range(2_500))
-    path = await failed(ctx, client, body, "text/csv")
+    path = await errors_path(ctx, client, body, "text/csv")
     _, *rows = rows_of((await client.get(path, Accept="text/csv")).body)
     assert [row[1] for row in rows] == [str(n) for n in range(2_500)]
 
@@ -200,7 +200,7 @@ async def test_properties_of_a_row_have_their_types_in_json(ctx: Context, client
     for name, type_ in (("score", "number"), ("vip", "boolean"), ("note", "string")):
         await make_property(ctx, client.account.id, name, type_)
     head = "phone,properties.score,properties.vip,properties.note\n"
-    path = await failed(ctx, client, f"{head}12,7.5,true,5\n13,many,no,x\n".encode(), "text/csv")
+    path = await errors_path(ctx, client, f"{head}12,7.5,true,5\n13,many,no,x\n".encode(), "text/csv")
     lines = (await client.get(path, Accept="application/x-ndjson")).body.splitlines()
     assert [json.loads(line)["properties"] for line in lines] == [
         {"score": 7.5, "vip": True, "note": "5"},

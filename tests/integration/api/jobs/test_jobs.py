@@ -1,4 +1,4 @@
-"""The list of jobs, and one of them."""
+"""The list of jobs, and a single job."""
 
 from datetime import datetime
 
@@ -62,7 +62,7 @@ async def test_position_counts_the_jobs_ahead(ctx: Context, client: Client) -> N
     assert [job["position"] for job in await client.jobs()] == [0, 0, 0]
 
 
-async def test_the_list_comes_newest_first_in_pages(client: Client) -> None:
+async def test_the_list_is_paged_newest_first(client: Client) -> None:
     ids = await submit(client, 5)
     path, seen = "/v1/jobs?limit=2", []
     for _ in range(3):
@@ -73,12 +73,12 @@ async def test_the_list_comes_newest_first_in_pages(client: Client) -> None:
     assert seen == ids[::-1]
 
 
-async def test_a_page_that_is_just_full_is_the_last(client: Client) -> None:
+async def test_a_full_page_can_be_the_last(client: Client) -> None:
     await submit(client, 2)
     assert (await client.get("/v1/jobs?limit=2")).json["next_cursor"] is None
 
 
-async def test_an_empty_list_is_a_page(client: Client) -> None:
+async def test_an_empty_list_is_one_page(client: Client) -> None:
     assert (await client.get("/v1/jobs")).json == {"data": [], "next_cursor": None}
 
 
@@ -96,7 +96,7 @@ async def test_the_list_can_be_filtered(ctx: Context, client: Client) -> None:
         "state=failed": [],
         "operation=contacts.upsert": [third["id"], second, first],
         f"since={since}": [third["id"]],
-        f"since={third['received_at'].replace('Z', '+00:00')}": [third["id"]],  # the plus sign not escaped
+        f"since={third['received_at'].replace('Z', '+00:00')}": [third["id"]],  # the plus sign is not escaped
         "since=2020-01-01T00:00:00Z&state=completed": [first],
         f"cursor={third['id']}&state=completed": [first],
     }.items():

@@ -1,4 +1,4 @@
-"""Results: every item is answered exactly once."""
+"""Results: every item has exactly one."""
 
 import csv
 import io
@@ -15,10 +15,10 @@ ITEMS = 4_500
 
 
 def items() -> list[dict[str, Any]]:
-    """Several chunks: new contacts, duplicates within a chunk and across chunks, and failures."""
+    """Return items of several chunks: new contacts, failures, duplicates in one chunk and across chunks."""
     made = [contact(n) for n in range(ITEMS)]
-    made[10] = contact(11, name="later")  # merged into 11, in one chunk
-    made[4_000] = contact(5, name="last")  # settled with 5, of another chunk
+    made[10] = contact(11, name="later")  # a duplicate in one chunk: merged into item 11
+    made[4_000] = contact(5, name="last")  # duplicates of item 5 in another chunk: merged by settle
     made[4_100] = contact(5, nickname="Nick")
     for n in range(50, ITEMS, 500):
         made[n] = {"phone": "12", "ref": f"ref {n}"}
@@ -26,7 +26,7 @@ def items() -> list[dict[str, Any]]:
 
 
 async def results(client: Client, path: str, limit: int) -> list[dict[str, Any]]:
-    """All pages."""
+    """Return the results of all pages."""
     seen: list[dict[str, Any]] = []
     cursor = ""
     while True:
@@ -38,7 +38,7 @@ async def results(client: Client, path: str, limit: int) -> list[dict[str, Any]]
         cursor = f"&cursor={page['next_cursor']}"
 
 
-async def test_results_answer_every_item_once(ctx: Context, client: Client) -> None:
+async def test_every_item_has_one_result(ctx: Context, client: Client) -> None:
     response = await client.submit_items(items())
     await work(ctx)
     job = await client.job(response)
@@ -67,7 +67,7 @@ async def test_results_answer_every_item_once(ctx: Context, client: Client) -> N
     assert rows == expected
 
 
-async def test_the_results_of_a_job_that_has_not_begun_are_empty(client: Client) -> None:
+async def test_the_results_of_a_queued_job_are_empty(client: Client) -> None:
     response = await client.submit_items([contact(1)])
     path = response.json["results_url"]
     assert (await client.get(path)).json == {"data": [], "next_cursor": None}
@@ -83,7 +83,7 @@ async def test_small_pages_cover_every_item(ctx: Context, client: Client) -> Non
     assert [result["index"] for result in found] == list(range(25))
 
 
-async def test_the_first_format_named_is_the_one_given(ctx: Context, client: Client) -> None:
+async def test_the_first_known_format_of_accept_is_used(ctx: Context, client: Client) -> None:
     response = await client.submit_items([contact(1)])
     path = response.json["results_url"]
     for accept, given in {

@@ -1,4 +1,4 @@
-"""The failed items of a job as the body of a new one: the same items, failing for the same reasons."""
+"""Retry: the failed items of a job become the body of a new one, and fail there for the same reasons."""
 
 import json
 from typing import Any
@@ -51,8 +51,8 @@ BAD_ROWS = [
 ]
 
 
-async def ended(ctx: Context, client: Client, response: Response) -> Parent:
-    """The job of a 202, when it has ended, as a retry sees it."""
+async def run_to_end(ctx: Context, client: Client, response: Response) -> Parent:
+    """Run the job of a 202 to its end, and return it as a retry reads it."""
     assert response.status == 202, response.body
     await work(ctx)
     return await parent_of(ctx, client, response)
@@ -66,12 +66,12 @@ async def parent_of(ctx: Context, client: Client, response: Response) -> Parent:
     return parent
 
 
-async def retried(ctx: Context, parent: Parent) -> bytes:
+async def retry_body(ctx: Context, parent: Parent) -> bytes:
     return b"".join([piece async for piece in failed_items(ctx.pool, parent)])
 
 
 async def errors_of(ctx: Context, job_id: JobId) -> list[tuple[Any, ...]]:
-    """The errors of a job in order, without their places; a number at which reading failed is one, too."""
+    """Return the errors of a job in order, without their indexes."""
     rows = await ctx.pool.fetch(
         """SELECT ref, field, code, message, value::text, item::text FROM item_errors WHERE job_id = $1
            ORDER BY item_index""",
@@ -81,7 +81,7 @@ async def errors_of(ctx: Context, job_id: JobId) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("format_", [Format.NDJSON, Format.CSV])
-async def test_what_failed_fails_again_for_the_same_reasons(
+async def test_failed_items_fail_again_for_the_same_reasons(
     ctx: Context, client: Client, format_: Format
 ) -> None:
     if format_ is Format.CSV:
@@ -93,72 +93,68 @@ async def test_what_failed_fails_again_for_the_same_reasons(
         )
     else:
         good, head, bad, end = json.dumps(contact(2)).encode() + b"\n", b"", BAD_LINES, b"\n"
-    body = head + b"".join(good + one + end for one in bad)
-    parent = await ended(ctx, client, await client.submit(body, TYPES[format_]))
+    body = head + b"".join(good + record + end for record in bad)
+    parent = await run_to_end(ctx, client, await client.submit(body, TYPES[format_]))
     assert (parent.failed, parent.format, format_of_failed(parent)) == (len(bad), format_, format_)
-    again = await client.submit(await retried(ctx, parent), TYPES[format_])
-    child = await ended(ctx, client, again)
+    again = await client.submit(await retry_body(ctx, parent), TYPES[format_])
+    child = await run_to_end(ctx, client, again)
     assert (again.json["state"], child.failed) == ("queued", len(bad))
     assert (await client.job(again))["total"] == len(bad)
     assert await errors_of(ctx, child.job_id) == await errors_of(ctx, parent.job_id)
 
 
-async def test_what_failed_for_another_reason_may_pass(ctx: Context, client: Client) -> None:
+async def test_a_failed_item_may_pass_with_other_parameters(ctx: Context, client: Client) -> None:
     items = [contact(1), {"phone": "020 7946 0958", "name": "Zoë"}, contact(3)]
-    parent = await ended(ctx, client, await client.submit_items(items))
+    parent = await run_to_end(ctx, client, await client.submit_items(items))
     assert parent.failed == 1
-    child = await client.submit(await retried(ctx, parent), "application/x-ndjson", "?region=GB")
-    assert (await ended(ctx, client, child)).failed == 0
+    child = await client.submit(await retry_body(ctx, parent), "application/x-ndjson", "?region=GB")
+    assert (await run_to_end(ctx, client, child)).failed == 0
     assert await ctx.pool.fetchval("SELECT name FROM contacts WHERE phone = '+442079460958'") == "Zoë"
 
 
-async def test_an_array_becomes_lines(ctx: Context, client: Client) -> None:
+async def test_a_json_array_is_retried_as_ndjson(ctx: Context, client: Client) -> None:
     items = [contact(1), {"phone": "12", "metadata": {"a": [1, "x\ny"]}}, 5]
-    parent = await ended(
+    parent = await run_to_end(
         ctx, client, await client.submit(json.dumps(items, indent=2).encode(), "application/json")
     )
     assert format_of_failed(parent) is Format.NDJSON
-    lines = (await retried(ctx, parent)).splitlines()
+    lines = (await retry_body(ctx, parent)).splitlines()
     assert [json.loads(line) for line in lines] == items[1:]
 
 
 async def test_a_file_keeps_its_columns_and_its_separator(ctx: Context, client: Client) -> None:
     body = b'Mobile;"metadata.a,b";dropped;Name\n12;x;y;"O; ""K"""\n'
     response = await client.submit(body, "text/csv", "?map.Mobile=phone&map.dropped=")
-    parent = await ended(ctx, client, response)
-    again = await retried(ctx, parent)
+    parent = await run_to_end(ctx, client, response)
+    again = await retry_body(ctx, parent)
     assert again == b'"phone";"metadata.a,b";"error_code";"name"\r\n12;x;;"O; ""K"""\r\n'
-    child = await ended(ctx, client, await client.submit(again, "text/csv"))
+    child = await run_to_end(ctx, client, await client.submit(again, "text/csv"))
     assert child.layout == parent.layout
     assert await errors_of(ctx, child.job_id) == await errors_of(ctx, parent.job_id)
 
 
-async def test_one_column_alone_is_not_lost_where_it_is_empty(ctx: Context, client: Client) -> None:
-    parent = await ended(ctx, client, await client.submit(b'phone\n""\n12\n', "text/csv"))
-    assert await retried(ctx, parent) == b'"phone"\r\n""\r\n12\r\n'
+async def test_an_empty_cell_of_a_single_column_is_kept(ctx: Context, client: Client) -> None:
+    parent = await run_to_end(ctx, client, await client.submit(b'phone\n""\n12\n', "text/csv"))
+    assert await retry_body(ctx, parent) == b'"phone"\r\n""\r\n12\r\n'
 
 
-async def test_however_many_failed_they_come_in_order_and_a_page_at_a_time(
-    ctx: Context, client: Client
-) -> None:
+async def test_failed_items_are_read_in_order_and_page_by_page(ctx: Context, client: Client) -> None:
     count = 2 * ERRORS_A_READ + 50
     items = [contact(n) if n % 2 else {"phone": "12", "name": str(n)} for n in range(2 * count)]
-    parent = await ended(ctx, client, await client.submit_items(items))
+    parent = await run_to_end(ctx, client, await client.submit_items(items))
     pieces = [piece async for piece in failed_items(ctx.pool, parent)]
     assert len(pieces) == 3
     lines = b"".join(pieces).splitlines()
     assert [int(json.loads(line)["name"]) for line in lines] == list(range(0, 2 * count, 2))
 
 
-async def test_an_item_that_was_just_not_too_large_does_not_become_too_large(
-    ctx: Context, client: Client
-) -> None:
+async def test_an_item_of_the_maximum_size_does_not_grow(ctx: Context, client: Client) -> None:
     line = json.dumps({"phone": "12", "metadata": {"k": "я" * 500_000}}, ensure_ascii=False).encode()
-    parent = await ended(ctx, client, await client.submit(line, "application/x-ndjson"))
-    assert len(await retried(ctx, parent)) <= len(line) + 1
+    parent = await run_to_end(ctx, client, await client.submit(line, "application/x-ndjson"))
+    assert len(await retry_body(ctx, parent)) <= len(line) + 1
 
 
-async def test_a_retry_knows_what_its_parent_was(ctx: Context, client: Client) -> None:
+async def test_a_retry_reads_the_parameters_of_its_parent(ctx: Context, client: Client) -> None:
     response = await client.submit_items([contact(1)], "?region=GB&parallel=7&dry_run=true")
     parent = await parent_of(ctx, client, response)
     assert (parent.operation, parent.params.region) == (Operation.CONTACTS_UPSERT, "GB")
@@ -170,18 +166,18 @@ async def test_a_job_that_has_not_ended_is_not_retried(ctx: Context, client: Cli
     with pytest.raises(Conflict) as refused:
         check_retry(await parent_of(ctx, client, response))
     assert refused.value.code == "job_not_ended"
-    check_retry(await ended(ctx, client, response))
+    check_retry(await run_to_end(ctx, client, response))
 
 
 async def test_a_job_without_failed_items_is_not_retried(ctx: Context, client: Client) -> None:
-    parent = await ended(ctx, client, await client.submit_items([contact(1)]))
+    parent = await run_to_end(ctx, client, await client.submit_items([contact(1)]))
     with pytest.raises(Conflict) as refused:
         check_retry(parent)
     assert refused.value.code == "nothing_to_retry"
 
 
-async def test_nobody_retries_the_job_of_another_account(ctx: Context, client: Client) -> None:
-    parent = await ended(ctx, client, await client.submit_items([{"phone": "12"}]))
+async def test_the_job_of_another_account_cannot_be_retried(ctx: Context, client: Client) -> None:
+    parent = await run_to_end(ctx, client, await client.submit_items([{"phone": "12"}]))
     assert await jobs.parent(ctx.pool, type(parent.account_id)(parent.account_id + 1), parent.job_id) is None
 
 
@@ -190,10 +186,10 @@ async def retry(client: Client, response: Response, **headers: str) -> Response:
     return await client.call("POST", f"/v1/jobs/{response.json['id']}/retry", headers=names)
 
 
-async def test_a_retry_is_a_job_of_the_failed_items_alone(ctx: Context, client: Client) -> None:
+async def test_a_retry_has_only_the_failed_items(ctx: Context, client: Client) -> None:
     items = [contact(1), {"phone": "12", "ref": "a"}, contact(2), {"phone": "+999", "ref": "b"}]
     parent = await client.submit_items(items)
-    await ended(ctx, client, parent)
+    await run_to_end(ctx, client, parent)
     response = await retry(client, parent)
     assert (response.status, response.json["parent_id"]) == (202, parent.json["id"])
     assert response.headers["Location"] == f"/v1/jobs/{response.json['id']}"
@@ -204,17 +200,17 @@ async def test_a_retry_is_a_job_of_the_failed_items_alone(ctx: Context, client: 
     assert (await client.job(parent))["counts"]["failed"] == 2
 
 
-async def test_what_could_not_be_found_can_be_retried_once_it_is_there(ctx: Context, client: Client) -> None:
+async def test_an_unknown_contact_can_be_retried_after_its_creation(ctx: Context, client: Client) -> None:
     items = json.dumps([{"phone": phone(1)}, {"phone": phone(2)}]).encode()
     headers = {"Content-Type": "application/json"}
     path = "/v1/bulk/preferences.set?preference=mute_all"
     parent = await client.call("POST", path, data=items, headers=headers)
     await client.submit_items([contact(1)])
-    parent_job = await ended(ctx, client, parent)
+    parent_job = await run_to_end(ctx, client, parent)
     await client.submit_items([contact(1), contact(2)])
     await work(ctx)
     response = await retry(client, parent)
-    child = await ended(ctx, client, response)
+    child = await run_to_end(ctx, client, response)
     assert (child.params, child.failed) == (parent_job.params, 0)
     rows = await ctx.pool.fetch("SELECT communication_preference FROM contacts")
     assert {row[0] for row in rows} <= {"mute_all", None}
@@ -224,7 +220,7 @@ async def test_what_could_not_be_found_can_be_retried_once_it_is_there(ctx: Cont
 @pytest.mark.parametrize(
     ("items", "code"), [([contact(1)], "nothing_to_retry"), ([{"phone": "12"}], "job_not_ended")]
 )
-async def test_a_retry_that_makes_no_sense_is_refused(
+async def test_a_retry_without_failed_items_or_before_the_end_is_refused(
     ctx: Context, client: Client, items: list[Any], code: str
 ) -> None:
     parent = await client.submit_items(items)
@@ -237,19 +233,19 @@ async def test_a_retry_that_makes_no_sense_is_refused(
 
 async def test_a_retry_of_a_dry_run_is_a_dry_run(ctx: Context, client: Client) -> None:
     parent = await client.submit_items([{"phone": "020 7946 0958"}], "?dry_run=true")
-    await ended(ctx, client, parent)
+    await run_to_end(ctx, client, parent)
     assert (await retry(client, parent)).json["dry_run"] is True
 
 
 async def test_a_retry_that_is_sent_twice_is_one_job(ctx: Context, client: Client) -> None:
     parent = await client.submit_items([{"phone": "12"}])
-    await ended(ctx, client, parent)
+    await run_to_end(ctx, client, parent)
     first = await retry(client, parent, Idempotency_Key="once")
     second = await retry(client, parent, Idempotency_Key="once")
     assert (second.json["id"], second.headers["Idempotent-Replayed"]) == (first.json["id"], "true")
 
 
-async def test_a_retried_overwrite_keeps_what_it_has_put_into_the_list(ctx: Context, client: Client) -> None:
+async def test_a_retried_overwrite_keeps_the_members_that_it_added(ctx: Context, client: Client) -> None:
     list_id = (await client.call("POST", "/v1/contact-lists", json={"name": "L"})).json["id"]
     tiered = contact(9) | {"properties": {"tier": "gold"}}
     body = {"action": "overwrite", "contacts": [contact(1), contact(2), tiered]}
@@ -262,4 +258,4 @@ async def test_a_retried_overwrite_keeps_what_it_has_put_into_the_list(ctx: Cont
     ended = (await client.get(f"/v1/jobs/{again['id']}")).json
     assert ended["memberships"] == {"added": 1, "removed": 0}
     members = (await client.get(f"/v1/contact-lists/{list_id}/members")).json["data"]
-    assert [one["phoneNumber"] for one in members] == [phone(1), phone(2), phone(9)]
+    assert [member["phoneNumber"] for member in members] == [phone(1), phone(2), phone(9)]

@@ -1,4 +1,4 @@
-"""Responses that wait for the end of a job: woken by it, and at no cost while they wait."""
+"""Requests that wait for the end of a job: the end wakes them, and they hold no database connection."""
 
 import asyncio
 
@@ -14,12 +14,12 @@ from tests.integration.api.service import Client, Response, Service, make_client
 from tests.integration.api.work import work
 from tests.waiting import until
 
-LONG = 30  # seconds; no test takes so long
-SOON = 5  # seconds; far under LONG, and enough for a busy machine
+LONG = 30  # seconds; longer than any test takes
+SOON = 5  # seconds; much less than LONG, but enough on a busy machine
 
 
-async def waiting(service: Service, count: int = 1) -> None:
-    """Until so many requests wait and none of them uses a database connection."""
+async def until_waiting(service: Service, count: int = 1) -> None:
+    """Wait until `count` requests wait and none of them uses a database connection."""
     pool = service.api.ctx.pool
 
     async def quiet() -> bool:
@@ -41,7 +41,7 @@ async def test_a_poll_is_woken_by_the_end_and_holds_no_connection(
         asyncio.create_task(client.get(f"{response.headers['Location']}?wait={LONG}"))
         for _ in range(service.api.ctx.settings.api_pool_size * 2)
     ]
-    await waiting(service, len(polls))
+    await until_waiting(service, len(polls))
     assert not any(poll.done() for poll in polls)
     await work(ctx)
     for poll in polls:
@@ -49,7 +49,7 @@ async def test_a_poll_is_woken_by_the_end_and_holds_no_connection(
     assert service.api.ended.waiting == 0
 
 
-async def test_a_poll_answers_when_its_time_is_up(client: Client) -> None:
+async def test_a_poll_returns_when_its_time_is_up(client: Client) -> None:
     response = await client.submit_items([contact(1)])
     clock = asyncio.get_running_loop().time
     began = clock()
@@ -58,7 +58,7 @@ async def test_a_poll_answers_when_its_time_is_up(client: Client) -> None:
     assert 1 <= clock() - began < SOON
 
 
-async def test_a_poll_for_an_ended_or_unknown_job_answers_at_once(ctx: Context, client: Client) -> None:
+async def test_a_poll_for_an_ended_or_unknown_job_returns_at_once(ctx: Context, client: Client) -> None:
     response = await client.submit_items([contact(1)])
     await work(ctx)
     async with asyncio.timeout(SOON):
@@ -66,11 +66,11 @@ async def test_a_poll_for_an_ended_or_unknown_job_answers_at_once(ctx: Context, 
         assert (await client.get(f"/v1/jobs/job_01ARZ3NDEKTSV4RRFFQ69G5FAV?wait={LONG}")).status == 404
 
 
-async def test_a_submit_with_prefer_wait_answers_the_end(
+async def test_a_submit_with_prefer_wait_returns_the_ended_job(
     ctx: Context, service: Service, client: Client
 ) -> None:
     submit = asyncio.create_task(client.submit_items([contact(1)], Prefer=f"wait={LONG}"))
-    await waiting(service)
+    await until_waiting(service)
     await work(ctx)
     response = await _finish(submit)
     assert (response.status, response.json["state"]) == (200, "completed")
@@ -84,20 +84,20 @@ async def test_a_preference_is_read_in_any_spelling(
     ctx: Context, service: Service, client: Client, prefer: str
 ) -> None:
     submit = asyncio.create_task(client.submit_items([contact(1)], Prefer=prefer))
-    await waiting(service)
+    await until_waiting(service)
     await work(ctx)
     assert (await _finish(submit)).status == 200
 
 
-async def test_a_submit_with_failed_items_answers_207(ctx: Context, service: Service, client: Client) -> None:
+async def test_a_submit_with_failed_items_returns_207(ctx: Context, service: Service, client: Client) -> None:
     submit = asyncio.create_task(client.submit_items([contact(1), {"phone": "12"}], Prefer=f"wait={LONG}"))
-    await waiting(service)
+    await until_waiting(service)
     await work(ctx)
     response = await _finish(submit)
     assert (response.status, response.json["state"]) == (207, "completed_with_errors")
 
 
-async def test_a_submit_whose_time_is_up_answers_202(client: Client) -> None:
+async def test_a_submit_whose_time_is_up_returns_202(client: Client) -> None:
     response = await client.submit_items([contact(1)], Prefer="wait=1")
     assert (response.status, response.json["state"]) == (202, "queued")
     assert "Preference-Applied" not in response.headers
@@ -114,14 +114,14 @@ async def test_an_account_can_wait_by_default(
     headers = {"Prefer": prefer} if prefer else {}
     submit = asyncio.create_task(client.submit_items([contact(1)], **headers))
     if waits:
-        await waiting(service)
+        await until_waiting(service)
         await work(ctx)
     response = await _finish(submit)
     assert response.status == (200 if waits else 202)
     assert response.headers.get("Preference-Applied") == (f"wait={LONG}" if waits else None)
 
 
-async def test_an_api_that_is_stopped_lets_its_waiters_go(
+async def test_waiting_requests_return_when_the_api_stops(
     ctx: Context, settings: Settings, service: Service, client: Client
 ) -> None:
     response = await client.submit_items([contact(1)])
@@ -129,31 +129,31 @@ async def test_an_api_that_is_stopped_lets_its_waiters_go(
         serve(settings, shutdown_seconds=LONG) as stopped,
         aiohttp.ClientSession(base_url=f"http://127.0.0.1:{stopped.port}") as session,
     ):
-        there = Client(session, client.account, client.key)
-        poll = asyncio.create_task(there.get(f"{response.headers['Location']}?wait={LONG}"))
-        await waiting(stopped)
+        other = Client(session, client.account, client.key)
+        poll = asyncio.create_task(other.get(f"{response.headers['Location']}?wait={LONG}"))
+        await until_waiting(stopped)
         async with asyncio.timeout(SOON):
             await stopped.runner.cleanup()
         assert (await _finish(poll)).json["state"] == "queued"
 
 
-async def test_nonsense_on_the_channel_wakes_nobody_and_breaks_nothing(
+async def test_an_invalid_message_on_the_channel_is_ignored(
     ctx: Context, service: Service, client: Client, redis: Redis
 ) -> None:
     response = await client.submit_items([contact(1)])
     poll = asyncio.create_task(client.get(f"{response.headers['Location']}?wait={LONG}"))
-    await waiting(service)
+    await until_waiting(service)
     await redis.publish(ENDED, b"\xff nonsense")
     await work(ctx)
     assert (await _finish(poll)).json["state"] == "completed"
 
 
-async def test_an_end_that_was_not_announced_is_found_when_the_line_is_back(
+async def test_an_end_that_was_not_announced_is_found_after_a_reconnection(
     ctx: Context, service: Service, client: Client, redis: Redis
 ) -> None:
     response = await client.submit_items([contact(1)])
     poll = asyncio.create_task(client.get(f"{response.headers['Location']}?wait={LONG}"))
-    await waiting(service)
+    await until_waiting(service)
     await redis.client_kill_filter(_type="pubsub")
     await work(ctx)
     assert (await _finish(poll)).json["state"] == "completed"
