@@ -1,1 +1,1 @@
-"""Lists, labels, teams, channels, audiences and properties over REST."""
+"""Tests of the endpoints of lists, labels, teams, channels, audiences and properties."""

@@ -1,4 +1,4 @@
-"""The account of a key."""
+"""GET /v1/accounts: the account of the key."""
 
 import aiohttp
 
@@ -12,7 +12,7 @@ from tests.integration.api.service import Client, make_client
 PATH = "/v1/accounts"
 
 
-async def test_a_key_sees_its_own_account_alone(
+async def test_a_key_sees_only_its_own_account(
     ctx: Context, session: aiohttp.ClientSession, client: Client
 ) -> None:
     change = AccountChange(
@@ -43,7 +43,7 @@ async def test_the_id_of_an_account_is_on_its_contacts(client: Client) -> None:
     assert contact["organizationId"] == account["id"]
 
 
-async def test_a_wrong_query_is_refused_with_all_that_is_wrong(client: Client) -> None:
+async def test_all_problems_of_a_query_are_reported(client: Client) -> None:
     assert problems(await client.get(f"{PATH}?limit=0&cursor=x")) == {
         "limit": "invalid_parameter",
         "cursor": "unknown_parameter",

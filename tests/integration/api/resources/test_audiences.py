@@ -1,4 +1,4 @@
-"""Audiences: they go without their contacts."""
+"""Audiences: their count of contacts, and their deletion, which keeps the contacts."""
 
 from storage.context import Context
 from tests.factories import phone
@@ -12,7 +12,7 @@ SELECT c.account_id, 'audience', a.id, c.id FROM contacts c JOIN audiences a USI
 """
 
 
-async def test_an_audience_tells_how_many_contacts_it_has_and_goes_without_them(
+async def test_an_audience_counts_its_contacts_and_is_deleted_without_them(
     ctx: Context, client: Client
 ) -> None:
     one, other = [await make(client, PATH, name=name) for name in ("One", "Other")]

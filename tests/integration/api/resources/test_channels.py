@@ -1,4 +1,4 @@
-"""Channels: their phones, and what goes with them."""
+"""Channels: their phones, and what their deletion changes."""
 
 import asyncio
 from typing import Any
@@ -57,7 +57,7 @@ async def test_a_phone_is_taken_in_any_notation(client: Client, given: str | Non
     assert (response.status, response.json["phone"]) == (200, shown)
 
 
-async def test_a_phone_is_of_the_accounts_region(
+async def test_a_national_phone_needs_the_accounts_region(
     ctx: Context, session: aiohttp.ClientSession, client: Client
 ) -> None:
     indian = await make_client(ctx, session, region="IN")
@@ -67,7 +67,7 @@ async def test_a_phone_is_of_the_accounts_region(
     assert problems(response) == {"phone": "phone_unknown_country_code"}
 
 
-async def test_a_wrong_phone_is_refused_with_its_code_and_all_else_that_is_wrong(client: Client) -> None:
+async def test_an_invalid_phone_is_reported_with_all_other_problems(client: Client) -> None:
     made = await make(client, PATH, name="SMS", phone=phone(1))
     wrong: dict[Any, str] = {
         "12": "phone_too_short",
@@ -88,7 +88,7 @@ async def test_a_wrong_phone_is_refused_with_its_code_and_all_else_that_is_wrong
     assert (await client.get(PATH)).json["data"] == [made]
 
 
-async def test_what_is_not_given_stays_and_null_takes_away(client: Client) -> None:
+async def test_a_missing_field_keeps_its_value_and_null_clears_it(client: Client) -> None:
     made = await make(client, PATH, name="SMS", phone=phone(1))
     path = f"{PATH}/{made['id']}"
     for change in (
@@ -105,7 +105,7 @@ async def test_what_is_not_given_stays_and_null_takes_away(client: Client) -> No
 async def test_a_phone_belongs_to_one_channel(client: Client) -> None:
     one = await make(client, PATH, name="One", phone=phone(1))
     other = await make(client, PATH, name="Other")
-    await make(client, PATH, name="Third")  # of those without a phone there may be many
+    await make(client, PATH, name="Third")  # several channels may have no phone
     for response in (
         await post(client, PATH, {"name": "Fourth", "phone": phone(1)}),
         await patch(client, f"{PATH}/{other['id']}", {"phone": phone(1)}),
@@ -129,15 +129,17 @@ async def test_channels_are_resolved_by_id_and_by_phone(
     theirs = await make_client(ctx, session)
     foreign = UUID((await make(theirs, PATH, name="Theirs", phone=phone(3)))["id"])
     pool, account_id = ctx.pool, client.account.id
-    found = await channels.resolve(pool, account_id, [one, third, foreign, uuid4()], [phone(2), phone(3)])
-    assert {key: found[key] for key in (one, third, phone(2))} == {one: one, third: third, phone(2): other}
-    assert foreign not in found
-    assert phone(3) not in found
+    resolved = await channels.resolve(pool, account_id, [one, third, foreign, uuid4()], [phone(2), phone(3)])
+    assert {key: resolved[key] for key in (one, third, phone(2))} == {one: one, third: third, phone(2): other}
+    assert foreign not in resolved
+    assert phone(3) not in resolved
     assert await channels.resolve(pool, account_id, [], []) == {}
     assert set(await channels.all_ids(pool, account_id)) == {one, other, third}
 
 
-async def test_a_channel_goes_with_its_opt_ins_and_is_nobodys_default(ctx: Context, client: Client) -> None:
+async def test_deleting_a_channel_deletes_its_opt_ins_and_clears_defaults(
+    ctx: Context, client: Client
+) -> None:
     one, other = [await make(client, PATH, name=name) for name in ("One", "Other")]
     for number, made in enumerate((one, other)):
         await ctx.pool.execute(
@@ -150,7 +152,7 @@ async def test_a_channel_goes_with_its_opt_ins_and_is_nobodys_default(ctx: Conte
     assert await ctx.pool.fetchval("SELECT bool_and(channel_id = $1) FROM opt_ins", other["id"])
 
 
-async def test_it_is_taken_from_contacts_batch_by_batch(
+async def test_deleting_a_channel_clears_defaults_in_batches(
     ctx: Context, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(channels, "BATCH", 2)
@@ -163,10 +165,10 @@ async def test_it_is_taken_from_contacts_batch_by_batch(
     assert await ctx.pool.fetchval("SELECT count(DISTINCT updated_at) FROM contacts") == 3
 
 
-async def test_a_foreign_channel_takes_nothing_with_it(
+async def test_deleting_a_channel_changes_no_other_account(
     ctx: Context, session: aiohttp.ClientSession, client: Client
 ) -> None:
-    """Whatever id a contact's default has, it is of its own account's channel."""
+    """A default names a channel of the contact's own account, even if ids of two accounts are equal."""
     made = await make(client, PATH, name="SMS")
     other = await make_client(ctx, session)
     await ctx.pool.execute(CONTACTS, client.account.id, made["id"], 1)
@@ -177,10 +179,10 @@ async def test_a_foreign_channel_takes_nothing_with_it(
     assert (await state(ctx))["defaults"] == 1
 
 
-async def test_what_is_written_while_a_channel_goes_goes_too(ctx: Context, client: Client) -> None:
+async def test_rows_written_during_a_deletion_are_cleared_too(ctx: Context, client: Client) -> None:
     made = await make(client, PATH, name="SMS")
     async with ctx.pool.acquire() as conn, conn.transaction():
-        await conn.execute("SELECT id FROM channels FOR KEY SHARE")  # as does whoever opts contacts in
+        await conn.execute("SELECT id FROM channels FOR KEY SHARE")  # the lock that an opt-in takes
         deleting = asyncio.create_task(delete(client, f"{PATH}/{made['id']}"))
         await until_waiting(ctx)
         await conn.execute(CONTACTS, client.account.id, made["id"], 2)
@@ -189,12 +191,10 @@ async def test_what_is_written_while_a_channel_goes_goes_too(ctx: Context, clien
     assert await state(ctx) == {"opt_ins": 0, "contacts": 2, "defaults": 0}
 
 
-async def test_of_two_who_delete_a_channel_one_is_told_that_there_is_none(
-    ctx: Context, client: Client
-) -> None:
+async def test_of_two_concurrent_deletions_one_is_a_404(ctx: Context, client: Client) -> None:
     made = await make(client, PATH, name="SMS")
     async with ctx.pool.acquire() as conn, conn.transaction():
         await conn.execute("SELECT id FROM channels FOR KEY SHARE")
         deleting = [asyncio.create_task(delete(client, f"{PATH}/{made['id']}")) for _ in range(2)]
         await until_waiting(ctx, 2)
-    assert sorted([(await one).status for one in deleting]) == [204, 404]
+    assert sorted([(await deletion).status for deletion in deleting]) == [204, 404]

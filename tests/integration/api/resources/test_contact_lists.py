@@ -9,7 +9,7 @@ from tests.integration.api.service import Client, make_client
 PATH = "/v1/contact-lists"
 
 
-async def test_archiving_is_told_and_can_be_taken_back(client: Client) -> None:
+async def test_an_archived_list_can_be_unarchived(client: Client) -> None:
     made = await make(client, PATH, name="Spring")
     path = f"{PATH}/{made['id']}"
     archived = (await post(client, f"{path}/archive", None)).json
@@ -21,7 +21,7 @@ async def test_archiving_is_told_and_can_be_taken_back(client: Client) -> None:
     assert active["updated_at"] > archived["updated_at"]
 
 
-async def test_twice_is_as_good_as_once(client: Client) -> None:
+async def test_archiving_and_unarchiving_are_idempotent(client: Client) -> None:
     path = f"{PATH}/{(await make(client, PATH, name='Spring'))['id']}"
     for verb in ("unarchive", "archive"):
         first, second = [await post(client, f"{path}/{verb}", None) for _ in range(2)]
@@ -29,7 +29,7 @@ async def test_twice_is_as_good_as_once(client: Client) -> None:
         assert first.json == second.json
 
 
-async def test_nobody_else_can_do_either(
+async def test_another_account_cannot_archive_or_unarchive_a_list(
     ctx: Context, session: aiohttp.ClientSession, client: Client
 ) -> None:
     other = await make_client(ctx, session)
@@ -48,7 +48,7 @@ async def test_archiving_needs_no_body_and_no_content_type(client: Client) -> No
     assert (response.status, response.json["state"]) == (200, "archived")
 
 
-async def test_the_list_shows_the_active_ones_or_the_archived_ones(client: Client) -> None:
+async def test_lists_can_be_filtered_by_archived(client: Client) -> None:
     made = [await make(client, PATH, name=f"Name{number}") for number in range(6)]
     for one in made[::2]:
         await post(client, f"{PATH}/{one['id']}/archive", None)
@@ -57,7 +57,7 @@ async def test_the_list_shows_the_active_ones_or_the_archived_ones(client: Clien
     assert await names(client, f"{PATH}?archived=true") == ["Name0", "Name2", "Name4"]
     page = (await client.get(f"{PATH}?archived=true&limit=2")).json
     following = (await client.get(f"{PATH}?archived=true&limit=2&cursor={page['next_cursor']}")).json
-    assert [one["name"] for one in page["data"] + following["data"]] == ["Name0", "Name2", "Name4"]
+    assert [entry["name"] for entry in page["data"] + following["data"]] == ["Name0", "Name2", "Name4"]
     assert following["next_cursor"] is None
 
 
@@ -70,7 +70,7 @@ async def test_an_archived_list_keeps_its_name_and_can_be_renamed(client: Client
     assert (await post(client, PATH, {"name": "Spring"})).status == 201
 
 
-async def test_a_list_tells_how_many_contacts_it_has(ctx: Context, client: Client) -> None:
+async def test_a_list_shows_its_contact_count(ctx: Context, client: Client) -> None:
     path = f"{PATH}/{(await make(client, PATH, name='Spring'))['id']}"
     await ctx.pool.execute(
         "INSERT INTO memberships SELECT account_id, 'list', id, n FROM contact_lists, generate_series(1, 3) n"

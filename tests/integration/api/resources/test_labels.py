@@ -1,4 +1,4 @@
-"""Labels: of a team or of every team's, with a colour or without, and taken off when they go."""
+"""Labels: their team and colour, which are optional, and their deletion, which deletes the memberships."""
 
 import asyncio
 from typing import Any
@@ -43,7 +43,7 @@ NO_TEAM: list[Any] = [
 
 @pytest.fixture
 async def team(client: Client) -> str:
-    """The id of a team."""
+    """Create a team, and return its id."""
     made = await make(client, "/v1/teams", name="Support")
     return str(made["id"])
 
@@ -61,13 +61,13 @@ async def test_a_label_has_a_colour_and_a_team(client: Client, team: str) -> Non
     assert (await client.get(f"{PATH}/{made['id']}")).json == made
 
 
-async def test_a_team_is_named_by_its_number_too(client: Client, team: str) -> None:
+async def test_a_team_can_be_given_by_its_number(client: Client, team: str) -> None:
     for team_id in (1, "1", team.lower()):
         made = await make(client, PATH, name=f"VIP {team_id!r}", team_id=team_id)
         assert made["team_id"] == team
 
 
-async def test_what_is_not_given_stays_and_null_takes_away(client: Client, team: str) -> None:
+async def test_a_missing_field_keeps_its_value_and_null_clears_it(client: Client, team: str) -> None:
     made = await make(client, PATH, name="VIP", colour="#1f77b4", team_id=team)
     path = f"{PATH}/{made['id']}"
     for change in (
@@ -95,7 +95,7 @@ async def test_a_name_is_unique_in_its_team(client: Client, team: str) -> None:
     assert (await client.get(f"{PATH}/{made['id']}")).json == made
 
 
-async def test_the_list_can_be_of_one_team(client: Client, team: str) -> None:
+async def test_the_list_can_be_filtered_by_team(client: Client, team: str) -> None:
     for number in range(6):
         await make(client, PATH, name=f"Name{number}", team_id=team if number % 2 else None)
     assert len(await names(client, PATH)) == 6
@@ -106,7 +106,7 @@ async def test_the_list_can_be_of_one_team(client: Client, team: str) -> None:
     assert await names(client, following) == ["Name5"]
 
 
-async def test_the_list_of_a_team_that_is_none_is_refused(
+async def test_a_filter_by_an_unknown_team_is_refused(
     ctx: Context, session: aiohttp.ClientSession, client: Client, team: str
 ) -> None:
     other = await make_client(ctx, session)
@@ -120,7 +120,7 @@ async def test_the_list_of_a_team_that_is_none_is_refused(
     }
 
 
-async def test_a_team_that_is_none_is_refused(
+async def test_an_unknown_team_is_refused(
     ctx: Context, session: aiohttp.ClientSession, client: Client, team: str
 ) -> None:
     path = f"{PATH}/{(await make(client, PATH, name='VIP'))['id']}"
@@ -133,7 +133,7 @@ async def test_a_team_that_is_none_is_refused(
     assert await names(client, PATH) == ["VIP"]
 
 
-async def test_all_that_is_wrong_comes_at_once(client: Client) -> None:
+async def test_all_problems_are_reported_at_once(client: Client) -> None:
     wrong = {"name": "x" * 51, "colour": "red", "team_id": "team_9", "color": "#000000"}
     expected = {
         "name": "invalid_parameter",
@@ -152,7 +152,7 @@ async def test_all_that_is_wrong_comes_at_once(client: Client) -> None:
     }
 
 
-async def test_a_wrong_colour_is_refused(client: Client) -> None:
+async def test_an_invalid_colour_is_refused(client: Client) -> None:
     for colour in (
         "",
         "#12345",
@@ -167,7 +167,7 @@ async def test_a_wrong_colour_is_refused(client: Client) -> None:
         assert problems(response) == {"colour": "invalid_parameter"}
 
 
-async def test_a_label_goes_with_its_members_and_leaves_the_others(ctx: Context, client: Client) -> None:
+async def test_deleting_a_label_deletes_only_its_own_memberships(ctx: Context, client: Client) -> None:
     one = await make(client, PATH, name="VIP")
     await contacts(ctx, client, 3)
     await ctx.pool.execute(ATTACH)
@@ -180,11 +180,13 @@ async def test_a_label_goes_with_its_members_and_leaves_the_others(ctx: Context,
     assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 3
 
 
-async def test_a_label_goes_with_the_members_that_are_just_being_added(ctx: Context, client: Client) -> None:
+async def test_deleting_a_label_deletes_memberships_that_are_being_added(
+    ctx: Context, client: Client
+) -> None:
     path = f"{PATH}/{(await make(client, PATH, name='VIP'))['id']}"
     await contacts(ctx, client, 1)
     async with ctx.pool.acquire() as conn, conn.transaction():
-        await conn.execute("SELECT id FROM labels FOR KEY SHARE")  # as does whoever adds a member
+        await conn.execute("SELECT id FROM labels FOR KEY SHARE")  # the lock that adding a member takes
         deleting = asyncio.create_task(delete(client, path))
         await until_waiting(ctx)
         await conn.execute(ATTACH)
@@ -192,8 +194,10 @@ async def test_a_label_goes_with_the_members_that_are_just_being_added(ctx: Cont
     assert await ctx.pool.fetchval("SELECT count(*) FROM memberships") == 0
 
 
-async def test_a_label_goes_while_a_contact_of_it_goes(ctx: Context, client: Client) -> None:
-    """The two lock in opposite orders, so one of them has to begin again: here it is the label's."""
+async def test_a_label_can_be_deleted_during_the_deletion_of_its_contact(
+    ctx: Context, client: Client
+) -> None:
+    """The two deletions lock in opposite orders and deadlock. The one of the label is aborted and retried."""
     path = f"{PATH}/{(await make(client, PATH, name='VIP'))['id']}"
     await contacts(ctx, client, 1)
     await ctx.pool.execute(ATTACH)
@@ -201,11 +205,11 @@ async def test_a_label_goes_while_a_contact_of_it_goes(ctx: Context, client: Cli
         await conn.execute("SELECT FROM memberships FOR UPDATE")
         deleting = asyncio.create_task(delete(client, path))
         await until_waiting(ctx)
-        await conn.execute("DELETE FROM memberships")  # and its trigger waits for the label
+        await conn.execute("DELETE FROM memberships")  # its trigger waits for the label
     assert (await deleting).status == 204
 
 
-async def test_a_team_that_is_just_going_is_none(ctx: Context, client: Client, team: str) -> None:
+async def test_a_team_that_is_being_deleted_is_unknown(ctx: Context, client: Client, team: str) -> None:
     label = await make(client, PATH, name="VIP")
     async with ctx.pool.acquire() as conn, conn.transaction():
         await conn.execute("DELETE FROM teams")
@@ -216,8 +220,6 @@ async def test_a_team_that_is_just_going_is_none(ctx: Context, client: Client, t
     assert (await client.get(PATH)).json["data"] == [label]
 
 
-async def test_a_constraint_that_nobody_has_thought_of_is_an_error_of_ours(
-    ctx: Context, client: Client
-) -> None:
+async def test_an_unexpected_constraint_violation_is_raised(ctx: Context, client: Client) -> None:
     with pytest.raises(asyncpg.CheckViolationError):
         await labels.create(ctx.pool, client.account.id, name="x" * 51)

@@ -50,7 +50,7 @@ async def test_options_are_replaced(client: Client) -> None:
     assert (response.status, response.json) == (200, made | {"options": ["bronze", "gold"]})
 
 
-async def test_wrong_options_are_refused(client: Client) -> None:
+async def test_invalid_options_are_refused(client: Client) -> None:
     made = await make(client, PATH, name="tier", type="enum", options=["gold"])
     long, many = "x" * 256, [str(number) for number in range(101)]
     wrong: list[tuple[Any, set[str]]] = [
@@ -84,14 +84,14 @@ async def test_an_enum_needs_options_and_nothing_else_has_any(client: Client) ->
         assert problems(response) == {"options": "invalid_parameter"}
 
 
-async def test_nothing_but_an_enum_is_ever_given_options(ctx: Context, client: Client) -> None:
-    """Even where the enum that was looked at has become something else meanwhile."""
+async def test_only_an_enum_can_get_options(ctx: Context, client: Client) -> None:
+    """The UPDATE checks the type again: a property can be replaced after the handler has read it."""
     made = await make(client, PATH, name="tier", type="string")
     assert await properties.change(ctx.pool, client.account.id, "tier", options=["a"]) is None
     assert (await client.get(f"{PATH}/tier")).json == made
 
 
-async def test_all_that_is_wrong_comes_at_once(client: Client) -> None:
+async def test_all_problems_are_reported_at_once(client: Client) -> None:
     response = await post(client, f"{PATH}?x=1", {"name": "1", "type": "enum", "y": 1})
     assert problems(response) == {
         "x": "unknown_parameter",
@@ -103,7 +103,7 @@ async def test_all_that_is_wrong_comes_at_once(client: Client) -> None:
     assert problems(response) == dict.fromkeys(("name", "type", "options"), "invalid_parameter")
 
 
-async def test_a_name_is_of_letters_digits_and_underscores(client: Client) -> None:
+async def test_a_name_has_letters_digits_and_underscores(client: Client) -> None:
     for name in ("a", "A", "a_1", "x" * 64):
         await make(client, PATH, name=name, type="string")
         assert (await client.get(f"{PATH}/{name}")).json["name"] == name
@@ -112,21 +112,21 @@ async def test_a_name_is_of_letters_digits_and_underscores(client: Client) -> No
         assert problems(response) == {"name": "invalid_parameter"}
 
 
-async def test_they_come_by_name(client: Client) -> None:
+async def test_properties_are_ordered_by_name(client: Client) -> None:
     for name in ("b", "a_1", "B", "a", "aB"):
         await make(client, PATH, name=name, type="string")
     assert await names(client, PATH) == ["B", "a", "aB", "a_1", "b"]
     assert await names(client, f"{PATH}?cursor=aB") == ["a_1", "b"]
 
 
-async def test_name_and_type_stay(client: Client) -> None:
+async def test_name_and_type_cannot_be_changed(client: Client) -> None:
     made = await make(client, PATH, name="tier", type="enum", options=["a"])
     response = await patch(client, f"{PATH}/tier", {"name": "other", "type": "string", "options": ["b"]})
     assert problems(response) == {"name": "unknown_parameter", "type": "unknown_parameter"}
     assert (await client.get(f"{PATH}/tier")).json == made
 
 
-async def test_what_contacts_have_stays_when_the_definition_goes(ctx: Context, client: Client) -> None:
+async def test_values_of_contacts_stay_when_the_definition_is_deleted(ctx: Context, client: Client) -> None:
     await make(client, PATH, name="tier", type="enum", options=["a"])
     await ctx.pool.execute(
         "INSERT INTO contacts (account_id, phone, properties) VALUES ($1, $2, $3)",
@@ -140,7 +140,7 @@ async def test_what_contacts_have_stays_when_the_definition_goes(ctx: Context, c
     assert await properties.definitions(ctx.pool, client.account.id) == []
 
 
-async def test_a_property_that_is_just_going_has_no_options(ctx: Context, client: Client) -> None:
+async def test_a_property_that_is_being_deleted_is_unknown(ctx: Context, client: Client) -> None:
     await make(client, PATH, name="tier", type="enum", options=["a"])
     async with ctx.pool.acquire() as conn, conn.transaction():
         await conn.execute("DELETE FROM property_definitions")

@@ -16,7 +16,7 @@ from tests.integration.api.service import Client
 
 
 @each_resource
-async def test_a_body_is_refused_with_all_that_is_wrong(client: Client, resource: Resource) -> None:
+async def test_all_problems_of_a_body_are_reported(client: Client, resource: Resource) -> None:
     body = {"id": 1, "a\tb": 2}
     response = await post(client, f"{resource.path}?x=1", body)
     expected = {"x": "unknown_parameter", "id": "unknown_parameter", "a\tb": "unknown_parameter"}
@@ -29,7 +29,7 @@ async def test_a_body_is_refused_with_all_that_is_wrong(client: Client, resource
 
 
 @each_resource
-async def test_a_body_that_is_no_object_is_refused(client: Client, resource: Resource) -> None:
+async def test_a_body_that_is_not_an_object_is_refused(client: Client, resource: Resource) -> None:
     made = await make(client, resource.path, **resource.new(1))
     bodies: list[Any] = [None, [], "x", 5, [{"name": "a"}], True]
     for body in bodies:
@@ -41,7 +41,7 @@ async def test_a_body_that_is_no_object_is_refused(client: Client, resource: Res
 
 
 @each_resource
-async def test_a_change_of_nothing_is_refused(client: Client, resource: Resource) -> None:
+async def test_an_empty_change_is_refused(client: Client, resource: Resource) -> None:
     made = await make(client, resource.path, **resource.new(1))
     response = await patch(client, f"{resource.path}/{made[resource.key]}", {})
     assert set(problems(response)) <= {None, "name", "options"}
@@ -49,7 +49,7 @@ async def test_a_change_of_nothing_is_refused(client: Client, resource: Resource
 
 
 @each_resource
-async def test_what_is_no_json_is_told_so(client: Client, resource: Resource) -> None:
+async def test_a_body_that_is_not_json_is_refused(client: Client, resource: Resource) -> None:
     made = await make(client, resource.path, **resource.new(1))
     for method, path in (("POST", resource.path), ("PATCH", f"{resource.path}/{made[resource.key]}")):
         for body in (b"{", b"", rb'{"name": "\ud800"}', b'{"name": "\xff"}', b'{"name": 1e999}'):
@@ -63,7 +63,7 @@ async def test_what_is_no_json_is_told_so(client: Client, resource: Resource) ->
 
 
 @each_resource
-async def test_a_query_where_there_is_none_is_refused(client: Client, resource: Resource) -> None:
+async def test_a_route_without_query_parameters_refuses_any(client: Client, resource: Resource) -> None:
     made = await make(client, resource.path, **resource.new(1))
     path = f"{resource.path}/{made[resource.key]}"
     calls = [("GET", path), ("DELETE", path) if resource.deletes else ("POST", f"{path}/archive")]

@@ -1,4 +1,4 @@
-"""What lists, labels, teams, channels, audiences and properties do alike."""
+"""The behaviour that lists, labels, teams, channels, audiences and properties share."""
 
 import asyncio
 from datetime import datetime
@@ -34,7 +34,7 @@ TEXTS = {
 
 
 @each_resource
-async def test_what_is_created_is_there(client: Client, resource: Resource) -> None:
+async def test_a_created_resource_is_shown(client: Client, resource: Resource) -> None:
     response = await post(client, resource.path, resource.new(1))
     assert response.status == 201
     made = response.json
@@ -48,7 +48,7 @@ async def test_what_is_created_is_there(client: Client, resource: Resource) -> N
 
 
 @each_resource
-async def test_what_is_changed_is_changed(client: Client, resource: Resource) -> None:
+async def test_a_change_sets_only_the_given_fields(client: Client, resource: Resource) -> None:
     before = await make(client, resource.path, **resource.new(1))
     response = await patch(client, f"{resource.path}/{before[resource.key]}", resource.change(2))
     assert response.status == 200
@@ -59,7 +59,7 @@ async def test_what_is_changed_is_changed(client: Client, resource: Resource) ->
 
 
 @DELETABLE
-async def test_what_is_deleted_is_gone(client: Client, resource: Resource) -> None:
+async def test_a_deleted_resource_is_unknown(client: Client, resource: Resource) -> None:
     one, other = [await make(client, resource.path, **resource.new(number)) for number in (1, 2)]
     path = f"{resource.path}/{one[resource.key]}"
     response = await delete(client, path)
@@ -80,12 +80,12 @@ async def test_a_contact_list_cannot_be_deleted(client: Client) -> None:
 
 
 @each_resource
-async def test_pages_lead_through_all_of_them(client: Client, resource: Resource) -> None:
+async def test_pages_cover_all_resources(client: Client, resource: Resource) -> None:
     made = [(await make(client, resource.path, **resource.new(number)))[resource.key] for number in range(5)]
     path, seen, sizes = f"{resource.path}?limit=2", [], []
     while True:
         page = (await client.get(path)).json
-        seen += [one[resource.key] for one in page["data"]]
+        seen += [entry[resource.key] for entry in page["data"]]
         sizes.append(len(page["data"]))
         if page["next_cursor"] is None:
             break
@@ -95,7 +95,7 @@ async def test_pages_lead_through_all_of_them(client: Client, resource: Resource
 
 
 @each_resource
-async def test_a_page_that_is_just_full_is_the_last(client: Client, resource: Resource) -> None:
+async def test_a_full_page_can_be_the_last(client: Client, resource: Resource) -> None:
     assert (await client.get(resource.path)).json == {"data": [], "next_cursor": None}
     for number in range(2):
         await make(client, resource.path, **resource.new(number))
@@ -103,9 +103,7 @@ async def test_a_page_that_is_just_full_is_the_last(client: Client, resource: Re
 
 
 @each_resource
-async def test_a_page_has_twenty_unless_told_otherwise(
-    ctx: Context, client: Client, resource: Resource
-) -> None:
+async def test_a_page_has_twenty_entries_by_default(ctx: Context, client: Client, resource: Resource) -> None:
     for number in range(21):
         await make(client, resource.path, **resource.new(number + 10))
     assert len((await client.get(resource.path)).json["data"]) == 20
@@ -113,7 +111,7 @@ async def test_a_page_has_twenty_unless_told_otherwise(
 
 
 @each_resource
-async def test_a_wrong_page_is_refused_with_all_that_is_wrong(client: Client, resource: Resource) -> None:
+async def test_all_problems_of_a_page_are_reported(client: Client, resource: Resource) -> None:
     for limit in ("0", "101", "-1", "x", "", "%00", "%C2%B2", "9" * 5000):
         response = await client.get(f"{resource.path}?limit={limit}&cursor=-%00&wrong=1")
         assert problems(response) == {
@@ -146,7 +144,7 @@ async def test_an_unknown_id_and_a_foreign_one_get_the_same_404(
         ]
 
     shown = theirs[resource.key]
-    absent = shown[:-1] + ("9" if shown[-1] != "9" else "8")  # the same but for its last digit
+    absent = shown[:-1] + ("9" if shown[-1] != "9" else "8")  # differs only in the last digit
     assert [body.replace(shown.encode(), b"") for _, body in await responses(shown)] == [
         body.replace(absent.encode(), b"") for _, body in await responses(absent)
     ]
@@ -160,7 +158,7 @@ async def test_tenants_never_meet(
     ctx: Context, session: aiohttp.ClientSession, client: Client, resource: Resource
 ) -> None:
     other = await make_client(ctx, session)
-    for each in (client, other):  # the same names
+    for each in (client, other):  # with equal names
         for number in range(2):
             await make(each, resource.path, **resource.new(number))
     mine, theirs = [(await each.get(resource.path)).json["data"] for each in (client, other)]
@@ -183,16 +181,16 @@ async def test_a_name_that_is_taken_is_a_conflict(client: Client, resource: Reso
 
 
 @NAMED
-async def test_so_is_a_new_name_that_is_taken(client: Client, resource: Resource) -> None:
+async def test_a_change_to_a_taken_name_is_a_conflict(client: Client, resource: Resource) -> None:
     one, _ = [await make(client, resource.path, **resource.new(number)) for number in (1, 2)]
     path = f"{resource.path}/{one['id']}"
     assert refusal(await patch(client, path, {"name": "Name2"})) == (409, f"{resource.word}_exists")
-    assert (await patch(client, path, {"name": "Name1"})).status == 200  # its own is not
+    assert (await patch(client, path, {"name": "Name1"})).status == 200  # its own name is no conflict
     assert await names(client, resource.path) == ["Name1", "Name2"]
 
 
 @each_resource
-async def test_of_two_at_once_with_one_name_one_is_created(client: Client, resource: Resource) -> None:
+async def test_of_concurrent_creations_of_one_name_one_succeeds(client: Client, resource: Resource) -> None:
     for number in range(5):
         responses = await asyncio.gather(
             *(post(client, resource.path, resource.new(number)) for _ in range(4))
@@ -202,7 +200,7 @@ async def test_of_two_at_once_with_one_name_one_is_created(client: Client, resou
 
 
 @NAMED
-async def test_a_name_is_trimmed_and_kept_as_it_is(client: Client, resource: Resource) -> None:
+async def test_a_name_is_trimmed_and_otherwise_kept(client: Client, resource: Resource) -> None:
     other = await make(client, resource.path, name="other")
     for given, kept in TEXTS.items():
         assert (await make(client, resource.path, name=given))["name"] == kept
@@ -212,13 +210,15 @@ async def test_a_name_is_trimmed_and_kept_as_it_is(client: Client, resource: Res
 
 
 @NAMED
-async def test_names_are_compared_as_they_are(client: Client, resource: Resource) -> None:
+async def test_names_that_differ_in_case_or_unicode_form_are_different(
+    client: Client, resource: Resource
+) -> None:
     for name in ("VIP", "vip", "\u00e9", "e\u0301"):
         await make(client, resource.path, name=name)
 
 
 @NAMED
-async def test_a_wrong_name_is_refused(client: Client, resource: Resource) -> None:
+async def test_an_invalid_name_is_refused(client: Client, resource: Resource) -> None:
     made = await make(client, resource.path, name="kept")
     wrong: list[Any] = ["", "  \u3000\n", "x" * 256, "a\0b", 5, None, True, ["a"], {}, 1e300]
     for name in wrong:
@@ -229,7 +229,7 @@ async def test_a_wrong_name_is_refused(client: Client, resource: Resource) -> No
 
 
 @NAMED
-async def test_the_longest_name(client: Client, resource: Resource) -> None:
+async def test_a_name_has_a_maximum_length(client: Client, resource: Resource) -> None:
     most = 50 if resource.word == "label" else 255
     assert (await make(client, resource.path, name="🎉" * most))["name"] == "🎉" * most
     assert problems(await post(client, resource.path, {"name": "🎉" * (most + 1)})) == {
@@ -238,10 +238,12 @@ async def test_the_longest_name(client: Client, resource: Resource) -> None:
 
 
 @each_resource
-async def test_an_id_is_taken_as_a_number_too(client: Client, resource: Resource) -> None:
+async def test_an_id_can_be_given_as_a_number(client: Client, resource: Resource) -> None:
     if resource.prefix is None:
         return
     made = await make(client, resource.path, **resource.new(1))
-    number = int(made["id"].removeprefix(f"{resource.prefix}_"), 32)  # small ones are written the same
+    number = int(
+        made["id"].removeprefix(f"{resource.prefix}_"), 32
+    )  # small numbers look the same in Python's base 32
     for id_ in (str(number), made["id"].lower(), f"000{number}"):
         assert (await client.get(f"{resource.path}/{id_}")).json == made

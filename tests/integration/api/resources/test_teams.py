@@ -1,4 +1,4 @@
-"""Teams: nobody takes one away that is in use."""
+"""Teams: one that is in use cannot be deleted."""
 
 import asyncio
 
@@ -12,10 +12,10 @@ from tests.integration.api.service import Client
 PATH = "/v1/teams"
 CONTACT = "INSERT INTO contacts (account_id, phone, team_id) SELECT account_id, $1, id FROM teams"
 LABEL = "INSERT INTO labels (account_id, name, team_id) SELECT account_id, $1, id FROM teams"
-HOLD = "SELECT id FROM teams FOR KEY SHARE"  # as does who gives the team to a contact
+HOLD = "SELECT id FROM teams FOR KEY SHARE"  # the lock that assigning a team takes
 
 
-async def test_a_team_with_a_label_stays(client: Client) -> None:
+async def test_a_team_with_a_label_cannot_be_deleted(client: Client) -> None:
     path = f"{PATH}/{(await make(client, PATH, name='Support'))['id']}"
     label = await make(client, "/v1/labels", name="VIP", team_id=path.rpartition("/")[2])
     assert refusal(await delete(client, path)) == (409, "team_in_use")
@@ -24,7 +24,7 @@ async def test_a_team_with_a_label_stays(client: Client) -> None:
     assert (await delete(client, path)).status == 204
 
 
-async def test_a_team_with_a_contact_stays(ctx: Context, client: Client) -> None:
+async def test_a_team_with_a_contact_cannot_be_deleted(ctx: Context, client: Client) -> None:
     path = f"{PATH}/{(await make(client, PATH, name='Support'))['id']}"
     await ctx.pool.execute(CONTACT, phone(1))
     assert refusal(await delete(client, path)) == (409, "team_in_use")
@@ -33,7 +33,7 @@ async def test_a_team_with_a_contact_stays(ctx: Context, client: Client) -> None
 
 
 @pytest.mark.parametrize(("statement", "argument"), [(CONTACT, phone(1)), (LABEL, "VIP")])
-async def test_a_team_that_is_just_being_given_stays(
+async def test_a_team_that_is_being_assigned_cannot_be_deleted(
     ctx: Context, client: Client, statement: str, argument: str
 ) -> None:
     path = f"{PATH}/{(await make(client, PATH, name='Support'))['id']}"
