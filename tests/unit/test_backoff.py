@@ -1,4 +1,4 @@
-"""A process that keeps dying is started less and less often."""
+"""The delay before a restart, which grows while a process keeps dying."""
 
 from embedded.supervisor.supervised import Backoff
 
@@ -11,7 +11,7 @@ def test_the_delay_doubles_up_to_five_seconds() -> None:
     assert delays == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
 
 
-def test_ten_seconds_of_life_clear_the_record() -> None:
+def test_ten_seconds_of_run_time_reset_the_delay() -> None:
     backoff = Backoff()
     for _ in range(5):
         backoff.after(1)

@@ -1,4 +1,4 @@
-"""The circuit breaker: one question finds out, the others are not held up."""
+"""The circuit breaker: one call probes a failed server, and the other calls do not wait."""
 
 import asyncio
 
@@ -10,73 +10,73 @@ from api.http.breaker import Breaker
 
 
 class Server:
-    """Answers, fails or is silent; counts what it is asked."""
+    """A server that returns, fails or hangs, and counts its calls."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.calls = 0
         self.error: Exception | None = None
         self.silent = False
 
-    async def ask(self) -> str:
-        self.asked += 1
+    async def call(self) -> str:
+        self.calls += 1
         if self.silent:
             await asyncio.Event().wait()
         if self.error is not None:
             raise self.error
-        return "answer"
+        return "result"
 
 
 @pytest.mark.parametrize("error", [RedisError(), ConnectionRefusedError(), TimeoutError()], ids=repr)
-async def test_a_failure_is_no_answer_and_the_next_questions_are_not_asked(error: Exception) -> None:
-    server, asking = Server(), Breaker()
-    assert await asking.ask(server.ask) == "answer"
+async def test_after_a_failure_the_server_is_not_called(error: Exception) -> None:
+    server, guard = Server(), Breaker()
+    assert await guard.ask(server.call) == "result"
     server.error = error
-    assert [await asking.ask(server.ask) for _ in range(5)] == [None] * 5
-    assert server.asked == 2
+    assert [await guard.ask(server.call) for _ in range(5)] == [None] * 5
+    assert server.calls == 2
 
 
-async def test_a_silent_server_holds_up_one_question_for_the_time_of_an_answer(
+async def test_a_silent_server_delays_only_one_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(breaker, "ANSWER_SECONDS", 0.01)
-    server, asking = Server(), Breaker()
+    server, guard = Server(), Breaker()
     server.silent = True
-    assert [await asking.ask(server.ask) for _ in range(5)] == [None] * 5
-    assert server.asked == 1
+    assert [await guard.ask(server.call) for _ in range(5)] == [None] * 5
+    assert server.calls == 1
 
 
-async def test_while_one_question_finds_out_the_others_do_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    server, asking = Server(), Breaker()
+async def test_other_calls_do_not_wait_for_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, guard = Server(), Breaker()
     server.error = RedisError()
     monkeypatch.setattr(breaker, "PAUSE_SECONDS", 0)
-    await asking.ask(server.ask)
+    await guard.ask(server.call)
     monkeypatch.setattr(breaker, "PAUSE_SECONDS", 60)
     server.silent = True
-    finding_out = asyncio.create_task(asking.ask(server.ask))
-    await asyncio.sleep(0)  # it asks
-    assert server.asked == 2
+    probe = asyncio.create_task(guard.ask(server.call))
+    await asyncio.sleep(0)  # the probe calls the server
+    assert server.calls == 2
     async with asyncio.timeout(breaker.PROBE_SECONDS / 2):
-        assert await asking.ask(server.ask) is None
-    assert not finding_out.done()
-    assert await finding_out is None
-    assert server.asked == 2
+        assert await guard.ask(server.call) is None
+    assert not probe.done()
+    assert await probe is None
+    assert server.calls == 2
 
 
-async def test_a_server_that_is_back_is_asked_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_recovered_server_is_called_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaker, "PAUSE_SECONDS", 0)
-    server, asking = Server(), Breaker()
+    server, guard = Server(), Breaker()
     server.error = RedisError()
-    assert await asking.ask(server.ask) is None
+    assert await guard.ask(server.call) is None
     server.error = None
     monkeypatch.setattr(breaker, "PAUSE_SECONDS", 60)
-    answers = [await asking.ask(server.ask) for _ in range(3)]
-    assert (answers, server.asked) == (["answer"] * 3, 4)
+    results = [await guard.ask(server.call) for _ in range(3)]
+    assert (results, server.calls) == (["result"] * 3, 4)
 
 
-async def test_an_error_of_our_own_is_not_taken_for_one_of_the_server() -> None:
-    server, asking = Server(), Breaker()
+async def test_other_exceptions_are_raised() -> None:
+    server, guard = Server(), Breaker()
     server.error = ValueError("ours")
     with pytest.raises(ValueError, match="ours"):
-        await asking.ask(server.ask)
+        await guard.ask(server.call)
     server.error = None
-    assert await asking.ask(server.ask) == "answer"
+    assert await guard.ask(server.call) == "result"

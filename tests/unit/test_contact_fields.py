@@ -1,4 +1,4 @@
-"""Each declared field of a contact is in JSON, in CSV, in the view, in the bodies and in the reference."""
+"""Each declared field of a contact is in the items, the view, the bodies and the reference."""
 
 import json
 from pathlib import Path
@@ -23,22 +23,22 @@ each_field = pytest.mark.parametrize("field", CONTACT_FIELDS, ids=lambda field: 
 each_item_field = pytest.mark.parametrize("field", ITEM_FIELDS, ids=lambda field: field.name)
 
 
-def on_the_wire(field: ContactField) -> str:
-    """The name of a field in the view and the bodies of single contacts."""
+def alias_of(field: ContactField) -> str:
+    """Return the name of a field in the view and the bodies of single contacts."""
     return "phoneNumber" if field.name == KEY else to_camel(field.name)
 
 
 @each_field
-def test_a_field_is_shown_and_taken_one_by_one(field: ContactField) -> None:
+def test_a_field_is_in_the_view_and_in_the_bodies(field: ContactField) -> None:
     for model in (Contact, ContactChange, NewContact):
-        assert model.model_fields[field.name].alias == on_the_wire(field), model
+        assert model.model_fields[field.name].alias == alias_of(field), model
 
 
 @each_field
 def test_a_field_is_described_in_the_reference(field: ContactField) -> None:
     text = REFERENCE.read_text()
-    assert f'"{on_the_wire(field)}": ' in text, "in the example"
-    assert f"`{on_the_wire(field)}`" in text, "in the table"
+    assert f'"{alias_of(field)}": ' in text, "missing in the example"
+    assert f"`{alias_of(field)}`" in text, "missing in the table"
 
 
 @each_item_field
@@ -66,7 +66,7 @@ def test_csv_reads_a_cell(field: ContactField) -> None:
 
 
 @pytest.mark.parametrize("field", [field for field in ITEM_FIELDS if field.is_json], ids=lambda f: f.name)
-def test_csv_reads_a_column_for_each_key(field: ContactField) -> None:
+def test_csv_reads_one_column_per_key(field: ContactField) -> None:
     cells = {f"{field.name}.{key}": str(value) for key, value in value_of(field).items()}
     assert all(known_column(column) == column for column in cells)
     read: Any = READER.read_cells({"phone": "+14155552671", **cells})
@@ -74,14 +74,14 @@ def test_csv_reads_a_column_for_each_key(field: ContactField) -> None:
 
 
 @pytest.mark.parametrize("field", [field for field in ITEM_FIELDS if field.by_key], ids=lambda f: f.name)
-def test_a_field_that_merges_by_key_does_so_in_one_request(field: ContactField) -> None:
+def test_two_items_of_one_request_merge_by_key(field: ContactField) -> None:
     earlier: Any = {"phone": "+14155552671", field.name: {"a": 1, "b": 1}}
     later: Any = {"phone": "+14155552671", field.name: {"b": None, "c": 2}}
     assert dict(merge(earlier, later))[field.name] == {"a": 1, "b": None, "c": 2}
 
 
 class Pet(TypedDict, total=False):
-    """A declaration."""
+    """A declaration with fields of every kind."""
 
     tag: Required[Annotated[str, spelled("tag", "Tag"), Column("text", collation="C")]]
     mark: Any
@@ -90,7 +90,7 @@ class Pet(TypedDict, total=False):
     notes: Annotated[dict[str, Any] | None, Column("jsonb", default="'{}'", merge="by_key")]
 
 
-def test_a_declaration_says_all_of_a_field() -> None:
+def test_a_declaration_defines_all_attributes_of_a_field() -> None:
     tag, name, born, notes = stored_fields(Pet, in_items=True)
     assert (tag.name, tag.spellings, tag.required, tag.not_null) == ("tag", ("tag", "Tag"), True, True)
     assert (tag.column.collation, tag.type, tag.nested) == ("C", str, False)

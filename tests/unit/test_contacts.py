@@ -1,4 +1,4 @@
-"""The fields of a contact: what is taken, what is refused, and by which code."""
+"""The fields of a contact: which values are taken, which are refused, and with which code."""
 
 import json
 from typing import Annotated, Any
@@ -47,7 +47,7 @@ def test_the_phone_has_three_names(name: str) -> None:
         ("email", None, None),
     ],
 )
-def test_a_good_value_is_taken(field: str, value: Any, stored: Any) -> None:
+def test_a_valid_value_is_taken(field: str, value: Any, stored: Any) -> None:
     assert read(**{field: value})[field] == stored
 
 
@@ -74,19 +74,19 @@ def test_a_good_value_is_taken(field: str, value: Any, stored: Any) -> None:
         ("phone", 14155552671, "wrong_type"),
     ],
 )
-def test_a_bad_value_is_told_by_field_and_code(field: str, value: Any, code: str) -> None:
+def test_an_invalid_value_is_reported_with_field_and_code(field: str, value: Any, code: str) -> None:
     fault = read(**{field: value})
     assert isinstance(fault, Fault)
     assert (fault.field, fault.code.value) == (field, code)
     assert fault.message
 
 
-def test_an_item_without_phone_is_told() -> None:
+def test_an_item_without_phone_is_reported() -> None:
     fault = READER.read_line(b'{"name": "Ana"}')
     assert (fault.field, fault.code.value, fault.value) == ("phone", "missing_field", None)
 
 
-def test_csv_reads_numbers_and_documents_from_text() -> None:
+def test_csv_reads_numbers_and_json_fields_from_text() -> None:
     item = cells(
         age="42", metadata='{"a": 1}', metadata__city="Parma", birth_date__day="17", birth_date__month="5"
     )
@@ -95,12 +95,12 @@ def test_csv_reads_numbers_and_documents_from_text() -> None:
     assert item["birth_date"] == "--05-17"
 
 
-def test_a_document_that_is_no_json_is_told() -> None:
+def test_a_json_field_that_is_not_json_is_reported() -> None:
     fault = cells(metadata="not json")
     assert (fault.field, fault.code.value, fault.value) == ("metadata", "wrong_type", "not json")
 
 
-def test_the_later_item_decides_and_documents_merge_key_by_key() -> None:
+def test_the_later_item_wins_and_json_fields_merge_by_key() -> None:
     earlier: ContactItem = {"phone": PHONE, "name": "Ana", "email": "a@b.cd", "metadata": {"a": 1, "b": 1}}
     later: ContactItem = {"phone": PHONE, "name": None, "metadata": {"b": None, "c": 2}}
     assert merge(earlier, later) == {
@@ -128,7 +128,7 @@ def test_a_column_is_known_by_its_name(column: str, field: str | None) -> None:
 @pytest.mark.parametrize(
     "cell", ['{"a": "\\ud800"}', '{"a": NaN}', '{"a": 1e999}', '{"a":' * 2000 + "1" + "}" * 2000, "[1]"]
 )
-def test_a_document_in_a_cell_is_read_like_one_in_json(cell: str) -> None:
+def test_a_json_field_in_a_cell_follows_the_rules_of_json(cell: str) -> None:
     fault = cells(metadata=cell)
     assert isinstance(fault, Fault)
     assert (fault.field, fault.code.value) == ("metadata", "wrong_type")
@@ -142,7 +142,7 @@ def test_an_external_id_in_any_spelling_makes_chunks_run_in_order(spelling: str)
     assert not may_move_phones(json.dumps({"phone": PHONE, "name": "N"}).encode())
 
 
-def test_a_spelling_that_is_added_to_a_field_is_one_of_its_spellings() -> None:
+def test_the_key_search_finds_an_added_spelling() -> None:
     class Item(TypedDict, total=False):
         external_id: Annotated[str, spelled("external_id", "externalId", "crmId"), Column("text")]
 
@@ -150,7 +150,7 @@ def test_a_spelling_that_is_added_to_a_field_is_one_of_its_spellings() -> None:
     assert KeySearch(field.spellings).may_be_in(b'{"crm\\u0049d": "crm-1"}')
 
 
-def test_a_birth_date_is_one_column_or_a_column_a_key_in_either_order() -> None:
+def test_a_birth_date_cannot_be_one_column_and_a_column_per_key() -> None:
     for names in (("birth_date", "birth_date__day"), ("birth_date__day", "birth_date")):
         fault = cells(**dict.fromkeys(names, "17"))
         assert isinstance(fault, Fault)

@@ -1,4 +1,4 @@
-"""dev.json is private, replaced in one step, and believed only while its supervisor lives."""
+"""dev.json is private, replaced atomically, and valid only while its supervisor runs."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_saved_is_loaded_while_the_home_is_held(home: Path) -> None:
+def test_a_saved_file_is_loaded_only_while_the_home_is_locked(home: Path) -> None:
     with lock.hold(home):
         dev_file.save(home, CONTENT)
 
@@ -37,7 +37,7 @@ def test_what_is_saved_is_loaded_while_the_home_is_held(home: Path) -> None:
     assert dev_file.load(home) is None
 
 
-def test_the_file_holds_the_promised_fields_for_its_owner_alone(home: Path) -> None:
+def test_the_file_has_the_documented_fields_and_only_its_owner_can_read_it(home: Path) -> None:
     dev_file.save(home, CONTENT)
 
     path = home / "dev.json"
@@ -46,7 +46,7 @@ def test_the_file_holds_the_promised_fields_for_its_owner_alone(home: Path) -> N
     assert [file.name for file in home.iterdir() if file.is_file()] == ["dev.json"]
 
 
-def test_a_reader_keeps_the_old_file_when_a_new_one_comes(home: Path) -> None:
+def test_a_reader_keeps_the_old_file_when_it_is_replaced(home: Path) -> None:
     dev_file.save(home, CONTENT)
     with (home / "dev.json").open() as reader:
         dev_file.save(home, CONTENT)
@@ -54,7 +54,7 @@ def test_a_reader_keeps_the_old_file_when_a_new_one_comes(home: Path) -> None:
         assert json.load(reader)["url"] == CONTENT.url
 
 
-def test_a_file_of_a_killed_supervisor_is_not_believed(home: Path) -> None:
+def test_the_file_of_a_killed_supervisor_is_ignored(home: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     processes.save(home / "run" / "lock", processes.Mark(dead.pid, "boot/1"))
@@ -63,14 +63,14 @@ def test_a_file_of_a_killed_supervisor_is_not_believed(home: Path) -> None:
     assert dev_file.load(home) is None
 
 
-def test_a_pid_that_was_given_to_another_program_is_not_believed(home: Path) -> None:
+def test_a_pid_that_now_belongs_to_another_program_is_ignored(home: Path) -> None:
     processes.save(home / "run" / "lock", processes.Mark(os.getpid(), "boot/1"))
     dev_file.save(home, CONTENT)
 
     assert dev_file.load(home) is None
 
 
-def test_the_second_supervisor_of_a_home_is_told_where_the_first_one_serves(home: Path) -> None:
+def test_a_second_supervisor_reports_where_the_first_one_serves(home: Path) -> None:
     with lock.hold(home):
         dev_file.save(home, CONTENT)
 
@@ -78,7 +78,7 @@ def test_the_second_supervisor_of_a_home_is_told_where_the_first_one_serves(home
             pass
 
 
-def test_the_home_is_free_again_after_the_first_one(home: Path) -> None:
+def test_a_home_can_be_locked_again_after_its_release(home: Path) -> None:
     with lock.hold(home):
         pass
     with lock.hold(home):

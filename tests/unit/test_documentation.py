@@ -1,4 +1,4 @@
-"""The documentation lists every code, every setting and every route, and its links lead somewhere."""
+"""The documentation lists every code, setting and route, and its links resolve."""
 
 import ast
 import re
@@ -22,7 +22,7 @@ FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def _codes_of(tree: ast.AST) -> Iterator[str]:
-    """The texts given as `code=…`, or assigned to `default_code`."""
+    """Yield the texts passed as `code=…` or assigned to `default_code`."""
     for node in ast.walk(tree):
         match node:
             case ast.keyword(arg="code", value=ast.Constant(value=str(code))):
@@ -39,7 +39,7 @@ def _request_codes() -> list[str]:
 
 
 def _anchors(page: Path) -> set[str]:
-    """The anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors that GitHub makes from a page's headings."""
     headings = re.findall(r"^#+ (.*)$", FENCE.sub("", page.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -75,4 +75,6 @@ def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         target = page.parent / path if path else page
         assert target.exists(), f"{page.relative_to(ROOT)} links to {path}, which does not exist"
         if anchor:
-            assert anchor in _anchors(target), f"{page.relative_to(ROOT)}: {path or 'it'} has no #{anchor}"
+            assert anchor in _anchors(target), (
+                f"{page.relative_to(ROOT)} links to a missing heading: {path}#{anchor}"
+            )

@@ -1,4 +1,4 @@
-"""Tests that an operation is whole: registered, done by a worker, described and documented."""
+"""Every operation is complete: registered, applied by a worker, described and documented."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "operations.md"
 PARAMS = JobParams(label_id=1, list_id=2, audience_id=3, preference="allow_all")
 
 
-def test_the_api_and_the_worker_know_the_same_operations() -> None:
+def test_the_api_and_the_worker_have_the_same_operations() -> None:
     assert set(OPERATIONS) == set(REGISTRY) == set(Operation), (
         "each needs its entry in schemas/operations.py and its object in a module of worker/operations"
     )

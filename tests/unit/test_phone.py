@@ -1,4 +1,4 @@
-"""What a person may write, what becomes of it, and what is said about the rest."""
+"""Phones: which texts are normalised, to what, and which code and message the others get."""
 
 import subprocess
 import sys
@@ -74,14 +74,14 @@ def test_a_valid_number_becomes_e164(text: str, region: str | None, expected: st
         ("5555555555", "IN", ItemCode.PHONE_INVALID_FOR_REGION),
     ],
 )
-def test_a_bad_number_is_told_apart(text: str, region: str | None, code: ItemCode) -> None:
+def test_an_invalid_number_gets_its_code(text: str, region: str | None, code: ItemCode) -> None:
     fault = normalise(text, region)
     assert isinstance(fault, PhoneFault)
     assert fault.code is code
     assert fault.message.endswith(".")
 
 
-def test_a_number_without_country_code_is_told_what_to_do() -> None:
+def test_the_fault_of_a_number_without_country_code_says_what_to_do() -> None:
     fault = normalise("9876543210", None)
     assert isinstance(fault, PhoneFault)
     assert "put + and the code in front, or set a default region" in fault.message
@@ -103,12 +103,12 @@ def test_regions_are_iso_codes_in_upper_case() -> None:
 @given(text=st.text(max_size=80) | st.text(alphabet="+0123456789 -().x;=,/#~", max_size=80))
 def test_no_text_raises(text: str) -> None:
     for region in (None, "US", "AR"):
-        answer = normalise(text, region)
-        assert isinstance(answer, PhoneFault) or answer.startswith("+")
+        result = normalise(text, region)
+        assert isinstance(result, PhoneFault) or result.startswith("+")
 
 
 @given(text=st.from_regex(r"\+[1-9]\d{5,14}", fullmatch=True))
-def test_normalising_twice_changes_nothing_more(text: str) -> None:
+def test_normalising_is_idempotent(text: str) -> None:
     once = normalise(text, None)
     if isinstance(once, str):
         assert normalise(once, "US") == once
@@ -117,21 +117,21 @@ def test_normalising_twice_changes_nothing_more(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "1 " * 50 + " " * 147 + "--   ;o",  # took phonenumbers 300 ms
+        "1 " * 50 + " " * 147 + "--   ;o",  # phonenumbers needs 300 ms
         "111111111111(11111111" + " " * 21 + "," * 19 + ";ex",
         "1" * 62 + ";e",
         "12" + " -" * 30,
     ],
 )
 def test_no_text_takes_long(text: str) -> None:
-    normalise("9876543210", "US")  # compiles what is compiled once
+    normalise("9876543210", "US")  # compiles the patterns
     started = time.thread_time()
     for _ in range(10):
         normalise(text, "US")
-    assert (time.thread_time() - started) / 10 < 0.02  # seconds; it takes 0.001
+    assert (time.thread_time() - started) / 10 < 0.02  # seconds; 0.001 was measured
 
 
-def test_texts_of_all_sorts_leave_nothing_behind() -> None:
+def test_unusual_texts_do_not_grow_the_cache() -> None:
     normalise("+14155552671", None)
     before = len(phone_patterns._INTERNATIONAL)
     for at in range(1_000):

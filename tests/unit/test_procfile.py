@@ -1,4 +1,4 @@
-"""The Procfile is read as honcho reads it, and a wrong one is explained."""
+"""The Procfile is read as honcho reads it, and errors in it are explained."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def test_the_repositorys_procfile_names_release_api_and_worker() -> None:
     )
 
 
-def test_comments_and_further_lines_are_passed_over(tmp_path: Path) -> None:
+def test_comments_and_other_processes_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "Procfile"
     path.write_text("# ours\nrelease: r\napi: a --x 'y z'\n\nworker:   w\nclock: c\n")
 
@@ -28,18 +28,18 @@ def test_comments_and_further_lines_are_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("api: a\nworker: w\n", "no line `release: …`"),
         ("release: r\n", "`api: …`, `worker: …`"),
         ("release: r\napi: a\napi: b\nworker: w\n", "unique"),
     ],
 )
-def test_a_wrong_procfile_is_explained(tmp_path: Path, text: str, complaint: str) -> None:
+def test_an_invalid_procfile_is_explained(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "Procfile"
     path.write_text(text)
 
-    with pytest.raises(SupervisorError, match=complaint):
+    with pytest.raises(SupervisorError, match=message):
         read_procfile(path)
 
 

@@ -1,4 +1,4 @@
-"""Values of properties: what fits which type, and what is read from text."""
+"""Values of properties: which value fits which type, and how text is read."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ DEFINITIONS = Definitions(
 
 
 def check(name: str, value: Any, *, from_text: bool = False) -> Any:
-    """The stored value, or the code of the fault."""
+    """Return the stored value, or the code of the fault."""
     checked = DEFINITIONS.check({name: value}, from_text=from_text)
     return checked.code.value if isinstance(checked, Fault) else checked[name]
 
@@ -68,7 +68,7 @@ def test_a_value_of_the_type_is_taken_as_it_is(name: str, value: Any, from_text:
         ("tier", 1),
     ],
 )
-def test_any_other_value_is_told_with_what_it_should_be(name: str, value: Any) -> None:
+def test_any_other_value_is_reported_with_the_expected_type(name: str, value: Any) -> None:
     fault = DEFINITIONS.check({name: value})
     assert isinstance(fault, Fault)
     assert (fault.field, fault.code.value, fault.value) == ("properties", "property_type", value)
@@ -76,7 +76,7 @@ def test_any_other_value_is_told_with_what_it_should_be(name: str, value: Any) -
     assert len(fault.message) < 200
 
 
-def test_a_name_that_is_not_defined_is_told_even_where_it_is_to_be_taken_away() -> None:
+def test_an_undefined_name_is_reported_even_with_null() -> None:
     assert check("other", "x") == check("other", None) == check("vip", True) == "unknown_property"
     fault = DEFINITIONS.check({"x" * 10_000: 1})
     assert isinstance(fault, Fault)
@@ -99,7 +99,7 @@ def test_a_name_that_is_not_defined_is_told_even_where_it_is_to_be_taken_away() 
         ("tier", "t1", "t1"),
     ],
 )
-def test_text_is_read_as_what_is_defined(name: str, text: str, value: Any) -> None:
+def test_text_is_read_as_the_defined_type(name: str, text: str, value: Any) -> None:
     assert check(name, text, from_text=True) == value
     assert type(check(name, text, from_text=True)) is type(value)
 
@@ -124,11 +124,11 @@ def test_text_is_read_as_what_is_defined(name: str, text: str, value: Any) -> No
         ("tier", " t1"),
     ],
 )
-def test_text_that_says_something_else_is_told(name: str, text: str) -> None:
+def test_text_that_does_not_fit_the_type_is_reported(name: str, text: str) -> None:
     assert check(name, text, from_text=True) == "property_type"
 
 
-def test_a_column_name_has_lost_its_case_and_finds_its_property_all_the_same() -> None:
+def test_a_column_finds_its_property_in_any_case() -> None:
     assert DEFINITIONS.check({"vip": "true", "SCORE": "1"}, from_text=True) == {"Vip": True, "score": 1}
     assert DEFINITIONS.check({"twin": "1"}, from_text=True) == {"twin": 1}
     assert DEFINITIONS.check({"Twin": "x"}, from_text=True) == {"Twin": "x"}

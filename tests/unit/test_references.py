@@ -1,4 +1,4 @@
-"""Items that name a contact: what is read, and what is told of an item that cannot be."""
+"""Items that name a contact: how they are read, and how invalid ones are reported."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def test_a_bare_text_is_a_phone_where_phones_are_expected() -> None:
 
 
 @pytest.mark.parametrize(
-    ("item", "field", "code", "said"),
+    ("item", "field", "code", "words"),
     [
         ({"id": 1, "name": "Ana"}, "name", "unknown_field", "name the contact by id, phone or external_id"),
         ({"id": 1, "contact_id": 1}, "contact_id", "unknown_field", "once"),
@@ -43,7 +43,9 @@ def test_a_bare_text_is_a_phone_where_phones_are_expected() -> None:
         ({"external_id": 7}, "external_id", "wrong_type", "external_id"),
     ],
 )
-def test_a_bad_reference_is_told_in_its_own_words(item: Any, field: str | None, code: str, said: str) -> None:
+def test_the_message_of_an_invalid_reference_speaks_of_references(
+    item: Any, field: str | None, code: str, words: str
+) -> None:
     for kind in (BY_ID, BY_PHONE):
         fault = kind.reader.read_line(json.dumps(item).encode())
         assert isinstance(fault, Fault)
@@ -52,18 +54,18 @@ def test_a_bad_reference_is_told_in_its_own_words(item: Any, field: str | None, 
             code,
             item if field is None else item[field],
         )
-        assert said in fault.message
+        assert words in fault.message
         assert "metadata" not in fault.message
 
 
-def test_a_bad_contact_is_told_in_its_own() -> None:
+def test_the_message_of_an_invalid_contact_speaks_of_contacts() -> None:
     fault = CONTACT.reader.read_line(b'{"phone": "+1", "planet": "Earth"}')
     assert isinstance(fault, Fault)
     assert fault.message == "planet is not a field of a contact: put data of your own under metadata"
 
 
 @pytest.mark.parametrize("line", [b"{", b'{"id": NaN}', b'"\\ud800"'])
-def test_what_is_no_json_is_told_as_such(line: bytes) -> None:
+def test_a_line_that_is_not_json_is_reported(line: bytes) -> None:
     fault = BY_ID.reader.read_line(line)
     assert isinstance(fault, Fault)
     assert fault.code.value == "invalid_json"

@@ -1,4 +1,4 @@
-"""What is wrong with a request is said in one sentence each, with its place."""
+"""Each problem of a request is reported in one sentence, with its place."""
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -8,7 +8,7 @@ from schemas.errors import NotAcceptable
 
 
 class Inner(BaseModel):
-    """Something with a rule of its own."""
+    """A model with its own validator."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,7 +23,7 @@ class Inner(BaseModel):
 
 
 class Outer(BaseModel):
-    """A body."""
+    """A model of a body."""
 
     size: int = Field(le=3)
     inner: list[Inner] = Field(default_factory=list)
@@ -60,7 +60,7 @@ def test_a_problem_says_what_is_wrong_where(body: object, code: str, param: str 
     assert (caught.value.code, caught.value.param, caught.value.message) == (code, param, message)
 
 
-def test_all_problems_are_told_at_once_and_the_first_speaks_for_them() -> None:
+def test_all_problems_are_reported_and_the_first_is_the_error() -> None:
     with pytest.raises(NotAcceptable) as caught:
         check({"size": 4, "inner": [{"colour": "blue"}]}, Outer)
     assert [problem.param for problem in caught.value.problems] == ["size", "inner[0].colour"]

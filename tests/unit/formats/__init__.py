@@ -1,1 +1,1 @@
-"""Tests of the formats, as one package so that they can share `feeding`."""
+"""Tests of the formats. They are one package, so that they can share `feeding`."""

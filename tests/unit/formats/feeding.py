@@ -1,4 +1,4 @@
-"""Feed a pipe in every way that a network may."""
+"""Feed a pipe in pieces of any size, as a network delivers them."""
 
 from itertools import pairwise
 
@@ -8,12 +8,12 @@ from schemas.formats.encodings import Pipe
 
 
 def pump(pipe: Pipe, data: bytes, size: int = 7) -> list[bytes]:
-    """Everything that comes out of a pipe, fed in pieces of one size."""
+    """Feed a pipe in pieces of `size` bytes, and return its output."""
     return pump_cut(pipe, data, list(range(size, len(data), size)))
 
 
 def pump_cut(pipe: Pipe, data: bytes, cuts: list[int]) -> list[bytes]:
-    """The same, fed in pieces that end at `cuts`."""
+    """Feed a pipe in pieces that end at the offsets `cuts`, and return its output."""
     edges = [0, *sorted(cut for cut in cuts if cut < len(data)), len(data)]
     fed = [piece for start, end in pairwise(edges) for piece in pipe.feed(data[start:end])]
     return [*fed, *pipe.flush()]

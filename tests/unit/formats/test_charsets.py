@@ -1,4 +1,4 @@
-"""Charsets: UTF-8 passes, others become it, and what is no text stays visible."""
+"""Charsets: UTF-8 passes unchanged, others are converted to it, and undecodable bytes stay visible."""
 
 import pytest
 from hypothesis import given
@@ -33,7 +33,7 @@ def test_a_utf16_mark_decides(codec: str, charset: str | None) -> None:
 
 
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
-def test_utf16_without_a_mark_shows_by_its_nuls(codec: str) -> None:
+def test_utf16_without_a_mark_is_detected_by_its_nuls(codec: str) -> None:
     assert transcode(SHEET.encode(codec)) == SHEET.encode()
     assert transcode(SHEET.encode(codec), "utf-16") == SHEET.encode()
     assert transcode(SHEET.encode(codec), codec) == SHEET.encode()
@@ -74,13 +74,13 @@ def test_a_multibyte_charset_may_be_cut_anywhere() -> None:
         (b"abc\x81", "windows-1252"),
     ],
 )
-def test_what_is_no_text_becomes_an_invalid_byte(data: bytes, charset: str | None) -> None:
+def test_undecodable_text_becomes_an_invalid_byte(data: bytes, charset: str | None) -> None:
     assert transcode(data, charset).replace(b"\xff", b"") == b"abc"
     assert transcode(data, charset).count(b"\xff") == 1
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"ab", b"\xef\xbb"])
-def test_bodies_too_short_for_a_mark_come_through(data: bytes) -> None:
+def test_bodies_too_short_for_a_mark_pass_unchanged(data: bytes) -> None:
     assert transcode(data) == data
 
 

@@ -1,4 +1,4 @@
-"""Content types: which format, which charset."""
+"""Content types: the format and the charset that they name."""
 
 import pytest
 

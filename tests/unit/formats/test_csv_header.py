@@ -1,4 +1,4 @@
-"""The header row: every column is known, once, or the answer says which is not."""
+"""The header row: every column is known and occurs once, or the error names it."""
 
 from itertools import chain
 
@@ -100,7 +100,7 @@ def test_columns_left_out_may_be_many() -> None:
     assert layout(b"phone,x,y\n", {"x": "", "y": ""}).columns == ("phone", "", "")
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     error = refusal(b"phone,phone,x\n", {"y": "name"})
 
     assert [problem.code for problem in error.problems] == [
@@ -110,7 +110,7 @@ def test_all_problems_are_told_at_once() -> None:
     ]
 
 
-def test_a_first_row_of_data_gets_told_that_a_header_is_needed() -> None:
+def test_a_first_row_of_data_is_refused_with_a_hint_at_the_header() -> None:
     error = refusal(b"+4915112345678,Jane\n+4915112345679,Joe\n")
 
     assert "must be a header row" in error.message
@@ -121,7 +121,7 @@ def test_a_nameless_column_between_others_is_refused() -> None:
     assert "Column 2, which has no name" in refusal(b"phone,,name\n").message
 
 
-def test_thousands_of_unknown_columns_give_a_short_answer() -> None:
+def test_thousands_of_unknown_columns_give_a_short_message() -> None:
     error = refusal(b"phone," + b",".join(b"x%d" % number for number in range(9000)) + b"\n")
 
     assert len(error.problems) == 20
@@ -151,7 +151,7 @@ def test_a_header_without_an_end_is_refused_early(filler: bytes) -> None:
     assert caught.value.code in {"empty", "record_too_large"}
 
 
-def test_a_header_that_is_not_utf8_is_refused_with_the_cure() -> None:
+def test_a_header_that_is_not_utf8_is_refused_with_a_hint_at_the_charset() -> None:
     with pytest.raises(MalformedBody, match="charset=windows-1252"):
         layout("phone,größe\n".encode("cp1252"))
 
@@ -162,8 +162,8 @@ def test_a_header_that_is_not_utf8_is_refused_with_the_cure() -> None:
     ),
     length=st.integers(min_value=0, max_value=30),
 )
-@example(head=b'a"b,c\n;d";e;f;g\n', length=7)  # a stray quote, and more semicolons to come
-def test_the_header_is_the_same_whenever_it_is_looked_for(head: bytes, length: int) -> None:
+@example(head=b'a"b,c\n;d";e;f;g\n', length=7)  # a stray quote, and more semicolons after the first 7 bytes
+def test_the_header_is_the_same_however_much_of_the_body_has_arrived(head: bytes, length: int) -> None:
     body = head + b"x" * HEADER_BYTES
 
     early = find_header(body[:length], final=False)

@@ -1,4 +1,4 @@
-"""CSV: boundaries and cells are exactly those of Python's `csv.reader`."""
+"""CSV: record boundaries and cells are exactly those of Python's `csv.reader`."""
 
 import csv
 import io
@@ -24,7 +24,7 @@ COLUMNS = Columns(known=lambda name: name if name in NAMES else None, names=NAME
 LAYOUT = CsvLayout(delimiter=",", columns=NAMES)
 DELIMITER = st.sampled_from([",", ";", "\t", "|"])
 
-# Every byte that means something to csv, and some that break text.
+# Every byte that has a meaning in CSV, and some that are invalid text.
 HOSTILE = st.lists(
     st.sampled_from(
         [b",", b";", b'"', b'""', b"\n", b"\r", b"\r\n", b"a", b" ", b"\0", b"\xff", b"\xc3\xa9", b"\xe2"]
@@ -35,7 +35,7 @@ HOSTILE = st.lists(
 
 
 def reader_rows(data: bytes, delimiter: str = ",") -> list[list[str]]:
-    """The oracle: what Python reads from a file opened with newline=""."""
+    """Return the rows that Python reads from a file opened with newline="": the oracle."""
     text = io.StringIO(data.decode("utf-8", "surrogateescape"), newline="")
     return [row for row in csv.reader(text, delimiter=delimiter) if row]
 
@@ -48,7 +48,7 @@ def cut(body: bytes, columns: Columns = COLUMNS, size: int = 7) -> tuple[list[by
 
 
 def read(body: bytes, columns: Columns = COLUMNS) -> list[CsvItem]:
-    """A whole file, cut and decoded in runs of two."""
+    """Cut a whole file into parts, and decode them in runs of two items."""
     parts, layout = cut(body, columns)
     return [
         item
@@ -62,7 +62,7 @@ def read(body: bytes, columns: Columns = COLUMNS) -> list[CsvItem]:
 @example(part=b'a"b\n"c\n', limit=1, delimiter=",")
 @example(part=b'"a"b"c,"d\n', limit=1, delimiter=",")
 @example(part=b'"""', limit=1, delimiter=",")
-def test_spans_hold_the_records_that_the_csv_module_sees(part: bytes, limit: int, delimiter: str) -> None:
+def test_spans_hold_the_records_that_the_csv_module_reads(part: bytes, limit: int, delimiter: str) -> None:
     layout = CsvLayout(delimiter=delimiter, columns=NAMES)
 
     found = list(spans(part, limit, layout))
@@ -101,7 +101,7 @@ def test_parts_joined_are_the_rows_and_no_record_is_split(
     mark = delimiter.encode()
     body = b"a" + mark + b"b" + mark + b"c\r\n" + data + b"\nz"
     longest = max(_record_sizes(data + b"\nz", delimiter))
-    assume(longest != part_bytes + 1)  # taken with LF, refused with CRLF
+    assume(longest != part_bytes + 1)  # accepted with LF, refused with CRLF
     if longest > part_bytes:
         with pytest.raises(NotAcceptable, match="more than"):
             pump_cut(CsvCutter(COLUMNS, part_bytes=part_bytes), body, cuts)
@@ -127,12 +127,12 @@ def test_parts_joined_are_the_rows_and_no_record_is_split(
     codec=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     cuts=CUTS,
 )
-def test_whatever_the_csv_module_writes_comes_back(
+def test_output_of_the_csv_module_is_read_back(
     *, rows: list[list[str]], delimiter: str, line_end: str, quoting: int, codec: str, cuts: list[int]
 ) -> None:
     text = io.StringIO(newline="")
     if {"\r", "\n"} & set("".join(chain.from_iterable(rows))):
-        quoting = csv.QUOTE_ALL  # the csv module forgets to quote a line end that is not its own
+        quoting = csv.QUOTE_ALL  # the csv module does not quote a line end other than its own
     writer = csv.writer(text, delimiter=delimiter, lineterminator=line_end, quoting=quoting)  # type: ignore[arg-type]
     writer.writerows([NAMES, *rows])
     cutter = CsvCutter(COLUMNS, part_bytes=200)
@@ -162,7 +162,7 @@ def test_whatever_the_csv_module_writes_comes_back(
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 1000])
-def test_every_common_way_of_writing_a_table_reads_alike(body: bytes, size: int) -> None:
+def test_common_csv_variants_are_read_alike(body: bytes, size: int) -> None:
     parts, layout = cut(body, size=size)
 
     assert [item for part in parts for item in decode(part, layout)] == [
@@ -171,7 +171,7 @@ def test_every_common_way_of_writing_a_table_reads_alike(body: bytes, size: int)
     ]
 
 
-def test_a_quoted_line_break_over_a_feed_boundary_stays_in_its_cell() -> None:
+def test_a_quoted_line_break_across_two_feeds_stays_in_its_cell() -> None:
     cutter = CsvCutter(COLUMNS, part_bytes=12)
     feeds = [b'a,b,c\n1,"x\n', b'y",3\n4,5,"6\r', b'\n"\n7,8,9\n']
 
@@ -185,7 +185,7 @@ def test_a_row_of_separators_is_a_record_without_fields() -> None:
     assert list(spans(b",,\n\n1,2,3\n", 1, LAYOUT)) == [Span(0, 3, 1), Span(3, 10, 1)]
 
 
-def test_a_row_of_the_wrong_length_costs_only_itself() -> None:
+def test_a_row_of_the_wrong_length_fails_alone() -> None:
     assert read(b'a,b,c\n1,2\n1,"2",3,4\n1,2,3\n') == [
         Unreadable("1,2", ItemCode.ROW_LENGTH, "The row has 2 cells, and the header row has 3."),
         Unreadable('1,"2",3,4', ItemCode.ROW_LENGTH, "The row has 4 cells, and the header row has 3."),
@@ -193,7 +193,7 @@ def test_a_row_of_the_wrong_length_costs_only_itself() -> None:
     ]
 
 
-def test_a_row_that_is_not_utf8_costs_only_itself() -> None:
+def test_a_row_that_is_not_utf8_fails_alone() -> None:
     assert read("a,b,c\n1,é,3\n4,ü,6\n".encode("latin-1").replace(b"\xe9", "é".encode())) == [
         {"a": "1", "b": "é", "c": "3"},
         Unreadable("4,\\xfc,6", ItemCode.INVALID_ENCODING, "The row is not UTF-8."),
@@ -217,7 +217,7 @@ def test_a_cell_may_be_as_long_as_a_record() -> None:
 
 @pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("row", [b"1,2,3", b'1,"2",3'])
-def test_a_part_ends_behind_a_whole_line_end(line_end: bytes, row: bytes) -> None:
+def test_a_part_ends_after_a_whole_line_end(line_end: bytes, row: bytes) -> None:
     for part_bytes in range(20, 40):
         parts = pump(CsvCutter(COLUMNS, part_bytes=part_bytes), b"a,b,c" + line_end + (row + line_end) * 50)
 
@@ -244,19 +244,19 @@ def test_a_header_without_rows_is_refused(body: bytes) -> None:
     assert caught.value.code == "empty"
 
 
-def test_a_layout_survives_json() -> None:
+def test_a_layout_is_restored_from_json() -> None:
     layout = CsvLayout(delimiter="\t", columns=("phone", "", "name"))
 
     assert CsvLayout.from_dict(json.loads(json.dumps(layout.to_dict()))) == layout
 
 
-def test_the_grammar_takes_linear_time_and_no_stack() -> None:
+def test_the_grammar_takes_linear_time_and_no_recursion() -> None:
     for part in (b'"' * 1_000_000, b'"a,' * 300_000, b'a"' * 500_000, b'"",' * 300_000, b'"\n' * 500_000):
         assert sum(span.items for span in spans(part, 1000, LAYOUT)) == len(reader_rows(part))
 
 
 def _record_sizes(data: bytes, delimiter: str) -> list[int]:
-    """The size of each record without its line end, by the oracle alone: csv counts the lines of each."""
+    """Return the size of each record without its line end, computed from the line numbers of csv.reader."""
     lines = data.splitlines(keepends=True)
     reader = csv.reader(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""), delimiter=delimiter)
     ends = [0, *(reader.line_num for _ in reader)]

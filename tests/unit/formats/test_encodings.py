@@ -1,4 +1,4 @@
-"""Content encodings: the bytes come back, a bomb stays small, damage is named."""
+"""Content encodings: bodies are decoded, a bomb needs little memory, and damage is reported."""
 
 import gzip
 import sys
@@ -43,12 +43,12 @@ compressed = pytest.mark.parametrize("name", COMPRESSED)
 
 @every_encoding
 @given(data=st.binary(max_size=400), cuts=CUTS)
-def test_what_was_encoded_comes_back_however_it_is_fed(name: str, data: bytes, cuts: list[int]) -> None:
+def test_an_encoded_body_is_decoded_however_it_is_fed(name: str, data: bytes, cuts: list[int]) -> None:
     assert b"".join(pump_cut(decoder_for(name), ENCODERS[name](data), cuts)) == data
 
 
 @every_encoding
-def test_output_longer_than_many_pieces_comes_back(name: str) -> None:
+def test_a_long_output_is_decoded_in_bounded_pieces(name: str) -> None:
     data = b"".join(b"+49151%07d;" % number for number in range(300_000))
 
     pieces = pump(decoder_for(name), ENCODERS[name](data), size=64 * 1024)
@@ -71,7 +71,7 @@ def test_thousands_of_empty_members_cost_little() -> None:
     assert b"".join(decoder_for("gzip").feed(body)) == b"end"
 
 
-def test_zeros_behind_a_gzip_member_are_padding() -> None:
+def test_zeros_after_a_gzip_member_are_padding() -> None:
     body = gzip.compress(b"a") + bytes(20_000) + gzip.compress(b"b") + bytes(3)
 
     assert b"".join(pump(decoder_for("gzip"), body, size=5)) == b"ab"
@@ -79,7 +79,7 @@ def test_zeros_behind_a_gzip_member_are_padding() -> None:
 
 @compressed
 @given(data=st.binary(min_size=1, max_size=60), missing=st.integers(min_value=1, max_value=100))
-def test_a_truncated_body_ends_too_early(name: str, data: bytes, missing: int) -> None:
+def test_a_truncated_body_is_refused(name: str, data: bytes, missing: int) -> None:
     whole = ENCODERS[name](data)
     part = whole[: max(1, len(whole) - missing)]
 
@@ -90,7 +90,7 @@ def test_a_truncated_body_ends_too_early(name: str, data: bytes, missing: int) -
 
 
 @compressed
-def test_bytes_that_are_not_of_the_encoding_are_refused(name: str) -> None:
+def test_bytes_in_another_encoding_are_refused(name: str) -> None:
     with pytest.raises(MalformedBody, match="is not valid") as caught:
         pump(decoder_for(name), b"\xff\xffphone,name\r\n+4915112345678,Jane\r\n")
 
@@ -102,14 +102,14 @@ def test_a_second_deflate_stream_is_refused() -> None:
         pump(decoder_for("deflate"), zlib.compress(b"x") * 2)
 
 
-def test_output_that_zlib_holds_back_behind_a_full_piece_comes_out() -> None:
+def test_output_that_zlib_holds_back_after_a_full_piece_is_returned() -> None:
     for extra in range(600):
         data = bytes(PIECE_BYTES + extra)
 
         assert b"".join(pump(decoder_for("deflate"), raw_deflate(data), size=10_000)) == data
 
 
-def test_a_flipped_bit_is_found_by_the_checksum() -> None:
+def test_a_flipped_bit_fails_the_checksum() -> None:
     body = bytearray(gzip.compress(b"phone\n+4915112345678\n"))
     body[-6] ^= 1
 
@@ -118,13 +118,13 @@ def test_a_flipped_bit_is_found_by_the_checksum() -> None:
 
 
 @compressed
-def test_other_bytes_behind_the_end_are_refused(name: str) -> None:
+def test_other_bytes_after_the_end_are_refused(name: str) -> None:
     with pytest.raises(MalformedBody, match="is not valid"):
         pump(decoder_for(name), ENCODERS[name](b"x") + b"garbage")
 
 
 @pytest.mark.parametrize("name", ["gzip", "deflate", "zstd"])
-def test_a_bomb_comes_in_bounded_pieces(name: str) -> None:
+def test_a_bomb_is_decoded_in_bounded_pieces(name: str) -> None:
     bomb = _zeros(name, GIGABYTE)
     assert len(bomb) < 5 * 1024**2
 
@@ -147,7 +147,7 @@ def test_a_zstd_frame_that_needs_a_huge_window_is_refused() -> None:
 
 
 @pytest.mark.parametrize("header", [None, "", "identity", " identity , ", "identity, GZIP"])
-def test_identity_counts_for_nothing(header: str | None) -> None:
+def test_identity_changes_nothing(header: str | None) -> None:
     body = gzip.compress(b"x") if header and "GZIP" in header else b"x"
 
     assert pump(decoder_for(header), body) == [b"x"]

@@ -1,4 +1,4 @@
-"""JSON bodies: every element once, in order, and every mistake with its place."""
+"""JSON bodies: every element is read once and in order, and every error names its place."""
 
 import json
 from typing import Any
@@ -44,7 +44,7 @@ def items(envelope: JsonEnvelope) -> list[Any]:
     wrapped=st.booleans(),
     mark=st.sampled_from([b"", b"\xef\xbb\xbf", b" \n"]),
 )
-def test_every_element_comes_back_in_order(
+def test_every_element_is_read_in_order(
     *,
     values: list[Any],
     indent: int | str | None,
@@ -79,7 +79,7 @@ def test_any_body_is_split_or_refused_as_python_would(body: str | bytes) -> None
         assert not isinstance(error, MalformedBody) or "too large" in error.message  # noqa: PT017 (1e999)
 
 
-def test_the_items_may_stand_under_another_key_beside_parameters() -> None:
+def test_the_items_can_be_under_another_key_beside_parameters() -> None:
     envelope = split(
         '{"action": "add", "contacts": [1, 2], "opt_in_to": [{"id": 7}]}',
         key="contacts",
@@ -90,7 +90,7 @@ def test_the_items_may_stand_under_another_key_beside_parameters() -> None:
     assert envelope.other == {"action": "add", "opt_in_to": [{"id": 7}]}
 
 
-def test_elements_keep_their_text_but_for_line_breaks() -> None:
+def test_elements_keep_their_text_except_line_breaks() -> None:
     assert split('[{"a":\n 1.50,\r\n "b":"\\u00e9\\n"} , 1E2]').parts == (
         b'{"a":  1.50,   "b":"\\u00e9\\n"}\n1E2',
     )
@@ -121,7 +121,7 @@ def test_a_large_body_becomes_several_parts() -> None:
         ("phone,name", "expecting value, at line 1, column 1 (byte 0)"),
     ],
 )
-def test_what_is_no_json_is_refused_with_its_place(body: str, place: str) -> None:
+def test_invalid_json_is_refused_with_its_place(body: str, place: str) -> None:
     with pytest.raises(MalformedBody) as caught:
         split(body)
 
@@ -143,7 +143,7 @@ def test_bytes_that_are_not_utf8_are_refused() -> None:
 
 
 @pytest.mark.parametrize("number", ["9" * 1_000_000, "1e999", "-0." + "1" * 1_000_000 + "e5"])
-def test_an_absurd_number_costs_its_own_item_at_most(number: str) -> None:
+def test_an_absurd_number_fails_its_own_item_at_most(number: str) -> None:
     bad, good = items(split(f"[{number}, 2]"))
 
     assert isinstance(bad, Unreadable | float)
@@ -171,14 +171,14 @@ def test_an_absurd_number_beside_the_items_is_refused(number: str) -> None:
         ('{"items": [1], "\\ud800": 2}', "unknown_parameter", "?"),
     ],
 )
-def test_an_envelope_that_is_not_acceptable_says_why(body: str, code: str, param: str) -> None:
+def test_an_invalid_envelope_is_refused_with_the_reason(body: str, code: str, param: str) -> None:
     with pytest.raises(NotAcceptable) as caught:
         split(body)
 
     assert (caught.value.code, caught.value.param) == (code, param)
 
 
-def test_all_problems_of_an_envelope_are_told_at_once() -> None:
+def test_all_problems_of_an_envelope_are_reported_at_once() -> None:
     with pytest.raises(NotAcceptable) as caught:
         split('{"items": [], "x": 1, "y": 2, "x": 3}')
 

@@ -1,4 +1,4 @@
-"""NDJSON: nothing is lost, no record is split, and an item per line whatever the bytes."""
+"""NDJSON: no byte is lost, no record is split, and each line is one item, whatever its bytes."""
 
 import json
 
@@ -41,7 +41,7 @@ def test_parts_joined_are_the_input_however_it_is_fed(data: bytes, cuts: list[in
 
 
 @given(values=st.lists(JSON, min_size=1, max_size=12), ends=st.data(), limit=st.integers(1, 5), cuts=CUTS)
-def test_every_value_comes_back_once_and_in_order(
+def test_every_value_is_read_once_and_in_order(
     values: list[object], ends: st.DataObject, limit: int, cuts: list[int]
 ) -> None:
     raw = [json.dumps(value, ensure_ascii=False).encode() + ends.draw(LINE_ENDS) for value in values]
@@ -95,7 +95,7 @@ def test_a_part_of_blank_lines_has_no_spans() -> None:
         (b'{"a":"\xed\xa0\x80"}', ItemCode.INVALID_ENCODING),
     ],
 )
-def test_a_bad_line_costs_only_itself(line: bytes, code: ItemCode) -> None:
+def test_an_invalid_line_fails_alone(line: bytes, code: ItemCode) -> None:
     before, bad, after = decode(b"1\n" + line + b"\r\n2\n")
 
     assert (before, after) == (1, 2)
@@ -104,7 +104,7 @@ def test_a_bad_line_costs_only_itself(line: bytes, code: ItemCode) -> None:
     assert bad.text == line.decode("utf-8", "backslashreplace")
 
 
-def test_a_line_that_is_no_object_is_read_all_the_same() -> None:
+def test_a_line_that_is_not_an_object_is_read() -> None:
     assert decode(b'7\n"x"\nnull\n[1.5]\n') == [7, "x", None, [1.5]]
 
 
@@ -125,7 +125,7 @@ def test_a_record_larger_than_a_part_is_refused_with_its_line() -> None:
     assert caught.value.code == "record_too_large"
 
 
-def test_a_record_as_large_as_a_part_is_taken() -> None:
+def test_a_record_as_large_as_a_part_is_accepted() -> None:
     body = b"x" * 20 + b"\r\n" + b"y" * 20 + b"\n"
 
     assert pump(NdjsonCutter(part_bytes=20), body) == [b"x" * 20 + b"\r\n", b"y" * 20 + b"\n"]

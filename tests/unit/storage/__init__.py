@@ -1,1 +1,1 @@
-"""The parts of storage that need no server."""
+"""Tests of the parts of storage that need no server."""

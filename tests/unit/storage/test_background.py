@@ -1,4 +1,4 @@
-"""Work that repeats: no error ends it, and each trouble is told once."""
+"""Repeated work: an error does not end it, and a series of errors is logged once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,21 +11,21 @@ from storage.background import beside, repeat
 EVERY = 0.001
 
 
-async def test_an_error_is_logged_once_while_it_repeats_and_so_is_the_success_after_it(
+async def test_a_series_of_errors_and_the_success_after_it_are_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     fails = [ConnectionError("away")] * 3
     assert await _logged(caplog, 5, lambda: _fail_first(fails)) == ["failed", "works again"]
 
 
-async def test_a_subscription_that_is_lost_a_second_time_is_logged_again(
+async def test_a_loss_after_a_steady_subscription_is_logged_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(background, "STEADY_SECONDS", 0.02)
-    lives = [0.0, 0.0, 0.05, 0.0]
+    lifetimes = [0.0, 0.0, 0.05, 0.0]
 
     async def listen() -> None:
-        await asyncio.sleep(lives.pop(0) if lives else 60)
+        await asyncio.sleep(lifetimes.pop(0) if lifetimes else 60)
         raise ConnectionError("away")
 
     assert await _logged(caplog, 5, listen) == ["failed", "failed"]
@@ -39,7 +39,7 @@ async def _fail_first(errors: list[ConnectionError]) -> None:
 async def _logged(
     caplog: pytest.LogCaptureFixture, rounds: int, work: Callable[[], Awaitable[None]]
 ) -> list[str]:
-    """What is logged in the first rounds of the work."""
+    """Return the words that are logged in the first `rounds` runs of the work."""
     caplog.set_level("INFO", logger=background.__name__)
     done = asyncio.Event()
     begun = 0

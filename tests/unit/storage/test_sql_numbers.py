@@ -7,26 +7,26 @@ from pathlib import Path
 import pytest
 
 HERE = Path(str(files("storage")))
-# The tables state limits of their own; migrations are history.
+# The tables state their own limits, and migrations never change.
 FILES = [
     path
     for path in sorted(HERE.rglob("*.sql"))
     if path.name != "tables.sql" and path.parent.name != "migrations"
 ]
-UNSEEN = re.compile(r"--[^\n]*|'[^']*'|\[\d+\]")  # comments, strings, elements of an array
+IGNORED = re.compile(r"--[^\n]*|'[^']*'|\[\d+\]")  # comments, strings, elements of an array
 NUMBER = re.compile(r"(?<![\w.$@:])\d[\d_]*(?![\w@])")
 FREE = re.compile(
     r"/ 2\b|\b1\.\.5\b"
-)  # half of a chunk; the attempts of lock_next_chunk, which Python does not know
-# 0 and 1 count, add and select; as the code of an outcome or a note they mirror Python.
+)  # half of a chunk; the attempts of lock_next_chunk, which only SQL uses
+# 0 and 1 are allowed, except as the code of an outcome or a note, which Python defines.
 CODE = re.compile(
     r"\b(outcome|outcomes|what|was|note|notes)\b\s*(=|<>|IN \()\s*\d|array_fill\(\d|interval '\d"
 )
 
 
 def bare_numbers(sql: str) -> list[str]:
-    """The numbers of a statement that say nothing of their meaning."""
-    plain = FREE.sub("", UNSEEN.sub("", sql))
+    """Return the numbers of a statement that have no name."""
+    plain = FREE.sub("", IGNORED.sub("", sql))
     return [number for number in NUMBER.findall(plain) if number not in {"0", "1"}] + [
         found[0] for found in CODE.finditer(sql)
     ]
@@ -54,11 +54,11 @@ def test_a_number_has_a_name(path: Path) -> None:
         "LIMIT 100",
     ],
 )
-def test_a_bare_number_is_noticed(sql: str) -> None:
+def test_a_bare_number_is_found(sql: str) -> None:
     assert bare_numbers(sql)
 
 
-def test_what_has_a_name_is_allowed() -> None:
+def test_a_named_number_is_allowed() -> None:
     assert not bare_numbers(
         "n + 1 > @max_index@ AND a[2] = $2 AND b = :b2 AND x::int4 <> @outcome.merged@ -- 3"
     )

@@ -1,4 +1,4 @@
-"""Placeholders in SQL files are filled in, and nothing else is changed."""
+"""Placeholders in SQL files are replaced, and nothing else is changed."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from schemas.states import Outcome
 from storage.postgres.templates import TemplateError, codes, render
 
 
-def test_a_placeholder_is_replaced_wherever_it_stands() -> None:
+def test_a_placeholder_is_replaced_everywhere() -> None:
     text = "SELECT @contact.columns@ FROM contacts c WHERE (@contact.columns@) IS DISTINCT FROM (@other@)"
     rendered = render(text, {"contact.columns": "c.name, c.age", "other": "1, 2"})
     assert rendered == "SELECT c.name, c.age FROM contacts c WHERE (c.name, c.age) IS DISTINCT FROM (1, 2)"
 
 
-def test_sql_without_placeholders_stays_as_it_is() -> None:
+def test_sql_without_placeholders_is_unchanged() -> None:
     text = "SELECT :name, a @> b, a <@ b, @ -5, a @@ b, '%', '{}'::jsonb ?| c FROM t -- x\n"
     assert render(text, {}) == text
 
