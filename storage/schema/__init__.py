@@ -27,7 +27,7 @@ OBJECTS = (
 
 def objects() -> list[str]:
     """The text of each function and view, in the order in which to run them."""
-    return [(HERE / name).read_text() for name in OBJECTS]
+    return [(HERE / name).read_text("utf-8") for name in OBJECTS]
 
 
 def views() -> list[str]:
