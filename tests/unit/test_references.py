@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from api.handlers.partners.job_results import phone_of
+from schemas.items.contacts import PHONE_NAMES
 from schemas.items.faults import Fault
 from schemas.operations import BY_ID, BY_PHONE, CONTACT
 
@@ -69,3 +71,8 @@ def test_a_line_that_is_not_json_is_reported(line: bytes) -> None:
     fault = BY_ID.reader.read_line(line)
     assert isinstance(fault, Fault)
     assert fault.code.value == "invalid_json"
+
+
+@pytest.mark.parametrize("name", PHONE_NAMES)
+def test_the_error_of_an_item_shows_its_phone_in_any_spelling(name: str) -> None:
+    assert phone_of({name: "12", "ref": "r"}, otherwise=None) == "12"
