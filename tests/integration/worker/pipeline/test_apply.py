@@ -1,4 +1,4 @@
-"""Applying chunks: every item gets its answer, and the counts are those of the answers."""
+"""Apply chunks: every item has one result, and the counts of the job equal the results."""
 
 import asyncio
 from collections import Counter
@@ -19,12 +19,12 @@ from worker.turn import take_turn
 async def test_a_job_is_applied_and_ends(ctx: Context) -> None:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(2500)])
-    await take_turn(ctx)
+    await drain(ctx, turns=1)
     job = await job_of(ctx, account.id, job_id)
     assert (job.state, job.created, job.total) == ("completed", 2500, 2500)
 
 
-async def test_the_chunk_that_is_committed_last_ends_the_job_though_others_were_waiting_when_it_was_recorded(
+async def test_the_chunk_that_commits_last_ends_the_job_even_if_others_were_pending_when_it_was_recorded(
     crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ctx = crew[0]
@@ -34,16 +34,16 @@ async def test_the_chunk_that_is_committed_last_ends_the_job_though_others_were_
     record = chunks.record
 
     async def record_and_wait(*args: Any) -> bool:
-        others_wait = await record(*args)
+        others_pending = await record(*args)
         if not recorded.is_set():
             recorded.set()
             await go_on.wait()
-        return others_wait
+        return others_pending
 
     monkeypatch.setattr(chunks, "record", record_and_wait)
     first = asyncio.create_task(take_turn(crew[0]))
     await recorded.wait()
-    await take_turn(crew[1])  # the other chunk, from claim to commit: it is not the last one
+    await take_turn(crew[1])  # applies and commits the other chunk, which is not the last one
     assert (await job_of(ctx, account.id, job_id)).state == "running"
     go_on.set()
     await first
@@ -58,7 +58,7 @@ async def test_a_job_without_items_ends_completed(ctx: Context) -> None:
     assert (job.state, job.total, counts_of(job)) == ("completed", 0, {})
 
 
-async def test_of_a_job_with_everything_in_it_the_counts_add_up(ctx: Context, crew: list[Context]) -> None:
+async def test_the_counts_of_a_job_with_every_outcome_add_up(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     before = [contact(n, metadata={"n": n}) for n in range(100)]
     await make_job(ctx, account.id, before)
@@ -66,7 +66,9 @@ async def test_of_a_job_with_everything_in_it_the_counts_add_up(ctx: Context, cr
     unchanged = before[:40]
     updated = [contact(n, email=f"{n}@example.com") for n in range(40, 90)]
     created = [contact(n) for n in range(200, 260)]
-    again = [contact(n % 10 + 200, name=f"Again {n}") for n in range(30)]  # 20 within, 10 across
+    again = [
+        contact(n % 10 + 200, name=f"Again {n}") for n in range(30)
+    ]  # 20 repeat an item of their chunk, 10 an item of another
     failed = [{"phone": "12"}, {"name": "no phone"}, b"{", {"phone": phone(1), "name": "a\0b"}, [1], b"\xff"]
     items = [item for run in (unchanged, failed[:3], updated, created, failed[3:], again) for item in run]
     job_id = await make_job(ctx, account.id, items, chunk_items=16)
@@ -83,7 +85,7 @@ async def test_of_a_job_with_everything_in_it_the_counts_add_up(ctx: Context, cr
     assert all((result.code is not None) == (result.outcome is Outcome.FAILED) for result in results)
 
 
-async def test_while_a_job_runs_its_counts_are_those_of_the_chunks_done(ctx: Context) -> None:
+async def test_a_running_job_counts_the_items_of_its_done_chunks(ctx: Context) -> None:
     account = await make_account(ctx)
     items = [{"phone": "12"} if n % 5 == 0 else contact(n % 7) for n in range(60)]
     job_id = await make_job(ctx, account.id, items, chunk_items=11)
