@@ -1,4 +1,4 @@
-"""What tests of cancelled jobs need: to cancel one, jobs of several parts, and their answers."""
+"""Helpers for tests of cancelled jobs: cancel a job, make jobs of several parts, read outcomes."""
 
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
@@ -13,7 +13,7 @@ from worker.split import split_job
 
 
 async def cancel(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
-    """Cancel, and do what the doorbells are rung for."""
+    """Cancel a job, and do the work of the doorbells that the api rings."""
     standing = await cancellation.cancel(ctx.pool, account_id, job_id)
     assert standing is not None
     if standing.unsplit:
@@ -22,14 +22,14 @@ async def cancel(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
 
 
 async def outcomes_of(ctx: Context, account_id: AccountId, job_id: JobId) -> list[str]:
-    """The outcomes of a job in words; there is one of each index."""
+    """Return the outcomes of a job as words. Assert that there is one for each index from 0."""
     results = await results_of(ctx, account_id, job_id)
     assert [result.index for result in results] == list(range(len(results)))
     return [result.outcome.word for result in results]
 
 
 async def make_parts(ctx: Context, account_id: AccountId, parts: int, items: int) -> JobId:
-    """An accepted job of several parts that nobody has split yet."""
+    """Make an accepted job of several parts that is not split yet."""
     job = new_job(account_id)
     await uploads.open_job(ctx.pool, job)
     for part in range(parts):
@@ -42,7 +42,7 @@ async def make_parts(ctx: Context, account_id: AccountId, parts: int, items: int
 
 
 def new_job(account_id: AccountId) -> NewJob:
-    """A job whose body is about to come in."""
+    """Return a new job whose body has not arrived yet."""
     return NewJob(
         account_id=account_id,
         id=new_job_id(),
@@ -57,5 +57,5 @@ def new_job(account_id: AccountId) -> NewJob:
 
 
 async def waiting(ctx: Context, count: int) -> bool:
-    """Whether so many backends wait for a lock."""
+    """Return whether at least `count` backends wait for a lock."""
     return len(await waiting_backends(ctx)) >= count

@@ -1,4 +1,4 @@
-"""A wire to PostgreSQL that breaks between a commit that was done and the word of it."""
+"""A proxy to PostgreSQL that cuts the connection after a commit, before the client gets the response."""
 
 import asyncio
 import shutil
@@ -10,17 +10,17 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 
 def committed(data: bytes) -> bool:
-    """Whether the server says that it has done a COMMIT."""
+    """Return whether the data reports a completed COMMIT."""
     return b"COMMIT\0" in data
 
 
-def answered(data: bytes) -> bool:
-    """Whether the server has executed a statement that is a transaction of its own, and is idle again."""
+def autocommitted(data: bytes) -> bool:
+    """Return whether the data reports a completed statement outside a transaction block."""
     return data.startswith(b"2\0\0\0\4") and data.endswith(b"Z\0\0\0\5I")
 
 
 class CommitLoser:
-    """Passes everything on; once `armed`, it swallows what it is armed for and cuts that connection."""
+    """Forwards all data. Drops the first data that `armed` matches, and cuts that connection."""
 
     def __init__(self, server: Path, folder: Path) -> None:
         self.armed: Callable[[bytes], bool] | None = None
@@ -28,10 +28,10 @@ class CommitLoser:
         self.socket = folder / server.name
 
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one client."""
+        """Forward the data of one client in both directions."""
         up_reader, up_writer = await asyncio.open_unix_connection(str(self._server))
-        wires = (self._pass_up(reader, up_writer), self._pass_down(up_reader, writer))
-        tasks = [asyncio.create_task(wire) for wire in wires]
+        directions = (self._pass_up(reader, up_writer), self._pass_down(up_reader, writer))
+        tasks = [asyncio.create_task(direction) for direction in directions]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
@@ -52,10 +52,12 @@ class CommitLoser:
 
 @asynccontextmanager
 async def commit_loser(database_url: str) -> AsyncIterator[tuple[CommitLoser, str]]:
-    """The wire, and the address by which to use it."""
+    """Yield the proxy and the database URL that leads through it."""
     query = parse_qs(urlsplit(database_url).query)
     host, port = query["host"][0], query["port"][0]
-    folder = Path(tempfile.mkdtemp(prefix="bulklane-"))  # short: a socket's path has a limit
+    folder = Path(
+        tempfile.mkdtemp(prefix="bulklane-")
+    )  # short: the path of a Unix socket is limited to about 100 bytes
     loser = CommitLoser(Path(host) / f".s.PGSQL.{port}", folder)
     server = await asyncio.start_unix_server(loser.connect, path=str(loser.socket))
     try:

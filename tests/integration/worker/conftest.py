@@ -1,4 +1,4 @@
-"""Fixtures: four workers of one service, each with its own connections and its own id."""
+"""Fixture: four workers of one service, each with its own connections and its own id."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -12,6 +12,6 @@ from tests.workers import open_worker
 
 @pytest.fixture
 async def crew(settings: Settings) -> AsyncIterator[list[Context]]:
-    """Four workers."""
+    """Return four workers."""
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(open_worker(settings)) for _ in range(4)]

@@ -1,4 +1,4 @@
-"""What an upsert means, one item after the other, as plainly as it can be said: the oracle of the tests."""
+"""A simple model of an upsert that applies items one by one. Tests compare the stored contacts with it."""
 
 import json
 import random
@@ -10,8 +10,8 @@ from storage.context import Context
 from storage.entities.accounts import Account
 from tests.factories import make_account, make_property, phone
 
-DOCUMENTS = ("metadata", "properties")
-# Of each key some values, and the type they are of; null takes the key away.
+JSON_FIELDS = ("metadata", "properties")
+# For each key: its type and some values. null removes the key.
 PROPERTIES: dict[str, tuple[str, list[Any]]] = {
     "a": ("number", [1, 2.5, None]),
     "b": ("boolean", [True, False, None]),
@@ -24,56 +24,57 @@ Item = dict[str, Any]
 
 @dataclass(eq=False)
 class Contact:
-    """A contact with what is set of it; two with the same fields are still two."""
+    """A contact and its fields. Compared by identity: contacts with equal fields are different contacts."""
 
     phone: str
     fields: dict[str, Any] = field(default_factory=dict)
 
     def set(self, item: Item) -> None:
-        """Do what one item says."""
+        """Set the fields that an item sets."""
         for name, value in item.items():
             if name == "phone":
                 continue
-            if name in DOCUMENTS:
-                document = self.fields.setdefault(name, {})
+            if name in JSON_FIELDS:
+                keys = self.fields.setdefault(name, {})
                 for key, inner in value.items():
-                    document[key] = inner
+                    keys[key] = inner
                     if inner is None:
-                        del document[key]
+                        del keys[key]
             elif value is None:
                 self.fields.pop(name, None)
             else:
                 self.fields[name] = value
 
     def plain(self) -> dict[str, Any]:
-        """Its phone and its fields, without empty ones."""
+        """Return the phone and the fields that are not empty."""
         return {"phone": self.phone, **{name: value for name, value in self.fields.items() if value != {}}}
 
 
 class Model:
-    """All contacts of an account; `apply` answers which one an item means, or the code of its error."""
+    """All contacts of an account."""
 
     def __init__(self) -> None:
         self.contacts: list[Contact] = []
 
     def apply(self, item: Item) -> Contact | str:
+        """Apply an item; return the contact that it refers to, or the code of its error."""
         external_id = item.get("external_id")
         holder = self._find(lambda contact: contact.phone == item["phone"])
         owner = self._find(lambda contact: external_id and contact.fields.get("external_id") == external_id)
         if owner is not None and holder is not None and owner is not holder:
             return "phone_taken"
-        meant = owner or holder
-        if meant is None:
-            meant = Contact(item["phone"])
-            self.contacts.append(meant)
-        elif external_id and meant.fields.get("external_id") not in (None, external_id):
+        contact = owner or holder
+        if contact is None:
+            contact = Contact(item["phone"])
+            self.contacts.append(contact)
+        elif external_id and contact.fields.get("external_id") not in (None, external_id):
             return "external_id_mismatch"
-        meant.phone = item["phone"]
-        meant.set(item)
-        return meant
+        contact.phone = item["phone"]
+        contact.set(item)
+        return contact
 
     def plain(self) -> list[dict[str, Any]]:
-        """All contacts, by phone."""
+        """Return all contacts, ordered by phone."""
         return sorted((contact.plain() for contact in self.contacts), key=lambda contact: contact["phone"])
 
     def _find(self, test: Any) -> Contact | None:
@@ -83,7 +84,7 @@ class Model:
 
 
 async def stored(ctx: Context, account_id: AccountId) -> list[dict[str, Any]]:
-    """All stored contacts of an account in the form of `Model.plain`."""
+    """Return all stored contacts of an account in the format of `Model.plain`."""
     rows = await ctx.pool.fetch(
         "SELECT to_jsonb(c) - $2::text::text[] FROM contacts c WHERE account_id = $1 ORDER BY phone",
         account_id,
@@ -95,7 +96,7 @@ async def stored(ctx: Context, account_id: AccountId) -> list[dict[str, Any]]:
 
 
 async def make_defined_account(ctx: Context) -> Account:
-    """An account with the properties that `sparse_item` speaks of."""
+    """Create an account with the properties that `sparse_item` sets."""
     account = await make_account(ctx)
     for name, (type_, _) in PROPERTIES.items():
         await make_property(ctx, account.id, name, type_)
@@ -103,7 +104,7 @@ async def make_defined_account(ctx: Context) -> Account:
 
 
 def sparse_item(rng: random.Random, contacts: int) -> Item:
-    """An item of one of so many contacts: most fields absent, some null, some keys of documents removed."""
+    """Return a random item for one of `contacts` phones, with few fields and with some nulls."""
     item: Item = {"phone": phone(rng.randrange(contacts))}
     choices: dict[str, list[Any]] = {
         "name": ["Ana", "Bo", "Cy", None],

@@ -1,4 +1,4 @@
-"""What tests of dry runs need: all data as text, what a job says, and dry runs that stop or die."""
+"""Helpers for tests of dry runs: dump all data, report a job, stop or kill a dry run."""
 
 import asyncio
 from typing import Any
@@ -18,7 +18,7 @@ DATA = (
 
 
 async def dump(ctx: Context) -> dict[str, list[str]]:
-    """Every row of every table of data."""
+    """Return every row of every table of data, as text."""
     return {
         table: [row[0] for row in await ctx.pool.fetch(f"SELECT t::text FROM {table} t ORDER BY 1")]
         for table in DATA
@@ -26,15 +26,15 @@ async def dump(ctx: Context) -> dict[str, list[str]]:
 
 
 async def dry_run_all(*workers: Context) -> int:
-    """Run dry runs until none is due; returns how many ran."""
-    times = 0
-    while await dry_run_next(workers[times % len(workers)]):
-        times += 1
-    return times
+    """Run dry runs until none is due; return how many ran."""
+    count = 0
+    while await dry_run_next(workers[count % len(workers)]):
+        count += 1
+    return count
 
 
-async def told(ctx: Context, account_id: AccountId, job_id: JobId) -> dict[str, Any]:
-    """What a job says of its items, without the ids of contacts."""
+async def report_of(ctx: Context, account_id: AccountId, job_id: JobId) -> dict[str, Any]:
+    """Return everything that a job reports about its items, except contact ids."""
     job = await job_of(ctx, account_id, job_id)
     return {
         "state": job.state,
@@ -56,23 +56,23 @@ async def told(ctx: Context, account_id: AccountId, job_id: JobId) -> dict[str, 
 
 
 class Stop:
-    """Stops dry runs after a number of chunks, or at their end, until it lets them go on."""
+    """Stops dry runs after `chunks` calls of the function `at` of worker.dry_run, until `resume` is set."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, chunks: int, at: str = "_apply_chunk") -> None:
-        self.reached, self.let_go = asyncio.Event(), asyncio.Event()
-        self._left, self._go_on = chunks, getattr(dry_run, at)
+        self.reached, self.resume = asyncio.Event(), asyncio.Event()
+        self._left, self._function = chunks, getattr(dry_run, at)
         monkeypatch.setattr(dry_run, at, self)
 
     async def __call__(self, *args: Any) -> Any:
         self._left -= 1
         if self._left == -1:
             self.reached.set()
-            await self.let_go.wait()
-        return await self._go_on(*args)
+            await self.resume.wait()
+        return await self._function(*args)
 
 
 async def die(dry_running: "asyncio.Task[bool]", monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after kill -9: nothing is given back."""
+    """Cancel a dry run without releasing its claim, as kill -9 does."""
     with monkeypatch.context() as patch:
         patch.setattr(dry_run, "_release", _nothing)
         dry_running.cancel()

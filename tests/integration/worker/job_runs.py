@@ -1,4 +1,4 @@
-"""Jobs of any operation, run to their end, and what they leave behind."""
+"""Run jobs of any operation to their end, and check the data that they leave."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ OWNERS = {"list": "contact_lists", "label": "labels", "audience": "audiences"}
 async def run(
     ctx: Context, account_id: AccountId, operation: Operation, items: Iterable[Any], **options: Any
 ) -> list[ResultRow]:
-    """The answers of a job that has ended; options that are parameters of the job are given to it as such."""
+    """Run a job to its end and return its results; see `run_job`."""
     _, results = await run_job(ctx, account_id, operation, items, **options)
     return results
 
@@ -30,7 +30,10 @@ async def run_job(
     workers: Iterable[Context] = (),
     **options: Any,
 ) -> tuple[JobId, list[ResultRow]]:
-    """The same with the job's id; by these workers, or by one."""
+    """Run a job to its end; return its id and its results.
+
+    `options` are parameters of the job or arguments of `make_job`. `workers` apply the job; default: `ctx`.
+    """
     params = {name: options.pop(name) for name in JobParams.model_fields if name in options}
     params.setdefault("region", "US")
     job_id = await make_job(
@@ -40,19 +43,19 @@ async def run_job(
     return job_id, await results_of(ctx, account_id, job_id)
 
 
-def told(results: Iterable[ResultRow]) -> list[Any]:
-    """The outcomes as words; where there is a code, too, both."""
+def words_of(results: Iterable[ResultRow]) -> list[Any]:
+    """Return the outcome of each result as a word, or as (word, code) if it has a code."""
     return [(result.outcome.word, result.code) if result.code else result.outcome.word for result in results]
 
 
 async def members_of(ctx: Context, kind: str, owner_id: int) -> set[int]:
-    """The contacts in a list or an audience, or with a label."""
+    """Return the ids of the contacts in a list or an audience, or with a label."""
     sql = "SELECT contact_id FROM memberships WHERE kind = $1 AND owner_id = $2"
     return {row["contact_id"] for row in await ctx.pool.fetch(sql, kind, owner_id)}
 
 
 async def assert_consistent(ctx: Context) -> None:
-    """No membership and no opt-in is without its contact or its owner, and all counts are right."""
+    """Assert that contact counts are correct, and that no membership or opt-in lacks its contact or owner."""
     for kind, table in OWNERS.items():
         wrong = await ctx.pool.fetch(
             f"""SELECT o.id FROM {table} o

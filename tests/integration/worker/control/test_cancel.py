@@ -1,4 +1,4 @@
-"""Cancel: what is not applied yet never will be, what is done stays, and every item has its answer."""
+"""Cancel: pending items are cancelled, applied items stay, and every item has a result."""
 
 import pytest
 
@@ -25,7 +25,7 @@ from worker.claim import claim_chunk
 from worker.split import split_job
 
 
-async def test_a_queued_job_is_cancelled_whole_and_the_next_one_goes_on(ctx: Context) -> None:
+async def test_all_items_of_a_queued_job_are_cancelled_and_the_next_job_runs(ctx: Context) -> None:
     account = await make_account(ctx)
     first = await make_job(ctx, account.id, [contact(n) for n in range(7)], chunk_items=3)
     second = await make_job(ctx, account.id, [contact(100)])
@@ -41,7 +41,7 @@ async def test_a_queued_job_is_cancelled_whole_and_the_next_one_goes_on(ctx: Con
 
 
 @pytest.mark.parametrize("split", [0, 1, 2])
-async def test_a_job_that_is_not_split_yet_is_counted_all_the_same(
+async def test_all_items_of_an_unsplit_job_are_counted(
     ctx: Context, monkeypatch: pytest.MonkeyPatch, split: int
 ) -> None:
     account = await make_account(ctx)
@@ -57,7 +57,7 @@ async def test_a_job_that_is_not_split_yet_is_counted_all_the_same(
     assert await unfinished(ctx) == 0
 
 
-async def test_a_cancelled_job_that_nobody_splits_is_split_by_whom_the_reconciler_rings(ctx: Context) -> None:
+async def test_the_reconciler_has_a_cancelled_unsplit_job_split(ctx: Context) -> None:
     account = await make_account(ctx)
     job_id = await make_parts(ctx, account.id, parts=2, items=10)
     assert await cancellation.cancel(ctx.pool, account.id, job_id) is not None
@@ -72,7 +72,7 @@ async def _ended(ctx: Context) -> bool:
     return await unfinished(ctx) == 0
 
 
-async def test_an_upload_is_cancelled_at_once_and_leaves_no_byte(ctx: Context) -> None:
+async def test_an_upload_is_cancelled_at_once_and_its_parts_are_deleted(ctx: Context) -> None:
     account = await make_account(ctx)
     job = new_job(account.id)
     await uploads.open_job(ctx.pool, job)
@@ -85,7 +85,9 @@ async def test_an_upload_is_cancelled_at_once_and_leaves_no_byte(ctx: Context) -
     assert row.finished_at is not None
     assert await ctx.pool.fetchval("SELECT idempotency_key IS NULL FROM jobs")
     assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 0
-    await uploads.add_part(ctx.pool, account.id, job.id, 1, b"{}")  # the uploader has not heard of it
+    await uploads.add_part(
+        ctx.pool, account.id, job.id, 1, b"{}"
+    )  # the api process that receives the body does not know of the cancellation
     async with ctx.pool.acquire() as conn, conn.transaction():
         assert not await uploads.accept(
             conn, job, Received(layout=None, parallel=1, parts=2, size=4, total=None)
@@ -95,7 +97,7 @@ async def test_an_upload_is_cancelled_at_once_and_leaves_no_byte(ctx: Context) -
     assert await claim_chunk(ctx) is None
 
 
-async def test_a_throttled_job_ends_at_once_and_the_next_one_does_not_wait_for_it(ctx: Context) -> None:
+async def test_a_throttled_job_ends_at_once_and_the_next_one_does_not_wait(ctx: Context) -> None:
     account = await make_account(ctx, item_limit=1_000, window_seconds=3600)
     params = JobParams(label_id=1)
     await make_job(ctx, account.id, [contact(n) for n in range(900)])
@@ -116,7 +118,7 @@ async def test_a_throttled_job_ends_at_once_and_the_next_one_does_not_wait_for_i
     assert (await claim(ctx)).job_id == small
 
 
-async def test_a_job_is_settled_and_not_closed_where_some_of_it_was_cancelled(ctx: Context) -> None:
+async def test_a_partly_cancelled_job_is_settled_without_its_closing_step(ctx: Context) -> None:
     account = await make_account(ctx)
     list_id = await make_list(ctx, account.id)
     params, overwrite = JobParams(list_id=list_id), Operation.LISTS_OVERWRITE
@@ -147,7 +149,7 @@ async def test_cancelling_again_changes_nothing(ctx: Context) -> None:
     assert await ctx.pool.fetchval("SELECT pending FROM streams") == 0
 
 
-async def test_a_job_that_has_ended_stays_as_it_is(ctx: Context) -> None:
+async def test_cancel_does_not_change_an_ended_job(ctx: Context) -> None:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(1)])
     await drain(ctx)
@@ -158,7 +160,7 @@ async def test_a_job_that_has_ended_stays_as_it_is(ctx: Context) -> None:
     assert await ctx.pool.fetchrow("SELECT * FROM jobs") == before
 
 
-async def test_nobody_cancels_the_job_of_another_account(ctx: Context) -> None:
+async def test_an_account_cannot_cancel_the_job_of_another(ctx: Context) -> None:
     account, other = await make_account(ctx), await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(1)])
     assert await cancellation.cancel(ctx.pool, other.id, job_id) is None
@@ -166,5 +168,5 @@ async def test_nobody_cancels_the_job_of_another_account(ctx: Context) -> None:
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 1}
 
 
-async def test_the_codes_of_outcomes_are_those_of_the_statement() -> None:
+async def test_the_sql_of_cancel_uses_the_codes_of_outcomes() -> None:
     assert (Outcome.MERGED, Outcome.SKIPPED, Outcome.CANCELLED) == (4, 5, 7)

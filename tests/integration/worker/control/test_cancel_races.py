@@ -1,4 +1,4 @@
-"""Cancel while somebody else works on the job: one waits for the other, and nothing is lost."""
+"""Cancel a job while another process works on it: one waits for the other, and no item is lost."""
 
 import asyncio
 
@@ -23,9 +23,7 @@ from worker.apply import apply_chunk
 from worker.finish import finish_if_last
 
 
-async def test_what_is_done_stays_and_what_is_leased_meets_the_fence(
-    ctx: Context, crew: list[Context]
-) -> None:
+async def test_done_chunks_stay_and_leased_chunks_are_fenced(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(9)], chunk_items=3)
     await apply_chunk(ctx, await claim(ctx))
@@ -40,12 +38,10 @@ async def test_what_is_done_stays_and_what_is_leased_meets_the_fence(
     assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 3
 
 
-async def test_a_claim_that_is_on_its_way_is_waited_for_with_what_it_cuts_off(
-    ctx: Context, crew: list[Context]
-) -> None:
+async def test_cancel_waits_for_a_claim_and_the_rest_of_its_chunk(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(9)], chunk_items=3)
-    await apply_chunk(ctx, await claim(ctx))  # so that the job is not touched by the next claim
+    await apply_chunk(ctx, await claim(ctx))  # the job has started, so the next claim does not update it
     async with ctx.pool.acquire() as conn, conn.transaction():
         candidate = await chunks.lock_next(conn)
         assert candidate is not None
@@ -58,7 +54,7 @@ async def test_a_claim_that_is_on_its_way_is_waited_for_with_what_it_cuts_off(
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 3, "cancelled": 6}
 
 
-async def test_a_chunk_that_is_being_applied_is_waited_for(ctx: Context, crew: list[Context]) -> None:
+async def test_cancel_waits_for_a_chunk_that_is_being_applied(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(0)])
     await drain(ctx)
@@ -77,10 +73,8 @@ async def test_a_chunk_that_is_being_applied_is_waited_for(ctx: Context, crew: l
     assert await outcomes_of(ctx, account.id, job_id) == ["updated"] + ["created"] * 2 + ["cancelled"] * 3
 
 
-async def test_an_upload_that_is_being_accepted_is_cancelled_behind_it(
-    ctx: Context, crew: list[Context]
-) -> None:
-    """accept holds the job and asks for the turn: a cancel that held the turn would lock it out."""
+async def test_cancel_waits_for_an_accept_in_progress(ctx: Context, crew: list[Context]) -> None:
+    """Accept locks the job before the turn: a cancel that locked the turn first could deadlock with it."""
     account = await make_account(ctx)
     job = new_job(account.id)
     await uploads.open_job(ctx.pool, job)
@@ -101,7 +95,7 @@ async def _accept(ctx: Context, job: NewJob) -> None:
         assert await uploads.accept(conn, job, received)
 
 
-async def test_a_job_of_which_nothing_was_left_is_closed(ctx: Context) -> None:
+async def test_a_job_cancelled_after_its_last_chunk_runs_its_closing_step(ctx: Context) -> None:
     account = await make_account(ctx)
     list_id = await make_list(ctx, account.id)
     params, overwrite = JobParams(list_id=list_id), Operation.LISTS_OVERWRITE
@@ -124,10 +118,8 @@ async def test_a_job_of_which_nothing_was_left_is_closed(ctx: Context) -> None:
     assert (requested, job.removed) == (True, 1)
 
 
-async def test_while_the_job_is_locked_the_turn_is_let_go_again_and_again(
-    ctx: Context, crew: list[Context]
-) -> None:
-    """Whoever ends a job asks for the turn with the job in hand: a deadlock would cost a second."""
+async def test_cancel_releases_the_turn_while_it_waits_for_the_job(ctx: Context, crew: list[Context]) -> None:
+    """Finish locks the job before the turn. A deadlock would take the one second of deadlock_timeout."""
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(1)])
     async with ctx.pool.acquire() as conn, conn.transaction():
@@ -141,7 +133,7 @@ async def test_while_the_job_is_locked_the_turn_is_let_go_again_and_again(
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"cancelled": 1}
 
 
-async def test_a_job_that_stays_locked_is_told_to_be_busy(
+async def test_cancelling_a_job_that_stays_locked_fails_as_unavailable(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cancellation, "PATIENCE_SECONDS", 0.3)
@@ -154,7 +146,7 @@ async def test_a_job_that_stays_locked_is_told_to_be_busy(
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 1}
 
 
-async def test_a_cursor_passes_over_nothing_while_a_cancelled_job_is_ended(ctx: Context) -> None:
+async def test_a_cursor_skips_nothing_while_a_cancelled_job_ends(ctx: Context) -> None:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(4)], chunk_items=2)
     first, second = await claim(ctx), await claim(ctx)

@@ -1,4 +1,4 @@
-"""Dry runs: in their place in the stream, in one transaction that is rolled back, beside all other work."""
+"""Dry runs: each keeps its place in the stream and runs in one transaction that is rolled back."""
 
 import asyncio
 from typing import Any
@@ -14,7 +14,7 @@ from storage.pipeline import chunks, dry_runs
 from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_contacts, make_job, phone
 from tests.integration.worker.cancelling import waiting
-from tests.integration.worker.dry_runs import Stop, dry_run_all, dump, told
+from tests.integration.worker.dry_runs import Stop, dry_run_all, dump, report_of
 from tests.waiting import until
 from tests.workers import (
     barred,
@@ -41,7 +41,7 @@ async def ended(ctx: Context) -> bool:
     return not await unfinished(ctx)
 
 
-async def test_a_dry_run_says_what_would_become_of_each_item_and_changes_nothing(ctx: Context) -> None:
+async def test_a_dry_run_reports_each_outcome_and_changes_nothing(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_contacts(ctx, account.id, range(3), name="Name 1")
     before = await dump(ctx)
@@ -58,14 +58,14 @@ async def test_a_dry_run_says_what_would_become_of_each_item_and_changes_nothing
     results = await results_of(ctx, account.id, job_id)
     ids = [row["id"] for row in await ctx.pool.fetch("SELECT id FROM contacts ORDER BY phone")]
     assert [result.contact_id for result in results] == [*ids, None, None, None, None]
-    said = await told(ctx, account.id, job_id)
-    assert [(index, ref, code) for index, ref, _, code, *_ in said["errors"]] == [
+    report = await report_of(ctx, account.id, job_id)
+    assert [(index, ref, code) for index, ref, _, code, *_ in report["errors"]] == [
         (5, "mine", "phone_too_short"),
         (6, None, "invalid_character"),
     ]
 
 
-async def test_a_dry_run_waits_for_its_turn_in_the_stream_and_the_next_job_for_it(ctx: Context) -> None:
+async def test_a_dry_run_keeps_its_place_in_the_stream(ctx: Context) -> None:
     account = await make_account(ctx)
     first = await make_job(ctx, account.id, [contact(1)])
     dry = await make_job(ctx, account.id, [contact(1), contact(2)], dry_run=True)
@@ -82,7 +82,7 @@ async def test_a_dry_run_waits_for_its_turn_in_the_stream_and_the_next_job_for_i
     assert counts_of(await job_of(ctx, account.id, last)) == {"created": 1}
 
 
-async def test_a_dry_run_does_not_wait_for_the_window_and_takes_nothing_of_it(ctx: Context) -> None:
+async def test_a_dry_run_does_not_use_the_window(ctx: Context) -> None:
     account = await make_account(ctx, item_limit=3, window_seconds=3600)
     await make_job(ctx, account.id, [contact(1), contact(2)])
     await drain(ctx)
@@ -94,7 +94,7 @@ async def test_a_dry_run_does_not_wait_for_the_window_and_takes_nothing_of_it(ct
     assert (await claim(ctx)).items == 1
 
 
-async def test_a_dry_run_is_split_like_any_job_and_then_rung_for(ctx: Context) -> None:
+async def test_a_dry_run_is_split_and_then_its_doorbell_rings(ctx: Context) -> None:
     account = await make_account(ctx)
     items = [contact(n) for n in range(2_300)]
     job_id = await make_job(ctx, account.id, items, split=False, dry_run=True)
@@ -114,7 +114,9 @@ async def test_a_dry_run_without_items_ends(ctx: Context) -> None:
     assert (job.state, job.total, counts_of(job)) == ("completed", 0, {})
 
 
-async def test_while_it_goes_on_its_counts_can_be_seen(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_counts_of_a_running_dry_run_are_visible(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(9)], chunk_items=3, dry_run=True)
     stop = Stop(monkeypatch, 2)
@@ -123,15 +125,15 @@ async def test_while_it_goes_on_its_counts_can_be_seen(ctx: Context, monkeypatch
     job = await job_of(ctx, account.id, job_id)
     assert (job.state, job.created, job.started_at is None) == ("running", 6, False)
     assert len(await results_of(ctx, account.id, job_id)) == 6
-    stop.let_go.set()
+    stop.resume.set()
     await dry_running
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 9}
 
 
-async def test_meanwhile_nothing_else_of_the_account_is_applied_and_all_of_the_others(
+async def test_a_dry_run_blocks_other_jobs_of_its_account_only(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The dry_run holds locks: a worker that waits for them serves nobody."""
+    """A dry run holds locks: a worker that waited for them could not serve other accounts."""
     account, other = await make_account(ctx), await make_account(ctx)
     await make_job(ctx, account.id, [contact(n) for n in range(4)], chunk_items=2, dry_run=True)
     await make_job(ctx, account.id, [{"phone": phone(1)}], dry_run=True, **LABEL)
@@ -143,13 +145,13 @@ async def test_meanwhile_nothing_else_of_the_account_is_applied_and_all_of_the_o
     theirs = await make_job(ctx, other.id, [contact(1)])
     assert (await claim(crew[1])).job_id == theirs
     assert await claim_chunk(crew[1]) is None
-    stop.let_go.set()
+    stop.resume.set()
     await dry_running
     assert (await claim(crew[1])).account_id == account.id
     assert await bells(ctx) == {"work": 1}
 
 
-async def test_what_is_in_flight_when_it_begins_is_waited_for(
+async def test_a_dry_run_waits_for_chunks_in_flight(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = await make_account(ctx)
@@ -163,14 +165,16 @@ async def test_what_is_in_flight_when_it_begins_is_waited_for(
     assert not begun.reached.is_set()
     await apply_chunk(ctx, held)
     await begun.reached.wait()
-    assert await _state(ctx, account.id, label, "running")  # its end waits: it may have something to settle
-    begun.let_go.set()
+    assert await _state(
+        ctx, account.id, label, "running"
+    )  # finish waits, because it may have to settle contacts
+    begun.resume.set()
     await dry_running
     await finish_if_last(ctx, account.id, label)
     assert await ended(ctx)
 
 
-async def test_a_claim_that_is_on_its_way_is_waited_for(
+async def test_a_dry_run_waits_for_a_claim_in_progress(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = await make_account(ctx)
@@ -187,7 +191,7 @@ async def test_a_claim_that_is_on_its_way_is_waited_for(
     await until(lambda: _dry_running(ctx))
     assert not begun.reached.is_set()
     await apply_chunk(ctx, held)
-    begun.let_go.set()
+    begun.resume.set()
     await dry_running
 
 
@@ -199,15 +203,15 @@ async def _state(ctx: Context, account_id: AccountId, job_id: Any, state: str) -
     return bool((await job_of(ctx, account_id, job_id)).state == state)
 
 
-async def test_closing_steps_that_are_under_way_are_waited_for(
+async def test_a_dry_run_waits_for_closing_steps_in_progress(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[bool] = []
-    look = dry_runs.in_flight
+    checks: list[bool] = []
+    check = dry_runs.in_flight
 
     async def in_flight(*args: Any) -> bool:
-        looked.append(await look(*args))
-        return looked[-1]
+        checks.append(await check(*args))
+        return checks[-1]
 
     monkeypatch.setattr(dry_runs, "in_flight", in_flight)
     account = await make_account(ctx)
@@ -218,10 +222,10 @@ async def test_closing_steps_that_are_under_way_are_waited_for(
         ending = asyncio.create_task(apply_chunk(ctx, held))
         await until(lambda: _finishing(ctx))
         dry_running = asyncio.create_task(dry_run_next(crew[0]))
-        await until(lambda: _several(looked))
+        await until(lambda: _checked_three_times(checks))
     await asyncio.gather(ending, dry_running)
-    assert looked[:3] == [True] * 3
-    assert looked[-1] is False
+    assert checks[:3] == [True] * 3
+    assert checks[-1] is False
     assert await _state(ctx, account.id, label, "completed_with_errors")
     assert await ended(ctx)
 
@@ -231,14 +235,14 @@ async def _finishing(ctx: Context) -> bool:
     return bool(await ctx.pool.fetchval(sql))
 
 
-async def _several(looked: list[bool]) -> bool:
-    return len(looked) > 2
+async def _checked_three_times(checks: list[bool]) -> bool:
+    return len(checks) > 2
 
 
-async def test_the_space_of_a_chunk_is_given_back_before_the_next(
+async def test_the_staging_table_is_truncated_after_each_chunk(
     ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A staging table that is emptied by DELETE would grow with the job, and be read whole for each chunk."""
+    """A staging table that is emptied by DELETE grows with the job, and each chunk scans all of it."""
     sizes = []
     truncate = upsert.truncate_stage
 
@@ -254,7 +258,7 @@ async def test_the_space_of_a_chunk_is_given_back_before_the_next(
     assert max(sizes[1:]) == min(sizes[1:]) > 0
 
 
-async def test_the_bell_wakes_a_worker_that_has_nothing_to_do(
+async def test_the_doorbell_wakes_an_idle_worker(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "EVERY_SECONDS", 3600.0)
@@ -267,7 +271,7 @@ async def test_the_bell_wakes_a_worker_that_has_nothing_to_do(
             assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 1}
 
 
-async def test_a_lost_bell_costs_latency_only(
+async def test_a_dry_run_starts_without_its_doorbell(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "EVERY_SECONDS", 0.05)
@@ -278,7 +282,7 @@ async def test_a_lost_bell_costs_latency_only(
         await until(lambda: ended(ctx))
 
 
-async def test_no_error_ends_the_dry_runs(
+async def test_dry_runs_continue_after_an_error(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "EVERY_SECONDS", 0.01)

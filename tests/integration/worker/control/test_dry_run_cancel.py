@@ -1,4 +1,4 @@
-"""Dry runs that are cancelled: before they begin, between two chunks, after their worker died."""
+"""Cancel dry runs: before they start, between two chunks, and after their worker died."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from schemas.ids import AccountId, JobId
 from storage.context import Context
 from storage.pipeline import cancellation
 from tests.factories import contact, make_account, make_contacts, make_job, phone
-from tests.integration.worker.dry_runs import Stop, die, dump, expire, told
+from tests.integration.worker.dry_runs import Stop, die, dump, expire, report_of
 from tests.workers import counts_of, job_of, results_of, unfinished
 from worker.dry_run import dry_run_next
 from worker.finish import finish_if_last
@@ -18,7 +18,7 @@ ITEMS = [contact(n % 9, name=f"Name {n // 3}") for n in range(12)] + [{"phone": 
 
 @pytest.fixture
 async def job(ctx: Context) -> tuple[AccountId, JobId]:
-    """A dry run of five chunks; three of its contacts exist."""
+    """Make a dry run of five chunks; three of its contacts exist."""
     account = await make_account(ctx)
     await make_contacts(ctx, account.id, [0, 1, 2], name="Name 0")
     return account.id, await make_job(ctx, account.id, ITEMS, chunk_items=3, dry_run=True)
@@ -37,18 +37,18 @@ async def test_a_dry_run_is_cancelled_between_two_chunks(
     dry_running = asyncio.create_task(dry_run_next(crew[0]))
     await stop.reached.wait()
     assert await cancellation.cancel(ctx.pool, *job) is not None
-    stop.let_go.set()
+    stop.resume.set()
     assert await dry_running
-    said = await told(ctx, *job)
-    assert (said["state"], said["counts"]["cancelled"]) == ("cancelled", 13 - 3 * chunks)
-    assert sum(said["counts"].values()) == len(said["results"]) == 13
+    report = await report_of(ctx, *job)
+    assert (report["state"], report["counts"]["cancelled"]) == ("cancelled", 13 - 3 * chunks)
+    assert sum(report["counts"].values()) == len(report["results"]) == 13
     assert await dump(ctx) == before
     known = {result.contact_id for result in await results_of(ctx, *job)} - {None}
     assert known <= {row["id"] for row in await ctx.pool.fetch("SELECT id FROM contacts")}
     assert await ctx.pool.fetchval("SELECT pending FROM streams") == 0
 
 
-async def test_a_dry_run_that_waits_is_cancelled_at_once(ctx: Context) -> None:
+async def test_a_queued_dry_run_is_cancelled_at_once(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(1)])
     job_id = await make_job(ctx, account.id, [contact(1)], dry_run=True)
@@ -58,7 +58,7 @@ async def test_a_dry_run_that_waits_is_cancelled_at_once(ctx: Context) -> None:
     assert await ctx.pool.fetchval("SELECT pending FROM streams") == 1
 
 
-async def test_a_dry_run_whose_worker_died_is_ended_by_anybody_once_it_is_cancelled(
+async def test_any_worker_ends_a_cancelled_dry_run_whose_worker_died(
     ctx: Context, crew: list[Context], job: tuple[AccountId, JobId], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop = Stop(monkeypatch, 2)
@@ -74,7 +74,7 @@ async def test_a_dry_run_whose_worker_died_is_ended_by_anybody_once_it_is_cancel
 
 
 async def test_finish_leaves_a_dry_run_alone(ctx: Context, job: tuple[AccountId, JobId]) -> None:
-    """All of its chunks are done before it is closed; to settle it would be to apply it."""
+    """All chunks of a dry run are done before it ends; settling it would apply its items."""
     await ctx.pool.execute("UPDATE chunks SET state = 'done', updated = items")
     await finish_if_last(ctx, *job)
     assert await unfinished(ctx) == 1

@@ -1,4 +1,4 @@
-"""Dry runs whose worker dies, is late, is told to stop, or meets an item that kills it."""
+"""Dry runs whose worker dies, resumes late, shuts down, or is killed by an item."""
 
 import asyncio
 from collections.abc import Sequence
@@ -31,13 +31,13 @@ COUNTS = {"created": 6, "updated": 3, "merged": 3, "failed": 1}
 
 @pytest.fixture
 async def job(ctx: Context) -> tuple[AccountId, JobId]:
-    """A dry run of five chunks; three of its contacts exist."""
+    """Make a dry run of five chunks; three of its contacts exist."""
     account = await make_account(ctx)
     await make_contacts(ctx, account.id, [0, 1, 2], name="Name 0")
     return account.id, await make_job(ctx, account.id, ITEMS, chunk_items=3, dry_run=True)
 
 
-async def assert_as_if_nothing_had_happened(ctx: Context, job: tuple[AccountId, JobId]) -> None:
+async def assert_completed(ctx: Context, job: tuple[AccountId, JobId]) -> None:
     row = await job_of(ctx, *job)
     assert (row.state, counts_of(row)) == ("completed_with_errors", COUNTS)
     results = await results_of(ctx, *job)
@@ -48,7 +48,7 @@ async def assert_as_if_nothing_had_happened(ctx: Context, job: tuple[AccountId, 
 
 
 @pytest.mark.parametrize(("at", "chunks"), [("_apply_chunk", 0), ("_apply_chunk", 3), ("_end", 0)])
-async def test_the_dry_run_of_a_dead_worker_is_taken_over_and_begins_anew(
+async def test_the_dry_run_of_a_dead_worker_restarts_in_another(
     ctx: Context,
     crew: list[Context],
     job: tuple[AccountId, JobId],
@@ -61,59 +61,57 @@ async def test_the_dry_run_of_a_dead_worker_is_taken_over_and_begins_anew(
     first = asyncio.create_task(dry_run_next(crew[0]))
     await stop.reached.wait()
     await die(first, monkeypatch)
-    assert not await dry_run_next(crew[1])  # its lease has not run out
+    assert not await dry_run_next(crew[1])  # the lease has not expired
     await expire(ctx)
     assert await dry_run_next(crew[1])
-    await assert_as_if_nothing_had_happened(ctx, job)
+    await assert_completed(ctx, job)
     assert await dump(ctx) == before
 
 
 @pytest.mark.parametrize(("at", "chunks"), [("_apply_chunk", 0), ("_apply_chunk", 3), ("_end", 0)])
-@pytest.mark.parametrize("meanwhile", ["it has ended", "it is under way"])
-async def test_a_worker_that_wakes_up_late_changes_nothing(
+@pytest.mark.parametrize("successor", ["has ended", "is running"])
+async def test_a_worker_that_resumes_late_changes_nothing(
     ctx: Context,
     crew: list[Context],
     job: tuple[AccountId, JobId],
     monkeypatch: pytest.MonkeyPatch,
     at: str,
     chunks: int,
-    meanwhile: str,
+    successor: str,
 ) -> None:
     before = await dump(ctx)
     stop = Stop(monkeypatch, chunks, at)
     late = asyncio.create_task(dry_run_next(crew[0]))
     await stop.reached.wait()
-    await _lose_the_transaction(ctx)
+    await _end_idle_transactions(ctx)
     await expire(ctx)
-    if meanwhile == "it has ended":
+    if successor == "has ended":
         assert await dry_run_next(crew[1])
-        stop.let_go.set()
+        stop.resume.set()
         await asyncio.wait([late])
     else:
         second_stop = Stop(monkeypatch, 2)
         second = asyncio.create_task(dry_run_next(crew[1]))
         await second_stop.reached.wait()
-        stop.let_go.set()
+        stop.resume.set()
         await asyncio.wait([late])
-        second_stop.let_go.set()
+        second_stop.resume.set()
         await second
     with suppress(*LOST_CONNECTION):
         late.result()
-    await assert_as_if_nothing_had_happened(ctx, job)
+    await assert_completed(ctx, job)
     assert await dump(ctx) == before
 
 
-async def _lose_the_transaction(ctx: Context) -> None:
-    """PostgreSQL ends what a stopped worker leaves idle in a transaction."""
+async def _end_idle_transactions(ctx: Context) -> None:
+    """End idle transactions, as PostgreSQL does with those of a stopped worker."""
     await ctx.pool.execute(
         """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
            WHERE datname = current_database() AND state = 'idle in transaction'"""
     )
 
 
-async def test_the_recording_of_a_late_worker_meets_the_fence(
-    ctx: Context, job: tuple[AccountId, JobId]
-) -> None:
+async def test_a_late_worker_cannot_record_results(ctx: Context, job: tuple[AccountId, JobId]) -> None:
     first = await dry_runs.claim(ctx.pool)
     assert first is not None
     chunk = await dry_runs.next_chunk(ctx.pool, first, -1)
@@ -124,13 +122,13 @@ async def test_the_recording_of_a_late_worker_meets_the_fence(
     assert not await dry_runs.record(ctx.pool, chunk, [], [], Members())
     assert await dry_runs.next_chunk(ctx.pool, first, -1) is None
     await dry_runs.release(ctx.pool, first, blame=True)
-    assert await ctx.pool.fetchval("SELECT sum(deaths) FROM chunks") == 1  # of the take-over
-    assert await dry_runs.claim(ctx.pool) is None  # the second one has not lost it by that
+    assert await ctx.pool.fetchval("SELECT sum(deaths) FROM chunks") == 1  # caused by the second claim
+    assert await dry_runs.claim(ctx.pool) is None  # the second worker still holds the lease
     async with ctx.pool.acquire() as conn, conn.transaction():
         assert not await dry_runs.lock_complete(conn, first)
 
 
-async def test_what_a_late_worker_is_just_recording_is_forgotten_too(
+async def test_results_that_a_late_worker_is_recording_are_discarded(
     ctx: Context, crew: list[Context], job: tuple[AccountId, JobId]
 ) -> None:
     first = await dry_runs.claim(crew[0].pool)
@@ -139,17 +137,17 @@ async def test_what_a_late_worker_is_just_recording_is_forgotten_too(
     assert chunk is not None
     await expire(ctx)
     async with barred(ctx, "LOCK TABLE chunks IN SHARE MODE"):
-        answers = [ItemResult(Outcome.CREATED)] * chunk.items
-        late = asyncio.create_task(dry_runs.record(crew[0].pool, chunk, answers, [], Members()))
+        item_results = [ItemResult(Outcome.CREATED)] * chunk.items
+        late = asyncio.create_task(dry_runs.record(crew[0].pool, chunk, item_results, [], Members()))
         await until(lambda: waiting(ctx, 1))
         taking_over = asyncio.create_task(dry_run_next(crew[1]))
         await until(lambda: waiting(ctx, 2))
     assert await late
     assert await taking_over
-    await assert_as_if_nothing_had_happened(ctx, job)
+    await assert_completed(ctx, job)
 
 
-async def test_a_dry_run_that_takes_its_time_is_not_taken_over(
+async def test_a_slow_dry_run_keeps_its_lease(
     ctx: Context, crew: list[Context], job: tuple[AccountId, JobId], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
@@ -161,12 +159,12 @@ async def test_a_dry_run_that_takes_its_time_is_not_taken_over(
     async with asyncio.timeout(5):
         while await ctx.pool.fetchval(sql) <= before:  # noqa: ASYNC110 - the renewal gives no signal
             await asyncio.sleep(0.01)
-    stop.let_go.set()
+    stop.resume.set()
     assert await dry_running
-    await assert_as_if_nothing_had_happened(ctx, job)
+    await assert_completed(ctx, job)
 
 
-async def test_a_worker_that_is_told_to_stop_gives_it_back_at_once(
+async def test_a_worker_that_shuts_down_releases_its_dry_run(
     ctx: Context, crew: list[Context], job: tuple[AccountId, JobId], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop = Stop(monkeypatch, 2)
@@ -175,27 +173,27 @@ async def test_a_worker_that_is_told_to_stop_gives_it_back_at_once(
     first.cancel()
     await asyncio.wait([first])
     assert await dry_run_next(crew[1])
-    await assert_as_if_nothing_had_happened(ctx, job)
+    await assert_completed(ctx, job)
     assert await ctx.pool.fetchval("SELECT sum(deaths) FROM chunks") == 0
 
 
-async def test_a_connection_that_is_lost_is_no_chunk_s_fault(
+async def test_a_lost_connection_does_not_blame_the_chunk(
     ctx: Context, crew: list[Context], job: tuple[AccountId, JobId], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop = Stop(monkeypatch, 2)
     first = asyncio.create_task(dry_run_next(crew[0]))
     await stop.reached.wait()
-    await _lose_the_transaction(ctx)
-    stop.let_go.set()
+    await _end_idle_transactions(ctx)
+    stop.resume.set()
     with pytest.raises((*LOST_CONNECTION, asyncpg.PostgresError)):
         await first
     assert await dry_run_next(crew[1])
-    await assert_as_if_nothing_had_happened(ctx, job)
+    await assert_completed(ctx, job)
     assert await ctx.pool.fetchval("SELECT sum(deaths) FROM chunks") == 0
 
 
 @pytest.mark.parametrize("at", [0, 14, 39])
-async def test_an_item_that_nothing_can_be_done_with_fails_and_the_rest_is_tried(
+async def test_an_item_that_cannot_be_processed_fails_alone(
     ctx: Context, monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     class Poisonous(ContactsUpsert):
@@ -215,14 +213,14 @@ async def test_an_item_that_nothing_can_be_done_with_fails_and_the_rest_is_tried
             await dry_run_next(ctx)
         except RuntimeError:
             failed += 1
-        assert failed <= 3 + 6  # three lives, then one for each halving of twenty, and the item's own
+        assert failed <= 3 + 6  # three attempts, one for each halving of 20, one for the item alone
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 39, "failed": 1}
     results = await results_of(ctx, account.id, job_id)
     assert [(result.index, result.code) for result in results if result.code] == [(at, "processing_failed")]
     assert len(results) == 40
 
 
-async def test_a_chunk_that_costs_workers_their_life_is_to_blame(
+async def test_a_chunk_that_kills_workers_is_blamed(
     ctx: Context, crew: list[Context], job: tuple[AccountId, JobId], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for deaths in (1, 2):
@@ -231,11 +229,11 @@ async def test_a_chunk_that_costs_workers_their_life_is_to_blame(
         await stop.reached.wait()
         await die(first, monkeypatch)
         await expire(ctx)
-        stop.let_go.set()
+        stop.resume.set()
         claimed = await dry_runs.claim(ctx.pool)
         assert claimed is not None
         rows = await ctx.pool.fetch("SELECT first_index FROM chunks WHERE deaths = $1", deaths)
         assert [row["first_index"] for row in rows] == [6]
         await dry_runs.release(ctx.pool, claimed, blame=False)
     await dry_run_all(ctx)
-    await assert_as_if_nothing_had_happened(ctx, job)
+    await assert_completed(ctx, job)

@@ -1,4 +1,4 @@
-"""Of every operation: a dry run leaves no trace, and says what the real run that follows says."""
+"""For every operation: a dry run changes nothing, and reports the same as the real run after it."""
 
 import random
 from collections.abc import Callable
@@ -23,10 +23,10 @@ from tests.factories import (
     make_team,
     phone,
 )
-from tests.integration.worker.dry_runs import dry_run_all, dump, told
+from tests.integration.worker.dry_runs import dry_run_all, dump, report_of
 from tests.workers import drain, job_of, results_of
 
-KNOWN, ALL = 20, 35  # contacts that exist, and phones that items speak of
+KNOWN, ALL = 20, 35  # existing contacts, and phones that items use
 UPSERTS = {
     Operation.CONTACTS_UPSERT, Operation.LISTS_ADD, Operation.LISTS_REMOVE, Operation.LISTS_OVERWRITE,
 }  # fmt: skip
@@ -34,7 +34,7 @@ UPSERTS = {
 
 @dataclass(frozen=True)
 class World:
-    """An account with something of everything, and the ids of its contacts by their number."""
+    """An account with one resource of every kind, and the ids of its contacts by number."""
 
     account: Account
     ids: list[int]
@@ -42,7 +42,7 @@ class World:
 
 
 async def make_world(ctx: Context) -> World:
-    """Half of the contacts are in the list and in the audience, and carry the label."""
+    """Create the account; half of its contacts have the label and are in the list and the audience."""
     account = await make_account(ctx)
     ours, theirs = await make_team(ctx, account.id), await make_team(ctx, account.id)
     ids = await make_contacts(ctx, account.id, range(KNOWN), name="Name 1")
@@ -82,7 +82,7 @@ async def make_world(ctx: Context) -> World:
 
 
 def upsert_item(rng: random.Random, world: World) -> Any:
-    """Something new, something known, or something bad."""
+    """Return an item for a new contact or an existing one, or a bad item."""
     number = rng.randrange(ALL)
     return rng.choice(
         [
@@ -98,14 +98,14 @@ def upsert_item(rng: random.Random, world: World) -> Any:
 
 
 def moving_item(rng: random.Random, world: World) -> Any:
-    """The phone of one contact, the external id of another."""
+    """Return an item with the phone of one contact and the external id of another."""
     number = rng.randrange(ALL)
     owner = rng.choice([*world.ids, 10_000 + number])
     return rng.choice([contact(number), contact(number, external_id=f"e{owner}"), upsert_item(rng, world)])
 
 
 def reference_item(rng: random.Random, world: World) -> Any:
-    """A contact by any of its names, one that there is not, or something that is no name."""
+    """Return a reference to a contact, to one that does not exist, or an invalid one."""
     number = rng.randrange(ALL)
     contact_id = world.ids[number] if number < KNOWN else 10_000 + number
     return rng.choice(
@@ -134,7 +134,7 @@ for _operation in (Operation.CONTACTS_UPSERT, Operation.LISTS_OVERWRITE):
 
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("case", CASES)
-async def test_a_dry_run_leaves_no_trace_and_says_what_the_real_run_says(
+async def test_a_dry_run_changes_nothing_and_reports_the_same_as_the_real_run(
     ctx: Context, crew: list[Context], case: str, seed: int
 ) -> None:
     rng = random.Random(seed)
@@ -155,7 +155,7 @@ async def test_a_dry_run_leaves_no_trace_and_says_what_the_real_run_says(
     real = await run(dry_run=False)
     await drain(*crew)
     assert await dump(ctx) != before
-    assert await told(ctx, world.account.id, dry) == await told(ctx, world.account.id, real)
+    assert await report_of(ctx, world.account.id, dry) == await report_of(ctx, world.account.id, real)
     known = [
         result.contact_id if result.contact_id in world.ids else None
         for result in await results_of(ctx, world.account.id, real)

@@ -1,4 +1,4 @@
-"""Each declared field of a contact goes through an upsert by itself."""
+"""Upsert each declared field of a contact alone."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from schemas.operations import Operation
 from storage.context import Context
 from tests.contact_values import make_value
 from tests.factories import make_account, phone
-from tests.integration.worker.job_runs import run, told
+from tests.integration.worker.job_runs import run, words_of
 
 UPSERT = Operation.CONTACTS_UPSERT
 FIELDS = [field for field in ITEM_FIELDS if field.name != KEY]
@@ -19,7 +19,7 @@ each_field = pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.na
 
 
 async def stored(ctx: Context, number: int, field: ContactField) -> Any:
-    """Return what a contact has in a field, as JSON."""
+    """Return the stored value of a field of a contact, as JSON."""
     text = await ctx.pool.fetchval(
         "SELECT to_jsonb(c) -> $2 FROM contacts c WHERE phone = $1", phone(number), field.name
     )
@@ -37,14 +37,14 @@ async def test_a_field_alone_makes_a_contact_updated_and_null_clears_it(
     assert await stored(ctx, 1, field) == empty
 
     item = {"phone": phone(1), field.name: value}
-    assert told(await run(ctx, account_id, UPSERT, [item])) == ["updated"]
+    assert words_of(await run(ctx, account_id, UPSERT, [item])) == ["updated"]
     assert await stored(ctx, 1, field) == value
-    assert told(await run(ctx, account_id, UPSERT, [item])) == ["unchanged"]
+    assert words_of(await run(ctx, account_id, UPSERT, [item])) == ["unchanged"]
 
     clearing = {"phone": phone(1), field.name: dict.fromkeys(value) if field.by_key else None}
-    assert told(await run(ctx, account_id, UPSERT, [clearing])) == ["updated"]
+    assert words_of(await run(ctx, account_id, UPSERT, [clearing])) == ["updated"]
     assert await stored(ctx, 1, field) == empty
-    assert told(await run(ctx, account_id, UPSERT, [clearing])) == ["unchanged"]
+    assert words_of(await run(ctx, account_id, UPSERT, [clearing])) == ["unchanged"]
 
 
 @each_field
@@ -52,7 +52,7 @@ async def test_a_new_contact_has_the_field(ctx: Context, field: ContactField) ->
     account_id = (await make_account(ctx)).id
     value = await make_value(ctx, account_id, field)
     item = {"phone": phone(1), field.spellings[-1]: value}
-    assert told(await run(ctx, account_id, UPSERT, [item])) == ["created"]
+    assert words_of(await run(ctx, account_id, UPSERT, [item])) == ["created"]
     assert await stored(ctx, 1, field) == value
 
 
@@ -62,5 +62,5 @@ async def test_an_item_without_the_field_keeps_it(ctx: Context, field: ContactFi
     value = await make_value(ctx, account_id, field)
     other = "name" if field.name != "name" else "nickname"
     await run(ctx, account_id, UPSERT, [{"phone": phone(1), field.name: value}])
-    assert told(await run(ctx, account_id, UPSERT, [{"phone": phone(1), other: "y"}])) == ["updated"]
+    assert words_of(await run(ctx, account_id, UPSERT, [{"phone": phone(1), other: "y"}])) == ["updated"]
     assert await stored(ctx, 1, field) == value

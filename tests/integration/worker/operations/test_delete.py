@@ -1,4 +1,4 @@
-"""contacts.delete takes contacts away with all that hangs on them."""
+"""contacts.delete deletes contacts with their memberships and opt-ins."""
 
 from schemas.operations import Operation
 from storage.context import Context
@@ -12,7 +12,7 @@ from tests.factories import (
     make_list,
     phone,
 )
-from tests.integration.worker.job_runs import assert_consistent, members_of, run, told
+from tests.integration.worker.job_runs import assert_consistent, members_of, run, words_of
 from tests.workers import claim, drain, expire_leases, results_of, versions
 from worker.apply import apply_chunk
 from worker.claim import claim_chunk
@@ -21,7 +21,7 @@ from worker.reconcile import reconcile
 DELETE = Operation.CONTACTS_DELETE
 
 
-async def test_contacts_go_with_their_memberships_and_opt_ins(ctx: Context) -> None:
+async def test_contacts_are_deleted_with_their_memberships_and_opt_ins(ctx: Context) -> None:
     account = await make_account(ctx)
     ids = await make_contacts(ctx, account.id, range(5))
     label_id, list_id = await make_label(ctx, account.id), await make_list(ctx, account.id)
@@ -32,7 +32,7 @@ async def test_contacts_go_with_their_memberships_and_opt_ins(ctx: Context) -> N
     phones = [{"phone": phone(n)} for n in range(5)]
     await run(ctx, account.id, Operation.LISTS_ADD, phones, list_id=list_id, channels=(channel_id,))
     results = await run(ctx, account.id, DELETE, ids[:3], parallel=1)
-    assert told(results) == ["updated"] * 3
+    assert words_of(results) == ["updated"] * 3
     assert [result.contact_id for result in results] == ids[:3]
     assert set(await versions(ctx, account.id)) == set(ids[3:])
     for kind, owner_id in (("label", label_id), ("audience", audience_id), ("list", list_id)):
@@ -41,15 +41,15 @@ async def test_contacts_go_with_their_memberships_and_opt_ins(ctx: Context) -> N
     await assert_consistent(ctx)
 
 
-async def test_a_contact_named_twice_is_deleted_once_and_unknown_in_the_next_chunk(ctx: Context) -> None:
+async def test_a_deleted_contact_is_merged_in_its_chunk_and_unknown_in_the_next(ctx: Context) -> None:
     account = await make_account(ctx)
     (one,) = await make_contacts(ctx, account.id, [1])
     items = [one, {"phone": phone(1)}, one]
     results = await run(ctx, account.id, DELETE, items, chunk_items=2, parallel=1)
-    assert told(results) == ["merged", "updated", ("failed", "contact_not_found")]
+    assert words_of(results) == ["merged", "updated", ("failed", "contact_not_found")]
 
 
-async def test_a_deleted_contact_may_come_back_as_a_new_one(ctx: Context) -> None:
+async def test_a_deleted_contact_can_be_created_again(ctx: Context) -> None:
     account = await make_account(ctx)
     (one,) = await make_contacts(ctx, account.id, [1], external_id="e1", name="Ana")
     await run(ctx, account.id, DELETE, [one], parallel=1)
@@ -75,7 +75,7 @@ async def test_deletes_and_upserts_take_effect_in_the_order_they_were_accepted(
     assert await ctx.pool.fetchval("SELECT count(*) FROM jobs WHERE failed > 0") == 0
 
 
-async def test_a_delete_that_is_applied_again_after_a_death_is_applied_once(ctx: Context) -> None:
+async def test_a_delete_that_is_retried_after_a_crash_is_applied_once(ctx: Context) -> None:
     account = await make_account(ctx)
     ids = await make_contacts(ctx, account.id, range(4))
     job_id = await make_job(ctx, account.id, ids, operation=DELETE, parallel=1)
@@ -86,11 +86,11 @@ async def test_a_delete_that_is_applied_again_after_a_death_is_applied_once(ctx:
     assert set(await versions(ctx, account.id)) == set(ids)
     await drain(ctx)
     await apply_chunk(ctx, stale)
-    assert told(await results_of(ctx, account.id, job_id)) == ["updated"] * 4
+    assert words_of(await results_of(ctx, account.id, job_id)) == ["updated"] * 4
     assert await versions(ctx, account.id) == {}
 
 
-async def test_the_contacts_of_other_accounts_stay(ctx: Context) -> None:
+async def test_contacts_of_other_accounts_are_not_deleted(ctx: Context) -> None:
     one, other = await make_account(ctx), await make_account(ctx)
     await make_contacts(ctx, one.id, range(3))
     theirs = await make_contacts(ctx, other.id, range(3))
@@ -100,13 +100,13 @@ async def test_the_contacts_of_other_accounts_stay(ctx: Context) -> None:
     assert await versions(ctx, other.id) == before
 
 
-async def test_a_window_does_not_cut_a_chunk_in_which_a_contact_comes_twice(ctx: Context) -> None:
+async def test_the_window_does_not_cut_a_chunk_of_deletes(ctx: Context) -> None:
     account = await make_account(ctx, item_limit=10)
     ids = await make_contacts(ctx, account.id, range(10))
     await run(ctx, account.id, DELETE, ids[6:], parallel=1)  # 4 of the window's 10 items
     job_id = await make_job(ctx, account.id, [*ids[:6], ids[0]], operation=DELETE, parallel=1)
-    assert await claim_chunk(ctx) is None  # there is room for 6 of 7: it waits for the seventh
+    assert await claim_chunk(ctx) is None  # the window has room for 6 of the 7 items: the chunk waits
     await ctx.pool.execute("UPDATE accounts SET item_limit = 0")
     await ctx.pool.execute("UPDATE account_turns SET ready_at = now()")
     await drain(ctx)
-    assert told(await results_of(ctx, account.id, job_id)) == ["merged", *["updated"] * 6]
+    assert words_of(await results_of(ctx, account.id, job_id)) == ["merged", *["updated"] * 6]

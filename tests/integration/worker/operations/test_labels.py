@@ -1,4 +1,4 @@
-"""labels.attach and labels.detach: who carries the label afterwards, and who is skipped."""
+"""labels.attach and labels.detach: the contacts that have the label after the job, and skipped ones."""
 
 import asyncio
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from schemas.operations import JobParams, Operation
 from storage.context import Context
 from tests.factories import make_account, make_contacts, make_job, make_label, make_team, phone
-from tests.integration.worker.job_runs import assert_consistent, members_of, run, run_job, told
+from tests.integration.worker.job_runs import assert_consistent, members_of, run, run_job, words_of
 from tests.waiting import until
 from tests.workers import (
     barred,
@@ -32,15 +32,15 @@ async def test_a_label_is_attached_once_and_detached_once(ctx: Context) -> None:
     label_id, other = await make_label(ctx, account.id), await make_label(ctx, account.id)
     ids = await make_contacts(ctx, account.id, range(4))
     await run(ctx, account.id, ATTACH, ids, label_id=other)
-    assert told(await run(ctx, account.id, ATTACH, ids[:2], label_id=label_id)) == ["updated"] * 2
+    assert words_of(await run(ctx, account.id, ATTACH, ids[:2], label_id=label_id)) == ["updated"] * 2
     again = await run(ctx, account.id, ATTACH, ids, label_id=label_id)
-    assert told(again) == ["unchanged"] * 2 + ["updated"] * 2
+    assert words_of(again) == ["unchanged"] * 2 + ["updated"] * 2
     assert await members_of(ctx, "label", label_id) == set(ids)
     job_id, results = await run_job(ctx, account.id, DETACH, [ids[0], ids[0], ids[1]], label_id=label_id)
-    assert told(results) == ["merged", "updated", "updated"]
+    assert words_of(results) == ["merged", "updated", "updated"]
     job = await job_of(ctx, account.id, job_id)
     assert (job.added, job.removed) == (0, 2)
-    assert told(await run(ctx, account.id, DETACH, ids[:3], label_id=label_id)) == [
+    assert words_of(await run(ctx, account.id, DETACH, ids[:3], label_id=label_id)) == [
         *["unchanged"] * 2,
         "updated",
     ]
@@ -49,14 +49,14 @@ async def test_a_label_is_attached_once_and_detached_once(ctx: Context) -> None:
     await assert_consistent(ctx)
 
 
-async def test_unknown_and_foreign_contacts_are_skipped_each_for_itself(ctx: Context) -> None:
-    account, stranger = await make_account(ctx), await make_account(ctx)
-    (foreign,) = await make_contacts(ctx, stranger.id, [1])
+async def test_unknown_and_foreign_contacts_are_skipped(ctx: Context) -> None:
+    account, other_account = await make_account(ctx), await make_account(ctx)
+    (foreign,) = await make_contacts(ctx, other_account.id, [1])
     (one,) = await make_contacts(ctx, account.id, [2])
     label_id = await make_label(ctx, account.id)
     items: list[Any] = [foreign, one, foreign, "nobody", {"phone": phone(9)}, one, {"external_id": "x"}]
     job_id, results = await run_job(ctx, account.id, ATTACH, items, label_id=label_id)
-    assert told(results) == [CROSS_ORG, "merged", *[CROSS_ORG] * 3, "updated", CROSS_ORG]
+    assert words_of(results) == [CROSS_ORG, "merged", *[CROSS_ORG] * 3, "updated", CROSS_ORG]
     assert [result.contact_id for result in results] == [None, one, None, None, None, one, None]
     assert all(result.message for result in results if result.code)
     job = await job_of(ctx, account.id, job_id)
@@ -76,14 +76,14 @@ async def test_a_label_of_one_team_skips_the_contacts_of_another(ctx: Context, o
     items = [own, rival, free, rival]
     results = await run(ctx, account.id, operation, items, label_id=label_id)
     changed = "updated" if operation is ATTACH else "unchanged"
-    assert told(results) == [changed, TEAM_MISMATCH, changed, TEAM_MISMATCH]
+    assert words_of(results) == [changed, TEAM_MISMATCH, changed, TEAM_MISMATCH]
     assert [result.contact_id for result in results] == items
     results = await run(ctx, account.id, operation, items, label_id=common)
-    assert told(results) == [changed, "merged", changed, changed]
+    assert words_of(results) == [changed, "merged", changed, changed]
     assert rival not in await members_of(ctx, "label", label_id)
 
 
-async def test_over_several_chunks_the_last_item_answers_and_skipped_ones_for_themselves(
+async def test_the_last_item_of_a_contact_has_its_outcome_across_chunks(
     ctx: Context, crew: list[Context]
 ) -> None:
     account = await make_account(ctx)
@@ -96,7 +96,7 @@ async def test_over_several_chunks_the_last_item_answers_and_skipped_ones_for_th
         ctx, account.id, ATTACH, items, label_id=label_id, chunk_items=5, parallel=8, workers=crew
     )
     skipped = [TEAM_MISMATCH, CROSS_ORG]
-    assert told(results) == [*["merged"] * 20, *skipped] * 2 + [*["updated"] * 20, *skipped]
+    assert words_of(results) == [*["merged"] * 20, *skipped] * 2 + [*["updated"] * 20, *skipped]
     assert [result.merged_into for result in results[:20]] == list(range(44, 64))
     job = await job_of(ctx, account.id, job_id)
     assert counts_of(job) == {"updated": 20, "merged": 40, "skipped": 6}
@@ -111,13 +111,11 @@ async def test_a_skipped_item_beside_a_bad_one_stays_skipped(ctx: Context) -> No
     items = ["nobody", one, {"external_id": "a\0b"}, "nobody", one, "nobody"]
     results = await run(ctx, account.id, ATTACH, items, label_id=label_id)
     bad = ("failed", "invalid_character")
-    assert told(results) == [CROSS_ORG, "merged", bad, CROSS_ORG, "updated", CROSS_ORG]
+    assert words_of(results) == [CROSS_ORG, "merged", bad, CROSS_ORG, "updated", CROSS_ORG]
 
 
 @pytest.mark.parametrize("operation", [ATTACH, DETACH])
-async def test_where_the_label_was_deleted_meanwhile_every_item_fails(
-    ctx: Context, operation: Operation
-) -> None:
+async def test_every_item_fails_if_the_label_was_deleted(ctx: Context, operation: Operation) -> None:
     account = await make_account(ctx)
     ids = await make_contacts(ctx, account.id, range(3))
     label_id = await make_label(ctx, account.id)
@@ -133,11 +131,11 @@ async def test_where_the_label_was_deleted_meanwhile_every_item_fails(
     await ctx.pool.execute("DELETE FROM labels")
     await apply_chunk(ctx, held)
     await drain(ctx)
-    assert told(await results_of(ctx, account.id, job_id)) == [("failed", "target_gone")] * 4
+    assert words_of(await results_of(ctx, account.id, job_id)) == [("failed", "target_gone")] * 4
     assert await members_of(ctx, "label", label_id) == set()
 
 
-async def test_a_label_deleted_right_before_the_end_leaves_the_answers_as_they_were(ctx: Context) -> None:
+async def test_results_stay_if_the_label_is_deleted_before_finish(ctx: Context) -> None:
     account = await make_account(ctx)
     ids = await make_contacts(ctx, account.id, range(2))
     params = JobParams(label_id=await make_label(ctx, account.id))
@@ -154,13 +152,13 @@ async def test_a_label_deleted_right_before_the_end_leaves_the_answers_as_they_w
     await ctx.pool.execute("DELETE FROM memberships")
     await ctx.pool.execute("DELETE FROM labels")
     await finish_if_last(ctx, account.id, job_id)
-    assert told(await results_of(ctx, account.id, job_id)) == ["merged"] * 2 + ["updated"] * 2
+    assert words_of(await results_of(ctx, account.id, job_id)) == ["merged"] * 2 + ["updated"] * 2
 
 
-async def test_a_label_of_another_account_is_gone_for_this_one(ctx: Context) -> None:
-    account, stranger = await make_account(ctx), await make_account(ctx)
+async def test_a_label_of_another_account_is_not_found(ctx: Context) -> None:
+    account, other_account = await make_account(ctx), await make_account(ctx)
     ids = await make_contacts(ctx, account.id, range(2))
-    label_id = await make_label(ctx, stranger.id)
+    label_id = await make_label(ctx, other_account.id)
     results = await run(ctx, account.id, ATTACH, ids, label_id=label_id)
-    assert told(results) == [("failed", "target_gone")] * 2
+    assert words_of(results) == [("failed", "target_gone")] * 2
     assert await members_of(ctx, "label", label_id) == set()

@@ -1,4 +1,4 @@
-"""lists.add and lists.remove: contacts are created or updated first, then they are in the list, or not."""
+"""lists.add and lists.remove: upsert the contacts, then add them to the list or remove them."""
 
 import random
 from typing import Any
@@ -9,7 +9,7 @@ from schemas.operations import Operation
 from storage.context import Context
 from tests.factories import contact, make_account, make_contacts, make_list, phone
 from tests.integration.worker.contact_model import Model, make_defined_account, sparse_item, stored
-from tests.integration.worker.job_runs import assert_consistent, members_of, run, run_job, told
+from tests.integration.worker.job_runs import assert_consistent, members_of, run, run_job, words_of
 from tests.workers import counts_of, job_of, versions
 
 ADD, REMOVE, OVERWRITE = Operation.LISTS_ADD, Operation.LISTS_REMOVE, Operation.LISTS_OVERWRITE
@@ -22,7 +22,7 @@ async def test_added_contacts_are_created_or_updated_first(ctx: Context) -> None
     known = await make_contacts(ctx, account.id, range(2), name="Ana")
     items = [{"phone": phone(0), "name": "Bo"}, {"phone": phone(1)}, contact(2), {"phone": "12"}, contact(2)]
     job_id, results = await run_job(ctx, account.id, ADD, items, list_id=list_id)
-    assert told(results) == ["updated", "updated", "merged", ("failed", "phone_too_short"), "created"]
+    assert words_of(results) == ["updated", "updated", "merged", ("failed", "phone_too_short"), "created"]
     assert [result.contact_id for result in results[:2]] == known
     names = {row["phone"]: row["name"] for row in await ctx.pool.fetch("SELECT phone, name FROM contacts")}
     assert names == {phone(0): "Bo", phone(1): "Ana", phone(2): "Name 2"}
@@ -32,26 +32,26 @@ async def test_added_contacts_are_created_or_updated_first(ctx: Context) -> None
     await assert_consistent(ctx)
 
 
-async def test_the_same_again_changes_nothing(ctx: Context) -> None:
+async def test_repeating_a_job_changes_nothing(ctx: Context) -> None:
     account = await make_account(ctx)
     list_id = await make_list(ctx, account.id)
     items = [contact(n) for n in range(5)]
     await run(ctx, account.id, ADD, items, list_id=list_id)
     before = await versions(ctx, account.id)
     job_id, results = await run_job(ctx, account.id, ADD, items, list_id=list_id)
-    assert told(results) == ["unchanged"] * 5
+    assert words_of(results) == ["unchanged"] * 5
     assert await versions(ctx, account.id) == before
     assert (await job_of(ctx, account.id, job_id)).added == 0
 
 
-async def test_removed_contacts_are_created_or_updated_all_the_same(ctx: Context) -> None:
+async def test_removed_contacts_are_also_created_or_updated(ctx: Context) -> None:
     account = await make_account(ctx)
     list_id, other = await make_list(ctx, account.id), await make_list(ctx, account.id)
     for one in (list_id, other):
         await run(ctx, account.id, ADD, [contact(n) for n in range(4)], list_id=one)
     items = [contact(0), {"phone": phone(1), "name": "Bo"}, contact(9), contact(0)]
     job_id, results = await run_job(ctx, account.id, REMOVE, items, list_id=list_id)
-    assert told(results) == ["merged", "updated", "created", "updated"]
+    assert words_of(results) == ["merged", "updated", "created", "updated"]
     left = await members_of(ctx, "list", list_id)
     assert len(left) == 2
     assert len(await members_of(ctx, "list", other)) == 4
@@ -63,19 +63,17 @@ async def test_removed_contacts_are_created_or_updated_all_the_same(ctx: Context
 
 
 @pytest.mark.parametrize("operation", ALL)
-async def test_a_list_that_was_archived_meanwhile_still_takes_the_job(
-    ctx: Context, operation: Operation
-) -> None:
+async def test_a_list_archived_after_accept_still_takes_the_job(ctx: Context, operation: Operation) -> None:
     account = await make_account(ctx)
     list_id = await make_list(ctx, account.id)
     await ctx.pool.execute("UPDATE contact_lists SET archived_at = now()")
     results = await run(ctx, account.id, operation, [contact(1)], list_id=list_id)
-    assert told(results) == ["created"]
+    assert words_of(results) == ["created"]
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("operation", ALL)
-async def test_chunks_side_by_side_end_as_one_by_one(
+async def test_parallel_chunks_give_the_result_of_items_one_by_one(
     ctx: Context, crew: list[Context], operation: Operation, seed: int
 ) -> None:
     rng = random.Random(seed)
@@ -109,14 +107,14 @@ async def test_chunks_side_by_side_end_as_one_by_one(
     await assert_consistent(ctx)
 
 
-async def test_a_row_that_is_rejected_costs_itself_alone(ctx: Context) -> None:
+async def test_a_rejected_row_fails_alone(ctx: Context) -> None:
     account = await make_account(ctx)
     list_id = await make_list(ctx, account.id)
     items: list[Any] = [contact(n) for n in range(20)]
     items[7] = {"phone": phone(7), "name": "a\0b"}
     items[13] = contact(3, name="Again")
     job_id, results = await run_job(ctx, account.id, ADD, items, list_id=list_id)
-    words = told(results)
+    words = words_of(results)
     assert words[7] == ("failed", "invalid_character")
     assert (words[3], words[13]) == ("merged", "created")
     job = await job_of(ctx, account.id, job_id)
@@ -126,18 +124,18 @@ async def test_a_row_that_is_rejected_costs_itself_alone(ctx: Context) -> None:
     await assert_consistent(ctx)
 
 
-async def test_a_job_of_bad_items_alone_leaves_the_list_as_it_is(ctx: Context) -> None:
+async def test_a_job_of_bad_items_does_not_change_the_list(ctx: Context) -> None:
     account = await make_account(ctx)
     list_id = await make_list(ctx, account.id)
     await run(ctx, account.id, ADD, [contact(1)], list_id=list_id)
     before = await members_of(ctx, "list", list_id)
     for operation in ALL:
         results = await run(ctx, account.id, operation, [{"phone": "12"}] * 3, list_id=list_id)
-        assert told(results) == [("failed", "phone_too_short")] * 3
+        assert words_of(results) == [("failed", "phone_too_short")] * 3
         assert await members_of(ctx, "list", list_id) == before
 
 
-async def test_two_accounts_with_the_same_phones_do_not_meet(ctx: Context, crew: list[Context]) -> None:
+async def test_two_accounts_may_have_the_same_phones(ctx: Context, crew: list[Context]) -> None:
     accounts = [await make_account(ctx) for _ in range(2)]
     lists = [await make_list(ctx, account.id) for account in accounts]
     items = [contact(n) for n in range(10)]

@@ -1,4 +1,4 @@
-"""lists.overwrite: the list holds those who were named, and nobody ever sees it empty."""
+"""lists.overwrite: the list holds exactly the contacts of the job, and no reader sees it empty."""
 
 import asyncio
 
@@ -57,7 +57,7 @@ async def test_a_reader_sees_the_old_the_new_or_both(ctx: Context, crew: list[Co
     await assert_consistent(ctx)
 
 
-async def test_the_contacts_of_items_that_were_merged_stay(ctx: Context) -> None:
+async def test_contacts_of_merged_items_stay(ctx: Context) -> None:
     account = await make_account(ctx)
     list_id = await make_list(ctx, account.id)
     await run(ctx, account.id, ADD, [contact(n) for n in range(4)], list_id=list_id)
@@ -68,7 +68,7 @@ async def test_the_contacts_of_items_that_were_merged_stay(ctx: Context) -> None
     assert (await job_of(ctx, account.id, job_id)).removed == 2
 
 
-async def test_another_list_of_the_same_contacts_stays_as_it_is(ctx: Context) -> None:
+async def test_other_lists_of_the_contacts_do_not_change(ctx: Context) -> None:
     account = await make_account(ctx)
     list_id, other = await make_list(ctx, account.id), await make_list(ctx, account.id)
     for one in (list_id, other):
@@ -79,7 +79,7 @@ async def test_another_list_of_the_same_contacts_stays_as_it_is(ctx: Context) ->
     assert len(await members_of(ctx, "list", list_id)) == 1
 
 
-async def test_a_job_that_was_cancelled_removes_nobody(ctx: Context) -> None:
+async def test_a_cancelled_job_removes_no_contact(ctx: Context) -> None:
     account = await make_account(ctx)
     list_id = await make_list(ctx, account.id)
     await run(ctx, account.id, ADD, [contact(n) for n in range(4)], list_id=list_id)
@@ -96,18 +96,18 @@ async def test_a_job_that_was_cancelled_removes_nobody(ctx: Context) -> None:
     assert await members_of(ctx, "list", list_id) > before
 
 
-async def test_a_worker_that_closes_late_removes_nobody_whom_a_later_job_has_added(
+async def test_a_late_closing_step_removes_no_contact_of_a_later_job(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late, prompt = crew[:2]
     stopped, go_on = asyncio.Event(), asyncio.Event()
 
-    async def settle_when_told(worker: Context, job: Finishing) -> None:
+    async def settle_after_signal(worker: Context, job: Finishing) -> None:
         if worker is late:
             stopped.set()
             await go_on.wait()
 
-    monkeypatch.setattr(finish, "settle", settle_when_told)
+    monkeypatch.setattr(finish, "settle", settle_after_signal)
     account = await make_account(ctx)
     list_id = await make_list(ctx, account.id)
     params = JobParams(list_id=list_id)
@@ -126,7 +126,7 @@ async def test_a_worker_that_closes_late_removes_nobody_whom_a_later_job_has_add
     assert (await job_of(ctx, account.id, job_id)).removed == 0
 
 
-async def test_while_a_closing_step_takes_its_time_the_job_can_be_read_and_locked(
+async def test_a_job_can_be_read_and_locked_during_its_closing_step(
     ctx: Context, crew: list[Context]
 ) -> None:
     account = await make_account(ctx)
@@ -143,7 +143,7 @@ async def test_while_a_closing_step_takes_its_time_the_job_can_be_read_and_locke
     assert (await job_of(ctx, account.id, job_id)).removed == 3
 
 
-async def test_a_closing_step_may_take_longer_than_a_statement_may(
+async def test_a_closing_step_may_exceed_the_statement_timeout(
     ctx: Context, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = await make_account(ctx)
@@ -160,7 +160,7 @@ async def test_a_closing_step_may_take_longer_than_a_statement_may(
     assert (await job_of(ctx, account.id, job_id)).removed == 3
 
 
-async def test_a_contact_deleted_and_created_anew_within_the_job_stays_in_the_list(ctx: Context) -> None:
+async def test_a_contact_deleted_and_recreated_during_the_job_stays_in_the_list(ctx: Context) -> None:
     account = await make_account(ctx)
     list_id = await make_list(ctx, account.id)
     params = JobParams(list_id=list_id)

@@ -1,40 +1,40 @@
-"""preferences.set gives contacts a communication preference, and touches nothing else."""
+"""preferences.set sets the communication preference of contacts, and changes nothing else."""
 
 from schemas.operations import Operation
 from storage.context import Context
 from tests.factories import make_account, make_contacts, phone
-from tests.integration.worker.job_runs import run, told
+from tests.integration.worker.job_runs import run, words_of
 from tests.workers import versions
 
 SET = Operation.PREFERENCES_SET
 DEFAULT = "allow_all"
 
 
-async def test_a_preference_is_set_where_it_is_another(ctx: Context) -> None:
+async def test_only_a_different_preference_is_an_update(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_contacts(ctx, account.id, [1], communication_preference="mute_all")
     await make_contacts(ctx, account.id, [2], communication_preference="allow_all")
     await make_contacts(ctx, account.id, [3])
     phones = [phone(n) for n in (1, 2, 3)]
     results = await run(ctx, account.id, SET, phones, preference="mute_all", default_preference=DEFAULT)
-    assert told(results) == ["unchanged", "updated", "updated"]
+    assert words_of(results) == ["unchanged", "updated", "updated"]
     rows = await ctx.pool.fetch("SELECT communication_preference FROM contacts")
     assert {row[0] for row in rows} == {"mute_all"}
 
 
-async def test_a_contact_that_was_never_told_a_preference_has_the_default_one(ctx: Context) -> None:
+async def test_a_contact_has_the_default_preference_until_one_is_set(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_contacts(ctx, account.id, [1])
     before = await versions(ctx, account.id)
     options = {"preference": DEFAULT, "default_preference": DEFAULT}
-    assert told(await run(ctx, account.id, SET, [phone(1)], **options)) == ["unchanged"]
+    assert words_of(await run(ctx, account.id, SET, [phone(1)], **options)) == ["unchanged"]
     assert await versions(ctx, account.id) == before
     other = {"preference": "mute_marketing", "default_preference": DEFAULT}
-    assert told(await run(ctx, account.id, SET, [phone(1)], **other)) == ["updated"]
-    assert told(await run(ctx, account.id, SET, [phone(1)], **options)) == ["updated"]
+    assert words_of(await run(ctx, account.id, SET, [phone(1)], **other)) == ["updated"]
+    assert words_of(await run(ctx, account.id, SET, [phone(1)], **options)) == ["updated"]
 
 
-async def test_only_the_preference_and_the_time_of_change_are_written(ctx: Context) -> None:
+async def test_only_the_preference_and_updated_at_are_written(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_contacts(ctx, account.id, [1], opted_out=True, name="Ana")
     read = "SELECT to_jsonb(c) - '{communication_preference,updated_at}'::text[], updated_at FROM contacts c"
@@ -54,5 +54,5 @@ async def test_a_contact_in_several_chunks_is_updated_once(ctx: Context, crew: l
     results = await run(
         ctx, account.id, SET, phones, preference="mute_all", chunk_items=7, parallel=8, workers=crew
     )
-    assert told(results) == ["merged"] * 40 + ["updated"] * 10
+    assert words_of(results) == ["merged"] * 40 + ["updated"] * 10
     assert [result.merged_into for result in results[:40]] == [40 + n % 10 for n in range(40)]

@@ -1,4 +1,4 @@
-"""Operations that meet at one contact, list or label: no membership is left without one of its two ends."""
+"""Concurrent operations on one contact, list or label leave no membership without its contact or owner."""
 
 import asyncio
 import random
@@ -24,7 +24,7 @@ from tests.factories import (
     make_list,
     phone,
 )
-from tests.integration.worker.job_runs import assert_consistent, members_of, run, told
+from tests.integration.worker.job_runs import assert_consistent, members_of, run, words_of
 from tests.waiting import until
 from tests.workers import (
     COUNTS,
@@ -50,7 +50,7 @@ async def claims(ctx: Context, count: int) -> list[Claim]:
 
 @asynccontextmanager
 async def applied_up_to_its_commit(ctx: Context, worker: Context, held: Claim) -> AsyncIterator[None]:
-    """A chunk has had its effect, and commits only when the body has ended."""
+    """Apply a chunk, and let it commit only after the body."""
     async with barred(ctx, AFTER_THE_EFFECT):
         applying = asyncio.create_task(apply_chunk(worker, held))
         await until(lambda: _waiting(ctx, 1))
@@ -68,7 +68,7 @@ async def test_contacts_are_locked_in_the_order_of_their_phones(
 ) -> None:
     account = await make_account(ctx)
     third, second, first = await make_contacts(ctx, account.id, [3, 2, 1])
-    await make_contacts(ctx, account.id, range(10, 5_000))  # in a small table nobody looks for single rows
+    await make_contacts(ctx, account.id, range(10, 5_000))  # PostgreSQL uses no index on a small table
     params = JobParams(
         label_id=await make_label(ctx, account.id),
         audience_id=await make_audience(ctx, account.id),
@@ -92,7 +92,7 @@ async def _is_free(ctx: Context, contact_id: int) -> bool:
     return True
 
 
-async def test_a_delete_that_waits_for_an_attach_takes_the_label_away(
+async def test_a_delete_that_waits_for_an_attach_removes_its_memberships(
     ctx: Context, crew: list[Context]
 ) -> None:
     account = await make_account(ctx)
@@ -105,13 +105,13 @@ async def test_a_delete_that_waits_for_an_attach_takes_the_label_away(
         deleting = asyncio.create_task(apply_chunk(crew[1], second))
         await until(lambda: _waiting(ctx, 2))
     await deleting
-    assert told(await results_of(ctx, account.id, attach)) == ["updated"] * 3
-    assert told(await results_of(ctx, account.id, delete)) == ["updated"] * 2
+    assert words_of(await results_of(ctx, account.id, attach)) == ["updated"] * 3
+    assert words_of(await results_of(ctx, account.id, delete)) == ["updated"] * 2
     assert await members_of(ctx, "label", label_id) == {ids[2]}
     await assert_consistent(ctx)
 
 
-async def test_an_attach_that_waits_for_a_delete_finds_nobody(ctx: Context, crew: list[Context]) -> None:
+async def test_an_attach_that_waits_for_a_delete_finds_no_contact(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     ids = await make_contacts(ctx, account.id, range(3))
     label_id = await make_label(ctx, account.id)
@@ -123,16 +123,16 @@ async def test_an_attach_that_waits_for_a_delete_finds_nobody(ctx: Context, crew
         await until(lambda: _waiting(ctx, 2))
     await attaching
     skipped = ("skipped", "skipped_cross_org")
-    assert told(await results_of(ctx, account.id, attach)) == [skipped, skipped, "updated"]
+    assert words_of(await results_of(ctx, account.id, attach)) == [skipped, skipped, "updated"]
     assert await members_of(ctx, "label", label_id) == {ids[2]}
     await assert_consistent(ctx)
 
 
-async def test_two_chunks_and_the_delete_of_their_label_do_not_wait_in_a_ring(
+async def test_two_chunks_and_the_delete_of_their_label_do_not_deadlock(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first has the label and stops before its members, the second follows, the delete comes third."""
-    monkeypatch.setattr("worker.apply.TRIES", 1)  # a deadlock would be retried, and not be seen
+    """The first chunk has locked the label and waits for a member; the others wait for the label."""
+    monkeypatch.setattr("worker.apply.TRIES", 1)  # a retry would hide a deadlock
     account = await make_account(ctx)
     ids = await make_contacts(ctx, account.id, range(4))
     label_id = await make_label(ctx, account.id)
@@ -179,7 +179,7 @@ async def test_a_contact_that_is_deleted_while_an_overwrite_names_it_is_in_no_li
 
 
 async def jobs_of_all_kinds(ctx: Context, rng: random.Random, account_id: AccountId) -> int:
-    """Accept jobs of every operation about few contacts, and as few lists, labels and audiences."""
+    """Accept jobs of every operation on a few contacts, lists, labels and audiences; return how many."""
     channel = await make_channel(ctx, account_id)
     lists = [await make_list(ctx, account_id) for _ in range(2)]
     labels_ = [await make_label(ctx, account_id) for _ in range(2)]
@@ -204,7 +204,7 @@ async def jobs_of_all_kinds(ctx: Context, rng: random.Random, account_id: Accoun
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_jobs_of_all_kinds_side_by_side_leave_nothing_dangling(
+async def test_parallel_jobs_of_all_operations_leave_consistent_data(
     ctx: Context, crew: list[Context], seed: int
 ) -> None:
     rng = random.Random(seed)
@@ -221,13 +221,13 @@ async def test_jobs_of_all_kinds_side_by_side_leave_nothing_dangling(
     assert await ctx.pool.fetchval("SELECT sum(deaths) FROM chunks") == 0
 
 
-# Of five contacts of whom two carry the label and are in the list already: how many are changed.
+# How many of five contacts each operation changes. Two have the label and are in the list before.
 CHANGED = {
     DELETE: 5,
     Operation.PREFERENCES_SET: 5,
     ATTACH: 3,
     DETACH: 2,
-    Operation.LISTS_ADD: 5,  # they are opted in, too
+    Operation.LISTS_ADD: 5,  # three are added, all are opted in
     Operation.LISTS_REMOVE: 2,
     Operation.LISTS_OVERWRITE: 5,
     Operation.AUDIENCES_ADD: 5,
@@ -235,7 +235,7 @@ CHANGED = {
 
 
 @pytest.mark.parametrize("operation", CHANGED)
-async def test_whoever_lost_a_chunk_changes_nothing_and_its_successor_everything_once(
+async def test_a_worker_that_lost_its_chunk_changes_nothing_and_the_next_applies_it_once(
     ctx: Context, crew: list[Context], operation: Operation
 ) -> None:
     account = await make_account(ctx)
@@ -270,7 +270,7 @@ async def test_whoever_lost_a_chunk_changes_nothing_and_its_successor_everything
 
 
 async def _everything(ctx: Context) -> list[str]:
-    """All that an operation may change, as text."""
+    """Return all data that an operation may change, as text."""
     tables = ("contacts", "memberships", "opt_ins", "contact_lists", "labels", "audiences")
     return [
         await ctx.pool.fetchval(f"SELECT string_agg(t::text, E'\\n' ORDER BY t::text) FROM {table} t") or ""

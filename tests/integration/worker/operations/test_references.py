@@ -1,4 +1,4 @@
-"""Items that only name a contact: by its id, its phone or its external id, and by exactly one of them."""
+"""References name a contact by exactly one of id, phone and external id."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from schemas.states import Outcome
 from storage.context import Context
 from storage.pipeline import results as stored_results
 from tests.factories import make_account, make_contacts, make_label, phone
-from tests.integration.worker.job_runs import members_of, run, run_job, told
+from tests.integration.worker.job_runs import members_of, run, run_job, words_of
 
 SET = Operation.PREFERENCES_SET
 ADD = Operation.AUDIENCES_ADD
 
 
-async def test_a_contact_is_named_in_any_way_that_a_client_may_write(ctx: Context) -> None:
+async def test_all_notations_of_a_reference_are_accepted(ctx: Context) -> None:
     account = await make_account(ctx)
     label_id = await make_label(ctx, account.id)
     ids = await make_contacts(ctx, account.id, range(6))
@@ -31,38 +31,38 @@ async def test_a_contact_is_named_in_any_way_that_a_client_may_write(ctx: Contex
         {"externalId": "e7", "ref": "mine"},
     ]
     results = await run(ctx, account.id, Operation.LABELS_ATTACH, items, label_id=label_id)
-    assert told(results) == ["updated"] * 7
+    assert words_of(results) == ["updated"] * 7
     assert [result.contact_id for result in results] == [*ids, seventh]
     assert await members_of(ctx, "label", label_id) == {*ids, seventh}
 
 
-async def test_an_id_that_can_be_none_of_ours_is_an_external_id(ctx: Context) -> None:
+async def test_an_id_that_is_no_contact_id_is_an_external_id(ctx: Context) -> None:
     account = await make_account(ctx)
     label_id = await make_label(ctx, account.id)
     (brought,) = await make_contacts(ctx, account.id, [1], external_id="clxxx123")
     await make_contacts(ctx, account.id, [2], external_id="77")
-    ulid = "ctc_01HXYZABCDEFGHJKMNPQRSTVWX"  # too large to be a number of ours
+    ulid = "ctc_01HXYZABCDEFGHJKMNPQRSTVWX"  # too large for a contact id
     (third,) = await make_contacts(ctx, account.id, [3], external_id=ulid)
     items = ["clxxx123", {"id": "clxxx123"}, "77", ulid, "a\0b"]
     results = await run(ctx, account.id, Operation.LABELS_ATTACH, items, label_id=label_id)
     skipped = ("skipped", "skipped_cross_org")
-    assert told(results) == ["merged", "updated", skipped, "updated", skipped]
+    assert words_of(results) == ["merged", "updated", skipped, "updated", skipped]
     assert await members_of(ctx, "label", label_id) == {brought, third}
 
 
-async def test_a_bare_text_is_a_phone_number_where_phones_are_expected(ctx: Context) -> None:
+async def test_a_plain_string_is_a_phone_number_where_phones_are_expected(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_contacts(ctx, account.id, range(2))
     results = await run(ctx, account.id, SET, ["415 200 0000", phone(1)], preference="mute_all")
-    assert told(results) == ["updated"] * 2
+    assert words_of(results) == ["updated"] * 2
 
 
-async def test_columns_of_a_file_name_contacts_too(ctx: Context) -> None:
+async def test_columns_of_a_file_are_references(ctx: Context) -> None:
     account = await make_account(ctx)
     ids = await make_contacts(ctx, account.id, range(3), nickname="x")
     rows = [f"{ids[0]},".encode(), b",4152000001", f"{ids[2]},4152000002".encode(), b","]
     results = await run(ctx, account.id, SET, rows, columns=("id", "phone"), preference="mute_all")
-    assert told(results) == [
+    assert words_of(results) == [
         "updated",
         "updated",
         ("failed", "ambiguous_reference"),
@@ -102,12 +102,12 @@ UNKNOWN = [
 ]
 
 
-async def test_items_that_name_nobody_fail_alone(ctx: Context) -> None:
+async def test_invalid_references_fail_alone(ctx: Context) -> None:
     account = await make_account(ctx)
     ids = await make_contacts(ctx, account.id, range(2))
     items = [{"id": ids[0]}, *(item for item, _ in BAD), *UNKNOWN, {"id": ids[1]}]
     job_id, results = await run_job(ctx, account.id, SET, items, preference="mute_all")
-    assert told(results) == [
+    assert words_of(results) == [
         "updated",
         *(("failed", code) for _, code in BAD),
         *[("failed", "contact_not_found")] * len(UNKNOWN),
@@ -119,7 +119,7 @@ async def test_items_that_name_nobody_fail_alone(ctx: Context) -> None:
     assert [{error.field: error.value} for error in unknown] == UNKNOWN
 
 
-async def test_a_contact_that_several_items_name_differently_is_answered_for_by_the_last(
+async def test_different_references_to_one_contact_are_merged_into_the_last(
     ctx: Context,
 ) -> None:
     account = await make_account(ctx)
@@ -127,7 +127,7 @@ async def test_a_contact_that_several_items_name_differently_is_answered_for_by_
     (other,) = await make_contacts(ctx, account.id, [2])
     items = [{"id": one}, {"phone": phone(1)}, {"id": other}, {"external_id": "e1"}, {"id": "nobody"}]
     results = await run(ctx, account.id, SET, items, preference="mute_all")
-    assert told(results) == ["merged", "merged", "updated", "updated", ("failed", "contact_not_found")]
+    assert words_of(results) == ["merged", "merged", "updated", "updated", ("failed", "contact_not_found")]
     assert [result.merged_into for result in results] == [3, 3, None, None, None]
     assert [result.contact_id for result in results] == [one, one, other, one, None]
 
@@ -141,7 +141,7 @@ async def test_a_contact_of_another_account_is_unknown(ctx: Context, operation: 
     )
     items = [{"id": foreign}, {"phone": phone(1)}, {"external_id": "e1"}]
     results = await run(ctx, one.id, operation, items, preference="mute_all", audience_id=audience_id)
-    assert told(results) == [("failed", "contact_not_found")] * 3
+    assert words_of(results) == [("failed", "contact_not_found")] * 3
     row = await ctx.pool.fetchrow("SELECT communication_preference FROM contacts WHERE id = $1", foreign)
     assert row is not None
     assert row[0] is None

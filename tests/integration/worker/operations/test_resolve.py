@@ -1,4 +1,4 @@
-"""External ids: contacts that move between phones, adopt ids, and items that must not."""
+"""External ids: contacts that change their phone or get an id, and items that conflict."""
 
 import random
 from typing import Any
@@ -15,7 +15,7 @@ from tests.workers import counts_of, drain, job_of, results_of, versions
 
 
 def item_of(rng: random.Random) -> Item:
-    """Few phones and few ids, so that most items are about contacts that others have touched."""
+    """Return a random item with one of a few phones and ids, so that most items share their contacts."""
     item: Item = {"phone": phone(rng.randrange(8))}
     match rng.randrange(10):
         case 0 | 1 | 2 | 3 | 4 | 5:
@@ -30,34 +30,36 @@ def item_of(rng: random.Random) -> Item:
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_items_with_external_ids_end_as_one_by_one(
+async def test_chunks_with_external_ids_give_the_result_of_items_one_by_one(
     ctx: Context, crew: list[Context], seed: int
 ) -> None:
     rng = random.Random(seed)
     account = await make_account(ctx)
     model = Model()
-    meant: dict[int, Contact] = {}  # by contact id, over all jobs
+    contacts: dict[int, Contact] = {}  # contact id -> contact of the model, across all jobs
     for _ in range(4):
         items = [item_of(rng) for _ in range(40)]
-        answers = [model.apply(item) for item in items]
+        expected = [model.apply(item) for item in items]
         job_id = await make_job(ctx, account.id, items, parallel=1, chunk_items=rng.randint(3, 20))
         await drain(*crew)
         assert await stored(ctx, account.id) == model.plain()
         results = await results_of(ctx, account.id, job_id)
-        assert_answers(results, answers, meant)
+        assert_results(results, expected, contacts)
         counts = counts_of(await job_of(ctx, account.id, job_id))
         assert sum(counts.values()) == 40
-        assert counts.get("failed", 0) == sum(isinstance(answer, str) for answer in answers)
+        assert counts.get("failed", 0) == sum(isinstance(outcome, str) for outcome in expected)
 
 
-def assert_answers(results: list[ResultRow], answers: list[Contact | str], meant: dict[int, Contact]) -> None:
-    """The items that fail are the right ones, with the right code; the others name the contact they mean."""
-    for result, answer in zip(results, answers, strict=True):
-        if isinstance(answer, str):
-            assert (result.outcome, result.code) == (Outcome.FAILED, answer)
+def assert_results(
+    results: list[ResultRow], expected: list[Contact | str], contacts: dict[int, Contact]
+) -> None:
+    """Assert that each item fails with the expected code or has the id of the expected contact."""
+    for result, outcome in zip(results, expected, strict=True):
+        if isinstance(outcome, str):
+            assert (result.outcome, result.code) == (Outcome.FAILED, outcome)
         else:
             assert result.contact_id is not None
-            assert meant.setdefault(result.contact_id, answer) is answer
+            assert contacts.setdefault(result.contact_id, outcome) is outcome
 
 
 async def run(ctx: Context, account_id: AccountId, *items: Any) -> list[ResultRow]:
@@ -70,7 +72,7 @@ def has(number: int, external_id: str | None, **fields: Any) -> Item:
     return {"phone": phone(number), "external_id": external_id, **fields}
 
 
-async def test_a_contact_moves_to_another_phone_and_keeps_the_rest(ctx: Context) -> None:
+async def test_a_contact_that_changes_its_phone_keeps_other_fields(ctx: Context) -> None:
     account = await make_account(ctx)
     (first,) = await run(ctx, account.id, has(1, "e1", name="Ana", metadata={"a": 1}))
     (moved,) = await run(ctx, account.id, has(2, "e1"))
@@ -78,7 +80,7 @@ async def test_a_contact_moves_to_another_phone_and_keeps_the_rest(ctx: Context)
     assert await stored(ctx, account.id) == [{**has(2, "e1"), "name": "Ana", "metadata": {"a": 1}}]
 
 
-async def test_two_contacts_exchange_their_phones_by_way_of_a_third(ctx: Context) -> None:
+async def test_two_contacts_exchange_their_phones_through_a_third_number(ctx: Context) -> None:
     account = await make_account(ctx)
     first = await run(ctx, account.id, has(1, "e1"), has(2, "e2"))
     await run(ctx, account.id, has(3, "e1"), has(1, "e2"), has(2, "e1"))
@@ -86,14 +88,14 @@ async def test_two_contacts_exchange_their_phones_by_way_of_a_third(ctx: Context
     assert set(await versions(ctx, account.id)) == {result.contact_id for result in first}
 
 
-async def test_a_phone_that_a_contact_left_belongs_to_a_new_one(ctx: Context) -> None:
+async def test_a_phone_that_a_contact_gave_up_belongs_to_a_new_contact(ctx: Context) -> None:
     account = await make_account(ctx)
     results = await run(ctx, account.id, has(1, "e1"), has(2, "e1"), has(1, "e9"))
     assert len({result.contact_id for result in results}) == 2
     assert await stored(ctx, account.id) == [has(1, "e9"), has(2, "e1")]
 
 
-async def test_an_id_given_up_and_taken_by_another_within_one_chunk_is_no_conflict(ctx: Context) -> None:
+async def test_an_id_may_move_to_another_contact_within_a_chunk(ctx: Context) -> None:
     account = await make_account(ctx)
     await run(ctx, account.id, has(9, "e1"), {"phone": phone(1)})
     results = await run(ctx, account.id, has(9, None), has(1, "e1"), has(9, "e9"))
@@ -101,7 +103,7 @@ async def test_an_id_given_up_and_taken_by_another_within_one_chunk_is_no_confli
     assert await stored(ctx, account.id) == [has(1, "e1"), has(9, "e9")]
 
 
-async def test_a_taken_phone_and_a_wrong_id_fail_alone(ctx: Context) -> None:
+async def test_a_taken_phone_and_a_mismatched_id_fail_alone(ctx: Context) -> None:
     account = await make_account(ctx)
     await run(ctx, account.id, has(1, "e1"), has(2, "e2"), {"phone": phone(3)})
     before = await stored(ctx, account.id)
@@ -122,7 +124,7 @@ async def test_without_an_id_a_contact_is_found_by_phone_and_keeps_its_id(ctx: C
     assert await stored(ctx, account.id) == [has(1, "e1", name="Ana")]
 
 
-async def test_the_same_items_with_ids_again_rewrite_nothing(ctx: Context) -> None:
+async def test_repeating_items_with_ids_rewrites_no_row(ctx: Context) -> None:
     account = await make_account(ctx)
     items = [has(n, f"e{n}", name="Ana") for n in range(50)]
     await run(ctx, account.id, *items)

@@ -1,4 +1,4 @@
-"""A bad item is data: it costs its own item, and never its neighbours, its chunk or its worker."""
+"""A bad item fails alone: the other items of its chunk are applied, and the worker continues."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ BAD_PHONE = phone(9_999)
 
 
 def line(**fields: Any) -> bytes:
-    """A line of NDJSON with an item of its own; `json` writes NaN and Infinity as they are."""
+    """Return an item as a line of NDJSON; `json` writes NaN and Infinity unquoted."""
     return json.dumps({"phone": BAD_PHONE, **fields}).encode()
 
 
@@ -33,7 +33,7 @@ BAD = {
     "Infinity deep in metadata": (line(metadata={"k": [{"d": float("-inf")}]}), "invalid_json"),
     "NaN in properties": (line(properties={"k": float("nan")}), "invalid_json"),
     "a number over all bounds": (line(metadata={"k": 0}).replace(b": 0}", b": 1e999}"), "invalid_json"),
-    "a metadata of over 16 KiB": (line(metadata={"k": "x" * 17_000}), "metadata_too_large"),
+    "metadata of over 16 KiB": (line(metadata={"k": "x" * 17_000}), "metadata_too_large"),
     "properties of over 16 KiB": (line(properties={"k": "x" * 17_000}), "properties_too_large"),
     "a phone that is too short": (line(phone="+1415"), "phone_too_short"),
     "no phone": (b'{"name": "Ana"}', "missing_field"),
@@ -44,7 +44,7 @@ BAD = {
 
 
 async def make_bad_account(ctx: Context) -> Account:
-    """An account with the property that bad items speak of."""
+    """Create an account with the property that the bad items set."""
     account = await make_account(ctx)
     await make_property(ctx, account.id, "k", "number")
     return account
@@ -67,7 +67,7 @@ async def test_one_bad_item_in_the_middle_of_a_chunk_fails_alone(ctx: Context, w
     assert (await ctx.pool.fetchval("SELECT sum(deaths) FROM chunks")) == 0
 
 
-async def test_all_kinds_of_bad_items_in_one_full_chunk_cost_only_themselves(ctx: Context) -> None:
+async def test_all_kinds_of_bad_items_in_one_full_chunk_fail_alone(ctx: Context) -> None:
     account = await make_bad_account(ctx)
     items: list[Any] = [contact(n) for n in range(1000)]
     codes = {}
@@ -76,15 +76,15 @@ async def test_all_kinds_of_bad_items_in_one_full_chunk_cost_only_themselves(ctx
         codes[k * 50 + 7] = code
     job_id = await make_job(ctx, account.id, items)
     await drain(ctx)
-    told = await results_of(ctx, account.id, job_id)
-    assert {result.index: result.code for result in told if result.code} == codes
+    item_results = await results_of(ctx, account.id, job_id)
+    assert {result.index: result.code for result in item_results if result.code} == codes
     job = await job_of(ctx, account.id, job_id)
     assert counts_of(job) == {"created": 1000 - len(BAD), "failed": len(BAD)}
     stored = {row["phone"] for row in await ctx.pool.fetch("SELECT phone FROM contacts")}
     assert stored == {phone(n) for n in range(1000) if n not in codes}
 
 
-async def test_when_all_items_are_bad_the_job_ends_and_says_so(ctx: Context) -> None:
+async def test_a_job_of_bad_items_ends_with_every_item_failed(ctx: Context) -> None:
     account = await make_bad_account(ctx)
     items = [line(name="a\0b"), line(name="c\0d"), *(bad for bad, _ in BAD.values())]
     job_id = await make_job(ctx, account.id, items, chunk_items=5)
@@ -95,7 +95,7 @@ async def test_when_all_items_are_bad_the_job_ends_and_says_so(ctx: Context) -> 
     assert await versions(ctx, account.id) == {}
 
 
-async def test_metadata_that_grows_too_large_in_the_store_fails_its_item_alone(ctx: Context) -> None:
+async def test_an_item_that_makes_stored_metadata_too_large_fails_alone(ctx: Context) -> None:
     account = await make_account(ctx)
     items: list[Any] = [contact(n) for n in range(50)]
     grow = [{"phone": BAD_PHONE, "metadata": {f"k{n}": "x" * 15_000}} for n in range(5)]
@@ -109,11 +109,11 @@ async def test_metadata_that_grows_too_large_in_the_store_fails_its_item_alone(c
     assert (error.index, error.field, error.code) == (45, "metadata", "metadata_too_large")
     keys = await ctx.pool.fetchval("SELECT array_agg(k) FROM contacts, jsonb_object_keys(metadata) k")
     assert sorted(keys) == ["k0", "k1", "k2", "k3"]
-    told = await results_of(ctx, account.id, job_id)
-    assert [told[n].outcome for n in (5, 15, 25, 35)] == [Outcome.MERGED] * 3 + [Outcome.CREATED]
+    item_results = await results_of(ctx, account.id, job_id)
+    assert [item_results[n].outcome for n in (5, 15, 25, 35)] == [Outcome.MERGED] * 3 + [Outcome.CREATED]
 
 
-async def test_a_conflict_with_a_row_of_another_chunk_fails_nothing_that_could_be_applied(
+async def test_chunks_that_set_the_same_contacts_side_by_side_cause_no_conflict(
     ctx: Context, crew: list[Context]
 ) -> None:
     account = await make_account(ctx)
@@ -126,13 +126,13 @@ async def test_a_conflict_with_a_row_of_another_chunk_fails_nothing_that_could_b
     assert [tuple(row) for row in rows] == [(phone(n), f"e{n}") for n in range(20)]
 
 
-async def test_a_bad_item_leaves_its_good_twin_alone(ctx: Context) -> None:
+async def test_a_bad_item_does_not_affect_good_items_of_its_contact(ctx: Context) -> None:
     account = await make_account(ctx)
     good = {"phone": BAD_PHONE, "name": "Good"}
     job_id = await make_job(
         ctx, account.id, [good, line(name="a\0b"), contact(1), {"phone": BAD_PHONE, "age": 7}]
     )
     await drain(ctx)
-    told = await results_of(ctx, account.id, job_id)
-    assert [result.outcome.word for result in told] == ["merged", "failed", "created", "created"]
-    assert told[0].merged_into == 3
+    item_results = await results_of(ctx, account.id, job_id)
+    assert [result.outcome.word for result in item_results] == ["merged", "failed", "created", "created"]
+    assert item_results[0].merged_into == 3

@@ -1,4 +1,4 @@
-"""A worker, or its connection, that dies between effect and commit: nothing is left, nothing is lost."""
+"""Workers and connections that die between effect and commit leave no trace and lose no item."""
 
 import asyncio
 from contextlib import suppress
@@ -11,7 +11,7 @@ from storage.context import Context
 from storage.pipeline.chunks import Claim
 from storage.postgres.db_errors import LOST_CONNECTION
 from tests.factories import contact, make_account, make_job
-from tests.integration.worker.commit_loser import answered, commit_loser, committed
+from tests.integration.worker.commit_loser import autocommitted, commit_loser, committed
 from tests.waiting import until
 from tests.workers import (
     barred,
@@ -54,7 +54,7 @@ async def assert_applied_once_after(ctx: Context, account_id: AccountId, job_id:
 
 
 @pytest.mark.parametrize("moment", [BEFORE_THE_EFFECT, AFTER_THE_EFFECT])
-async def test_a_worker_cancelled_inside_the_transaction_leaves_nothing(
+async def test_a_worker_cancelled_inside_the_transaction_changes_nothing(
     ctx: Context, crew: list[Context], moment: str
 ) -> None:
     account_id, job_id = await one_chunk(ctx)
@@ -70,7 +70,7 @@ async def test_a_worker_cancelled_inside_the_transaction_leaves_nothing(
 
 
 @pytest.mark.parametrize("moment", [BEFORE_THE_EFFECT, AFTER_THE_EFFECT])
-async def test_a_connection_cut_inside_the_transaction_leaves_nothing(
+async def test_a_connection_cut_inside_the_transaction_changes_nothing(
     ctx: Context, crew: list[Context], moment: str
 ) -> None:
     account_id, job_id = await one_chunk(ctx)
@@ -90,9 +90,7 @@ async def _cut_while_applying(ctx: Context, worker: Context, held: Claim) -> Non
         await applying
 
 
-async def test_a_turn_that_is_cut_gives_its_chunk_back_without_blame(
-    ctx: Context, crew: list[Context]
-) -> None:
+async def test_a_cancelled_turn_releases_its_chunk_without_blame(ctx: Context, crew: list[Context]) -> None:
     account_id, job_id = await one_chunk(ctx)
     async with barred(ctx, AFTER_THE_EFFECT):
         turn = asyncio.create_task(take_turn(crew[0]))
@@ -106,7 +104,7 @@ async def test_a_turn_that_is_cut_gives_its_chunk_back_without_blame(
     assert counts_of(await job_of(ctx, account_id, job_id)) == {"created": 50}
 
 
-async def test_a_commit_whose_answer_was_lost_counts_once(ctx: Context) -> None:
+async def test_a_chunk_whose_commit_lost_its_response_is_applied_once(ctx: Context) -> None:
     assert ctx.settings.database_url is not None
     account_id, job_id = await one_chunk(ctx)
     async with (
@@ -124,21 +122,21 @@ async def test_a_commit_whose_answer_was_lost_counts_once(ctx: Context) -> None:
     assert counts_of(await job_of(ctx, account_id, job_id)) == {"created": 50}
 
 
-async def test_a_claim_whose_answer_was_lost_is_made_again(ctx: Context) -> None:
+async def test_a_chunk_whose_claim_lost_its_response_is_claimed_again(ctx: Context) -> None:
     assert ctx.settings.database_url is not None
     account_id, job_id = await one_chunk(ctx)
     async with (
         commit_loser(ctx.settings.database_url) as (loser, url),
         open_worker(ctx.settings, database_url=url) as worker,
     ):
-        loser.armed = answered
+        loser.armed = autocommitted
         with pytest.raises(LOST_CONNECTION):
             await claim_chunk(worker)
     await assert_untouched(ctx, account_id)
     await assert_applied_once_after(ctx, account_id, job_id)
 
 
-async def test_an_end_whose_answer_was_lost_is_not_made_again(ctx: Context) -> None:
+async def test_a_job_whose_finish_lost_its_response_is_finished_once(ctx: Context) -> None:
     assert ctx.settings.database_url is not None
     account_id, job_id = await one_chunk(ctx)
     held = await claim(ctx)

@@ -1,4 +1,4 @@
-"""The fence: whoever lost a chunk changes nothing any more, whatever the moment."""
+"""The fence: a worker that lost its chunk can no longer change anything."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ from worker.turn import keep_claims
 AFTER_THE_EFFECT = "LOCK TABLE outcomes IN SHARE MODE"
 
 
-async def test_a_worker_whose_lease_ran_out_changes_nothing(ctx: Context, crew: list[Context]) -> None:
+async def test_a_worker_whose_lease_expired_changes_nothing(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(10)])
     stale = await claim(crew[0])
@@ -58,7 +58,7 @@ async def test_a_worker_that_wakes_up_late_does_not_undo_a_later_job(
     assert await ctx.pool.fetchval("SELECT count(*) FROM outcomes") == 2
 
 
-async def test_a_chunk_given_back_is_no_longer_its_former_holders(ctx: Context) -> None:
+async def test_a_worker_cannot_apply_a_chunk_that_it_released(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(1)])
     held = await claim(ctx)
@@ -67,7 +67,7 @@ async def test_a_chunk_given_back_is_no_longer_its_former_holders(ctx: Context) 
     assert await versions(ctx, account.id) == {}
 
 
-async def test_to_give_back_a_chunk_that_another_took_over_does_nothing(ctx: Context) -> None:
+async def test_releasing_a_chunk_that_another_worker_claimed_does_nothing(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(1)])
     stale = await claim(ctx)
@@ -94,7 +94,7 @@ async def test_the_token_rises_with_each_claim(ctx: Context) -> None:
     assert tokens == sorted(set(tokens))
 
 
-async def test_the_same_claim_applied_twice_is_applied_once(ctx: Context) -> None:
+async def test_a_claim_applied_twice_is_applied_once(ctx: Context) -> None:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(10)])
     held = await claim(ctx)
@@ -105,7 +105,7 @@ async def test_the_same_claim_applied_twice_is_applied_once(ctx: Context) -> Non
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 10}
 
 
-async def test_the_same_claim_applied_by_many_at_once_is_applied_once(
+async def test_a_claim_applied_by_many_workers_at_once_is_applied_once(
     ctx: Context, crew: list[Context]
 ) -> None:
     account = await make_account(ctx)
@@ -115,7 +115,7 @@ async def test_the_same_claim_applied_by_many_at_once_is_applied_once(
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 200}
 
 
-async def test_a_chunk_that_is_being_written_is_not_freed(ctx: Context, crew: list[Context]) -> None:
+async def test_a_chunk_that_is_being_applied_is_not_freed(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(n) for n in range(10)])
     held = await claim(crew[0])
@@ -123,14 +123,14 @@ async def test_a_chunk_that_is_being_written_is_not_freed(ctx: Context, crew: li
     async with barred(ctx, AFTER_THE_EFFECT):
         applying = asyncio.create_task(apply_chunk(crew[0], held))
         await until(lambda: waiting_backends(ctx))
-        async with asyncio.timeout(5):  # it passes the chunk over, and does not wait for it either
+        async with asyncio.timeout(5):  # it skips the chunk without waiting for its lock
             await reconcile(crew[1])
         assert await ctx.pool.fetchval("SELECT state FROM chunks") == "running"
     await applying
     assert await ctx.pool.fetchval("SELECT state FROM chunks") == "done"
 
 
-async def test_a_living_worker_keeps_its_chunks(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_running_worker_keeps_its_chunks(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(1)])
@@ -147,10 +147,10 @@ async def test_a_living_worker_keeps_its_chunks(ctx: Context, monkeypatch: pytes
     assert await ctx.pool.fetchval("SELECT state FROM chunks") == "running"
 
 
-async def test_a_worker_does_not_renew_what_it_lost_sight_of(ctx: Context) -> None:
+async def test_a_worker_does_not_renew_a_claim_that_it_does_not_hold(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(n) for n in range(4)], chunk_items=2)
-    lost = await chunks.claim_unlimited(ctx.pool, ctx.worker_id)  # as if its answer had never come
+    lost = await chunks.claim_unlimited(ctx.pool, ctx.worker_id)  # as if its response was lost
     assert isinstance(lost, chunks.Claim)
     held = await claim(ctx)
     await expire_leases(ctx)

@@ -1,4 +1,4 @@
-"""Item errors may be large: a page holds what fits, and a cursor passes over none of them."""
+"""Pages of large item errors are limited in bytes, and the cursor skips none."""
 
 from storage.context import Context
 from storage.pipeline import jobs, results

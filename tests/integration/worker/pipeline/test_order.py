@@ -1,4 +1,4 @@
-"""The jobs of a stream take effect in the order in which they were accepted, whoever applies them."""
+"""The jobs of a stream take effect in the order in which they were accepted, with any number of workers."""
 
 import asyncio
 import random
@@ -17,7 +17,7 @@ from worker.apply import apply_chunk
 from worker.claim import claim_chunk
 
 
-async def test_of_many_jobs_with_many_workers_each_begins_when_the_one_before_has_ended(
+async def test_each_job_of_a_stream_starts_after_the_previous_one_has_ended(
     ctx: Context, crew: list[Context]
 ) -> None:
     rng = random.Random(1)
@@ -38,14 +38,12 @@ async def test_of_many_jobs_with_many_workers_each_begins_when_the_one_before_ha
     assert {name for (name,) in await ctx.pool.fetch("SELECT name FROM contacts")} == {"job 14"}
 
 
-async def test_while_chunks_of_a_job_are_in_flight_the_next_job_waits(
-    ctx: Context, crew: list[Context]
-) -> None:
+async def test_the_next_job_waits_while_chunks_are_in_flight(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     first = await make_job(ctx, account.id, [contact(n) for n in range(6)], chunk_items=3)
     second = await make_job(ctx, account.id, [contact(n) for n in range(6)], chunk_items=3)
     held = [await claim(crew[0]), await claim(crew[1])]
-    assert {one.job_id for one in held} == {first}
+    assert {claimed.job_id for claimed in held} == {first}
     assert await claim_chunk(crew[2]) is None
     await apply_chunk(crew[0], held[0])
     assert await claim_chunk(crew[2]) is None
@@ -61,29 +59,29 @@ async def test_jobs_of_different_streams_do_not_wait_for_each_other(ctx: Context
     assert {(await claim(ctx)).job_id for _ in held} == set(held)
 
 
-async def test_a_job_that_is_not_split_yet_holds_back_the_next_one(ctx: Context) -> None:
+async def test_the_next_job_waits_for_a_job_that_is_not_split(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(1)], split=False)
     await make_job(ctx, account.id, [contact(1)])
     assert await claim_chunk(ctx) is None
 
 
-async def test_never_more_chunks_are_in_flight_than_the_job_allows(ctx: Context, crew: list[Context]) -> None:
+async def test_a_job_has_at_most_parallel_chunks_in_flight(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(n) for n in range(40)], chunk_items=2, parallel=3)
     claims = await asyncio.gather(*(claim_chunk(worker) for worker in crew for _ in range(3)))
-    assert sum(one is not None for one in claims) == 3
+    assert sum(claimed is not None for claimed in claims) == 3
 
 
 async def test_no_chunk_is_claimed_twice(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(n) for n in range(40)], chunk_items=2, parallel=64)
     claims = await asyncio.gather(*(claim_chunk(worker) for worker in crew for _ in range(10)))
-    taken = [one.first_index for one in claims if one is not None]
+    taken = [claimed.first_index for claimed in claims if claimed is not None]
     assert sorted(taken) == list(range(0, 40, 2))
 
 
-async def test_concurrent_accepts_take_their_places_in_the_order_of_their_commits(ctx: Context) -> None:
+async def test_concurrent_accepts_are_ordered_by_commit(ctx: Context) -> None:
     account = await make_account(ctx)
     await asyncio.gather(*(make_job(ctx, account.id, [contact(n)]) for n in range(40)))
     rows = await ctx.pool.fetch("SELECT stream_position FROM jobs ORDER BY accepted_at")
@@ -92,7 +90,7 @@ async def test_concurrent_accepts_take_their_places_in_the_order_of_their_commit
     assert await ctx.pool.fetchval("SELECT pending FROM streams") == 0
 
 
-async def test_an_accept_waits_for_the_commit_of_the_one_before_it(ctx: Context) -> None:
+async def test_an_accept_waits_for_the_commit_of_the_previous_one(ctx: Context) -> None:
     account = await make_account(ctx)
     async with ctx.pool.acquire() as conn, conn.transaction():
         await _accept(conn, account.id)

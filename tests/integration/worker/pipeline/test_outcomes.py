@@ -1,4 +1,4 @@
-"""What an upsert does to a stored contact, and what it says of it."""
+"""Test what an upsert does to a stored contact, and the outcome that it reports."""
 
 import json
 from typing import Any
@@ -28,7 +28,7 @@ FULL: dict[str, Any] = {
 
 
 async def make_full_account(ctx: Context) -> Account:
-    """An account with the properties and the channel that a full item speaks of."""
+    """Create an account with the properties and the channel that a full item refers to."""
     account = await make_account(ctx)
     await make_channel(ctx, account.id, UUID(FULL["default_channel_id"]))
     for name, type_ in (("vip", "boolean"), ("score", "number"), ("n", "number")):
@@ -43,7 +43,7 @@ async def apply(ctx: Context, account_id: Any, items: list[Any], **options: Any)
 
 
 async def stored(ctx: Context, account_id: Any, number: int) -> dict[str, Any]:
-    """A contact as it is stored, without what is null or empty."""
+    """Return the stored fields of a contact, without null and empty ones."""
     text = await ctx.pool.fetchval(
         "SELECT to_jsonb(c)::text FROM contacts c WHERE account_id = $1 AND phone = $2",
         account_id,
@@ -60,7 +60,7 @@ async def test_every_field_is_stored(ctx: Context) -> None:
     assert await stored(ctx, account.id, 1) == FULL
 
 
-async def test_created_updated_unchanged_and_merged_are_told_apart(ctx: Context) -> None:
+async def test_created_updated_unchanged_and_merged_are_reported(ctx: Context) -> None:
     account = await make_account(ctx)
     await apply(ctx, account.id, [contact(1), contact(2)])
     results = await apply(ctx, account.id, [contact(1), contact(2, age=3), contact(3, age=4), contact(3)])
@@ -75,7 +75,7 @@ async def test_created_updated_unchanged_and_merged_are_told_apart(ctx: Context)
     assert [result.contact_id for result in results] == [ids[n]["id"] for n in (0, 1, 2, 2)]
 
 
-async def test_the_same_job_again_rewrites_no_row(ctx: Context) -> None:
+async def test_repeating_a_job_rewrites_no_row(ctx: Context) -> None:
     account = await make_full_account(ctx)
     items = [contact(n, **FULL) for n in range(300)]
     first = await apply(ctx, account.id, items)
@@ -98,7 +98,7 @@ async def test_only_the_changed_rows_are_rewritten(ctx: Context) -> None:
     assert len(rewritten) == 10
 
 
-async def test_each_single_field_makes_an_update(ctx: Context) -> None:
+async def test_each_field_alone_makes_an_update(ctx: Context) -> None:
     account = await make_full_account(ctx)
     names = list(FULL)
     await apply(ctx, account.id, [contact(n) for n in range(len(names))])
@@ -137,7 +137,7 @@ async def test_null_clears_a_field_and_absence_keeps_it(ctx: Context) -> None:
         assert await stored(ctx, account.id, n) == {key: value for key, value in FULL.items() if key != name}
 
 
-async def test_to_clear_what_is_not_there_changes_nothing(ctx: Context) -> None:
+async def test_clearing_an_empty_field_changes_nothing(ctx: Context) -> None:
     account = await make_account(ctx)
     await apply(ctx, account.id, [contact(1)])
     before = await versions(ctx, account.id)
@@ -160,7 +160,7 @@ async def test_a_field_cleared_and_set_again_in_one_chunk_is_set(ctx: Context) -
     assert await stored(ctx, account.id, 1) == {"name": "Last", "metadata": {"a": 3}}
 
 
-async def test_an_empty_address_is_taken_like_any_other(ctx: Context) -> None:
+async def test_an_empty_address_is_accepted(ctx: Context) -> None:
     account = await make_account(ctx)
     (result,) = await apply(ctx, account.id, [contact(1, address={})])
     assert result.outcome is Outcome.CREATED

@@ -1,4 +1,4 @@
-"""What runs for every chunk, and every two seconds, reads an index, however much there is in the tables."""
+"""Queries that run for every chunk or every two seconds use indexes, whatever the size of the tables."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +25,7 @@ from worker.claim import claim_chunk
 from worker.finish import finish_if_last
 from worker.reconcile import reconcile
 
-# 40 accounts with 200 ended jobs of 4 chunks each; 20 of them have 5 jobs that wait, too, but not now.
+# 40 accounts with 200 ended jobs of 4 chunks each; 20 of them also have 5 jobs that wait for a later time.
 HISTORY = """
 INSERT INTO accounts (name) SELECT 'old ' || n FROM generate_series(1, 40) n;
 INSERT INTO account_turns (account_id, active, ready_at)
@@ -50,56 +50,56 @@ INSERT INTO contacts (account_id, phone)
     SELECT id, '+1212' || (2000000 + n) FROM accounts, generate_series(1, 500) n;
 ANALYZE;
 """
-# A row or two an account, or the rows of one chunk: these may be read whole.
+# Tables with one or two rows for each account, or with the rows of one chunk: sequential scans are allowed.
 SMALL = {"accounts", "account_turns", "streams", "stage_contacts"}
 SCANS = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE seq_scan > 0"
 
 
 @pytest.fixture
-async def one(settings: Settings) -> AsyncIterator[Context]:
-    """A worker with a single connection, which alone knows what it has read until it says so."""
+async def worker(settings: Settings) -> AsyncIterator[Context]:
+    """A worker with one connection: statistics of a connection are invisible until it flushes them."""
     async with open_worker(settings, size=1) as worker:
         yield worker
 
 
 @asynccontextmanager
-async def reading_indexes(one: Context) -> AsyncIterator[None]:
-    """No large table is read from beginning to end."""
-    before = await _scans(one)
+async def reading_indexes(worker: Context) -> AsyncIterator[None]:
+    """Assert that the body scans no large table sequentially."""
+    before = await _scans(worker)
     yield
-    after = await _scans(one)
+    after = await _scans(worker)
     assert {table for table in after if after[table] > before.get(table, 0)} <= SMALL
 
 
-async def _scans(one: Context) -> dict[str, int]:
-    await one.pool.execute("SELECT pg_stat_force_next_flush()")
-    return {row["relname"]: row["seq_scan"] for row in await one.pool.fetch(SCANS)}
+async def _scans(worker: Context) -> dict[str, int]:
+    await worker.pool.execute("SELECT pg_stat_force_next_flush()")
+    return {row["relname"]: row["seq_scan"] for row in await worker.pool.fetch(SCANS)}
 
 
 @pytest.mark.parametrize("item_limit", [0, 1000])
-async def test_the_path_of_a_chunk_reads_indexes(one: Context, item_limit: int) -> None:
-    await one.pool.execute(HISTORY)
-    account = await make_account(one, item_limit=item_limit)
+async def test_the_path_of_a_chunk_reads_indexes(worker: Context, item_limit: int) -> None:
+    await worker.pool.execute(HISTORY)
+    account = await make_account(worker, item_limit=item_limit)
     items = [contact(n % 5, name=f"Name {n}", external_id=f"e{n % 5}" if n < 3 else None) for n in range(9)]
-    await make_job(one, account.id, items, chunk_items=3)
-    async with reading_indexes(one):
-        claims = [await claim(one) for _ in range(3)]
-        assert await claim_chunk(one) is None
+    await make_job(worker, account.id, items, chunk_items=3)
+    async with reading_indexes(worker):
+        claims = [await claim(worker) for _ in range(3)]
+        assert await claim_chunk(worker) is None
         for held in claims:
-            await apply_chunk(one, held)
-    assert await unfinished(one) == 100  # those of the past: the job has ended, its settle included
+            await apply_chunk(worker, held)
+    assert await unfinished(worker) == 100  # the jobs of HISTORY only: the job is settled and has ended
 
 
-async def test_a_round_of_the_reconciler_reads_indexes(one: Context) -> None:
-    await one.pool.execute(HISTORY)
-    account = await make_account(one)
-    await make_job(one, account.id, [contact(1)])
-    async with reading_indexes(one):
-        await reconcile(one)
+async def test_a_round_of_the_reconciler_reads_indexes(worker: Context) -> None:
+    await worker.pool.execute(HISTORY)
+    account = await make_account(worker)
+    await make_job(worker, account.id, [contact(1)])
+    async with reading_indexes(worker):
+        await reconcile(worker)
 
 
-# Many contacts of one account, each a member of something else and opted in to something else, of which the
-# planner has no statistics.
+# Many contacts of one account with memberships and opt-ins unrelated to the job. Autovacuum is off: the
+# planner has no statistics about them.
 CROWD = """
 ALTER TABLE contacts SET (autovacuum_enabled = false);
 ALTER TABLE memberships SET (autovacuum_enabled = false);
@@ -116,68 +116,70 @@ SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_user_tables
 WHERE relname IN ('contacts', 'memberships', 'opt_ins')
 """
 ITEMS = 200
-ROWS_AN_ITEM = 30  # read at the most, of all three tables
+ROWS_AN_ITEM = 30  # maximum reads for one item, in all three tables
 
 
 @pytest.mark.parametrize("operation", Operation)
-async def test_an_operation_reads_what_its_items_name(one: Context, operation: Operation) -> None:
-    account = await make_account(one)
-    channel = await make_channel(one, account.id)
-    await make_property(one, account.id, "vip", "boolean")
+async def test_an_operation_reads_only_the_contacts_of_its_items(
+    worker: Context, operation: Operation
+) -> None:
+    account = await make_account(worker)
+    channel = await make_channel(worker, account.id)
+    await make_property(worker, account.id, "vip", "boolean")
     params = JobParams(
-        list_id=await make_list(one, account.id),
-        label_id=await make_label(one, account.id),
-        audience_id=await make_audience(one, account.id),
+        list_id=await make_list(worker, account.id),
+        label_id=await make_label(worker, account.id),
+        audience_id=await make_audience(worker, account.id),
         channels=(channel,),
         preference="mute_all",
     )
-    await one.pool.execute(CROWD)
+    await worker.pool.execute(CROWD)
     more = {"properties": {"vip": True}, "default_channel_id": str(channel)}
     of_contacts = operation is Operation.CONTACTS_UPSERT or operation.startswith("lists.")
     items = [{"phone": f"+1212{2_000_001 + n}", **(more if of_contacts else {})} for n in range(ITEMS)]
-    job_id = await make_job(one, account.id, items, operation=operation, params=params)
-    held = await claim(one)
-    before = await _read(one)
-    await apply_chunk(one, held)
-    assert sum(counts_of(await job_of(one, account.id, job_id)).values()) == ITEMS
-    assert await _read(one) - before <= ITEMS * ROWS_AN_ITEM
+    job_id = await make_job(worker, account.id, items, operation=operation, params=params)
+    held = await claim(worker)
+    before = await _read(worker)
+    await apply_chunk(worker, held)
+    assert sum(counts_of(await job_of(worker, account.id, job_id)).values()) == ITEMS
+    assert await _read(worker) - before <= ITEMS * ROWS_AN_ITEM
 
 
-async def _read(one: Context) -> int:
-    await one.pool.execute("SELECT pg_stat_force_next_flush()")
-    rows: int = await one.pool.fetchval(READ)
+async def _read(worker: Context) -> int:
+    await worker.pool.execute("SELECT pg_stat_force_next_flush()")
+    rows: int = await worker.pool.fetchval(READ)
     return rows
 
 
-async def test_to_cancel_reads_indexes(one: Context) -> None:
-    await one.pool.execute(HISTORY)
-    account = await make_account(one)
-    job_id = await make_job(one, account.id, [contact(n) for n in range(9)], chunk_items=3)
-    async with reading_indexes(one):
-        await cancellation.cancel(one.pool, account.id, job_id)
-        await finish_if_last(one, account.id, job_id)
-    assert await unfinished(one) == 100
+async def test_cancel_reads_indexes(worker: Context) -> None:
+    await worker.pool.execute(HISTORY)
+    account = await make_account(worker)
+    job_id = await make_job(worker, account.id, [contact(n) for n in range(9)], chunk_items=3)
+    async with reading_indexes(worker):
+        await cancellation.cancel(worker.pool, account.id, job_id)
+        await finish_if_last(worker, account.id, job_id)
+    assert await unfinished(worker) == 100
 
 
-async def test_to_look_for_a_dry_run_and_to_take_it_reads_indexes(one: Context) -> None:
-    await one.pool.execute(HISTORY)
-    await one.pool.execute(
+async def test_claiming_a_dry_run_reads_indexes(worker: Context) -> None:
+    await worker.pool.execute(HISTORY)
+    await worker.pool.execute(
         """INSERT INTO item_errors SELECT account_id, job_id, item_index, NULL, NULL, 'conflict', ''
            FROM outcome_changes; ANALYZE item_errors"""
     )
-    account = await make_account(one)
-    await make_job(one, account.id, [contact(n) for n in range(9)], chunk_items=3, dry_run=True)
-    async with reading_indexes(one):
-        taken = await dry_runs.claim(one.pool)
+    account = await make_account(worker)
+    await make_job(worker, account.id, [contact(n) for n in range(9)], chunk_items=3, dry_run=True)
+    async with reading_indexes(worker):
+        taken = await dry_runs.claim(worker.pool)
         assert taken is not None
-        assert not await dry_runs.in_flight(one.pool, account.id)
-        assert await dry_runs.next_chunk(one.pool, taken, 2) is not None
-        await dry_runs.renew(one.pool, taken)
-        await dry_runs.release(one.pool, taken, blame=True)
+        assert not await dry_runs.in_flight(worker.pool, account.id)
+        assert await dry_runs.next_chunk(worker.pool, taken, 2) is not None
+        await dry_runs.renew(worker.pool, taken)
+        await dry_runs.release(worker.pool, taken, blame=True)
 
 
-async def test_a_scan_would_be_noticed(one: Context) -> None:
-    await one.pool.execute(HISTORY)
+async def test_a_sequential_scan_fails_the_check(worker: Context) -> None:
+    await worker.pool.execute(HISTORY)
     with pytest.raises(AssertionError):
-        async with reading_indexes(one):
-            await one.pool.fetchval("SELECT count(*) FROM jobs WHERE request_id <> ''")
+        async with reading_indexes(worker):
+            await worker.pool.fetchval("SELECT count(*) FROM jobs WHERE request_id <> ''")

@@ -1,4 +1,4 @@
-"""A chunk that kills its workers is cut in halves until the item to blame stands alone."""
+"""A chunk that kills its workers is halved until the item that causes it is alone."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from worker.turn import take_turn
 
 @pytest.fixture
 def poison(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Items whose name is Poison make applying raise what nobody expects."""
+    """Make `apply` raise an unexpected error for items with the name Poison."""
 
     class Poisonous(ContactsUpsert):
         async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
@@ -29,7 +29,7 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def turns_until_ended(ctx: Context) -> int:
-    """Take turns, whatever they raise, until all is done: how many have failed."""
+    """Take turns until all jobs have ended; return how many turns have failed."""
     failed = 0
     while await unfinished(ctx):
         try:
@@ -42,15 +42,13 @@ async def turns_until_ended(ctx: Context) -> int:
 
 @pytest.mark.usefixtures("poison")
 @pytest.mark.parametrize("at", [0, 313, 999])
-async def test_an_item_that_nothing_can_be_done_with_fails_and_the_rest_is_applied(
-    ctx: Context, at: int
-) -> None:
+async def test_an_item_that_cannot_be_processed_fails_and_the_rest_is_applied(ctx: Context, at: int) -> None:
     account = await make_account(ctx)
     items = [contact(n) for n in range(1000)]
     items[at]["name"] = "Poison"
     job_id = await make_job(ctx, account.id, items)
     failed = await turns_until_ended(ctx)
-    assert failed <= 3 + 10  # three lives, then one for each halving of a thousand
+    assert failed <= 3 + 10  # three attempts, then one for each halving of 1,000
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 999, "failed": 1}
     results = await results_of(ctx, account.id, job_id)
     assert [(result.index, result.code) for result in results if result.code] == [(at, "processing_failed")]
@@ -58,7 +56,7 @@ async def test_an_item_that_nothing_can_be_done_with_fails_and_the_rest_is_appli
 
 
 @pytest.mark.usefixtures("poison")
-async def test_several_such_items_are_each_found(ctx: Context) -> None:
+async def test_several_items_that_cannot_be_processed_fail(ctx: Context) -> None:
     account = await make_account(ctx)
     bad = {3, 4, 17, 39}
     items = [contact(n, **({"name": "Poison"} if n in bad else {})) for n in range(40)]
@@ -69,7 +67,7 @@ async def test_several_such_items_are_each_found(ctx: Context) -> None:
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 36, "failed": 4}
 
 
-async def test_a_chunk_that_cost_three_workers_their_life_is_claimed_by_halves(ctx: Context) -> None:
+async def test_a_chunk_that_killed_three_workers_is_halved(ctx: Context) -> None:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(11)])
     for _ in range(3):
@@ -88,7 +86,7 @@ async def test_a_chunk_that_cost_three_workers_their_life_is_claimed_by_halves(c
     assert [result.index for result in results] == list(range(11))
 
 
-async def test_a_single_item_that_cost_three_workers_is_given_up(ctx: Context) -> None:
+async def test_a_single_item_that_killed_three_workers_fails(ctx: Context) -> None:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(1)])
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""The reconciler: whatever a dead process or a lost Redis left behind goes on, with nobody's help."""
+"""The reconciler resumes what a dead process or a lost Redis interrupted."""
 
 import asyncio
 import logging
@@ -54,14 +54,14 @@ async def test_an_expired_lease_is_freed_and_its_chunk_applied(ctx: Context, cre
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 5}
 
 
-async def test_right_after_a_start_of_postgres_no_lease_is_taken_for_expired(
+async def test_no_lease_expires_right_after_postgres_starts(
     ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(1)])
     await claim(ctx)
     await expire_leases(ctx)
-    monkeypatch.setattr(chunks, "LEASE_SECONDS", 86_400.0)  # the server is younger than a lease
+    monkeypatch.setattr(chunks, "LEASE_SECONDS", 86_400.0)  # longer than the server has run
     await reconcile(ctx)
     assert await state_of_the_chunk(ctx) == ("running", 0)
 
@@ -77,7 +77,7 @@ async def test_lost_doorbells_are_rung_again(ctx: Context, crew: list[Context]) 
         await until(lambda: _ended(ctx))
 
 
-async def test_without_work_no_doorbell_is_rung(ctx: Context) -> None:
+async def test_no_doorbell_is_rung_without_work(ctx: Context) -> None:
     account = await make_account(ctx, item_limit=1, window_seconds=3600)
     await make_job(ctx, account.id, [contact(1), contact(2)])
     await claim(ctx)
@@ -87,7 +87,7 @@ async def test_without_work_no_doorbell_is_rung(ctx: Context) -> None:
     assert await bells(ctx) == {}
 
 
-async def test_a_job_that_nobody_splits_is_split(ctx: Context, crew: list[Context]) -> None:
+async def test_a_job_without_a_splitter_is_split(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     items = [contact(n) for n in range(2_300)]
     job_id = await make_job(ctx, account.id, items, split=False)
@@ -108,7 +108,7 @@ async def test_many_splitters_split_each_part_once(ctx: Context, crew: list[Cont
 
 
 async def applied_but_not_ended(ctx: Context, worker: Context) -> tuple[AccountId, JobId]:
-    """A job whose only chunk is applied, and whose worker died before it could end the job."""
+    """Make a job whose only chunk is applied, and whose worker died before it ended the job."""
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(5)])
     held = await claim(worker)
@@ -120,7 +120,7 @@ async def applied_but_not_ended(ctx: Context, worker: Context) -> tuple[AccountI
     return account.id, job_id
 
 
-async def test_a_job_that_nobody_ended_is_ended(ctx: Context, crew: list[Context]) -> None:
+async def test_a_job_whose_worker_died_before_finish_is_ended(ctx: Context, crew: list[Context]) -> None:
     account_id, job_id = await applied_but_not_ended(ctx, crew[0])
     assert (await job_of(ctx, account_id, job_id)).state == "running"
     await reconcile(ctx)
@@ -130,7 +130,7 @@ async def test_a_job_that_nobody_ended_is_ended(ctx: Context, crew: list[Context
     assert counts_of(await job_of(ctx, account_id, job_id)) == {"created": 5}
 
 
-async def test_a_job_that_somebody_is_ending_is_left_to_him_until_his_lease_runs_out(
+async def test_a_job_that_a_worker_finishes_is_left_alone_until_the_lease_expires(
     ctx: Context, crew: list[Context]
 ) -> None:
     account_id, job_id = await applied_but_not_ended(ctx, crew[0])
@@ -143,12 +143,12 @@ async def test_a_job_that_somebody_is_ending_is_left_to_him_until_his_lease_runs
     assert await bells(ctx) == {"finish": 1}
 
 
-async def test_within_ten_seconds_of_its_death_every_worker_is_replaced() -> None:
+async def test_the_work_of_a_dead_worker_resumes_within_ten_seconds() -> None:
     assert LEASE_SECONDS + reconciler.EVERY_SECONDS < 10
 
 
-async def receive(ctx: Context) -> uploads.NewJob:
-    """A job whose body is still coming in."""
+async def make_upload(ctx: Context) -> uploads.NewJob:
+    """Make a job whose body is still arriving."""
     account = await make_account(ctx)
     job = uploads.NewJob(
         account_id=account.id,
@@ -165,8 +165,8 @@ async def receive(ctx: Context) -> uploads.NewJob:
     return job
 
 
-async def test_an_upload_that_its_api_abandoned_fails_and_leaves_nothing(ctx: Context) -> None:
-    upload = await receive(ctx)
+async def test_an_abandoned_upload_fails_and_its_parts_are_deleted(ctx: Context) -> None:
+    upload = await make_upload(ctx)
     await reconcile(ctx)
     assert (await job_of(ctx, upload.account_id, upload.id)).state == "receiving"
     await old_enough(ctx)
@@ -181,7 +181,7 @@ async def test_an_upload_that_its_api_abandoned_fails_and_leaves_nothing(ctx: Co
     assert await claim_chunk(ctx) is None
 
 
-async def test_only_one_reconciler_is_at_work_at_a_time(ctx: Context, crew: list[Context]) -> None:
+async def test_only_one_reconciler_runs_at_a_time(ctx: Context, crew: list[Context]) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(1)])
     async with barred(ctx, f"SELECT pg_advisory_xact_lock({LOCK})"):
@@ -191,7 +191,7 @@ async def test_only_one_reconciler_is_at_work_at_a_time(ctx: Context, crew: list
     assert await bells(ctx) == {"work": 1}
 
 
-async def test_no_error_ends_the_reconciler(
+async def test_the_reconciler_survives_errors(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(reconciler, "EVERY_SECONDS", 0.01)
@@ -215,7 +215,7 @@ async def test_no_error_ends_the_reconciler(
     await asyncio.wait([beside])
 
 
-async def test_a_flush_in_the_middle_of_the_work_loses_nothing(
+async def test_a_flush_of_redis_during_work_loses_nothing(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reconciler, "EVERY_SECONDS", 0.05)

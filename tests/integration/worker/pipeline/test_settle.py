@@ -1,4 +1,4 @@
-"""Chunks of one job run side by side in any order, and still it ends as if its items came one by one."""
+"""Chunks of a job applied in any order, some at once, give the result of its items applied one by one."""
 
 import asyncio
 import random
@@ -30,20 +30,23 @@ BAD = {"phone": "12"}
 
 
 async def apply_shuffled(rng: random.Random, crew: list[Context]) -> None:
-    """Claim every chunk there is, then apply them in any order, some of them at once, by any worker."""
+    """Claim all chunks, then apply them in random order, some at once, each by a random worker."""
     claims = []
-    while (one := await claim_chunk(rng.choice(crew))) is not None:
-        claims.append(one)
+    while (claimed := await claim_chunk(rng.choice(crew))) is not None:
+        claims.append(claimed)
     rng.shuffle(claims)
     while claims:
         at_once, claims = claims[: (n := rng.randint(1, 5))], claims[n:]
-        await asyncio.gather(*(apply_chunk(rng.choice(crew), one) for one in at_once))
+        await asyncio.gather(*(apply_chunk(rng.choice(crew), claimed) for claimed in at_once))
 
 
-async def assert_answers(
+async def assert_results(
     ctx: Context, account_id: AccountId, job_id: JobId, items: list[Item], before: Model, after: Model
 ) -> None:
-    """Each contact's last item answers for it, the earlier ones are merged into it, the counts agree."""
+    """Assert the result of every item, and the counts of the job.
+
+    The last item of a contact has the contact's outcome; the earlier ones are merged into it.
+    """
     results = await results_of(ctx, account_id, job_id)
     last = {item["phone"]: index for index, item in enumerate(items) if item is not BAD}
     was = {contact["phone"]: contact for contact in before.plain()}
@@ -51,18 +54,18 @@ async def assert_answers(
     ids = {row["phone"]: row["id"] for row in await ctx.pool.fetch("SELECT phone, id FROM contacts")}
     for index, (item, result) in enumerate(zip(items, results, strict=True)):
         key = item["phone"]
-        answer = (result.outcome, result.contact_id, result.merged_into)
+        actual = (result.outcome, result.contact_id, result.merged_into)
         if item is BAD:
-            assert answer == (Outcome.FAILED, None, None)
+            assert actual == (Outcome.FAILED, None, None)
         elif index != last[key]:
-            assert answer == (Outcome.MERGED, ids[key], last[key])
+            assert actual == (Outcome.MERGED, ids[key], last[key])
         elif key not in was:
-            assert answer == (Outcome.CREATED, ids[key], None)
+            assert actual == (Outcome.CREATED, ids[key], None)
         elif was[key] != now[key]:
-            assert answer == (Outcome.UPDATED, ids[key], None)
-        else:  # there and back again may be called either
+            assert actual == (Outcome.UPDATED, ids[key], None)
+        else:  # a contact that changes and changes back may have either outcome
             assert result.outcome in (Outcome.UPDATED, Outcome.UNCHANGED)
-            assert answer[1:] == (ids[key], None)
+            assert actual[1:] == (ids[key], None)
     job = await job_of(ctx, account_id, job_id)
     assert counts_of(job) == Counter(result.outcome.word for result in results)
     assert sum(counts_of(job).values()) == job.total == len(items)
@@ -86,7 +89,7 @@ async def test_shuffled_chunks_end_as_one_by_one(ctx: Context, crew: list[Contex
     job_id = await make_job(ctx, account.id, items, chunk_items=rng.randint(3, 20), parallel=64)
     await apply_shuffled(rng, crew)
     assert await stored(ctx, account.id) == after.plain()
-    await assert_answers(ctx, account.id, job_id, items, before, after)
+    await assert_results(ctx, account.id, job_id, items, before, after)
 
 
 async def test_many_jobs_drained_by_four_workers_end_as_one_by_one(ctx: Context, crew: list[Context]) -> None:
@@ -106,8 +109,8 @@ async def test_chunks_applied_backwards_end_with_the_last_item(ctx: Context) -> 
     account = await make_account(ctx)
     items = [contact(1, name=f"Name {n}", metadata={"n": n, f"k{n}": n}) for n in range(9)]
     job_id = await make_job(ctx, account.id, items, chunk_items=3, parallel=3)
-    for one in reversed([await claim(ctx) for _ in range(3)]):
-        await apply_chunk(ctx, one)
+    for claimed in reversed([await claim(ctx) for _ in range(3)]):
+        await apply_chunk(ctx, claimed)
     (row,) = await stored(ctx, account.id)
     assert row["name"] == "Name 8"
     assert row["metadata"] == {"n": 8, **{f"k{n}": n for n in range(9)}}
@@ -115,7 +118,7 @@ async def test_chunks_applied_backwards_end_with_the_last_item(ctx: Context) -> 
 
 
 async def all_applied_but_not_ended(ctx: Context, worker: Context) -> tuple[AccountId, JobId, list[Item]]:
-    """A job of 20 contacts, each in two chunks, applied in the wrong order, with nobody ending it."""
+    """Make a job of 20 contacts, each in two chunks that are applied in reverse order, without finish."""
     account = await make_account(ctx)
     items = [contact(n % 20, name=f"Name {n}") for n in range(40)]
     job_id = await make_job(ctx, account.id, items, chunk_items=20, parallel=2)
@@ -131,7 +134,7 @@ async def all_applied_but_not_ended(ctx: Context, worker: Context) -> tuple[Acco
 
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Settle a few contacts a transaction."""
+    """Settle only a few contacts in each transaction."""
     monkeypatch.setattr(settle, "PASS_CONTACTS", 8)
     monkeypatch.setattr(settle, "BATCH_CONTACTS", 3)
 
@@ -140,7 +143,7 @@ LAST_CONTACT = "SELECT FROM contacts WHERE id = (SELECT max(id) FROM contacts) F
 
 
 @pytest.mark.usefixtures("small_steps")
-async def test_a_settle_that_was_interrupted_is_resumed(ctx: Context, crew: list[Context]) -> None:
+async def test_an_interrupted_settle_is_resumed(ctx: Context, crew: list[Context]) -> None:
     account_id, job_id, items = await all_applied_but_not_ended(ctx, crew[0])
     async with barred(ctx, LAST_CONTACT):
         ending = asyncio.create_task(finish_if_last(crew[0], account_id, job_id))
@@ -155,12 +158,12 @@ async def test_a_settle_that_was_interrupted_is_resumed(ctx: Context, crew: list
 
 
 @pytest.mark.usefixtures("small_steps")
-async def test_two_workers_that_settle_one_job_do_no_harm(ctx: Context, crew: list[Context]) -> None:
+async def test_two_workers_may_settle_one_job_at_once(ctx: Context, crew: list[Context]) -> None:
     account_id, job_id, items = await all_applied_but_not_ended(ctx, crew[0])
     async with barred(ctx, "LOCK TABLE parts"):
         first = asyncio.create_task(finish_if_last(crew[0], account_id, job_id))
         await until(lambda: waiting_backends(ctx))
-        # both know what there is to settle, and neither has begun
+        # the second starts before the first has settled anything
         await ctx.pool.execute("UPDATE jobs SET lease_until = now() - interval '1 s'")
         second = asyncio.create_task(finish_if_last(crew[1], account_id, job_id))
         await until(lambda: _two_wait(ctx))
@@ -175,7 +178,7 @@ async def _two_wait(ctx: Context) -> bool:
 async def assert_settled(ctx: Context, account_id: AccountId, job_id: JobId, items: list[Item]) -> None:
     names = {contact["phone"]: contact["name"] for contact in await stored(ctx, account_id)}
     assert names == {phone(n): f"Name {n + 20}" for n in range(20)}
-    await assert_answers(ctx, account_id, job_id, items, Model(), _model_of(items))
+    await assert_results(ctx, account_id, job_id, items, Model(), _model_of(items))
 
 
 def _model_of(items: list[Item]) -> Model:

@@ -1,4 +1,4 @@
-"""Fair turns: nobody waits for another's million rows, nobody saves up credit, nobody starves."""
+"""Turns are fair: a large job delays no other account, idle accounts gain no credit, none starves."""
 
 from collections import Counter
 
@@ -14,27 +14,27 @@ async def make_big_job(ctx: Context, account_id: AccountId, chunks: int = 50) ->
 
 
 async def serve(ctx: Context, chunks: int) -> list[AccountId]:
-    """Claim and apply, one chunk after the other: whose they were."""
+    """Claim and apply chunks one by one; return the account of each."""
     served = []
     for _ in range(chunks):
-        one = await claim(ctx)
-        await apply_chunk(ctx, one)
-        served.append(one.account_id)
+        claimed = await claim(ctx)
+        await apply_chunk(ctx, claimed)
+        served.append(claimed.account_id)
     return served
 
 
-async def test_a_small_job_comes_right_behind_the_chunks_in_flight(ctx: Context, crew: list[Context]) -> None:
+async def test_a_small_job_is_next_after_the_chunks_in_flight(ctx: Context, crew: list[Context]) -> None:
     big, small = await make_account(ctx), await make_account(ctx)
     await make_big_job(ctx, big.id)
     await serve(ctx, 10)
     held = [await claim(worker) for worker in crew]
-    assert {one.account_id for one in held} == {big.id}
+    assert {claimed.account_id for claimed in held} == {big.id}
     await make_job(ctx, small.id, [contact(n) for n in range(3)])
     await apply_chunk(crew[0], held[0])
     assert (await claim(crew[0])).account_id == small.id
 
 
-async def test_an_account_that_was_idle_has_no_credit_saved_up(ctx: Context) -> None:
+async def test_an_idle_account_gains_no_credit(ctx: Context) -> None:
     busy, back = await make_account(ctx), await make_account(ctx)
     await make_big_job(ctx, back.id, chunks=1)
     await drain(ctx)
@@ -44,7 +44,7 @@ async def test_an_account_that_was_idle_has_no_credit_saved_up(ctx: Context) -> 
     assert Counter(await serve(ctx, 20)) == {busy.id: 10, back.id: 10}
 
 
-async def test_an_account_that_was_served_much_is_not_punished_when_another_appears(ctx: Context) -> None:
+async def test_a_busy_account_keeps_its_share_when_another_appears(ctx: Context) -> None:
     busy = await make_account(ctx)
     await make_big_job(ctx, busy.id)
     await serve(ctx, 30)
@@ -55,7 +55,7 @@ async def test_an_account_that_was_served_much_is_not_punished_when_another_appe
     assert all(9 <= served[account.id] <= 11 for account in (busy, *newcomers))
 
 
-async def test_turns_are_measured_in_items_not_in_chunks(ctx: Context) -> None:
+async def test_turns_are_measured_in_items_and_not_in_chunks(ctx: Context) -> None:
     large, small = await make_account(ctx), await make_account(ctx)
     await make_job(ctx, large.id, [contact(n) for n in range(400)], chunk_items=20)
     await make_job(ctx, small.id, [contact(n) for n in range(100)], chunk_items=2)
@@ -74,7 +74,7 @@ async def test_a_stream_of_small_jobs_does_not_starve_a_big_one(ctx: Context) ->
     assert served.count(big.id) >= 9
 
 
-async def test_an_account_without_work_is_out_of_the_running(ctx: Context) -> None:
+async def test_an_account_without_work_is_not_active(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(1)])
     assert await ctx.pool.fetchval("SELECT active FROM account_turns")
