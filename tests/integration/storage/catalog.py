@@ -1,4 +1,4 @@
-"""What PostgreSQL's catalogs say of a schema, one line for each fact, so that two schemas can be compared."""
+"""Describe a schema from the catalogs of PostgreSQL, one line for each fact, to compare two schemas."""
 
 import difflib
 
@@ -54,7 +54,7 @@ QUERIES = (RELATIONS, COLUMNS, SEQUENCES, CONSTRAINTS, INDEXES, VIEWS, FUNCTIONS
 
 
 async def describe(conn: Conn) -> list[str]:
-    """Everything in the schema `public`, as sorted lines."""
+    """Return a description of the schema `public` as sorted lines."""
     facts: list[str] = []
     for query in QUERIES:
         facts += [row[0] for row in await conn.fetch(query)]
@@ -62,5 +62,5 @@ async def describe(conn: Conn) -> list[str]:
 
 
 def differences(ours: list[str], theirs: list[str], *, names: tuple[str, str]) -> str:
-    """A unified diff of two descriptions; empty where they are equal."""
+    """Return a unified diff of two descriptions; empty if they are equal."""
     return "\n".join(difflib.unified_diff(ours, theirs, *names, lineterm="", n=1))

@@ -1,4 +1,4 @@
-"""Fixtures: empty databases."""
+"""Fixture: empty databases."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
@@ -14,7 +14,7 @@ MakeDatabase = Callable[[], Awaitable[str]]
 
 @pytest.fixture
 async def make_database(servers: TestServers) -> AsyncIterator[MakeDatabase]:
-    """Creates empty databases and returns their URLs; they are dropped after the test."""
+    """Return a function that creates an empty database and returns its URL. Drop them after the test."""
     names: list[str] = []
 
     async def make() -> str:

@@ -1,5 +1,5 @@
--- What release 0.1.0 may leave at revision 0002: job 1, whose first chunk is done, whose second is leased by a worker
--- that died, and whose third is ready; and job 2, a dry run whose worker died.
+-- Unfinished work of release 0.1.0 at revision 0002. Job 1 has a done chunk, a chunk whose worker died, and a ready
+-- chunk. Job 2 is a dry run whose worker died.
 
 CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY);
 INSERT INTO alembic_version VALUES ('0002');
@@ -16,7 +16,7 @@ VALUES
     (1, '00000000-0000-0000-0000-000000000002', 'contacts.upsert', 'dry', 1, 'running', 'ndjson', 1, 1, 1,
      9, 9, 'req', now(), now(), true, now() - interval '1 hour');
 
--- Nine items of one length: three chunks of three items.
+-- Nine items of equal length in three chunks of three items.
 INSERT INTO parts (account_id, job_id, part, body)
 SELECT account_id, id, 0, convert_to((
     SELECT string_agg(format(E'{"phone": "+1212555000%s", "name": "Name %s"}\n', n, n), '' ORDER BY n)

@@ -1,14 +1,14 @@
-"""The table contacts and the staging table have the declared columns."""
+"""The tables contacts and stage_contacts have the declared columns."""
 
 from typing import NamedTuple
 
 from schemas.items.contacts import CONTACT_FIELDS, ITEM_FIELDS
 from storage.context import Context
 
-OF_THE_ROW = {"account_id", "id", "created_at", "updated_at"}
+UNDECLARED = {"account_id", "id", "created_at", "updated_at"}
 
 
-class Found(NamedTuple):
+class DatabaseColumn(NamedTuple):
     """A column of the database."""
 
     type: str
@@ -17,7 +17,7 @@ class Found(NamedTuple):
     default: str | None
 
 
-async def columns_of(ctx: Context, table: str) -> dict[str, Found]:
+async def columns_of(ctx: Context, table: str) -> dict[str, DatabaseColumn]:
     """Return the columns of a table."""
     rows = await ctx.pool.fetch(
         """SELECT a.attname, format_type(a.atttypid, a.atttypmod) AS type, l.collname, a.attnotnull,
@@ -28,12 +28,12 @@ async def columns_of(ctx: Context, table: str) -> dict[str, Found]:
            WHERE a.attrelid = $1::text::regclass AND a.attnum > 0 AND NOT a.attisdropped""",
         table,
     )
-    return {name: Found(*rest) for name, *rest in rows}
+    return {name: DatabaseColumn(*rest) for name, *rest in rows}
 
 
 async def test_the_table_has_the_declared_columns(ctx: Context) -> None:
     declared = {
-        field.name: Found(
+        field.name: DatabaseColumn(
             type=field.column.type,
             collation=field.column.collation,
             not_null=field.not_null,
@@ -41,13 +41,13 @@ async def test_the_table_has_the_declared_columns(ctx: Context) -> None:
         )
         for field in CONTACT_FIELDS
     }
-    found = await columns_of(ctx, "contacts")
-    assert {name: column for name, column in found.items() if name not in OF_THE_ROW} == declared
+    actual = await columns_of(ctx, "contacts")
+    assert {name: column for name, column in actual.items() if name not in UNDECLARED} == declared
 
 
 async def test_the_staging_table_has_the_columns_that_items_set(ctx: Context) -> None:
     declared = {
-        field.name: Found(field.column.type, field.column.collation, not_null=False, default=None)
+        field.name: DatabaseColumn(field.column.type, field.column.collation, not_null=False, default=None)
         for field in ITEM_FIELDS
     }
     assert await columns_of(ctx, "stage_contacts") == declared

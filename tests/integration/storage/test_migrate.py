@@ -1,4 +1,4 @@
-"""Databases of earlier releases are upgraded, with the work that is in them."""
+"""Databases of earlier releases are upgraded, and their jobs continue."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ from tests.waiting import until
 from tests.workers import counts_of, job_of, old_enough, open_worker, serving, unfinished
 from worker.reconcile import reconcile
 
-# Released migrations. Databases that have run them exist, so their text never changes.
+# SHA-256 of released migrations. Existing databases have run them, so their text must not change.
 RELEASED = {
     "0001": "d2caefe75fbc22ff135651919227ef4a1f95f8e809a6fbf238245b4a5919ebaf",
     "0002": "aecd5fbad460d7ffa45c9548b137c445b3a148a2abddadb56342caf0e8f3be8f",
@@ -31,7 +31,7 @@ RELEASED = {
 
 ACCOUNT = AccountId(1)
 JOB, DRY_RUN = JobId(UUID(int=1)), JobId(UUID(int=2))
-LEFT_BEHIND = Path(__file__).with_name("release_0002.sql")
+JOBS_OF_0002 = Path(__file__).with_name("release_0002.sql")
 
 
 def test_released_migrations_do_not_change() -> None:
@@ -39,7 +39,7 @@ def test_released_migrations_do_not_change() -> None:
     assert {revision: hashlib.sha256(text).hexdigest() for revision, text in texts.items()} == RELEASED
 
 
-async def test_a_database_of_the_first_release_is_upgraded_and_its_work_goes_on(
+async def test_a_database_of_the_first_release_is_upgraded_and_its_jobs_continue(
     make_database: MakeDatabase, settings: Settings
 ) -> None:
     url = await _first_release(make_database)
@@ -56,7 +56,7 @@ async def test_a_database_of_the_first_release_is_upgraded_and_its_work_goes_on(
         assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 9
 
 
-async def test_an_upgraded_database_is_like_a_new_one(make_database: MakeDatabase, database_url: str) -> None:
+async def test_an_upgraded_database_equals_a_new_one(make_database: MakeDatabase, database_url: str) -> None:
     url = await _first_release(make_database)
     await migrate(url)
     found = differences(await _described(database_url), await _described(url), names=("new", "upgraded"))
@@ -78,7 +78,7 @@ async def test_a_changed_function_reaches_an_existing_database(
     await pool.close()
 
 
-async def test_claims_go_on_while_the_views_are_created_again(
+async def test_claims_continue_while_the_views_are_created_again(
     ctx: Context, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = asyncio.Event()
@@ -90,7 +90,7 @@ async def test_claims_go_on_while_the_views_are_created_again(
     async with asyncio.TaskGroup() as group:
         for _ in range(8):
             group.create_task(claim())
-        for comment in ("\n-- once more", "\n-- and again"):
+        for comment in ("\n-- first change", "\n-- second change"):
             changed = [text + comment for text in schema.objects()]
             monkeypatch.setattr(schema, "objects", lambda changed=changed: changed)
             await migrate(database_url)
@@ -110,12 +110,12 @@ async def test_the_tables_are_found_in_any_schema_of_the_search_path(make_databa
     assert [row["schemaname"] for row in found] == ["Bulklane tables"]
 
 
-async def test_several_may_migrate_at_once(make_database: MakeDatabase) -> None:
+async def test_several_processes_may_migrate_at_once(make_database: MakeDatabase) -> None:
     for url in (await make_database(), await _first_release(make_database)):
         assert set(await asyncio.gather(*(migrate(url) for _ in range(4)))) == {wanted()}
 
 
-async def test_a_failed_migration_leaves_nothing_behind(
+async def test_a_failed_migration_changes_nothing(
     make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     url = await _first_release(make_database)
@@ -129,7 +129,7 @@ async def test_a_failed_migration_leaves_nothing_behind(
     assert await _described(url) == before
 
 
-async def test_the_database_of_a_newer_release_is_left_alone(database_url: str) -> None:
+async def test_the_database_of_a_newer_release_is_not_changed(database_url: str) -> None:
     conn = await asyncpg.connect(database_url)
     await conn.execute("UPDATE schema_version SET revision = '9999'")
     await conn.close()
@@ -142,7 +142,7 @@ async def _first_release(make_database: MakeDatabase) -> str:
     conn = await asyncpg.connect(url)
     for revision in RELEASED:
         await conn.execute(scripts()[revision].read_text())
-    await conn.execute(LEFT_BEHIND.read_text())
+    await conn.execute(JOBS_OF_0002.read_text())
     await conn.close()
     return url
 

@@ -1,4 +1,4 @@
-"""The files in storage/schema say what the migrations make."""
+"""The files in storage/schema equal the schema that the migrations create."""
 
 from pathlib import Path
 from typing import get_args
@@ -16,7 +16,7 @@ from tests.integration.storage.conftest import MakeDatabase
 NAMES = ("storage/schema", "storage/migrations")
 
 
-async def test_the_migrations_make_the_schema_in_the_files(
+async def test_the_migrations_create_the_schema_in_the_files(
     make_database: MakeDatabase, database_url: str
 ) -> None:
     found = differences(await _built(make_database), await _described(database_url), names=NAMES)
@@ -59,7 +59,7 @@ def test_every_file_of_the_schema_is_run() -> None:
     assert sorted(schema.OBJECTS) == sorted(str(path.relative_to(here)) for path in here.glob("*/*.sql"))
 
 
-async def test_the_columns_default_to_the_limits_of_a_new_account(database_url: str) -> None:
+async def test_the_columns_have_the_default_limits_of_a_new_account(database_url: str) -> None:
     conn = await asyncpg.connect(database_url)
     row = await conn.fetchrow("INSERT INTO accounts (name) VALUES ('a') RETURNING *")
     await conn.close()
@@ -74,7 +74,7 @@ async def test_the_columns_default_to_the_limits_of_a_new_account(database_url: 
         ("property_definitions_type_check", set(get_args(PropertyType))),
     ],
 )
-async def test_the_words_that_a_column_allows_are_those_of_the_code(
+async def test_the_values_that_a_column_allows_equal_those_of_the_code(
     database_url: str, constraint: str, words: set[str]
 ) -> None:
     conn = await asyncpg.connect(database_url)
@@ -86,7 +86,7 @@ async def test_the_words_that_a_column_allows_are_those_of_the_code(
 
 
 async def _built(make_database: MakeDatabase) -> list[str]:
-    """The description of a database that is built from the files alone."""
+    """Return the description of a database that is created from the files alone."""
     url = await make_database()
     of_triggers, *others = schema.objects()
     tables = (Path(schema.__file__).parent / "tables.sql").read_text()
