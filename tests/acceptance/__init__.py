@@ -1,1 +1,1 @@
-"""Tests of the promises, against `bulklane serve` as a user starts it."""
+"""Test the documented behaviour against `bulklane serve`, started as a user starts it."""

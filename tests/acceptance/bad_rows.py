@@ -1,13 +1,13 @@
-"""A file of contacts in which one row in fifty is bad, in ten ways; and what each must be called."""
+"""Generate a file of contacts with one bad row in fifty, of ten kinds, and the expected error codes."""
 
 from dataclasses import dataclass
 
-EVERY = 50  # one row in so many is bad: 2 %
+EVERY = 50  # one row in 50 is bad: 2 %
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One way to be bad: the cell that is changed, and the code to expect."""
+    """A kind of bad row: the column that is changed, its value, and the expected error code."""
 
     code: str
     column: str
@@ -29,17 +29,17 @@ KINDS = (
 
 
 def make_rows(size: int, *, city: str = "Bologna") -> list[dict[str, str]]:
-    """The rows; good ones have numbers in three notations, as people write them."""
+    """Return `size` rows. Phones of good rows have three notations that people use."""
     return [_row(index, city) for index in range(size)]
 
 
 def expected_errors(size: int) -> dict[int, str]:
-    """The code of each bad row, by its index."""
+    """Return the error code of each bad row, by index."""
     return {index: _kind(index).code for index in range(size) if _is_bad(index)}
 
 
 def expected_phone(index: int) -> str:
-    """What is stored for a good row."""
+    """Return the stored phone of a good row."""
     return f"+1415{2_000_000 + index}"
 
 

@@ -1,4 +1,4 @@
-"""A service for all tests that do not break it, and callers of it."""
+"""Fixtures: services that the tests of a module share, and a caller with a new account."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -16,7 +16,7 @@ NUMBERS = count(1)
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with two workers and no limits, in a folder with a space in its name."""
+    """Start a service with two workers and no limits, in a folder with a space in its name."""
     home = tmp_path_factory.mktemp("a home") / "state"
     with serving(home) as service:
         service.cli("accounts", "set", "demo", "--item-limit", "0", "--request-limit", "0")
@@ -25,14 +25,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service as it starts for anybody: an account has its usual limits."""
+    """Start a service with default options: accounts have the default limits."""
     with serving(tmp_path_factory.mktemp("documents") / "state") as service:
         yield service
 
 
 @pytest.fixture
 async def caller(running: Service) -> Caller:
-    """A caller of a new account in India, the only one with the phone_number_id of the third document."""
+    """Return a caller with a new account in India, the only one with the phone_number_id of the examples."""
     conn = await asyncpg.connect(running.dev["database_url"])
     await conn.execute("UPDATE accounts SET phone_number_id = NULL")
     change = AccountChange(region="IN", phone_number_id=PHONE_NUMBER_ID)

@@ -1,10 +1,10 @@
-"""The code blocks of README and docs: where they stand, what they must be, what they print.
+"""Find, run and check the code blocks of README and docs.
 
-    ```sh       runs in bash; the blocks of one page share one shell, in their order
-    ```text     after a sh block: what it prints. `…` is any text within a line, alone any number of lines
-    ```json     parses
-    ```http     a request, a response or headers; a JSON body parses
-    ```mermaid  is drawn, not checked
+    ```sh       runs in bash; the blocks of one page share one shell, in order
+    ```text     the output of the sh block before it. `…` matches any text in a line; alone, any lines
+    ```json     must parse
+    ```http     a request, a response or headers; a JSON body must parse
+    ```mermaid  not checked
 
 `<!-- not run: REASON -->` on the line before a fence keeps a block from running.
 """
@@ -23,13 +23,13 @@ FENCE = re.compile(r"^( *)```(.*)$")
 NOT_RUN = re.compile(r"^ *<!-- not run: .+ -->$")
 HTTP_START = re.compile(r"(HTTP/1\.1 \d{3}|(GET|POST|PATCH|PUT|DELETE) /\S+)")
 HTTP_HEADER = re.compile(r"[A-Za-z-]+: .+")
-MARK = "\x1e"  # between the outputs of two blocks; no command prints it
+MARK = "\x1e"  # separates the outputs of two blocks; no command prints it
 PAGE_SECONDS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """A fenced block; `line` is that of its opening fence."""
+    """A fenced block; `line` is the line number of its opening fence."""
 
     page: Path
     line: int
@@ -39,7 +39,7 @@ class Block:
 
     @property
     def place(self) -> str:
-        """Where it is, for a message."""
+        """The position of the block, for a message."""
         return f"{self.page.relative_to(REPOSITORY)}:{self.line}"
 
 
@@ -72,9 +72,9 @@ def examples(page: Path) -> list[tuple[Block, Block | None]]:
 
 
 def run(scripts: list[Block], environment: dict[str, str]) -> list[str]:
-    """Run the blocks of a page in one shell, in the repository; return what each prints.
+    """Run the blocks of a page in one shell, in the repository; return the output of each.
 
-    Raises AssertionError, with the place of the block, when a command fails.
+    Raises AssertionError with the position of the block if a command fails.
     """
     lines = ["set -eu -o pipefail"]
     for script in scripts:
@@ -98,19 +98,19 @@ def run(scripts: list[Block], environment: dict[str, str]) -> list[str]:
     return outputs[:-1]
 
 
-def is_like(output: str, expected: str) -> bool:
-    """Whether the output is what a text block shows."""
+def matches(output: str, expected: str) -> bool:
+    """Return whether the output matches a text block."""
     pattern = "".join(_pattern(line) for line in expected.splitlines())
     return re.fullmatch(pattern, output if output.endswith("\n") else f"{output}\n") is not None
 
 
 def check_json(block: Block) -> None:
-    """Raise ValueError where the block is not JSON."""
+    """Raise ValueError if the block is not JSON."""
     json.loads(block.text)
 
 
 def check_http(block: Block) -> None:
-    """Raise ValueError where the block is no request, response or headers, or its JSON does not parse."""
+    """Raise ValueError if the block is no request, response or headers, or if its JSON does not parse."""
     head, _, body = block.text.partition("\n\n")
     first, *rest = head.splitlines()
     headers = rest if HTTP_START.match(first) else [first, *rest]

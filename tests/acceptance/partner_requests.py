@@ -1,4 +1,4 @@
-"""The example requests of the four documents as they stand there; what is in angle brackets is put in."""
+"""The example requests of the four partners, unchanged. The test replaces names in angle brackets."""
 
 import re
 from typing import Any
@@ -150,33 +150,33 @@ Content-Type: application/json
 
 
 class Caller:
-    """Sends the documents' requests with the key of a fresh account."""
+    """Sends the requests of the partners with the key of one account."""
 
     def __init__(self, service: Service, key: str) -> None:
         self._url = service.dev["url"]
         self._key = key
 
     async def send(self, request: str, *, wait: bool = False, **names: str) -> Response:
-        """The request with what stands in angle brackets put in."""
+        """Send a request, with each <name> replaced; `wait` adds `Prefer: wait=10`."""
         for name, value in {"api-key": self._key, **names}.items():
             request = request.replace(f"<{name}>", value)
         assert not re.search(r"<[a-z-]+>", request), request
         return await send(self._url, request, **({"Prefer": "wait=10"} if wait else {}))
 
     async def make(self, path: str, body: str) -> Any:
-        """Make something by plain REST."""
+        """Create a resource with POST; return it."""
         response = await self.send(POST, path=path, body=body)
         assert response.status == 201, response.body
         return response.json
 
     async def get(self, path: str) -> Any:
-        """GET as JSON."""
+        """GET a path; return its JSON."""
         response = await self.send(GET, path=path)
         assert response.status == 200, response.body
         return response.json
 
     async def ended(self, accepted: Response) -> Any:
-        """The job of a 202, once it has ended."""
+        """Wait for the end of the job of a 202; return the job."""
         assert accepted.status == 202, accepted.body
         assert accepted.headers["location"] == f"/v1/jobs/{accepted.json['id']}"
         job = await self.get(f"{accepted.headers['location']}?wait=10")

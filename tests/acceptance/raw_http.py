@@ -1,4 +1,4 @@
-"""A request sent as the bytes that a document shows, and its response."""
+"""Send a request as the exact bytes of an example, and parse the response."""
 
 import asyncio
 import io
@@ -22,9 +22,9 @@ class Response(NamedTuple):
 
 
 async def send(url: str, request: str, **headers: str) -> Response:
-    """Send a request: its first line, its headers, an empty line, its body; more headers as keywords.
+    """Send a request (first line, headers, empty line, body); `headers` are added, with _ for -.
 
-    Only what every client adds by itself is added: Host, Content-Length, Connection.
+    Adds only the headers that every client adds: Host, Content-Length, Connection.
     """
     head, _, body = request.strip("\n").partition("\n\n")
     address = urlsplit(url)
@@ -47,7 +47,7 @@ async def send(url: str, request: str, **headers: str) -> Response:
 
 
 class _Received:
-    """What HTTPResponse takes for a socket."""
+    """Received bytes in the place of a socket, for HTTPResponse."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data

@@ -1,4 +1,4 @@
-"""The real service: `bulklane serve` in a process of its own, and what a test does with it."""
+"""Run `bulklane serve` in its own process, send requests to it, kill its parts."""
 
 import csv
 import io
@@ -35,30 +35,30 @@ class Service:
 
     @property
     def dev(self) -> dict[str, Any]:
-        """What dev.json says now."""
+        """The current content of dev.json."""
         dev: dict[str, Any] = json.loads((self.home / "dev.json").read_text())
         return dev
 
     def pids(self, role: str) -> list[int]:
-        """The processes of a role, as dev.json has them."""
+        """Return the pids of a role in dev.json."""
         pids: list[int] = self.dev["pids"][role]
         return pids
 
     def kill(self, role: str, position: int = 0) -> int:
-        """`kill -9` one process, which is a child of ours; its pid."""
+        """Kill one process of the service with SIGKILL; return its pid."""
         pid = self.pids(role)[position]
         os.kill(pid, signal.SIGKILL)
         return pid
 
     def cli(self, *words: str) -> str:
-        """Run `bulklane …` against this service."""
+        """Run `bulklane …` against this service; return its output."""
         done = subprocess.run(
             [BIN / "bulklane", *words], env=environment(self.home), capture_output=True, text=True, check=True
         )
         return done.stdout
 
     async def submit(self, body: bytes, content_type: str, **headers: str) -> dict[str, Any]:
-        """Send a bulk upsert; the job."""
+        """Send a bulk upsert; return the job."""
         headers = {"x-api-key": self.dev["api_key"], "Content-Type": content_type, **headers}
         url = f"{self.dev['url']}/v1/bulk/contacts.upsert"
         async with (
@@ -70,11 +70,11 @@ class Service:
             return job
 
     async def get(self, path: str, **headers: str) -> Any:
-        """GET a path as JSON, patiently: the api may be starting again at this moment."""
+        """GET a path as JSON; see `get_text`."""
         return json.loads(await self.get_text(path, **headers))
 
     async def get_text(self, path: str, **headers: str) -> str:
-        """GET a path as text."""
+        """GET a path as text. Retries for 30 seconds, because the api may be restarting."""
         deadline = monotonic() + 30
         while True:
             dev = self.dev
@@ -91,7 +91,7 @@ class Service:
             assert monotonic() < deadline, f"no response from {path}"
 
     async def ended(self, job_id: str, *, seconds: float = 60) -> dict[str, Any]:
-        """The job once it has ended."""
+        """Wait until the job has ended; return it."""
         deadline = monotonic() + seconds
         while True:
             job: dict[str, Any] = await self.get(f"/v1/jobs/{job_id}?wait=2")
@@ -100,7 +100,7 @@ class Service:
             assert monotonic() < deadline, job
 
     async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        """Ask the service's database."""
+        """Run a query in the database of the service."""
         conn = await asyncpg.connect(self.dev["database_url"])
         try:
             rows: list[asyncpg.Record] = await conn.fetch(query, *arguments)
@@ -110,7 +110,7 @@ class Service:
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment of a process under test: nothing of ours leaks in, but the wish to measure coverage."""
+    """Return the environment of a process under test; of this process it has only the COVERAGE_ variables."""
     path = f"{BIN}:/usr/local/bin:/usr/bin:/bin"
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     return {"PATH": path, "BULKLANE_HOME": str(home), "PORT": "0", "HOME": str(home), **coverage, **more}
@@ -118,7 +118,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 @contextmanager
 def serving(home: Path, *options: str) -> Iterator[Service]:
-    """`bulklane serve`, ready; stopped like a person would, with Ctrl-C."""
+    """Run `bulklane serve` until it is ready; stop it with SIGINT after the body."""
     process = start(home, *options)
     try:
         wait_for(lambda: _ready(home, process), seconds=READY_SECONDS)
@@ -130,12 +130,12 @@ def serving(home: Path, *options: str) -> Iterator[Service]:
 
 
 def remove_state(home: Path) -> None:
-    """Remove what the servers of a home have stored: root's is not inside of it."""
+    """Delete the data of the servers of a home. The data of root is outside the home."""
     shutil.rmtree(open_home(home).state, ignore_errors=True)
 
 
 def start(home: Path, *options: str) -> "subprocess.Popen[bytes]":
-    """Start `bulklane serve`; what it prints goes to serve.log beside the home."""
+    """Start `bulklane serve`; its output goes to serve.log beside the home."""
     home.mkdir(parents=True, exist_ok=True)
     with (home.parent / "serve.log").open("ab") as log:
         return subprocess.Popen(
@@ -155,7 +155,7 @@ def _ready(home: Path, process: "subprocess.Popen[bytes]") -> bool:
 
 
 def csv_of(rows: list[dict[str, str]]) -> bytes:
-    """A CSV file of rows that all have the same columns."""
+    """Return a CSV file of rows that have the same columns."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=list(rows[0]))
     writer.writeheader()

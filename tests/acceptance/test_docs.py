@@ -1,4 +1,4 @@
-"""Every code block of the documentation can be pasted: it runs, and prints what the page shows."""
+"""The code blocks of the documentation run, and print the output that the page shows."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.acceptance.doc_pages import (
     check_http,
     check_json,
     examples,
-    is_like,
+    matches,
     run,
 )
 from tests.acceptance.service import Service, environment
@@ -27,9 +27,9 @@ def name(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_every_block_is_of_a_kind_that_is_checked(page: Path) -> None:
+def test_every_block_has_a_known_language(page: Path) -> None:
     unknown = [f"{block.place} {block.kind!r}" for block in blocks(page) if block.kind not in KINDS]
-    assert not unknown, f"begin each with one of {sorted(KINDS)}: {unknown}"
+    assert not unknown, f"blocks have unknown languages; begin each with one of {sorted(KINDS)}: {unknown}"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_an_example_is_well_formed(block: Block) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUNNABLE, ids=name)
-def test_the_commands_of_a_page_print_what_it_shows(service: Service, page: Path) -> None:
+def test_the_commands_of_a_page_print_the_output_that_it_shows(service: Service, page: Path) -> None:
     pairs = examples(page)
     dev = service.dev
     own = {"URL": dev["url"], "KEY": dev["api_key"], "LANG": "C.UTF-8", "COLUMNS": "200"}
@@ -52,11 +52,11 @@ def test_the_commands_of_a_page_print_what_it_shows(service: Service, page: Path
 
     for (script, shown), output in zip(pairs, outputs, strict=True):
         if shown is not None:
-            assert is_like(output, shown.text), f"{script.place} prints:\n{output}\nnot:\n{shown.text}"
+            assert matches(output, shown.text), f"{script.place} prints:\n{output}\nnot:\n{shown.text}"
 
 
 @pytest.mark.parametrize(
-    ("output", "shown", "alike"),
+    ("output", "shown", "matching"),
     [
         ("a\n", "a\n", True),
         ("a", "a\n", True),
@@ -68,5 +68,5 @@ def test_the_commands_of_a_page_print_what_it_shows(service: Service, page: Path
         ("x\ny\n", "…z\n", False),
     ],
 )
-def test_an_ellipsis_stands_for_any_text(output: str, shown: str, alike: bool) -> None:
-    assert is_like(output, shown) is alike
+def test_an_ellipsis_matches_any_text(output: str, shown: str, matching: bool) -> None:
+    assert matches(output, shown) is matching

@@ -1,4 +1,4 @@
-"""A dry run whose workers are killed in the middle, and the real run after it."""
+"""A dry run whose workers are killed, and the real run after it."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ async def _submit_dry(service: Service, body: bytes) -> str:
         return str(job["id"])
 
 
-async def test_a_dry_run_survives_its_workers_and_says_what_the_real_run_says(tmp_path: Path) -> None:
+async def test_a_dry_run_survives_its_workers_and_reports_the_same_as_the_real_run(tmp_path: Path) -> None:
     bad = len(expected_errors(SIZE))
     body = csv_of(make_rows(SIZE))
     with serving(tmp_path / "state") as service:

@@ -1,4 +1,4 @@
-"""A file with bad rows goes through the whole service."""
+"""Send a file with bad rows through the whole service."""
 
 import csv
 import gzip
@@ -22,7 +22,7 @@ def _counted(job: dict[str, Any]) -> dict[str, int]:
     return {name: count for name, count in job["counts"].items() if count}
 
 
-async def test_a_file_with_bad_rows_is_applied_and_each_bad_row_is_told(service: Service) -> None:
+async def test_a_file_with_bad_rows_is_applied_and_each_bad_row_is_reported(service: Service) -> None:
     errors = expected_errors(SIZE)
     job = await _run(service, csv_of(make_rows(SIZE)))
     assert job["state"] == "completed_with_errors"
@@ -30,21 +30,21 @@ async def test_a_file_with_bad_rows_is_applied_and_each_bad_row_is_told(service:
 
     text = await service.get_text(f"/v1/jobs/{job['id']}/errors", Accept="application/x-ndjson")
     assert len(text.splitlines()) == len(errors)
-    told: dict[int, str] = {}
+    codes: dict[int, str] = {}
     cursor = ""
     while True:
         page = await service.get(f"/v1/jobs/{job['id']}/errors?limit=1000{cursor}")
-        told |= {error["index"]: error["code"] for error in page["data"]}
+        codes |= {error["index"]: error["code"] for error in page["data"]}
         if page["next_cursor"] is None:
             break
         cursor = f"&cursor={page['next_cursor']}"
-    assert told == errors
+    assert codes == errors
 
     stored = {row["phone"] for row in await service.fetch("SELECT phone FROM contacts")}
     assert stored == {expected_phone(index) for index in range(SIZE) if index not in errors}
 
 
-async def test_the_same_file_again_changes_nothing(service: Service) -> None:
+async def test_repeating_a_file_changes_nothing(service: Service) -> None:
     bad = len(expected_errors(SIZE))
     before = await service.fetch("SELECT id, phone, xmin::text, updated_at FROM contacts ORDER BY id")
     job = await _run(service, gzip.compress(csv_of(make_rows(SIZE))), **{"Content-Encoding": "gzip"})
@@ -61,7 +61,7 @@ async def test_a_changed_column_updates_every_row(service: Service) -> None:
     assert [row["city"] for row in cities] == ["Parma"]
 
 
-async def test_results_answer_every_item_exactly_once(service: Service) -> None:
+async def test_results_have_every_item_exactly_once(service: Service) -> None:
     job = await _run(service, csv_of(make_rows(SIZE)))
     text = await service.get_text(f"/v1/jobs/{job['id']}/results", Accept="text/csv")
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -71,7 +71,7 @@ async def test_results_answer_every_item_exactly_once(service: Service) -> None:
     assert all(row["contact_id"] for row in rows if row["outcome"] != "failed")
 
 
-async def test_the_errors_corrected_and_sent_back_are_accepted(service: Service) -> None:
+async def test_corrected_errors_are_accepted(service: Service) -> None:
     job = await _run(service, csv_of(make_rows(SIZE)))
     text = await service.get_text(f"/v1/jobs/{job['id']}/errors", Accept="text/csv")
     rows = list(csv.DictReader(io.StringIO(text)))

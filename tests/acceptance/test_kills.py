@@ -1,4 +1,4 @@
-"""kill -9 in the middle of a job: it ends all the same, and every item is applied once."""
+"""Kill processes with SIGKILL during a job: the job ends, and every item is applied once."""
 
 from pathlib import Path
 
@@ -7,19 +7,19 @@ from tests.acceptance.service import Service, csv_of, serving
 from tests.waiting import wait_for
 
 SIZE = 60_000
-RECOVERY_SECONDS = 15.0  # from the restart of what was killed to the end of the job, work included
+RECOVERY_SECONDS = 15.0  # from the restart of the killed processes to the end of the job
 
 
 async def _progressed(service: Service, job_id: str, items: int) -> None:
-    """Return as soon as so many items are applied."""
+    """Wait until `items` items are applied; assert that the job still runs."""
     while True:
         job = await service.get(f"/v1/jobs/{job_id}")
         if job["total"] and job["total"] - job["counts"]["pending"] >= items:
-            assert not job["finished_at"], "the job was over before anything could be killed"
+            assert not job["finished_at"], "the job ended before a process could be killed; use a larger SIZE"
             return
 
 
-async def test_killing_each_worker_and_the_api_changes_nothing_in_the_counts(tmp_path: Path) -> None:
+async def test_killing_all_workers_and_the_api_does_not_change_the_counts(tmp_path: Path) -> None:
     bad = len(expected_errors(SIZE))
     with serving(tmp_path / "state") as service:
         service.cli("accounts", "set", "demo", "--item-limit", "0", "--request-limit", "0")
@@ -34,11 +34,11 @@ async def test_killing_each_worker_and_the_api_changes_nothing_in_the_counts(tmp
         }
         (row,) = await service.fetch("SELECT count(*) AS n FROM contacts")
         assert row["n"] == SIZE - bad
-        (answers,) = await service.fetch("SELECT sum(cardinality(outcomes)) AS n FROM outcomes")
-        assert answers["n"] == SIZE
+        (results,) = await service.fetch("SELECT sum(cardinality(outcomes)) AS n FROM outcomes")
+        assert results["n"] == SIZE
 
 
-async def test_killing_the_servers_heals_by_itself(tmp_path: Path) -> None:
+async def test_the_service_recovers_from_killed_servers(tmp_path: Path) -> None:
     bad = len(expected_errors(SIZE))
     with serving(tmp_path / "state") as service:
         service.cli("accounts", "set", "demo", "--item-limit", "0", "--request-limit", "0")

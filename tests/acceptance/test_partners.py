@@ -1,7 +1,6 @@
-"""The example requests of the four documents, as bytes, get the documents' responses.
+"""The example requests of the four partners, sent as exact bytes, get the documented responses.
 
-Only host and key are ours; where an example names a thing of its product's (a label, a list), its id is
-put in.
+Only host, key and the ids of resources (labels, lists and so on) are replaced.
 """
 
 import re
@@ -26,7 +25,7 @@ WAITING = pytest.mark.parametrize("wait", [True, False], ids=["Prefer: wait=10",
 
 
 @WAITING
-async def test_the_first_document(caller: Caller, wait: bool) -> None:
+async def test_preferences_of_peach(caller: Caller, wait: bool) -> None:
     alfred = {
         "name": "Alfred Hitchcock",
         "phone_number": "+919876543210",
@@ -66,7 +65,7 @@ async def test_the_first_document(caller: Caller, wait: bool) -> None:
 
 
 @WAITING
-async def test_the_first_document_in_part(caller: Caller, wait: bool) -> None:
+async def test_preferences_of_peach_with_an_unknown_contact(caller: Caller, wait: bool) -> None:
     await caller.make("/v1/contacts", '{"name": "Known", "phoneNumber": "+919876543210"}')
     response = await caller.send(PREFERENCES, wait=wait)
     if not wait:
@@ -83,9 +82,9 @@ async def test_the_first_document_in_part(caller: Caller, wait: bool) -> None:
 
 
 @WAITING
-async def test_the_second_document(caller: Caller, wait: bool) -> None:
+async def test_list_of_whippy(caller: Caller, wait: bool) -> None:
     channel = (await caller.make("/v1/channels", '{"name": "Main", "phone": "+14155550100"}'))["id"]
-    await caller.make("/v1/channels", '{"name": "Other"}')  # which nobody is opted in to
+    await caller.make("/v1/channels", '{"name": "Other"}')  # no contact is opted in to it
     await caller.make("/v1/properties", '{"name": "plan", "type": "enum", "options": ["gold", "silver"]}')
     list_id = (await caller.make("/v1/contact-lists", '{"name": "Spring"}'))["id"]
     response = await caller.send(LIST, wait=wait, channel=channel, list=list_id)
@@ -110,10 +109,10 @@ async def test_the_second_document(caller: Caller, wait: bool) -> None:
     assert (ada["defaultChannelId"], ada["properties"]) == (channel, {"plan": "gold"})
     assert ada["address"]["post_code"] == "73301"
     opted = await caller.get(f"/v1/contacts/{second['id']}/opt-ins")
-    assert [(one["channel_id"], one["opted_in"]) for one in opted["data"]] == [(channel, True)]
+    assert [(row["channel_id"], row["opted_in"]) for row in opted["data"]] == [(channel, True)]
 
 
-async def test_the_three_actions_of_the_second_document(caller: Caller) -> None:
+async def test_the_three_actions_of_whippy(caller: Caller) -> None:
     list_id = (await caller.make("/v1/contact-lists", '{"name": "Spring"}'))["id"]
     path = f"/v1/contacts/lists/{list_id}/contacts"
 
@@ -130,12 +129,12 @@ async def test_the_three_actions_of_the_second_document(caller: Caller) -> None:
     assert await act("remove", "+919876543210", "+919876543213") == (0, 1, 1)
     assert await act("overwrite", "+919876543212", "+919876543214") == (1, 1, 1)
     members = (await caller.get(f"/v1/contact-lists/{list_id}/members"))["data"]
-    assert {one["phoneNumber"] for one in members} == {"+919876543212", "+919876543214"}
+    assert {row["phoneNumber"] for row in members} == {"+919876543212", "+919876543214"}
     assert (await caller.get(f"/v1/contact-lists/{list_id}"))["contact_count"] == 2
 
 
 @WAITING
-async def test_the_third_document(caller: Caller, wait: bool) -> None:
+async def test_label_of_kirim(caller: Caller, wait: bool) -> None:
     contact = await caller.make("/v1/contacts", '{"name": "Known", "phoneNumber": "+919876543210"}')
     label = (await caller.make("/v1/labels", '{"name": "VIP", "colour": "#ff0000"}'))["id"]
     response = await caller.send(LABEL, wait=wait, contact=contact["id"], label=label)
@@ -150,7 +149,7 @@ async def test_the_third_document(caller: Caller, wait: bool) -> None:
     assert (await caller.get(f"/v1/labels/{label}"))["contact_count"] == 1
 
 
-async def test_the_skips_of_the_third_document(caller: Caller) -> None:
+async def test_skipped_contacts_of_kirim(caller: Caller) -> None:
     team, foreign = [(await caller.make("/v1/teams", f'{{"name": "{name}"}}'))["id"] for name in "AB"]
     label = (await caller.make("/v1/labels", f'{{"name": "VIP", "team_id": "{team}"}}'))["id"]
     mine, theirs = [
@@ -170,7 +169,7 @@ async def test_the_skips_of_the_third_document(caller: Caller) -> None:
     assert (await caller.get(f"/v1/labels/{label}"))["contact_count"] == 0
 
 
-async def test_the_single_contacts_of_the_fourth_document(caller: Caller) -> None:
+async def test_single_contacts_of_oliai(caller: Caller) -> None:
     created = await caller.send(CREATE)
     assert created.status == 201
     contact = created.json
@@ -198,7 +197,7 @@ async def test_the_single_contacts_of_the_fourth_document(caller: Caller) -> Non
 
 
 @WAITING
-async def test_the_bulk_creation_of_the_fourth_document(caller: Caller, wait: bool) -> None:
+async def test_bulk_creation_of_oliai(caller: Caller, wait: bool) -> None:
     response = await caller.send(BULK, wait=wait)
     if not wait:
         assert (await caller.ended(response))["counts"]["created"] == 2
@@ -217,7 +216,7 @@ async def test_the_bulk_creation_of_the_fourth_document(caller: Caller, wait: bo
     assert (again.json["created"], again.json["updated"]) == (0, 2)
 
 
-async def test_the_rest_is_created_where_some_contacts_fail(caller: Caller) -> None:
+async def test_the_other_contacts_are_created_if_some_fail(caller: Caller) -> None:
     response = await caller.send(BULK.replace("+919876543210", "12").replace('"Ravi Kumar"', "17"), wait=True)
     assert response.status == 207
     body = response.json
@@ -232,8 +231,8 @@ async def test_the_rest_is_created_where_some_contacts_fail(caller: Caller) -> N
     assert nameless.json["errors"][0]["code"] == "missing_field"
 
 
-async def _of_the_old_product(caller: Caller) -> None:
-    """Contacts that were brought along, each with its old id as external id."""
+async def _make_migrated_contacts(caller: Caller) -> None:
+    """Create contacts that were migrated from oliai, each with its old id as external id."""
     for number, old in enumerate(("clxxx123", "clxxx456", "clxxx789")):
         await caller.make(
             "/v1/contacts", f'{{"name": "N", "phoneNumber": "+91987654321{number}", "externalId": "{old}"}}'
@@ -241,8 +240,8 @@ async def _of_the_old_product(caller: Caller) -> None:
 
 
 @WAITING
-async def test_the_bulk_deletion_of_the_fourth_document(caller: Caller, wait: bool) -> None:
-    await _of_the_old_product(caller)
+async def test_bulk_deletion_of_oliai(caller: Caller, wait: bool) -> None:
+    await _make_migrated_contacts(caller)
     response = await caller.send(BULK_DELETE, wait=wait)
     if wait:
         assert (response.status, response.json) == (200, {"deleted": 3})
@@ -254,8 +253,8 @@ async def test_the_bulk_deletion_of_the_fourth_document(caller: Caller, wait: bo
 
 
 @WAITING
-async def test_the_audience_of_the_fourth_document(caller: Caller, wait: bool) -> None:
-    await _of_the_old_product(caller)
+async def test_add_to_audience_of_oliai(caller: Caller, wait: bool) -> None:
+    await _make_migrated_contacts(caller)
     audience = (await caller.make("/v1/audiences", '{"name": "Premium"}'))["id"]
     response = await caller.send(ADD_TO_AUDIENCE, wait=wait, audience=audience)
     if wait:
@@ -267,11 +266,11 @@ async def test_the_audience_of_the_fourth_document(caller: Caller, wait: bool) -
     assert (await caller.get(f"/v1/audiences/{audience}"))["contact_count"] == 0
 
 
-async def test_the_31st_bulk_request_of_a_minute_is_one_too_many(caller: Caller) -> None:
+async def test_the_31st_bulk_request_of_a_minute_is_refused(caller: Caller) -> None:
     for _ in range(30):
         assert (await caller.send(PREFERENCES)).status == 202
     refused = await caller.send(PREFERENCES)
     assert (refused.status, refused.json["error"]["code"]) == (429, "rate_limit_exceeded")
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     assert refused.headers["x-ratelimit-remaining"] == "0"
-    assert (await caller.get("/v1/contacts"))["total"] == 0  # reading goes on
+    assert (await caller.get("/v1/contacts"))["total"] == 0  # requests that read are not refused

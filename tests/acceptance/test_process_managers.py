@@ -1,4 +1,4 @@
-"""Other process managers: arq's own check, and honcho with the Procfile."""
+"""Run the service with honcho and the Procfile; check workers with `arq --check`."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from tests.waiting import wait_for
 
 @pytest.fixture
 def env(servers: TestServers, database_url: str, tmp_path: Path) -> dict[str, str]:
-    """The environment that the README names."""
+    """Return the environment that the README documents."""
     return environment(tmp_path, DATABASE_URL=database_url, REDIS_URL=servers.redis_url, PORT="5600")
 
 
@@ -37,7 +37,7 @@ def test_honcho_starts_release_api_and_worker_and_arq_finds_the_worker_healthy(e
         stderr=subprocess.DEVNULL,
     )
     try:
-        # honcho adds 100 to the port for each line of the Procfile: the api is the second
+        # honcho adds 100 to PORT for each line of the Procfile; the api is the second line
         wait_for(lambda: _responds("http://127.0.0.1:5700/readyz"), seconds=30)
         check = [str(BIN / "arq"), "--check", "worker.WorkerSettings"]
         wait_for(
@@ -52,7 +52,7 @@ def test_honcho_starts_release_api_and_worker_and_arq_finds_the_worker_healthy(e
         honcho.wait(30)
 
 
-def test_arq_check_fails_where_no_worker_runs(env: dict[str, str]) -> None:
+def test_arq_check_fails_if_no_worker_runs(env: dict[str, str]) -> None:
     env |= {"QUEUE_NAME": f"nobody-{os.getpid()}"}
     check = [str(BIN / "arq"), "--check", "worker.WorkerSettings"]
     assert subprocess.run(check, cwd=REPOSITORY, env=env, check=False, capture_output=True).returncode == 1

@@ -1,4 +1,4 @@
-"""A limited account, many workers: the limit is kept, and used."""
+"""Many workers neither exceed the limit of an account nor leave it unused."""
 
 import json
 from datetime import timedelta
@@ -11,11 +11,11 @@ from tests.factories import contact
 
 LIMIT = 500
 WINDOW = timedelta(seconds=2)
-ITEMS = 3_000  # five windows wait for one another
+ITEMS = 3_000  # six windows, so five waits
 
 
 def _most_in_any_span(grants: list[asyncpg.Record], window: timedelta) -> int:
-    """The most that any closed span of the window's length holds: each begins at a grant, at the worst."""
+    """Return the most items that any closed span of `window` holds. A fullest span starts at a grant."""
     return max(
         sum(int(other["items"]) for other in grants if grant["at"] <= other["at"] <= grant["at"] + window)
         for grant in grants
@@ -34,5 +34,5 @@ async def test_four_workers_never_exceed_the_window_and_use_nearly_all_of_it(tmp
     assert sum(grant["items"] for grant in grants) == ITEMS
     assert _most_in_any_span(grants, WINDOW) <= LIMIT
     elapsed = grants[-1]["at"] - grants[0]["at"]
-    # an ideal client is granted the last items when five windows have passed
+    # the earliest possible grant of the last items is after five windows
     assert elapsed <= WINDOW * (ITEMS / LIMIT - 1) / 0.95
