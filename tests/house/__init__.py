@@ -1,1 +1,1 @@
-"""Tests of the structure: files, folders, imports, walls and names, as the source shows them."""
+"""Tests of the source code: files, folders, imports, layers and names."""

@@ -1,4 +1,4 @@
-"""The source files as syntax trees, and the imports between them."""
+"""Read the source files as syntax trees, and the imports between them."""
 
 import ast
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ FOLDERS = (*PACKAGES, "bench", "tests")
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """One Python file. `name` is its dotted name; a package's is that of its folder."""
+    """A Python file. `name` is its dotted name; for an `__init__`, the name of the package."""
 
     path: Path
     name: str
@@ -26,7 +26,7 @@ class Source:
         return self.path.name == "__init__.py"
 
     def at(self, node: ast.AST) -> str:
-        """Return where the node is, as `api/app.py:12`."""
+        """Return the position of a node, such as `api/app.py:12`."""
         return f"{self.path.relative_to(REPOSITORY)}:{getattr(node, 'lineno', 1)}"
 
 
@@ -43,10 +43,10 @@ def all_sources(folders: Iterable[str] = PACKAGES) -> list[Source]:
 
 @cache
 def imports(folder: str) -> dict[str, frozenset[str]]:
-    """Map each module of a top folder to the modules of ours it imports.
+    """Map each module of a top folder to the modules of this repository that it imports.
 
-    Imports in functions and under TYPE_CHECKING count, too. `from package import name` counts as the module
-    `package.name` if there is one, else as `package`.
+    Imports in functions and under TYPE_CHECKING count. `from package import name` counts as the module
+    `package.name` if it exists, otherwise as `package`.
     """
     known = {source.name for source in all_sources(FOLDERS)}
     return {
@@ -55,7 +55,7 @@ def imports(folder: str) -> dict[str, frozenset[str]]:
 
 
 def imported_names(source: Source) -> Iterator[tuple[ast.AST, str]]:
-    """Yield each import statement of a file with the dotted names it may mean, the longest first."""
+    """Yield each import statement of a file with each dotted name that it imports."""
     for node in ast.walk(source.tree):
         match node:
             case ast.Import(names=names):
@@ -65,7 +65,7 @@ def imported_names(source: Source) -> Iterator[tuple[ast.AST, str]]:
 
 
 def strings(source: Source) -> Iterator[tuple[ast.AST, str]]:
-    """Yield the string literals of a file with their texts, without its docstrings."""
+    """Yield the string literals of a file with their values, except docstrings."""
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     docstrings = {
         id(node.body[0].value)

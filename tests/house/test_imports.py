@@ -1,4 +1,4 @@
-"""Imports point down, and never round in a circle; those in functions and for types count like any other."""
+"""Imports point down and form no cycle. Imports in functions and for types also count."""
 
 from collections import defaultdict
 
@@ -7,7 +7,7 @@ import pytest
 from tests.house.graph import cycles
 from tests.house.source import FOLDERS, PACKAGES, imports
 
-# Top down. A row may import from the rows below it, and from nothing beside it unless it is the same entry.
+# Top down. An entry may import from itself and from the rows below, not from other entries of its row.
 LAYERS = (("cli",), ("api", "worker", "embedded"), ("storage",), ("schemas",))
 INSIDE_SCHEMAS = (
     ("schemas.wire",),
@@ -30,34 +30,38 @@ INSIDE_API = (
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_modules_import_each_other(folder: str) -> None:
     found = cycles(imports(folder))
-    assert not found, f"move what both need into a module below them: {found}"
+    assert not found, (
+        f"modules import each other; move the code that both need into a module below them: {found}"
+    )
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_no_neighbours_in_a_package_import_each_other(folder: str) -> None:
+def test_no_siblings_in_a_package_import_each_other(folder: str) -> None:
     children: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for name, targets in imports(folder).items():
         for target in targets:
-            package, one, other = _neighbours(name, target)
+            package, one, other = _siblings(name, target)
             if package and one and other and one != other:
                 children[package][one].add(other)
     found = [f"{package}: {group}" for package, graph in children.items() for group in cycles(graph)]
-    assert not found, f"move what both need below them, or join them: {found}"
+    assert not found, (
+        f"siblings import each other; move the code that both need below them, or merge them: {found}"
+    )
 
 
 def test_the_packages_import_downwards() -> None:
     upward = [line for folder in PACKAGES for line in _upward(folder, LAYERS)]
-    assert not upward, f"a lower package must not know a higher one; pass it what it needs: {upward}"
+    assert not upward, f"a package imports a higher one; pass the value as an argument: {upward}"
 
 
 def test_the_api_imports_downwards() -> None:
     upward = _upward("api", INSIDE_API)
-    assert not upward, f"move what is needed down to the importer's level: {upward}"
+    assert not upward, f"modules import higher ones; move the code down to the importer: {upward}"
 
 
 def test_the_schemas_import_downwards() -> None:
     upward = _upward("schemas", INSIDE_SCHEMAS)
-    assert not upward, f"move what is needed down to the importer's level: {upward}"
+    assert not upward, f"modules import higher ones; move the code down to the importer: {upward}"
 
 
 def test_a_cycle_of_any_length_is_found() -> None:
@@ -65,8 +69,8 @@ def test_a_cycle_of_any_length_is_found() -> None:
     assert cycles(graph) == [["a", "b", "c"]]
 
 
-def _neighbours(name: str, target: str) -> tuple[str, str, str]:
-    """Return the innermost package that holds both, and the child of it that each belongs to."""
+def _siblings(name: str, target: str) -> tuple[str, str, str]:
+    """Return the innermost package that holds both modules, and the child of it that holds each."""
     names, targets = name.split("."), target.split(".")
     depth = 0
     while depth < min(len(names), len(targets)) and names[depth] == targets[depth]:
@@ -76,7 +80,7 @@ def _neighbours(name: str, target: str) -> tuple[str, str, str]:
 
 
 def _upward(folder: str, layers: tuple[tuple[str, ...], ...]) -> list[str]:
-    """Return the imports that lead to a higher layer, or to another entry of the same one."""
+    """Return the imports from a higher layer, or from another entry of the same layer."""
     return [
         f"{name} imports {target}"
         for name, targets in imports(folder).items()

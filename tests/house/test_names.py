@@ -1,11 +1,11 @@
-"""One name, one thing."""
+"""A name of a class or module has one meaning."""
 
 import ast
 from collections import defaultdict
 
 from tests.house.source import PACKAGES, Source, all_sources
 
-# What else may repeat, because it is one idea: the name and the idea.
+# Other module names that may repeat, because they name one idea: the name and the idea.
 ONE_IDEA = {
     "accept": "the step from a request to an accepted job: the folder and its main path",
     "context": "what a process holds: the storage's, and what the worker and a request add to it",
@@ -14,11 +14,11 @@ ONE_IDEA = {
     "operations": "the table of operations, and the worker's part of each",
     "partners": "the four partners: their handlers, and their wire models",
     "postgres": "PostgreSQL: the embedded server, and how storage reaches any server",
-    "results": "what became of the items: in storage, and as files",
+    "results": "the results of the items: in storage, and as files",
     "supervisor": "the folder and its main class",
 }
 
-# A noun may have a module in each of these: its handlers, its storage, its wire models and so on.
+# A noun may have a module in each of these folders: its handlers, its storage, its wire models and so on.
 FOLDERS_OF_NOUNS = {
     "api.handlers",
     "api.handlers.partners",
@@ -38,7 +38,7 @@ def test_a_class_name_is_used_once() -> None:
             if isinstance(node, ast.ClassDef):
                 places[node.name].append(source.at(node))
     found = {name: where for name, where in places.items() if len(where) > 1}
-    assert not found, f"name each after what tells it from the other: {found}"
+    assert not found, f"classes share a name; name each after what distinguishes it: {found}"
 
 
 def test_a_module_name_is_used_once() -> None:
@@ -52,8 +52,8 @@ def test_a_module_name_is_used_once() -> None:
         if len(where) > 1 and not all(map(_is_noun, where))
     }
     found = {name: where for name, where in repeated.items() if name not in ONE_IDEA}
-    assert not found, f"rename, or add the one idea to ONE_IDEA: {found}"
-    assert not ONE_IDEA.keys() - repeated.keys(), "remove from ONE_IDEA what is used once"
+    assert not found, f"modules share a name; rename them, or add the one idea to ONE_IDEA: {found}"
+    assert not ONE_IDEA.keys() - repeated.keys(), "ONE_IDEA has names that are used once; remove them"
 
 
 def _is_noun(source: Source) -> bool:

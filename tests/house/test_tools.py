@@ -1,4 +1,4 @@
-"""Each check is stated once, in `run`; what else names the checks agrees with it."""
+"""The checks are defined in `run`; other files that name them agree with it."""
 
 import re
 
@@ -11,7 +11,7 @@ def test_pre_commit_runs_what_run_check_runs() -> None:
     [steps] = re.findall(r"\|\| set -- ([a-z ]+)$", RUN, re.MULTILINE)
     hooks = (REPOSITORY / ".pre-commit-config.yaml").read_text()
     hooked = re.findall(r"entry: \./run check (\w+)", hooks)
-    assert hooked == steps.split(), "give each step of check() a hook"
+    assert hooked == steps.split(), "hooks and steps of check() differ; give each step a hook"
 
 
 def test_the_version_is_stated_once() -> None:
@@ -23,4 +23,6 @@ def test_the_version_is_stated_once() -> None:
         for path in (REPOSITORY / folder).rglob("*.py")
         if f'"{version}"' in path.read_text()
     ]
-    assert not repeated, f"read it with importlib.metadata.version('bulklane'): {repeated}"
+    assert not repeated, (
+        f"files repeat the version; read it with importlib.metadata.version('bulklane'): {repeated}"
+    )

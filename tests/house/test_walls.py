@@ -1,4 +1,4 @@
-"""SQL and its driver stay in `storage/`, HTTP stays in `api/`."""
+"""SQL and its driver are used in `storage/` only, endpoint paths not in `storage/` and `worker/`."""
 
 import ast
 import re
@@ -14,14 +14,16 @@ RUNS_SQL = {"execute", "executemany", "fetch", "fetchval", "fetchrow", "copy_rec
 DRIVERS = {"asyncpg", "aiosql"}
 
 SQL_ELSEWHERE = {
-    "embedded.servers.postgres": "CREATE DATABASE before there is a server that storage could talk to",
+    "embedded.servers.postgres": "CREATE DATABASE, before the database that storage connects to exists",
 }
 
 
 @pytest.mark.parametrize("folder", OUTSIDE_STORAGE)
 def test_sql_is_written_and_run_in_storage_only(folder: str) -> None:
     found = [line for source in sources(folder) if source.name not in SQL_ELSEWHERE for line in _sql(source)]
-    assert not found, f"move each to a .sql file of storage, behind a function with a name: {found}"
+    assert not found, (
+        f"SQL outside storage; move each statement to a .sql file of storage with a function: {found}"
+    )
 
 
 @pytest.mark.parametrize("folder", OUTSIDE_STORAGE)
@@ -32,7 +34,9 @@ def test_only_storage_knows_the_driver(folder: str) -> None:
         for node, name in imported_names(source)
         if name.partition(".")[0] in DRIVERS
     ]
-    assert not found, f"use what storage offers; add a function or a named error there: {found}"
+    assert not found, (
+        f"the driver is imported outside storage; add a function or an error to storage: {found}"
+    )
 
 
 @pytest.mark.parametrize("folder", ["storage", "worker"])
@@ -40,7 +44,7 @@ def test_the_core_names_no_endpoint(folder: str) -> None:
     found = [
         source.at(node) for source in sources(folder) for node, text in strings(source) if "/v1/" in text
     ]
-    assert not found, f"say it without the path, or let api/ add the path: {found}"
+    assert not found, f"endpoint paths outside api; remove the path, or let api/ add it: {found}"
 
 
 def _sql(source: Source) -> Iterator[str]:
