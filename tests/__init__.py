@@ -1,1 +1,1 @@
-"""Tests: `unit` without servers, `integration` with them, `acceptance` of it all, `house` of the source."""
+"""Tests: `unit` without servers, `integration` with servers, `acceptance` of the service, `house` of code."""

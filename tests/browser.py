@@ -1,4 +1,4 @@
-"""Headless Chromium, where Debian's is installed, driven by Playwright."""
+"""Drive headless Chromium with Playwright; the environment variable CHROMIUM names another binary."""
 
 import os
 import shutil
@@ -17,22 +17,22 @@ OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """One page: `asked` are the addresses that it requested, `complaints` what stands in its log."""
+    """A page; `requests` are the URLs that it requested, `messages` its console messages and errors."""
 
     page: Page
-    asked: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
 
 
 @asynccontextmanager
 async def browse() -> AsyncIterator[Browser]:
-    """A browser with nothing in its memory."""
+    """Start a browser with an empty profile."""
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         browser = Browser(await chromium.new_page())
         browser.page.set_default_timeout(20_000)  # milliseconds
-        browser.page.on("request", lambda request: browser.asked.append(request.url))
-        browser.page.on("console", lambda message: browser.complaints.append(message.text))
-        browser.page.on("pageerror", lambda error: browser.complaints.append(str(error)))
+        browser.page.on("request", lambda request: browser.requests.append(request.url))
+        browser.page.on("console", lambda message: browser.messages.append(message.text))
+        browser.page.on("pageerror", lambda error: browser.messages.append(str(error)))
         yield browser
         await chromium.close()

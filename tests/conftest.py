@@ -1,4 +1,4 @@
-"""Fixtures: one PostgreSQL and one Valkey a session; for each test a fresh copy of a migrated database."""
+"""Fixtures: one PostgreSQL and one Valkey for each session, a copy of a migrated database for each test."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -20,7 +20,7 @@ NUMBERS = count(1)
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[TestServers]:
-    """Both servers, for the whole session."""
+    """Start both servers for the whole session."""
     servers = TestServers()
     servers.start()
     yield servers
@@ -29,7 +29,7 @@ def servers() -> Iterator[TestServers]:
 
 @pytest.fixture(scope="session")
 def template(servers: TestServers) -> str:
-    """The name of a database that has been migrated once."""
+    """Migrate a template database once; return its name."""
 
     async def make() -> None:
         conn = await asyncpg.connect(servers.database_url)
@@ -43,7 +43,7 @@ def template(servers: TestServers) -> str:
 
 @pytest.fixture
 async def database_url(servers: TestServers, template: str) -> AsyncIterator[str]:
-    """A copy of the template, dropped after the test."""
+    """Return the URL of a copy of the template, which is dropped after the test."""
     name = f"test_{next(NUMBERS)}"
     conn = await asyncpg.connect(servers.database_url)
     await conn.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
@@ -54,7 +54,7 @@ async def database_url(servers: TestServers, template: str) -> AsyncIterator[str
 
 @pytest.fixture
 async def redis(servers: TestServers) -> AsyncIterator[Redis]:
-    """A client of an empty Valkey."""
+    """Return a client of Valkey, which is empty."""
     client = Redis.from_url(servers.redis_url)
     await client.flushall()
     yield client
@@ -63,13 +63,13 @@ async def redis(servers: TestServers) -> AsyncIterator[Redis]:
 
 @pytest.fixture
 def settings(database_url: str, servers: TestServers, redis: Redis) -> Settings:
-    """The settings of a process under test."""
+    """Return the settings of a process under test."""
     return Settings(database_url=database_url, redis_url=servers.redis_url)
 
 
 @pytest.fixture
 async def ctx(settings: Settings) -> AsyncIterator[Context]:
-    """A worker's context, without the tasks that run beside."""
+    """Return the context of a worker, without its background tasks."""
     async with open_worker(settings, size=10) as worker:
         yield worker
 

@@ -1,4 +1,4 @@
-"""A value of each declared field of a contact."""
+"""A valid value for each declared field of a contact."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from storage.context import Context
 from tests.factories import make_channel, make_property
 
 BY_TYPE: dict[str, Any] = {"text": "x", "smallint": 7, "integer": 7, "bigint": 7, "boolean": True}
-# Of fields that do not take any short text or small number.
+# For fields that do not accept every short text or small number.
 BY_NAME: dict[str, Any] = {
     "phone": "+14155552671",
     "email": "ana@example.com",
@@ -24,14 +24,14 @@ BY_NAME: dict[str, Any] = {
 
 
 def value_of(field: ContactField) -> Any:
-    """Return a value that the field takes, as JSON."""
+    """Return a valid value of the field, as JSON."""
     if field.name not in BY_NAME and field.column.type not in BY_TYPE:
         raise LookupError(f"tests.contact_values has no value for the field {field.name}: add one")
     return BY_NAME.get(field.name, BY_TYPE.get(field.column.type))
 
 
 async def make_value(ctx: Context, account_id: AccountId, field: ContactField) -> Any:
-    """Return a value that the field takes in this account, and make what the value refers to."""
+    """Return a value that is valid in this account; create the channel or property that it needs."""
     match field.name:
         case "default_channel_id":
             return str(await make_channel(ctx, account_id))

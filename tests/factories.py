@@ -1,4 +1,4 @@
-"""Factories: accounts and jobs with defaults filled in, stored as the api stores them."""
+"""Factories: create accounts, resources and jobs with default values, as the api stores them."""
 
 import json
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ NUMBERS = count(1)
 
 
 async def make_account(ctx: Context, *, name: str | None = None, **change: Any) -> Account:
-    """An account without limits and with a new name, unless told otherwise."""
+    """Create an account. Default: a new name, region US, no limits."""
     defaults: dict[str, Any] = {"item_limit": 0, "request_limit": 0, "region": "US"}
     return await accounts.create(
         ctx.pool, name or f"account-{next(NUMBERS)}", AccountChange(**defaults | change)
@@ -29,7 +29,7 @@ async def make_account(ctx: Context, *, name: str | None = None, **change: Any) 
 async def make_property(
     ctx: Context, account_id: AccountId, name: str, type_: str = "string", options: Iterable[str] = ()
 ) -> None:
-    """The definition of a property; `options` are those of an enum."""
+    """Define a property; `options` are the values of an enum."""
     await ctx.pool.execute(
         "INSERT INTO property_definitions (account_id, name, type, options) VALUES ($1, $2, $3, $4)",
         account_id, name, type_, list(options) or None,
@@ -37,7 +37,7 @@ async def make_property(
 
 
 async def make_channel(ctx: Context, account_id: AccountId, id_: UUID | None = None) -> UUID:
-    """A channel of a name of its own."""
+    """Create a channel with a unique name; return its id."""
     id_ = id_ or uuid4()
     await ctx.pool.execute(
         "INSERT INTO channels (account_id, id, name) VALUES ($1, $2, $3)", account_id, id_, f"channel {id_}"
@@ -46,25 +46,25 @@ async def make_channel(ctx: Context, account_id: AccountId, id_: UUID | None = N
 
 
 async def make_team(ctx: Context, account_id: AccountId) -> int:
-    """A team of a name of its own."""
+    """Create a team with a unique name; return its id."""
     sql = "INSERT INTO teams (account_id, name) VALUES ($1, $2) RETURNING id"
     return await ctx.pool.fetchval(sql, account_id, f"team {next(NUMBERS)}")  # type: ignore[no-any-return]
 
 
 async def make_label(ctx: Context, account_id: AccountId, team_id: int | None = None) -> int:
-    """A label of a name of its own."""
+    """Create a label with a unique name; return its id."""
     sql = "INSERT INTO labels (account_id, name, team_id) VALUES ($1, $2, $3) RETURNING id"
     return await ctx.pool.fetchval(sql, account_id, f"label {next(NUMBERS)}", team_id)  # type: ignore[no-any-return]
 
 
 async def make_list(ctx: Context, account_id: AccountId) -> int:
-    """An active contact list of a name of its own."""
+    """Create an active contact list with a unique name; return its id."""
     sql = "INSERT INTO contact_lists (account_id, name) VALUES ($1, $2) RETURNING id"
     return await ctx.pool.fetchval(sql, account_id, f"list {next(NUMBERS)}")  # type: ignore[no-any-return]
 
 
 async def make_audience(ctx: Context, account_id: AccountId) -> int:
-    """An audience of a name of its own."""
+    """Create an audience with a unique name; return its id."""
     sql = "INSERT INTO audiences (account_id, name) VALUES ($1, $2) RETURNING id"
     return await ctx.pool.fetchval(sql, account_id, f"audience {next(NUMBERS)}")  # type: ignore[no-any-return]
 
@@ -72,7 +72,7 @@ async def make_audience(ctx: Context, account_id: AccountId) -> int:
 async def make_contacts(
     ctx: Context, account_id: AccountId, numbers: Iterable[int], **columns: Any
 ) -> list[int]:
-    """Stored contacts with the phones of these numbers, all with the same further columns; their ids."""
+    """Store contacts with the phones of `numbers` and the same other columns; return their ids."""
     names = "".join(f", {name}" for name in columns)
     values = "".join(f", ${place}" for place in range(3, 3 + len(columns)))
     rows = await ctx.pool.fetch(
@@ -99,9 +99,11 @@ async def make_job(
     dry_run: bool = False,
     columns: tuple[str, ...] | None = None,
 ) -> JobId:
-    """An accepted job of NDJSON lines (objects, or bytes as they are), in one part, split unless told not.
+    """Create an accepted job of one part; return its id.
 
-    With `columns` it is one of CSV, and the items are rows of it, as bytes.
+    `items` become lines of NDJSON: objects are serialised, bytes are used unchanged. With `columns` the
+    format is CSV, and the items are its rows, as bytes. With `split=False` the job has no chunks yet;
+    otherwise each chunk has `chunk_items` items.
     """
     format_ = Format.CSV if columns else Format.NDJSON
     layout = {"delimiter": ",", "columns": list(columns)} if columns else None
@@ -130,10 +132,10 @@ async def make_job(
 
 
 def phone(number: int) -> str:
-    """A valid number, a different one for each of 0 to 9,999,999."""
+    """Return a valid phone number, different for each number from 0 to 9,999,999."""
     return f"+1415{2_000_000 + number:07}"
 
 
 def contact(number: int, **fields: Any) -> dict[str, Any]:
-    """An item with a phone of its own."""
+    """Return an item with the phone and the name of a number."""
     return {"phone": phone(number), "name": f"Name {number}", **fields}

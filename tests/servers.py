@@ -1,4 +1,4 @@
-"""A PostgreSQL and a Valkey of the test session's own, in memory where there is room."""
+"""PostgreSQL and Valkey for a test session. Their data is in /dev/shm if it has room."""
 
 import asyncio
 import os
@@ -15,47 +15,47 @@ PREFIX = "bulklane-test-"
 
 
 class TestServers:
-    """Starts both servers, and removes their data with them; they die with the test process in any case.
+    """Starts both servers, and stops them and deletes their data. They also die with the test process.
 
-    Synchronous, for a session fixture. `start` and `stop` belong in the main thread, outside of any loop.
+    Synchronous, for a session fixture. Call `start` and `stop` in the main thread, outside an event loop.
     """
 
-    __test__ = False  # not a class of tests
+    __test__ = False  # pytest must not collect it
 
     def __init__(self) -> None:
         self._folder = _make_folder()
         home = open_scratch(self._folder)
         self._postgres = Postgres(home, durable=False)
         self._valkey = Valkey(home, durable=False)
-        # a loop of our own, kept for their whole life: asyncio's handles on them belong to it
+        # one event loop until `stop`: asyncio's handles on the processes belong to it
         self._runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
 
     @property
     def database_url(self) -> str:
-        """Of the empty database `bulklane`; its user is the superuser."""
+        """The URL of the empty database `bulklane`, as its superuser."""
         return self._postgres.url
 
     @property
     def redis_url(self) -> str:
-        """For redis-py."""
+        """The URL of Valkey for redis-py."""
         return self._valkey.url
 
     @property
     def redis_socket(self) -> Path:
-        """For arq's RedisSettings(unix_socket_path=…)."""
+        """The socket of Valkey, for arq's RedisSettings(unix_socket_path=…)."""
         return self._valkey.socket
 
     @property
     def pids(self) -> dict[str, int | None]:
-        """By role, for tests that kill them."""
+        """The pid of each server by role, for tests that kill one."""
         return {"postgres": self._postgres.pid, "valkey": self._valkey.pid}
 
     def start(self) -> None:
-        """Start both, and wait until they answer."""
+        """Start both servers, and wait until they are ready."""
         self._runner.run(self._start())
 
     def stop(self) -> None:
-        """Stop both and remove everything; nobody waits for a clean shutdown of data that is thrown away."""
+        """Kill both servers and delete their data. The data is discarded, so no clean shutdown is needed."""
         for pid in self.pids.values():
             if pid is not None:
                 os.kill(pid, signal.SIGQUIT if pid == self._postgres.pid else signal.SIGKILL)
@@ -72,7 +72,7 @@ class TestServers:
 
 
 def _make_folder() -> Path:
-    """A new folder named after this process; those of processes that were killed are removed."""
+    """Make a folder named after this process; delete the folders of processes that no longer run."""
     parent = SHARED_MEMORY if _has_room(SHARED_MEMORY) else Path(tempfile.gettempdir())
     for folder in parent.glob(f"{PREFIX}*"):
         pid = folder.name.removeprefix(PREFIX).partition("-")[0]

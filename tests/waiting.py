@@ -1,26 +1,26 @@
-"""Waits for what no event tells: a look every few milliseconds until a deadline."""
+"""Wait for a condition that gives no event: check it every few milliseconds until a deadline."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic, sleep
 from typing import TypeVar
 
-LOOK_SECONDS = 0.01
+CHECK_SECONDS = 0.01
 
 T = TypeVar("T")
 
 
 async def until(condition: Callable[[], Awaitable[object]], seconds: float = 10) -> None:
-    """Return as soon as the condition holds; raises TimeoutError at the deadline."""
+    """Return when the condition is true; raise TimeoutError after `seconds`."""
     async with asyncio.timeout(seconds):
         while not await condition():  # noqa: ASYNC110 - a row or a set has no event
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(CHECK_SECONDS)
 
 
 def wait_for(condition: Callable[[], T | None], *, seconds: float) -> T:
-    """Return what the condition returns, as soon as it is true; raises AssertionError at the deadline."""
+    """Return the first true value of the condition; raise AssertionError after `seconds`."""
     deadline = monotonic() + seconds
-    while not (found := condition()):
+    while not (value := condition()):
         assert monotonic() < deadline, f"still not true after {seconds:g} seconds"
-        sleep(LOOK_SECONDS)
-    return found
+        sleep(CHECK_SECONDS)
+    return value

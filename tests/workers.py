@@ -1,4 +1,4 @@
-"""Workers under test: contexts as a process has them, ways to run them, ways to see and to hurt them."""
+"""Workers under test: open contexts, run workers, read jobs, expire leases, hold locks."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ from worker.dry_run import dry_run_forever
 from worker.turn import take_turn
 
 DOORBELLS: tuple[Any, ...] = (arq_app.work, arq_app.split, arq_app.finish, arq_app.dry_run)
-POLL = 0.01  # seconds between two looks at a condition
+POLL = 0.01  # seconds between two checks
 COUNTS = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
 
@@ -37,7 +37,7 @@ COUNTS = ("created", "updated", "unchanged", "merged", "skipped", "failed", "can
 async def open_worker(
     settings: Settings, *, size: int = 4, database_url: str | None = None
 ) -> AsyncIterator[Context]:
-    """The context of a worker of its own, without the tasks that run beside."""
+    """Open the context of a new worker, without its background tasks."""
     url = database_url or settings.database_url
     assert url is not None
     assert settings.redis_url is not None
@@ -51,7 +51,10 @@ async def open_worker(
 
 
 async def drain(*workers: Context, turns: int = 2, seconds: float = 30) -> None:
-    """All workers take turns, several at once each, until no accepted job is left."""
+    """Let each worker take turns, `turns` at once, until all accepted jobs have ended.
+
+    Raises TimeoutError after `seconds`.
+    """
     done = asyncio.Event()
 
     async def work(ctx: Context) -> None:
@@ -69,7 +72,7 @@ async def drain(*workers: Context, turns: int = 2, seconds: float = 30) -> None:
 
 @asynccontextmanager
 async def serving(*workers: Context) -> AsyncIterator[None]:
-    """A real arq worker for each context, answering doorbells, those for dry runs included."""
+    """Run an arq worker for each context, which handles all doorbells and dry runs."""
     async with AsyncExitStack() as stack:
         for ctx in workers:
             redis_url = ctx.settings.redis_url
@@ -94,7 +97,7 @@ async def serving(*workers: Context) -> AsyncIterator[None]:
 
 
 async def _stop(worker: Worker, main: "asyncio.Task[None]") -> None:
-    """Let it finish what it is at. A cancellation that meets redis-py at a bad moment is lost: so, again."""
+    """Wait for the current tasks, then cancel the worker. Repeat: redis-py can swallow a cancellation."""
     worker.allow_pick_jobs = False
     if worker.tasks:
         await asyncio.wait(worker.tasks.values())
@@ -105,36 +108,36 @@ async def _stop(worker: Worker, main: "asyncio.Task[None]") -> None:
 
 
 async def claim(ctx: Context) -> Claim:
-    """The next claim; there has to be one."""
-    found = await claim_chunk(ctx)
-    assert found is not None
-    return found
+    """Claim the next chunk; assert that there is one."""
+    claimed = await claim_chunk(ctx)
+    assert claimed is not None
+    return claimed
 
 
 async def unfinished(ctx: Context) -> int:
-    """How many accepted jobs have not ended."""
+    """Return how many accepted jobs have not ended."""
     count: int = await ctx.pool.fetchval("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")
     return count
 
 
 async def job_of(ctx: Context, account_id: AccountId, job_id: JobId) -> JobRow:
-    """A job as the api sees it."""
+    """Return a job as the api reads it."""
     (job,) = await jobs.views(ctx.pool, account_id, [job_id])
     return job
 
 
 def counts_of(job: JobRow) -> dict[str, int]:
-    """The counts of an ended job that are not 0."""
+    """Return the counts of an ended job that are not 0."""
     return {name: getattr(job, name) for name in COUNTS if getattr(job, name)}
 
 
 async def results_of(ctx: Context, account_id: AccountId, job_id: JobId) -> list[ResultRow]:
-    """The answers of a job, in order."""
+    """Return the results of a job, by index."""
     return [result async for result in results.results(ctx.pool, account_id, job_id)]
 
 
 async def versions(ctx: Context, account_id: AccountId) -> dict[int, tuple[Any, ...]]:
-    """Contacts by id with the physical version of their rows: equal only if nothing was rewritten."""
+    """Return the contacts by id with their physical row version, which changes when a row is rewritten."""
     rows = await ctx.pool.fetch(
         "SELECT id, ctid::text, xmin::text, to_jsonb(c)::text FROM contacts c WHERE account_id = $1",
         account_id,
@@ -143,7 +146,7 @@ async def versions(ctx: Context, account_id: AccountId) -> dict[int, tuple[Any, 
 
 
 async def bells(ctx: Context) -> Counter[str]:
-    """The doorbells that wait, by what they are for."""
+    """Count the queued doorbells by task."""
     redis = ctx.queue.redis
     keys = await redis.zrange(redis.default_queue_name, 0, -1)
     bodies = [await redis.get(b"arq:job:" + key) for key in keys]
@@ -151,7 +154,7 @@ async def bells(ctx: Context) -> Counter[str]:
 
 
 async def old_enough(ctx: Context) -> None:
-    """Return once the server is old enough for anybody to believe that a lease has run out."""
+    """Wait until PostgreSQL has run longer than a lease: before that, no lease counts as expired."""
     await ctx.pool.execute(
         """SELECT pg_sleep(greatest(0, $1::float
                            - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float))""",
@@ -160,21 +163,21 @@ async def old_enough(ctx: Context) -> None:
 
 
 async def expire_leases(ctx: Context) -> None:
-    """Let the leases of all chunks run out."""
+    """Expire the leases of all chunks."""
     await old_enough(ctx)
     await ctx.pool.execute("UPDATE chunks SET lease_until = now() - interval '1 s' WHERE state = 'running'")
 
 
 @asynccontextmanager
 async def barred(ctx: Context, lock: str) -> AsyncIterator[None]:
-    """Hold a lock, taken by the given statement, so that others stop where they need it."""
+    """Hold the lock that the statement `lock` takes, so that others wait for it."""
     async with ctx.pool.acquire() as conn, conn.transaction():
         await conn.execute(lock)
         yield
 
 
 async def waiting_backends(ctx: Context) -> list[int]:
-    """The backends of this database that wait for a lock."""
+    """Return the pids of the backends of this database that wait for a lock."""
     rows = await ctx.pool.fetch(
         """SELECT pid FROM pg_stat_activity
            WHERE datname = current_database() AND wait_event_type = 'Lock'"""

@@ -88,7 +88,7 @@ class Service:
                     assert response.status == 503, await response.text()
             except (aiohttp.ClientConnectionError, ConnectionError):
                 pass
-            assert monotonic() < deadline, f"no response from {path}"
+            assert monotonic() < deadline, f"no response from {path} in 30 seconds"
 
     async def ended(self, job_id: str, *, seconds: float = 60) -> dict[str, Any]:
         """Wait until the job has ended; return it."""

@@ -1,4 +1,4 @@
-"""`bulklane …` answers fast, and says in one line what is wrong."""
+"""The command line starts fast, and reports an error in one line."""
 
 import subprocess
 import sys
@@ -26,13 +26,13 @@ def bulklane(*words: str, home: Path, **env: str) -> "subprocess.CompletedProces
     )
 
 
-def test_version_is_that_of_the_package(tmp_path: Path) -> None:
+def test_version_prints_the_version_of_the_package(tmp_path: Path) -> None:
     done = bulklane("--version", home=tmp_path)
 
     assert (done.returncode, done.stdout) == (0, f"bulklane {version('bulklane')}\n")
 
 
-def test_help_imports_nothing_slow() -> None:
+def test_the_command_line_imports_no_heavy_module() -> None:
     code = f"import sys, cli; print([name for name in {HEAVY!r} if name in sys.modules])"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -41,7 +41,9 @@ def test_help_imports_nothing_slow() -> None:
 
 
 @pytest.mark.parametrize("words", [("accounts", "list"), ("keys", "list", "demo"), ("migrate",)])
-def test_a_command_without_a_service_says_how_to_start_one(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_a_command_without_a_service_explains_how_to_start_one(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
     done = bulklane(*words, home=tmp_path)
 
     assert done.returncode == 1
@@ -50,7 +52,7 @@ def test_a_command_without_a_service_says_how_to_start_one(tmp_path: Path, words
     )
 
 
-def test_a_database_that_cannot_be_reached_costs_one_line(tmp_path: Path) -> None:
+def test_an_unreachable_database_is_reported_in_one_line(tmp_path: Path) -> None:
     done = bulklane("accounts", "list", home=tmp_path, DATABASE_URL="postgresql://localhost:1/none")
 
     assert done.returncode == 1
@@ -58,7 +60,7 @@ def test_a_database_that_cannot_be_reached_costs_one_line(tmp_path: Path) -> Non
     assert done.stderr.count("\n") == 1
 
 
-async def test_a_database_without_tables_asks_for_a_migration(
+async def test_a_database_without_tables_is_reported_with_the_command_to_migrate(
     tmp_path: Path, servers: TestServers, redis: Redis
 ) -> None:
     conn = await asyncpg.connect(servers.database_url)
@@ -81,8 +83,8 @@ def test_accounts_and_keys_are_managed(tmp_path: Path, database_url: str) -> Non
     assert "taken already" in run("accounts", "create", "acme")
     assert "'XX' is not a region" in run("accounts", "set", "acme", "--region", "XX")
     assert "there is no account 'nobody'" in run("accounts", "set", "nobody")
-    key, _, told = run("keys", "create", "acme").partition("\n")
-    key_id = told.partition(":")[0]
+    key, _, details = run("keys", "create", "acme").partition("\n")
+    key_id = details.partition(":")[0]
     assert key.startswith("bl_")
     assert key_id in run("keys", "list", "acme")
     assert run("keys", "revoke", key_id) == f"revoked {key_id} of acme\n"

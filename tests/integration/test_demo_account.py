@@ -1,4 +1,4 @@
-"""The demo account: made at the first start, completed at later ones."""
+"""The demo account is created at the first start, and completed at later starts."""
 
 from embedded.supervisor.demo_account import NAME, PHONE_NUMBER_ID, ensure_demo_key
 from storage.context import Context
@@ -28,7 +28,7 @@ async def test_a_later_start_keeps_the_key_and_adds_a_missing_phone_number_id(
     assert (account.region, account.phone_number_id) == ("IN", PHONE_NUMBER_ID)
 
 
-async def test_a_phone_number_id_that_is_set_stays(ctx: Context, database_url: str) -> None:
+async def test_an_existing_phone_number_id_is_kept(ctx: Context, database_url: str) -> None:
     await accounts.create(ctx.pool, NAME, AccountChange(phone_number_id="7"))
 
     await ensure_demo_key(database_url, None)
@@ -46,7 +46,7 @@ async def test_another_account_keeps_its_phone_number_id(ctx: Context, database_
     assert await ensure_demo_key(database_url, key) == key
 
 
-async def test_a_known_key_of_another_account_is_kept_and_that_account_unchanged(
+async def test_a_known_key_of_another_account_is_kept_and_the_account_unchanged(
     ctx: Context, database_url: str
 ) -> None:
     other = await accounts.create(ctx.pool, "acme", AccountChange())
@@ -59,6 +59,6 @@ async def test_a_known_key_of_another_account_is_kept_and_that_account_unchanged
 
 
 async def _account(ctx: Context, name: str) -> accounts.Account:
-    found = await accounts.by_name(ctx.pool, name)
-    assert found is not None
-    return found
+    account = await accounts.by_name(ctx.pool, name)
+    assert account is not None
+    return account

@@ -1,4 +1,4 @@
-"""The embedded servers start on whatever the last run left, and leave nothing behind themselves."""
+"""The embedded servers start in any state that the last run left, and leave no process behind."""
 
 import asyncio
 import os
@@ -19,18 +19,18 @@ from embedded.servers import Home, Postgres, StartFailed, Valkey, home, open_hom
 from tests.waiting import wait_for
 
 DEADLINE_SECONDS = 20
-MEMORY = Path("/dev/shm")  # a disk would take most of the time
+MEMORY = Path("/dev/shm")  # a disk takes most of the time of these tests
 
 Server = TypeVar("Server", bound=Postgres | Valkey)
 
 pytestmark = pytest.mark.skipif(
-    not processes.PROC.is_dir(), reason="processes are told apart by Linux's /proc"
+    not processes.PROC.is_dir(), reason="embedded servers identify processes by /proc, which only Linux has"
 )
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder that `nobody` may pass through; pytest's own temporary ones are closed to root's servers."""
+    """Make a folder that any user can enter. Servers of root run as `nobody`, which cannot enter tmp_path."""
     path = Path(tempfile.mkdtemp(prefix="bulklane-", dir=MEMORY if MEMORY.is_dir() else None))
     path.chmod(0o711)
     yield path
@@ -43,7 +43,7 @@ def scratch(folder: Path) -> Home:
 
 
 def make_home(path: Path) -> Home:
-    """A scratch home; the folders that are made on the way to it can be passed through by `nobody`."""
+    """Make a scratch home; any user can enter the parent folders that are made."""
     missing = [parent for parent in path.parents if not parent.exists()]
     path.mkdir(parents=True)
     for parent in missing:
@@ -51,7 +51,7 @@ def make_home(path: Path) -> Home:
     return open_scratch(path)
 
 
-async def test_postgres_keeps_its_data_from_start_to_start(scratch: Home) -> None:
+async def test_postgres_keeps_its_data_across_restarts(scratch: Home) -> None:
     postgres = await started(Postgres(scratch, durable=False))
     await query(postgres, "CREATE TABLE kept AS SELECT 42 AS answer")
     await postgres.stop()
@@ -63,7 +63,7 @@ async def test_postgres_keeps_its_data_from_start_to_start(scratch: Home) -> Non
     await again.stop()
 
 
-async def test_valkey_keeps_its_data_from_start_to_start(scratch: Home) -> None:
+async def test_valkey_keeps_its_data_across_restarts(scratch: Home) -> None:
     valkey = await started(Valkey(scratch))
     async with Redis.from_url(valkey.url) as redis:
         await redis.set("kept", "42")
@@ -76,7 +76,7 @@ async def test_valkey_keeps_its_data_from_start_to_start(scratch: Home) -> None:
     await again.stop()
 
 
-async def test_postgres_speaks_utf8_in_byte_order_and_utc(scratch: Home) -> None:
+async def test_postgres_uses_utf8_in_byte_order_and_utc(scratch: Home) -> None:
     postgres = await started(Postgres(scratch))
     settings = """SELECT concat_ws(' ', current_setting('timezone'), current_setting('listen_addresses') = '',
                          current_setting('fsync'), encoding, datcollate, datlocprovider, datlocale)
@@ -86,7 +86,7 @@ async def test_postgres_speaks_utf8_in_byte_order_and_utc(scratch: Home) -> None
     await postgres.stop()
 
 
-async def test_the_environment_of_the_user_changes_nothing(
+async def test_the_environment_of_the_user_has_no_effect(
     scratch: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     language = {"LANG": "xx_XX.UTF-8", "LC_ALL": "xx"}
@@ -100,7 +100,7 @@ async def test_the_environment_of_the_user_changes_nothing(
     await postgres.stop()
 
 
-async def test_postgres_starts_again_after_kill_9_with_all_that_was_committed(scratch: Home) -> None:
+async def test_postgres_restarts_after_kill_9_with_all_committed_data(scratch: Home) -> None:
     postgres = await started(Postgres(scratch))
     await query(postgres, "CREATE TABLE kept AS SELECT 42 AS answer")
     postgres.send(signal.SIGKILL)
@@ -113,7 +113,7 @@ async def test_postgres_starts_again_after_kill_9_with_all_that_was_committed(sc
     await postgres.stop()
 
 
-async def test_valkey_starts_again_after_kill_9(scratch: Home) -> None:
+async def test_valkey_restarts_after_kill_9(scratch: Home) -> None:
     valkey = await started(Valkey(scratch))
     valkey.send(signal.SIGKILL)
     assert await valkey.wait() == -signal.SIGKILL
@@ -138,7 +138,7 @@ async def test_a_live_server_of_the_same_data_is_stopped_first(
     await successor.stop()
 
 
-async def test_a_pid_file_that_names_another_program_is_removed_and_that_program_lives_on(
+async def test_a_pid_file_with_the_pid_of_another_program_is_removed_and_the_program_not_stopped(
     scratch: Home,
 ) -> None:
     postgres = await started(Postgres(scratch, durable=False))
@@ -147,22 +147,22 @@ async def test_a_pid_file_that_names_another_program_is_removed_and_that_program
     first_pid = str(postgres.pid)
     await postgres.stop()
     uid = scratch.owner.uid if scratch.owner else None
-    with subprocess.Popen(["sleep", "60"], user=uid) as stranger:  # noqa: ASYNC220 - it starts at once
+    with subprocess.Popen(["sleep", "60"], user=uid) as other:  # noqa: ASYNC220 - starting it takes no time
         for file, text in pid_files.items():
-            file.write_text(text.replace(first_pid, str(stranger.pid), 1))
+            file.write_text(text.replace(first_pid, str(other.pid), 1))
 
         await postgres.start()
         await postgres.wait_ready()
 
-        assert stranger.poll() is None
-        stranger.kill()
+        assert other.poll() is None
+        other.kill()
     await postgres.stop()
 
 
 @pytest.mark.parametrize(
     "name", ["with spaces in it", "l" * 120, "comma,colon:percent%", "quote'\"quote", "ümläut"]
 )
-async def test_any_path_will_do(folder: Path, name: str) -> None:
+async def test_a_home_may_have_any_path(folder: Path, name: str) -> None:
     scratch = make_home(folder / name / "home")
     postgres, valkey = await asyncio.gather(
         started(Postgres(scratch, durable=False)), started(Valkey(scratch, durable=False))
@@ -176,7 +176,7 @@ async def test_any_path_will_do(folder: Path, name: str) -> None:
     assert scratch.sockets.parent == scratch.state or not scratch.sockets.exists()
 
 
-async def test_two_homes_do_not_meet(folder: Path) -> None:
+async def test_two_homes_are_independent(folder: Path) -> None:
     homes = [make_home(folder / name) for name in ("one", "two")]
     first, second = await asyncio.gather(*(started(Postgres(each, durable=False)) for each in homes))
     await query(first, "CREATE TABLE mine ()")
@@ -207,15 +207,15 @@ asyncio.run(main())
     starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)  # noqa: ASYNC220
     assert starter.stdout is not None
     assert starter.stdout.readline() == b"ready\n"
-    assert len(living(scratch)) > 1
+    assert len(running(scratch)) > 1
 
     starter.kill()
     starter.wait()
 
-    wait_for(lambda: not living(scratch), seconds=DEADLINE_SECONDS)
+    wait_for(lambda: not running(scratch), seconds=DEADLINE_SECONDS)
 
 
-async def test_a_server_that_cannot_start_tells_why(scratch: Home) -> None:
+async def test_a_server_that_cannot_start_reports_the_reason(scratch: Home) -> None:
     postgres = await started(Postgres(scratch, durable=False))
     await postgres.stop()
     (postgres.data / "postgresql.conf").write_text("no_such_setting = 1\n")
@@ -226,7 +226,7 @@ async def test_a_server_that_cannot_start_tells_why(scratch: Home) -> None:
         await postgres.wait_ready()
 
 
-async def test_a_half_made_data_folder_is_made_again(scratch: Home) -> None:
+async def test_an_incomplete_data_folder_is_created_again(scratch: Home) -> None:
     half = scratch.state / "pg.new"
     half.mkdir()
     (half / "PG_VERSION").write_text("18\n")
@@ -246,7 +246,7 @@ def test_data_and_sockets_are_private(scratch: Home) -> None:
     }
 
 
-def test_a_trap_in_the_temporary_folder_is_not_walked_into(
+def test_an_untrusted_folder_in_the_temporary_folder_is_not_used(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
@@ -258,8 +258,8 @@ def test_a_trap_in_the_temporary_folder_is_not_walked_into(
     assert open_scratch(path).sockets != expected
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="others keep their state in the home itself")
-def test_roots_state_lies_outside_and_a_new_home_at_the_same_path_starts_empty(
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root keeps the state outside the home")
+def test_the_state_of_root_is_outside_and_a_new_home_at_the_same_path_is_empty(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(home, "STATE_ROOT", folder / "state")
@@ -289,7 +289,7 @@ async def query(postgres: Postgres, sql: str) -> object:
         await connection.close()
 
 
-def living(scratch: Home) -> list[processes.Mark]:
+def running(scratch: Home) -> list[processes.Mark]:
     return [
         *processes.inside(scratch.state / "pg", "postgres"),
         *processes.inside(scratch.state / "valkey", "valkey-server"),

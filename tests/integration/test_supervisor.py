@@ -1,4 +1,4 @@
-"""The supervisor keeps its processes running, writes where they are, and leaves nothing behind."""
+"""The supervisor restarts its processes, writes dev.json, and leaves no process behind."""
 
 import json
 import os
@@ -59,7 +59,7 @@ STUBBORN = (
 
 
 class Service:
-    """A supervisor over fake programs, in a folder of its own."""
+    """A supervisor of fake programs, in its own folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -116,7 +116,7 @@ def service() -> Iterator[Service]:
     shutil.rmtree(folder)
 
 
-def test_dev_json_tells_where_everything_is(service: Service) -> None:
+def test_dev_json_names_urls_keys_and_pids(service: Service) -> None:
     service.start()
 
     dev = service.dev()
@@ -135,7 +135,7 @@ def test_dev_json_tells_where_everything_is(service: Service) -> None:
 
 
 @pytest.mark.parametrize("role", ["api", "worker"])
-def test_a_killed_part_is_started_again(service: Service, role: str) -> None:
+def test_a_killed_process_is_restarted(service: Service, role: str) -> None:
     service.start()
     victim = service.dev()["pids"][role][0]
     others = set(service.pids()) - {victim}
@@ -147,7 +147,7 @@ def test_a_killed_part_is_started_again(service: Service, role: str) -> None:
     assert all(runs(pid) for pid in service.pids())
 
 
-def test_a_part_that_keeps_dying_is_started_again_and_again(service: Service) -> None:
+def test_a_process_that_keeps_dying_is_restarted_each_time(service: Service) -> None:
     service.write(worker="print('born')")
 
     service.start()
@@ -168,7 +168,7 @@ def test_a_signal_stops_everything(service: Service, number: signal.Signals) -> 
     assert not (service.home / "dev.json").exists()
 
 
-def test_a_second_ctrl_c_hurries(service: Service) -> None:
+def test_a_second_ctrl_c_stops_at_once(service: Service) -> None:
     service.write(worker=STUBBORN)
     supervisor = service.start()
     pids = service.pids()
@@ -176,15 +176,15 @@ def test_a_second_ctrl_c_hurries(service: Service) -> None:
     logs = [service.home / "log" / f"worker-{number}.log" for number in (1, 2)]
     until(lambda: all("deaf" in log.read_text() for log in logs))
     supervisor.send_signal(signal.SIGINT)
-    until(lambda: not runs(api))  # it is the turn of the workers
+    until(lambda: not runs(api))  # the workers are stopped next
 
     supervisor.send_signal(signal.SIGINT)
 
-    assert supervisor.wait(5) == 0  # without hurry it would take 20 seconds
+    assert supervisor.wait(5) == 0  # the first Ctrl-C alone takes 20 seconds
     assert not any(runs(pid) for pid in pids)
 
 
-def test_nothing_outlives_a_killed_supervisor(service: Service) -> None:
+def test_no_process_outlives_a_killed_supervisor(service: Service) -> None:
     supervisor = service.start()
     pids = service.pids()
 
@@ -193,7 +193,7 @@ def test_nothing_outlives_a_killed_supervisor(service: Service) -> None:
     until(lambda: not any(runs(pid) for pid in pids))
 
 
-def test_what_ignores_the_death_of_its_supervisor_is_ended_by_the_next_one(service: Service) -> None:
+def test_a_process_that_outlives_its_supervisor_is_ended_by_the_next_one(service: Service) -> None:
     service.write(worker=STUBBORN)
     supervisor = service.start()
     logs = [service.home / "log" / f"worker-{number}.log" for number in (1, 2)]
@@ -210,22 +210,22 @@ def test_what_ignores_the_death_of_its_supervisor_is_ended_by_the_next_one(servi
     assert service.dev()["api_key"] == "key_of_the_first_start"
 
 
-def test_a_stranger_with_a_remembered_pid_is_left_alone(service: Service) -> None:
+def test_another_program_with_a_recorded_pid_is_not_stopped(service: Service) -> None:
     supervisor = service.start()
     supervisor.kill()
     until(lambda: not any(runs(pid) for pid in service.pids()))
     (service.home / "dev.json").unlink()
-    with subprocess.Popen(["sleep", "60"]) as stranger:
+    with subprocess.Popen(["sleep", "60"]) as other:
         file = service.home / "run" / "worker-1.pid"
-        file.write_text(f"{stranger.pid} {file.read_text().split()[1]}\n")
+        file.write_text(f"{other.pid} {file.read_text().split()[1]}\n")
 
         service.start()
 
-        assert stranger.poll() is None
-        stranger.kill()
+        assert other.poll() is None
+        other.kill()
 
 
-def test_a_second_start_says_where_the_first_one_serves(service: Service) -> None:
+def test_a_second_start_reports_the_url_of_the_first(service: Service) -> None:
     supervisor = service.start()
 
     output, _ = service.run().communicate(timeout=DEADLINE_SECONDS)
@@ -233,7 +233,7 @@ def test_a_second_start_says_where_the_first_one_serves(service: Service) -> Non
     assert f"already running at {service.dev()['url']} (pid {supervisor.pid})" in output
 
 
-def test_a_port_in_use_is_named(service: Service) -> None:
+def test_a_port_in_use_is_reported(service: Service) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         output, _ = service.run(port).communicate(timeout=DEADLINE_SECONDS)
@@ -242,7 +242,7 @@ def test_a_port_in_use_is_named(service: Service) -> None:
     assert f"PORT={port + 1}" in output
 
 
-def test_an_api_that_cannot_start_shows_its_log_and_nothing_stays(service: Service) -> None:
+def test_an_api_that_cannot_start_shows_its_log_and_leaves_no_process(service: Service) -> None:
     service.write(api="raise SystemExit('no such luck')")
 
     supervisor = service.run()

@@ -1,4 +1,4 @@
-"""The window against a brute-force oracle, many clients, lost states and clocks that step."""
+"""Compare the window with a brute-force oracle; test concurrent clients, lost state and clock steps."""
 
 import asyncio
 import math
@@ -12,13 +12,13 @@ from redis.asyncio import Redis
 
 from storage.window import EPOCH, MICROSECOND, Grant, Window
 
-START = 1_700_000_000_000_000  # microseconds; a clock of today's size shows any lost digit
+START = 1_700_000_000_000_000  # microseconds; a realistic value, so that a lost digit is visible
 SECOND = 1_000_000
 ITEMS_LOG = "bulklane:window:{42}:items"
 
 
 class Account:
-    """Account 42 with its window, a clock to step, and what was granted, as PostgreSQL would keep it."""
+    """Account 42: its window, a clock that the test sets, and its grants as PostgreSQL stores them."""
 
     def __init__(self, redis: Redis, *, real_time: bool = False) -> None:
         self.clock = START
@@ -43,7 +43,7 @@ class Account:
 
 
 class Oracle:
-    """The rules, each as its definition reads, over a plain list of all grants ever made."""
+    """The rules of the window, applied to a list of all grants."""
 
     def __init__(self, window: int) -> None:
         self.window = window
@@ -53,7 +53,7 @@ class Oracle:
     def used(self, now: int) -> int:
         return sum(n for at, n in self.granted if at >= now - self.window)
 
-    def answer(self, clock: int, *, limit: int, want: int, minimum: int) -> Grant:
+    def decide(self, clock: int, *, limit: int, want: int, minimum: int) -> Grant:
         newest = max((at for at, _ in self.granted), default=0)
         if newest - (clock + self.skew) > self.window:
             self.skew = newest - clock
@@ -84,12 +84,12 @@ def rounded_up(microseconds: int) -> float:
 
 
 def fullest_span(granted: Sequence[tuple[int, int]], window: int) -> int:
-    """The most that any closed span of `window` holds; a fullest one ends with a grant."""
+    """Return the most that any closed span of `window` holds. A fullest span ends with a grant."""
     return max(sum(n for at, n in granted if end - window <= at <= end) for end, _ in granted)
 
 
 def random_step(rng: random.Random, window: int, wait: float) -> int:
-    """Microseconds to step the clock: mostly little, often to an edge, at times far back or far on."""
+    """Return a random clock step in microseconds: mostly small, often to an edge, sometimes far."""
     little = rng.choice([0, 0, 1, 999, rng.randrange(window // 4)])
     edge = rng.choice([window, window + 1, round(wait * SECOND), round(wait * SECOND) - 1000])
     back = -rng.choice([1, rng.randrange(window), window, window + 1, 50 * window])
@@ -97,7 +97,7 @@ def random_step(rng: random.Random, window: int, wait: float) -> int:
 
 
 async def forget(rng: random.Random, redis: Redis, log: str) -> None:
-    """Lose the state in one of the ways in which it can be lost."""
+    """Lose the state of the window in a random way."""
     match rng.randrange(4):
         case 0:
             await redis.flushall()
@@ -106,9 +106,9 @@ async def forget(rng: random.Random, redis: Redis, log: str) -> None:
         case 2:
             await redis.delete(f"{log}:state")
         case _:
-            answer = redis.hset(f"{log}:state", "run", "the run before the restart")
-            assert not isinstance(answer, int)  # redis-py types it for its synchronous twin as well
-            await answer
+            response = redis.hset(f"{log}:state", "run", "the run before the restart")
+            assert not isinstance(response, int)  # redis-py's type includes that of its synchronous client
+            await response
     await redis.script_flush()
 
 
@@ -127,25 +127,25 @@ async def test_window_agrees_with_a_brute_force_oracle(redis: Redis, seed: int) 
         asked = len(account.asked)
         if rng.random() < 0.1:
             want, minimum = 0, 1
-            seen = await account.peek(limit=limit, seconds=seconds)
+            grant = await account.peek(limit=limit, seconds=seconds)
         else:
-            seen = await account.take(want, minimum, limit=limit, seconds=seconds)
-        assert seen == oracle.answer(account.clock, limit=limit, want=want, minimum=minimum)
+            grant = await account.take(want, minimum, limit=limit, seconds=seconds)
+        assert grant == oracle.decide(account.clock, limit=limit, want=want, minimum=minimum)
         assert len(account.asked) == asked + cold
         limits.extend([limit] * (len(oracle.granted) - len(limits)))
-        wait = seen.wait_seconds
+        wait = grant.wait_seconds
         if cold := rng.random() < 0.01:
             await forget(rng, redis, ITEMS_LOG)
             oracle.skew = 0
     assert len(limits) > 200
     times = [at for at, _ in oracle.granted]
     assert times == sorted(times)
-    for i, limit in enumerate(limits):  # with one limit for all, this says: in every closed span
+    for i, limit in enumerate(limits):  # with one limit for all, this holds for every closed span
         assert sum(n for at, n in oracle.granted[: i + 1] if at >= times[i] - seconds * SECOND) <= limit
 
 
 async def test_four_clients_use_all_of_the_limit_and_never_more(redis: Redis) -> None:
-    accounts = [Account(redis, real_time=True) for _ in range(4)]  # a connection each, of the pool
+    accounts = [Account(redis, real_time=True) for _ in range(4)]  # each with its own connection of the pool
 
     async def spend(account: Account, rng: random.Random) -> None:
         while sum(n for each in accounts for _, n in each.granted) < 2 * 500:
@@ -164,7 +164,7 @@ async def test_two_cold_callers_load_the_history_once(redis: Redis) -> None:
     account.granted = [(START - 1, 60)]
 
     async def history(since: datetime) -> Sequence[tuple[datetime, int]]:
-        await both.wait()  # neither has loaded before both have asked
+        await both.wait()  # both ask before either has loaded
         return [(moment(START - 1), 60)]
 
     call = partial(account.window.take, kind="items", account_id=42, window_seconds=1, history=history)
@@ -172,7 +172,7 @@ async def test_two_cold_callers_load_the_history_once(redis: Redis) -> None:
     assert sorted((grant.granted, grant.remaining) for grant in grants) == [(15, 10), (15, 25)]
 
 
-async def test_history_is_asked_for_one_window_and_only_when_cold(redis: Redis) -> None:
+async def test_history_is_read_for_one_window_and_only_when_cold(redis: Redis) -> None:
     account = Account(redis)
     for seconds in (10, 10, 20, 20, 10):
         await account.take(1, seconds=seconds)
@@ -214,7 +214,7 @@ async def test_refused_call_is_not_charged(redis: Redis) -> None:
     assert (await account.take(5)).granted == 2
 
 
-async def test_peek_charges_nothing_and_says_when_there_is_room(redis: Redis) -> None:
+async def test_peek_charges_nothing_and_returns_when_there_is_room(redis: Redis) -> None:
     account = Account(redis)
     empty = Grant(granted=0, at=moment(START), wait_seconds=0, remaining=10, reset_seconds=0)
     assert await account.peek() == await account.peek() == empty
@@ -224,7 +224,7 @@ async def test_peek_charges_nothing_and_says_when_there_is_room(redis: Redis) ->
     assert (full.remaining, full.wait_seconds, full.reset_seconds) == (0, 0.601, 0.601)
 
 
-async def test_take_succeeds_after_the_reported_wait_and_not_a_millisecond_sooner(redis: Redis) -> None:
+async def test_take_succeeds_after_the_returned_wait_and_not_a_millisecond_earlier(redis: Redis) -> None:
     account = Account(redis)
     for _ in range(5):
         await account.take(2)
@@ -255,7 +255,7 @@ async def test_lowered_limit_grants_nothing_until_enough_has_aged(redis: Redis) 
 
 
 @pytest.mark.parametrize(("back", "wait"), [(3, 13.001), (10, 20.001), (11, 10.001), (86_400, 10.001)])
-async def test_clock_put_back_delays_by_two_windows_at_most(redis: Redis, back: int, wait: float) -> None:
+async def test_a_clock_set_back_delays_by_at_most_two_windows(redis: Redis, back: int, wait: float) -> None:
     account = Account(redis)
     before = await account.take(10, seconds=10)
     account.clock -= back * SECOND
@@ -271,14 +271,14 @@ async def test_clock_put_back_delays_by_two_windows_at_most(redis: Redis, back: 
     ("want", "minimum", "limit", "seconds"),
     [(0, 1, 1, 1), (1, 0, 1, 1), (1, 2, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0)],
 )
-async def test_arguments_without_meaning_are_refused(
+async def test_invalid_arguments_are_refused(
     redis: Redis, want: int, minimum: int, limit: int, seconds: int
 ) -> None:
     with pytest.raises(ValueError, match="must be"):
         await Account(redis).take(want, minimum, limit=limit, seconds=seconds)
 
 
-async def test_accounts_and_kinds_have_windows_of_their_own(redis: Redis) -> None:
+async def test_each_account_and_kind_has_its_own_window(redis: Redis) -> None:
     account = Account(redis)
     ask = partial(account.window.take, limit=5, window_seconds=60, want=5, history=account.history)
     for account_id in (1, 2):

@@ -119,6 +119,6 @@ async def test_a_user_enters_a_key_and_sends_a_request(
         status = await response.locator(".response-col_status").inner_text()
         assert status.split()[0] == "200"
         assert '"data"' in await response.inner_text()
-    assert {url.startswith((host, "data:")) for url in browser.asked} == {True}
-    assert f"{host}/openapi.json" in browser.asked
-    assert browser.complaints == []
+    assert {url.startswith((host, "data:")) for url in browser.requests} == {True}
+    assert f"{host}/openapi.json" in browser.requests
+    assert browser.messages == []
