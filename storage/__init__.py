@@ -1,1 +1,1 @@
-"""The only room with SQL and Lua: pools, named queries, migrations, the window, the queue, the servers."""
+"""The only package with SQL and Lua: pools, named queries, schema, migrations, the window, the queue."""

@@ -1,4 +1,4 @@
-"""Tasks that run beside the work of a process: how they repeat, and how they end."""
+"""Background tasks of a process: start, repeat, cancel."""
 
 import asyncio
 import logging
@@ -18,8 +18,8 @@ STEADY_SECONDS = 30.0  # work that fails after so long has worked meanwhile
 
 @asynccontextmanager
 async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run coroutines that never return while the body runs."""
-    tasks = [asyncio.create_task(one) for one in work]
+    """Run coroutines that never return while the body runs, and cancel them afterwards."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in work]
     try:
         yield
     finally:
@@ -28,7 +28,10 @@ async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def cancel(task: "asyncio.Task[None]") -> None:
-    """Cancel a task and wait for its end; again, for redis-py swallows a cancellation while it connects."""
+    """Cancel a task and wait until it ends.
+
+    The cancellation repeats, because redis-py swallows one that arrives while it connects.
+    """
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=CANCEL_AGAIN_SECONDS)
@@ -42,14 +45,14 @@ async def repeat(
     pause_first: bool = False,
     bell: asyncio.Event | None = None,
 ) -> NoReturn:
-    """Run `work` again and again, `every` seconds after its end, until cancelled.
+    """Run `work` repeatedly, with a pause of `every` seconds after each run, until cancelled.
 
-    `bell`: setting it ends the pause. No error ends the loop. An error is logged once while it repeats, and
-    so is the success after it; `what` names the work there. Work that goes on until an error, like a
-    subscription, never succeeds: after STEADY_SECONDS its error is logged again.
+    `what` names the work in the log. `pause_first` starts with a pause. Setting `bell` ends the pause. An
+    error does not end the loop: it is logged when it first occurs, and so is the next success. Work that runs
+    until an error, such as a subscription, never succeeds: its error is logged again after STEADY_SECONDS.
     """
     clock = asyncio.get_running_loop().time
-    told = ""
+    logged = ""
     while True:
         if pause_first:
             await _pause(every, bell)
@@ -61,14 +64,14 @@ async def repeat(
             await work()
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
-            if reason != told or clock() - started > STEADY_SECONDS:
+            if reason != logged or clock() - started > STEADY_SECONDS:
                 unexpected = blames_work(error) and not isinstance(error, RedisError)
                 logger.warning("%s failed, retrying every %g s: %s", what, every, reason, exc_info=unexpected)
-            told = reason
+            logged = reason
         else:
-            if told:
+            if logged:
                 logger.info("%s works again", what)
-            told = ""
+            logged = ""
 
 
 async def _pause(seconds: float, bell: asyncio.Event | None) -> None:
@@ -76,5 +79,5 @@ async def _pause(seconds: float, bell: asyncio.Event | None) -> None:
         await asyncio.sleep(seconds)
         return
     with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):  # wait_for may lose a cancellation, until Python 3.12
+        async with asyncio.timeout(seconds):  # wait_for can lose a cancellation before Python 3.12
             await bell.wait()

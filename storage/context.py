@@ -1,4 +1,4 @@
-"""The context: the few things that api and worker pass to everything they call."""
+"""The context: the dependencies that api and worker pass to the functions they call."""
 
 from dataclasses import dataclass, field
 
@@ -12,13 +12,13 @@ from storage.window import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """Pool, queue, window and settings of one process; `worker_id` names it on its leases."""
+    """Pool, queue, window and settings of one process. `worker_id` identifies the process on its leases."""
 
     pool: Pool
     queue: Queue
     window: Window
     settings: Settings
     worker_id: WorkerId
-    # The claims that this worker works on. Only they are renewed: the lease of a claim must expire if the
-    # connection broke before the worker read the answer.
+    # The claims that this worker is applying. Only these are renewed: the lease of a claim must expire if the
+    # connection broke before the worker read the claim.
     held: set[Lease] = field(default_factory=set)

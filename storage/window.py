@@ -1,4 +1,4 @@
-"""The sliding window: how much an account may do within any span of `window_seconds`, exactly."""
+"""The sliding window: limits what an account may do within any span of `window_seconds`, exactly."""
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """What the window answered.
+    """The result of a call to the window.
 
-    `granted` is 0 when it refused; then `wait_seconds` says when asking again for the same will do,
-    if nobody else takes it first. `at` is the window's own time, UTC, to the microsecond: it follows the
-    server's clock and never goes back. `remaining` is what is left now, `reset_seconds` how long until
-    nothing counts as used. Both waits are rounded up to a millisecond.
+    `granted` is 0 if the call was refused. `wait_seconds` is then the time until the same call can succeed,
+    unless another call uses the capacity first. `at` is the window's own time (UTC, microseconds): it follows
+    the server's clock and never goes back. `remaining` is the capacity left now; `reset_seconds` is the time
+    until no grant counts any more. Both times are rounded up to a millisecond.
     """
 
     granted: int
@@ -33,31 +33,31 @@ class Grant:
 
 
 class Window:
-    """An exact, weighted sliding-window log for each account and kind, kept in Redis 6.2+ or Valkey.
+    """An exact, weighted sliding-window log per account and kind, stored in Redis 6.2+ or Valkey.
 
-    The rules:
+    Rules:
 
     - No closed span of `window_seconds` ever holds more than `limit`: a grant counts until it is older
       than the window, to the microsecond.
-    - A refused call is not charged, nor is one that only looks.
-    - `limit` and the window's length are arguments of each call. A lowered limit grants nothing until
-      enough has aged; another length than the last call's makes the log cold.
-    - Cold (new, flushed, expired, or written before the server restarted or failed over): `history` is
-      asked for the grants since a moment, PostgreSQL being where they are kept, and the log is made from
-      them. Of several cold callers the first to come back with them wins; the others' are not used.
-    - Time is the server's. When its clock steps back, the window's time stands still until the clock
-      has caught up, for one window at most. A step forward looks like time that has passed.
+    - A refused call and a `peek` are not charged.
+    - `limit` and the window's length are arguments of each call. After the limit is lowered, nothing is
+      granted until enough grants have expired. A change of the length makes the log cold.
+    - A log is cold if it is new, flushed, expired, or older than a restart or failover of the server. A cold
+      log is loaded from the grants that `history` returns; PostgreSQL stores them. If several callers load
+      a cold log, the first one wins and the others' grants are ignored.
+    - Time is the server's clock. If the clock steps back, the window's time stands still until the clock
+      catches up, for one window at most. A step forward counts as elapsed time.
 
-    What `history` cannot see is forgotten with a flush. So keep grants under `Grant.at`, and hold one
-    lock of the account from before `take` until they are committed: then no grant is in between.
-    A connection that breaks during `take` may have charged it; this errs on the side of the limit.
+    A flush loses the grants that `history` cannot see. To lose none, store each grant under `Grant.at`, and
+    hold one lock per account from before `take` until the commit of the grant.
+    If the connection breaks during `take`, the call may have been charged: the limit still holds.
 
-    `clock` (microseconds since 1970) replaces the server's clock, which a test cannot step.
+    `clock` (returns microseconds since 1970) replaces the server's clock in tests.
     """
 
     def __init__(self, redis: Redis, *, clock: Callable[[], int] | None = None) -> None:
         source = files("storage").joinpath("window.lua").read_bytes()
-        self._script = redis.register_script(source)  # EVALSHA; loads itself again after a restart
+        self._script = redis.register_script(source)  # EVALSHA; redis-py loads it again after a restart
         self._clock = clock
 
     async def take(
@@ -71,29 +71,32 @@ class Window:
         minimum: int = 1,
         history: History | None,
     ) -> Grant:
-        """Grant as much of `want` as there is, or nothing if that is less than `minimum`.
+        """Grant `want`, or as much of it as is available, but nothing if that is less than `minimum`.
 
-        A `minimum` over the limit counts as the limit, or it would wait for ever. `history(since)` answers
-        what was granted at `since` or later, as (`Grant.at`, amount of 1 or more), in any order; it is
-        called only when the window is cold; without it a cold window begins empty. Raises ValueError
-        unless 1 <= minimum <= want, and limit and window_seconds are at least 1: 'no limit' is the caller's
-        to skip.
+        A `minimum` above the limit counts as the limit, because it could never be granted. `history(since)`
+        returns what was granted at `since` or later, as (`Grant.at`, amount of 1 or more), in any order. It
+        is called only if the window is cold; without it, a cold window starts empty. Raises ValueError
+        unless 1 <= minimum <= want and limit and window_seconds are at least 1. A caller without a limit
+        must not call this.
         """
         if not 1 <= minimum <= want:
             raise ValueError(f"minimum must be from 1 to want ({want}), not {minimum}")
         keys = _keys(kind, account_id, limit, window_seconds)
         window = timedelta(seconds=window_seconds)
-        return await self._ask(keys, limit=limit, window=window, want=want, minimum=minimum, history=history)
+        return await self._run(keys, limit=limit, window=window, want=want, minimum=minimum, history=history)
 
     async def peek(
         self, *, kind: WindowKind, account_id: int, limit: int, window_seconds: int, history: History | None
     ) -> Grant:
-        """Look without charging: `granted` is 0, and `wait_seconds` lasts until there is at least 1."""
+        """Read the window without charging it.
+
+        `granted` is 0; `wait_seconds` is the time until at least 1 is available.
+        """
         keys = _keys(kind, account_id, limit, window_seconds)
         window = timedelta(seconds=window_seconds)
-        return await self._ask(keys, limit=limit, window=window, want=0, minimum=1, history=history)
+        return await self._run(keys, limit=limit, window=window, want=0, minimum=1, history=history)
 
-    async def _ask(
+    async def _run(
         self,
         keys: list[str],
         *,
@@ -105,12 +108,12 @@ class Window:
     ) -> Grant:
         milliseconds = window // timedelta(milliseconds=1)
         clock = "" if self._clock is None else self._clock()
-        question = (limit, milliseconds, want, minimum, clock)
-        warm, *answer = await self._script(keys, [*question, int(history is None)])
+        arguments = (limit, milliseconds, want, minimum, clock)
+        warm, *values = await self._script(keys, [*arguments, int(history is None)])
         if not warm and history is not None:
-            grants = await history(_moment(answer[0]) - window)
-            _, *answer = await self._script(keys, [*question, 1, *_recent(grants, window)])
-        granted, at, wait, remaining, reset = answer
+            grants = await history(_moment(values[0]) - window)
+            _, *values = await self._script(keys, [*arguments, 1, *_recent(grants, window)])
+        granted, at, wait, remaining, reset = values
         return Grant(
             granted=granted,
             at=_moment(at),
@@ -121,7 +124,7 @@ class Window:
 
 
 def _keys(kind: WindowKind, account_id: int, limit: int, window_seconds: int) -> list[str]:
-    """The log's and the state's key; the braces put both on one node of a cluster."""
+    """Return the keys of the log and of the state. The braces put both on one node of a cluster."""
     if limit < 1 or window_seconds < 1:
         raise ValueError(f"limit ({limit}) and window_seconds ({window_seconds}) must be at least 1")
     log = f"bulklane:window:{{{account_id}}}:{kind}"
@@ -129,9 +132,9 @@ def _keys(kind: WindowKind, account_id: int, limit: int, window_seconds: int) ->
 
 
 def _recent(grants: Iterable[tuple[datetime, int]], window: timedelta) -> Iterator[int]:
-    """The grants as the script takes them, without those that can no longer count.
+    """Yield the grants as arguments of the script, without those that cannot count any more.
 
-    The window's time is never before its newest grant, so what is a window older than that is out.
+    The window's time is never before its newest grant, so grants older than that by a window do not count.
     """
     ordered = sorted(grants)
     for at, amount in ordered:

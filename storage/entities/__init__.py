@@ -1,1 +1,1 @@
-"""What accounts own, one module and one .sql file a noun: contacts, lists, labels, channels and the like."""
+"""The entities of an account, with one module and one .sql file each: contacts, lists, labels and others."""

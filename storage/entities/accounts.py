@@ -12,14 +12,14 @@ from schemas.ids import AccountId
 from storage.postgres.named_queries import load, row_of, row_or_none, rows_of
 from storage.postgres.pool import Conn, Pool
 
-# Of an account that does not say otherwise; the same as those of the columns.
+# The settings of a new account. Equal to the defaults of the columns.
 DEFAULTS = {"request_limit": 30, "item_limit": 30_000, "window_seconds": 60, "default_wait": 0}
 QUERIES = load(__name__, DEFAULTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """A tenant. Limits of 0 mean: no limit."""
+    """A tenant. A limit of 0 means no limit."""
 
     id: AccountId
     name: str
@@ -33,7 +33,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountChange:
-    """What to set; None leaves a setting as it is (or at its default, for a new account)."""
+    """The settings to change. None keeps a setting, or its default for a new account."""
 
     region: str | None = None
     phone_number_id: str | None = None
@@ -53,11 +53,11 @@ class KeyRow:
 
 
 class NameTaken(Exception):
-    """There is an account of this name, or with this phone_number_id, already."""
+    """Another account has this name or this phone_number_id."""
 
 
 async def create(db: Conn | Pool, name: str, change: AccountChange) -> Account:
-    """A new account; raises NameTaken."""
+    """Create an account. Raises NameTaken."""
     try:
         return row_of(Account, await QUERIES.create(db, name=name, **_columns(change)))
     except asyncpg.UniqueViolationError as error:
@@ -65,7 +65,7 @@ async def create(db: Conn | Pool, name: str, change: AccountChange) -> Account:
 
 
 async def update(db: Conn | Pool, name: str, change: AccountChange) -> Account | None:
-    """The changed account, or None where there is none of this name; raises NameTaken."""
+    """Change an account and return it, or None if no account has this name. Raises NameTaken."""
     try:
         row = await QUERIES.update(db, name=name, **_columns(change))
     except asyncpg.UniqueViolationError as error:
@@ -74,17 +74,17 @@ async def update(db: Conn | Pool, name: str, change: AccountChange) -> Account |
 
 
 async def by_name(db: Conn | Pool, name: str) -> Account | None:
-    """The account of this name."""
+    """Return the account with this name, or None."""
     return row_or_none(Account, await QUERIES.by_name(db, name=name))
 
 
 async def list_all(db: Conn | Pool) -> list[Account]:
-    """All accounts, by name."""
+    """Return all accounts, ordered by name."""
     return rows_of(Account, await QUERIES.list_all(db))
 
 
 async def by_key(db: Conn | Pool, key: str) -> Account | None:
-    """The account that a key opens: None where the key is malformed, unknown or revoked."""
+    """Return the account of an API key, or None if the key is malformed, unknown or revoked."""
     owner = _owner(key)
     if owner is None:
         return None
@@ -93,9 +93,9 @@ async def by_key(db: Conn | Pool, key: str) -> Account | None:
 
 
 async def create_key(db: Conn | Pool, account_id: AccountId) -> tuple[str, str]:
-    """A new key, as (id, key). Only its hash is stored: this is the one time that it can be seen.
+    """Create an API key and return (id, key). Only its hash is stored, so the key cannot be read again.
 
-    The number of the account is part of the key, so that a look-up goes to one partition.
+    The id of the account is part of the key, so that a look-up reads one partition.
     """
     key = f"bl_{account_id}_{secrets.token_urlsafe(32)}"
     key_id = f"key_{_hash(key).hex()[:12]}"
@@ -104,12 +104,12 @@ async def create_key(db: Conn | Pool, account_id: AccountId) -> tuple[str, str]:
 
 
 async def list_keys(db: Conn | Pool, account_id: AccountId) -> list[KeyRow]:
-    """Return the account's keys, the oldest first."""
+    """Return the account's keys, oldest first."""
     return rows_of(KeyRow, await QUERIES.list_keys(db, account_id=account_id))
 
 
 async def revoke_key(db: Conn | Pool, key_id: str) -> str | None:
-    """The name of the account whose key was revoked, or None: unknown, or revoked before."""
+    """Revoke a key. Return the name of its account, or None if the key is unknown or already revoked."""
     name: str | None = await QUERIES.revoke_key(db, id=key_id)
     return name
 

@@ -1,5 +1,5 @@
 -- name: create(name, region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)^
--- A new account with its turn; null takes the column's default. UniqueViolationError: the name is taken.
+-- Create an account with its turn. Null means the default. UniqueViolationError: the name or phone_number_id is taken.
 WITH account AS (
     INSERT INTO accounts (name, region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
     VALUES (:name, :region::text, :phone_number_id::text, COALESCE(:request_limit::int, @request_limit@),
@@ -13,8 +13,8 @@ WITH account AS (
 SELECT * FROM account;
 
 -- name: update(name, region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)^
--- Change what is not null; an empty region or phone_number_id clears it. A throttled account is woken, since
--- its limit may have been lifted. No row: no such account.
+-- Set the columns whose parameter is not null. An empty region or phone_number_id clears the column. A throttled
+-- account becomes ready, because its limit may be higher now. No row: no such account.
 WITH account AS (
     UPDATE accounts SET
         region = NULLIF(COALESCE(:region::text, region), ''),
@@ -50,7 +50,7 @@ INSERT INTO api_keys (account_id, id, key_hash) VALUES (:account_id, :id, :key_h
 SELECT id, created_at, revoked_at FROM api_keys WHERE account_id = :account_id ORDER BY created_at;
 
 -- name: revoke_key(id)$
--- The name of the account whose key this was; null: no such key, or revoked before.
+-- Revoke a key and return the name of its account. Null: no such key, or already revoked.
 UPDATE api_keys k SET revoked_at = now()
 FROM accounts a
 WHERE k.id = :id AND k.revoked_at IS NULL AND a.id = k.account_id

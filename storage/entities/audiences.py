@@ -1,4 +1,4 @@
-"""Audiences: sets of contacts to send to."""
+"""Audiences: sets of contacts that receive messages."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ QUERIES = load(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudienceRow:
-    """An audience; a trigger keeps `contact_count`."""
+    """An audience. A trigger maintains `contact_count`."""
 
     id: int
     name: str
@@ -27,25 +27,25 @@ class AudienceRow:
 
 
 async def create(db: Db, account_id: AccountId, *, name: str) -> AudienceRow:
-    """A new audience; raises Conflict."""
+    """Create an audience. Raises Conflict if the name is taken."""
     with _name_is_free(name):
         return row_of(AudienceRow, await QUERIES.create(db, account_id=account_id, name=name))
 
 
 async def get(db: Db, account_id: AccountId, audience_id: int) -> AudienceRow | None:
-    """An audience of the account."""
+    """Return an audience, or None if the account has no such audience."""
     return row_or_none(AudienceRow, await QUERIES.get(db, account_id=account_id, id=audience_id))
 
 
 async def page(db: Db, account_id: AccountId, *, after: int, size: int) -> list[AudienceRow]:
-    """The audiences in the order in which they were made, after the given one."""
+    """Return the audiences after the given id, in the order of creation."""
     return rows_of(AudienceRow, await QUERIES.page(db, account_id=account_id, after=after, size=size))
 
 
 async def of_contact(
     db: Db, account_id: AccountId, contact_id: int, *, after: int, size: int
 ) -> list[AudienceRow]:
-    """The audiences that a contact belongs to, by their ids, after the given one."""
+    """Return the audiences of a contact after the given id, ordered by id."""
     records = await QUERIES.of_contact(
         db, account_id=account_id, contact_id=contact_id, after=after, size=size
     )
@@ -53,7 +53,7 @@ async def of_contact(
 
 
 async def rename(db: Db, account_id: AccountId, audience_id: int, *, name: str) -> AudienceRow | None:
-    """The renamed audience; None: there is none. Raises Conflict."""
+    """Rename an audience and return it, or None if there is none. Raises Conflict if the name is taken."""
     with _name_is_free(name):
         return row_or_none(
             AudienceRow, await QUERIES.rename(db, account_id=account_id, id=audience_id, name=name)
@@ -61,10 +61,10 @@ async def rename(db: Db, account_id: AccountId, audience_id: int, *, name: str) 
 
 
 async def delete(pool: Pool, account_id: AccountId, audience_id: int) -> bool:
-    """Delete an audience and its memberships; its contacts stay; False: there is none.
+    """Delete an audience and its memberships. Its contacts stay. Return False if it does not exist.
 
     The lock waits for transactions that add members. A transaction that deletes a contact locks in the other
-    order, members first: one of the two is a deadlock's loser, and runs again.
+    order, members first. PostgreSQL aborts one of the two as a deadlock, and it runs again.
     """
 
     async def work(conn: Conn) -> bool:
@@ -78,10 +78,10 @@ async def delete(pool: Pool, account_id: AccountId, audience_id: int) -> bool:
 
 
 async def lock_shared(conn: Conn, account_id: AccountId, audience_id: int) -> bool:
-    """Lock an audience FOR KEY SHARE, so that it is not deleted meanwhile; False: there is none."""
+    """Lock an audience against deletion (FOR KEY SHARE). Return False if it does not exist."""
     return await QUERIES.lock_shared(conn, account_id=account_id, id=audience_id) is not None
 
 
 def _name_is_free(name: str) -> AbstractContextManager[None]:
-    message = f"the account has an audience {name!r} already: take another name"
+    message = f"the account already has an audience {name!r}: choose another name"
     return violations_as(audiences_name=Conflict(message, code="audience_exists", param="name"))

@@ -1,18 +1,18 @@
 -- name: create(account_id, id, name, phone)^
--- Violates channels_name or channels_phone where another channel has it.
+-- Violates channels_name or channels_phone if another channel has the name or phone.
 INSERT INTO channels (account_id, id, name, phone) VALUES (:account_id, :id, :name, :phone) RETURNING *;
 
 -- name: get(account_id, id)^
 SELECT * FROM channels WHERE account_id = :account_id AND id = :id;
 
 -- name: page(account_id, after, size)
--- By id, which grows with time, after the given one (null: from the first).
+-- Ordered by id, which grows with time, after the given id (null: from the first).
 SELECT * FROM channels
 WHERE account_id = :account_id AND (:after::uuid IS NULL OR id > :after)
 ORDER BY id LIMIT :size;
 
 -- name: resolve(account_id, ids, phones)
--- The channels among these ids and phones (E.164).
+-- The channels that have one of these ids or phones (E.164).
 SELECT id, phone FROM channels
 WHERE account_id = :account_id AND (id = ANY (:ids::uuid[]) OR phone = ANY (:phones::text[]));
 
@@ -20,7 +20,7 @@ WHERE account_id = :account_id AND (id = ANY (:ids::uuid[]) OR phone = ANY (:pho
 SELECT id FROM channels WHERE account_id = :account_id ORDER BY id;
 
 -- name: change(account_id, id, given, name, phone)^
--- Sets the columns that are named in `given`. No row: no such channel. Violates what create violates.
+-- Set the columns that `given` names. No row: no such channel. Can violate what `create` can.
 UPDATE channels SET
     name = CASE WHEN 'name' = ANY (:given::text[]) THEN :name ELSE name END,
     phone = CASE WHEN 'phone' = ANY (:given) THEN :phone ELSE phone END,
@@ -29,8 +29,8 @@ WHERE account_id = :account_id AND id = :id
 RETURNING *;
 
 -- name: forget_defaults(account_id, id, after, size)$
--- Take the channel from the next contacts whose default it is, by id, after the given one. Returns the last
--- one's id; null: there were no more. They are locked in the order of their phones, as by an upsert.
+-- Clear the channel as the default of the next contacts after the given id. Returns the id of the last one; null:
+-- there are no more. The contacts are locked in the order of their phones, as in an upsert.
 WITH batch AS MATERIALIZED (
     SELECT id, phone FROM contacts
     WHERE account_id = :account_id AND id > :after AND default_channel_id = :id
@@ -50,7 +50,7 @@ WITH batch AS MATERIALIZED (
 SELECT max(id) FROM batch;
 
 -- name: lock(account_id, id)$
--- Before a delete: waits for transactions that opt contacts in. Null: no such channel.
+-- Lock before a delete. Waits for transactions that opt contacts in. Null: no such channel.
 SELECT id FROM channels WHERE account_id = :account_id AND id = :id FOR UPDATE;
 
 -- name: forget_opt_ins(account_id, id)!
@@ -60,12 +60,11 @@ DELETE FROM opt_ins WHERE account_id = :account_id AND channel_id = :id;
 DELETE FROM channels WHERE account_id = :account_id AND id = :id;
 
 -- name: lock_shared(account_id, id)$
--- Before a contact is opted in, or has it as its default: the channel is not deleted meanwhile. Null: no
--- such channel.
+-- Lock against deletion before a contact is opted in or gets it as its default. Null: no such channel.
 SELECT id FROM channels WHERE account_id = :account_id AND id = :id FOR KEY SHARE;
 
 -- name: lock_many_shared(account_id, ids)
--- The channels of these ids that there are, locked: a delete waits.
+-- Lock the existing channels among these ids against deletion.
 SELECT id FROM channels
 WHERE account_id = :account_id AND id = ANY (:ids::uuid[])
 ORDER BY id FOR KEY SHARE;

@@ -1,7 +1,7 @@
-"""The columns of contacts, made from the declared fields: the row, and the parts of SQL that list columns.
+"""The columns of contacts, generated from the declared fields: the row, and the SQL parts that list columns.
 
-upsert.sql and contacts.sql name the parts as `@name@`. Aliases in them: c is the table contacts, s the
-staging table, n a row made from JSON, w and l the rows of `clear`.
+upsert.sql and contacts.sql use a part as `@name@`. Aliases in the parts: c is the table contacts, s the
+staging table, n a row made from JSON; w and l are the rows of `clear`.
 """
 
 from collections.abc import Callable, Iterable
@@ -24,18 +24,18 @@ CLEARABLE = tuple(field for field in SET_BY_ITEMS if not field.not_null)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactRow:
-    """A stored contact. `fields` has every declared field; JSON is decoded."""
+    """A stored contact. `fields` has every declared field; JSON fields are decoded."""
 
     id: int
     account_id: AccountId
     created_at: datetime
     updated_at: datetime
     fields: StoredFields
-    json_characters: int  # of the JSON fields as text
+    json_characters: int  # total length of the JSON fields as text
 
     @classmethod
     def of(cls, record: asyncpg.Record) -> "ContactRow":
-        """The row of a record with all columns of contacts."""
+        """Return a record with all columns of contacts as a row."""
         fields: dict[str, Any] = {field.name: record[field.name] for field in CONTACT_FIELDS}
         for field in JSON:
             if (text := record[field.name]) is not None:
@@ -51,7 +51,7 @@ class ContactRow:
 
 
 def upsert_parts() -> dict[str, str]:
-    """The parts of upsert.sql."""
+    """Return the parts of upsert.sql by name."""
     return {
         "stage": _list(_definition, ITEM_FIELDS),
         "uncompressed": _list(lambda f: f"ALTER {f.name} SET STORAGE EXTERNAL", BY_KEY),
@@ -66,7 +66,7 @@ def upsert_parts() -> dict[str, str]:
 
 
 def contact_parts() -> dict[str, str]:
-    """The parts of contacts.sql."""
+    """Return the parts of contacts.sql by name."""
     return {
         "columns": _list(lambda f: f.name, CONTACT_FIELDS),
         "inserted": _list(lambda f: _or_default("n", f), CONTACT_FIELDS),
@@ -87,7 +87,7 @@ def _or_default(source: str, field: ContactField) -> str:
 
 
 def _merged(field: ContactField) -> str:
-    """What an upsert makes of a stored value."""
+    """Return the expression for the value that an upsert stores."""
     name = field.name
     return f"(c.{name} || excluded.{name})" if field.by_key else f"COALESCE(excluded.{name}, c.{name})"
 
@@ -107,7 +107,7 @@ def _cleared(field: ContactField) -> str:
 
 
 def _keys_set(field: ContactField) -> str:
-    """What a change of single keys makes of a stored value."""
+    """Return the expression for a JSON field after some keys are set and others removed."""
     return f"((c.{field.name} || :{field.name}::jsonb) - :{field.name}_gone::text[])"
 
 

@@ -19,16 +19,16 @@ from storage.postgres.named_queries import Db, load
 from storage.postgres.pool import Conn
 
 QUERIES = load(__name__, contact_parts())
-PUNCTUATION = frozenset("+-().,/·")  # in phone numbers as people write them, besides spaces and dashes
+PUNCTUATION = frozenset("+-().,/·")  # allowed in a phone number, besides spaces and dashes
 
 
 async def by_ids(db: Db, account_id: AccountId, ids: Sequence[int]) -> list[ContactRow]:
-    """Return contacts in the order of `ids`, without those that the account does not have."""
+    """Return contacts in the order of `ids`. Unknown ids are left out."""
     return [ContactRow.of(record) for record in await QUERIES.by_ids(db, account_id=account_id, ids=ids)]
 
 
 async def id_by_external_id(db: Db, account_id: AccountId, external_id: str) -> int | None:
-    """Return the id of the contact that has an external id."""
+    """Return the id of the contact that has an external id, or None."""
     id_: int | None = await QUERIES.id_by_external_id(db, account_id=account_id, external_id=external_id)
     return id_
 
@@ -42,10 +42,10 @@ async def get(db: Db, account_id: AccountId, contact_id: int) -> ContactRow | No
 async def page(
     db: Db, account: Account, *, search: str | None, size: int, skip: int
 ) -> tuple[list[ContactRow], int]:
-    """Return the contacts, newest first, after the first `skip`, and how many there are in all.
+    """Return a page of contacts, newest first, without the first `skip`, and the total number of contacts.
 
-    With `search` only those whose name or phone contains this text. A phone number is also found as it is
-    dialled in the account's region, and a text that starts with + is the start of a phone.
+    `search` selects the contacts whose name or phone contains this text. A phone number also matches in the
+    national format of the account's region. A text that starts with + must be the start of the phone.
     """
     if search:
         phone_like = _phone_pattern(search)
@@ -67,7 +67,7 @@ async def page(
 async def insert(db: Db, account_id: AccountId, fields: Mapping[str, Any]) -> ContactRow:
     """Add a contact with these fields. Raises Conflict or NotAcceptable."""
     json_fields = {name: _split(fields.get(name))[0] for name in JSON_FIELDS}
-    with _told():
+    with _violations_as_errors():
         record = await QUERIES.insert(db, account_id=account_id, fields=_json({**fields, **json_fields}))
     return ContactRow.of(record)
 
@@ -75,7 +75,7 @@ async def insert(db: Db, account_id: AccountId, fields: Mapping[str, Any]) -> Co
 async def change(
     db: Db, account_id: AccountId, contact_id: int, fields: Mapping[str, Any]
 ) -> ContactRow | None:
-    """Set these fields, and of JSON fields these keys. None clears a field or removes a key.
+    """Set these fields and, in JSON fields, these keys. None clears a field or removes a key.
 
     Returns the changed contact, or None if the account has no such contact. Raises what `insert` raises.
     """
@@ -84,7 +84,7 @@ async def change(
     for name in JSON_FIELDS:
         kept, gone = _split(fields.get(name))
         keys |= {name: _json(kept), f"{name}_gone": gone}
-    with _told():
+    with _violations_as_errors():
         record = await QUERIES.change(db, account_id=account_id, id=contact_id, fields=_json(columns), **keys)
     return ContactRow.of(record) if record else await get(db, account_id, contact_id)
 
@@ -104,7 +104,7 @@ async def set_preference(
 ) -> set[int]:
     """Set the communication preference of contacts that the caller has locked.
 
-    Contacts without a preference have the `default` one. Returns the ids of those that had another.
+    A contact without a preference counts as having `default`. Returns the ids of the contacts that changed.
     """
     rows = await QUERIES.set_preference(
         conn, account_id=account_id, ids=ids, preference=preference, default_preference=default
@@ -115,7 +115,7 @@ async def set_preference(
 async def delete_many(conn: Conn, account_id: AccountId, ids: Sequence[int]) -> None:
     """Delete contacts that the caller has locked FOR UPDATE, with their memberships and opt-ins.
 
-    Each table takes a statement of its own, whose snapshot is newer than the lock.
+    Each table needs its own statement, so that the snapshot is newer than the lock.
     """
     await memberships.forget_contacts(conn, account_id, ids)
     await opt_ins.forget_contacts(conn, account_id, ids)
@@ -123,12 +123,12 @@ async def delete_many(conn: Conn, account_id: AccountId, ids: Sequence[int]) -> 
 
 
 async def lock_shared(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
-    """Lock a contact against deletion until the transaction ends. Returns False if there is none."""
+    """Lock a contact against deletion (FOR KEY SHARE). Return False if it does not exist."""
     return await QUERIES.lock_shared(conn, account_id=account_id, id=contact_id) is not None
 
 
 def _name_pattern(text: str) -> str:
-    """Return the LIKE pattern of the names that contain a text; wildcards in it mean themselves."""
+    """Return the LIKE pattern of the names that contain a text. Wildcards in the text are escaped."""
     for character in ("\\", "%", "_"):
         text = text.replace(character, "\\" + character)
     return f"%{text}%"
@@ -151,7 +151,7 @@ def _phone_pattern(text: str) -> str | None:
 
 
 def _split(value: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[str]]:
-    """Split a JSON field into what to set and the keys to remove."""
+    """Split a JSON field into the keys to set, with values, and the keys to remove."""
     given = value or {}
     kept = {key: value for key, value in given.items() if value is not None}
     return kept, [key for key in given if key not in kept]
@@ -161,15 +161,15 @@ def _json(value: Mapping[str, Any]) -> str:
     return to_json(value).decode()
 
 
-def _told() -> AbstractContextManager[None]:
+def _violations_as_errors() -> AbstractContextManager[None]:
     return violations_as(
         contacts_phone=Conflict(
-            "a contact has this phone number already: find it by its phone and change it",
+            "a contact already has this phone number: find it by its phone and change it",
             code="contact_exists",
             param="phoneNumber",
         ),
         contacts_external_id=Conflict(
-            "another contact has this external id: correct one of the two",
+            "another contact has this external id: correct one of the two contacts",
             code="external_id_exists",
             param="externalId",
         ),
@@ -178,7 +178,5 @@ def _told() -> AbstractContextManager[None]:
 
 
 def _too_large(name: str) -> NotAcceptable:
-    message = (
-        f"{name} would be larger than 64 KiB together with what is stored: set keys to null to remove them"
-    )
+    message = f"{name} together with the stored keys would exceed 64 KiB: set keys to null to remove them"
     return NotAcceptable(message, code=f"{name}_too_large", param=name)

@@ -1,6 +1,5 @@
 -- name: by_ids(account_id, ids)
--- Contacts in the order of the ids; unknown ones are absent. One index look-up per id: see ids_by_phone in
--- upsert.sql.
+-- Contacts in the order of the ids. Unknown ids are absent. One index look-up per id: see ids_by_phone in upsert.sql.
 SELECT c.*
 FROM unnest(:ids::bigint[]) WITH ORDINALITY wanted (id, place)
 CROSS JOIN LATERAL (SELECT * FROM contacts WHERE account_id = :account_id AND id = wanted.id OFFSET 0) c
@@ -27,8 +26,8 @@ LEFT JOIN LATERAL (
 ORDER BY shown.id DESC;
 
 -- name: search(account_id, name_like, phone_like, phone, size, skip)
--- What `page` returns, of the contacts whose name or phone is LIKE a pattern or whose phone is the given one.
--- A null pattern or phone matches nothing.
+-- As `page`, but only contacts whose name or phone matches its LIKE pattern, or whose phone is the given one. A null
+-- pattern or phone matches nothing.
 WITH found AS MATERIALIZED (
     SELECT id FROM contacts
     WHERE account_id = :account_id
@@ -52,9 +51,9 @@ FROM jsonb_populate_record(NULL::contacts, :fields::jsonb) n
 RETURNING *;
 
 -- name: change(account_id, id, fields, @key_parameters@)^
--- Set the columns that the JSON object `fields` has; null clears. For each JSON field, set the keys of one
--- parameter and remove those of the other (`_gone`). No row: there is no such contact, or nothing differs. Can
--- violate what insert can.
+-- Set the columns that the JSON object `fields` has; null clears a column. Each JSON field has two parameters: the
+-- keys to set, and the keys to remove (`_gone`). No row: no such contact, or nothing differs. Can violate what
+-- `insert` can.
 UPDATE contacts c SET (@columns@, updated_at) = (
     SELECT @new_values@, now()
     FROM jsonb_populate_record(c, :fields::jsonb) n
@@ -64,15 +63,15 @@ WHERE c.account_id = :account_id AND c.id = :id
 RETURNING *;
 
 -- name: lock(account_id, id)$
--- Lock a contact before it is deleted; waits for transactions that add it to something. Null: there is none.
+-- Lock before a delete. Waits for transactions that add memberships. Null: no such contact.
 SELECT id FROM contacts WHERE account_id = :account_id AND id = :id FOR UPDATE;
 
 -- name: delete(account_id, id)!
 DELETE FROM contacts WHERE account_id = :account_id AND id = :id;
 
 -- name: set_preference(account_id, ids, preference, default_preference)
--- Set the communication preference of contacts that the caller has locked. A contact without one has the
--- default. Returns the contacts that had another. One look-up per contact: see ids_by_phone in upsert.sql.
+-- Set the communication preference of contacts that the caller has locked. A contact without one counts as having
+-- the default. Returns the contacts that changed. One look-up per contact: see ids_by_phone in upsert.sql.
 UPDATE contacts SET communication_preference = :preference, updated_at = now()
 WHERE account_id = :account_id AND ctid = ANY (ARRAY(
     SELECT c.ctid
@@ -91,5 +90,5 @@ WHERE account_id = :account_id AND ctid = ANY (ARRAY(
 ));
 
 -- name: lock_shared(account_id, id)$
--- Lock a contact against deletion until the transaction ends. Null: there is none.
+-- Lock against deletion. Null: no such contact.
 SELECT id FROM contacts WHERE account_id = :account_id AND id = :id FOR KEY SHARE;

@@ -1,4 +1,4 @@
-"""Labels: marks on contacts, of one team or of every team."""
+"""Labels of contacts. A label belongs to one team or to every team."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -19,7 +19,7 @@ QUERIES = load(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRow:
-    """A label; `team_id` is None where it is every team's. A trigger keeps `contact_count`."""
+    """A label. It belongs to every team if `team_id` is None. A trigger maintains `contact_count`."""
 
     id: int
     name: str
@@ -32,7 +32,7 @@ class LabelRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockedLabel:
-    """What is read of a label when it is locked."""
+    """A locked label."""
 
     team_id: int | None
 
@@ -40,21 +40,21 @@ class LockedLabel:
 async def create(
     db: Db, account_id: AccountId, *, name: str, colour: str | None = None, team_id: int | None = None
 ) -> LabelRow:
-    """A new label; raises Conflict, and NotAcceptable where the account has no such team."""
+    """Create a label. Raises Conflict if the name is taken, NotAcceptable if the team does not exist."""
     with _name_is_free_and_team_known():
         record = await QUERIES.create(db, account_id=account_id, name=name, colour=colour, team_id=team_id)
     return row_of(LabelRow, record)
 
 
 async def get(db: Db, account_id: AccountId, label_id: int) -> LabelRow | None:
-    """A label of the account."""
+    """Return a label, or None if the account has no such label."""
     return row_or_none(LabelRow, await QUERIES.get(db, account_id=account_id, id=label_id))
 
 
 async def page(
     db: Db, account_id: AccountId, *, team_id: int | None, after: int, size: int
 ) -> list[LabelRow]:
-    """The labels, or those of a team, in the order in which they were made, after the given one."""
+    """Return the labels, of one team if given, after the given id, in the order of creation."""
     records = await QUERIES.page(db, account_id=account_id, team_id=team_id, after=after, size=size)
     return rows_of(LabelRow, records)
 
@@ -62,7 +62,7 @@ async def page(
 async def of_contact(
     db: Db, account_id: AccountId, contact_id: int, *, after: int, size: int
 ) -> list[LabelRow]:
-    """The labels that a contact carries, by their ids, after the given one."""
+    """Return the labels of a contact after the given id, ordered by id."""
     records = await QUERIES.of_contact(
         db, account_id=account_id, contact_id=contact_id, after=after, size=size
     )
@@ -70,7 +70,10 @@ async def of_contact(
 
 
 async def change(db: Db, account_id: AccountId, label_id: int, changes: Mapping[str, Any]) -> LabelRow | None:
-    """Set `name`, `colour` or `team_id`; None: there is no such label. Raises what `create` raises."""
+    """Set `name`, `colour` or `team_id` of a label and return it, or None if it does not exist.
+
+    Raises what `create` raises.
+    """
     columns = {name: changes.get(name) for name in ("name", "colour", "team_id")}
     with _name_is_free_and_team_known():
         record = await QUERIES.change(db, account_id=account_id, id=label_id, given=list(changes), **columns)
@@ -78,10 +81,10 @@ async def change(db: Db, account_id: AccountId, label_id: int, changes: Mapping[
 
 
 async def delete(pool: Pool, account_id: AccountId, label_id: int) -> bool:
-    """Delete a label, and take it off all contacts; False: there is none.
+    """Delete a label and its memberships. Return False if it does not exist.
 
     The lock waits for transactions that add members. A transaction that deletes a contact locks in the other
-    order, members first: one of the two is a deadlock's loser, and runs again.
+    order, members first. PostgreSQL aborts one of the two as a deadlock, and it runs again.
     """
 
     async def work(conn: Conn) -> bool:
@@ -95,12 +98,12 @@ async def delete(pool: Pool, account_id: AccountId, label_id: int) -> bool:
 
 
 async def lock_shared(conn: Conn, account_id: AccountId, label_id: int) -> LockedLabel | None:
-    """Lock a label FOR KEY SHARE, so that it is not deleted meanwhile; None: there is none."""
+    """Lock a label against deletion (FOR KEY SHARE). Return None if it does not exist."""
     return row_or_none(LockedLabel, await QUERIES.lock_shared(conn, account_id=account_id, id=label_id))
 
 
 def unknown_team() -> NotAcceptable:
-    """The error where a request names a team that the account does not have."""
+    """Return the error for a team that the account does not have."""
     return NotAcceptable(
         "team_id names no team of this account: list the teams to find its id",
         code="unknown_team",
@@ -109,6 +112,6 @@ def unknown_team() -> NotAcceptable:
 
 
 def _name_is_free_and_team_known() -> AbstractContextManager[None]:
-    message = "the team has a label of this name already: take another name"
+    message = "the team already has a label with this name: choose another name"
     conflict = Conflict(message, code="label_exists", param="name")
     return violations_as(labels_name=conflict, labels_team=unknown_team())

@@ -1,4 +1,4 @@
-"""Memberships: which contacts are in which list, carry which label, belong to which audience."""
+"""Memberships: the contacts of lists, labels and audiences."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,7 +10,7 @@ from storage.postgres.pool import Conn, Pool
 
 QUERIES = load(__name__)
 
-LONG_SECONDS = 3600.0  # for the closing step of an overwrite, which may be about millions of members
+LONG_SECONDS = 3600.0  # for the closing step of an overwrite, possibly with millions of members
 
 Kind = Literal["list", "label", "audience"]
 
@@ -18,7 +18,7 @@ Kind = Literal["list", "label", "audience"]
 async def add(
     conn: Conn, account_id: AccountId, kind: Kind, owner_id: int, contact_ids: Sequence[int]
 ) -> set[int]:
-    """Add contacts: those that were no members yet. The caller has locked them, and the owner."""
+    """Add contacts and return those that were not members. The caller has locked contacts and owner."""
     rows = await QUERIES.add(
         conn, account_id=account_id, kind=kind, owner_id=owner_id, contact_ids=contact_ids
     )
@@ -28,7 +28,7 @@ async def add(
 async def remove(
     conn: Conn, account_id: AccountId, kind: Kind, owner_id: int, contact_ids: Sequence[int]
 ) -> set[int]:
-    """Remove contacts: those that were members."""
+    """Remove contacts and return those that were members."""
     rows = await QUERIES.remove(
         conn, account_id=account_id, kind=kind, owner_id=owner_id, contact_ids=contact_ids
     )
@@ -36,7 +36,10 @@ async def remove(
 
 
 async def remove_unnamed(conn: Conn, account_id: AccountId, kind: Kind, owner_id: int, job_id: JobId) -> int:
-    """Remove the members that no item of a job has named; how many. One that named nobody removes nobody."""
+    """Remove the members that no item of a job names, and return their number.
+
+    If the job names no contact, nothing is removed.
+    """
     (row,) = await QUERIES.remove_unnamed(
         conn, within=LONG_SECONDS, account_id=account_id, kind=kind, owner_id=owner_id, id=job_id
     )
@@ -45,19 +48,19 @@ async def remove_unnamed(conn: Conn, account_id: AccountId, kind: Kind, owner_id
 
 
 async def forget_owner(conn: Conn, account_id: AccountId, kind: Kind, owner_id: int) -> None:
-    """Remove all members, before the list, label or audience itself goes; the caller has locked that."""
+    """Remove all members before the list, label or audience is deleted. The caller has locked the owner."""
     await QUERIES.forget_owner(conn, account_id=account_id, kind=kind, owner_id=owner_id)
 
 
 async def forget_contacts(conn: Conn, account_id: AccountId, contact_ids: Sequence[int]) -> None:
-    """Remove contacts from whatever they are in, before they go; the caller has locked them FOR UPDATE."""
+    """Remove all memberships of contacts before they are deleted. The caller has locked them FOR UPDATE."""
     await QUERIES.forget_contacts(conn, account_id=account_id, contact_ids=contact_ids)
 
 
 async def page(
     db: Conn | Pool, account_id: AccountId, kind: Kind, owner_id: int, *, after: int, size: int
 ) -> list[ContactRow]:
-    """Return the members after a contact id, by their ids."""
+    """Return the members after a contact id, ordered by id."""
     records = await QUERIES.page(
         db, account_id=account_id, kind=kind, owner_id=owner_id, after=after, size=size
     )

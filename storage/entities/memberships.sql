@@ -1,5 +1,5 @@
 -- name: add(account_id, kind, owner_id, contact_ids)
--- Returns the contacts that were no members yet.
+-- Returns the contacts that were not members.
 INSERT INTO memberships (account_id, kind, owner_id, contact_id)
 SELECT :account_id, :kind, :owner_id, c FROM unnest(:contact_ids::bigint[]) c ORDER BY c
 ON CONFLICT DO NOTHING
@@ -13,7 +13,8 @@ WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id
 RETURNING contact_id;
 
 -- name: remove_unnamed(account_id, kind, owner_id, id)
--- Remove the members that the answers of a job do not name; one row, how many. If they name nobody: none.
+-- Remove the members that the results of a job do not name. If they name no contact, nothing is removed. Returns one
+-- row with the number of removed members.
 WITH named AS MATERIALIZED (
     SELECT u.contact_id
     FROM outcomes o
@@ -35,7 +36,8 @@ SELECT count(*)::int AS members FROM gone;
 DELETE FROM memberships WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id;
 
 -- name: forget_contacts(account_id, contact_ids)!
--- Of contacts that the caller has locked. A look-up a contact: see ids_by_phone in contacts.sql.
+-- Remove all memberships of contacts that the caller has locked. One look-up per contact: see ids_by_phone in
+-- upsert.sql.
 DELETE FROM memberships
 WHERE account_id = :account_id AND ctid = ANY (ARRAY(
     SELECT m.ctid
@@ -46,7 +48,7 @@ WHERE account_id = :account_id AND ctid = ANY (ARRAY(
 ));
 
 -- name: page(account_id, kind, owner_id, after, size)
--- Members as contacts, by id. A look-up a member of the page: a join would rather read all of both tables.
+-- Members as contacts, ordered by id. One look-up per member: a plain join can read the whole of both tables.
 SELECT c.*
 FROM (
     SELECT contact_id FROM memberships

@@ -1,4 +1,4 @@
-"""Opt-ins: what contacts have said of channels, or what was said for them."""
+"""Opt-ins and opt-outs: contacts and channels, set by the contact or on its behalf."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from storage.postgres.named_queries import Db, load, row_of, rows_of
 from storage.postgres.pool import Conn
 
 QUERIES = load(__name__)
-PAIRS = 100_000  # of contact and channel, a statement: a second or so, where a statement may take thirty
+PAIRS = 100_000  # pairs of contact and channel per statement: about 1 s of the 30 s that a statement may take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptInRow:
-    """Whether a contact is opted in to a channel; `by_contact`: the contact itself said so."""
+    """Whether a contact is opted in to a channel. `by_contact`: the contact itself set it."""
 
     channel_id: UUID
     channel_name: str
@@ -32,9 +32,10 @@ async def opt_in(
     *,
     override: bool,
 ) -> tuple[set[int], set[int]]:
-    """Opt contacts in to channels, all locked by the caller: who has changed by it, and who stays out.
+    """Opt contacts in to channels. The caller has locked both.
 
-    Who has opted out of a channel himself stays out of it, unless the caller overrides that.
+    An opt-out by the contact itself is kept unless `override`. Returns the ids of the contacts that changed,
+    and the ids of the contacts with a kept opt-out.
     """
     changed: set[int] = set()
     kept: set[int] = set()
@@ -55,14 +56,14 @@ async def opt_in(
 
 
 async def forget_contacts(conn: Conn, account_id: AccountId, contact_ids: Sequence[int]) -> None:
-    """Forget what contacts have said, before they go; the caller has locked them FOR UPDATE."""
+    """Delete the opt-ins of contacts before they are deleted. The caller has locked them FOR UPDATE."""
     await QUERIES.forget_contacts(conn, account_id=account_id, contact_ids=contact_ids)
 
 
 async def page(
     db: Db, account_id: AccountId, contact_id: int, *, after: UUID | None, size: int
 ) -> list[OptInRow]:
-    """The opt-ins of a contact by the ids of the channels, after the given one."""
+    """Return the opt-ins of a contact after the given channel id, ordered by channel id."""
     records = await QUERIES.page(db, account_id=account_id, contact_id=contact_id, after=after, size=size)
     return rows_of(OptInRow, records)
 
@@ -70,9 +71,9 @@ async def page(
 async def put(
     conn: Conn, account_id: AccountId, contact_id: int, channel_id: UUID, *, opted_in: bool, by_contact: bool
 ) -> OptInRow:
-    """Record an opt-in or an opt-out; the row as it is then. The caller has locked contact and channel.
+    """Record an opt-in or an opt-out and return the stored row. The caller has locked contact and channel.
 
-    An opt-out by the contact itself stays as it is, unless `by_contact`.
+    An opt-out by the contact itself does not change unless `by_contact`.
     """
     key = {"account_id": account_id, "contact_id": contact_id, "channel_id": channel_id}
     await QUERIES.put(conn, **key, opted_in=opted_in, by_contact=by_contact)

@@ -1,7 +1,7 @@
 -- name: opt_in(account_id, contact_ids, channel_ids, override)
--- Opt contacts in to channels. An opt-out of the contact's own is kept, unless `override`. Returns the contacts
--- for whom that has changed anything, and those for whom an opt-out was kept; whoever is in already is not
--- written and not returned. A look-up a pair: see ids_by_phone in contacts.sql.
+-- Opt contacts in to channels. An opt-out by the contact itself is kept unless `override`. Returns the contacts that
+-- changed and the contacts with a kept opt-out. A contact that is already opted in is not written and not returned.
+-- One look-up per pair: see ids_by_phone in upsert.sql.
 WITH out AS MATERIALIZED (
     SELECT c.contact_id, h.channel_id, o.by_contact AND NOT :override::boolean AS kept
     FROM unnest(:contact_ids::bigint[]) c (contact_id)
@@ -27,11 +27,12 @@ FROM (
     SELECT contact_id, true AS changed, false AS kept FROM written
     UNION ALL
     SELECT contact_id, false, true FROM out WHERE kept
-) told
+) affected
 GROUP BY contact_id;
 
 -- name: forget_contacts(account_id, contact_ids)!
--- Of contacts that the caller has locked, so that nobody writes these rows meanwhile. A look-up a contact.
+-- Delete the opt-ins of contacts that the caller has locked, so that no transaction writes these rows at the same
+-- time. One look-up per contact: see ids_by_phone in upsert.sql.
 DELETE FROM opt_ins
 WHERE account_id = :account_id AND ctid = ANY (ARRAY(
     SELECT o.ctid
@@ -42,7 +43,7 @@ WHERE account_id = :account_id AND ctid = ANY (ARRAY(
 ));
 
 -- name: page(account_id, contact_id, after, size)
--- What is known of a contact and channels, by the channel's id, after the given one (null: from the first).
+-- The opt-ins of a contact, ordered by channel id, after the given id (null: from the first).
 SELECT o.*, c.name AS channel_name
 FROM opt_ins o
 JOIN channels c ON c.account_id = o.account_id AND c.id = o.channel_id
@@ -51,8 +52,7 @@ WHERE o.account_id = :account_id AND o.contact_id = :contact_id
 ORDER BY o.channel_id LIMIT :size;
 
 -- name: put(account_id, contact_id, channel_id, opted_in, by_contact)!
--- Record an opt-in or an opt-out. Nothing changes where the contact has opted out itself, and this is not by the
--- contact.
+-- Record an opt-in or an opt-out. Nothing changes if the contact itself has opted out and `by_contact` is false.
 INSERT INTO opt_ins AS o (account_id, contact_id, channel_id, opted_in, by_contact)
 VALUES (:account_id, :contact_id, :channel_id, :opted_in, :by_contact)
 ON CONFLICT (account_id, contact_id, channel_id) DO UPDATE SET

@@ -1,4 +1,4 @@
-"""References: contacts that items only name, by id, phone or external id: found and locked in one go."""
+"""References: find and lock the contacts that items name by id, phone or external id."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ QUERIES = load(__name__)
 
 
 class Lock(StrEnum):
-    """How firmly a contact is held: as PostgreSQL names the strengths of row locks."""
+    """The strength of the lock on a contact, by PostgreSQL's names of row locks."""
 
-    MEMBER = "key share"  # it is not deleted meanwhile
-    CHANGE = "no key update"  # and not changed by anybody else
-    DELETE = "update"  # and not made a member of anything
+    MEMBER = "key share"  # prevents deletion
+    CHANGE = "no key update"  # also prevents other changes
+    DELETE = "update"  # also prevents new memberships
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Referred:
-    """A contact, and the places (from 0) of the references that name it, in order."""
+    """A contact, and the positions (from 0) of the references that name it, in order."""
 
     id: int
     team_id: int | None
@@ -37,7 +37,10 @@ async def lock(
     external_ids: Sequence[str | None],
     strength: Lock,
 ) -> list[Referred]:
-    """Lock the contacts that are named; reference n is whatever of the three is not None at n."""
+    """Lock the contacts that references name, and return them.
+
+    Reference n is the value that is not None among ids[n], phones[n] and external_ids[n].
+    """
     rows = await QUERIES.lock(
         conn, account_id=account_id, ids=ids, phones=phones, external_ids=external_ids, strength=strength
     )

@@ -1,8 +1,8 @@
 -- name: lock(account_id, ids, phones, external_ids, strength)
--- The contacts that references name, locked in the order of their phones, which is that of an upsert.
--- Reference n is what is not null at n of the three arrays; `positions` are the references to a contact, counted
--- from 1. A look-up a reference, whatever the planner believes of the table: see ids_by_phone in contacts.sql.
--- `strength` is 'key share', 'no key update' or 'update': of the three branches two read nothing.
+-- Lock the contacts that references name, in the order of their phones, as in an upsert. Reference n is the value
+-- that is not null at position n of the three arrays. `positions` are the references to a contact, counted from 1.
+-- One look-up per reference: see ids_by_phone in upsert.sql. `strength` is 'key share', 'no key update' or 'update';
+-- two of the three branches read nothing.
 WITH wanted AS (
     SELECT *
     FROM unnest(:ids::bigint[], :phones::text[], :external_ids::text[])

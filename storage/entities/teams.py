@@ -1,4 +1,4 @@
-"""Teams: labels and contacts belong to them."""
+"""Teams: labels and contacts can belong to a team."""
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,35 +25,35 @@ class TeamRow:
 
 
 async def create(db: Db, account_id: AccountId, *, name: str) -> TeamRow:
-    """A new team; raises Conflict."""
+    """Create a team. Raises Conflict if the name is taken."""
     with _name_is_free(name):
         return row_of(TeamRow, await QUERIES.create(db, account_id=account_id, name=name))
 
 
 async def get(db: Db, account_id: AccountId, team_id: int) -> TeamRow | None:
-    """A team of the account."""
+    """Return a team, or None if the account has no such team."""
     return row_or_none(TeamRow, await QUERIES.get(db, account_id=account_id, id=team_id))
 
 
 async def page(db: Db, account_id: AccountId, *, after: int, size: int) -> list[TeamRow]:
-    """The teams in the order in which they were made, after the given one."""
+    """Return the teams after the given id, in the order of creation."""
     return rows_of(TeamRow, await QUERIES.page(db, account_id=account_id, after=after, size=size))
 
 
 async def rename(db: Db, account_id: AccountId, team_id: int, *, name: str) -> TeamRow | None:
-    """The renamed team; None: there is none. Raises Conflict."""
+    """Rename a team and return it, or None if it does not exist. Raises Conflict if the name is taken."""
     with _name_is_free(name):
         return row_or_none(TeamRow, await QUERIES.rename(db, account_id=account_id, id=team_id, name=name))
 
 
 async def delete(pool: Pool, account_id: AccountId, team_id: int) -> bool:
-    """Delete a team; False: there is none. Raises Conflict while a label or a contact belongs to it."""
+    """Delete a team. Return False if it does not exist. Raises Conflict if a label or contact uses it."""
 
     async def work(conn: Conn) -> bool:
         if await QUERIES.lock(conn, account_id=account_id, id=team_id) is None:
             return False
         if await QUERIES.in_use(conn, account_id=account_id, id=team_id):
-            message = "labels or contacts belong to this team: give them to another one, or to none, first"
+            message = "labels or contacts belong to this team: move them to another team or to none first"
             raise Conflict(message, code="team_in_use")
         await QUERIES.delete(conn, account_id=account_id, id=team_id)
         return True
@@ -62,10 +62,10 @@ async def delete(pool: Pool, account_id: AccountId, team_id: int) -> bool:
 
 
 async def lock_shared(conn: Conn, account_id: AccountId, team_id: int) -> bool:
-    """Lock a team FOR KEY SHARE, so that it is not deleted meanwhile; False: there is none."""
+    """Lock a team against deletion (FOR KEY SHARE). Return False if it does not exist."""
     return await QUERIES.lock_shared(conn, account_id=account_id, id=team_id) is not None
 
 
 def _name_is_free(name: str) -> AbstractContextManager[None]:
-    message = f"the account has a team {name!r} already: take another name"
+    message = f"the account already has a team {name!r}: choose another name"
     return violations_as(teams_name=Conflict(message, code="team_exists", param="name"))

@@ -1,4 +1,4 @@
-"""The bulk upsert: stage contacts by COPY, match them, create or update them by one statement."""
+"""The bulk upsert: stage contacts with COPY, match them, create or update them in one statement."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ STAGE = "stage_contacts"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """A stored contact, as far as matching needs it."""
+    """A stored contact, with the columns that matching needs."""
 
     id: int
     phone: str
@@ -27,7 +27,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clear:
-    """What an item removes from a stored contact: fields by name, and keys of its JSON fields."""
+    """The fields that an item clears in a stored contact, and the keys that it removes from JSON fields."""
 
     phone: str
     fields: Sequence[str]
@@ -42,12 +42,12 @@ class Written(NamedTuple):
 
 
 async def make_stage(conn: Conn) -> None:
-    """Make the staging table of a new connection. Pass this to `open_pool` as `init`."""
+    """Create the staging table of a new connection. Pass this function to `open_pool` as `init`."""
     await QUERIES.make_stage(conn)
 
 
 async def stage(conn: Conn, rows: Sequence[Mapping[str, Any]]) -> None:
-    """COPY rows into the staging table. JSON fields are JSON text. A column that no row has is not sent."""
+    """COPY rows into the staging table. JSON fields are JSON text. A column that no row has is left out."""
     present = set().union(*rows)
     columns = [column for column in COLUMNS if column in present]
     if all(len(row) == len(columns) for row in rows) and len(columns) > 1:
@@ -63,19 +63,19 @@ async def empty_stage(conn: Conn) -> None:
 
 
 async def truncate_stage(conn: Conn) -> None:
-    """Empty the staging table and free its space at once, for transactions that apply many chunks."""
+    """Empty the staging table and free its space, for transactions that apply many chunks."""
     await QUERIES.truncate_stage(conn)
 
 
 async def upsert(conn: Conn, account_id: AccountId) -> dict[str, Written]:
-    """Upsert the staged rows. Returns those that were written, by phone; unchanged ones are absent."""
+    """Upsert the staged rows and return those that were written, by phone. Unchanged rows are absent."""
     rows = await QUERIES.upsert(conn, account_id=account_id)
     return {row["phone"]: Written(row["id"], row["created"]) for row in rows}
 
 
 async def clear(conn: Conn, account_id: AccountId, clears: Sequence[Clear]) -> set[str]:
-    """Clear fields and remove keys of stored contacts. Returns the phones of those that changed."""
-    wanted = [{"phone": one.phone, "fields": one.fields, **one.keys} for one in clears]
+    """Clear fields and remove keys of stored contacts. Return the phones of those that changed."""
+    wanted = [{"phone": clear.phone, "fields": clear.fields, **clear.keys} for clear in clears]
     rows = await QUERIES.clear(conn, account_id=account_id, clears=json.dumps(wanted))
     return {row["phone"] for row in rows}
 
@@ -95,7 +95,7 @@ async def lock_matches(
 
 
 async def move(conn: Conn, account_id: AccountId, phones: Mapping[int, str]) -> None:
-    """Give contacts new phones; `phones` maps ids to phones. Contacts may exchange phones."""
+    """Give contacts new phones. `phones` maps ids to phones. Contacts may exchange phones."""
     ids = list(phones)
     await QUERIES.park(conn, account_id=account_id, ids=ids)
     await QUERIES.move(conn, account_id=account_id, ids=ids, phones=list(phones.values()))

@@ -1,5 +1,5 @@
 -- name: make_stage()#
--- Make the connection's staging table, which COPY fills and `upsert` reads. A commit empties it.
+-- Create the connection's staging table, which COPY fills and `upsert` reads. A commit empties it.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_contacts (
     @stage@
 ) ON COMMIT DELETE ROWS;
@@ -10,7 +10,7 @@ ALTER TABLE stage_contacts @uncompressed@;
 DELETE FROM stage_contacts;
 
 -- name: truncate_stage()!
--- Outside of savepoints: from the second time on, PostgreSQL cuts the file in place.
+-- Call it outside of savepoints: from the second call on, PostgreSQL then truncates the file in place.
 TRUNCATE stage_contacts;
 
 -- name: upsert(account_id)
@@ -59,7 +59,7 @@ CROSS JOIN LATERAL (
 ) c;
 
 -- name: lock_matches(account_id, phones, external_ids)
--- The contacts that hold one of these phones or external ids, locked in the order of their phones.
+-- Lock the contacts that have one of these phones or external ids, in the order of their phones.
 WITH matches AS (
     SELECT c.id, c.phone
     FROM unnest(:phones::text[]) wanted (phone)

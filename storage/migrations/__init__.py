@@ -1,7 +1,7 @@
-"""Migrations: numbered SQL scripts that bring any earlier schema to the one in `storage/schema`.
+"""Migrations: numbered SQL scripts that upgrade any earlier schema to the one in `storage/schema`.
 
-A script is never changed after its release. All that are due run in one transaction, and after them the
-functions and views of `storage/schema`, which the scripts do not repeat.
+A script never changes after its release. All scripts that are due run in one transaction, followed by the
+functions and views of `storage/schema`, whose text the scripts do not repeat.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from storage.postgres.pool import Conn, Pool
 
 HERE = Path(__file__).parent
 LOCK = 0x62756C6B  # 'bulk': one migrator at a time
-ATTEMPTS = 5  # running workers use the tables meanwhile: a deadlock with one of them is possible
+ATTEMPTS = 5  # workers may be running: a deadlock with one of them is possible
 
 
 class SchemaNotReady(Exception):
-    """The schema is not the one of this code; run `bulklane migrate`."""
+    """The schema is not the one that this code needs. Run `bulklane migrate`."""
 
 
 class Version(NamedTuple):
-    """A schema: the number of its newest migration, and the fingerprint of its functions and views."""
+    """The version of a schema: its newest migration, and the fingerprint of its functions and views."""
 
     revision: str
     fingerprint: str
@@ -34,19 +34,20 @@ class Version(NamedTuple):
 
 
 def scripts() -> dict[str, Path]:
-    """The migrations by revision, oldest first."""
+    """Return the migrations by revision, oldest first."""
     return {path.name.partition("_")[0]: path for path in sorted(HERE.glob("[0-9]*.sql"))}
 
 
 def wanted() -> Version:
-    """The version that this code needs."""
+    """Return the version that this code needs."""
     return Version(max(scripts()), schema.fingerprint())
 
 
 async def current(conn: Conn) -> Version | None:
-    """The version of the database, or None where nothing was migrated yet.
+    """Return the version of the database, or None if no migration has run.
 
-    Up to revision 0002 Alembic ran the scripts and kept the revision in its own table, without a fingerprint.
+    Up to revision 0002, Alembic ran the scripts and stored the revision in its own table, without a
+    fingerprint.
     """
     if await _has_table(conn, "schema_version"):
         row = await conn.fetchrow("SELECT revision, fingerprint FROM schema_version")
@@ -61,7 +62,7 @@ async def current(conn: Conn) -> Version | None:
 
 
 async def migrate(database_url: str) -> Version:
-    """Bring the database to the version of this code and return it. Safe to run several times at once."""
+    """Upgrade the database to the version of this code and return that version. Concurrent calls are safe."""
     conn = await asyncpg.connect(database_url)
     try:
         for attempt in range(1, ATTEMPTS + 1):
@@ -78,9 +79,10 @@ async def migrate(database_url: str) -> Version:
 
 
 async def wait_until_current(pool: Pool, *, seconds: float = 60) -> None:
-    """Return once the schema is this code's; raise SchemaNotReady if it does not become so.
+    """Wait until the database has the version of this code.
 
-    A process manager starts the release, the api and the workers at once: the latter wait here.
+    A process manager starts the migration, the api and the workers at the same time; the api and the workers
+    wait here. Raises SchemaNotReady after `seconds`.
     """
     needed = wanted()
     deadline = asyncio.get_running_loop().time() + seconds
@@ -106,7 +108,7 @@ async def _upgrade(conn: Conn) -> None:
             return
         if version and version.revision > needed.revision:
             raise SchemaNotReady(
-                f"the database has {version}, this code only knows {needed}: install the newer release"
+                f"the database has {version}, newer than this code's {needed}: install the newer release"
             )
         for revision, script in scripts().items():
             if not version or revision > version.revision:
@@ -129,11 +131,11 @@ async def _lock_views(conn: Conn) -> None:
 
 
 async def _has_table(conn: Conn, name: str) -> bool:
-    # to_regclass may answer from a cache that is older than the advisory lock; a query does not
-    found: bool = await conn.fetchval(
+    # to_regclass may use a cache that is older than the advisory lock; a query does not
+    exists: bool = await conn.fetchval(
         """SELECT EXISTS (
                SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                WHERE c.relname = $1 AND n.nspname = ANY (current_schemas(false)))""",
         name,
     )
-    return found
+    return exists

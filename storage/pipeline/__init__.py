@@ -1,1 +1,1 @@
-"""The path of a job, one module and one .sql file a step: upload, split, claim, record, finish."""
+"""The path of a job, with one module and one .sql file per step: upload, split, claim, record, finish."""

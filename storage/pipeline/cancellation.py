@@ -1,4 +1,4 @@
-"""Cancel jobs: chunks that are not applied yet are cancelled, applied ones stay."""
+"""Cancel jobs: chunks that are not applied yet are cancelled, applied chunks stay."""
 
 import asyncio
 from dataclasses import dataclass
@@ -15,26 +15,27 @@ from storage.postgres.transactions import transaction
 
 QUERIES = load(__name__, codes(Outcome.CANCELLED))
 
-PATIENCE_SECONDS = 10.0  # a splitter or the closing steps hold the job for a part, or for a thousand contacts
-# `finish` locks the job before the turn, a cancellation the turn before the job. The short time-out ends such
-# a deadlock before PostgreSQL detects it (after 1 s) and chooses the loser.
+PATIENCE_SECONDS = 10.0  # a splitter locks the job for one part, `settle` for a thousand contacts
+# `finish` locks the job before the turn; a cancellation locks the turn before the job. The short time-out
+# ends such a deadlock before PostgreSQL detects it (after 1 s) and chooses a transaction to abort.
 LOCK_JOB = "SET LOCAL lock_timeout = '200ms'"
-LOCK_CHUNKS = "SET LOCAL lock_timeout TO DEFAULT"  # a chunk that is being applied may take seconds
+LOCK_CHUNKS = "SET LOCAL lock_timeout TO DEFAULT"  # applying a chunk may take seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """How a job stood when its cancellation was done, or was not needed any more."""
+    """The state of a job before its cancellation took effect. `unsplit`: parts are left to split."""
 
     state: JobState
     unsplit: bool
 
 
 async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing | None:
-    """Cancel what is left of a job; None: the account has no such job. Raises Unavailable.
+    """Cancel the rest of a job.
 
-    A job that has ended stays as it is. One that is still being received ends at once; any other is left to
-    be ended by a worker, and one that is not split yet to be split.
+    A job that has ended stays as it is. An upload ends at once. A worker ends any other job, after it has
+    split the remaining parts. Returns None if the account has no such job. Raises Unavailable if the job
+    stays locked.
     """
     clock = asyncio.get_running_loop().time
     until = clock() + PATIENCE_SECONDS
@@ -57,18 +58,21 @@ async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing |
 
 
 async def cancel_chunks(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
-    """Cancel the chunks that are not applied yet, under a lock of the job."""
+    """Cancel the chunks that are not applied yet. The caller has locked the job."""
     await QUERIES.cancel_chunks(conn, account_id=account_id, id=job_id)
 
 
 async def _cancel_upload(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
-    """By a lock of the job alone: accept has it locked when it asks for the turn."""
+    """Cancel an upload. Locks only the job, because `accept` locks the job before the turn."""
     if await QUERIES.cancel_upload(conn, account_id=account_id, id=job_id) is not None:
         await uploads.drop_parts(conn, account_id, job_id)
 
 
 async def _cancel_accepted(conn: Conn, account_id: AccountId, job_id: JobId) -> bool:
-    """Under the turn of the account, so that no claim is on its way; False: the job has ended meanwhile."""
+    """Cancel an accepted job. Return False if it has ended.
+
+    Locks the turn of the account first, so that no claim is in progress.
+    """
     await turns.lock(conn, account_id)
     await conn.execute(LOCK_JOB)
     row = await QUERIES.request(conn, account_id=account_id, id=job_id)

@@ -1,4 +1,4 @@
-"""Chunks: their leases, their fences, the results of their items."""
+"""Chunks: leases, fences, and the results of their items."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -17,13 +17,13 @@ from storage.postgres.pool import Conn, Pool
 
 QUERIES = load(__name__)
 
-MAX_DEATHS = 3  # workers that one chunk may cost before it is claimed by halves: see lock_next_chunk
-CREDIT_ITEMS = 10_000  # what an account that its window kept waiting may catch up: see lease_chunk
+MAX_DEATHS = 3  # deaths after which a chunk is claimed in halves: see lock_next_chunk
+CREDIT_ITEMS = 10_000  # items that an account may catch up after it waited for its window: see lease_chunk
 GRANTS_SECONDS = 2 * 86_400.0  # the longest window is a day
 
 
 class Lease(NamedTuple):
-    """The name of one claim: a chunk, and the token that was given for it."""
+    """The key of one claim: a chunk and the token of the claim."""
 
     account_id: AccountId
     job_id: JobId
@@ -33,7 +33,7 @@ class Lease(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """The chunk to lease next, before the window of its account is asked; a limit of 0 is none."""
+    """The chunk to lease next, before a grant of its account's window. An `item_limit` of 0: no limit."""
 
     account_id: AccountId
     item_limit: int
@@ -47,7 +47,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A leased chunk with all that it takes to apply it; `token` is the fence."""
+    """A leased chunk with everything that is needed to apply it. `token` is the fence."""
 
     account_id: AccountId
     job_id: JobId
@@ -64,7 +64,7 @@ class Claim:
 
     @property
     def lease(self) -> Lease:
-        """The name of the claim among the leases of a worker."""
+        """The key of the claim among the leases of a worker."""
         return Lease(self.account_id, self.job_id, self.first_index, self.token)
 
 
@@ -80,9 +80,10 @@ class Members:
 
 
 async def claim_unlimited(db: Pool, worker_id: WorkerId) -> "Claim | AccountId | None":
-    """Lease the next chunk in one statement; None: there is nothing to claim.
+    """Lease the next chunk in one statement.
 
-    An AccountId: it is the turn of an account with an item limit, and its window has to be asked first.
+    Returns an AccountId if the next account has an item limit: the caller must take a grant of its window
+    before the lease. Returns None if there is nothing to claim.
     """
     row = await QUERIES.claim(
         db,
@@ -98,7 +99,7 @@ async def claim_unlimited(db: Pool, worker_id: WorkerId) -> "Claim | AccountId |
 
 
 async def lock_next(conn: Conn) -> Candidate | None:
-    """Lock the turn of the account to serve next and say what would be leased; None: nothing."""
+    """Lock the turn of the account to serve next and return the chunk to lease, or None if there is none."""
     row = await QUERIES.lock_next(conn, max_deaths=MAX_DEATHS)
     return Candidate(**row) if row else None
 
@@ -106,7 +107,7 @@ async def lock_next(conn: Conn) -> Candidate | None:
 async def lease(
     conn: Conn, chunk: Candidate, *, items: int, granted_at: datetime | None, worker_id: WorkerId
 ) -> Claim | None:
-    """Lease the first `items` items of a chunk; None if it was taken meanwhile."""
+    """Lease the first `items` items of a chunk. Return None if the chunk is not ready any more."""
     row = await QUERIES.lease(
         conn,
         account_id=chunk.account_id,
@@ -123,7 +124,7 @@ async def lease(
 
 
 async def fence(conn: Conn, claim: Claim) -> bool:
-    """Lock the chunk if the claim still holds; False: taken over, done or cancelled."""
+    """Lock the chunk if the claim is still valid. Return False if it was taken over, done or cancelled."""
     mine: bool | None = await QUERIES.fence(
         conn,
         account_id=claim.account_id,
@@ -137,9 +138,9 @@ async def fence(conn: Conn, claim: Claim) -> bool:
 async def record(
     conn: Conn, claim: Claim, results: Sequence[ItemResult], errors: Sequence[ItemError], members: Members
 ) -> bool:
-    """Write the results of a chunk and mark it done; `results[i]` is about item first_index + i.
+    """Write the results of a chunk and mark it done. `results[i]` belongs to item first_index + i.
 
-    True: other chunks of the job are ready to be claimed, so this cannot have been the last one.
+    Returns True if other chunks of the job are ready to be claimed, so this was not the last one.
     """
     assert len(results) == claim.items
     outcomes = [result.outcome for result in results]
@@ -163,7 +164,7 @@ async def record(
 
 
 async def release(db: Pool, claim: Claim, *, blame: bool) -> None:
-    """Make a chunk ready that could not be applied; with `blame` that counts as a death."""
+    """Make a chunk ready again that could not be applied. With `blame`, this counts as a death."""
     await QUERIES.release(
         db,
         account_id=claim.account_id,
@@ -187,18 +188,18 @@ async def renew(db: Pool, held: Collection[Lease]) -> None:
 
 
 async def free_expired(conn: Conn) -> int:
-    """Free the chunks of dead workers; how many."""
+    """Make the chunks of dead workers ready again. Return their number."""
     return len(await QUERIES.free_expired(conn, lease_seconds=LEASE_SECONDS))
 
 
 async def recent_grants(db: Conn, account_id: AccountId, since: datetime) -> list[tuple[datetime, int]]:
-    """The grants of the item window since a moment of its own clock, oldest first."""
+    """Return the grants of the item window since a time of its own clock, oldest first."""
     rows = await QUERIES.recent_grants(db, account_id=account_id, since=since)
     return [(row["at"], row["items"]) for row in rows]
 
 
 async def prune_grants(db: Conn | Pool) -> None:
-    """Forget grants that no window reaches back to."""
+    """Delete grants that are older than any window."""
     await QUERIES.prune_grants(db, keep_seconds=GRANTS_SECONDS)
 
 

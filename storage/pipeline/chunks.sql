@@ -1,32 +1,32 @@
 -- name: claim(worker_id, lease_seconds, max_deaths, credit_items)^
--- Lease the next chunk of the account whose turn it is, in one statement, if the account has no item limit.
--- Of an account that has one, job_id is null: its window has to be asked. No row: there is nothing to claim.
--- (The limit is in the argument: a condition of the join would be looked at when the lease is written.)
+-- Lease the next chunk of the account whose turn it is, in one statement, if the account has no item limit. If it
+-- has one, job_id is null: the caller must take a grant of the window first. No row: there is nothing to claim.
+-- The limit is tested in the argument, because a condition of the join is evaluated only after the lease is written.
 SELECT n.account_id, l.*
 FROM lock_next_chunk(:max_deaths) n
 LEFT JOIN LATERAL lease_chunk(n.account_id, CASE n.item_limit WHEN 0 THEN n.job_id END, n.first_index, n.items,
                               n.deaths, NULL, :worker_id, :lease_seconds, :credit_items) l ON true;
 
 -- name: lock_next(max_deaths)^
--- The same in two steps, for the window to be asked in between: first which chunk is next, its account's turn
--- locked.
+-- First step of a claim with an item limit: lock the account's turn and return its next chunk. Between the steps the
+-- caller takes a grant of the window.
 SELECT * FROM lock_next_chunk(:max_deaths);
 
 -- name: lease(account_id, id, first_index, items, deaths, granted_at, worker_id, lease_seconds, credit_items)^
--- Then the lease, of as many items as the window has granted. No row: the chunk is not ready any more.
+-- Second step: lease as many items as the window has granted. No row: the chunk is not ready any more.
 SELECT * FROM lease_chunk(:account_id, :id, :first_index, :items, :deaths, :granted_at, :worker_id,
                           :lease_seconds, :credit_items);
 
 -- name: fence(account_id, id, first_index, token)$
--- True, and the chunk locked, while this token is still the newest; null: taken over, done or cancelled.
+-- Lock the chunk and return true if this token is still the newest. Null: taken over, done or cancelled.
 SELECT true FROM chunks
 WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
   AND token = :token AND state = 'running'
 FOR UPDATE;
 
 -- name: record(account_id, id, first_index, outcomes, contact_ids, merged_into, notes, added, removed, counts, error_indexes, refs, fields, codes, messages, values, items)$
--- The results of a chunk: with its effect, in the same transaction. `counts` is created, updated,
--- unchanged, merged, skipped, failed. True: other chunks of the job are waiting to be claimed.
+-- Write the results of a chunk, in the transaction that applies it. `counts` holds created, updated, unchanged,
+-- merged, skipped, failed. True: other chunks of the job are ready to be claimed.
 WITH results AS (
     INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes)
     VALUES (:account_id, :id, :first_index, :outcomes::smallint[], :contact_ids::bigint[], :merged_into::int[],
@@ -45,14 +45,14 @@ WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
 RETURNING EXISTS (SELECT FROM chunks c WHERE c.account_id = :account_id AND c.job_id = :id AND c.state = 'ready');
 
 -- name: release(account_id, id, first_index, token, deaths)!
--- Give a chunk back that could not be applied; `deaths` is 1 where the chunk may be to blame.
+-- Make a chunk ready again that could not be applied. `deaths` is 1 if the chunk may be the cause.
 UPDATE chunks SET state = 'ready', deaths = deaths + :deaths, worker_id = NULL, lease_until = NULL
 WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
   AND token = :token AND state = 'running';
 
 -- name: renew(account_ids, ids, first_indexes, tokens, lease_seconds)!
--- The leases of the claims that a worker holds, all at once. Rows that an apply has locked are skipped: the
--- reconciler skips them, too.
+-- Renew the leases of all claims that a worker holds. Rows that a transaction has locked to apply them are skipped,
+-- because `free_expired` skips them, too.
 UPDATE chunks c SET lease_until = now() + make_interval(secs => :lease_seconds)
 FROM (
     SELECT h.account_id, h.job_id, h.first_index
@@ -68,8 +68,8 @@ FROM (
 WHERE c.account_id = mine.account_id AND c.job_id = mine.job_id AND c.first_index = mine.first_index;
 
 -- name: free_expired(lease_seconds)
--- Chunks of dead workers are ready again, and their old token meets the fence. Right after a restart of
--- PostgreSQL every lease looks expired: living workers get the time to renew theirs first.
+-- Make the chunks of dead workers ready again and raise their tokens, so that the fence stops an old claim. After a
+-- restart of PostgreSQL all leases look expired, so live workers get time to renew theirs first.
 WITH expired AS (
     SELECT account_id, job_id, first_index FROM chunks
     WHERE state = 'running' AND lease_until < now()
@@ -83,9 +83,9 @@ WHERE c.account_id = e.account_id AND c.job_id = e.job_id AND c.first_index = e.
 RETURNING c.account_id, c.job_id, c.first_index, c.deaths, c.items;
 
 -- name: recent_grants(account_id, since)
--- What the item window has granted since a moment of its own clock: its history after a flush.
+-- What the item window has granted since a time of its own clock: its history after a flush.
 SELECT at, items FROM grants WHERE account_id = :account_id AND at >= :since ORDER BY at;
 
 -- name: prune_grants(keep_seconds)!
--- Delete grants that no window reaches back to.
+-- Delete grants that are older than any window.
 DELETE FROM grants WHERE at < now() - make_interval(secs => :keep_seconds);

@@ -1,4 +1,4 @@
-"""Dry runs: which of them is next, the results that an attempt records, and how it is released."""
+"""Dry runs: claim the next one, record the results of an attempt, release it."""
 
 import json
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes
 from storage.postgres.transactions import lift_time_limit, transaction
 
-CANDIDATES = 10  # dry runs that a worker tries to take: another worker may be faster
+CANDIDATES = 10  # dry runs that a worker tries to claim: another worker may be faster
 QUERIES = load(__name__, {"candidates": CANDIDATES, **codes(Outcome.MERGED, Outcome.SKIPPED)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """An attempt at a dry run; `token` is the fence, None where the job has no chunks."""
+    """An attempt at a dry run. `token` is the fence, or None if the job has no chunks."""
 
     account_id: AccountId
     job_id: JobId
@@ -36,9 +36,9 @@ class DryRun:
 
 
 async def claim(pool: Pool) -> DryRun | None:
-    """Take the dry run that has waited longest, of an account that runs no other; None: there is none.
+    """Claim the dry run that has waited longest, of an account without a running dry run.
 
-    It begins anew: what an earlier attempt has recorded is forgotten.
+    Deletes what an earlier attempt has recorded. Returns None if there is no dry run to claim.
     """
     for row in await QUERIES.due(pool):
         async with transaction(pool) as conn:
@@ -48,13 +48,16 @@ async def claim(pool: Pool) -> DryRun | None:
 
 
 async def in_flight(db: Pool, account_id: AccountId) -> bool:
-    """Whether chunks of the account are still being applied, or the closing steps of a job."""
+    """Return whether a chunk of the account is being applied or a job of the account is being finished."""
     busy: bool = await QUERIES.in_flight(db, account_id=account_id)
     return busy
 
 
 async def next_chunk(db: Pool, dry_run: DryRun, after: int) -> Claim | None:
-    """The first chunk after an index, with its bytes; None: there is none, or another attempt has begun."""
+    """Return the first chunk after an index, with its bytes.
+
+    None means that there is none, or that another attempt has begun.
+    """
     row = await QUERIES.next_chunk(
         db, account_id=dry_run.account_id, id=dry_run.job_id, token=dry_run.token, after=after
     )
@@ -76,7 +79,7 @@ async def next_chunk(db: Pool, dry_run: DryRun, after: int) -> Claim | None:
 async def record(
     pool: Pool, claim: Claim, results: Sequence[ItemResult], errors: Sequence[ItemError], members: Members
 ) -> bool:
-    """Record the results of a chunk; False: another attempt has begun, or the job is cancelled."""
+    """Record the results of a chunk. Return False if another attempt has begun or the job is cancelled."""
     async with transaction(pool) as conn:
         mine: bool | None = await QUERIES.fence(
             conn,
@@ -96,7 +99,7 @@ async def renew(db: Pool, dry_run: DryRun) -> None:
 
 
 async def release(pool: Pool, dry_run: DryRun, *, blame: bool) -> None:
-    """Release a dry run; with `blame`, the chunk at which it stopped counts a death."""
+    """Release a dry run. With `blame`, the chunk at which it stopped counts a death."""
     async with transaction(pool) as conn:
         mine = await QUERIES.release(conn, **_keys(dry_run)) is not None
         if mine and blame:
@@ -104,9 +107,9 @@ async def release(pool: Pool, dry_run: DryRun, *, blame: bool) -> None:
 
 
 async def lock_complete(conn: Conn, dry_run: DryRun) -> bool:
-    """Lock the job if this attempt has recorded all of it.
+    """Lock the job if this attempt has recorded all its chunks.
 
-    False: it is cancelled, or another attempt has begun.
+    Returns False if the job is cancelled or another attempt has begun.
     """
     if not await QUERIES.lock(conn, account_id=dry_run.account_id, id=dry_run.job_id):
         return False
@@ -115,8 +118,8 @@ async def lock_complete(conn: Conn, dry_run: DryRun) -> bool:
 
 
 async def correct_results(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
-    """Merge the results of contacts that several chunks named, and remove the ids that were rolled back."""
-    await lift_time_limit(conn)  # each statement reads all results, maybe millions
+    """Merge the results of contacts that several chunks name, and remove the ids that were rolled back."""
+    await lift_time_limit(conn)  # each statement reads all results, possibly millions
     await QUERIES.merge_repeated(conn, within=LONG_SECONDS, account_id=account_id, id=job_id)
     await QUERIES.hide_created(conn, within=LONG_SECONDS, account_id=account_id, id=job_id)
 

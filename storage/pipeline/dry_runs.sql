@@ -1,10 +1,10 @@
 -- name: due()
--- Dry runs that may start, in the order in which they were accepted.
+-- Dry runs that may start, in the order of acceptance.
 SELECT account_id, id FROM ready_dry_runs ORDER BY accepted_at LIMIT @candidates@;
 
 -- name: claim(account_id, id, lease_seconds)^
--- Take a dry run, under the turn of its account, so that no claim of the account commits meanwhile. `died`: the
--- worker that had it before did not give it back. No row: it was taken, or may not start any more.
+-- Lease a dry run. The caller holds the turn of its account, so no claim of the account commits at the same time.
+-- `died`: an earlier worker did not release it. No row: another worker has it, or it may not start any more.
 WITH job AS (
     SELECT j.id, j.lease_until FROM jobs j
     WHERE j.account_id = :account_id AND j.id = :id AND (j.lease_until IS NULL OR j.lease_until < now())
@@ -18,8 +18,8 @@ WHERE j.account_id = :account_id AND j.id = job.id
 RETURNING j.operation, j.params, j.format, j.layout, job.lease_until IS NOT NULL AS died;
 
 -- name: blame(account_id, id, max_deaths)!
--- The first chunk without results counts a death: the attempt failed at it. One that has reached the maximum is
--- cut into halves, each with one attempt left, until the bad item is alone.
+-- Count a death of the first chunk without results, because the attempt failed at it. A chunk that has reached the
+-- maximum is cut into halves with one attempt left each, until the bad item is alone.
 WITH chunk AS (
     SELECT *, deaths + 1 >= :max_deaths AND items > 1 AS halved FROM chunks
     WHERE account_id = :account_id AND job_id = :id AND state = 'ready'
@@ -36,7 +36,7 @@ FROM chunk
 WHERE c.account_id = chunk.account_id AND c.job_id = chunk.job_id AND c.first_index = chunk.first_index;
 
 -- name: raise_tokens(account_id, id)$
--- Reset all chunks, so that what an earlier attempt still records meets the fence. Answers their new token; null:
+-- Reset all chunks, so that the fence stops what an earlier attempt still records. Returns their new token; null:
 -- there are no chunks.
 WITH raised AS (
     UPDATE chunks SET state = 'ready', token = token + 1, created = 0, updated = 0, unchanged = 0, merged = 0,
@@ -47,19 +47,20 @@ WITH raised AS (
 SELECT max(token) FROM raised;
 
 -- name: forget(account_id, id)!
--- Forget what an earlier attempt has recorded: after `raise_tokens`, which waits for what is being recorded.
+-- Delete what an earlier attempt has recorded. Run after `raise_tokens`, which waits until a record commits.
 WITH o AS (DELETE FROM outcomes WHERE account_id = :account_id AND job_id = :id),
      h AS (DELETE FROM outcome_changes WHERE account_id = :account_id AND job_id = :id)
 DELETE FROM item_errors WHERE account_id = :account_id AND job_id = :id;
 
 -- name: in_flight(account_id)$
--- Whether anything else of the account is being applied.
+-- Whether anything else of the account is being applied or finished.
 SELECT EXISTS (SELECT FROM chunks WHERE account_id = :account_id AND state = 'running') OR EXISTS (
     SELECT FROM jobs
     WHERE account_id = :account_id AND state IN ('queued', 'running') AND NOT dry_run AND lease_until > now());
 
 -- name: next_chunk(account_id, id, token, after)^
--- The chunk after the given index with its bytes. No row: that was the last, or the rest is cancelled.
+-- The first chunk after the given index, with its bytes. No row: there is none, the rest is cancelled, or another
+-- attempt has begun.
 SELECT c.first_index, c.items, c.skip, c.deaths,
     substring(p.body FROM c.byte_start + 1 FOR c.byte_end - c.byte_start) AS body
 FROM chunks c
@@ -70,20 +71,22 @@ ORDER BY c.first_index
 LIMIT 1;
 
 -- name: fence(account_id, id, first_index, token)$
--- True, and the chunk locked, while this attempt is the newest; null: another has begun, or it is cancelled.
+-- Lock the chunk and return true if this attempt is the newest. Null: another attempt has begun, or the chunk is
+-- cancelled.
 SELECT true FROM chunks
 WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
   AND token = :token AND state = 'ready'
 FOR UPDATE;
 
 -- name: renew(account_id, id, token, lease_seconds)!
+-- Renew the lease of a dry run, if this attempt is the newest.
 UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_seconds)
 WHERE account_id = :account_id AND id = :id AND state = 'running' AND lease_until IS NOT NULL
   AND (SELECT token FROM chunks WHERE account_id = :account_id AND job_id = :id AND first_index = 0)
       IS NOT DISTINCT FROM :token::int;
 
 -- name: release(account_id, id, token)$
--- Give a dry run back; the same guard. Null: it is another attempt's.
+-- Release a dry run, if this attempt is the newest. Null: another attempt has begun.
 UPDATE jobs SET lease_until = NULL
 WHERE account_id = :account_id AND id = :id AND state = 'running'
   AND (SELECT token FROM chunks WHERE account_id = :account_id AND job_id = :id AND first_index = 0)
@@ -91,19 +94,19 @@ WHERE account_id = :account_id AND id = :id AND state = 'running'
 RETURNING id;
 
 -- name: lock(account_id, id)$
--- The job, locked, if it has not ended.
+-- Lock the job if it has not ended.
 SELECT true FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'running' FOR UPDATE;
 
 -- name: complete(account_id, id, token)$
--- After `lock`: whether this attempt, and no other, has recorded every chunk.
+-- Whether this attempt has recorded every chunk. The caller has locked the job.
 SELECT NOT EXISTS (
     SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id
     AND (state <> 'done' OR token IS DISTINCT FROM :token::int));
 
 -- name: merge_repeated(account_id, id)
--- Contacts that several chunks named: the last item gets the result, the earlier ones are merged into it, as
--- `settle` does where they ran side by side: only where `claim` of finish.sql says `overlaps`, and skipped ones not.
--- (A window and no join: whatever the planner believes of the tables, it takes one sort.)
+-- Merge the results of contacts that several chunks name: the last item keeps the result, the earlier ones are merged
+-- into it. This is what `settle` does after chunks ran in parallel, so the condition is that of `overlaps` in `claim`
+-- of finish.sql. Skipped items are left out. A window function, not a join: it needs one sort with any statistics.
 WITH job AS (
     SELECT FROM jobs WHERE account_id = :account_id AND id = :id AND parallel > 1 AND EXISTS (
         SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id AND updated + unchanged > 0)
@@ -129,7 +132,7 @@ WITH job AS (
 SELECT count(*) AS changes FROM changed;
 
 -- name: hide_created(account_id, id)
--- A contact that the dry run created does not exist: its id is removed from the results.
+-- Remove the ids of contacts that the dry run created from the results, because these contacts do not exist.
 WITH created AS (
     SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id AND created > 0
 ), hidden AS (

@@ -1,4 +1,4 @@
-"""The finish of a job: one worker takes it by lease, runs the closing steps, sets the terminal state."""
+"""The finish of a job: one worker leases it, runs the closing step, sets the terminal state."""
 
 import json
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ QUERIES = load(__name__, {"jobs_a_round": JOBS_A_ROUND, **codes(*APPLIED)})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finishing:
-    """A job of which nothing is left to apply, with what its closing steps need."""
+    """A job whose chunks are all applied or cancelled, with the data that its closing step needs."""
 
     account_id: AccountId
     job_id: JobId
@@ -29,19 +29,22 @@ class Finishing:
     format: str
     layout: dict[str, Any] | None
     dry_run: bool
-    overlaps: bool  # several chunks may have named one contact side by side
-    cancelled: bool  # some items were
+    overlaps: bool  # chunks that ran in parallel may name the same contact
+    cancelled: bool  # some items were cancelled
 
 
 class End(NamedTuple):
-    """How a job has ended, and whether a dry run waits in its stream."""
+    """The terminal state of a job, and whether a dry run waits in its stream."""
 
     state: JobState
     dry_run_waits: bool
 
 
 async def claim(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | None:
-    """Take the finish of a job; None: chunks are left, it has ended, or another worker has it."""
+    """Lease the finish of a job.
+
+    Returns None if chunks are left, if the job has ended, or if another worker has the lease.
+    """
     row = await QUERIES.claim(db, account_id=account_id, id=job_id, lease_seconds=LEASE_SECONDS)
     if row is None:
         return None
@@ -59,7 +62,7 @@ async def claim(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | N
 
 
 async def lock_finished(conn: Conn, account_id: AccountId, job_id: JobId) -> bool:
-    """Lock a job of which nothing is left to apply; False: it has ended meanwhile."""
+    """Lock a job whose chunks are all applied or cancelled. Return False if it has ended."""
     return await QUERIES.lock_finished(conn, account_id=account_id, id=job_id) is not None
 
 
@@ -69,9 +72,10 @@ async def renew(conn: Conn | Pool, account_id: AccountId, job_id: JobId) -> None
 
 
 async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members) -> End | None:
-    """Freeze the counts, set the terminal state, leave the stream; None: it had ended before.
+    """Store the final counts, set the terminal state and leave the stream.
 
-    `members` are the memberships that the closing step has changed, over those of the chunks.
+    `members` counts the memberships that the closing step changed, in addition to those of the chunks.
+    Returns None if the job has already ended.
     """
     row = await QUERIES.end(
         conn, account_id=account_id, id=job_id, added=members.added, removed=members.removed
@@ -83,5 +87,5 @@ async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members
 
 
 async def unended(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:
-    """Jobs of which nothing is left to apply and that no worker is finishing."""
+    """Return the jobs whose chunks are all applied or cancelled and that no worker is finishing."""
     return [(row["account_id"], row["id"]) for row in await QUERIES.unended(db)]

@@ -1,9 +1,8 @@
 -- name: claim(account_id, id, lease_seconds)^
--- Take the finish of a job whose chunks are all applied or cancelled: one worker at a time, by lease.
--- A dry run only where it was cancelled, for otherwise the worker that runs it ends it; and a job that changes
--- contacts waits while a dry run of the account is running. `overlaps`: several chunks may have named one contact
--- side by side. Where every contact was created they cannot have, since the second chunk would have found it
--- there.
+-- Lease the finish of a job whose chunks are all applied or cancelled, for one worker at a time. A dry run is leased
+-- only if it was cancelled; otherwise the worker that runs it ends it. A job that was not cancelled waits while a dry
+-- run of the account is running. `overlaps`: chunks that ran in parallel may name the same contact. This is impossible
+-- if every contact was created, because a second chunk would have found the contact.
 UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND (j.lease_until IS NULL OR j.lease_until < now())
@@ -19,7 +18,7 @@ RETURNING j.operation, j.params, j.format, j.layout, j.dry_run,
         AND c.state = 'cancelled') AS cancelled;
 
 -- name: lock_finished(account_id, id)^
--- The job, locked, if all its chunks are applied or cancelled and it has not ended; else no row.
+-- Lock the job if all its chunks are applied or cancelled and it has not ended. No row otherwise.
 SELECT j.id FROM jobs j
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
@@ -31,8 +30,8 @@ UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_seconds)
 WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running');
 
 -- name: end(account_id, id, added, removed)^
--- The terminal state, with the counts frozen: those of the chunks, corrected by outcome_changes; memberships
--- that the closing step has added and removed come on top.
+-- Set the terminal state and store the final counts: the sums over the chunks, corrected by outcome_changes, plus the
+-- memberships that the closing step added and removed. No row: the job has already ended.
 WITH applied AS (
     SELECT COALESCE(sum(created), 0) AS created, COALESCE(sum(updated), 0) AS updated,
         COALESCE(sum(unchanged), 0) AS unchanged, COALESCE(sum(merged), 0) AS merged,
@@ -67,14 +66,14 @@ WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'runni
 RETURNING j.state, j.stream;
 
 -- name: leave_stream(account_id, stream)$
--- One job less. True: a dry run of this stream is waiting, and may be the next.
+-- Count one unfinished job less. True: a dry run of this stream is waiting and may be next.
 UPDATE streams SET pending = pending - 1 WHERE account_id = :account_id AND stream = :stream
 RETURNING EXISTS (
     SELECT FROM jobs j
     WHERE j.account_id = :account_id AND j.stream = :stream AND j.state IN ('queued', 'running') AND j.dry_run);
 
 -- name: unended()
--- Jobs whose chunks are all applied or cancelled and that no worker is finishing: one died in between.
+-- Jobs whose chunks are all applied or cancelled and that no worker is finishing, because one died before the finish.
 SELECT j.account_id, j.id FROM jobs j
 WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND (j.lease_until IS NULL OR j.lease_until < now())

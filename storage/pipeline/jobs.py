@@ -1,4 +1,4 @@
-"""Jobs as they are read: by a client, by a retry, by the pruning of old ones."""
+"""Read jobs, for clients and for retries, and prune old ones."""
 
 import json
 from collections.abc import Sequence
@@ -15,8 +15,8 @@ from schemas.states import JobState
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 
-FIRST_ERRORS = 20  # item errors that a job shows
-LARGE_BYTES = 4096  # a value or an item of more bytes is not shown there
+FIRST_ERRORS = 20  # item errors in a job view
+LARGE_BYTES = 4096  # a larger value or item is left out of a job view
 QUERIES = load(__name__, {"first_errors": FIRST_ERRORS, "large_bytes": LARGE_BYTES})
 
 
@@ -24,8 +24,8 @@ QUERIES = load(__name__, {"first_errors": FIRST_ERRORS, "large_bytes": LARGE_BYT
 class JobRow:
     """A job as a client sees it.
 
-    The counts are those of its chunks until it ends; then they are frozen. `added` and `removed` count
-    memberships, `ahead` the jobs before it in its stream. An `item_limit` of 0 is none.
+    The counts are the sums over its chunks until it ends, then the final counts. `added` and `removed` count
+    memberships; `ahead` counts the jobs before it in its stream. An `item_limit` of 0 means no limit.
     """
 
     id: JobId
@@ -50,7 +50,7 @@ class JobRow:
     throttled_until: datetime | None
     error_code: str | None
     error_message: str | None
-    first_errors: tuple[ItemError, ...]  # at most 20
+    first_errors: tuple[ItemError, ...]  # at most FIRST_ERRORS
     dry_run: bool
     parent_id: JobId | None
     request_id: str
@@ -62,7 +62,7 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
-    """The job whose failed items a retry takes, as far as the retry needs it."""
+    """The job whose failed items are retried, with the data that a retry needs."""
 
     account_id: AccountId
     job_id: JobId
@@ -77,12 +77,12 @@ class Parent:
 
 
 async def views(db: Conn | Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> list[JobRow]:
-    """The jobs with these ids as a client sees them, newest first; unknown ids are absent."""
+    """Return the jobs with these ids as a client sees them, newest first. Unknown ids are absent."""
     return [_job(row) for row in await QUERIES.views(db, account_id=account_id, ids=job_ids)]
 
 
 async def state_of(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> JobState | None:
-    """The state of a job, or None: the account has no such job."""
+    """Return the state of a job, or None if the account has no such job."""
     state: str | None = await QUERIES.state(db, account_id=account_id, id=job_id)
     return JobState(state) if state else None
 
@@ -90,14 +90,14 @@ async def state_of(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Job
 async def shape_of(
     db: Conn | Pool, account_id: AccountId, job_id: JobId
 ) -> tuple[Operation, CsvLayout | None]:
-    """The operation of a job, and its columns where it came as CSV."""
+    """Return the operation of a job and, for CSV, its columns."""
     row = await QUERIES.shape(db, account_id=account_id, id=job_id)
     layout = CsvLayout.from_dict(json.loads(row["layout"])) if row["layout"] else None
     return Operation(row["operation"]), layout
 
 
 async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Parent | None:
-    """The job to retry; None: the account has no such job."""
+    """Return the job to retry, or None if the account has no such job."""
     row = await QUERIES.parent(db, account_id=account_id, id=job_id)
     if row is None:
         return None
@@ -125,7 +125,7 @@ async def page(
     since: datetime | None = None,
     before: JobId | None = None,
 ) -> list[JobId]:
-    """The ids of the account's jobs, newest first."""
+    """Return the ids of the account's jobs that match the filters, newest first."""
     rows = await QUERIES.page(
         db, account_id=account_id, size=size, state=state, operation=operation, since=since, before=before
     )
@@ -133,7 +133,7 @@ async def page(
 
 
 async def prune(conn: Conn, days: int, size: int = 1) -> int:
-    """Forget up to `size` jobs that ended more than `days` ago, with all their results; how many."""
+    """Delete up to `size` jobs that ended more than `days` ago, with their results. Return their number."""
     count: int = await QUERIES.prune(conn, days=days, size=size)
     return count
 

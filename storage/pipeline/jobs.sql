@@ -1,6 +1,6 @@
 -- name: views(account_id, ids)
--- Jobs as a client sees them, newest first: counts (those of the chunks until the job ends and freezes them), the
--- number of jobs ahead in the stream, the first item errors (of large ones neither value nor item).
+-- Jobs as a client sees them, newest first: the counts (sums over the chunks until the job ends), the number of jobs
+-- ahead in the stream, and the first item errors (a large value or item is null).
 SELECT j.id, j.operation, (j.params->>'list_id')::bigint AS list_id,
     (j.params->>'audience_id')::bigint AS audience_id, j.stream, j.state, j.total,
     j.created + live.created AS created, j.updated + live.updated AS updated,
@@ -52,7 +52,7 @@ SELECT operation, params, format, layout, parallel, dry_run, state, failed FROM 
 WHERE account_id = :account_id AND id = :id;
 
 -- name: page(account_id, state, operation, since, before, size)
--- Ids of the account's jobs, newest first; null filters nothing.
+-- Ids of the account's jobs, newest first. A null filter matches every job.
 SELECT id FROM jobs
 WHERE account_id = :account_id
   AND (:state::text IS NULL OR state = :state)
@@ -63,7 +63,7 @@ ORDER BY id DESC
 LIMIT :size;
 
 -- name: prune(days, size)$
--- Delete jobs that ended long ago, with all rows that belong to them; how many.
+-- Delete jobs that ended more than `days` ago, with all rows that belong to them. Returns their number.
 WITH old AS (
     SELECT account_id, id FROM jobs WHERE finished_at < now() - make_interval(days => :days)
     ORDER BY finished_at LIMIT :size FOR UPDATE SKIP LOCKED

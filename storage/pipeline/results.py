@@ -1,4 +1,4 @@
-"""The results of a job's items: read by clients, corrected by the finish of the job."""
+"""The results of a job's items: clients read them, the finish of the job corrects them."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -14,16 +14,16 @@ from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes
 
-MAX_INDEX = 2**31 - 1  # of an item: PostgreSQL's largest integer
-PAGE_BYTES = 8 * 1024**2  # of item errors that are read at once
+MAX_INDEX = 2**31 - 1  # largest index of an item: PostgreSQL's largest integer
+PAGE_BYTES = 8 * 1024**2  # item errors in one read
 QUERIES = load(__name__, {"max_index": MAX_INDEX, "page_bytes": PAGE_BYTES, **codes(Outcome.SKIPPED)})
-LONG_SECONDS = 3600.0  # for the one aggregate over all results of a job, which may be many millions
+LONG_SECONDS = 3600.0  # for aggregates over all results of a job, possibly many millions
 ERRORS_A_READ = 200
-CHUNKS_A_READ = 20  # 20,000 results at the most: some megabytes, a few milliseconds
+CHUNKS_A_READ = 20  # at most 20,000 results: a few megabytes, a few milliseconds
 
 
 class ItemResult(NamedTuple):
-    """The result of one item; `merged_into` is the index of the item that it was merged into."""
+    """The result of one item. `merged_into` is the index of the item that it was merged into."""
 
     outcome: Outcome
     contact_id: int | None = None
@@ -33,7 +33,7 @@ class ItemResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Duplicate:
-    """A contact that several chunks named: the indexes of its items, and their outcomes so far."""
+    """A contact that several chunks name: the indexes of its items and their outcomes so far."""
 
     contact_id: int
     indexes: tuple[int, ...]
@@ -54,7 +54,7 @@ class Correction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
-    """The result of one item as a client sees it; code and message where it failed or there is a note."""
+    """The result of one item as a client sees it. A failed item or a note has a code and a message."""
 
     index: int
     outcome: Outcome
@@ -66,7 +66,7 @@ class ResultRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedChunk:
-    """The bytes of an applied chunk, to be read again."""
+    """An applied chunk with its bytes, to parse its items again."""
 
     first_index: int
     items: int
@@ -75,7 +75,7 @@ class AppliedChunk:
 
 
 async def duplicates(db: Conn | Pool, account_id: AccountId, job_id: JobId, size: int) -> list[Duplicate]:
-    """Up to `size` contacts that more than one chunk named and that are not settled yet."""
+    """Return up to `size` contacts that more than one chunk names and that are not settled yet."""
     rows = await QUERIES.duplicates(db, within=LONG_SECONDS, account_id=account_id, id=job_id, size=size)
     return [
         Duplicate(
@@ -93,28 +93,28 @@ async def change(conn: Conn, account_id: AccountId, job_id: JobId, changes: Sequ
         conn,
         account_id=account_id,
         id=job_id,
-        indexes=[one.index for one in changes],
-        was=[one.was for one in changes],
-        outcomes=[one.outcome for one in changes],
-        contact_ids=[one.contact_id for one in changes],
-        merged_into=[one.merged_into for one in changes],
-        notes=[one.note for one in changes],
+        indexes=[change.index for change in changes],
+        was=[change.was for change in changes],
+        outcomes=[change.outcome for change in changes],
+        contact_ids=[change.contact_id for change in changes],
+        merged_into=[change.merged_into for change in changes],
+        notes=[change.note for change in changes],
     )
 
 
 async def changed(conn: Conn, account_id: AccountId, job_id: JobId, indexes: Sequence[int]) -> set[int]:
-    """Which of these items have been corrected already."""
+    """Return the indexes of those items whose result has already been corrected."""
     rows = await QUERIES.changed(conn, account_id=account_id, id=job_id, indexes=indexes)
     return {row["item_index"] for row in rows}
 
 
 async def add_errors(conn: Conn, account_id: AccountId, job_id: JobId, errors: Sequence[ItemError]) -> None:
-    """Store item errors that only the finish of the job found."""
+    """Store item errors that the finish of the job found."""
     await QUERIES.add_errors(conn, account_id=account_id, id=job_id, **error_columns(errors))
 
 
 async def chunk_starts(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> list[int]:
-    """The first index of each applied chunk, in order."""
+    """Return the first index of each applied chunk, in order."""
     rows = await QUERIES.chunk_starts(db, account_id=account_id, id=job_id)
     return [row["first_index"] for row in rows]
 
@@ -122,7 +122,7 @@ async def chunk_starts(db: Conn | Pool, account_id: AccountId, job_id: JobId) ->
 async def read_chunks(
     db: Conn | Pool, account_id: AccountId, job_id: JobId, first_indexes: Sequence[int]
 ) -> list[AppliedChunk]:
-    """Applied chunks with their bytes, in order."""
+    """Return applied chunks with their bytes, in order."""
     rows = await QUERIES.bytes_of(db, account_id=account_id, id=job_id, first_indexes=first_indexes)
     return [AppliedChunk(**row) for row in rows]
 
@@ -130,7 +130,10 @@ async def read_chunks(
 async def errors(
     db: Pool, account_id: AccountId, job_id: JobId, after: int, size: int
 ) -> tuple[list[ItemError], bool]:
-    """Up to `size` item errors after an index, fewer where they are large, and whether there are more."""
+    """Return up to `size` item errors after an index, and whether there are more.
+
+    Returns fewer if they exceed PAGE_BYTES, but at least one if there is any.
+    """
     rows = await QUERIES.errors(db, account_id=account_id, id=job_id, after=after, size=size + 1)
     more = bool(rows) and rows[0]["candidates"] > len(rows[:size])
     page = [
@@ -149,7 +152,7 @@ async def errors(
 
 
 async def error_pages(db: Pool, account_id: AccountId, job_id: JobId) -> AsyncIterator[list[ItemError]]:
-    """All item errors of a job in order, some of them at a time: each may hold an item of a megabyte."""
+    """Yield all item errors of a job in order, in pages, because each may contain an item of a megabyte."""
     after, more = -1, True
     while more:
         page, more = await errors(db, account_id, job_id, after, ERRORS_A_READ)
@@ -161,7 +164,7 @@ async def error_pages(db: Pool, account_id: AccountId, job_id: JobId) -> AsyncIt
 async def results(
     db: Pool, account_id: AccountId, job_id: JobId, after: int = -1, *, chunks: int = CHUNKS_A_READ
 ) -> AsyncIterator[ResultRow]:
-    """The results of all items after an index, in order, read a few chunks at a time."""
+    """Yield the results of all items after an index, in order, reading `chunks` chunks at a time."""
     while True:
         rows = await QUERIES.results(
             db, account_id=account_id, id=job_id, after=after, chunks=chunks, chunk_items=CHUNK_ITEMS
@@ -182,7 +185,7 @@ async def results(
 
 
 def error_columns(errors: Sequence[ItemError]) -> dict[str, list[Any]]:
-    """Item errors as the parallel arrays that the queries take."""
+    """Return item errors as the parallel arrays that the queries take."""
     return {
         "error_indexes": [error.index for error in errors],
         "refs": [_text(error.ref) for error in errors],
@@ -195,12 +198,12 @@ def error_columns(errors: Sequence[ItemError]) -> dict[str, list[Any]]:
 
 
 def _text(value: str | None) -> str | None:
-    # A client's text may contain what a text column refuses: NUL, unpaired surrogates.
+    # A client's text may contain NUL and unpaired surrogates, which a text column rejects.
     return value and value.encode(errors="backslashreplace").decode().replace("\0", "\\0")
 
 
 def _json(value: Any) -> str:
-    # ASCII only: NUL and unpaired surrogates stay escaped, which a json column accepts.
+    # ASCII only: NUL and unpaired surrogates stay escaped, and a json column accepts these escapes.
     return json.dumps(value, default=_plain)
 
 

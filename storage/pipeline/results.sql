@@ -1,7 +1,7 @@
 -- name: duplicates(account_id, id, size)
--- Contacts that more than one chunk of the job named, and the indexes of their items, in order. Items that
--- are merged already are not looked at, so that a second call after a crash finds only what is left; nor are
--- skipped ones, which did nothing to their contact and keep a result each.
+-- Contacts that more than one chunk of the job names, with the indexes of their items, in order. Items whose result
+-- is already corrected are left out, so that a call after a crash returns only what is left. Skipped items are left
+-- out, because they did not change their contact; each keeps its own result.
 WITH suspects AS MATERIALIZED (
     SELECT u.contact_id
     FROM outcomes o
@@ -36,7 +36,7 @@ FROM unnest(:indexes::int[], :was::smallint[], :outcomes::smallint[], :contact_i
             :merged_into::int[], :notes::smallint[]) c;
 
 -- name: changed(account_id, id, indexes)
--- Which of these items have been corrected already.
+-- Those of the given items whose result has already been corrected.
 SELECT item_index FROM outcome_changes
 WHERE account_id = :account_id AND job_id = :id AND item_index = ANY (:indexes::int[]);
 
@@ -56,13 +56,13 @@ WHERE c.account_id = :account_id AND c.job_id = :id AND c.first_index = ANY (:fi
 ORDER BY c.first_index;
 
 -- name: chunk_starts(account_id, id)
--- Where the applied chunks of a job begin, in order.
+-- The first index of each applied chunk of a job, in order.
 SELECT first_index FROM outcomes WHERE account_id = :account_id AND job_id = :id ORDER BY first_index;
 
 -- name: errors(account_id, id, after, size)
--- Item errors in the order of their index, after the given one; while the job runs, up to the first item
--- that has no result yet, so that a cursor passes over nothing. `size` of them, or as many as have @page_bytes@
--- bytes (but at least one): `candidates` is how many there would have been.
+-- Item errors after the given index, in order. While the job runs, the list stops at the first item that has no
+-- result yet, so that a cursor skips no error. Returns at most `size` rows and @page_bytes@ bytes, but at least one
+-- row if there is any. `candidates` is the number of rows before the limit of bytes.
 SELECT item_index, ref, field, code, message, value, item, candidates FROM (
 SELECT item_index, ref, field, code, message, value, item, count(*) OVER () AS candidates,
     row_number() OVER (ORDER BY item_index) AS place,
@@ -81,8 +81,8 @@ WHERE bytes <= @page_bytes@ OR place = 1
 ORDER BY item_index;
 
 -- name: results(account_id, id, after, chunks, chunk_items)
--- The results of the items after the given index, in order, out of the next few chunks; no row: the end.
--- While the job runs, up to the first item that has no result yet.
+-- The results of the items after the given index, in order, from the next `chunks` chunks. While the job runs, the
+-- list stops at the first item that has no result yet. No row: there are no more.
 WITH picked AS (
     SELECT o.first_index, o.outcomes, o.contact_ids, o.merged_into, o.notes
     FROM outcomes o

@@ -1,4 +1,4 @@
-"""The turns of accounts: by virtual time, so that no account waits for another one's million rows."""
+"""The turns of accounts, ordered by virtual time, so that no account waits for another one's large job."""
 
 from schemas.ids import AccountId, JobId
 from storage.postgres.named_queries import load
@@ -8,17 +8,20 @@ QUERIES = load(__name__)
 
 
 async def throttle(conn: Conn, account_id: AccountId, job_id: JobId, wait_seconds: float) -> None:
-    """Put the account's turn off until its window has room, and show it on the job."""
+    """Delay the account's turn by `wait_seconds`, until its window has room. Mark the job as throttled."""
     await QUERIES.throttle(conn, account_id=account_id, id=job_id, wait_seconds=wait_seconds)
 
 
 async def lock(conn: Conn, account_id: AccountId) -> None:
-    """Lock the account's turn: a claim holds it from its choice to its commit."""
+    """Lock the account's turn. A claim holds this lock from its choice of the chunk until its commit."""
     await QUERIES.lock(conn, account_id=account_id)
 
 
 async def wake(conn: Conn, account_id: AccountId) -> None:
-    """Make the turn ready at once: the job that waited for the window is gone, others may need less."""
+    """Make the turn ready at once, after the job that waited for the window was cancelled.
+
+    The account's other jobs may need less.
+    """
     await QUERIES.wake(conn, account_id=account_id)
 
 
@@ -29,6 +32,6 @@ async def leave(conn: Conn, account_id: AccountId) -> None:
 
 
 async def due(db: Conn | Pool) -> int:
-    """How many chunks could be claimed now."""
+    """Return the number of chunks that can be claimed now."""
     count: int = await QUERIES.due(db)
     return count

@@ -1,5 +1,5 @@
 -- name: throttle(account_id, id, wait_seconds)!
--- The window is used up: the account's turn comes again when it will have room.
+-- Delay the account's turn until its window has room again.
 WITH turn AS (
     UPDATE account_turns SET ready_at = clock_timestamp() + make_interval(secs => :wait_seconds)
     WHERE account_id = :account_id
@@ -11,17 +11,17 @@ WHERE account_id = :account_id AND id = :id;
 SELECT FROM account_turns WHERE account_id = :account_id FOR UPDATE;
 
 -- name: wake(account_id)!
--- After `lock`: the turn that was put off may come at once.
+-- Make a delayed turn ready at once. The caller has locked the turn.
 UPDATE account_turns SET ready_at = clock_timestamp() WHERE account_id = :account_id AND ready_at > clock_timestamp();
 
 -- name: deactivate_idle(account_id)!
--- After `lock`: an account without unfinished jobs takes no turns.
+-- Deactivate the turn of an account without unfinished jobs. The caller has locked the turn.
 UPDATE account_turns SET active = EXISTS (
     SELECT FROM streams s WHERE s.account_id = :account_id AND s.pending > 0)
 WHERE account_id = :account_id AND active;
 
 -- name: due()$
--- How many chunks could be claimed at this moment.
+-- The number of chunks that can be claimed now.
 SELECT COALESCE(sum(LEAST(waiting.chunks, j.parallel - running.chunks)), 0)::int
 FROM claimable c
 JOIN account_turns t ON t.account_id = c.account_id

@@ -1,4 +1,4 @@
-"""Uploads: the parts of a job while its body arrives, its acceptance, and the split into chunks."""
+"""Uploads: store the parts of a job while its body arrives, accept the job, split it into chunks."""
 
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -16,16 +16,16 @@ from storage.postgres.db_errors import violations_as
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 
-JOBS_A_ROUND = 100  # more are left to the next round of the reconciler
-IDEMPOTENCY_HOURS = 24  # an idempotency key is free again after this
+JOBS_A_ROUND = 100  # the next round of the reconciler handles more
+IDEMPOTENCY_HOURS = 24  # after this time an idempotency key is free again
 QUERIES = load(__name__, {"idempotency_hours": IDEMPOTENCY_HOURS, "jobs_a_round": JOBS_A_ROUND})
 
-GRACE_SECONDS = 6.0  # after a restart of PostgreSQL: an api renews its leases every 4
+GRACE_SECONDS = 6.0  # after a restart of PostgreSQL; an api renews its leases every 4 s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job as it is known before its body has been read."""
+    """A job before its body has been read."""
 
     account_id: AccountId
     id: JobId
@@ -42,7 +42,7 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """What the body adds to the job once it has been read. `total` is None where a worker must split it."""
+    """What is known of a job after its body has been read. `total` is None if a worker must split it."""
 
     layout: dict[str, Any] | None
     parallel: int
@@ -54,7 +54,7 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """An earlier request with the same idempotency key; without a hash it is still being received."""
+    """An earlier request with the same idempotency key. `request_hash` is None while it is being received."""
 
     job_id: JobId
     request_hash: bytes | None
@@ -65,7 +65,7 @@ class IdempotencyKeyTaken(Exception):
 
 
 async def open_job(conn: Conn | Pool, job: NewJob) -> None:
-    """Store the job of an upload that begins; raises IdempotencyKeyTaken."""
+    """Store the job of a new upload. Raises IdempotencyKeyTaken if another request uses the key."""
     if job.idempotency_key is not None:
         await QUERIES.release_idempotency_key(conn, account_id=job.account_id, key=job.idempotency_key)
     with violations_as(jobs_idempotency=IdempotencyKeyTaken(job.idempotency_key)):
@@ -87,28 +87,31 @@ async def open_job(conn: Conn | Pool, job: NewJob) -> None:
 
 
 async def by_idempotency_key(db: Conn | Pool, account_id: AccountId, key: str) -> Earlier | None:
-    """The request that has this key."""
+    """Return the request that uses this idempotency key, or None."""
     row = await QUERIES.by_idempotency_key(db, account_id=account_id, key=key)
     return Earlier(**row) if row else None
 
 
 async def forget(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
-    """Forget a job that was only there for its idempotency key, and was refused."""
+    """Delete a job that was stored only to reserve its idempotency key and was not accepted."""
     await QUERIES.forget(db, account_id=account_id, id=job_id)
 
 
 async def drop_parts(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
-    """Delete the bytes of a job that will not be applied: one that failed or was cancelled while received."""
+    """Delete the parts of an upload that failed or was cancelled."""
     await QUERIES.drop_parts(db, account_id=account_id, id=job_id)
 
 
 async def add_part(conn: Conn | Pool, account_id: AccountId, job_id: JobId, part: int, body: bytes) -> None:
-    """Store the next part of a body; it is on disk at the latest when `accept` is."""
+    """Store the next part of a body. It is on disk, at the latest, when the commit of `accept` is."""
     await QUERIES.add_part(conn, account_id=account_id, id=job_id, part=part, body=body)
 
 
 async def accept(conn: Conn, job: NewJob, received: Received) -> bool:
-    """Give the job its place in the stream; False: it was given up meanwhile, because the api was silent."""
+    """Accept the job and give it a position in its stream.
+
+    Returns False if the job is not in the state `receiving` any more: it was cancelled, or its lease expired.
+    """
     position = await QUERIES.accept(
         conn,
         account_id=job.account_id,
@@ -125,7 +128,7 @@ async def accept(conn: Conn, job: NewJob, received: Received) -> bool:
 
 
 async def fail(db: Conn | Pool, account_id: AccountId, job_id: JobId, code: str, message: str) -> None:
-    """End a job whose body did not arrive whole; what had arrived is forgotten."""
+    """End a job whose body did not arrive completely, and delete its parts."""
     await QUERIES.fail(db, account_id=account_id, id=job_id, error_code=code, error_message=message)
 
 
@@ -140,13 +143,13 @@ async def renew(db: Pool, uploads: Sequence[tuple[AccountId, JobId]]) -> None:
 
 
 async def abandoned(conn: Conn) -> list[tuple[AccountId, JobId]]:
-    """Uploads whose api died."""
+    """Return the uploads whose api process died."""
     rows = await QUERIES.abandoned(conn, grace_seconds=GRACE_SECONDS)
     return [(row["account_id"], row["id"]) for row in rows]
 
 
 async def unfinished(db: Conn | Pool, account_id: AccountId) -> int:
-    """How many jobs of the account have been accepted and have not ended."""
+    """Return how many jobs of the account have not ended, uploads included."""
     count: int = await QUERIES.unfinished(db, account_id=account_id)
     return count
 
@@ -154,26 +157,26 @@ async def unfinished(db: Conn | Pool, account_id: AccountId) -> int:
 async def recently_accepted(
     db: Conn | Pool, account_id: AccountId, since: datetime
 ) -> list[tuple[datetime, int]]:
-    """When jobs were accepted lately, oldest first, in the form of grants of one request each."""
+    """Return when jobs were accepted since a time, oldest first, as grants of one request each."""
     rows = await QUERIES.recently_accepted(db, account_id=account_id, since=since)
     return [(row["at"], row["items"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsplitPart:
-    """The next part of a job to be turned into chunks; its first item has index `first_index`."""
+    """The next part of a job to split into chunks. `first_index` is the index of its first item."""
 
     format: Format
     layout: dict[str, Any] | None
     part: int
     first_index: int
     body: bytes
-    cancelled: bool  # the job is: so are these chunks
+    cancelled: bool  # the job is cancelled, so its new chunks must be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """A job after one more of its parts was split; `total` is None while parts are left."""
+    """A job after a part was split. `total` is None while parts are left."""
 
     total: int | None
     parallel: int
@@ -181,7 +184,10 @@ class Split:
 
 
 async def next_part(conn: Conn, account_id: AccountId, job_id: JobId) -> UnsplitPart | None:
-    """Lock the job and read its next part; None: all parts are split, or another worker splits the job."""
+    """Lock the job and read its next part.
+
+    Returns None if all parts are split or another worker is splitting the job.
+    """
     row = await QUERIES.next_part(conn, account_id=account_id, id=job_id)
     if row is None:
         return None
@@ -196,19 +202,19 @@ async def next_part(conn: Conn, account_id: AccountId, job_id: JobId) -> Unsplit
 
 
 async def record_split(conn: Conn, account_id: AccountId, job_id: JobId, items: int) -> Split:
-    """Count a split part of `items` items."""
+    """Record that a part of `items` items was split."""
     return Split(**await QUERIES.record_split(conn, account_id=account_id, id=job_id, items=items))
 
 
 async def unsplit(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:
-    """Jobs that wait for a splitter."""
+    """Return the jobs that have parts to split."""
     return [(row["account_id"], row["id"]) for row in await QUERIES.unsplit(db)]
 
 
 async def add_chunks(
     conn: Conn, account_id: AccountId, job_id: JobId, part: int, first_index: int, spans: Sequence[Span]
 ) -> int:
-    """Store the chunks of a part, the first of which begins with item `first_index`; how many items."""
+    """Store the chunks of a part whose first item has index `first_index`. Return the number of items."""
     first_indexes, index = [], first_index
     for span in spans:
         first_indexes.append(index)
@@ -227,14 +233,14 @@ async def add_chunks(
 
 
 class Uploads:
-    """The uploads under way in this process."""
+    """The uploads in progress in this process."""
 
     def __init__(self) -> None:
         self.current: set[tuple[AccountId, JobId]] = set()
 
     @contextmanager
     def keep(self, account_id: AccountId, job_id: JobId) -> Iterator[None]:
-        """Keep a job's lease while its body is being read."""
+        """Have the lease of a job renewed while the body runs."""
         self.current.add((account_id, job_id))
         try:
             yield
@@ -244,12 +250,12 @@ class Uploads:
 
 @asynccontextmanager
 async def keep_uploads(pool: Pool) -> AsyncIterator[Uploads]:
-    """Renew the leases of all uploads under way while the body runs."""
-    under_way = Uploads()
+    """Renew the leases of all uploads in progress while the body runs."""
+    uploads = Uploads()
 
     async def renew_current() -> None:
-        if under_way.current:
-            await renew(pool, list(under_way.current))
+        if uploads.current:
+            await renew(pool, list(uploads.current))
 
     async with renewing(renew_current, what="leases of uploads", every=UPLOAD_RENEW_SECONDS):
-        yield under_way
+        yield uploads

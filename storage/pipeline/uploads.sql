@@ -1,6 +1,6 @@
 -- name: open(account_id, id, operation, params, stream, format, parallel, request_id, dry_run, parent_id, idempotency_key, lease_seconds)!
--- A job whose body is arriving; the api renews its lease. A job that exists stays as it is: an upload that fails
--- while it is being accepted.
+-- Store a job whose body is arriving; the api renews its lease. A job that exists stays as it is: this happens to an
+-- upload that fails while it is being accepted.
 INSERT INTO jobs (account_id, id, operation, params, stream, state, format, parallel, request_id, dry_run, parent_id,
     idempotency_key, lease_until)
 VALUES (:account_id, :id, :operation, :params::jsonb, :stream, 'receiving', :format, :parallel, :request_id,
@@ -8,13 +8,13 @@ VALUES (:account_id, :id, :operation, :params::jsonb, :stream, 'receiving', :for
 ON CONFLICT (account_id, id) DO NOTHING;
 
 -- name: by_idempotency_key(account_id, key)^
--- The request that has this key; without a hash it is still being received.
+-- The request that uses this key. request_hash is null while the request is being received.
 SELECT id AS job_id, request_hash FROM jobs
 WHERE account_id = :account_id AND idempotency_key = :key AND received_at > now() - make_interval(hours => @idempotency_hours@)
   AND (request_hash IS NOT NULL OR state = 'receiving');
 
 -- name: release_idempotency_key(account_id, key)!
--- Free the key where `by_idempotency_key` finds no request: after a day, or where its request was not accepted.
+-- Free the key if `by_idempotency_key` finds no request: after a day, or if its request was not accepted.
 UPDATE jobs SET idempotency_key = NULL
 WHERE account_id = :account_id AND idempotency_key = :key
   AND NOT (received_at > now() - make_interval(hours => @idempotency_hours@) AND (request_hash IS NOT NULL OR state = 'receiving'));
@@ -23,7 +23,7 @@ WHERE account_id = :account_id AND idempotency_key = :key
 DELETE FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiving';
 
 -- name: drop_parts(account_id, id)!
--- The bytes of a job that will never be applied.
+-- Delete the parts of an upload that failed or was cancelled.
 DELETE FROM parts p USING jobs j
 WHERE p.account_id = :account_id AND p.job_id = :id AND j.account_id = p.account_id AND j.id = p.job_id
   AND j.state IN ('failed', 'cancelled') AND j.accepted_at IS NULL;
@@ -32,8 +32,8 @@ WHERE p.account_id = :account_id AND p.job_id = :id AND j.account_id = p.account
 INSERT INTO parts (account_id, job_id, part, body) VALUES (:account_id, :id, :part, :body);
 
 -- name: accept(account_id, id, stream, layout, parallel, parts, bytes, total, request_hash)$
--- The job is accepted: it takes its place in the stream, and its account takes turns.
--- `total` is null where a worker has to split. Null: the job is no longer receiving (its lease ran out).
+-- Accept the job: give it a position in its stream and activate the account's turn. `total` is null if a worker must
+-- split the job. Returns null if the job is not receiving any more (cancelled, or its lease expired).
 WITH receiving AS MATERIALIZED (
     SELECT id FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiving' FOR UPDATE
 ), place AS (
@@ -60,7 +60,7 @@ WHERE account_id = :account_id AND id = :id
 RETURNING stream_position;
 
 -- name: fail(account_id, id, error_code, error_message)$
--- An upload that did not arrive whole ends as failed; its bytes go.
+-- End an upload that did not arrive completely as failed, and delete its parts.
 WITH failed AS (
     UPDATE jobs SET state = 'failed', idempotency_key = NULL, error_code = :error_code, error_message = :error_message, total = 0,
         lease_until = NULL, finished_at = now()
@@ -77,7 +77,7 @@ FROM unnest(:account_ids::bigint[], :ids::uuid[]) mine (account_id, id)
 WHERE j.account_id = mine.account_id AND j.id = mine.id AND j.state = 'receiving';
 
 -- name: abandoned(grace_seconds)
--- Uploads whose api died. Not right after a restart of PostgreSQL, when living apis could not renew.
+-- Uploads whose api process died. None right after a restart of PostgreSQL, when live processes could not renew.
 SELECT account_id, id FROM jobs
 WHERE state = 'receiving' AND lease_until < now()
   AND pg_postmaster_start_time() < now() - make_interval(secs => :grace_seconds);
@@ -88,13 +88,13 @@ SELECT COALESCE(sum(pending), 0)::int
 FROM streams WHERE account_id = :account_id AND pending > 0;
 
 -- name: recently_accepted(account_id, since)
--- When the requests of the admission window were accepted: its history after a flush.
+-- When requests were accepted: the history of the admission window after a flush.
 SELECT accepted_at AS at, 1 AS items FROM jobs
 WHERE account_id = :account_id AND accepted_at >= :since
 ORDER BY accepted_at;
 
 -- name: next_part(account_id, id)^
--- The next part to split, under the job's lock; no row: another splitter is at it, or nothing is left.
+-- Lock the job and return its next part to split. No row: another worker is splitting it, or no part is left.
 SELECT j.format, j.layout, j.split_parts AS part, j.split_items AS first_index, j.parts, p.body,
     j.cancel_requested_at IS NOT NULL AS cancelled
 FROM jobs j
@@ -108,7 +108,7 @@ SELECT :account_id, :id, :part, r.*
 FROM unnest(:first_indexes::int[], :starts::int[], :ends::int[], :items::int[]) r;
 
 -- name: record_split(account_id, id, items)^
--- One more part is chunks now; the last one fixes the total.
+-- Record that a part was split. The last part sets the total.
 UPDATE jobs SET
     split_parts = split_parts + 1,
     split_items = split_items + :items,
@@ -117,6 +117,6 @@ WHERE account_id = :account_id AND id = :id
 RETURNING total, parallel, dry_run;
 
 -- name: unsplit()
--- Jobs that wait for a splitter.
+-- Jobs that have parts to split.
 SELECT account_id, id FROM jobs WHERE state IN ('queued', 'running') AND total IS NULL
 ORDER BY accepted_at LIMIT @jobs_a_round@;

@@ -1,1 +1,1 @@
-"""How PostgreSQL is reached: connections, named queries, transactions, errors."""
+"""Access to PostgreSQL: connections, named queries, transactions, errors."""

@@ -1,4 +1,4 @@
-"""One connection outside a pool: for a command, a start-up, a look whether the server answers."""
+"""One connection outside a pool: for commands, for start-up, for a check that the server responds."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ CLOSE_SECONDS = 1.0
 
 
 class Unreachable(Exception):
-    """PostgreSQL does not answer, or refuses the connection; the message says why."""
+    """PostgreSQL does not respond or refuses the connection. The message gives the reason."""
 
 
 class NoTables(Exception):
@@ -22,9 +22,9 @@ class NoTables(Exception):
 
 @asynccontextmanager
 async def connect(database_url: str, *, within: float = CONNECT_SECONDS) -> AsyncIterator[Conn]:
-    """Open a connection for the body, at most `within` seconds from now.
+    """Open a connection for the body. `within` limits the time to connect, in seconds.
 
-    Raises Unreachable when it cannot be opened or is lost, and NoTables when a table is missing.
+    Raises Unreachable if the connection cannot be opened or is lost, and NoTables if a table is missing.
     """
     try:
         conn = await asyncpg.connect(database_url, timeout=within)
@@ -45,7 +45,7 @@ def _reason(error: BaseException) -> str:
 
 
 async def _close(conn: Conn) -> None:
-    """Close within a second; a server that does not take the farewell is left."""
+    """Close the connection; terminate it if the server does not respond within a second."""
     try:
         await conn.close(timeout=CLOSE_SECONDS)
     except LOST_CONNECTION:

@@ -1,10 +1,10 @@
-"""What an error of PostgreSQL means: the one classification, and the one translation of rejected rows.
+"""The only classification of PostgreSQL errors, and the only translation of rejected rows.
 
-    LOST_CONNECTION   the server went away, or was never reached: the work may be done again
-    SERVER_TROUBLE    the server is short of something, or was told to stop: no row is to blame
-    LOCKED_OUT        another transaction was in the way: nothing is wrong, nothing was done
-    BUSY              LOCKED_OUT, or a statement that ran into its time limit
-    ROW_REJECTED      a row cannot be stored as it is: `rejection_of` says why
+    LOST_CONNECTION   the connection broke or could not be opened: the work can be repeated
+    SERVER_TROUBLE    the server lacks a resource or was asked to stop: no row is the cause
+    LOCKED_OUT        a lock of another transaction prevented the statement: the work can be repeated
+    BUSY              LOCKED_OUT, or a statement that reached its time limit
+    ROW_REJECTED      a row cannot be stored: `rejection_of` gives the reason
 
 Nothing outside `storage` names an error class of asyncpg.
 """
@@ -19,7 +19,7 @@ from pydantic_core import PydanticSerializationError
 from schemas.item_errors import ItemCode
 from schemas.items.faults import Fault
 
-# After the death of the postmaster asyncpg raises InternalClientError, too.
+# asyncpg also raises InternalClientError after the postmaster has died.
 LOST_CONNECTION = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -33,7 +33,7 @@ LOST_CONNECTION = (
     TimeoutError,
 )
 
-# Disk full, out of memory, a statement that was cancelled, a server that is read-only.
+# Disk full, out of memory, a cancelled statement, a read-only server.
 SERVER_TROUBLE = (
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
@@ -60,15 +60,16 @@ TOO_LARGE = {
 
 
 def blames_work(error: BaseException) -> bool:
-    """Whether the work itself may have caused the error, so that its chunk counts a death.
+    """Return whether the work itself may have caused the error. Its chunk then counts a death.
 
-    False: the worker was stopped, or the database was away, in trouble or busy; the same work can succeed.
+    False means that the worker was stopped, or that the database was unreachable, in trouble or busy. The
+    same work can succeed later.
     """
     return not isinstance(error, (asyncio.CancelledError, *LOST_CONNECTION, *SERVER_TROUBLE, *LOCKED_OUT))
 
 
 def rejection_of(error: Exception) -> Fault:
-    """Translate the rejection of a single row (ROW_REJECTED) into the fault of its item."""
+    """Return the fault of an item whose single row was rejected with `error`, one of ROW_REJECTED."""
     match error:
         case _ if isinstance(error, UNSTORABLE):
             return Fault(
@@ -84,7 +85,7 @@ def rejection_of(error: Exception) -> Fault:
             field = name.removesuffix("_size")
             message = f"{field} of the contact would exceed 64 KiB: remove keys"
             return Fault(field, TOO_LARGE[name], message, None)
-        case asyncpg.InvalidTextRepresentationError():  # the only text that the server parses is JSON
+        case asyncpg.InvalidTextRepresentationError():  # JSON is the only text that the server parses
             message = "contains a number that JSON cannot express (NaN or Infinity): remove it"
             return Fault(None, ItemCode.INVALID_JSON, message, None)
         case asyncpg.UniqueViolationError():
@@ -96,7 +97,7 @@ def rejection_of(error: Exception) -> Fault:
 
 @contextmanager
 def violations_as(**errors: Exception) -> Iterator[None]:
-    """Raise `errors[name]` where the body violates the constraint `name`; other violations pass through."""
+    """Raise `errors[name]` if the body violates the constraint `name`. Other violations propagate."""
     try:
         yield
     except asyncpg.IntegrityConstraintViolationError as violation:

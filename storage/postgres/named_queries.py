@@ -1,4 +1,4 @@
-"""Named queries, one .sql file a module, and typed rows of what they return."""
+"""Named queries, loaded from one .sql file per module, and their results as typed rows."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
@@ -16,24 +16,24 @@ from aiosql.types import SQLOperationType
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import render
 
-Db = Conn | Pool  # a pool takes a connection for the one statement
+Db = Conn | Pool  # a pool acquires a connection for the statement
 
 
-# Seconds that the statement of this task may take; None: what its pool allows.
+# Time limit of the current task's statement in seconds; None: the time limit of the pool.
 _WITHIN: ContextVar[float | None] = ContextVar("within", default=None)
 
 
 def load(module: str, names: Mapping[str, str | int] | None = None) -> Any:
-    """Load the queries of the .sql file beside a module: coroutine functions of a connection and keywords.
+    """Load the queries of the .sql file beside a module, as coroutine functions of a connection and keywords.
 
     `module` is the `__name__` of the module; `names` fill the `@name@` placeholders of the file.
 
-    By the mark behind its name a query answers a list of rows (none), a row or None (^), a value ($), or
-    the server's status text (!). A query for rows takes `within` besides, in seconds.
+    The mark after its name determines what a query returns: a list of rows (no mark), a row or None (^), a
+    value ($), the server's status text (!). A query for rows also takes a time limit, `within`, in seconds.
     """
     package, _, noun = module.rpartition(".")
     text = render((files(package) / f"{noun}.sql").read_text(), names or {})
-    queries = aiosql.from_str(text, cast(Any, _Adapter))  # its protocol is of coroutines only
+    queries = aiosql.from_str(text, cast(Any, _Adapter))  # aiosql's protocol allows coroutines only
     loaded = SimpleNamespace()
     for name in queries.available_queries:
         query = getattr(queries, name)
@@ -44,15 +44,15 @@ def load(module: str, names: Mapping[str, str | int] | None = None) -> Any:
 def _listed(query: Callable[..., AsyncIterator[Any]]) -> Callable[..., Awaitable[Any]]:
     async def rows(db: Db, *, within: float | None = None, **parameters: Any) -> Any:
         _WITHIN.set(within)
-        async for found in query(db, **parameters):
-            return found
+        async for records in query(db, **parameters):
+            return records
         raise AssertionError("the adapter yields once")
 
     return rows
 
 
 class _Adapter(AsyncPGAdapter):
-    """aiosql's, but a thousand rows come as one list, and a pool runs a statement itself."""
+    """aiosql's adapter, but all rows arrive as one list, and a pool can run a statement."""
 
     def _ordered(self, query_name: str, parameters: Any) -> Any:
         return self.maybe_order_params(query_name, parameters)  # type: ignore[no-untyped-call]
@@ -86,17 +86,17 @@ else:
 
 
 def row_of(kind: type[Row], record: asyncpg.Record) -> Row:
-    """The record as a row; columns that are no field of it are left out."""
+    """Return a record as a row. Columns without a field in the row are left out."""
     return kind(**{name: record[name] for name in _names(kind)})
 
 
 def row_or_none(kind: type[Row], record: asyncpg.Record | None) -> Row | None:
-    """The record as a row, or None where the query found nothing."""
+    """Return a record as a row, or None if there is no record."""
     return None if record is None else row_of(kind, record)
 
 
 def rows_of(kind: type[Row], records: Iterable[asyncpg.Record]) -> list[Row]:
-    """The records as rows."""
+    """Return records as rows."""
     return [row_of(kind, record) for record in records]
 
 

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL, each with the limits that keep a stopped process from holding locks."""
+"""Pools of connections to PostgreSQL, with time limits so that a stopped process does not hold locks."""
 
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -15,12 +15,12 @@ else:  # asyncpg's classes take no parameters at run time
 
 LIMITS = {
     "statement_timeout": "30s",
-    "idle_in_transaction_session_timeout": "5s",  # a stopped process must not hold a row lock for ever
+    "idle_in_transaction_session_timeout": "5s",  # releases the row locks of a stopped process
     "lock_timeout": "20s",
     "tcp_user_timeout": "10s",
     "tcp_keepalives_idle": "10",
     "timezone": "UTC",
-    "jit": "off",  # our statements run for milliseconds; compiling them would take longer
+    "jit": "off",  # statements run for milliseconds; compiling them would take longer
 }
 
 
@@ -36,15 +36,15 @@ async def open_pool(
     ]
     | None = None,
 ) -> Pool:
-    """A pool of at most `size` connections; `name` shows in pg_stat_activity.
+    """Open a pool of at most `size` connections. `name` appears in pg_stat_activity.
 
-    `settings` are added to the limits above; `init` prepares each new connection.
+    `settings` are added to LIMITS. `init` prepares each new connection.
     """
     return await asyncpg.create_pool(
         database_url,
         min_size=1,
         max_size=size,
-        command_timeout=40,  # above statement_timeout: only a half-open link ever reaches it
+        command_timeout=40,  # above statement_timeout: only a half-open connection reaches it
         server_settings=LIMITS | {"application_name": name} | (settings or {}),
         init=init,
         reset=_keep_session,
@@ -52,8 +52,8 @@ async def open_pool(
 
 
 async def _keep_session(conn: Conn) -> None:
-    """Replace asyncpg's reset, which costs a round trip at each release, by nothing.
+    """Do nothing, in place of asyncpg's reset, which costs a round trip at each release.
 
-    No session holds state that has to go: temporary tables are kept on purpose, settings are only ever
-    SET LOCAL, advisory locks end with their transaction, and asyncpg itself rolls back what is still open.
+    A session holds no state to reset: temporary tables are kept on purpose, settings are always SET LOCAL,
+    advisory locks end with their transaction, and asyncpg itself rolls back an open transaction.
     """

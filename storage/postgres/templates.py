@@ -1,7 +1,7 @@
-"""SQL with placeholders, for what a Python declaration fixes: lists of columns, codes of an enum, limits.
+"""SQL with placeholders for what Python declares: lists of columns, codes of an enum, limits.
 
 A value that varies between calls is a query parameter (`:size`). A placeholder is written `@name@`, which is
-no PostgreSQL syntax, and is filled in once, when the module is loaded: the planner sees a constant.
+not PostgreSQL syntax. It is filled in once, when the module is loaded, so the planner sees a constant.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 PLACEHOLDER = re.compile(r"@(?P<name>[a-z][a-z0-9_.]*)@")
-HALF = re.compile(r"@[a-z][a-z0-9_.]*|[a-z0-9_.]+@")  # a placeholder that lacks one of its signs
+HALF = re.compile(r"@[a-z][a-z0-9_.]*|[a-z0-9_.]+@")  # a placeholder that lacks one of its @ signs
 
 
 class TemplateError(ValueError):
@@ -19,20 +19,19 @@ class TemplateError(ValueError):
 def render(text: str, names: Mapping[str, str | int]) -> str:
     """Replace each `@name@` in `text` by `names[name]`.
 
-    The values are inserted as they are and are not searched for placeholders.
-    Raises TemplateError for a placeholder without a value, a value without a placeholder, and half a
-    placeholder.
+    The values are inserted literally and are not searched for placeholders. Raises TemplateError for a
+    placeholder without a value, a value without a placeholder, and a placeholder that lacks an @ sign.
     """
-    wanted = {found["name"] for found in PLACEHOLDER.finditer(text)}
+    wanted = {match["name"] for match in PLACEHOLDER.finditer(text)}
     if unknown := sorted(wanted - names.keys()):
         raise TemplateError(f"the SQL has placeholders without a value: {', '.join(unknown)}")
     if unused := sorted(names.keys() - wanted):
         raise TemplateError(f"the SQL has no placeholder for: {', '.join(unused)}")
     if half := HALF.search(PLACEHOLDER.sub(" ", text)):
         raise TemplateError(f"{half[0]!r} is not a placeholder: write @name@")
-    return PLACEHOLDER.sub(lambda found: str(names[found["name"]]), text)
+    return PLACEHOLDER.sub(lambda match: str(names[match["name"]]), text)
 
 
 def codes(*members: IntEnum) -> dict[str, int]:
-    """Names for the stored numbers of an enum's members: `@outcome.merged@` for Outcome.MERGED."""
+    """Return the stored numbers of enum members by placeholder: `@outcome.merged@` for Outcome.MERGED."""
     return {f"{type(member).__name__}.{member.name}".lower(): member.value for member in members}

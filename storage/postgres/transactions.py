@@ -1,4 +1,4 @@
-"""Transactions: with other settings than the session's, rolled back on purpose, repeated after a deadlock."""
+"""Transactions: with their own settings, always rolled back, or repeated after a deadlock."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -14,7 +14,7 @@ from storage.postgres.pool import Conn, Pool
 T = TypeVar("T")
 
 QUERIES = load(__name__)
-ATTEMPTS = 5  # a deadlock has one loser, so each attempt lets another transaction finish
+ATTEMPTS = 5  # each deadlock ends one transaction, so the others make progress between attempts
 
 DURABLE = "SET LOCAL synchronous_commit = on"
 NOT_DURABLE = "SET LOCAL synchronous_commit = off"
@@ -25,10 +25,10 @@ UNLIMITED_TIME = "SET LOCAL statement_timeout = 0"
 async def transaction(
     pool: Pool, *, durable: bool | None = None, unlimited_time: bool = False
 ) -> AsyncIterator[Conn]:
-    """Run the body in a transaction, on a connection of its own.
+    """Run the body in a transaction, on its own connection.
 
-    `durable`: whether COMMIT waits until the transaction, and all that was committed before it, is on disk;
-    None: as the session is set. `unlimited_time`: no statement of it is stopped for taking long.
+    `durable` sets whether COMMIT waits until this and all earlier commits are on disk; None keeps the
+    session's setting. `unlimited_time` removes the statement time-out.
     """
     settings = [] if durable is None else [DURABLE if durable else NOT_DURABLE]
     if unlimited_time:
@@ -42,7 +42,7 @@ async def transaction(
                 yield conn
             committed = True
     except LOST_CONNECTION:
-        if not committed:  # else it was lost on its way back to the pool
+        if not committed:  # otherwise only the return to the pool failed
             raise
 
 
@@ -60,7 +60,10 @@ async def rolled_back(pool: Pool) -> AsyncIterator[Conn]:
 
 
 async def transact(pool: Pool, work: Callable[[Conn], Awaitable[T]]) -> T:
-    """Run `work` in a transaction, again after a deadlock; raises Unavailable where its locks stay taken."""
+    """Run `work` in a transaction, and repeat it after a deadlock.
+
+    Returns what `work` returns. Raises Unavailable after a lock time-out, or after ATTEMPTS deadlocks.
+    """
     with suppress(asyncpg.LockNotAvailableError):
         for _ in range(ATTEMPTS):
             with suppress(asyncpg.DeadlockDetectedError):
@@ -70,16 +73,16 @@ async def transact(pool: Pool, work: Callable[[Conn], Awaitable[T]]) -> T:
 
 
 async def lift_time_limit(conn: Conn) -> None:
-    """Stop no statement of this transaction for taking long."""
+    """Remove the statement time-out for the rest of the transaction."""
     await conn.execute(UNLIMITED_TIME)
 
 
 async def try_lock(conn: Conn, key: int) -> bool:
-    """Take the advisory lock `key` until the transaction ends; False: another session has it."""
+    """Take the advisory lock `key` until the transaction ends. Return False if another session holds it."""
     taken: bool = await QUERIES.try_lock(conn, key=key)
     return taken
 
 
 async def ping(pool: Pool) -> None:
-    """Ask PostgreSQL for an answer; raises an error of LOST_CONNECTION."""
+    """Check that PostgreSQL responds. Raises an error of LOST_CONNECTION."""
     await QUERIES.ping(pool)

@@ -1,5 +1,5 @@
 -- name: try_lock(key)$
--- The advisory lock, held until the transaction ends; false: another session has it.
+-- Take the advisory lock until the transaction ends. False: another session holds it.
 SELECT pg_try_advisory_xact_lock(:key);
 
 -- name: ping()$

@@ -1,12 +1,12 @@
-"""The schema as it is now: `tables.sql` to read, the functions and the views to read and to run.
+"""The current schema: `tables.sql` for reading, the functions and views for reading and running.
 
-- `tables.sql` holds all tables, indexes and triggers. The migrations make them; a test compares the two.
+- `tables.sql` holds all tables, indexes and triggers. The migrations create them; a test compares the two.
 - `functions/` and `views/` hold one file for each function and view. A migration never repeats their text:
   `migrate` runs all of these files after the migrations whenever one of them has changed.
 
 `CREATE OR REPLACE` cannot change the arguments of a function or remove columns of a view, and a column that
-a view uses cannot change its type. A migration that needs this drops the function or the view first; the file
-creates it anew.
+a view uses cannot change its type. A migration that needs this drops the function or the view first; its file
+then creates it again.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
-# In the order in which they are created: each may use those above it.
+# In the order of creation: each object may use those above it.
 OBJECTS = (
-    "functions/count_members.sql",  # only its triggers, in tables.sql, use it
+    "functions/count_members.sql",  # used only by the triggers in tables.sql
     "views/running_dry_runs.sql",
     "views/ready_dry_runs.sql",
     "views/claimable.sql",
@@ -26,7 +26,7 @@ OBJECTS = (
 
 
 def objects() -> list[str]:
-    """The text of each function and view, in the order in which to run them."""
+    """Return the text of each function and view, in the order in which to run them."""
     return [(HERE / name).read_text("utf-8") for name in OBJECTS]
 
 

@@ -1,14 +1,14 @@
--- All tables, indexes and triggers as they are now. Maintained by hand next to the migrations, which make them:
--- a test fails where the two differ. To build a database from this folder, run functions/count_members.sql, then
--- this file, then the views and the other functions in the order of storage.schema.OBJECTS.
+-- All current tables, indexes and triggers. The migrations create them; this file is maintained by hand, and a test
+-- fails if the two differ. To build a database from this folder, run functions/count_members.sql, then this file,
+-- then the views and the other functions in the order of storage.schema.OBJECTS.
 --
--- Columns stand in the order in which the migrations added them. Every key starts with account_id, so that the
--- tables can be partitioned or distributed by it.
+-- Columns are in the order in which the migrations added them. Every key starts with account_id, so the tables can
+-- be partitioned or distributed by it.
 
 ---------------------------------------------------------------------------------------------------
 -- Version
 
--- One row: which migrations have run, and the hash of the functions and views that `migrate` created last.
+-- One row: the newest migration that has run, and the hash of the functions and views that `migrate` created last.
 CREATE TABLE schema_version (
     one_row     boolean PRIMARY KEY DEFAULT true CHECK (one_row),
     revision    text NOT NULL,
@@ -43,8 +43,8 @@ CREATE TABLE api_keys (
 ---------------------------------------------------------------------------------------------------
 -- The path of a job: streams, jobs, parts, chunks, results
 
--- A stream is applied in the order of stream_position. Accept takes it from last_position under this row's lock,
--- so the order of positions is the order of the commits.
+-- The jobs of a stream are applied in the order of stream_position. `accept` takes the position from last_position
+-- and locks this row, so the order of positions is the order of commits.
 CREATE TABLE streams (
     account_id    bigint NOT NULL,
     stream        text NOT NULL,
@@ -54,10 +54,10 @@ CREATE TABLE streams (
 );
 CREATE INDEX streams_pending ON streams (account_id) WHERE pending > 0;
 
--- From the first byte of a request to its terminal state, and until `prune` deletes it.
+-- A row exists from the first byte of a request until `prune` deletes the job after its end.
 CREATE TABLE jobs (
     account_id          bigint NOT NULL,
-    id                  uuid NOT NULL,                      -- from a ULID: newer is greater
+    id                  uuid NOT NULL,                      -- from a ULID: ids grow with time
     operation           text NOT NULL,                      -- schemas.states.Operation
     params              jsonb NOT NULL DEFAULT '{}',
     stream              text NOT NULL,
@@ -67,14 +67,14 @@ CREATE TABLE jobs (
     error_code          text,
     error_message       text,
     format              text NOT NULL,
-    layout              jsonb,                              -- of CSV: separator and columns
-    parallel            integer NOT NULL CHECK (parallel > 0),  -- chunks in flight at most
-    parts               integer NOT NULL DEFAULT 0,         -- received
-    split_parts         integer NOT NULL DEFAULT 0,         -- turned into chunks
+    layout              jsonb,                              -- CSV only: separator and columns
+    parallel            integer NOT NULL CHECK (parallel > 0),  -- maximum of chunks in flight
+    parts               integer NOT NULL DEFAULT 0,         -- parts received
+    split_parts         integer NOT NULL DEFAULT 0,         -- parts split into chunks
     split_items         integer NOT NULL DEFAULT 0,
     bytes               bigint NOT NULL DEFAULT 0,
-    total               integer,                            -- null until the split is done
-    created             integer NOT NULL DEFAULT 0,         -- these seven are set when the job ends
+    total               integer,                            -- items; null until all parts are split
+    created             integer NOT NULL DEFAULT 0,         -- these seven counts are set when the job ends
     updated             integer NOT NULL DEFAULT 0,
     unchanged           integer NOT NULL DEFAULT 0,
     merged              integer NOT NULL DEFAULT 0,
@@ -82,16 +82,16 @@ CREATE TABLE jobs (
     failed              integer NOT NULL DEFAULT 0,
     cancelled           integer NOT NULL DEFAULT 0,
     request_id          text NOT NULL,
-    lease_until         timestamptz,                        -- of the api while receiving, later of a dry run or of finish
+    lease_until         timestamptz,                        -- of the api while receiving, then of a dry run or of finish
     throttled_until     timestamptz,
-    received_at         timestamptz NOT NULL DEFAULT now(), -- first byte
+    received_at         timestamptz NOT NULL DEFAULT now(), -- time of the first byte
     accepted_at         timestamptz,
     started_at          timestamptz,
     finished_at         timestamptz,
     dry_run             boolean NOT NULL DEFAULT false,
     parent_id           uuid,                               -- the job whose failed items this one retries
     cancel_requested_at timestamptz,
-    idempotency_key     text COLLATE "C",                   -- null again if the body did not arrive, or a day later
+    idempotency_key     text COLLATE "C",                   -- set to null if the upload fails, or after a day
     request_hash        bytea,                              -- SHA-256 of method, path and body
     added               integer NOT NULL DEFAULT 0,         -- memberships; set when the job ends, like the counts
     removed             integer NOT NULL DEFAULT 0,
@@ -105,8 +105,8 @@ CREATE INDEX jobs_accepted ON jobs (account_id, accepted_at);
 CREATE INDEX jobs_dry_runs ON jobs (account_id, accepted_at) WHERE dry_run AND state IN ('queued', 'running');
 CREATE UNIQUE INDEX jobs_idempotency ON jobs (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
--- The request as it came, cut at record boundaries. PostgreSQL does not compress it: a chunk reads a slice, and
--- a slice of a compressed value unpacks all of it.
+-- The body of the request, cut at record boundaries. It is stored uncompressed, because a chunk reads a slice, and
+-- PostgreSQL decompresses a whole value to read a slice of it.
 CREATE TABLE parts (
     account_id bigint NOT NULL,
     job_id     uuid NOT NULL,
@@ -116,7 +116,7 @@ CREATE TABLE parts (
 );
 ALTER TABLE parts ALTER COLUMN body SET STORAGE EXTERNAL;
 
--- A chunk is a reference: `items` records after the first `skip` ones of a byte range of a part.
+-- A chunk refers to `items` records in a byte range of a part, after the first `skip` records of that range.
 CREATE TABLE chunks (
     account_id  bigint NOT NULL,
     job_id      uuid NOT NULL,
@@ -127,10 +127,10 @@ CREATE TABLE chunks (
     byte_end    integer NOT NULL,
     skip        integer NOT NULL DEFAULT 0,
     state       text NOT NULL DEFAULT 'ready' CHECK (state IN ('ready', 'running', 'done', 'cancelled')),
-    token       integer NOT NULL DEFAULT 0,                 -- the fence: rises with each claim
+    token       integer NOT NULL DEFAULT 0,                 -- the fence: each claim increases it
     worker_id   uuid,
     lease_until timestamptz,
-    deaths      integer NOT NULL DEFAULT 0,                 -- workers that died while they held it
+    deaths      integer NOT NULL DEFAULT 0,                 -- workers that died while they held the chunk
     created     integer NOT NULL DEFAULT 0,
     updated     integer NOT NULL DEFAULT 0,
     unchanged   integer NOT NULL DEFAULT 0,
@@ -145,26 +145,26 @@ CREATE INDEX chunks_ready ON chunks (account_id, job_id, first_index) WHERE stat
 CREATE INDEX chunks_running ON chunks (account_id, job_id) WHERE state = 'running';
 CREATE INDEX chunks_leases ON chunks (lease_until) WHERE state = 'running';
 
--- The results of one chunk. Element i of each array is about item first_index + i, counted from 0.
+-- The results of one chunk. Element i of each array, counted from 0, belongs to item first_index + i.
 CREATE TABLE outcomes (
     account_id  bigint NOT NULL,
     job_id      uuid NOT NULL,
     first_index integer NOT NULL,
     outcomes    smallint[] NOT NULL,                        -- schemas.states.Outcome
-    contact_ids bigint[] NOT NULL,                          -- null: no contact (failed)
+    contact_ids bigint[] NOT NULL,                          -- element null: no contact, the item failed
     merged_into integer[],                                  -- null: no item of the chunk was merged
     notes       smallint[],                                 -- schemas.states.Note; null: no item of the chunk has one
     PRIMARY KEY (account_id, job_id, first_index)
 );
--- To compress a run of ids saves little space and costs as much time as the rest of recording a chunk.
+-- Compressing a run of ids saves little space and takes as long as the rest of recording a chunk.
 ALTER TABLE outcomes ALTER COLUMN contact_ids SET STORAGE EXTERNAL, ALTER COLUMN outcomes SET STORAGE EXTERNAL;
 
--- Results that finish corrected: items of contacts that more than one chunk named.
+-- Results that `finish` corrected: items that name a contact which several chunks of the job name.
 CREATE TABLE outcome_changes (
     account_id  bigint NOT NULL,
     job_id      uuid NOT NULL,
     item_index  integer NOT NULL,
-    was         smallint NOT NULL,                          -- the outcome before
+    was         smallint NOT NULL,                          -- the outcome before the correction
     outcome     smallint NOT NULL,
     contact_id  bigint,
     merged_into integer,
@@ -180,7 +180,7 @@ CREATE TABLE item_errors (
     field      text,
     code       text NOT NULL,
     message    text NOT NULL,
-    value      json,                                        -- json, not jsonb: keeps an escaped NUL
+    value      json,                                        -- json, because jsonb rejects an escaped NUL
     item       json,
     PRIMARY KEY (account_id, job_id, item_index)
 );
@@ -188,23 +188,23 @@ CREATE TABLE item_errors (
 ---------------------------------------------------------------------------------------------------
 -- Turns and windows
 
--- Whose turn it is: start-time fair queueing. virtual_time is the number of items served. It is raised to the
--- latest start_tag of all accounts when an idle account comes back.
+-- The order in which accounts are served: start-time fair queueing. virtual_time is the number of items served. When
+-- an idle account becomes active, its virtual_time is raised to the start_tag of the account served last.
 CREATE TABLE account_turns (
     account_id   bigint PRIMARY KEY,
-    active       boolean NOT NULL,                          -- has unfinished jobs
+    active       boolean NOT NULL,                          -- the account has unfinished jobs
     virtual_time bigint NOT NULL DEFAULT 0,
     start_tag    bigint NOT NULL DEFAULT 0,                 -- virtual_time before the last claim
     served_at    timestamptz,
-    ready_at     timestamptz NOT NULL DEFAULT now()         -- in the future: throttled by its window
+    ready_at     timestamptz NOT NULL DEFAULT now()         -- in the future: the window throttles the account
 );
 CREATE INDEX account_turns_next ON account_turns (virtual_time) WHERE active;
 CREATE INDEX account_turns_clock ON account_turns (served_at DESC NULLS LAST);
 
--- What the item windows have granted, to load a window again after Redis has lost it.
+-- What the item windows have granted. A window that Redis has lost is loaded from this table.
 CREATE TABLE grants (
     account_id bigint NOT NULL,
-    at         timestamptz NOT NULL,                        -- the clock of the window (Redis)
+    at         timestamptz NOT NULL,                        -- by the clock of the window (Redis)
     items      integer NOT NULL,
     PRIMARY KEY (account_id, at)
 );
@@ -233,8 +233,8 @@ CREATE TABLE contacts (
         CONSTRAINT properties_size CHECK (pg_column_size(properties) <= 65536),
     created_at               timestamptz NOT NULL DEFAULT now(),
     updated_at               timestamptz NOT NULL DEFAULT now(),
-    communication_preference text,                          -- null: the first one of the setting
-    opted_out                boolean NOT NULL DEFAULT false, -- of everything; opt_ins has the single channels
+    communication_preference text,                          -- null: the first preference of the setting
+    opted_out                boolean NOT NULL DEFAULT false, -- from all channels; opt_ins holds single channels
     team_id                  bigint,                        -- no foreign key: see memberships
     PRIMARY KEY (account_id, id),
     CONSTRAINT contacts_phone UNIQUE (account_id, phone)
@@ -246,13 +246,13 @@ CREATE TABLE property_definitions (
     account_id bigint NOT NULL,
     name       text COLLATE "C" NOT NULL,
     type       text NOT NULL CHECK (type IN ('string', 'number', 'boolean', 'date', 'enum')),
-    options    text[],                                      -- of an enum
+    options    text[],                                      -- enum only
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account_id, name)
 );
 
 ---------------------------------------------------------------------------------------------------
--- What contacts belong to: teams, labels, lists, audiences
+-- Teams, labels, lists, audiences and their members
 
 CREATE TABLE teams (
     account_id bigint NOT NULL,
@@ -267,10 +267,10 @@ CREATE TABLE teams (
 CREATE TABLE labels (
     account_id    bigint NOT NULL,
     id            bigint GENERATED ALWAYS AS IDENTITY,
-    team_id       bigint,                                   -- null: of every team
+    team_id       bigint,                                   -- null: the label belongs to every team
     name          text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 50),
     colour        text,                                     -- #rrggbb
-    contact_count integer NOT NULL DEFAULT 0,               -- kept by the triggers on memberships
+    contact_count integer NOT NULL DEFAULT 0,               -- maintained by the triggers on memberships
     created_at    timestamptz NOT NULL DEFAULT now(),
     updated_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account_id, id),
@@ -282,7 +282,7 @@ CREATE TABLE contact_lists (
     account_id    bigint NOT NULL,
     id            bigint GENERATED ALWAYS AS IDENTITY,
     name          text NOT NULL,
-    contact_count integer NOT NULL DEFAULT 0,               -- kept by the triggers on memberships
+    contact_count integer NOT NULL DEFAULT 0,               -- maintained by the triggers on memberships
     archived_at   timestamptz,                              -- null: active
     created_at    timestamptz NOT NULL DEFAULT now(),
     updated_at    timestamptz NOT NULL DEFAULT now(),
@@ -294,21 +294,21 @@ CREATE TABLE audiences (
     account_id    bigint NOT NULL,
     id            bigint GENERATED ALWAYS AS IDENTITY,
     name          text NOT NULL,
-    contact_count integer NOT NULL DEFAULT 0,               -- kept by the triggers on memberships
+    contact_count integer NOT NULL DEFAULT 0,               -- maintained by the triggers on memberships
     created_at    timestamptz NOT NULL DEFAULT now(),
     updated_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account_id, id),
     CONSTRAINT audiences_name UNIQUE (account_id, name)
 );
 
--- Which contacts are in which list, carry which label, belong to which audience: one table, because every statement
--- treats the three alike. No foreign keys, since their triggers run for each row. Instead, a transaction that adds
--- members locks the contact and the owner FOR KEY SHARE; one that deletes a contact or an owner locks it FOR
--- UPDATE and then deletes its members.
+-- The members of lists, labels and audiences. One table, because every statement treats the three alike. There are
+-- no foreign keys, because their triggers run once per row. Instead, a transaction that adds members locks the
+-- contact and the owner FOR KEY SHARE. A transaction that deletes a contact or an owner locks it FOR UPDATE and then
+-- deletes its memberships.
 CREATE TABLE memberships (
     account_id bigint NOT NULL,
     kind       text COLLATE "C" NOT NULL CHECK (kind IN ('list', 'label', 'audience')),
-    owner_id   bigint NOT NULL,                             -- of contact_lists, labels or audiences
+    owner_id   bigint NOT NULL,                             -- id in contact_lists, labels or audiences
     contact_id bigint NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account_id, kind, owner_id, contact_id)
@@ -340,7 +340,7 @@ CREATE TABLE opt_ins (
     contact_id bigint NOT NULL,
     channel_id uuid NOT NULL,
     opted_in   boolean NOT NULL,
-    by_contact boolean NOT NULL,                            -- an opt-out by the contact itself is kept
+    by_contact boolean NOT NULL,                            -- set by the contact: such an opt-out is kept
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (account_id, contact_id, channel_id)

@@ -1,5 +1,5 @@
--- Keep contact_count of lists, labels and audiences. The triggers on memberships call it once for each statement;
--- `changed` holds the rows that the statement inserted or deleted.
+-- Maintain contact_count of lists, labels and audiences. The triggers on memberships call this function once per
+-- statement. `changed` holds the rows that the statement inserted or deleted.
 CREATE OR REPLACE FUNCTION count_members() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     sign integer := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END;

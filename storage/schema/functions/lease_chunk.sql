@@ -1,6 +1,6 @@
--- Lease the first `p_items` items of a ready chunk; the rest becomes a chunk of its own. Writes the lease, the
--- token, the grant (if `p_granted_at` is not null) and the turn, and returns the bytes. No row: the chunk is not
--- ready.
+-- Lease the first `p_items` items of a ready chunk; the rest becomes a new chunk. Writes the lease, the token,
+-- the grant (if `p_granted_at` is not null) and the turn. Returns the chunk with its bytes; no row means that the
+-- chunk is not ready.
 CREATE OR REPLACE FUNCTION lease_chunk(
     p_account_id bigint, p_job_id uuid, p_first_index integer, p_items integer, p_deaths integer,
     p_granted_at timestamptz, p_worker_id uuid, p_lease_seconds double precision, p_credit_items integer
@@ -35,7 +35,7 @@ CREATE OR REPLACE FUNCTION lease_chunk(
         SELECT account_id, p_granted_at, p_items FROM chunk WHERE p_granted_at IS NOT NULL
         ON CONFLICT (account_id, at) DO UPDATE SET items = g.items + excluded.items
     ), served AS (
-        -- an account that its window kept waiting may catch up by p_credit_items, not by all that it missed
+        -- an account that waited for its window may catch up by p_credit_items at most
         UPDATE account_turns t SET start_tag = fair.start, virtual_time = fair.start + p_items,
             served_at = clock_timestamp()
         FROM chunk, LATERAL (

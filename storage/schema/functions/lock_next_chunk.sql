@@ -1,12 +1,12 @@
--- Lock the turn of the account that has been served least and has something to claim, and return its next chunk:
--- that of its oldest job at the head of a stream. Accounts that no other worker is claiming from come first; only
--- if there is none, wait for one. No row: there is nothing to claim.
+-- Lock the turn of the account that has been served least among those with a claimable chunk, and return its next
+-- chunk, which belongs to its oldest job at the head of a stream. Turns that other workers have locked are skipped.
+-- If all are locked, wait for the first one. No row: there is nothing to claim.
 --
--- `items` and `deaths` are what to lease. A chunk that has cost `p_max_deaths` workers is taken by halves, each
--- with one death left, until the item to blame stands alone.
+-- `items` and `deaths` are the values to lease. A chunk with `p_max_deaths` deaths is leased in halves. Each half
+-- has one death left, so the splitting ends at the single item that causes the deaths.
 --
--- A function and not a query, because its second statement must see what was committed while the first one
--- waited for its lock.
+-- This is a function, not a query, because its second statement must see what other transactions committed while
+-- the first statement waited for its lock.
 CREATE OR REPLACE FUNCTION lock_next_chunk(p_max_deaths integer) RETURNS TABLE (
     account_id bigint, item_limit integer, window_seconds integer,
     job_id uuid, operation text, first_index integer, items integer, deaths integer

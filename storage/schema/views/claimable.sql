@@ -1,6 +1,7 @@
--- The chunks that may be claimed now: of each stream the first ready chunk of the oldest unfinished job, if fewer
--- than `parallel` of the job's chunks are in flight. Not of a dry run, which one worker applies as a whole, and not
--- while a dry run of the account is running. The claim itself checks the window and the turn.
+-- The chunks that may be claimed now: for each stream, the first ready chunk of the oldest unfinished job, if fewer
+-- than `parallel` chunks of that job are in flight. Dry runs are excluded, because one worker applies the whole of
+-- a dry run. An account has no claimable chunk while one of its dry runs is running. The claim itself checks the
+-- window and the turn.
 CREATE OR REPLACE VIEW claimable AS
 SELECT s.account_id, s.stream, head.id AS job_id, head.accepted_at, ready.first_index
 FROM streams s

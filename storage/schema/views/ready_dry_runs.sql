@@ -1,5 +1,5 @@
--- The dry runs that a worker may take: split, at the head of their stream, held by no worker, and no other dry run
--- of the account is running.
+-- The dry runs that a worker may claim: they are split, at the head of their stream and not leased, and no other
+-- dry run of the account is running.
 CREATE OR REPLACE VIEW ready_dry_runs AS
 SELECT j.account_id, j.id, j.accepted_at
 FROM jobs j
