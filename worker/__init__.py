@@ -1,13 +1,13 @@
-"""arq workers: they split jobs, claim chunks, apply them and finish jobs.
+"""arq workers: they split jobs, claim and apply chunks, and finish jobs.
 
-`arq worker.WorkerSettings` runs one; `python -m worker` runs one that also outlives the loss of Redis.
+`arq worker.WorkerSettings` runs a worker; `python -m worker` runs one that restarts after Redis was lost.
 """
 
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    # arq looks WorkerSettings up here. Making it reads the settings, which a mere import must not need.
+    # arq looks up WorkerSettings here. It reads the settings, which an import of this package must not need.
     if name == "WorkerSettings":
         from worker.arq_app import worker_settings
 

@@ -1,4 +1,4 @@
-"""`python -m worker`: an arq worker that starts again by itself after losing Redis or PostgreSQL."""
+"""`python -m worker`: an arq worker that restarts after it has lost Redis or PostgreSQL."""
 
 import asyncio
 import itertools
@@ -20,12 +20,12 @@ from worker.arq_app import arq_options
 
 logger = logging.getLogger("worker")
 
-LONGEST_PAUSE = 2.0  # seconds; work has to go on within 10 seconds of Redis being back
-STEADY_SECONDS = 10.0  # a run this long starts the pauses over
+LONGEST_PAUSE = 2.0  # seconds; work must continue within 10 s after Redis is back
+STEADY_SECONDS = 10.0  # a run of this length resets the pause
 
 
 def main() -> None:
-    """Run until told to stop by SIGINT or SIGTERM."""
+    """Run until SIGINT or SIGTERM."""
     configure(get_settings())
     try:
         get_settings().required_urls()
@@ -38,23 +38,23 @@ def main() -> None:
             _run_once()
             return
         except (RedisError, SchemaNotReady, *LOST_CONNECTION) as error:
-            logger.warning("worker lost %s: %s; again in %.1f s", type(error).__name__, error, pause)
+            logger.warning("worker stopped by %s: %s; restart in %.1f s", type(error).__name__, error, pause)
         time.sleep(pause)
         steady = time.monotonic() - started > STEADY_SECONDS
         pause = 0.1 if steady else min(pause * 2, LONGEST_PAUSE)
 
 
 def _run_once() -> None:
-    asyncio.set_event_loop(uvloop.new_event_loop())  # arq takes the current loop; a lost one is not reused
+    asyncio.set_event_loop(uvloop.new_event_loop())  # arq uses the current loop; each run gets a new one
     worker = Worker(**arq_options())
-    ending: set[asyncio.Task[None]] = set()
+    cancellations: set[asyncio.Task[None]] = set()
 
-    def insist(_: signal.Signals) -> None:
-        # arq cancels its main task once; redis-py swallows that if it comes while it connects
+    def cancel_repeatedly(_: signal.Signals) -> None:
+        # arq cancels its main task once, and redis-py swallows a cancellation that arrives while it connects
         if worker.main_task is not None:
-            ending.add(worker.loop.create_task(cancel(worker.main_task)))
+            cancellations.add(worker.loop.create_task(cancel(worker.main_task)))
 
-    worker.on_stop = insist
+    worker.on_stop = cancel_repeatedly
     worker.run()
 
 

@@ -1,4 +1,4 @@
-"""Apply one claimed chunk: its effect, its results and its state commit together, or not at all."""
+"""Apply one claimed chunk: its effect, its results and its state are committed in one transaction."""
 
 import asyncio
 import logging
@@ -20,14 +20,15 @@ from worker.prepare import prepare
 logger = logging.getLogger(__name__)
 
 FAILED = ItemResult(Outcome.FAILED)
-TRIES = 5  # a deadlock through another unique key nearly always succeeds at the second try
+TRIES = 5  # after a deadlock on another unique key, the second try nearly always succeeds
 
 
 async def apply_chunk(ctx: Context, claim: Claim) -> bool:
-    """Apply one claimed chunk; safe to run twice.
+    """Apply one claimed chunk. Safe to run twice.
 
-    True: other chunks of the job were ready, so the finish of the job was not tried. They may have been
-    applied before this one was committed: the caller must call `finish_if_last` when its turn is over.
+    Returns True if other chunks of the job were ready, so that the finish of the job was not tried. Those
+    chunks may have been applied before this one was committed, so the caller must call `finish_if_last`
+    after its turn.
     """
     batch = prepare(claim)
     others_ready = False
@@ -38,21 +39,21 @@ async def apply_chunk(ctx: Context, claim: Claim) -> bool:
         except LOCKED_OUT:
             if attempt == TRIES - 1:
                 raise
-            await asyncio.sleep(0.01 * 2**attempt)  # the other transaction commits meanwhile
-    if not others_ready:  # also where the fence refused: repairs a crash after COMMIT
+            await asyncio.sleep(0.01 * 2**attempt)  # lets the other transaction commit
+    if not others_ready:  # also if the fence stopped the claim: repairs a crash after COMMIT
         await finish_if_last(ctx, claim.account_id, claim.job_id)
     return others_ready
 
 
 async def _apply_once(ctx: Context, claim: Claim, batch: Batch) -> bool:
-    """Apply in one transaction; if the database rejects a row, in another one that isolates the bad rows.
+    """Apply a chunk in one transaction. If the database rejects a row, isolate the bad rows in another one.
 
-    True: other chunks of the job are ready to be claimed.
+    Returns True if other chunks of the job are ready to be claimed.
     """
     try:
         return await _transact(ctx, claim, batch, isolated=False)
     except ROW_REJECTED as error:
-        logger.info("a row of chunk %s of job %s is rejected: %s", claim.first_index, claim.job_id, error)
+        logger.info("row of chunk %s of job %s was rejected: %s", claim.first_index, claim.job_id, error)
         return await _transact(ctx, claim, batch, isolated=True)
 
 
@@ -65,12 +66,14 @@ async def _transact(ctx: Context, claim: Claim, batch: Batch, *, isolated: bool)
             applied = await apply_isolated(conn, operation, claim, batch.items)
         else:
             applied = await operation.apply(conn, claim, batch.items)
-        results, errors = tell(claim, batch, applied)
+        results, errors = complete_results(claim, batch, applied)
         return await chunks.record(conn, claim, results, errors, applied.members)
 
 
-def tell(claim: Claim, batch: Batch, applied: Applied) -> tuple[list[ItemResult], list[ItemError]]:
-    """The result of every item of the chunk, and the item errors; an item without a result has failed."""
+def complete_results(
+    claim: Claim, batch: Batch, applied: Applied
+) -> tuple[list[ItemResult], list[ItemError]]:
+    """Return the result of every item of the chunk, and all item errors. An item without a result failed."""
     get = applied.results.get
     results = [get(index, FAILED) for index in range(claim.first_index, claim.first_index + claim.items)]
     return results, batch.errors + [batch.error(index, fault) for index, fault in applied.faults.items()]

@@ -1,6 +1,6 @@
-"""The arq worker: its tasks, which are the four doorbells, and its settings.
+"""The arq worker: its settings, and one task for each of the four doorbells.
 
-A doorbell carries ids only; each may ring for nothing, twice, or late.
+A doorbell carries only ids. It may arrive without work to do, twice, or late.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from worker.finish import finish_if_last
 from worker.split import split_job
 from worker.turn import take_turn
 
-LONG_SECONDS = 3600  # to split, and to settle, a job of many millions of items
+LONG_SECONDS = 3600  # time limit to split or finish a job of many millions of items
 
 
 @lru_cache(maxsize=1)
 def worker_settings() -> type:
-    """Make the class that `arq worker.WorkerSettings` reads; raises SettingsMissing without REDIS_URL."""
+    """Return the class that `arq worker.WorkerSettings` reads. Raises SettingsMissing without a URL."""
     return type("WorkerSettings", (), arq_options())
 
 
 def arq_options() -> dict[str, Any]:
-    """The options of an arq worker, with a fresh client."""
+    """Return the options of an arq worker, with a new Redis client."""
     settings = get_settings()
     database_url, redis_url = settings.required_urls()
-    del database_url  # asked for here so that its absence shows before the first doorbell
+    del database_url  # required here, so that a missing URL is reported at start-up
     long = [func(cast(WorkerCoroutine, task), timeout=LONG_SECONDS) for task in (split, finish)]
     return {
         "functions": [work, dry_run, *long],
@@ -47,41 +47,41 @@ def arq_options() -> dict[str, Any]:
         "job_serializer": queue.serialize,
         "job_deserializer": queue.deserialize,
         "max_jobs": settings.worker_turns,
-        "poll_delay": 0.02,  # seconds; arq's 0.5 would be a mean latency of 250 ms
-        "queue_read_limit": 1_000,  # the head of the queue holds the jobs in flight of all workers
+        "poll_delay": 0.02,  # seconds; arq's default of 0.5 adds 250 ms of latency on average
+        "queue_read_limit": 1_000,  # the head of the queue contains the running arq jobs of all workers
         "keep_result": 0,  # a doorbell has no result
         "max_tries": 1,  # the reconciler rings again
         "retry_jobs": False,
-        "job_timeout": 120,  # seconds; a turn ends after 2, and a chunk more
-        "job_completion_wait": 15,  # seconds; above a turn and one chunk more
+        "job_timeout": 120,  # seconds; a turn takes 2 s plus one chunk
+        "job_completion_wait": 15,  # seconds; more than a turn plus one chunk
         "health_check_interval": 5,
         "log_results": False,
     }
 
 
 async def work(arq: dict[str, Any]) -> None:
-    """Take a turn: there may be chunks to claim."""
+    """Take a turn, because there may be chunks to claim."""
     await take_turn(_context(arq))
 
 
 async def split(arq: dict[str, Any], account_id: int, job_id: str) -> None:
-    """Split a job: it may have parts that are no chunks yet."""
+    """Split a job, because it may have parts to split."""
     await split_job(_context(arq), AccountId(account_id), JobId(UUID(job_id)))
 
 
 async def finish(arq: dict[str, Any], account_id: int, job_id: str) -> None:
-    """Finish a job: nothing of it may be left to apply."""
+    """Finish a job, if all its chunks are applied or cancelled."""
     await finish_if_last(_context(arq), AccountId(account_id), JobId(UUID(job_id)))
 
 
 async def dry_run(arq: dict[str, Any]) -> None:
-    """Wake the dry-run loop of this worker, because a dry run takes longer than a turn."""
+    """Wake the dry-run loop of this worker, because a dry run can exceed the time limit of an arq job."""
     bell: asyncio.Event = arq["dry_run_bell"]
     bell.set()
 
 
 async def startup(arq: dict[str, Any]) -> None:
-    """Open the context for as long as the worker runs."""
+    """Open the context of the worker. `shutdown` closes it."""
     _calm_garbage_collection()
     stack = AsyncExitStack()
     arq["stack"] = stack
@@ -91,15 +91,16 @@ async def startup(arq: dict[str, Any]) -> None:
 
 
 async def shutdown(arq: dict[str, Any]) -> None:
-    """Close what `startup` opened, if it got that far."""
+    """Close the context, if `startup` has opened it."""
     if "stack" in arq:
         await arq["stack"].aclose()
 
 
 def _calm_garbage_collection() -> None:
-    """Collect less often: a chunk makes thousands of objects and drops them all (a tenth of its time).
+    """Collect garbage less often, because collections take a tenth of the time of a chunk.
 
-    What is loaded now, the metadata of phonenumbers above all, is kept and not searched again.
+    A chunk creates thousands of objects and releases them all. Objects that exist now, mainly the metadata of
+    phonenumbers, are excluded from collection.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""Claim the next chunk: of the account whose turn it is, of its oldest job, as much as the window grants."""
+"""Claim the next chunk of the account whose turn it is: as many items as its window grants."""
 
 from datetime import datetime
 
@@ -10,14 +10,14 @@ from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
 from storage.window import Grant
 
-# A throttled account waits until its window has room for this share of the limit, rather than for one item.
+# A throttled account waits until its window has room for 1/50 of the limit, not just for one item.
 USEFUL_SHARE = 50
 
 
 async def claim_chunk(ctx: Context) -> Claim | None:
-    """Lease the next chunk to apply; None: there is nothing to claim, or only throttled work.
+    """Lease the next chunk to apply and add the claim to `ctx.held`. The caller must remove it.
 
-    The claim is added to `ctx.held`. The caller must remove it.
+    Returns None if there is nothing to claim, or only chunks of throttled accounts.
     """
     claim = await _claim(ctx)
     if claim is not None:
@@ -38,10 +38,10 @@ async def _claim(ctx: Context) -> Claim | None:
 
 
 async def _claim_limited(ctx: Context) -> tuple[Claim | None, float]:
-    """The claim, or how many seconds the account has to wait for its window.
+    """Claim a chunk within the account's item limit. Return the claim, and the seconds to wait if throttled.
 
-    The account's turn stays locked from the choice to the commit, so that no other claim reads the grants of
-    the account while one is not committed yet.
+    The account's turn stays locked from the choice of the chunk to the commit, so that no other claim reads
+    the grants of the account while a grant is not committed.
     """
     async with transaction(ctx.pool) as conn:
         chunk = await chunks.lock_next(conn)
@@ -49,7 +49,7 @@ async def _claim_limited(ctx: Context) -> tuple[Claim | None, float]:
             return None, 0
         items, granted_at = chunk.items, None
         if chunk.item_limit:
-            grant = await _ask_window(ctx, conn, chunk)
+            grant = await _take_grant(ctx, conn, chunk)
             if not grant.granted:
                 await turns.throttle(conn, chunk.account_id, chunk.job_id, grant.wait_seconds)
                 return None, grant.wait_seconds
@@ -58,7 +58,7 @@ async def _claim_limited(ctx: Context) -> tuple[Claim | None, float]:
         return claim, 0
 
 
-async def _ask_window(ctx: Context, conn: Conn, chunk: Candidate) -> Grant:
+async def _take_grant(ctx: Context, conn: Conn, chunk: Candidate) -> Grant:
     useful = (
         chunk.items
         if OPERATIONS[Operation(chunk.operation)].whole

@@ -1,4 +1,4 @@
-"""A worker's context: its pool, queue and window, and the tasks that run beside the arq jobs."""
+"""A worker's context: its pool, queue and window, and its background tasks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,8 +20,8 @@ from worker.dry_run import dry_run_forever
 from worker.reconcile import prune_forever, reconcile_forever
 from worker.turn import keep_claims
 
-# A chunk that a crash of PostgreSQL loses after its commit is applied again: effect, results and state are
-# lost together. The finish of a job waits for the disk (worker.finish).
+# If a crash of PostgreSQL loses the commit of a chunk, its effect, results and state are lost together, and
+# the chunk is applied again. The commit that finishes a job waits for the disk (worker.finish).
 SETTINGS = {"synchronous_commit": "off"}
 
 
@@ -29,7 +29,7 @@ SETTINGS = {"synchronous_commit": "off"}
 async def open_context(
     settings: Settings, redis: ArqRedis, dry_run_bell: asyncio.Event
 ) -> AsyncIterator[Context]:
-    """Connect, wait for the schema, and run reconciler, lease renewal and dry runs beside."""
+    """Connect, wait for the schema, and run the background tasks: reconciler, lease renewal, dry runs."""
     assert settings.database_url is not None
     pool = await open_pool(
         settings.database_url,

@@ -1,8 +1,8 @@
-"""Dry runs: apply a whole job in one transaction, keep its results, and roll the rest back.
+"""Dry runs: apply a whole job in one transaction, keep its results, roll back its changes.
 
-A dry run waits for its place in the stream like any job. Then one worker applies all of its chunks, in order,
-on one connection that never commits; another connection commits the results of each chunk. Nothing else of
-the account is applied meanwhile, because the one transaction holds locks on all that it has changed.
+A dry run waits for its place in the stream like any job. Then one worker applies all its chunks, in order, on
+one connection that never commits. Another connection commits the results of each chunk. Nothing else of the
+account is applied at the same time, because the transaction holds locks on everything that it changed.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from storage.pipeline.leases import renewing
 from storage.postgres.db_errors import LOST_CONNECTION, blames_work
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import lift_time_limit, rolled_back, transaction
-from worker.apply import tell
+from worker.apply import complete_results
 from worker.finish import announce, end_job, finish_if_last
 from worker.isolate import apply_isolated
 from worker.operations.base import BaseOperation
@@ -28,12 +28,12 @@ from worker.prepare import prepare
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 2.0  # a lost doorbell delays a dry run by this at the most
-DRAINED_SECONDS = 0.05  # between two looks whether the last chunks of the account are applied
+EVERY_SECONDS = 2.0  # maximum delay of a dry run by a lost doorbell
+DRAINED_SECONDS = 0.05  # between checks whether the account's chunks in flight are applied
 
 
 async def dry_run_forever(ctx: Context, bell: asyncio.Event) -> None:
-    """Run the dry runs that are due, whenever the bell rings, until cancelled."""
+    """Run all dry runs that are due when the bell rings, and every EVERY_SECONDS, until cancelled."""
 
     async def run_all_due() -> None:
         while await dry_run_next(ctx):
@@ -43,7 +43,7 @@ async def dry_run_forever(ctx: Context, bell: asyncio.Event) -> None:
 
 
 async def dry_run_next(ctx: Context) -> bool:
-    """Run the dry run that has waited longest; False: there is none."""
+    """Run the dry run that has waited longest. Return False if there is none."""
     dry_run = await dry_runs.claim(ctx.pool)
     if dry_run is None:
         return False
@@ -56,14 +56,15 @@ async def dry_run_next(ctx: Context) -> bool:
         raise
     if not ended:
         await _release(ctx, dry_run, blame=False)
-        await finish_if_last(ctx, dry_run.account_id, dry_run.job_id)  # it was cancelled
+        await finish_if_last(ctx, dry_run.account_id, dry_run.job_id)  # ends a cancelled dry run
     return True
 
 
 async def _apply_all(ctx: Context, dry_run: DryRun) -> Members | None:
-    """Apply all chunks and the closing step, and roll back: the memberships that the closing step changes.
+    """Apply all chunks and the closing step, and roll back.
 
-    None: the job was cancelled meanwhile, or another attempt has begun.
+    Returns the number of memberships that the closing step would change, or None if the job was cancelled or
+    another attempt has begun.
     """
     while await dry_runs.in_flight(ctx.pool, dry_run.account_id):  # noqa: ASYNC110 - in other processes
         await asyncio.sleep(DRAINED_SECONDS)
@@ -79,18 +80,18 @@ async def _apply_all(ctx: Context, dry_run: DryRun) -> Members | None:
 
 
 async def _apply_chunk(ctx: Context, conn: Conn, operation: BaseOperation, chunk: Claim) -> bool:
-    """Apply a chunk on the connection that never commits, and commit its results on another.
+    """Apply a chunk on the connection that never commits, and commit its results on another connection.
 
-    False: the job was cancelled, or another attempt has begun.
+    Returns False if the job was cancelled or another attempt has begun.
     """
     batch = prepare(chunk)
-    await upsert.truncate_stage(conn)  # outside of savepoints, where it gives the space back at once
+    await upsert.truncate_stage(conn)  # outside of savepoints, to free the space at once
     applied = await apply_isolated(conn, operation, chunk, batch.items)
-    return await dry_runs.record(ctx.pool, chunk, *tell(chunk, batch, applied), applied.members)
+    return await dry_runs.record(ctx.pool, chunk, *complete_results(chunk, batch, applied), applied.members)
 
 
 async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:
-    """End the job; False: it is cancelled, or another attempt has begun."""
+    """End the job. Return False if it is cancelled or another attempt has begun."""
     async with transaction(ctx.pool, durable=True) as conn:
         if not await dry_runs.lock_complete(conn, dry_run):
             return False

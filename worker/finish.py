@@ -1,4 +1,4 @@
-"""Finish a job: when its last chunk is applied, settle, run the closing step, set the terminal state."""
+"""Finish a job after its last chunk: settle, run the closing step, set the terminal state."""
 
 import logging
 from functools import partial
@@ -17,12 +17,12 @@ from worker.settle import settle
 logger = logging.getLogger(__name__)
 
 
-class _EndedMeanwhile(Exception):
-    """The lease passed to another worker, and that one has ended the job."""
+class _AlreadyEnded(Exception):
+    """Another worker took over the expired lease and has ended the job."""
 
 
 async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
-    """Finish the job if nothing of it is left to apply; safe to call at any time, any number of times."""
+    """Finish the job if all its chunks are applied or cancelled. Safe to call at any time, repeatedly."""
     job = await finish.claim(ctx.pool, account_id, job_id)
     if job is None:
         return
@@ -31,7 +31,7 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
             await settle(ctx, job)
         try:
             end = await _close_and_end(ctx, job)
-        except _EndedMeanwhile:
+        except _AlreadyEnded:
             return
     await announce(ctx, job_id, end)
 
@@ -39,15 +39,15 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
 async def _close_and_end(ctx: Context, job: Finishing) -> End | None:
     """Run the closing step and end the job in one transaction.
 
-    The closing step may take long, so the job is locked after it: others need the row. That lock is the
-    fence: where the job turns out to have ended, all is rolled back. COMMIT waits for the disk, because the
-    chunks were committed without that wait.
+    The closing step may take long, and other transactions need the row of the job, so the job is locked only
+    after it. That lock is the fence: if the job has already ended, everything is rolled back. COMMIT waits
+    for the disk, because the commits of the chunks did not.
     """
     async with transaction(ctx.pool, durable=True, unlimited_time=True) as conn:
         members = await _close(conn, job)
         if not await finish.lock_finished(conn, job.account_id, job.job_id):
-            raise _EndedMeanwhile
-        if job.dry_run:  # a cancelled one: it has nothing to close, but results to correct
+            raise _AlreadyEnded
+        if job.dry_run:  # it was cancelled: no closing step, but results to correct
             await dry_runs.correct_results(conn, job.account_id, job.job_id)
         return await end_job(conn, job.account_id, job.job_id, members)
 
@@ -60,14 +60,14 @@ async def _close(conn: Conn, job: Finishing) -> Members:
 
 
 async def end_job(conn: Conn, account_id: AccountId, job_id: JobId, members: Members) -> End | None:
-    """Set the terminal state of a locked job, and leave the stream and the turn: in this order always."""
+    """Set the terminal state of a locked job, then leave the stream, then the turn. The order is fixed."""
     end = await finish.end(conn, account_id, job_id, members)
     await turns.leave(conn, account_id)
     return end
 
 
 async def announce(ctx: Context, job_id: JobId, end: End | None) -> None:
-    """Tell clients that wait for the job, and ring for the next job of its stream."""
+    """Announce the end to clients that wait for the job, and ring for the next job of its stream."""
     logger.info("job %s ended: %s", job_id, end and end.state)
     await ctx.queue.announce_end(job_id)
     await ctx.queue.ring_work()

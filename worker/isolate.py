@@ -1,4 +1,4 @@
-"""Isolate rows that the database rejects: they fail alone, the other rows of the chunk are applied."""
+"""Isolate rows that the database rejects: only they fail, the other rows of the chunk are applied."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
 async def apply_isolated(
     conn: Conn, operation: BaseOperation, job: JobFacts, items: Sequence[Indexed]
 ) -> Applied:
-    """Apply items with the effect of one by one; a rejected item becomes a fault.
+    """Apply items with the same effect as one by one. A rejected item becomes a fault.
 
-    Items that are rejected together are applied in halves, in order, each half in a savepoint.
+    If the database rejects a batch, it is applied in two halves, in order, each in its own savepoint.
     """
     applied = await _apply_halves(conn, operation, job, items)
     applied.results = _folded(applied.results)
@@ -43,9 +43,9 @@ async def _apply_halves(
 
 
 def _folded(results: dict[int, ItemResult]) -> dict[int, ItemResult]:
-    """Merge the results of one contact that were made in several pieces into that of its last item.
+    """Merge the results that several batches gave one contact into the result of its last item.
 
-    Skipped items changed no contact: each keeps its result.
+    Skipped items changed no contact, so each keeps its result.
     """
     done = {index: result for index, result in results.items() if result.outcome is not Outcome.SKIPPED}
     last: dict[int | None, int] = {}

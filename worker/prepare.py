@@ -1,4 +1,4 @@
-"""Prepare a chunk: bytes to valid, normalised items and item errors. Pure."""
+"""Prepare a chunk: convert its bytes to valid, normalised items and item errors. Pure."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -21,10 +21,10 @@ CONDEMNED = Fault(
 
 
 def prepare(claim: Claim) -> Batch:
-    """The items and the item errors of a chunk; every index is in one of the two."""
+    """Return the items and the item errors of a chunk. Every index is in exactly one of the two."""
     operation = operation_of(claim.operation)
     run = _run(claim, claim.body)
-    offset = claim.skip - claim.first_index  # from an index to a position among the records
+    offset = claim.skip - claim.first_index  # index + offset = position among the records
 
     def raw(index: int) -> Any:
         return run.raw(index + offset)
@@ -49,7 +49,7 @@ def prepare(claim: Claim) -> Batch:
 def prepare_some(
     operation: BaseOperation, job: JobFacts, chunk: AppliedChunk, indexes: Iterable[int]
 ) -> Iterator[Indexed]:
-    """Some items of a chunk that was applied before, prepared as they were then; they are good ones."""
+    """Yield some items of an applied chunk, prepared again. All of them were valid when they were applied."""
     run = _run(job, chunk.body)
     prepare_item = operation.preparer(job.params, run)
     for index in indexes:

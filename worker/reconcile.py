@@ -1,4 +1,4 @@
-"""The reconciler, in every worker: it repairs what dead processes left behind, and prunes what is old."""
+"""The reconciler of every worker: repairs the state that dead processes left, and prunes old rows."""
 
 import logging
 from functools import partial
@@ -13,8 +13,8 @@ logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 2.0
 PRUNE_SECONDS = 300.0
-LOCK = 0x626C7265  # 'blre': of all workers, one reconciles at a time
-BELLS = 8  # doorbells a round at the most; each turn serves more than one chunk
+LOCK = 0x626C7265  # 'blre': advisory lock, one worker reconciles at a time
+BELLS = 8  # maximum of doorbells per round; each turn serves more than one chunk
 
 
 async def reconcile_forever(ctx: Context) -> None:
@@ -28,7 +28,7 @@ async def prune_forever(ctx: Context) -> None:
 
 
 async def reconcile(ctx: Context) -> None:
-    """Free the chunks of dead workers, fail the uploads of dead apis, ring for all that waits."""
+    """Free the chunks of dead workers, fail the uploads of dead apis, ring for all waiting work."""
     async with transaction(ctx.pool) as conn:
         if not await try_lock(conn, LOCK):
             return
@@ -39,7 +39,7 @@ async def reconcile(ctx: Context) -> None:
 
 
 async def prune(ctx: Context) -> None:
-    """Delete old grants and old jobs, a job a transaction: the bytes of a large one take long."""
+    """Delete old grants and old jobs, one job per transaction, because deleting a large body takes long."""
     await chunks.prune_grants(ctx.pool)
     while await _prune_one(ctx):
         pass
@@ -47,7 +47,7 @@ async def prune(ctx: Context) -> None:
 
 async def _fail_abandoned_uploads(conn: Conn) -> None:
     for account_id, job_id in await uploads.abandoned(conn):
-        message = "the process that read this upload has died: send the request again"
+        message = "the process that received this upload has died: send the request again"
         await uploads.fail(conn, account_id, job_id, "upload_incomplete", message)
 
 

@@ -1,8 +1,8 @@
-"""Settle: contacts that several chunks of a job named end as if their items had come one by one.
+"""Settle: give a contact that several chunks of a job name the state of applying its items one by one.
 
-Chunks run side by side, so such a contact saw its items in any order. Every field is decided by the last
-item that sets it: to merge a contact's items in their order and apply the result once more gives exactly
-the state of one-by-one application, whatever happened in between.
+Chunks run in parallel, so the items of such a contact were applied in any order. The last item that sets a
+field decides its value. So merging the items of a contact in their order and applying the result again gives
+exactly the state of one-by-one application.
 """
 
 from bisect import bisect_right
@@ -22,43 +22,45 @@ from worker.operations.base import Applied, item_error
 from worker.operations.registry import operation_of
 from worker.prepare import prepare_some
 
-PASS_CONTACTS = 20_000  # merged items held in memory at once
-BATCH_CONTACTS = 1_000  # one transaction
+PASS_CONTACTS = 20_000  # maximum of merged items in memory
+BATCH_CONTACTS = 1_000  # contacts per transaction
 
 Merged = dict[int, Any]  # the merged item of each contact, by the contact's id
 
 
 async def settle(ctx: Context, job: Finishing) -> None:
-    """Settle all contacts that more than one chunk named; begins again where a dead worker stopped.
+    """Settle all contacts that more than one chunk names. Continues where a dead worker stopped.
 
-    Where all items of a contact do the same, only the results are corrected: see `BaseOperation.reapplies`.
+    If all items of a contact do the same, only the results are corrected: see `BaseOperation.reapplies`.
     """
     starts = await results.chunk_starts(ctx.pool, job.account_id, job.job_id)
     if len(starts) < 2:
         return
     reapplies = operation_of(job.operation).reapplies
-    while found := await _find(ctx, job):
-        merged = await _merge(ctx, job, found, starts) if reapplies else {}
-        for at in range(0, len(found), BATCH_CONTACTS):
-            if not await _apply(ctx, job, found[at : at + BATCH_CONTACTS], merged):
+    while duplicates := await _find(ctx, job):
+        merged = await _merge(ctx, job, duplicates, starts) if reapplies else {}
+        for at in range(0, len(duplicates), BATCH_CONTACTS):
+            if not await _apply(ctx, job, duplicates[at : at + BATCH_CONTACTS], merged):
                 return  # another worker has ended the job
 
 
 async def _find(ctx: Context, job: Finishing) -> list[Duplicate]:
-    """The contacts to settle next: one aggregate over all results, which takes long for millions."""
+    """Return the contacts to settle next. The aggregate over all results takes long for millions of items."""
     async with transaction(ctx.pool, unlimited_time=True) as conn:
         return await results.duplicates(conn, job.account_id, job.job_id, PASS_CONTACTS)
 
 
-async def _merge(ctx: Context, job: Finishing, found: Sequence[Duplicate], starts: Sequence[int]) -> Merged:
-    """Merge the items of each contact; reads each of their chunks once, in order."""
-    owner = {index: duplicate.contact_id for duplicate in found for index in duplicate.indexes}
+async def _merge(
+    ctx: Context, job: Finishing, duplicates: Sequence[Duplicate], starts: Sequence[int]
+) -> Merged:
+    """Merge the items of each contact. Reads each chunk once, in order."""
+    owner = {index: duplicate.contact_id for duplicate in duplicates for index in duplicate.indexes}
     operation = operation_of(job.operation)
     merged: Merged = {}
     for start, indexes in _by_chunk(starts, owner).items():
         (chunk,) = await results.read_chunks(ctx.pool, job.account_id, job.job_id, [start])
         for index, item in prepare_some(operation, job, chunk, indexes):
-            if isinstance(item, Fault):  # it was valid once: the code or the definitions have changed since
+            if isinstance(item, Fault):  # valid when applied; the code or the definitions have changed
                 continue
             earlier = merged.get(owner[index])
             merged[owner[index]] = item if earlier is None else operation.merge(earlier, item)
@@ -66,7 +68,7 @@ async def _merge(ctx: Context, job: Finishing, found: Sequence[Duplicate], start
 
 
 def _by_chunk(starts: Sequence[int], indexes: Iterable[int]) -> dict[int, list[int]]:
-    """The indexes in order, by the first index of the chunk that each is in."""
+    """Group the indexes by the first index of their chunk, in order."""
     chunks: dict[int, list[int]] = {}
     for index in sorted(indexes):
         chunks.setdefault(starts[bisect_right(starts, index) - 1], []).append(index)
@@ -74,9 +76,9 @@ def _by_chunk(starts: Sequence[int], indexes: Iterable[int]) -> dict[int, list[i
 
 
 async def _apply(ctx: Context, job: Finishing, batch: Sequence[Duplicate], merged: Merged) -> bool:
-    """Apply merged items and correct the results in one transaction; False: the job has ended already.
+    """Apply merged items and correct the results in one transaction. Return False if the job has ended.
 
-    The lock on the unended job is the fence: a worker that wakes up late finds the job ended.
+    The lock on the job is the fence: a worker that lost its lease finds that the job has ended.
     """
     operation = operation_of(job.operation)
     async with transaction(ctx.pool) as conn:
@@ -96,7 +98,7 @@ async def _apply(ctx: Context, job: Finishing, batch: Sequence[Duplicate], merge
 
 
 async def _still_open(conn: Conn, job: Finishing, batch: Sequence[Duplicate]) -> Sequence[Duplicate]:
-    """Leave out the contacts that another worker has settled after the lease passed to it."""
+    """Return the contacts that no other worker has settled after it took over the lease."""
     last = [duplicate.indexes[-1] for duplicate in batch]
     settled = await results.changed(conn, job.account_id, job.job_id, last)
     return [duplicate for duplicate in batch if duplicate.indexes[-1] not in settled]
@@ -116,14 +118,14 @@ async def _correct(
 
 
 def _changes(duplicate: Duplicate, applied: Applied) -> list[Correction]:
-    """Merge the earlier items into the last one, which gets the result of the contact.
+    """Return the corrections that merge the earlier items into the last one, which gets the contact's result.
 
-    If the merged item was rejected, though each item had passed, the last one has failed: applied one by
-    one, it would have been the one that could not be added.
+    If the merged item is rejected although each single item passed, the last item fails, because in
+    one-by-one application it would have been rejected.
     """
     last = duplicate.indexes[-1]
     result = applied.results.get(last)
-    # the id differs only if the contact was deleted meanwhile and created again
+    # the id differs only if the contact was deleted and created again in between
     contact_id = duplicate.contact_id if result is None else result.contact_id
     outcome = Outcome.FAILED if last in applied.faults else min(duplicate.outcomes)
     if result is not None:

@@ -1,4 +1,4 @@
-"""Split a job: turn its parts into chunks, a part a transaction, without copying a byte."""
+"""Split a job: turn its parts into chunks, one transaction per part, without copying bytes."""
 
 import asyncio
 
@@ -9,25 +9,25 @@ from storage.pipeline import cancellation, uploads
 from storage.postgres.transactions import transaction
 from worker.finish import finish_if_last
 
-SPLIT_SECONDS = 2.0  # as long as a turn
+SPLIT_SECONDS = 2.0  # the length of a turn
 
 
 async def split_job(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
-    """Split what is left of a job; safe to run in several workers: a part is split under the job's lock."""
+    """Split the remaining parts of a job. Several workers may run it: each part is split under a lock."""
     clock = asyncio.get_running_loop().time
     until = clock() + SPLIT_SECONDS
     while await _split_part(ctx, account_id, job_id):
-        if clock() > until:  # other jobs wait, too
+        if clock() > until:  # let other jobs proceed
             await ctx.queue.ring_split(account_id, job_id)
             return
-    # a job without items, or a cancelled one, has no chunk that finishes it
+    # no chunk finishes a job without items or a cancelled job
     await finish_if_last(ctx, account_id, job_id)
 
 
 async def _split_part(ctx: Context, account_id: AccountId, job_id: JobId) -> bool:
-    """Split one part; False: none is left, or another worker splits it.
+    """Split one part. Return False if none is left or another worker is splitting the job.
 
-    A job that has been cancelled is split all the same, so that its total is known, into cancelled chunks.
+    A cancelled job is split, too, into cancelled chunks, so that its total is known.
     """
     async with transaction(ctx.pool) as conn:
         part = await uploads.next_part(conn, account_id, job_id)
@@ -38,9 +38,9 @@ async def _split_part(ctx: Context, account_id: AccountId, job_id: JobId) -> boo
         if part.cancelled:
             await cancellation.cancel_chunks(conn, account_id, job_id)
         split = await uploads.record_split(conn, account_id, job_id, items)
-    ended = split.total is not None
-    if ended and split.dry_run:
+    complete = split.total is not None
+    if complete and split.dry_run:
         await ctx.queue.ring_dry_run()
-    elif part.part == 0 or ended:
+    elif part.part == 0 or complete:
         await ctx.queue.ring_work(split.parallel)
-    return not ended
+    return not complete

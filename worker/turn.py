@@ -1,4 +1,4 @@
-"""A turn: claim and apply chunks until none is left or the time is up."""
+"""A turn: claim and apply chunks until none is left or the turn's time is over."""
 
 import asyncio
 import logging
@@ -16,14 +16,14 @@ from worker.finish import finish_if_last
 
 logger = logging.getLogger(__name__)
 
-TURN_SECONDS = 2.0  # a worker that is told to stop has drained after this, and one chunk more
+TURN_SECONDS = 2.0  # a stopping worker needs at most this time plus one chunk
 
 
 async def take_turn(ctx: Context) -> None:
-    """Claim and apply chunks of the accounts that are due; ring again if the time is up before the work."""
+    """Claim and apply chunks of the accounts that are due. Ring again if the time ends before the work."""
     clock = asyncio.get_running_loop().time
     until = clock() + TURN_SECONDS
-    unfinished: set[tuple[AccountId, JobId]] = set()  # jobs of which one of our chunks may be the last
+    unfinished: set[tuple[AccountId, JobId]] = set()  # jobs whose last chunk may be one of this turn
     while clock() < until:
         claim = await claim_chunk(ctx)
         if claim is None:
@@ -47,11 +47,13 @@ def keep_claims(ctx: Context) -> AbstractAsyncContextManager[None]:
 
 
 async def _apply_or_release(ctx: Context, claim: Claim) -> bool:
-    """Apply a chunk and return what `apply_chunk` returns; after an error it is ready again at once."""
+    """Apply a chunk and return what `apply_chunk` returns. After an error, make the chunk ready again."""
     try:
         return await apply_chunk(ctx, claim)
     except (Exception, asyncio.CancelledError) as error:
-        logger.warning("chunk %s of job %s is released", claim.first_index, claim.job_id, exc_info=True)
+        logger.warning(
+            "chunk %s of job %s failed and is released", claim.first_index, claim.job_id, exc_info=True
+        )
         await asyncio.shield(_release(ctx, claim, blame=blames_work(error)))
         raise
     finally:

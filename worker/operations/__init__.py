@@ -1,1 +1,1 @@
-"""What workers do to items: one module an operation family, each with its entries in OPERATIONS."""
+"""The operations on items: one module per operation family, each with its entries in OPERATIONS."""

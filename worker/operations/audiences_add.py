@@ -15,13 +15,13 @@ class AudiencesAdd(ByReference):
     """Add contacts to the audience of the job."""
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
-        """Lock the contacts, then the audience; add those that are no members yet."""
+        """Lock the contacts, then the audience. Add the contacts that are not members."""
         audience_id = job.params.audience_id
         assert audience_id is not None
         found, unknown = await find(conn, job, items, Lock.MEMBER)
         if not await audiences.lock_shared(conn, job.account_id, audience_id):
             return gone(items, "audience")
-        ids = [one.contact_id for one in found]
+        ids = [contact.contact_id for contact in found]
         added = await memberships.add(conn, job.account_id, "audience", audience_id, ids)
         return Applied(
             results=results_of(found, added),

@@ -1,4 +1,4 @@
-"""The base class of operations, and the types that they share."""
+"""The base class of operations and their common types."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ Indexed = tuple[int, Any]  # the index of an item in the request, and the prepar
 
 
 def item_error(index: int, fault: Fault, raw: Any) -> ItemError:
-    """Make an item error from a fault; the client's own `ref` is echoed if it can be read."""
+    """Return the item error for a fault. It contains the client's `ref` if that is a string."""
     ref = raw.get("ref") if isinstance(raw, dict) else None
     return ItemError(
         index=index,
@@ -33,20 +33,20 @@ def item_error(index: int, fault: Fault, raw: Any) -> ItemError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """A prepared chunk: the good items, the errors of the others, and a way back to the raw items."""
+    """A prepared chunk: the valid items, the errors of the others, and `raw`, which returns a raw item."""
 
     items: list[Indexed]
     errors: list[ItemError]
     raw: Callable[[int], Any]
 
     def error(self, index: int, fault: Fault) -> ItemError:
-        """Make an item error from a fault of one of the chunk's items."""
+        """Return the item error for a fault of an item of the chunk."""
         return item_error(index, fault, self.raw(index))
 
 
 @dataclass(slots=True, kw_only=True)
 class Applied:
-    """The effect of applying items: a result or a fault of each by its index, and the memberships changed."""
+    """The effect of applying items: a result or a fault per index, and the number of changed memberships."""
 
     results: dict[int, ItemResult] = field(default_factory=dict)
     faults: dict[int, Fault] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Applied:
 
 
 class JobFacts(Protocol):
-    """The facts of a job that operations use: a claim, a dry run and a finish have them."""
+    """The attributes of a job that operations use. Claim, DryRun and Finishing have them."""
 
     @property
     def account_id(self) -> AccountId: ...
@@ -71,30 +71,30 @@ class JobFacts(Protocol):
 
 
 class BaseOperation(ABC):
-    """The work of an operation; `schemas.operations` declares the rest of it."""
+    """The work of an operation. `schemas.operations` declares its parameters and items."""
 
-    # Whether settle applies the merged items of a contact once more, because the last item decides. Where all
-    # items of a contact do the same, in any order and any number of times, settle only corrects the results.
+    # Whether `settle` applies the merged item of a contact again, because the last item decides. If all items
+    # of a contact do the same, in any order and any number, `settle` only corrects the results.
     reapplies: ClassVar[bool]
 
     @abstractmethod
     def preparer(self, params: JobParams, run: Run) -> Callable[[Any, int], Any | Fault]:
-        """Make the function that normalises a valid item, or finds its fault. Pure.
+        """Return a pure function that takes an item and its position in the run.
 
-        It takes the item and its position in the run.
+        It returns the normalised item, or the fault of the item.
         """
 
     @abstractmethod
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
-        """Apply items inside the caller's transaction, with the effect of one by one in their order."""
+        """Apply items in the caller's transaction, with the same effect as one by one, in their order."""
 
     @abstractmethod
     def merge(self, earlier: Any, later: Any) -> Any:
         """Merge two items of one contact into one that has the effect of both."""
 
     async def close(self, conn: Conn, job: JobFacts) -> Members:
-        """Run the closing step, in the transaction that ends the job; most operations have none.
+        """Run the closing step in the transaction that ends the job. Most operations have none.
 
-        Returns the memberships that it changed.
+        Returns the number of memberships that it changed.
         """
         return Members()

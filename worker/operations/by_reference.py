@@ -1,4 +1,4 @@
-"""The base of operations whose items are references: they only name a contact."""
+"""The base class of operations whose items are references, which only name a contact."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -21,9 +21,9 @@ TARGET_GONE = "the {} was deleted after this job was accepted: nothing can be ch
 
 
 class ContactKey(NamedTuple):
-    """The contact that an item names: the given field and value, and the key to look up in a column.
+    """The contact that an item names: the given field and value, and the column and key to look up.
 
-    No contact has a `key` of None.
+    A `key` of None matches no contact.
     """
 
     field: str
@@ -33,7 +33,7 @@ class ContactKey(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A contact, locked, and the indexes of the items that name it, in order."""
+    """A locked contact and the indexes of the items that name it, in order."""
 
     contact_id: int
     team_id: int | None
@@ -41,31 +41,31 @@ class Found(NamedTuple):
 
 
 class ByReference(BaseOperation):
-    """An operation whose items are references; `apply` is left to the subclass."""
+    """An operation whose items are references. The subclass implements `apply`."""
 
     reapplies = False  # all items of a contact do the same
 
     def preparer(self, params: JobParams, run: Run) -> Callable[[Reference, int], ContactKey | Fault]:
-        """Read the one field that names the contact; phones become E.164."""
+        """Return a function that reads the field that names the contact. Phones are converted to E.164."""
         normalise = normaliser_for(params.region)
 
         def prepare(item: Reference, position: int) -> ContactKey | Fault:
             given = [(name, item[name]) for name in NAMES if item.get(name) is not None]  # type: ignore[literal-required]
             if len(given) == 1:
                 return _key_of(*given[0], normalise)
-            return _not_one([name for name, _ in given])
+            return _names_fault([name for name, _ in given])
 
         return prepare
 
     def merge(self, earlier: ContactKey, later: ContactKey) -> ContactKey:
-        """Either item has the effect of both."""
+        """Return either item, because both have the same effect."""
         return later
 
 
 async def find(
     conn: Conn, job: JobFacts, items: Sequence[Indexed], lock: Lock
 ) -> tuple[list[Found], list[Indexed]]:
-    """Lock the contacts that the items name; also returns the items that name none."""
+    """Lock and return the contacts that the items name. Also return the items that name no contact."""
     named = await references.lock(
         conn,
         job.account_id,
@@ -74,8 +74,10 @@ async def find(
         external_ids=_keys(items, "external_id"),
         strength=lock,
     )
-    found = [Found(one.id, one.team_id, [items[place][0] for place in one.places]) for one in named]
-    known = {index for one in found for index in one.indexes}
+    found = [
+        Found(contact.id, contact.team_id, [items[place][0] for place in contact.places]) for contact in named
+    ]
+    known = {index for contact in found for index in contact.indexes}
     return found, [(index, item) for index, item in items if index not in known]
 
 
@@ -91,12 +93,12 @@ def results_of(found: Iterable[Found], changed: Collection[int]) -> dict[int, It
 
 
 def not_found(items: Iterable[Indexed]) -> dict[int, Fault]:
-    """Make the faults of items that name no contact of the account."""
+    """Return the faults of items that name no contact of the account."""
     return {index: _unknown(item) for index, item in items}
 
 
 def gone(items: Iterable[Indexed], noun: str) -> Applied:
-    """Fail all items, because their target was deleted after the job was accepted."""
+    """Return a fault for all items, because their target was deleted after the job was accepted."""
     fault = Fault(None, ItemCode.TARGET_GONE, TARGET_GONE.format(noun), None)
     return Applied(faults={index: fault for index, _ in items})
 
@@ -115,7 +117,7 @@ def _key_of(field: str, value: int | str, normalise: Normaliser) -> ContactKey |
 
 
 def _by_id(value: int | str) -> ContactKey:
-    """Read an id; text that cannot be one of our ids is an external id.
+    """Return the key of an `id` field. Text that cannot be one of our ids is used as an external id.
 
     Clients that migrate can keep using their old ids.
     """
@@ -125,7 +127,7 @@ def _by_id(value: int | str) -> ContactKey:
     return ContactKey("id", value, "id", number)
 
 
-def _not_one(names: Sequence[str]) -> Fault:
+def _names_fault(names: Sequence[str]) -> Fault:
     if not names:
         message = "the item names no contact: give its id, phone or external_id"
         return Fault("id", ItemCode.MISSING_FIELD, message, None)
@@ -138,5 +140,5 @@ def _keys(items: Iterable[Indexed], field: str) -> list[Any]:
 
 
 def _unknown(named: ContactKey) -> Fault:
-    message = f"the account has no contact with this {named.field}: correct it, or create the contact first"
+    message = f"the account has no contact with this {named.field}: correct it or create the contact first"
     return Fault(named.field, ItemCode.CONTACT_NOT_FOUND, message, named.given)

@@ -11,12 +11,12 @@ from worker.operations.by_reference import ByReference, find, not_found, results
 
 
 class ContactsDelete(ByReference):
-    """Delete contacts; the outcome of a deleted contact is `updated`."""
+    """Delete contacts. The outcome of a deleted contact is `updated`."""
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
-        """Lock the contacts, then delete what depends on them, then them."""
+        """Lock the contacts, then delete their memberships and opt-ins, then the contacts."""
         found, unknown = await find(conn, job, items, Lock.DELETE)
-        ids = [one.contact_id for one in found]
+        ids = [contact.contact_id for contact in found]
         if ids:
             await contacts.delete_many(conn, job.account_id, ids)
         return Applied(results=results_of(found, set(ids)), faults=not_found(unknown))

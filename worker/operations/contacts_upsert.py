@@ -25,17 +25,17 @@ from worker.operations.resolve import Target, merge_by_phone, resolve
 CREATED, UPDATED, UNCHANGED = Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED
 TOO_LARGE = {name: ItemCode(f"{name}_too_large") for name in JSON_FIELDS}
 KEYED = frozenset(JSON_FIELDS)
-# The JSON fields of a smaller record are not measured: as JSON text a character takes fewer than 8 bytes.
+# The JSON fields of a smaller record are not measured, because a character takes fewer than 8 bytes as JSON.
 SMALL_RECORD = MAX_JSON_BYTES // 8
 
 
 class ContactsUpsert(BaseOperation):
-    """Create contacts, or update those that an item matches."""
+    """Create contacts, or update the contacts that items match."""
 
     reapplies = True
 
     def preparer(self, params: JobParams, run: Run) -> Callable[[ContactItem, int], ContactItem | Fault]:
-        """Make the phone E.164, check the required fields and the size."""
+        """Return a function that checks the required fields and the size, and converts the phone to E.164."""
         normalise = normaliser_for(params.region)
         required = params.required + (("external_id",) if params.match_on == "external_id" else ())
 
@@ -56,7 +56,7 @@ class ContactsUpsert(BaseOperation):
         return prepare
 
     def merge(self, earlier: ContactItem, later: ContactItem) -> ContactItem:
-        """Each field is the last one that was given."""
+        """Merge two items. In each field the later value wins."""
         return merge(earlier, later)
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
@@ -64,8 +64,8 @@ class ContactsUpsert(BaseOperation):
         account_id = job.account_id
         fields: set[str] = set().union(*(item for _, item in items))
         items, faults = await check(conn, job, items, fields)
-        targets, objections = await _targets(conn, job, items, fields)
-        faults |= objections
+        targets, unmatched = await _targets(conn, job, items, fields)
+        faults |= unmatched
         if not targets:
             return Applied(faults=faults)
         moved = {target.stored.id: target.phone for target in targets if target.stored and target.moved}
@@ -73,10 +73,10 @@ class ContactsUpsert(BaseOperation):
             await upsert.move(conn, account_id, moved)
         await upsert.stage(conn, [_row(target.item) for target in targets])
         written = await upsert.upsert(conn, account_id)
-        # now that the upsert has locked every row, in order: before it, two chunks could lock each other out
+        # after the upsert, which locks every row in order: before it, two chunks could deadlock
         changed = set(moved.values()) | await _clear(conn, account_id, targets)
-        silent = [target.phone for target in targets if target.phone not in written]
-        ids = await upsert.ids_by_phone(conn, account_id, silent) if silent else {}
+        unwritten = [target.phone for target in targets if target.phone not in written]
+        ids = await upsert.ids_by_phone(conn, account_id, unwritten) if unwritten else {}
         return Applied(results=_results(targets, written, changed, ids), faults=faults)
 
 
@@ -106,13 +106,13 @@ def _too_large(item: ContactItem) -> Fault | None:
 
 
 async def _clear(conn: Conn, account_id: AccountId, targets: Sequence[Target]) -> set[str]:
-    """Clear what items take away: the phones of the contacts that changed by it."""
-    clears = [_clear_of(target) for target in targets if _takes_away(target.item)]
+    """Clear the fields and keys that are null in items. Return the phones of the contacts that changed."""
+    clears = [_clear_of(target) for target in targets if _has_null(target.item)]
     return await upsert.clear(conn, account_id, clears) if clears else set()
 
 
-def _takes_away(item: ContactItem) -> bool:
-    """Whether a field, or a key of a JSON field, is null."""
+def _has_null(item: ContactItem) -> bool:
+    """Return whether a field, or a key of a JSON field, is null."""
     if None in item.values():
         return True
     present = KEYED.intersection(item)
@@ -130,7 +130,7 @@ def _clear_of(target: Target) -> Clear:
 
 
 def _row(item: ContactItem) -> dict[str, Any]:
-    """Return the row to stage: JSON as text, without the keys to remove."""
+    """Return the row to stage: JSON fields as text, without the keys to remove."""
     row: dict[str, Any] = {**item}
     for name in JSON_FIELDS:
         if name in row:
@@ -142,11 +142,11 @@ def _row(item: ContactItem) -> dict[str, Any]:
 
 
 def _write(row: dict[str, Any], name: str) -> None:
-    document = row[name]
-    if document and None in document.values():
-        document = {key: value for key, value in document.items() if value is not None}
-    if document:
-        row[name] = to_json(document).decode()
+    keys = row[name]
+    if keys and None in keys.values():
+        keys = {key: value for key, value in keys.items() if value is not None}
+    if keys:
+        row[name] = to_json(keys).decode()
     else:
         del row[name]
 
@@ -175,9 +175,9 @@ Checked = tuple[Sequence[Indexed], dict[int, Fault]]
 
 
 async def check(conn: Conn, job: JobFacts, items: Sequence[Indexed], fields: set[str]) -> Checked:
-    """Check items: those that may be applied, as they are stored, and the faults of the others.
+    """Check properties and channels. Return the valid items as they are stored, and the faults of the rest.
 
-    `fields` are those that any of the items has.
+    `fields` are the fields that occur in any of the items.
     """
     faults: dict[int, Fault] = {}
     if "properties" in fields and any(item.get("properties") for _, item in items):
@@ -199,7 +199,9 @@ async def _check_properties(conn: Conn, job: JobFacts, items: Sequence[Indexed])
         if isinstance(checked, Fault):
             faults[index] = checked
         elif given:
-            good.append((index, {**item, "properties": checked}))  # the item may be applied again
+            good.append(
+                (index, {**item, "properties": checked})
+            )  # a copy, because the item may be applied again
         else:
             good.append((index, item))
     return good, faults

@@ -17,27 +17,27 @@ class LabelsAttach(ByReference):
     """Attach the label of the job to contacts."""
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
-        """Lock the contacts, then the label; skip contacts of another team; change the others."""
+        """Lock the contacts, then the label. Skip contacts of another team and change the others."""
         label_id = job.params.label_id
         assert label_id is not None
         found, unknown = await find(conn, job, items, Lock.MEMBER)
         label = await labels.lock_shared(conn, job.account_id, label_id)
         if label is None:
             return gone(items, "label")
-        others = [one for one in found if _of_another_team(one, label.team_id)]
-        fitting = [one for one in found if not _of_another_team(one, label.team_id)]
-        changed = await self.change(conn, job, label_id, [one.contact_id for one in fitting])
+        others = [contact for contact in found if _of_another_team(contact, label.team_id)]
+        matching = [contact for contact in found if not _of_another_team(contact, label.team_id)]
+        changed = await self.change(conn, job, label_id, [contact.contact_id for contact in matching])
         return Applied(
-            results=results_of(fitting, changed) | _skipped(others, unknown),
+            results=results_of(matching, changed) | _skipped(others, unknown),
             members=self.members(len(changed)),
         )
 
     async def change(self, conn: Conn, job: JobFacts, label_id: int, contact_ids: Sequence[int]) -> set[int]:
-        """Attach the label: the ids of the contacts that had it not."""
+        """Attach the label and return the ids of the contacts that did not have it."""
         return await memberships.add(conn, job.account_id, "label", label_id, contact_ids)
 
     def members(self, changed: int) -> Members:
-        """Count the memberships that `change` has changed."""
+        """Return the number of memberships that `change` has changed."""
         return Members(added=changed)
 
 
@@ -45,25 +45,25 @@ class LabelsDetach(LabelsAttach):
     """Detach the label of the job from contacts."""
 
     async def change(self, conn: Conn, job: JobFacts, label_id: int, contact_ids: Sequence[int]) -> set[int]:
-        """Detach the label: the ids of the contacts that had it."""
+        """Detach the label and return the ids of the contacts that had it."""
         return await memberships.remove(conn, job.account_id, "label", label_id, contact_ids)
 
     def members(self, changed: int) -> Members:
-        """Count the memberships that `change` has changed."""
+        """Return the number of memberships that `change` has changed."""
         return Members(removed=changed)
 
 
-def _of_another_team(one: Found, team_id: int | None) -> bool:
-    """Whether label and contact each have a team, and not the same."""
-    return None not in (one.team_id, team_id) and one.team_id != team_id
+def _of_another_team(contact: Found, team_id: int | None) -> bool:
+    """Return whether the contact and the label both have a team, and these differ."""
+    return None not in (contact.team_id, team_id) and contact.team_id != team_id
 
 
 def _skipped(others: Iterable[Found], unknown: Iterable[Indexed]) -> dict[int, ItemResult]:
-    """Give each skipped item a result of its own: nothing is merged where nothing is done."""
+    """Return one result for each skipped item. Skipped items are not merged, because nothing changes."""
     results = {
-        index: ItemResult(Outcome.SKIPPED, one.contact_id, note=Note.SKIPPED_TEAM_MISMATCH)
-        for one in others
-        for index in one.indexes
+        index: ItemResult(Outcome.SKIPPED, contact.contact_id, note=Note.SKIPPED_TEAM_MISMATCH)
+        for contact in others
+        for index in contact.indexes
     }
     return results | {index: ItemResult(Outcome.SKIPPED, note=Note.SKIPPED_CROSS_ORG) for index, _ in unknown}
 

@@ -15,14 +15,14 @@ from worker.operations.contacts_upsert import ContactsUpsert
 class ListsAdd(ContactsUpsert):
     """Upsert contacts, opt them in, add them to the list of the job.
 
-    A list is never deleted, and the upsert locks every contact: memberships need no further lock.
+    Memberships need no further lock, because lists are never deleted and the upsert locks every contact.
     """
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
-        """Upsert, opt in, add. The list's own row comes last: its count stays locked to the end."""
+        """Upsert, opt in, add. The list's row comes last, because its count stays locked until the commit."""
         params = job.params
         channel_ids: list[UUID] = []
-        if params.channels:  # before the contacts: deleting a channel locks its contacts last
+        if params.channels:  # locked before the contacts: deleting a channel locks its contacts last
             channel_ids = await channels.lock_many_shared(conn, job.account_id, params.channels)
         applied = await super().apply(conn, job, items)
         contact_ids = _contacts_of(applied)
@@ -32,31 +32,31 @@ class ListsAdd(ContactsUpsert):
             conn, job.account_id, contact_ids, channel_ids, override=params.override_opt_outs
         )
         added = await memberships.add(conn, job.account_id, "list", _list_of(job), contact_ids)
-        _tell(applied, opted_in | added, kept)
+        _correct_results(applied, opted_in | added, kept)
         applied.members = Members(added=len(added))
         return applied
 
 
 class ListsOverwrite(ListsAdd):
-    """Add like ListsAdd, then remove all other members at once, so that no reader sees an empty list."""
+    """Add like ListsAdd, then remove all other members in one statement. Readers never see an empty list."""
 
     async def close(self, conn: Conn, job: JobFacts) -> Members:
-        """Remove the members that no item has named."""
+        """Remove the members that no item names."""
         removed = await memberships.remove_unnamed(conn, job.account_id, "list", _list_of(job), job.job_id)
         return Members(removed=removed)
 
 
 class ListsRemove(ContactsUpsert):
-    """Upsert contacts and remove them from the list of the job; opt-ins do not change."""
+    """Upsert contacts and remove them from the list of the job. Opt-ins do not change."""
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
-        """Upsert, remove."""
+        """Upsert the contacts, then remove them from the list."""
         applied = await super().apply(conn, job, items)
         contact_ids = _contacts_of(applied)
         if not contact_ids:
             return applied
         removed = await memberships.remove(conn, job.account_id, "list", _list_of(job), contact_ids)
-        _tell(applied, removed, set())
+        _correct_results(applied, removed, set())
         applied.members = Members(removed=len(removed))
         return applied
 
@@ -70,8 +70,8 @@ def _contacts_of(applied: Applied) -> list[int]:
     return list({result.contact_id for result in applied.results.values() if result.contact_id is not None})
 
 
-def _tell(applied: Applied, changed: set[int], kept: set[int]) -> None:
-    """Correct the results of the upsert: memberships and opt-ins may have changed, too."""
+def _correct_results(applied: Applied, changed: set[int], kept: set[int]) -> None:
+    """Correct the results of the upsert, because memberships and opt-ins count as changes, too."""
     for index, result in applied.results.items():
         if result.outcome is Outcome.MERGED:
             continue

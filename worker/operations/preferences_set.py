@@ -1,4 +1,4 @@
-"""preferences.set: give contacts another communication preference."""
+"""preferences.set: set the communication preference of contacts."""
 
 from collections.abc import Sequence
 
@@ -14,11 +14,11 @@ class PreferencesSet(ByReference):
     """Set the communication preference of contacts."""
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
-        """Lock, then set. `opted_out` is another field, and stays."""
+        """Lock the contacts, then set the preference. `opted_out` is a separate field and does not change."""
         preference = job.params.preference
         assert preference is not None
         found, unknown = await find(conn, job, items, Lock.CHANGE)
-        ids = [one.contact_id for one in found]
+        ids = [contact.contact_id for contact in found]
         changed = await contacts.set_preference(
             conn, job.account_id, ids, preference, job.params.default_preference
         )

@@ -1,4 +1,4 @@
-"""The operations of this package, by what `schemas.operations` calls them."""
+"""The operations of this package by their names in `schemas.operations`."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -9,17 +9,17 @@ from worker.operations.base import BaseOperation
 
 
 def operation_of(operation: str) -> BaseOperation:
-    """Return the object that does the work of an operation; raises ValueError for an unknown one."""
+    """Return the object that does the work of an operation. Raises ValueError if it is unknown."""
     return REGISTRY[Operation(operation)]
 
 
 def _collect() -> dict[Operation, BaseOperation]:
-    """Collect the `OPERATIONS` of every module of the package."""
-    found: dict[Operation, BaseOperation] = {}
+    """Return the `OPERATIONS` of all modules of the package, in one dict."""
+    registry: dict[Operation, BaseOperation] = {}
     for module in iter_modules(operations.__path__):
         if module.name != "registry":
-            found |= getattr(import_module(f"{operations.__name__}.{module.name}"), "OPERATIONS", {})
-    return found
+            registry |= getattr(import_module(f"{operations.__name__}.{module.name}"), "OPERATIONS", {})
+    return registry
 
 
 REGISTRY = _collect()

@@ -1,7 +1,8 @@
-"""Which contact each item means, and what all items together do to it: pure, as if one by one.
+"""Match items to contacts and merge the items of each contact, as if applied one by one. Pure.
 
-By default an item means the contact that holds its external id; else the one that holds its phone; else a
-new one. A job may say that one of the two alone decides; the other is then a field of which there is but one.
+By default an item matches the contact that has its external id; otherwise the contact that has its phone;
+otherwise it creates a contact. With `match_on`, only the phone or only the external id decides; the other one
+is then an ordinary field that must stay unique.
 """
 
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from storage.entities.upsert import Stored
 
 @dataclass(slots=True)
 class Target:
-    """A contact as it will be: what all items that mean it set, and the indexes of those items."""
+    """A contact as it will be stored: the merged items that match it, and the indexes of these items."""
 
     phone: str
     item: ContactItem
@@ -27,12 +28,12 @@ class Target:
 
     @property
     def moved(self) -> bool:
-        """Whether it is stored under another phone."""
+        """Whether the contact is stored with another phone."""
         return self.stored is not None and self.stored.phone != self.phone
 
 
 def merge_by_phone(items: Iterable[tuple[int, ContactItem]]) -> list[Target]:
-    """Merge the items of each contact where none carries an external id: the phone alone decides."""
+    """Merge the items of each contact, if no item has an external id, so that only the phone decides."""
     targets: dict[str, Target] = {}
     for index, item in items:
         phone = item["phone"]
@@ -48,7 +49,10 @@ def merge_by_phone(items: Iterable[tuple[int, ContactItem]]) -> list[Target]:
 def resolve(
     items: Iterable[tuple[int, ContactItem]], stored: Iterable[Stored], match_on: MatchOn = "auto"
 ) -> tuple[list[Target], dict[int, Fault]]:
-    """Merge the items of each contact; `stored` are the contacts that any of the items could mean."""
+    """Merge the items of each contact. `stored` are the contacts that any of the items can match.
+
+    Returns one target per contact, and the faults of the items that cannot be applied, by index.
+    """
     by_phone: dict[str, Target] = {}
     by_external_id: dict[str, Target] = {}
     for contact in stored:
@@ -63,8 +67,8 @@ def resolve(
         phone, external_id = item["phone"], item.get("external_id")
         holder = by_phone.get(phone)
         owner = by_external_id.get(external_id) if external_id else None
-        target = _meant(match_on, holder, owner)
-        if fault := _objection(match_on, target, holder, owner, external_id):
+        target = _match(match_on, holder, owner)
+        if fault := _fault_of(match_on, target, holder, owner, external_id):
             faults[index] = fault
             continue
         if target is None:
@@ -80,8 +84,11 @@ def resolve(
     return list(touched.values()), faults
 
 
-def _meant(match_on: MatchOn, holder: Target | None, owner: Target | None) -> Target | None:
-    """Of the contacts that hold the item's phone and external id the one that is meant; None: a new one."""
+def _match(match_on: MatchOn, holder: Target | None, owner: Target | None) -> Target | None:
+    """Return the contact that the item matches, or None if it creates a new one.
+
+    `holder` is the contact that has the item's phone, `owner` the one that has its external id.
+    """
     match match_on:
         case "auto":
             return owner or holder
@@ -93,14 +100,14 @@ def _meant(match_on: MatchOn, holder: Target | None, owner: Target | None) -> Ta
             assert_never(match_on)
 
 
-def _objection(
+def _fault_of(
     match_on: MatchOn,
     target: Target | None,
     holder: Target | None,
     owner: Target | None,
     external_id: str | None,
 ) -> Fault | None:
-    """Why the item cannot be applied to its contact, if it cannot."""
+    """Return the fault of an item that cannot be applied to its contact, or None."""
     if not external_id:
         return None
     if holder is not None and holder is not target:
@@ -113,22 +120,22 @@ def _objection(
 
 
 def _phone_taken(external_id: str, phone: str) -> Fault:
-    message = f"another contact holds this phone: the one with external_id {external_id!r} cannot take it"
+    message = f"another contact has this phone: the contact with external_id {external_id!r} cannot take it"
     return Fault("phone", ItemCode.PHONE_TAKEN, message, phone)
 
 
 def _external_id_taken(external_id: str) -> Fault:
-    message = "another contact has this external_id: the one with this phone cannot take it"
+    message = "another contact has this external_id: the contact with this phone cannot take it"
     return Fault("external_id", ItemCode.CONFLICT, message, external_id)
 
 
 def _mismatch(external_id: str, stored: str | None) -> Fault:
-    message = f"the contact with this phone has the external_id {stored!r}: send that, or leave it out"
+    message = f"the contact with this phone has the external_id {stored!r}: send that one or omit the field"
     return Fault("external_id", ItemCode.EXTERNAL_ID_MISMATCH, message, external_id)
 
 
 def _rename(by_external_id: dict[str, Target], target: Target, item: ContactItem) -> None:
-    """Follow what the item does to the external id of its contact: null takes it away."""
+    """Update `by_external_id` if the item changes the external id of its contact. Null removes it."""
     if "external_id" not in item:
         return
     if target.external_id is not None:
