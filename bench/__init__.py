@@ -1,1 +1,1 @@
-"""The measured claims of the README, each a command."""
+"""Benchmarks for the performance claims of the README, one command each."""

@@ -1,11 +1,11 @@
-"""`python -m bench load`: rows through the whole service, beside the same rows by plain COPY + ON CONFLICT.
+"""`python -m bench load`: compare the whole service with plain COPY + ON CONFLICT of the same rows.
 
-The plain way is the limit that PostgreSQL sets: rows that are valid and parsed already, in chunks of 1,000,
-each COPYed to a temporary table and upserted in a transaction of its own, on one connection, into a table
-made like `contacts`. The service gets the same rows as one NDJSON upload; its time is from the first byte
-sent to the job's end, with validation and a result for every item. Both run in the same PostgreSQL, in
-turns, so their ratio holds where absolute figures drift with the machine. Both are warmed up with a few
-thousand rows before, so that no process pays for its first statement.
+The plain way is the limit that PostgreSQL sets. Its rows are already valid and parsed. On one connection,
+chunks of 1,000 rows are COPYed to a temporary table and upserted into a table like `contacts`, in one
+transaction per chunk. The service gets the same rows as one NDJSON upload; its time is from the first byte
+to the end of the job, with validation and a result for every item. Both use the same PostgreSQL, in turns, so
+the ratio is stable when absolute numbers drift with the machine. Both are warmed up with some thousand rows
+first.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ ON CONFLICT (account_id, phone) DO UPDATE SET name = excluded.name, email = excl
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is measured: rows that are new, that change what is stored, or that do not."""
+    """A case to measure: new rows, changed rows or unchanged rows."""
 
     name: str
     rows: Callable[[int], list[Row]]
@@ -65,7 +65,7 @@ CASES = (
 
 
 def measure(*, rows: int, rounds: int, workers: int) -> None:
-    """Run all cases and print rows a second of both ways, and the ratio."""
+    """Run all cases and print the rows per second of both ways, and the ratio."""
     with running_service(workers) as service:
         rates = asyncio.run(_measure(service, rows, rounds))
     table = Table("rows", "service, rows/s", "plain COPY + upsert, rows/s", "ratio (median)", "ratios")
@@ -95,7 +95,7 @@ async def _measure(service: Service, size: int, rounds: int) -> dict[str, list[t
             await _clean(conn)
             for case in CASES:
                 rows = case.rows(size)
-                await conn.execute("CHECKPOINT")  # neither pays for what the other has left to write
+                await conn.execute("CHECKPOINT")  # so that neither has to write pages of the other
                 ours = await _through_service(http, service.url, rows)
                 await conn.execute("CHECKPOINT")
                 plain = await _plainly(conn, rows)
@@ -105,7 +105,7 @@ async def _measure(service: Service, size: int, rounds: int) -> dict[str, list[t
 
 
 async def _clean(conn: "asyncpg.Connection[asyncpg.Record]") -> None:
-    """Empty tables for both; dropped and made anew, so that neither reuses warm pages."""
+    """Empty both tables. The plain one is dropped and created again, so that neither reuses warm pages."""
     await conn.execute("TRUNCATE contacts")
     await conn.execute(DROP_TABLE)
     await conn.execute(MAKE_TABLE)

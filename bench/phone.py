@@ -1,7 +1,7 @@
-"""Phone numbers: `schemas.phone` against `phonenumbers`, in verdict, in text and in speed.
+"""Compare `schemas.items.phone` with `phonenumbers`: validity, E.164 text and speed.
 
-./run bench phone                         # two million generated numbers on two cores, then the speed
-./run bench phone --numbers 20000 --seed 7   # fewer, and the same ones again
+./run bench phone                            # two million generated numbers on two cores, then the speed
+./run bench phone --numbers 20000 --seed 7   # fewer numbers, repeatable
 """
 
 import time
@@ -18,8 +18,8 @@ from bench.phone_numbers import authority, plans, trials
 from schemas.items.phone import normalise, normaliser_for
 from schemas.items.phone_patterns import fast_path
 
-PROCESSES = 2  # the claims are made for two cores
-SHOWN = 20  # disagreements printed; one is already too many
+PROCESSES = 2  # the README's numbers are for two cores
+SHOWN = 20  # maximum of disagreements to print
 SPEED_NUMBERS = 20_000
 
 Numbers = Sequence[tuple[str, str | None]]
@@ -27,36 +27,36 @@ Numbers = Sequence[tuple[str, str | None]]
 
 @dataclass(slots=True)
 class Tally:
-    """How a run of trials went; `disagreements` are lines for a person."""
+    """The result of a run of trials. `disagreements` are lines to print."""
 
     trials: int = 0
     valid: int = 0
     disagreements: list[str] = field(default_factory=list)
 
     def add(self, other: "Tally") -> None:
-        """Take in the trials of another run."""
+        """Add the trials of another run."""
         self.trials += other.trials
         self.valid += other.valid
         self.disagreements += other.disagreements
 
 
 def compare(seed: int, count: int) -> Tally:
-    """Ask both sides about `count` generated numbers; the same seed gives the same numbers."""
+    """Compare both libraries on `count` generated numbers. The same seed gives the same numbers."""
     tally = Tally()
     for text, region in trials(seed, count):
         expected = authority(text, region)
-        answer = normalise(text, region)
-        found = answer if isinstance(answer, str) else None
+        result = normalise(text, region)
+        actual = result if isinstance(result, str) else None
         tally.trials += 1
         tally.valid += expected is not None
-        if found != expected:
+        if actual != expected:
             where = f"seed {seed}, trial {tally.trials}: {text!r} in {region}"
-            tally.disagreements.append(f"{where}: {expected} expected, {answer} found")
+            tally.disagreements.append(f"{where}: expected {expected}, got {result}")
     return tally
 
 
 def valid_numbers(seed: int, count: int) -> list[tuple[phonenumbers.PhoneNumber, str]]:
-    """Return valid numbers with their regions; each type of each country comes up equally often."""
+    """Return valid numbers with their regions. Each type of each country occurs equally often."""
     rng = Random(seed)
     order = [plan for plan in plans() if plan.region]
     found: list[tuple[phonenumbers.PhoneNumber, str]] = []
@@ -71,12 +71,12 @@ def valid_numbers(seed: int, count: int) -> list[tuple[phonenumbers.PhoneNumber,
 
 
 def fast_share(numbers: Numbers) -> float:
-    """Return the part of some numbers, all valid, that needs no `phonenumbers`."""
+    """Return the share of these valid numbers that the fast path handles, without `phonenumbers`."""
     return sum(fast_path(region)(text) is not None for text, region in numbers) / len(numbers)
 
 
 def measure(*, count: int, seed: int | None) -> bool:
-    """Compare `count` numbers and print the speed of both; False if the two sides ever disagree."""
+    """Compare `count` numbers and print the speed of both. Return False if they disagree on any number."""
     seed = SystemRandom().randrange(1_000_000) if seed is None else seed
     tally = _compare_on_all_cores(seed, count)
     _measure(seed)
@@ -118,7 +118,7 @@ def _write(number: phonenumbers.PhoneNumber, style: int) -> str:
 
 
 def _microseconds(call: Callable[[str, str | None], object], numbers: Numbers) -> float:
-    """Return the time of one call, the best of three rounds; a first one compiles what is compiled once."""
+    """Return the time of one call, the best of three rounds after a round that compiles patterns."""
     rounds = []
     for _ in range(4):
         started = time.perf_counter()

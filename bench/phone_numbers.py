@@ -1,4 +1,4 @@
-"""Generated phone numbers of every region and type, and what `phonenumbers` says of them."""
+"""Generate phone numbers of every region and type, and get the verdict of `phonenumbers` on a number."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ TYPES = (
     "voicemail",
     "no_international_dialling",
 )
-_SEPARATORS = (" ", "-", ".", "(", ") ", "/", "  ", "\u00a0")  # of two at most: phone.py refuses long gaps
+_SEPARATORS = (" ", "-", ".", "(", ") ", "/", "  ", "\u00a0")  # four of them: fewer than phone.py's gap of 9
 _ENDS = ("", "", " ", " x12", ";ext=7", " ext. 123", "#", ",", "\n", "a", " / 5551234")
 _STARTS = ("00", "011", "+00", "++", "tel:+", "\uff0b", "+ ", "", " +", "(+")
 _SCRIPTS = ("0123456789", "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19", "٠١٢٣٤٥٦٧٨٩")
@@ -33,7 +33,7 @@ _SCRIPTS = ("0123456789", "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One type of number of one region; `region` is None for the calling codes of no country."""
+    """One type of number of one region. `region` is None for calling codes without a country."""
 
     code: int
     region: str | None
@@ -42,7 +42,7 @@ class Plan:
 
 
 def authority(text: str, region: str | None) -> str | None:
-    """Return what `phonenumbers` alone says: the E.164 text of a valid number, else None."""
+    """Return the E.164 text of a number that `phonenumbers` finds valid, otherwise None."""
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
@@ -73,7 +73,7 @@ def plans() -> list[Plan]:
 
 
 def trials(seed: int, count: int) -> Iterator[tuple[str, str | None]]:
-    """Yield texts with their default regions; each plan comes up equally often."""
+    """Yield texts with their default regions. Each plan occurs equally often."""
     rng = Random(seed)
     order = plans()
     rng.shuffle(order)

@@ -1,4 +1,7 @@
-"""Random texts that match a pattern of phone metadata: digits, `\\d`, classes, groups, `|`, `?`, `{m,n}`."""
+"""Generate random texts that match a pattern of phone metadata.
+
+A pattern has digits, `\\d`, classes, groups, `|`, `?` and `{m,n}`.
+"""
 
 from collections.abc import Callable
 from random import Random
@@ -7,7 +10,7 @@ Sample = Callable[[Random], str]
 
 
 def sampler(pattern: str) -> Sample:
-    """Return a function that draws one text which the whole pattern matches."""
+    """Return a function that returns a random text which the whole pattern matches."""
     reader = _Reader(pattern)
     sample = reader.alternatives()
     if reader.at != len(pattern):
@@ -16,7 +19,7 @@ def sampler(pattern: str) -> Sample:
 
 
 class _Reader:
-    """Reads a pattern once, from left to right."""
+    """Reads a pattern from left to right."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -83,7 +86,7 @@ class _Reader:
 
 
 def _members(inside: str) -> str:
-    """Spell out a class: "1-35" is "1235"."""
+    """Return the members of a class: "1235" for "1-35"."""
     members = ""
     for at, char in enumerate(inside):
         if char == "-":

@@ -1,4 +1,4 @@
-"""A throw-away service for a benchmark: the real processes, started by the real command."""
+"""A temporary service for a benchmark: the real processes, started with `bulklane serve`."""
 
 import json
 import shutil
@@ -19,7 +19,7 @@ STOP_SECONDS = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """Where the service is, and the key of its demo account, which has no limits here."""
+    """The URLs of the service, and the key of its demo account, which has no limits here."""
 
     url: str
     api_key: str
@@ -28,7 +28,7 @@ class Service:
 
 @contextmanager
 def running_service(workers: int) -> Iterator[Service]:
-    """`bulklane serve` with its own servers in a scratch folder; gone afterwards."""
+    """Run `bulklane serve` with its own servers in a temporary folder while the body runs."""
     with tempfile.TemporaryDirectory(prefix="bulklane-bench-") as home:
         env = {"BULKLANE_HOME": home, "PORT": "0", "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
         log = Path(home, "serve.log")
@@ -44,7 +44,7 @@ def running_service(workers: int) -> Iterator[Service]:
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)
-            shutil.rmtree(open_home(Path(home)).state, ignore_errors=True)  # root's is not in the home
+            shutil.rmtree(open_home(Path(home)).state, ignore_errors=True)  # root's is outside of the home
 
 
 def _wait_ready(dev_file: Path, process: "subprocess.Popen[bytes]", log: Path) -> dict[str, str]:

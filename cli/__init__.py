@@ -1,7 +1,7 @@
-"""The command line, `bulklane …`: one module for each command or group of commands.
+"""The command line, `bulklane …`: one module per command or group of commands.
 
-Modules import what is slow to import (the database, the servers) inside their functions, so that
-`bulklane --help` and `--version` answer at once.
+Slow imports (the database, the servers) are inside functions, so that `bulklane --help` and `--version` are
+fast.
 """
 
 from importlib.metadata import version

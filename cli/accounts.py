@@ -15,23 +15,27 @@ app = typer.Typer(no_args_is_help=True, help="The tenants: create, list, set.")
 Name = Annotated[str, typer.Argument(help="The account's name.", show_default=False)]
 Region = Annotated[
     str | None,
-    typer.Option(help="Region of bare phone numbers (ISO 3166, like IN); '' for none.", show_default=False),
+    typer.Option(
+        help="Region of phone numbers without a prefix (ISO 3166, e.g. IN); '' for none.", show_default=False
+    ),
 ]
 PhoneNumberId = Annotated[
     str | None, typer.Option(help="The account's own phone_number_id; '' for none.", show_default=False)
 ]
 RequestLimit = Annotated[
-    int | None, typer.Option(min=0, help="Bulk requests in a window; 0: no limit.", show_default="30")
+    int | None, typer.Option(min=0, help="Bulk requests per window; 0: no limit.", show_default="30")
 ]
 ItemLimit = Annotated[
-    int | None, typer.Option(min=0, help="Items applied in a window; 0: no limit.", show_default="30000")
+    int | None, typer.Option(min=0, help="Items applied per window; 0: no limit.", show_default="30000")
 ]
 WindowSeconds = Annotated[
-    int | None, typer.Option(min=1, max=86_400, help="Length of both windows.", show_default="60")
+    int | None, typer.Option(min=1, max=86_400, help="Length of both windows in seconds.", show_default="60")
 ]
 DefaultWait = Annotated[
     int | None,
-    typer.Option(min=0, max=60, help="Seconds that a bulk request waits for its job.", show_default="0"),
+    typer.Option(
+        min=0, max=60, help="Default seconds that a bulk request waits for its job.", show_default="0"
+    ),
 ]
 
 
@@ -46,7 +50,7 @@ def create(
     window_seconds: WindowSeconds = None,
     default_wait: DefaultWait = None,
 ) -> None:
-    """Create an account. Create a key for it next: `bulklane keys create NAME`."""
+    """Create an account. Next, create a key for it: `bulklane keys create NAME`."""
     from storage.entities import accounts
 
     change = _change(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
@@ -64,7 +68,7 @@ def set_(
     window_seconds: WindowSeconds = None,
     default_wait: DefaultWait = None,
 ) -> None:
-    """Change an account. Options that are not given stay as they are. Takes effect at once."""
+    """Change an account. Options that are not given do not change. Takes effect at once."""
     from storage.entities import accounts
 
     change = _change(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
@@ -94,7 +98,7 @@ def _change(
     from storage.entities.accounts import AccountChange
 
     if region and not is_region(region.upper()):
-        raise fail(f"{region!r} is not a region: write two letters of ISO 3166, like IN or US")
+        raise fail(f"{region!r} is not a region: use two letters of ISO 3166, such as IN or US")
     return AccountChange(
         region=region.upper() if region is not None else None,
         phone_number_id=phone_number_id,

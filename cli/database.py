@@ -1,4 +1,4 @@
-"""The database of a command: where it is, a connection to it, and one line when something is wrong."""
+"""The database of a command: its address, a connection, and one-line error messages."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def fail(message: str) -> typer.Exit:
-    """Print the message to stderr; return the exception that ends the command with exit code 1."""
+    """Print the message to stderr and return the exception that ends the command with exit code 1."""
     typer.secho(f"bulklane: {message}", fg="red", err=True)
     return typer.Exit(1)
 
@@ -21,7 +21,7 @@ def fail(message: str) -> typer.Exit:
 def find_database() -> str:
     """Return DATABASE_URL, or the database of the service that runs in BULKLANE_HOME.
 
-    Ends the command when there is neither.
+    Ends the command if there is neither.
     """
     from embedded.supervisor import dev_file
     from schemas.settings import get_settings
@@ -33,11 +33,11 @@ def find_database() -> str:
     if running:
         return running.database_url
     home = settings.bulklane_home.absolute()
-    raise fail(f"no service runs in {home}. Start it with ./run, or set DATABASE_URL.")
+    raise fail(f"no service runs in {home}: start it with ./run, or set DATABASE_URL")
 
 
 def run(work: Callable[["Conn"], Awaitable[T]]) -> T:
-    """Return what `work` returns for a connection; ends the command when it fails."""
+    """Return what `work` returns for a connection. Ends the command if it fails."""
     from storage.entities.accounts import NameTaken
     from storage.postgres.connection import NoTables, Unreachable, connect
 
@@ -50,7 +50,7 @@ def run(work: Callable[["Conn"], Awaitable[T]]) -> T:
     try:
         return asyncio.run(connected())
     except NameTaken as error:
-        raise fail(f"taken already: {error}") from error
+        raise fail(f"already taken: {error}") from error
     except NoTables as error:
         raise fail("the database has no tables yet: run `bulklane migrate`") from error
     except Unreachable as error:

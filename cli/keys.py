@@ -17,17 +17,17 @@ AccountName = Annotated[str, typer.Argument(help="The account's name.", show_def
 
 @app.command()
 def create(account: AccountName) -> None:
-    """Create a key and print it. Only its hash is stored: it cannot be shown again."""
+    """Create a key and print it. Only its hash is stored, so it cannot be shown again."""
     from storage.entities import accounts
 
     async def work(conn: "Conn") -> tuple[str, str] | None:
-        found = await accounts.by_name(conn, account)
-        return await accounts.create_key(conn, found.id) if found else None
+        owner = await accounts.by_name(conn, account)
+        return await accounts.create_key(conn, owner.id) if owner else None
 
-    made = run(work)
-    if made is None:
+    created = run(work)
+    if created is None:
         raise _unknown(account)
-    key_id, key = made
+    key_id, key = created
     typer.echo(key)
     typer.secho(f"{key_id}: keep the key, it cannot be shown again", err=True, dim=True)
 
@@ -41,8 +41,8 @@ def list_(account: AccountName) -> None:
     from storage.entities import accounts
 
     async def work(conn: "Conn") -> "list[KeyRow] | None":
-        found = await accounts.by_name(conn, account)
-        return await accounts.list_keys(conn, found.id) if found else None
+        owner = await accounts.by_name(conn, account)
+        return await accounts.list_keys(conn, owner.id) if owner else None
 
     keys = run(work)
     if keys is None:
@@ -58,7 +58,7 @@ def list_(account: AccountName) -> None:
 def revoke(
     key_id: Annotated[str, typer.Argument(help="The key's id, as in `keys list`.", show_default=False)],
 ) -> None:
-    """Revoke a key; takes effect at once."""
+    """Revoke a key. Takes effect at once."""
     from storage.entities import accounts
 
     name = run(lambda conn: accounts.revoke_key(conn, key_id))

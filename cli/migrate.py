@@ -1,4 +1,4 @@
-"""`bulklane migrate`: bring the database to the newest schema."""
+"""`bulklane migrate`: upgrade the database to the newest schema."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from cli.database import fail, find_database
 
 
 def migrate() -> None:
-    """Bring the database to the newest schema. Safe to repeat, and to run several at once."""
+    """Upgrade the database to the newest schema. Safe to repeat and to run concurrently."""
     from storage.migrations import SchemaNotReady
     from storage.migrations import migrate as apply_migrations
 
@@ -24,8 +24,8 @@ def migrate() -> None:
 
 
 def _stay() -> None:
-    """Wait for SIGTERM: a bare `honcho start` stops all processes when one ends."""
-    typer.echo("migrated; staying until SIGTERM, because honcho stops all processes when one ends")
-    ends = {signal.SIGTERM, signal.SIGINT}
-    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
-    signal.sigwait(ends)
+    """Wait for SIGTERM or SIGINT, because `honcho start` stops all processes when one ends."""
+    typer.echo("migrated; waiting for SIGTERM, because honcho stops all processes when one ends")
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    signal.sigwait(signals)

@@ -14,13 +14,13 @@ DEFAULT_WORKERS = 2
 def serve(
     *,
     sample: Annotated[
-        bool, typer.Option("--sample", help="Submit examples/contacts.csv once ready.")
+        bool, typer.Option("--sample", help="Submit examples/contacts.csv after the start.")
     ] = False,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = DEFAULT_WORKERS,
     verbose: Annotated[bool, typer.Option("--verbose", help="Print the logs of all processes.")] = False,
-    procfile: Annotated[Path | None, typer.Option(help="Another Procfile.", dir_okay=False)] = None,
+    procfile: Annotated[Path | None, typer.Option(help="The Procfile to use.", dir_okay=False)] = None,
 ) -> None:
-    """Start the servers, migrate, start the api and the workers, and restart what dies, until Ctrl-C."""
+    """Start the servers, migrate, run the api and the workers, restart processes that end, until Ctrl-C."""
     from rich.console import Console
 
     from embedded.servers import EmbeddedError

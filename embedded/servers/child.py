@@ -1,4 +1,4 @@
-"""A child process in its own session: it dies with its parent, and is stopped by a series of signals."""
+"""A child process in its own session. It ends when its parent dies; a series of signals stops it."""
 
 import asyncio
 import contextlib
@@ -15,27 +15,27 @@ from embedded.servers import processes
 from embedded.servers.home import EmbeddedError, Home, Owner
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
-POLL_SECONDS = 0.01  # between two attempts to connect
-TAIL_BYTES = 4_000  # of a log, for an error message
-READY_SECONDS = 60.0  # PostgreSQL may have to replay 2 GB of log after a kill
+POLL_SECONDS = 0.01  # between attempts to connect
+TAIL_BYTES = 4_000  # end of a log that an error message contains
+READY_SECONDS = 60.0  # after a kill, PostgreSQL may have to replay 2 GB of WAL
 
 Steps = Sequence[tuple[signal.Signals, float]]
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: after a fork it is too late
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # loading after a fork is unsafe
 
 
 class StartFailed(EmbeddedError):
-    """A program did not start; the message ends with the tail of its log."""
+    """A program did not start. The message contains the end of its log."""
 
 
 class Child:
-    """A program that we start, watch and stop; a subclass says what it is and when it is ready.
+    """A program that this process starts, watches and stops. A subclass defines `start` and `is_ready`.
 
-    `start` may be called again after the process has ended. Start children from the main thread: when the
-    thread that forked ends, the kernel sends the death signal.
+    `start` may be called again after the process has ended. Start children from the main thread, because the
+    kernel sends the death signal when the thread that forked ends.
     """
 
-    hint: ClassVar[str] = ""  # what to do when it does not start
-    death_signal: ClassVar[signal.Signals] = signal.SIGTERM  # sent by the kernel when we die
+    hint: ClassVar[str] = ""  # what to do if it does not start
+    death_signal: ClassVar[signal.Signals] = signal.SIGTERM  # the kernel sends it when the parent dies
     stop_steps: Steps = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
 
     def __init__(self, name: str, home: Home, *, owner: Owner | None = None) -> None:
@@ -48,20 +48,20 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """The pid while the process lives."""
+        """The pid, or None if the process does not run."""
         process = self._process
         return process.pid if process and process.returncode is None else None
 
     async def start(self) -> None:
-        """Start the process; it is not ready yet."""
+        """Start the process. It is not ready yet."""
         raise NotImplementedError
 
-    async def answers(self) -> bool:
-        """Whether the process is ready."""
+    async def is_ready(self) -> bool:
+        """Return whether the process is ready."""
         return self.pid is not None
 
     async def wait(self) -> int:
-        """Wait for the end of the process; return its exit code, negative for a signal."""
+        """Wait until the process ends. Return its exit code, negative for a signal."""
         if self._process is None:
             return 0
         code = await self._process.wait()
@@ -69,21 +69,21 @@ class Child:
         return code
 
     async def wait_ready(self, within: float = READY_SECONDS) -> None:
-        """Wait until it is ready, at most `within` seconds; raises StartFailed if it ends or is not ready."""
+        """Wait until the process is ready. Raises StartFailed if it ends, or after `within` seconds."""
         ended = asyncio.ensure_future(self.wait())
         try:
             async with asyncio.timeout(within):
-                while not await self.answers():
+                while not await self.is_ready():
                     if ended.done():
-                        raise self.failed(f"ended with {ended.result()} while starting")
+                        raise self.failed(f"ended with {ended.result()} during the start")
                     await asyncio.wait({ended}, timeout=POLL_SECONDS)
         except TimeoutError:
-            raise self.failed(f"does not answer after {within:g} seconds") from None
+            raise self.failed(f"is not ready after {within:g} seconds") from None
         finally:
             ended.cancel()
 
     async def stop(self) -> None:
-        """Stop the process and wait for its end. When cancelled, no further signal is sent."""
+        """Stop the process and wait until it ends. A cancellation prevents further signals."""
         process = self._process
         if process is None:
             return
@@ -102,13 +102,13 @@ class Child:
                 process.send_signal(number)
 
     def failed(self, what: str) -> StartFailed:
-        """Return the error for a program that did not start."""
+        """Return the error for a program that did not start, with the end of its log."""
         return StartFailed(
             f"{self.name} {what}. The end of {self.log}:\n{tail(self.log)}\n{self.hint}".strip()
         )
 
     async def spawn(self, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path) -> None:
-        """Start the process and record it on disk, so that a later start can end it if we are killed."""
+        """Start the process and record it on disk, so that a later start can end it after a kill -9."""
         self._process = await spawn(
             argv, env=env, cwd=cwd, log=self.log, owner=self.owner, death_signal=self.death_signal
         )
@@ -136,7 +136,7 @@ async def spawn(
             stderr=asyncio.subprocess.STDOUT,
             env=dict(env),
             cwd=cwd,
-            start_new_session=True,  # a Ctrl-C in the terminal is for us alone
+            start_new_session=True,  # a Ctrl-C in the terminal must not reach the child
             user=owner.uid if owner else None,
             group=owner.gid if owner else None,
             extra_groups=[] if owner else None,
@@ -145,13 +145,13 @@ async def spawn(
 
 
 def clean_environment() -> dict[str, str]:
-    """Return our environment without what would change the language or the connections of a server."""
-    alien = ("LC_", "PG", "LANG")
-    return {name: value for name, value in os.environ.items() if not name.startswith(alien)}
+    """Return the environment without variables that change the language or connections of a server."""
+    excluded = ("LC_", "PG", "LANG")
+    return {name: value for name, value in os.environ.items() if not name.startswith(excluded)}
 
 
 def tail(log: Path) -> str:
-    """Return the last lines of a log."""
+    """Return the end of a log."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - TAIL_BYTES))
@@ -161,7 +161,7 @@ def tail(log: Path) -> str:
 
 
 def _readable(text: str) -> BinaryIO:
-    """Return a pipe that holds the text; up to 4 KiB, writing does not wait for a reader."""
+    """Return a pipe that contains the text. Up to 4 KiB, writing does not wait for a reader."""
     reading, writing = os.pipe()
     with open(writing, "wb") as end:
         end.write(text.encode())
@@ -169,8 +169,11 @@ def _readable(text: str) -> BinaryIO:
 
 
 def _die_with(parent: int, number: signal.Signals) -> None:
-    """Run in the child, after its change of user (which clears the setting): die when the parent dies."""
+    """Have the kernel signal this child when its parent dies. Runs in the child.
+
+    It must run after the change of user, which clears the setting.
+    """
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-        if os.getppid() != parent:  # it died before we asked
+        if os.getppid() != parent:  # it died before the call
             os._exit(1)

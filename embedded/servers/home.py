@@ -10,18 +10,18 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-STATE_ROOT = Path("/var/lib/bulklane")  # root's servers run as nobody, which cannot enter /root
-SOCKET_BYTES = 100  # sockaddr_un takes 108, macOS 104
+STATE_ROOT = Path("/var/lib/bulklane")  # root's servers run as nobody, who cannot enter /root
+SOCKET_BYTES = 100  # sockaddr_un allows 108 bytes, on macOS 104
 LONGEST_SOCKET = ".s.PGSQL.5432"
 
 
 class EmbeddedError(Exception):
-    """An embedded program cannot serve; the message says what to do."""
+    """An embedded program cannot run. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The user that the servers run as in place of root."""
+    """The user that runs the servers in place of root."""
 
     uid: int
     gid: int
@@ -31,8 +31,9 @@ class Owner:
 class Home:
     """The folders of one installation.
 
-    `path` has dev.json, log/ and run/ (the lock, the pids, the demo key). `state` has what the servers write:
-    pg/, valkey/ and `sockets`. Both are one folder, except for root: then `state` belongs to `owner`.
+    `path` contains dev.json, log/ and run/ (the lock, the pids, the demo key). `state` contains what the
+    servers write: pg/, valkey/ and `sockets`. Both are the same folder, except for root, where `state`
+    belongs to `owner`.
     """
 
     path: Path
@@ -42,7 +43,7 @@ class Home:
 
     @property
     def log(self) -> Path:
-        """The folder with one log file for each process."""
+        """The folder with one log file per process."""
         return self.path / "log"
 
     @property
@@ -51,26 +52,26 @@ class Home:
         return self.path / "run"
 
     def tidy(self) -> None:
-        """Remove the socket folder if it is temporary and empty; a server makes it again."""
+        """Remove the socket folder if it is temporary and empty. A server creates it again."""
         if self.sockets.parent != self.state:
             with contextlib.suppress(OSError):
                 self.sockets.rmdir()
 
     def make_state(self, folder: Path) -> None:
-        """Make `state` and a folder in it, private to the servers' user."""
+        """Create `state` and a folder in it, private to the servers' user."""
         make_open(self.state.parent)
         for missing in (self.state, folder):
             _make(missing, self.owner)
 
     def make_sockets(self) -> None:
-        """Make the socket folder, private to the servers' user."""
+        """Create the socket folder, private to the servers' user."""
         self.make_state(self.sockets)
         if not _is_private(self.sockets, _uid(self.owner)):
-            raise EmbeddedError(f"{self.sockets} must belong to the servers' user alone; remove it")
+            raise EmbeddedError(f"{self.sockets} must belong to the servers' user alone: remove it")
 
 
 def open_home(path: Path) -> Home:
-    """Return the home in the folder `path`, made if it is missing. Root's state is under STATE_ROOT."""
+    """Return the home in the folder `path`. Create it if it is missing. Root's state is under STATE_ROOT."""
     path = path.absolute()
     owner = _owner()
     for folder in (path, path / "log", path / "run"):
@@ -80,30 +81,30 @@ def open_home(path: Path) -> Home:
 
 
 def open_scratch(path: Path) -> Home:
-    """Return a home whose state is inside `path` also for root, so that removing `path` removes everything.
+    """Return a home whose state is inside `path`, also for root, so that removing `path` removes everything.
 
-    `path` exists and is ours; all users can enter the folders above it, as with /tmp and /dev/shm.
+    `path` exists and belongs to this user. All users can enter the folders above it, as with /tmp.
     """
     path = path.absolute()
     owner = _owner()
     for folder in (path / "log", path / "run"):
         _make(folder, None)
     if owner is not None:
-        path.chmod(0o711)  # so that the user nobody reaches its own folder, and cannot list this one
+        path.chmod(0o711)  # the user nobody can enter its own folder, but cannot list this one
     state = path / "state"
     _make(state, owner)
     return Home(path=path, state=state, sockets=_sockets(state, owner), owner=owner)
 
 
 def retired_states(home: Home) -> list[Path]:
-    """States of homes that lay at the same path and were deleted: nothing can reach them any more."""
+    """Return the states of deleted homes that had the same path. No home refers to them any more."""
     if home.owner is None:
         return []
     return [state for state in home.state.parent.glob(f"{_digest(home.path)}-*") if state != home.state]
 
 
 def _owner() -> Owner | None:
-    """Return the user for the servers of root: PostgreSQL refuses to run as root."""
+    """Return the user for root's servers, because PostgreSQL refuses to run as root. None for other users."""
     if os.geteuid() != 0:
         return None
     nobody = pwd.getpwnam("nobody")
@@ -111,7 +112,7 @@ def _owner() -> Owner | None:
 
 
 def _state_of(path: Path) -> Path:
-    """Return root's state, named by the home's path and a random word in it: a new home starts empty."""
+    """Return root's state, named by the home's path and a random word in it, so that a new home is empty."""
     word_file = path / "run" / "state"
     try:
         word = word_file.read_text().strip()
@@ -124,7 +125,7 @@ def _state_of(path: Path) -> Path:
 def _sockets(state: Path, owner: Owner | None) -> Path:
     """Return the socket folder: in the state, or in the temporary folder if clients cannot use that path.
 
-    The length of a socket's path is limited, and connection strings give comma and colon a meaning.
+    The length of a socket's path is limited, and comma and colon have a meaning in connection strings.
     """
     folder = state / "run"
     name = os.fsencode(folder / LONGEST_SOCKET)
@@ -133,7 +134,7 @@ def _sockets(state: Path, owner: Owner | None) -> Path:
     uid = _uid(owner)
     short = Path(tempfile.gettempdir()) / f"bulklane-{uid}-{_digest(state)}"
     if len(os.fsencode(short / LONGEST_SOCKET)) > SOCKET_BYTES:
-        short = Path("/tmp") / short.name  # noqa: S108 - the name is checked for its owner and mode below
+        short = Path("/tmp") / short.name  # noqa: S108 - its owner and mode are checked below
     if _is_private(short, uid):
         return short
     other = Path(tempfile.mkdtemp(prefix=f"{short.name}-", dir=short.parent))
@@ -142,23 +143,23 @@ def _sockets(state: Path, owner: Owner | None) -> Path:
 
 
 def _is_private(folder: Path, uid: int) -> bool:
-    """Whether the folder does not exist, or belongs to the user and no other user can enter it."""
+    """Return whether the folder is missing, or belongs to the user and no other user can enter it."""
     try:
-        found = folder.lstat()
+        status = folder.lstat()
     except FileNotFoundError:
         return True
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == uid and not found.st_mode & 0o077
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == uid and not status.st_mode & 0o077
 
 
 def make_open(folder: Path) -> None:
-    """Make a folder that all users can enter, whatever the umask; leave an existing one as it is."""
+    """Create a folder that all users can enter, with any umask. An existing folder does not change."""
     if not folder.is_dir():
         folder.mkdir(parents=True)
         folder.chmod(0o755)
 
 
 def _make(folder: Path, owner: Owner | None) -> None:
-    """Make a private folder; leave an existing one as it is."""
+    """Create a private folder. An existing folder does not change."""
     try:
         folder.mkdir(mode=0o700, parents=True)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL of one installation, reached through a Unix socket."""
+"""The embedded PostgreSQL of one installation, with a Unix socket."""
 
 import asyncio
 import shutil
@@ -11,11 +11,11 @@ from embedded.servers import binaries, processes
 from embedded.servers.child import Child, Steps, clean_environment, spawn
 from embedded.servers.home import Home
 
-# Written out because asyncpg would take PGPORT and PGSSLMODE from the environment; the port names the socket.
+# Explicit, because asyncpg would use PGPORT and PGSSLMODE. The port is part of the socket's name.
 PORT, SSL = 5432, "disable"
-NAME = "bulklane"  # of the superuser and of the database
-FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # postgres(1): disconnect the clients, or drop everything
-ANSWER_SECONDS = 5.0  # for one connection while it starts
+NAME = "bulklane"  # name of the superuser and of the database
+FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT  # postgres(1): disconnect the clients; abort at once
+CONNECT_SECONDS = 5.0  # for one attempt to connect during the start
 STOP_STEPS: Steps = ((FAST, 60.0), (IMMEDIATE, 10.0), (signal.SIGKILL, 5.0))
 LEFTOVER_STEPS: Steps = ((FAST, 20.0), (IMMEDIATE, 5.0), (signal.SIGKILL, 5.0))
 
@@ -28,7 +28,7 @@ SETTINGS = {
     "log_timezone": "UTC",
     "max_connections": "200",
     "shared_buffers": "256MB",
-    "max_wal_size": "2GB",  # a bulk load must not cause a checkpoint every few seconds
+    "max_wal_size": "2GB",  # a bulk load must not trigger a checkpoint every few seconds
     "checkpoint_timeout": "15min",
     "log_checkpoints": "off",
 }
@@ -42,12 +42,12 @@ NOT_DURABLE = {
 
 
 class Postgres(Child):
-    """The server of `home`. `durable=False` is for tests: a crash of the machine may lose data.
+    """The PostgreSQL server of `home`. `durable=False` is for tests: a crash of the machine can lose data.
 
-    `url` suits asyncpg, SQLAlchemy and psql.
+    `url` works with asyncpg, SQLAlchemy and psql.
     """
 
-    hint: ClassVar[str] = "Or use a server of your own: set DATABASE_URL."
+    hint: ClassVar[str] = "To use your own server, set DATABASE_URL."
     death_signal: ClassVar[signal.Signals] = FAST
     stop_steps: Steps = STOP_STEPS
 
@@ -59,7 +59,7 @@ class Postgres(Child):
         self.url = f"postgresql://{NAME}@/{NAME}?host={host}&port={PORT}&sslmode={SSL}"
 
     async def start(self) -> None:
-        """End what is left of the last server of this data folder, initialise the folder if needed, start."""
+        """End leftover processes of this data folder, initialise the folder if needed, start the server."""
         await end_leftovers(self.data)
         programs = await asyncio.to_thread(binaries.for_home, self.home)
         self.home.make_sockets()
@@ -73,15 +73,15 @@ class Postgres(Child):
             cwd=self.home.state,
         )
 
-    async def answers(self) -> bool:
-        """Whether it accepts a connection, which it does only once it can run queries."""
-        from storage.postgres.connection import (  # slow to import: while the server starts
+    async def is_ready(self) -> bool:
+        """Return whether the server accepts a connection. It can then run queries."""
+        from storage.postgres.connection import (  # slow import, done while the server starts
             Unreachable,
             connect,
         )
 
         try:
-            async with connect(self.url, within=ANSWER_SECONDS):
+            async with connect(self.url, within=CONNECT_SECONDS):
                 return True
         except Unreachable:
             return False
@@ -93,7 +93,7 @@ class Postgres(Child):
         }  # the setting is a list: commas and spaces need quotes
 
     async def _initialise(self, programs: binaries.Binaries) -> None:
-        """Make the data folder under another name and rename it: an incomplete one is never used."""
+        """Create the data folder under a temporary name and rename it, so that it is never incomplete."""
         for left_over in self.home.state.glob("pg.new*"):
             shutil.rmtree(left_over)
         scratch = self.data.with_name("pg.new")
@@ -105,7 +105,7 @@ class Postgres(Child):
         scratch.rename(self.data)
 
     async def _run(self, argv: list[str | Path], text: str = "") -> None:
-        """Run a program to its end as the server's user; raises StartFailed unless its exit code is 0."""
+        """Run a program to its end as the server's user. Raises StartFailed unless its exit code is 0."""
         process = await spawn(
             argv,
             env=clean_environment(),
@@ -124,9 +124,10 @@ class Postgres(Child):
             raise self.failed(f"could not be initialised ({Path(argv[0]).name} ended with {code})")
 
     def _remove_stale_locks(self) -> None:
-        """Remove the lock files: no server runs here, so a pid in them belongs to an unrelated program.
+        """Remove the lock files of an earlier server.
 
-        PostgreSQL would refuse to start while that program runs.
+        No server runs here any more, so a pid in them belongs to an unrelated program. PostgreSQL would
+        refuse to start while that program runs.
         """
         socket = self.home.sockets / f".s.PGSQL.{PORT}"
         for file in (self.data / "postmaster.pid", socket, Path(f"{socket}.lock")):
@@ -134,7 +135,7 @@ class Postgres(Child):
 
 
 async def end_leftovers(data: Path) -> None:
-    """Stop any server, and any orphaned backends of one, that still run in the data folder."""
+    """Stop servers and orphaned backends that still run in the data folder."""
     await processes.end(lambda: processes.inside(data, "postgres"), LEFTOVER_STEPS)
 
 

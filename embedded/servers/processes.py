@@ -1,7 +1,7 @@
-"""Identifies processes by pid and start time, read from /proc on Linux.
+"""Identify processes by pid and start time, read from /proc on Linux.
 
-A pid alone is not enough: the kernel gives it to a later program. On other systems no process is recognised,
-so none is signalled.
+A pid alone is not enough, because the kernel reuses pids. On other systems no process is recognised, so none
+is signalled.
 """
 
 import asyncio
@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
-POLL_SECONDS = 0.02  # the processes are not our children, so nothing reports their end
+POLL_SECONDS = 0.02  # the processes are not children of this one, so nothing reports their end
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A process, identified by its pid, the boot and the clock tick of its start; unique across reboots."""
+    """A process, identified by its pid, the boot id and the time of its start. Unique across reboots."""
 
     pid: int
     started: str
 
 
 def mark(pid: int) -> Mark | None:
-    """Return the mark of a running process; None if it is gone or a zombie."""
+    """Return the mark of a running process, or None if it has ended or is a zombie."""
     fields = _stat(pid)
     if not fields or fields[0] in "ZX":
         return None
@@ -35,17 +35,17 @@ def mark(pid: int) -> Mark | None:
 
 
 def is_alive(marked: Mark) -> bool:
-    """Whether this process, not a later one with the same pid, still runs."""
+    """Return whether this process still runs. A later process with the same pid does not count."""
     return mark(marked.pid) == marked
 
 
 def save(path: Path, marked: Mark) -> None:
-    """Record a process on disk, so that the next start can end it if it is left behind."""
+    """Record a process on disk, so that the next start can end it if it still runs."""
     path.write_text(f"{marked.pid} {marked.started}\n")
 
 
 def load(path: Path) -> Mark | None:
-    """Return the process recorded in the file; None if there is no file or it is incomplete."""
+    """Return the process recorded in the file, or None if the file is missing or incomplete."""
     try:
         pid, started = path.read_text().split()
         return Mark(int(pid), started)
@@ -56,22 +56,25 @@ def load(path: Path) -> Mark | None:
 def inside(folder: Path, program: str) -> list[Mark]:
     """Return the processes that run `program` (a file name) with `folder` as working directory.
 
-    A database server runs in its data folder; its pid file may be missing or wrong.
+    This finds a database server, which runs in its data folder, even if its pid file is missing or wrong.
     """
     if not PROC.is_dir():
         return []
     pids = (int(entry.name) for entry in os.scandir(PROC) if entry.name.isdigit())
     marks = (mark(pid) for pid in pids if _link(pid, "cwd") == str(folder.resolve()))
-    return [one for one in marks if one and _program(one.pid) == program]
+    return [marked for marked in marks if marked and _program(marked.pid) == program]
 
 
 async def end(find: Callable[[], list[Mark]], steps: Iterable[tuple[signal.Signals, float]]) -> bool:
-    """Send each signal to what `find` finds, and wait its seconds; True once `find` finds nothing."""
+    """End the processes that `find` returns: send each signal of `steps` and wait up to its seconds.
+
+    Returns True when `find` returns nothing, False if processes are left after the last step.
+    """
     if not find():
         return True
     for number, seconds in steps:
-        for one in _heads(find()):
-            send(one, number)
+        for marked in _heads(find()):
+            send(marked, number)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if not find():
@@ -81,7 +84,7 @@ async def end(find: Callable[[], list[Mark]], steps: Iterable[tuple[signal.Signa
 
 
 def send(marked: Mark, number: signal.Signals) -> None:
-    """Send the signal to this process; does nothing if it is gone, also if another process has its pid."""
+    """Send the signal to this process. Does nothing if it has ended, even if another process has its pid."""
     with contextlib.suppress(OSError):
         handle = os.pidfd_open(marked.pid)
         try:
@@ -92,9 +95,9 @@ def send(marked: Mark, number: signal.Signals) -> None:
 
 
 def _heads(marks: list[Mark]) -> list[Mark]:
-    """Return the processes that none of the others started: a postmaster without its backends."""
-    pids = {one.pid for one in marks}
-    return [one for one in marks if _parent(one.pid) not in pids]
+    """Return the processes whose parent is not in the list, such as a postmaster without its backends."""
+    pids = {marked.pid for marked in marks}
+    return [marked for marked in marks if _parent(marked.pid) not in pids]
 
 
 def _parent(pid: int) -> int:
@@ -103,7 +106,7 @@ def _parent(pid: int) -> int:
 
 
 def _stat(pid: int) -> list[str]:
-    """Return /proc/<pid>/stat from its third field (the state); the second, a name, may have any text."""
+    """Return /proc/<pid>/stat from its third field (the state). The second field, a name, may be any text."""
     try:
         return (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -117,5 +120,5 @@ def _program(pid: int) -> str:
 def _link(pid: int, name: str) -> str:
     try:
         return str((PROC / str(pid) / name).readlink())
-    except OSError:  # gone, or of another user
+    except OSError:  # it has ended, or belongs to another user
         return ""

@@ -1,4 +1,4 @@
-"""An embedded Valkey with an append-only file, reached through a Unix socket."""
+"""The embedded Valkey of one installation, with an append-only file and a Unix socket."""
 
 import asyncio
 import signal
@@ -11,16 +11,16 @@ from embedded.servers.child import Child, Steps, clean_environment
 from embedded.servers.home import Home
 
 LEFTOVER_STEPS: Steps = ((signal.SIGTERM, 10.0), (signal.SIGKILL, 5.0))
-ANSWER_SECONDS = 2.0  # for one PING while it starts
+PING_SECONDS = 2.0  # for one PING during the start
 
 
 class Valkey(Child):
-    """The server of `home`. `durable=False` is for tests: no append-only file.
+    """The Valkey server of `home`. `durable=False` is for tests: it has no append-only file.
 
-    `url` suits redis-py; arq's from_dsn does not decode it, so give arq `socket` as unix_socket_path.
+    `url` works with redis-py. arq's from_dsn does not decode it, so pass `socket` to arq as unix_socket_path.
     """
 
-    hint: ClassVar[str] = "Or use a server of your own: set REDIS_URL."
+    hint: ClassVar[str] = "To use your own server, set REDIS_URL."
 
     def __init__(self, home: Home, *, durable: bool = True) -> None:
         super().__init__("valkey", home, owner=home.owner)
@@ -30,7 +30,7 @@ class Valkey(Child):
         self.url = f"unix://{quote(str(self.socket))}"
 
     async def start(self) -> None:
-        """End what is left of the last server of this data folder, then start."""
+        """End leftover processes of this data folder, then start the server."""
         await end_leftovers(self.data)
         programs = await asyncio.to_thread(binaries.for_home, self.home)
         self.home.make_sockets()
@@ -40,10 +40,10 @@ class Valkey(Child):
             [programs.valkey_server, *self._options()], env=clean_environment(), cwd=self.home.state
         )
 
-    async def answers(self) -> bool:
-        """Whether it replies to a PING, which it does only after loading its file."""
+    async def is_ready(self) -> bool:
+        """Return whether the server responds to PING. It does so only after it has loaded its file."""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(PING_SECONDS):
                 reader, writer = await asyncio.open_unix_connection(self.socket)
                 try:
                     writer.write(b"PING\r\n")
@@ -68,5 +68,5 @@ class Valkey(Child):
 
 
 async def end_leftovers(data: Path) -> None:
-    """Stop any server that still runs in the data folder."""
+    """Stop servers that still run in the data folder."""
     await processes.end(lambda: processes.inside(data, "valkey-server"), LEFTOVER_STEPS)

@@ -1,4 +1,4 @@
-"""The lines of the Procfile, which any process manager runs, and each of them as a process."""
+"""The lines of the Procfile, which any process manager can run, each as a process."""
 
 import asyncio
 import os
@@ -23,29 +23,29 @@ Ready = Callable[[], Awaitable[bool]]
 
 @dataclass(frozen=True, kw_only=True)
 class Procfile:
-    """One shell command for each field."""
+    """The shell commands of a Procfile."""
 
-    release: str  # ends before the others start
+    release: str  # must end before the others start
     api: str
     worker: str
 
 
 def read_procfile(path: Path) -> Procfile:
-    """Read the Procfile at `path`; raises SupervisorError if it cannot be read or lacks a line."""
+    """Read the Procfile at `path`. Raises SupervisorError if it cannot be read or lacks a line."""
     try:
-        found: dict[str, str] = dict(parse_procfile(path.read_text()).processes)
+        lines: dict[str, str] = dict(parse_procfile(path.read_text()).processes)
     except OSError as error:
         raise SupervisorError(f"cannot read {path}: {error.strerror}") from error
-    except AssertionError as error:  # honcho refuses a name that occurs twice this way
+    except AssertionError as error:  # honcho raises it for a name that occurs twice
         raise SupervisorError(f"{path}: {error}") from error
-    missing = [name for name in LINES if name not in found]
+    missing = [name for name in LINES if name not in lines]
     if missing:
         raise SupervisorError(f"{path} has no line {', '.join(f'`{name}: …`' for name in missing)}")
-    return Procfile(release=found["release"], api=found["api"], worker=found["worker"])
+    return Procfile(release=lines["release"], api=lines["api"], worker=lines["worker"])
 
 
 class Command(Child):
-    """Runs the line in a shell that `exec`s the program, so that the pid is that of the program."""
+    """A line of the Procfile. It runs in a shell that `exec`s the program, so the pid is the program's."""
 
     stop_steps: Steps = STOP_STEPS
 
@@ -57,21 +57,21 @@ class Command(Child):
         self._ready: Ready | None = None
 
     def ready_when(self, ready: Ready) -> None:
-        """Set the question whether it is ready; without one, it is ready as soon as it runs."""
+        """Set the check whether the program is ready. Without one, it is ready as soon as it runs."""
         self._ready = ready
 
     async def start(self) -> None:
         """Start the program."""
         await self.spawn(["/bin/sh", "-c", f"exec {self._line}"], env=self._env, cwd=self._cwd)
 
-    async def answers(self) -> bool:
-        """Whether the program runs, and is ready if there is a way to ask."""
+    async def is_ready(self) -> bool:
+        """Return whether the program runs and passes its check."""
         if self._ready is None:
-            return await super().answers()
+            return await super().is_ready()
         return self.pid is not None and await self._ready()
 
     async def run(self) -> None:
-        """Run the program to its end; raises StartFailed unless its exit code is 0."""
+        """Run the program to its end. Raises StartFailed unless its exit code is 0."""
         await self.start()
         try:
             code = await self.wait()
@@ -84,7 +84,7 @@ class Command(Child):
 
 def environment(*, host: str, port: int, database_url: str, redis_url: str) -> dict[str, str]:
     """Return the environment of the commands."""
-    programs = str(Path(sys.executable).parent)  # not resolved: the virtual environment's, not the system's
+    programs = str(Path(sys.executable).parent)  # not resolved, to stay in the virtual environment
     return {
         **clean_environment(),
         "LANG": "C.UTF-8",

@@ -1,4 +1,4 @@
-"""The account that the first start creates, so that there is something to try, and its key."""
+"""The demo account, which the first start creates for trying the service, and its key."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 NAME = "demo"
 REGION = "US"
-PHONE_NUMBER_ID = "106540352242922"  # the one in Kirim's examples, so that they can be pasted
+PHONE_NUMBER_ID = "106540352242922"  # from Kirim's examples, so that these can be pasted
 
 # (database URL, the key of the last start) -> a valid key of the demo account
 EnsureDemoKey = Callable[[str, str | None], Awaitable[str]]
 
 
 async def obtain_key(home: Home, database_url: str, ensure: EnsureDemoKey) -> str:
-    """Return the key of the last start if it is still valid, else a new one; the home keeps it."""
+    """Return the key of the last start if it is still valid, otherwise a new one. Stores it in the home."""
     known = _known_key(home)
     key = await ensure(database_url, known)
     if key != known:
@@ -28,19 +28,19 @@ async def obtain_key(home: Home, database_url: str, ensure: EnsureDemoKey) -> st
 
 
 async def ensure_demo_key(database_url: str, known_key: str | None) -> str:
-    """Return the known key if it opens an account, else a new key of the demo account.
+    """Return the known key if it is valid, otherwise a new key of the demo account.
 
     Creates the demo account if it is missing, and gives it a phone_number_id if it has none.
     """
-    from storage.entities import accounts  # slow to import: while the api starts
+    from storage.entities import accounts  # slow import, done while the api starts
     from storage.postgres.connection import connect
 
     async with connect(database_url) as conn:
-        opened = await accounts.by_key(conn, known_key) if known_key else None
-        account = opened or await _demo_account(conn)
+        owner = await accounts.by_key(conn, known_key) if known_key else None
+        account = owner or await _demo_account(conn)
         if account.name == NAME and account.phone_number_id is None:
             await _give_phone_number_id(conn)
-        if known_key and opened:
+        if known_key and owner:
             return known_key
         _, key = await accounts.create_key(conn, account.id)
         return key
@@ -50,8 +50,8 @@ async def _demo_account(conn: "Conn") -> "Account":
     from storage.entities import accounts
     from storage.entities.accounts import AccountChange
 
-    found = await accounts.by_name(conn, NAME)
-    return found or await accounts.create(conn, NAME, AccountChange(region=REGION))
+    account = await accounts.by_name(conn, NAME)
+    return account or await accounts.create(conn, NAME, AccountChange(region=REGION))
 
 
 async def _give_phone_number_id(conn: "Conn") -> None:

@@ -1,4 +1,4 @@
-"""dev.json: where the command line and the tests find the service that runs here."""
+"""dev.json: tells the command line and the tests how to reach the running service."""
 
 import json
 import os
@@ -12,22 +12,22 @@ NAME = "dev.json"
 
 @dataclass(frozen=True, kw_only=True)
 class DevFile:
-    """The content. It has secrets, so only its owner can read the file."""
+    """The content of dev.json. It contains secrets, so only the file's owner can read it."""
 
     url: str
     api_key: str
     database_url: str
     redis_url: str
-    pids: dict[str, list[int]]  # by role: postgres, valkey, api, worker; empty for a server of your own
+    pids: dict[str, list[int]]  # by role: postgres, valkey, api, worker; empty for an external server
 
 
 def save(home: Path, content: DevFile) -> None:
-    """Replace the file in one step: a reader sees the old one or the new one."""
+    """Replace the file atomically: a reader sees the old content or the new content."""
     replace_private(home / NAME, json.dumps(asdict(content), indent=2) + "\n")
 
 
 def load(home: Path) -> DevFile | None:
-    """Return the service that runs in this home, or None; a file that a killed one left does not count."""
+    """Return the service that runs in this home, or None. The file of a killed service is ignored."""
     holder = processes.load(home / "run" / "lock")
     if holder is None or not processes.is_alive(holder):
         return None
@@ -43,7 +43,7 @@ def remove(home: Path) -> None:
 
 
 def replace_private(path: Path, text: str) -> None:
-    """Replace a file that only its owner may read, in one step."""
+    """Replace a file atomically. Only its owner can read it."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     scratch.unlink(missing_ok=True)
     with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,4 +1,4 @@
-"""The log files of the processes, and how to watch them."""
+"""Rotate and follow the log files of the processes."""
 
 import asyncio
 import os
@@ -9,20 +9,20 @@ from typing import BinaryIO
 from rich.console import Console
 from rich.markup import escape
 
-LARGE_BYTES = 8 * 1024**2  # a log larger than this is put aside at the next start
+LARGE_BYTES = 8 * 1024**2  # a larger log is rotated at the next start
 POLL_SECONDS = 0.1
 READ_BYTES = 64 * 1024
 
 
 def rotate(folder: Path) -> None:
-    """Put large logs aside; of each process one older log is kept."""
+    """Rotate large logs. One older log per process is kept."""
     for log in folder.glob("*.log"):
         if log.stat().st_size > LARGE_BYTES:
             log.replace(log.with_name(f"{log.name}.1"))
 
 
 async def follow(log: Path, show: Callable[[str], None]) -> None:
-    """Show every line that is written from now on."""
+    """Call `show` with every line that is written from now on. Never returns."""
     with _at_end(log) as file:
         rest = b""
         while True:
@@ -33,7 +33,7 @@ async def follow(log: Path, show: Callable[[str], None]) -> None:
 
 
 class Prefixed:
-    """Prints the lines of a log, each after the name of its process."""
+    """Prints the lines of a log, prefixed with the name of its process."""
 
     def __init__(self, console: Console, name: str) -> None:
         self._console = console

@@ -1,4 +1,4 @@
-"""What to supervise, and how."""
+"""The options of the supervisor."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +12,16 @@ DEFAULT_WORKERS = 2
 
 
 class SupervisorError(Exception):
-    """Nothing was started, or everything was stopped again; the message says what to do."""
+    """The start failed, and nothing runs any more. The message says what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """One service on one machine. A URL replaces the embedded server of its kind."""
+    """The options of one service on one machine. A URL replaces the embedded server."""
 
     home: Path
     host: str
-    port: int  # 0: any that is free
+    port: int  # 0: any free port
     database_url: str | None
     redis_url: str | None
     workers: int = DEFAULT_WORKERS
@@ -34,7 +34,7 @@ class Options:
     def of(
         cls, settings: Settings, *, workers: int, sample: bool, verbose: bool, procfile: Path | None = None
     ) -> Self:
-        """Return the options of the environment and the command line."""
+        """Return the options from the settings and the command line."""
         return cls(
             home=settings.bulklane_home,
             host=settings.host,

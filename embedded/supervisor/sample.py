@@ -1,4 +1,4 @@
-"""The first job that a new user sees: the example file, from the upload to its item errors."""
+"""The sample job: upload the example file, show the progress and the item errors."""
 
 import asyncio
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ FILE = REPOSITORY / "examples" / "contacts.csv"
 ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 120.0
-CELL_CHARACTERS = 80  # a name of a thousand letters would fill the screen
-TRANSIENT = (aiohttp.ClientConnectionError, TimeoutError)  # the api may be restarted in the middle
+CELL_CHARACTERS = 80  # a longer value is cut
+TRANSIENT = (aiohttp.ClientConnectionError, TimeoutError)  # the api may restart in between
 
-Job = Mapping[str, Any]  # the wire form, API.md section 2
+Job = Mapping[str, Any]  # a job as the api returns it
 
 
 class SampleFailed(Exception):
@@ -29,7 +29,7 @@ class SampleFailed(Exception):
 
 
 async def run(console: Console, running: DevFile) -> None:
-    """Send the example, show its progress, its errors and what to try next."""
+    """Send the example, show its progress and its errors, and print what to try next."""
     headers = {"Authorization": f"Bearer {running.api_key}"}
     timeout = aiohttp.ClientTimeout(total=30)
     try:
@@ -52,21 +52,21 @@ async def _submit(session: aiohttp.ClientSession, file: Path) -> Job:
 
 
 async def _watch(console: Console, session: aiohttp.ClientSession, job: Job) -> Job:
-    """Show the progress of the job until it ends; return the ended job."""
+    """Show the progress of the job until it ends. Return the ended job."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task(f"{FILE.name} as {job['id']}", total=None)
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:
-                job = await _look(session, job)
+                job = await _reload(session, job)
                 progress.update(bar, total=job["total"], completed=_done(job))
                 if job["state"] in ENDED:
                     return job
                 await asyncio.sleep(POLL_SECONDS)
 
 
-async def _look(session: aiohttp.ClientSession, job: Job) -> Job:
-    """Return the job as it is now, or `job` itself while the api cannot be reached."""
+async def _reload(session: aiohttp.ClientSession, job: Job) -> Job:
+    """Return the current state of the job, or `job` itself if the api cannot be reached."""
     try:
         async with session.get(f"/v1/jobs/{job['id']}") as response:
             return job if response.status >= 500 else await _content(response, 200)

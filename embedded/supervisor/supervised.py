@@ -1,4 +1,4 @@
-"""A supervised process: started, watched, and started again when it ends."""
+"""A supervised process: start it, watch it, restart it when it ends."""
 
 import asyncio
 import time
@@ -7,14 +7,14 @@ from enum import StrEnum
 
 from embedded.servers import Child, EmbeddedError
 
-RESTART_SECONDS = 30.0  # a restarted process that does not answer by then is reported
+RESTART_SECONDS = 30.0  # a restarted process that is not ready by then is reported
 FIRST_SECONDS = 0.1
-LONGEST_SECONDS = 5.0  # half of what promise P6 allows for a restart
-RESET_SECONDS = 10.0  # a life this long resets the delay
+LONGEST_SECONDS = 5.0  # half of the time that requirement P6 allows for a restart
+RESET_SECONDS = 10.0  # a lifetime of this length resets the delay
 
 
 class Role(StrEnum):
-    """What a process is for; the keys of `pids` in dev.json."""
+    """The role of a process. The roles are the keys of `pids` in dev.json."""
 
     POSTGRES = "postgres"
     VALKEY = "valkey"
@@ -23,7 +23,7 @@ class Role(StrEnum):
 
 
 class Supervised:
-    """A child with a role. `changed` is called after each change of its pid, `say` prints to the console."""
+    """A child with a role. `changed` is called after each change of its pid; `say` prints to the console."""
 
     def __init__(
         self, role: Role, child: Child, *, changed: Callable[[], None], say: Callable[[str], None]
@@ -36,24 +36,24 @@ class Supervised:
         self._started_at = 0.0
 
     async def start(self, within: float) -> None:
-        """Start it and wait until it is ready."""
+        """Start the process and wait until it is ready, at most `within` seconds."""
         self._started_at = time.monotonic()
         await self.child.start()
         self._changed()
         await self.child.wait_ready(within)
 
     async def keep(self) -> None:
-        """Start it again each time it ends, until this is cancelled."""
+        """Restart the process each time it ends, until cancelled."""
         while True:
             code = await self.child.wait()
             self._changed()
             delay = self._backoff.after(time.monotonic() - self._started_at)
-            self._say(f"{self.child.name} {describe(code)}; starting it again in {delay:g} s")
+            self._say(f"{self.child.name} {describe(code)}; restart in {delay:g} s")
             await asyncio.sleep(delay)
             await self._restart()
 
     async def _restart(self) -> None:
-        """Start it, and report a failure; `keep` goes on: the process may end, or may yet be ready."""
+        """Start the process and report a failure. `keep` continues: the process may end or become ready."""
         try:
             await self.start(RESTART_SECONDS)
         except (EmbeddedError, OSError) as error:
@@ -63,13 +63,16 @@ class Supervised:
 
 
 class Backoff:
-    """The delay before a restart: doubles with each short life. No jitter: a machine has one supervisor."""
+    """The delay before a restart. It doubles after each short lifetime.
+
+    It needs no jitter, because a machine has one supervisor.
+    """
 
     def __init__(self) -> None:
         self._next = FIRST_SECONDS
 
     def after(self, lifetime: float) -> float:
-        """Return the seconds to wait after a life of `lifetime` seconds."""
+        """Return the delay in seconds after a lifetime of `lifetime` seconds."""
         if lifetime >= RESET_SECONDS:
             self._next = FIRST_SECONDS
         delay = self._next
@@ -78,5 +81,5 @@ class Backoff:
 
 
 def describe(code: int) -> str:
-    """An exit code in words."""
+    """Return an exit code in words."""
     return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

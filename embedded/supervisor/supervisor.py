@@ -1,4 +1,4 @@
-"""Starts the servers, the api and the workers in order, keeps them running, stops them in order."""
+"""Start the servers, the api and the workers in order, restart them when they end, stop them in order."""
 
 import asyncio
 import signal
@@ -19,7 +19,7 @@ from embedded.supervisor.options import Options
 from embedded.supervisor.supervised import Role, Supervised
 
 API_READY_SECONDS = 30.0
-SERVER_READY_SECONDS = 2 * READY_SECONDS  # a first recovery after a kill may be long
+SERVER_READY_SECONDS = 2 * READY_SECONDS  # the recovery after a kill may take long
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -37,7 +37,7 @@ class Supervisor:
     async def run(self) -> None:
         """Serve until SIGINT or SIGTERM.
 
-        Raises SupervisorError or EmbeddedError if the start fails; all that was started is stopped then too.
+        Raises SupervisorError or EmbeddedError if the start fails, after it has stopped what it started.
         """
         home = open_home(self.options.home)
         with lock.hold(home.path):
@@ -47,18 +47,20 @@ class Supervisor:
             try:
                 await self._serving
             except asyncio.CancelledError:
-                self.say("stopping; press Ctrl-C again to hurry")
+                self.say("stopping; press Ctrl-C again to kill the api and the workers")
             except BaseExceptionGroup as group:
-                raise group.exceptions[0] from None  # the first cause; the others were cancelled for it
+                raise group.exceptions[
+                    0
+                ] from None  # the first error is the cause; the other tasks were cancelled
             finally:
                 await self._stop(home)
 
     def say(self, text: str) -> None:
-        """Print a line of the supervisor itself."""
+        """Print a line of the supervisor."""
         self.console.print(f"[dim]bulklane[/dim] {escape(text)}", soft_wrap=True)
 
     async def _serve(self, home: Home) -> None:
-        """Start everything in order, and keep it running until this is cancelled."""
+        """Start all processes in order, and keep them running until cancelled."""
         options = self.options
         lines = read_procfile(options.procfile)
         await lock.end_leftovers(home)
@@ -84,7 +86,7 @@ class Supervisor:
             await self._greet(home, self._dev_file)
 
     async def _start_servers(self, home: Home, group: asyncio.TaskGroup) -> tuple[str, str]:
-        """Start the servers that no URL replaces, at once; return the URLs of both."""
+        """Start the servers that no URL replaces, in parallel. Return the URLs of both."""
         postgres, valkey = Postgres(home), Valkey(home)
         processes = []
         if self.options.database_url is None:
@@ -97,7 +99,7 @@ class Supervisor:
     async def _start_commands(
         self, commands: "_Commands", lines: Procfile, port: int, group: asyncio.TaskGroup
     ) -> None:
-        """Start the api and the workers, all at once."""
+        """Start the api and the workers in parallel."""
         api = commands.make("api", lines.api)
         api.ready_when(lambda: address.is_ready(self.options.host, port))
         names = [f"worker-{number}" for number in range(1, self.options.workers + 1)]
@@ -122,7 +124,7 @@ class Supervisor:
         return process
 
     async def _greet(self, home: Home, running: DevFile) -> None:
-        """Print where it serves; send the sample first if the options ask for it."""
+        """Print the URL and run the sample or print the key, depending on the options."""
         self.say(f"serving at {running.url} (log files in {home.log})")
         if self.options.sample:
             from embedded.supervisor import sample
@@ -146,7 +148,7 @@ class Supervisor:
                 loop.add_signal_handler(number, self._on_signal)
 
     def _on_signal(self) -> None:
-        """Stop at the first signal; kill the api and the workers at any further one."""
+        """Stop at the first signal. Kill the api and the workers at any further signal."""
         if not self._stopping and self._serving:
             self._stopping = True
             self._serving.cancel()
@@ -156,7 +158,7 @@ class Supervisor:
                 process.child.send(signal.SIGKILL)
 
     async def _stop(self, home: Home) -> None:
-        """Stop the api, then the workers, which finish their chunks, then the servers."""
+        """Stop the api, then the workers, which finish their current chunks, then the servers."""
         self._stopping = True
         dev_file.remove(home.path)
         for role in (Role.API, Role.WORKER, Role.VALKEY, Role.POSTGRES):
@@ -167,7 +169,7 @@ class Supervisor:
 
 
 class _Commands:
-    """Makes commands that share a home, an environment and a folder."""
+    """Creates commands with the same home, environment and folder."""
 
     def __init__(self, home: Home, env: dict[str, str], folder: Path) -> None:
         self._home = home

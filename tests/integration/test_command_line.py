@@ -48,7 +48,7 @@ def test_a_command_without_a_service_explains_how_to_start_one(
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"bulklane: no service runs in {tmp_path}. Start it with ./run, or set DATABASE_URL.\n"
+        f"bulklane: no service runs in {tmp_path}: start it with ./run, or set DATABASE_URL\n"
     )
 
 
@@ -80,7 +80,7 @@ def test_accounts_and_keys_are_managed(tmp_path: Path, database_url: str) -> Non
         return done.stdout + done.stderr
 
     assert "acme" in run("accounts", "create", "acme", "--region", "in")
-    assert "taken already" in run("accounts", "create", "acme")
+    assert "already taken" in run("accounts", "create", "acme")
     assert "'XX' is not a region" in run("accounts", "set", "acme", "--region", "XX")
     assert "there is no account 'nobody'" in run("accounts", "set", "nobody")
     key, _, details = run("keys", "create", "acme").partition("\n")

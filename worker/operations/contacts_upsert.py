@@ -199,9 +199,7 @@ async def _check_properties(conn: Conn, job: JobFacts, items: Sequence[Indexed])
         if isinstance(checked, Fault):
             faults[index] = checked
         elif given:
-            good.append(
-                (index, {**item, "properties": checked})
-            )  # a copy, because the item may be applied again
+            good.append((index, {**item, "properties": checked}))  # copied: the item may be applied again
         else:
             good.append((index, item))
     return good, faults
