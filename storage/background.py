@@ -13,7 +13,7 @@ from storage.postgres.db_errors import blames_work
 logger = logging.getLogger(__name__)
 
 CANCEL_AGAIN_SECONDS = 0.1
-STEADY_SECONDS = 30.0  # work that fails after so long has worked meanwhile
+STEADY_SECONDS = 30.0  # work that fails after this time has worked in between
 
 
 @asynccontextmanager

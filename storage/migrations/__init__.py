@@ -121,12 +121,12 @@ async def _upgrade(conn: Conn) -> None:
 
 
 async def _lock_views(conn: Conn) -> None:
-    """Lock the views in the order in which queries lock them: a view before those that it uses.
+    """Lock the views in the order in which queries lock them: a view before the views that it uses.
 
-    They are created in the opposite order, which would be a deadlock with every claim of a running worker.
+    They are created in the opposite order, which would deadlock with every claim of a running worker.
     """
     for view in schema.views():
-        # LOCK TABLE would lock the tables, too; this changes nothing
+        # this changes nothing; LOCK TABLE would also lock the tables
         await conn.execute(f"ALTER VIEW IF EXISTS {view} RESET (security_barrier)")
 
 

@@ -29,8 +29,8 @@ class JobRow:
     """
 
     id: JobId
-    operation: str  # not an Operation: it may be of a newer release, which was rolled back
-    list_id: int | None  # of its parameters
+    operation: str  # not an Operation: a newer release that was rolled back may have stored it
+    list_id: int | None  # from `params`
     audience_id: int | None
     stream: str
     state: JobState

@@ -31,7 +31,7 @@ def objects() -> list[str]:
 
 
 def views() -> list[str]:
-    """The names of the views, each before those that it uses."""
+    """Return the names of the views. Each view comes before the views that it uses."""
     return [Path(name).stem for name in reversed(OBJECTS) if name.startswith("views/")]
 
 
