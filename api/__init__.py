@@ -1,1 +1,1 @@
-"""aiohttp and the command line: what a client and an operator touch."""
+"""The HTTP API, built on aiohttp."""

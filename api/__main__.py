@@ -1,4 +1,4 @@
-"""`python -m api`: serve HTTP until told to stop by SIGINT or SIGTERM."""
+"""`python -m api`: serve HTTP until SIGINT or SIGTERM."""
 
 import sys
 
@@ -9,7 +9,7 @@ from api.app import make_app
 from schemas.logs import configure
 from schemas.settings import SettingsMissing, get_settings
 
-SHUTDOWN_SECONDS = 10.0  # requests under way may end; then uploads are given up
+SHUTDOWN_SECONDS = 10.0  # for the requests in progress; after that, uploads are aborted
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
         print=None,
         access_log=None,
         shutdown_timeout=SHUTDOWN_SECONDS,
-        auto_decompress=False,  # ours is bounded, and tells a cut body from a corrupt one
+        auto_decompress=False,  # our decoder is bounded, and distinguishes a cut body from a corrupt one
     )
 
 

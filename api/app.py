@@ -15,7 +15,7 @@ from schemas.settings import Settings
 
 
 def make_app(settings: Settings) -> web.Application:
-    """The application; it connects when it starts."""
+    """Make the application; it connects to PostgreSQL and Redis when it starts."""
     app = web.Application(middlewares=MIDDLEWARES)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
@@ -29,9 +29,9 @@ def make_app(settings: Settings) -> web.Application:
             app[API] = api
             yield
 
-    async def let_go(app: web.Application) -> None:
+    async def end_waits(app: web.Application) -> None:
         app[API].ended.close()
 
     app.cleanup_ctx.append(connect)
-    app.on_shutdown.append(let_go)  # before the requests under way are waited for
+    app.on_shutdown.append(end_waits)  # before aiohttp waits for the requests in progress
     return app

@@ -5,7 +5,7 @@
     @endpoint(responses={200: Label}, errors=(409,))
     async def change_label(request: web.Request, label_id: LabelId, body: LabelChange) -> web.Response:
 
-The decorator describes the handler for the OpenAPI document, and makes it a handler of aiohttp that reads
+The decorator describes the handler for the OpenAPI document, and wraps it in an aiohttp handler that reads
 and checks these parameters. A handler without `query` accepts no query.
 """
 
@@ -32,14 +32,14 @@ Resolve = Callable[[web.Request, Any], Awaitable[Any]]  # a value of the request
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unchecked(Generic[Model]):
-    """A JSON body whose check needs what only the handler can look up."""
+    """A JSON body that is checked by the handler, because the check needs stored data."""
 
     value: object
     model: type[Model]
     problems: tuple[NotAcceptable, ...]  # of the query
 
     def check(self, context: object) -> Model:
-        """The body as the model, validated with `context`; raises NotAcceptable with every problem."""
+        """Return the body as the model, validated with `context`; raises NotAcceptable with every problem."""
         try:
             body = self.model.model_validate(self.value, context=context)
         except ValidationError as error:
@@ -85,7 +85,7 @@ def endpoint(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a handler takes besides the request."""
+    """The parameters that a handler takes besides the request."""
 
     path: Mapping[str, PathId[Any]]
     query: type[BaseModel]
@@ -95,7 +95,7 @@ class Inputs:
     resolve: Mapping[str, Resolve]
 
     async def read(self, request: web.Request) -> dict[str, Any]:
-        """The arguments of the handler; raises NotFound, and NotAcceptable with every problem."""
+        """Return the arguments of the handler; raises NotFound, and NotAcceptable with every problem."""
         arguments = {name: await path_id.in_path(request) for name, path_id in self.path.items()}
         problems: list[NotAcceptable] = []
         given: object = dict(request.query) if self.body is None else await read_json(request)
@@ -118,7 +118,7 @@ class Inputs:
     async def _resolved(
         self, request: web.Request, given: object, problems: list[NotAcceptable]
     ) -> dict[str, Any]:
-        """The fields that are looked up; those that are wrong already are left out."""
+        """Return the fields that are looked up, except those that already have a problem."""
         wrong = {problem.param for problem in problems}
         resolved: dict[str, Any] = {}
         for name, resolve in self.resolve.items():
@@ -129,7 +129,7 @@ class Inputs:
 
 
 def _inputs_of(function: Takes, resolve: Mapping[str, Resolve]) -> Inputs:
-    """What the signature declares; raises TypeError for a parameter that cannot be read."""
+    """Return the inputs that a signature declares; raises TypeError for a parameter that cannot be read."""
     hints = get_type_hints(function, include_extras=True)
     path: dict[str, PathId[Any]] = {}
     for name in list(inspect.signature(function).parameters)[1:]:
@@ -149,7 +149,9 @@ def _inputs_of(function: Takes, resolve: Mapping[str, Resolve]) -> Inputs:
 
 def _path_id_of(function: Takes, name: str, hint: Any) -> PathId[Any]:
     if get_origin(hint) is Annotated:
-        for one in hint.__metadata__:
-            if isinstance(one, PathId):
-                return one
-    raise TypeError(f"{function.__qualname__}: {name} is neither query nor body, and has no PathId")
+        for mark in hint.__metadata__:
+            if isinstance(mark, PathId):
+                return mark
+    raise TypeError(
+        f"{function.__qualname__}: {name} is neither query nor body and has no PathId: annotate it with one"
+    )

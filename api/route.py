@@ -1,4 +1,4 @@
-"""The type of a route, apart from the table of routes, so that what the table names can import it."""
+"""The type of a route, apart from the table in `api.routes`, so that handlers can import it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint; `public` ones need no key, `bulk` ones count in the account's admission window."""
+    """One endpoint. A `public` one needs no key; a `bulk` one counts in the account's admission window."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""The whole API on one page. This table feeds the router and the authentication tests."""
+"""The table of all routes, used by the router, the OpenAPI document and the tests of authentication."""
 
 from api.handlers import (
     accounts,

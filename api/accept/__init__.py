@@ -1,1 +1,1 @@
-"""From a bulk request to an accepted job."""
+"""Turn a bulk request into an accepted job."""

@@ -1,4 +1,4 @@
-"""Accept a bulk request: the one path from a request to an accepted job and its response."""
+"""Accept a bulk request: from the request to the accepted job and its response, for every bulk endpoint."""
 
 import asyncio
 import logging
@@ -32,12 +32,12 @@ from storage.postgres.db_errors import LOST_CONNECTION
 logger = logging.getLogger(__name__)
 
 BELL_SECONDS = 1.0  # a Redis that hangs must not delay the 202; the reconciler rings again
-ResultBody = Callable[[Api, Account, JobRow], Awaitable[BaseModel]]  # of an ended job
+ResultBody = Callable[[Api, Account, JobRow], Awaitable[BaseModel]]  # makes the response for an ended job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the job will be. `format` is the format of its parts; `parallel` None: the setting decides."""
+    """The job to make. `format` is the format of its parts; `parallel` None: the setting PARALLEL."""
 
     operation: Operation
     params: JobParams
@@ -48,10 +48,10 @@ class Plan:
 
 
 class BulkRequest(ABC):
-    """A bulk request while it is checked; a subclass says what differs between the bulk endpoints.
+    """A bulk request while it is checked; a subclass defines what differs between the bulk endpoints.
 
-    `problems` collects what is not acceptable about the request, so that one response reports all of it.
-    `result` makes the response body of an ended job; None: the job itself.
+    `problems` collects the problems of the request, so that one response reports all of them. `result` makes
+    the body of the response for an ended job; None: the body is the job itself.
     """
 
     result: ResultBody | None = None
@@ -77,11 +77,11 @@ class BulkRequest(ABC):
 
     @abstractmethod
     def parts(self) -> AsyncIterator[JobPart]:
-        """Give the parts of the job; they follow the plan."""
+        """Yield the parts of the job; called after `plan`."""
 
 
 async def accept_request(bulk: BulkRequest) -> web.Response:
-    """Accept the job of a bulk request, or find the job that it became before, and respond."""
+    """Accept the job of a bulk request, or find the earlier job of its idempotency key, and respond."""
     key = _read_key(bulk)
     seconds = wanted_wait(bulk.request, bulk.account)
     body = await bulk.open()
@@ -95,7 +95,7 @@ async def accept_request(bulk: BulkRequest) -> web.Response:
 
 
 def new_job(request: web.Request, plan: Plan, key: str | None) -> NewJob:
-    """The job of a plan, with a new id, for the account of the request; `key` is its idempotency key."""
+    """Return the job of a plan, with a new id, for the request's account; `key` is its idempotency key."""
     return NewJob(
         account_id=request[ACCOUNT].id,
         id=new_job_id(),
@@ -114,7 +114,7 @@ def new_job(request: web.Request, plan: Plan, key: str | None) -> NewJob:
 async def respond(
     request: web.Request, accepted: Accepted, seconds: float, result: ResultBody | None = None
 ) -> web.Response:
-    """Respond with 202, or with 200 (207: an item failed) and the result if the job ends in time."""
+    """Respond with 202, or with 200 (207: an item failed) and the result if the job ends within `seconds`."""
     headers = {"Location": f"/v1/jobs/{show_job_id(accepted.id)}"}
     if accepted.job is None:
         headers["Idempotent-Replayed"] = "true"
@@ -132,7 +132,7 @@ def _read_key(bulk: BulkRequest) -> str | None:
 
 
 async def _ring(api: Api, job: NewJob, total: int | None) -> None:
-    """Ring for a worker, best effort: the job is accepted even if no worker hears of it at once."""
+    """Ring for a worker, best effort: the job is accepted even if no worker is rung."""
     with suppress(TimeoutError):
         async with asyncio.timeout(BELL_SECONDS):
             if total is None:
@@ -146,7 +146,7 @@ async def _ring(api: Api, job: NewJob, total: int | None) -> None:
 async def _look(
     request: web.Request, accepted: Accepted, seconds: float, result: ResultBody | None
 ) -> tuple[int, BaseModel]:
-    """Status and body, after the job has ended or the time is up."""
+    """Return status and body after the job has ended or the time is up."""
     api, account = request.app[API], request[ACCOUNT]
     try:
         if seconds:
@@ -159,6 +159,6 @@ async def _look(
     except LOST_CONNECTION as error:
         if accepted.job is None:
             raise
-        # the job is accepted: after a 503 the client would send it again
-        logger.warning("job accepted, its state could not be read: %s: %s", type(error).__name__, error)
+        # the job is accepted: after a 503, the client would send it again
+        logger.warning("job accepted, but its state cannot be read: %s: %s", type(error).__name__, error)
         return 202, accepted_view(accepted.job, accepted.total)

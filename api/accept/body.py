@@ -20,9 +20,9 @@ from schemas.settings import Settings
 
 
 class Fingerprint:
-    """SHA-256 of method, path, query and decoded body, taken while the body arrives.
+    """The SHA-256 of method, path, query and decoded body, computed while the body arrives.
 
-    A body that is sent again with another Content-Encoding has the same fingerprint.
+    The same body with another Content-Encoding has the same fingerprint.
     """
 
     def __init__(self, request: web.Request) -> None:
@@ -30,26 +30,26 @@ class Fingerprint:
         self._hash = hashlib.sha256(repr((request.method, request.path, query)).encode())
 
     async def over(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Pass the pieces on, and add each to the hash."""
+        """Yield the pieces, and add each to the hash."""
         async for piece in pieces:
             self._hash.update(piece)
             yield piece
 
     def digest(self) -> bytes:
-        """The hash of the pieces that have been read."""
+        """Return the hash of the pieces that have been read."""
         return self._hash.digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBody:
-    """The body of a request while it arrives. Its pieces can be read once; None: nothing is read of it."""
+    """The body of a request while it arrives. Its pieces can be read once; None: the body is not read."""
 
     format: Format
     fingerprint: Fingerprint
     pieces: AsyncIterator[bytes] | None = None
 
     async def digest(self) -> bytes:
-        """Read the pieces that are left, and return the fingerprint of the whole request."""
+        """Read the remaining pieces, and return the fingerprint of the whole request."""
         if self.pieces is not None:
             async for _ in self.pieces:
                 pass
@@ -58,14 +58,17 @@ class RequestBody:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobPart:
-    """A part of a job, and the layout of its file: see `CsvLayout.to_dict`."""
+    """A part of a job, and the layout of its CSV file, as `CsvLayout.to_dict` returns it."""
 
     data: bytes
     layout: dict[str, Any] | None = None
 
 
 async def open_body(request: web.Request, settings: Settings) -> RequestBody:
-    """Raises UnsupportedFormat, and what `open_form` raises; the pieces raise what `read_pieces` does."""
+    """Open the body of a request.
+
+    Raises UnsupportedFormat, and what `open_form` raises; the pieces raise what `read_pieces` raises.
+    """
     source, content_type = await _source_of(request, settings.upload_idle_seconds)
     format_ = format_for(content_type)
     limit = settings.max_json_bytes if format_ is Format.JSON else settings.max_upload_bytes
@@ -83,14 +86,14 @@ async def cut_parts(
     max_json_items: int,
     renames: Mapping[str, str] | None = None,
 ) -> AsyncIterator[JobPart]:
-    """Cut the pieces of a body into parts; each is given as soon as it is full.
+    """Cut the pieces of a body into parts; each is yielded as soon as it is full.
 
     Raises what the pieces raise, MalformedBody, BodyTooLarge, NotAcceptable.
     """
     match format_:
         case Format.JSON:
             text = await read_whole(pieces)
-            # some hundred milliseconds for the largest body: not in the event loop
+            # in a thread: takes some hundred milliseconds for the largest body
             envelope = await asyncio.to_thread(split_array, text, max_items=max_json_items)
             for data in envelope.parts:
                 yield JobPart(data=data)
@@ -105,7 +108,7 @@ async def cut_parts(
 
 
 async def _source_of(request: web.Request, idle_seconds: float) -> tuple[AsyncIterator[bytes], str | None]:
-    """The raw body and its content type: those of the one file, where a browser sends a form."""
+    """Return the raw body and its content type; of a form, those of its file."""
     if request.content_type.startswith("multipart/"):
         return await open_form(request, idle_seconds)
     return request.content.iter_any(), request.headers.get("Content-Type")

@@ -1,4 +1,4 @@
-"""The one file of a form, as a browser sends it: multipart/form-data (RFC 7578)."""
+"""Read the file of a form, as a browser sends it: multipart/form-data (RFC 7578)."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from schemas.errors import MalformedBody, NotAcceptable, UnsupportedFormat
 
 READ_BYTES = 64 * 1024
 
-# What a browser declares if its system knows no type for the file name, or a spreadsheet program claims it.
+# The types that a browser declares if its system has no type for the file name, or that of a spreadsheet.
 VAGUE = frozenset({"", "application/octet-stream", "application/vnd.ms-excel", "text/plain"})
 BY_SUFFIX = {
     ".csv": "text/csv",
@@ -26,10 +26,10 @@ BY_SUFFIX = {
 
 
 async def open_form(request: web.Request, idle_seconds: float) -> tuple[AsyncIterator[bytes], str | None]:
-    """Open the one file of a form: return its bytes and its content type.
+    """Open the file of a form: return its bytes and its content type.
 
-    Raises UnsupportedFormat, MalformedBody and UploadCut; the iterator too, and NotAcceptable for a second
-    file.
+    Raises UnsupportedFormat, MalformedBody and UploadCut. The iterator raises them too, and NotAcceptable for
+    a second file.
     """
     if request.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
         raise UnsupportedFormat(
@@ -62,13 +62,13 @@ async def _pieces(form: MultipartReader, file: BodyPartReader, idle_seconds: flo
                 break
             yield data
         if not file.at_eof():
-            raise ValueError("it ends before its file does")
+            raise ValueError("the form ends within its file")
         if await _next_file(form, idle_seconds) is not None:
             raise NotAcceptable("the form has a second file: send one at a time", code="too_many_files")
 
 
 def _content_type(file: BodyPartReader) -> str | None:
-    """The declared type, or the type for the file name if the declared one is vague."""
+    """Return the declared type, or the type for the file name if the declared one is vague."""
     declared = file.headers.get("Content-Type", "")
     essence, mark, parameters = declared.partition(";")
     if essence.strip().lower() not in VAGUE:
@@ -79,7 +79,7 @@ def _content_type(file: BodyPartReader) -> str | None:
 
 @contextmanager
 def _malformed() -> Iterator[None]:
-    """Translate the many errors by which aiohttp reports a malformed form."""
+    """Translate aiohttp's errors about a malformed form to MalformedBody."""
     try:
         yield
     except (ValueError, RuntimeError, AssertionError, HttpProcessingError) as error:

@@ -1,4 +1,4 @@
-"""Idempotency-Key: a request that is sent again is the same job.
+"""Idempotency-Key: a repeated request returns the job of the first one.
 
 Source: draft-ietf-httpapi-idempotency-key-header. A key belongs to an account and is kept for 24 hours from
 the first byte of its request. A request that was refused, or did not arrive whole, leaves its key free.
@@ -16,12 +16,12 @@ from storage.pipeline.uploads import Earlier
 
 HEADER = "Idempotency-Key"
 MAX_CHARACTERS = 255
-QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')  # RFC 8941, section 3.3.3; the characters are checked apart
+QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')  # RFC 8941, 3.3.3; read_key checks the characters
 ESCAPED = re.compile(r"\\(.)")
 
 
 def read_key(request: web.Request) -> str | None:
-    """The key, if there is one; a quoted string and its bare value are one key. Raises NotAcceptable."""
+    """Return the key; None without one. A quoted string equals its bare value. Raises NotAcceptable."""
     value = request.headers.get(HEADER)
     if value is None:
         return None
@@ -29,7 +29,7 @@ def read_key(request: web.Request) -> str | None:
     if 1 <= len(key) <= MAX_CHARACTERS and key.isascii() and key.isprintable():
         return key
     raise NotAcceptable(
-        f"{HEADER} has 1 to {MAX_CHARACTERS} printable ASCII characters: send a UUID, for example",
+        f"{HEADER} must have 1 to {MAX_CHARACTERS} printable ASCII characters: send a UUID, for example",
         param=HEADER,
     )
 
@@ -38,16 +38,15 @@ def _unquote(value: str) -> str:
     found = QUOTED.fullmatch(value)
     if found is None:
         raise NotAcceptable(
-            f"{HEADER} is not a quoted string of RFC 8941: one begins and ends with a quotation mark, and "
-            "inside it each quotation mark and backslash has a backslash before it. Send such a string, or "
-            "the key without quotation marks.",
+            f"{HEADER} is not a quoted string of RFC 8941: send the key without quotation marks, or put it "
+            "between two of them with a backslash before each quotation mark and backslash inside",
             param=HEADER,
         )
     return ESCAPED.sub(r"\1", found[1])
 
 
 async def find_earlier(api: Api, account_id: AccountId, key: str | None) -> Earlier | None:
-    """The accepted request that had this key; raises Conflict while it is still being received."""
+    """Return the accepted request with this key; None: there is none. Raises Conflict while it arrives."""
     if key is None:
         return None
     earlier = await uploads.by_idempotency_key(api.ctx.pool, account_id, key)
@@ -57,16 +56,16 @@ async def find_earlier(api: Api, account_id: AccountId, key: str | None) -> Earl
 
 
 def in_progress(key: str) -> Conflict:
-    """The error for a key whose first request has not arrived whole."""
+    """Return the error for a key whose first request is still arriving."""
     return Conflict(
-        f"a request with the {HEADER} {key!r} is still being received: repeat this one after some seconds",
+        f"a request with the {HEADER} {key!r} is still being received: retry this one after a few seconds",
         code="idempotency_in_progress",
         param=HEADER,
     )
 
 
 def same_request(earlier: Earlier, digest: bytes, key: str | None) -> JobId:
-    """The job of the earlier request, if it is this one; raises NotAcceptable."""
+    """Return the job of the earlier request; raises NotAcceptable if this request differs."""
     if earlier.request_hash == digest:
         return earlier.job_id
     raise NotAcceptable(

@@ -1,4 +1,4 @@
-"""The query of a native bulk request: its parameters, checked all at once, and the plan that they make."""
+"""Read the query of a native bulk request: check all parameters at once, and plan the job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ RENAME = "map."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What the query asks for, as far as it can be read, and what is wrong with it."""
+    """The parameters of a query as far as they can be read, and the problems of the others."""
 
     query: BulkQuery
     renames: Mapping[str, str]
@@ -26,7 +26,7 @@ class Parameters:
 
 
 def read_parameters(operation: Operation, given: MultiMapping[str]) -> Parameters:
-    """Read the parameters, with every problem."""
+    """Read the parameters, and collect every problem."""
     traits = OPERATIONS[operation]
     query, problems = parse_query(given, BulkQuery, known=traits.parameters, free=f"{RENAME}<column>")
     assert query is not None  # every parameter has a default
@@ -39,10 +39,10 @@ def read_parameters(operation: Operation, given: MultiMapping[str]) -> Parameter
 
 
 def check_renames(parameters: Parameters, format_: Format) -> list[NotAcceptable]:
-    """Refuse a rename that has no effect: a field would be lost without a word."""
+    """Return the problem of renames for a body that is not CSV: a field would be lost silently."""
     if not parameters.renames or format_ is Format.CSV:
         return []
-    message = "only a CSV file has columns to rename: name the fields of JSON items as they are"
+    message = "only a CSV file has columns to rename: use the names of the fields in JSON items"
     return [NotAcceptable(message, param=f"{RENAME}{next(iter(parameters.renames))}")]
 
 
@@ -70,12 +70,12 @@ def _is_rename(name: str) -> bool:
 
 
 def _named(query: BulkQuery) -> list[NamedChannel]:
-    """The channels that the query names, each by its id or its phone."""
+    """Return the channels that the query names, each by its id or its phone."""
     return [NamedChannel(param="opt_in_to", id=text) for text in query.opt_in_to or ()]
 
 
 def _all_channels(operation: Operation, query: BulkQuery) -> bool:
-    """By default true, if the operation opts contacts in at all and the query names no channels."""
+    """Return whether to opt in to all channels: by default, if the operation opts in and none is named."""
     if "opt_in_to_all_channels" not in OPERATIONS[operation].takes:
         return False
     if query.opt_in_to_all_channels is None:

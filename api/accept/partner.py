@@ -1,4 +1,4 @@
-"""A bulk request of a partner's API: a bounded JSON body with an array of items, checked all at once."""
+"""Check a bulk request of a partner's API: a bounded JSON body with an array of items."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
@@ -28,9 +28,9 @@ Body = TypeVar("Body", bound=BaseModel)
 class PartnerEndpoint(Generic[Body]):
     """A bulk endpoint of a partner's API.
 
-    `key` names the array of items, `most` is their greatest number, `body` is the model of what stands beside
-    them. `plan` returns None if the problems of the request say why there is no plan; it raises NotFound.
-    `reader`: an item that it cannot read is no item error, the whole request is refused.
+    `key` names the array of items, `most` is the largest number of items, `body` is the model of the other
+    members. `plan` returns None if the problems of the request prevent a plan; it raises NotFound. `reader`:
+    if it cannot read an item, the whole request is rejected instead of the item.
     """
 
     key: str
@@ -38,14 +38,14 @@ class PartnerEndpoint(Generic[Body]):
     body: type[Body]
     plan: "Callable[[PartnerRequest[Body]], Awaitable[Plan | None]]"
     result: ResultBody
-    refusal_status: int | None = None  # of a request that is not acceptable; None: that of every endpoint
+    refusal_status: int | None = None  # of a request that is not acceptable; None: 422
     reader: Reader | None = None
 
 
 class PartnerRequest(BulkRequest, Generic[Body]):
     """A request to a partner's endpoint.
 
-    `given` holds the members beside the items, `body` the same as the endpoint's model; None: they are wrong.
+    `given` has the members besides the items, `body` has them as the endpoint's model; None: they are wrong.
     """
 
     def __init__(self, request: web.Request, endpoint: PartnerEndpoint[Body]) -> None:
@@ -84,7 +84,7 @@ class PartnerRequest(BulkRequest, Generic[Body]):
         return plan
 
     async def parts(self) -> AsyncIterator[JobPart]:
-        """Give the items as NDJSON."""
+        """Yield the items as NDJSON."""
         for data in self._parts:
             yield JobPart(data=data)
 
@@ -109,7 +109,7 @@ class PartnerRequest(BulkRequest, Generic[Body]):
         key, most = self._endpoint.key, self._endpoint.most
         if total <= most:
             return []
-        message = f"{key} has {total} entries, and at most {most}: send the rest in a further request"
+        message = f"{key} has {total} entries and may have {most}: send the rest in a further request"
         return [NotAcceptable(message, code="too_many_items", param=key)]
 
     def _of_items(self, parts: Iterable[bytes]) -> Iterator[NotAcceptable]:
@@ -117,6 +117,6 @@ class PartnerRequest(BulkRequest, Generic[Body]):
         if reader is None:
             return
         for index, line in enumerate(chain.from_iterable(map(ndjson.lines, parts))):
-            found = reader.read_line(line)
-            if isinstance(found, Fault):
-                yield NotAcceptable(found.message, code=found.code, param=f"{key}[{index}]")
+            item = reader.read_line(line)
+            if isinstance(item, Fault):
+                yield NotAcceptable(item.message, code=item.code, param=f"{key}[{index}]")

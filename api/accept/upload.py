@@ -1,7 +1,7 @@
-"""An upload: the body of a bulk request becomes the parts of a job, and the job is accepted.
+"""Upload: store the body of a bulk request as the parts of a job, and accept the job.
 
-A body of one part costs one transaction. A longer one is stored as it arrives, in constant memory, under a
-job in the state `receiving`. If it does not arrive whole, the job ends as `failed` and its bytes are deleted.
+A body of one part needs one transaction. A longer one is stored while it arrives, in constant memory, under a
+job in the state `receiving`. If it is incomplete, the job ends as `failed` and its bytes are deleted.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from storage.postgres.transactions import transaction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """An accepted job. `job` is None where an earlier request was it, `total` where a worker has to split."""
+    """An accepted job. `job` None: an earlier request made it. `total` None: a worker must split it."""
 
     id: JobId
     job: NewJob | None = None
@@ -36,7 +36,7 @@ class Accepted:
 async def accept_upload(
     api: Api, job: NewJob, body: AsyncIterator[JobPart], fingerprint: Fingerprint
 ) -> Accepted:
-    """Store the parts of a body and accept the job; after a BulklaneError nothing is applied."""
+    """Store the parts of a body and accept the job; if it raises a BulklaneError, nothing is applied."""
     upload = Upload(api.ctx.pool, job)
     with api.uploads.keep(job.account_id, job.id):
         try:
@@ -51,13 +51,15 @@ async def accept_upload(
             await upload.fail(error, leave_a_trace=False)
             raise
         except asyncio.CancelledError:
-            await asyncio.shield(upload.fail(UploadCut("the api was stopped"), leave_a_trace=True))
+            await asyncio.shield(
+                upload.fail(UploadCut("the api stopped: send the request again"), leave_a_trace=True)
+            )
             raise
     return Accepted(id=job.id, job=job, total=total)
 
 
 class Upload:
-    """Stores part after part. The first is held until there is a second: most bodies have only one."""
+    """Stores the parts of one job. It holds the first part until there is a second: most bodies have one."""
 
     def __init__(self, pool: Pool, job: NewJob) -> None:
         self._job = job
@@ -67,18 +69,18 @@ class Upload:
         self._parts = 0
         self._bytes = 0
         self._moves_phones = False
-        self._reserved = False  # the job is there, for its idempotency key
-        self._opened = False  # the job is there, with parts
-        self._writing: asyncio.Task[None] | None = None  # the last part, while the next one is being read
+        self._reserved = False  # the job is stored, for its idempotency key
+        self._opened = False  # the job is stored, with parts
+        self._writing: asyncio.Task[None] | None = None  # writes a part while the next one arrives
 
     async def reserve(self) -> None:
-        """Take the idempotency key, if there is one; raises Conflict if another request has it."""
+        """Claim the idempotency key, if there is one; raises Conflict if another request has it."""
         if self._job.idempotency_key is not None:
             await self._open_job(self._pool)
             self._reserved = True
 
     async def add(self, part: JobPart) -> None:
-        """Take the next part; returns when there is room for another."""
+        """Add the next part; returns when another one can be added."""
         self._layout = part.layout
         self._moves_phones = self._moves_phones or may_move_phones(part.data)
         self._bytes += len(part.data)
@@ -91,14 +93,14 @@ class Upload:
             await self._write(part.data)
 
     async def accept(self, request_hash: bytes) -> int | None:
-        """Accept the job: the number of its items, or None where a worker has to split."""
+        """Accept the job; return the number of its items, or None if a worker must split the parts."""
         await self._written()
         async with transaction(self._pool) as conn:
             return await self._accept(conn, request_hash)
 
     async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:
         """End the job as failed; a job that was never stored is stored only to `leave_a_trace`."""
-        with suppress(Exception):  # the job fails in any case, but its last part must be written first
+        with suppress(Exception):  # the write of the last part must end before the job fails
             await self._written()
         if not self._opened and not leave_a_trace:
             if self._reserved:
@@ -129,7 +131,7 @@ class Upload:
         )
         if not await uploads.accept(conn, self._job, received):
             raise Conflict(
-                "the upload was cancelled, or given up because the api was silent for too long: send it again"
+                "the upload was cancelled, or aborted because the api did not respond: send it again"
             )
         return total
 
@@ -150,24 +152,24 @@ class Upload:
         self._held = None
 
     async def _write(self, part: bytes) -> None:
-        """Begin to write a part, once the one before is written."""
+        """Start to write a part after the previous one is written."""
         await self._written()
         self._writing = asyncio.create_task(self._insert(self._parts, part))
         self._parts += 1
 
     async def _insert(self, number: int, part: bytes) -> None:
-        # accept waits for the disk, and with it for all that was committed before
+        # not durable: the commit of accept waits for the disk, also for all earlier commits
         async with transaction(self._pool, durable=False) as conn:
             await uploads.add_part(conn, self._job.account_id, self._job.id, number, part)
 
     async def _written(self) -> None:
-        """Wait for the part that is being written; a cancellation of ours does not reach it."""
+        """Wait until the part is written; a cancellation of this task does not cancel the write."""
         if self._writing is not None:
             await asyncio.wait({self._writing})
             self._writing.result()
 
     def _in_order(self) -> bool:
-        """Whether chunks must not run side by side: the operation says so, or items can move phones."""
+        """Return whether chunks must run in order: by the operation, or if items can move phones."""
         traits = OPERATIONS[self._job.operation]
         if traits.in_order or traits.items is not CONTACT:
             return traits.in_order

@@ -1,1 +1,1 @@
-"""The endpoints, one module a noun."""
+"""The handlers of the endpoints, one module per noun."""

@@ -14,12 +14,12 @@ from storage.entities.accounts import Account
 
 @endpoint(responses={200: Listing[AccountView]})
 async def list_accounts(request: web.Request, query: AccountsQuery) -> web.Response:
-    """The account of the key, with the `phone_number_id` that the path of the label endpoint takes."""
+    """Get the account of the key, with the `phone_number_id` for the path of the label endpoint."""
     return page_of([account_view(request[ACCOUNT])], query.limit, lambda view: view.id)
 
 
 def account_view(account: Account) -> AccountView:
-    """An account as a client reads it."""
+    """Return an account as a client reads it."""
     return AccountView(
         id=show_account_id(account.id),
         name=account.name,

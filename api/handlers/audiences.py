@@ -22,7 +22,7 @@ AudienceId = Annotated[int, AUDIENCE]
 
 
 def audience_view(row: AudienceRow) -> Audience:
-    """An audience as a client reads it."""
+    """Return an audience as a client reads it."""
     return Audience(
         id=show_id("aud", row.id),
         name=row.name,
@@ -41,21 +41,21 @@ async def create_audience(request: web.Request, body: NameBody) -> web.Response:
 
 @endpoint(responses={200: Listing[Audience]})
 async def list_audiences(request: web.Request, query: AudiencesQuery) -> web.Response:
-    """The audiences in the order in which they were made."""
+    """List the audiences in the order of creation."""
     rows = await audiences.page(*scope(request), after=query.cursor or 0, size=query.limit + 1)
     return page_of([audience_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Audience})
 async def get_audience(request: web.Request, audience_id: AudienceId) -> web.Response:
-    """One audience."""
+    """Get an audience."""
     row = await audiences.get(*scope(request), audience_id)
     return shown(audience_view(AUDIENCE.found(request, row)))
 
 
 @endpoint(responses={200: Audience}, errors=(409,))
 async def rename_audience(request: web.Request, audience_id: AudienceId, body: NameBody) -> web.Response:
-    """Give an audience another name."""
+    """Rename an audience."""
     row = await audiences.rename(*scope(request), audience_id, name=body.name)
     return shown(audience_view(AUDIENCE.found(request, row)))
 

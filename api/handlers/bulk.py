@@ -15,12 +15,12 @@ from schemas.operations import Operation
 
 @describe(name="bulk", **described())
 async def submit(request: web.Request) -> web.Response:
-    """Accept a job: 202 and its id; with `Prefer: wait=S` 200 or 207 if it ends in time."""
+    """Accept a job: 202 with the job; with `Prefer: wait=S` 200 or 207 if it ends in time."""
     return await accept_request(NativeRequest(request))
 
 
 class NativeRequest(BulkRequest):
-    """A request whose operation stands in the path, and whose parameters stand in the query."""
+    """A request with the operation in the path and the parameters in the query."""
 
     _operation: Operation
     _parameters: Parameters
@@ -34,14 +34,14 @@ class NativeRequest(BulkRequest):
         return self._body
 
     async def plan(self) -> Plan:
-        """Plan by the query."""
+        """Check the query and plan the job."""
         parameters, format_ = self._parameters, self._body.format
         self.problems += parameters.problems
         self.problems += check_renames(parameters, format_)
         return await plan_native(self, self._operation, parameters.query, format_)
 
     def parts(self) -> AsyncIterator[JobPart]:
-        """Cut the body."""
+        """Cut the body into parts."""
         assert self._body.pieces is not None
         return cut_parts(
             self._body.pieces,
@@ -56,4 +56,4 @@ def _operation(name: str) -> Operation:
     if name in list(Operation):
         return Operation(name)
     known = ", ".join(Operation)
-    raise NotFound(f"{name!r} is not an operation; known are {known}", code="unknown_operation")
+    raise NotFound(f"{name!r} is not an operation: use one of {known}", code="unknown_operation")

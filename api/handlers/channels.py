@@ -24,7 +24,7 @@ ChannelId = Annotated[UUID, CHANNEL]
 
 
 def channel_view(row: ChannelRow) -> Channel:
-    """A channel as a client reads it."""
+    """Return a channel as a client reads it."""
     return Channel(
         id=row.id,
         name=row.name,
@@ -35,7 +35,7 @@ def channel_view(row: ChannelRow) -> Channel:
 
 
 async def _phone(request: web.Request, text: str) -> str:
-    """A phone number in E.164; raises NotAcceptable."""
+    """Return a phone number in E.164; raises NotAcceptable."""
     phone = normaliser_for(request[ACCOUNT].region)(text)
     if isinstance(phone, PhoneFault):
         raise NotAcceptable(phone.message, code=phone.code, param="phone")
@@ -51,26 +51,26 @@ async def create_channel(request: web.Request, body: NewChannel) -> web.Response
 
 @endpoint(responses={200: Listing[Channel]})
 async def list_channels(request: web.Request, query: ChannelsQuery) -> web.Response:
-    """The channels in the order in which they were made."""
+    """List the channels in the order of creation."""
     rows = await channels.page(*scope(request), after=query.cursor, size=query.limit + 1)
     return page_of([channel_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Channel})
 async def get_channel(request: web.Request, channel_id: ChannelId) -> web.Response:
-    """One channel."""
+    """Get a channel."""
     row = await channels.get(*scope(request), channel_id)
     return shown(channel_view(CHANNEL.found(request, row)))
 
 
 @endpoint(responses={200: Channel}, errors=(409,), resolve={"phone": _phone})
 async def change_channel(request: web.Request, channel_id: ChannelId, body: ChannelChange) -> web.Response:
-    """Give a channel another name or phone."""
+    """Change the name or the phone of a channel."""
     row = await channels.change(*scope(request), channel_id, body.given())
     return shown(channel_view(CHANNEL.found(request, row)))
 
 
 @endpoint(responses={204: None})
 async def delete_channel(request: web.Request, channel_id: ChannelId) -> web.Response:
-    """Delete a channel with its opt-ins. Contacts whose default channel it was have none afterwards."""
+    """Delete a channel with its opt-ins. Contacts that have it as default channel then have none."""
     return deleted(request, CHANNEL, await channels.delete(*scope(request), channel_id))

@@ -22,7 +22,7 @@ ListId = Annotated[int, LIST]
 
 
 def list_view(row: ContactListRow) -> ContactList:
-    """A contact list as a client reads it."""
+    """Return a contact list as a client reads it."""
     return ContactList(
         id=show_id("lst", row.id),
         name=row.name,
@@ -36,14 +36,14 @@ def list_view(row: ContactListRow) -> ContactList:
 
 @endpoint(responses={201: ContactList}, errors=(409,))
 async def create_list(request: web.Request, body: NameBody) -> web.Response:
-    """Create a contact list; it is active."""
+    """Create a contact list, in the state `active`."""
     view = list_view(await contact_lists.create(*scope(request), name=body.name))
     return created(request, view, view.id)
 
 
 @endpoint(responses={200: Listing[ContactList]})
 async def list_lists(request: web.Request, query: ListsQuery) -> web.Response:
-    """The active contact lists in the order in which they were made; or the archived ones."""
+    """List the active contact lists, or the archived ones, in the order of creation."""
     rows = await contact_lists.page(
         *scope(request), archived=query.archived, after=query.cursor or 0, size=query.limit + 1
     )
@@ -52,14 +52,14 @@ async def list_lists(request: web.Request, query: ListsQuery) -> web.Response:
 
 @endpoint(responses={200: ContactList})
 async def get_list(request: web.Request, list_id: ListId) -> web.Response:
-    """One contact list."""
+    """Get a contact list."""
     row = await contact_lists.get(*scope(request), list_id)
     return shown(list_view(LIST.found(request, row)))
 
 
 @endpoint(responses={200: ContactList}, errors=(409,))
 async def rename_list(request: web.Request, list_id: ListId, body: NameBody) -> web.Response:
-    """Give a contact list another name."""
+    """Rename a contact list."""
     row = await contact_lists.rename(*scope(request), list_id, name=body.name)
     return shown(list_view(LIST.found(request, row)))
 

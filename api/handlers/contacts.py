@@ -1,4 +1,4 @@
-"""/v1/contacts: single contacts, as in the API of oliai."""
+"""/v1/contacts: single contacts, as in the API of Oliai."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -28,12 +28,12 @@ Write = Callable[[Conn, Account, Body], Awaitable[ContactRow]]
 
 
 async def _by_external_id(request: web.Request, text: str) -> int | None:
-    """The contact whose external id the path names. Clients that migrate can keep using their old ids."""
+    """Return the contact with this external id, so that clients that migrate can keep using their old ids."""
     return await contacts.id_by_external_id(*scope(request), text) if text.isprintable() else None
 
 
 async def _known(request: web.Request, text: str) -> int | None:
-    """The contact that the path names, if it exists."""
+    """Return the contact that the path names; None if it does not exist."""
     contact_id = read_id("ctc", text) or await _by_external_id(request, text)
     known = contact_id is not None and await contacts.get(*scope(request), contact_id) is not None
     return contact_id if known else None
@@ -53,7 +53,7 @@ KnownContactId = Annotated[int, KNOWN_CONTACT]
 
 @endpoint(responses={200: ContactPage})
 async def list_contacts(request: web.Request, query: ContactsQuery) -> web.Response:
-    """The account's contacts, newest first, or those whose name or phone number has a text in it."""
+    """List contacts, newest first; `search` finds a text in the name or the phone number."""
     ctx = request.app[API].ctx
     rows, total = await contacts.page(
         ctx.pool,
@@ -74,7 +74,7 @@ async def list_contacts(request: web.Request, query: ContactsQuery) -> web.Respo
 
 @endpoint(responses={200: Contact})
 async def get_contact(request: web.Request, contact_id: ContactId) -> web.Response:
-    """One contact."""
+    """Get a contact."""
     row = CONTACT.found(request, await contacts.get(*scope(request), contact_id))
     return shown(contact_view(row, request.app[API].ctx.settings))
 
@@ -85,7 +85,7 @@ async def get_contact(request: web.Request, contact_id: ContactId) -> web.Respon
     errors=(409,),
 )
 async def create_contact(request: web.Request, body: Unchecked[NewContact]) -> web.Response:
-    """Create a contact; 409 where the account has the phone number already."""
+    """Create a contact; 409 if the account already has the phone number."""
     contact = await _written(request, body, _insert)
     return created(request, contact, contact.id)
 
@@ -109,7 +109,7 @@ async def change_contact(
 
 @endpoint(responses={200: Deleted})
 async def delete_contact(request: web.Request, contact_id: ContactId) -> web.Response:
-    """Delete a contact, and take it out of lists, labels and audiences; the results of jobs stay."""
+    """Delete a contact, and remove it from lists, labels and audiences; the results of jobs are kept."""
     pool, account_id = scope(request)
 
     async def delete(conn: Conn) -> bool:
@@ -125,7 +125,7 @@ async def _insert(conn: Conn, account: Account, wanted: NewContact) -> ContactRo
 
 
 async def _written(request: web.Request, body: Unchecked[Body], write: "Write[Body]") -> Contact:
-    """Check the body against what the account has, and write it, in one transaction."""
+    """Check the body against stored data and write it, in one transaction."""
     ctx, account = request.app[API].ctx, request[ACCOUNT]
 
     async def check_and_write(conn: Conn) -> ContactRow:
@@ -136,7 +136,7 @@ async def _written(request: web.Request, body: Unchecked[Body], write: "Write[Bo
 
 
 async def _facts(conn: Conn, request: web.Request, value: object) -> Facts:
-    """Look up what the rules need. Team and channel cannot be deleted before the transaction ends."""
+    """Look up the facts for validation, and lock team and channel against deletion."""
     account = request[ACCOUNT]
     body: dict[str, Any] = value if isinstance(value, dict) else {}
     team_id, channel_id = read_id("team", body.get("teamId")), read_channel_id(body.get("defaultChannelId"))

@@ -1,4 +1,4 @@
-"""/healthz and /readyz: whether the process runs, and whether it can do its work."""
+"""/healthz and /readyz: whether the process runs, and whether it can serve requests."""
 
 import asyncio
 from typing import Literal
@@ -12,7 +12,7 @@ from storage.postgres.db_errors import LOST_CONNECTION
 from storage.postgres.transactions import ping
 from storage.queue import LOST_REDIS
 
-PATIENCE_SECONDS = 2.0
+PING_SECONDS = 2.0
 
 
 class Health(Wire):
@@ -22,7 +22,7 @@ class Health(Wire):
 
 
 class Readiness(Wire):
-    """Whether the process can do its work, and if not, what is missing."""
+    """Whether the process can serve requests, and which server does not respond if not."""
 
     status: Literal["ready", "not ready"]
     postgres: bool
@@ -31,7 +31,7 @@ class Readiness(Wire):
 
 @describe(responses={200: Health})
 async def healthz(request: web.Request) -> web.Response:
-    """The process responds."""
+    """Check that the process responds."""
     del request
     return web.json_response({"status": "ok"})
 
@@ -40,9 +40,9 @@ async def healthz(request: web.Request) -> web.Response:
     responses={200: Readiness, 503: Response(model=Readiness, text="PostgreSQL or Redis does not respond.")}
 )
 async def readyz(request: web.Request) -> web.Response:
-    """PostgreSQL and Redis respond; 503 where one of them does not, and which."""
+    """Check that PostgreSQL and Redis respond; 503 if one of them does not."""
     ctx = request.app[API].ctx
-    postgres, redis = await asyncio.gather(_answers(ping(ctx.pool)), _answers(ctx.queue.ping()))
+    postgres, redis = await asyncio.gather(_responds(ping(ctx.pool)), _responds(ctx.queue.ping()))
     ready = postgres and redis
     return web.json_response(
         {"status": "ready" if ready else "not ready", "postgres": postgres, "redis": redis},
@@ -50,9 +50,9 @@ async def readyz(request: web.Request) -> web.Response:
     )
 
 
-async def _answers(question: object) -> bool:
+async def _responds(call: object) -> bool:
     try:
-        await asyncio.wait_for(question, PATIENCE_SECONDS)  # type: ignore[arg-type]
+        await asyncio.wait_for(call, PING_SECONDS)  # type: ignore[arg-type]
     except (*LOST_REDIS, *LOST_CONNECTION):
         return False
     return True

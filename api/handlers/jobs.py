@@ -29,12 +29,12 @@ from storage.pipeline import cancellation, jobs, results
 from storage.pipeline.cancellation import Standing
 from storage.pipeline.jobs import Parent
 
-CANCEL_WAIT_SECONDS = 2.0  # a worker ends a cancelled job within milliseconds, if it is there
+CANCEL_WAIT_SECONDS = 2.0  # a running worker ends a cancelled job within milliseconds
 FILES = (Media.CSV.value, Media.NDJSON.value)
 
 
 async def _known(request: web.Request, text: str) -> JobId | None:
-    """The job that the path names, if it exists."""
+    """Return the job that the path names; None if it does not exist."""
     job_id = read_job_id(text)
     known = job_id is not None and await jobs.state_of(*scope(request), job_id) is not None
     return job_id if known else None
@@ -48,7 +48,7 @@ KnownJobId = Annotated[JobId, KNOWN_JOB]
 
 @endpoint(responses={200: Listing[Job]})
 async def list_jobs(request: web.Request, query: JobsQuery) -> web.Response:
-    """The account's jobs, newest first; filters `state`, `operation`, `since`."""
+    """List jobs, newest first, with the filters `state`, `operation` and `since`."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
     ids = await jobs.page(
@@ -67,7 +67,7 @@ async def list_jobs(request: web.Request, query: JobsQuery) -> web.Response:
 
 @endpoint(responses={200: Job})
 async def get_job(request: web.Request, job_id: JobIdInPath, query: JobQuery) -> web.Response:
-    """One job; `?wait=S` holds the response back until it ends."""
+    """Get a job; `?wait=S` holds the response until the job ends."""
     account = request[ACCOUNT]
     api = request.app[API]
     if query.wait:
@@ -78,7 +78,7 @@ async def get_job(request: web.Request, job_id: JobIdInPath, query: JobQuery) ->
 
 @endpoint(responses={200: Response(model=Listing[ItemErrorView], also=FILES)})
 async def list_errors(request: web.Request, job_id: KnownJobId, query: ResultsQuery) -> web.StreamResponse:
-    """Item errors: pages of JSON, or all of them as CSV or NDJSON, to be corrected and sent back."""
+    """List item errors: in pages of JSON, or all of them as CSV or NDJSON, to correct and send back."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
     media = wanted_media(request)
@@ -92,7 +92,7 @@ async def list_errors(request: web.Request, job_id: KnownJobId, query: ResultsQu
 
 @endpoint(responses={200: Response(model=Listing[ResultView], also=FILES)})
 async def list_results(request: web.Request, job_id: KnownJobId, query: ResultsQuery) -> web.StreamResponse:
-    """The result of each item: pages of JSON, or all of them as CSV or NDJSON."""
+    """List the results of the items: in pages of JSON, or all of them as CSV or NDJSON."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
     media = wanted_media(request)
@@ -110,15 +110,15 @@ async def list_results(request: web.Request, job_id: KnownJobId, query: ResultsQ
 
 @endpoint(responses={200: Job}, errors=(409,), prefers=True)
 async def cancel_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
-    """Cancel what of a job is not applied yet; what is done stays, and its results too.
+    """Cancel the items of a job that are not applied yet; applied items and their results are kept.
 
-    Responds when the job has ended, or after 2 seconds (`Prefer: wait=S`) as it stands then.
+    Responds when the job has ended, or after 2 seconds (or `Prefer: wait=S`) with its state at that time.
     """
     account = request[ACCOUNT]
     api = request.app[API]
     standing = JOB.found(request, await cancellation.cancel(api.ctx.pool, account.id, job_id))
     if standing.state.ended and standing.state is not JobState.CANCELLED:
-        message = f"the job has ended already: it is {standing.state}, and nothing of it is left to cancel"
+        message = f"the job has ended as {standing.state}: there is nothing to cancel"
         raise Conflict(message, code="job_ended")
     await _ring_end(api, account.id, job_id, standing)
     seconds = wanted_wait(request, account) if "Prefer" in request.headers else CANCEL_WAIT_SECONDS
@@ -129,7 +129,7 @@ async def cancel_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
 
 @endpoint(responses={200: Job, 202: Job, 207: Job})
 async def retry_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
-    """Accept a new job from the failed items alone, with the operation and the parameters of theirs."""
+    """Accept a new job from the failed items, with the operation and the parameters of their job."""
     parent = JOB.found(request, await jobs.parent(*scope(request), job_id))
     return await accept_request(RetryRequest(request, parent))
 
@@ -142,11 +142,11 @@ class RetryRequest(BulkRequest):
         self._parent = parent
 
     async def open(self) -> RequestBody:
-        """Nothing is read: the fingerprint is that of the path."""
+        """Return a body that is not read: the fingerprint is that of the path."""
         return RequestBody(format=format_of_failed(self._parent), fingerprint=Fingerprint(self.request))
 
     async def plan(self) -> Plan:
-        """Plan the operation of the job once more. Raises NotAcceptable, Conflict."""
+        """Plan a job with the operation and parameters of the parent. Raises NotAcceptable, Conflict."""
         self.refuse_problems()
         check_retry(self._parent)
         return Plan(
@@ -159,7 +159,7 @@ class RetryRequest(BulkRequest):
         )
 
     def parts(self) -> AsyncIterator[JobPart]:
-        """Cut the failed items."""
+        """Cut the failed items into parts."""
         return cut_parts(
             failed_items(self.api.ctx.pool, self._parent),
             format_of_failed(self._parent),

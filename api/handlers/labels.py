@@ -1,4 +1,4 @@
-"""/v1/labels: marks on contacts."""
+"""/v1/labels: the labels of contacts."""
 
 from functools import partial
 from typing import Annotated
@@ -22,7 +22,7 @@ LabelId = Annotated[int, LABEL]
 
 
 def label_view(row: LabelRow) -> Label:
-    """A label as a client reads it."""
+    """Return a label as a client reads it."""
     return Label(
         id=show_id("lbl", row.id),
         name=row.name,
@@ -35,7 +35,7 @@ def label_view(row: LabelRow) -> Label:
 
 
 async def _team(request: web.Request, value: object) -> int:
-    """The team that a request names; raises NotAcceptable."""
+    """Return the team that a request names; raises NotAcceptable."""
     number = read_id("team", value)
     if number is None or await teams.get(*scope(request), number) is None:
         raise labels.unknown_team()
@@ -44,7 +44,7 @@ async def _team(request: web.Request, value: object) -> int:
 
 @endpoint(responses={201: Label}, errors=(409,), resolve={"team_id": _team})
 async def create_label(request: web.Request, body: NewLabel) -> web.Response:
-    """Create a label, of a team or of every team's."""
+    """Create a label, of one team or of every team."""
     row = await labels.create(*scope(request), name=body.name, colour=body.colour, team_id=body.team_id)
     view = label_view(row)
     return created(request, view, view.id)
@@ -52,7 +52,7 @@ async def create_label(request: web.Request, body: NewLabel) -> web.Response:
 
 @endpoint(responses={200: Listing[Label]}, resolve={"team_id": _team})
 async def list_labels(request: web.Request, query: LabelsQuery) -> web.Response:
-    """The labels in the order in which they were made; or those of one team."""
+    """List all labels, or those of one team, in the order of creation."""
     rows = await labels.page(
         *scope(request), team_id=query.team_id, after=query.cursor or 0, size=query.limit + 1
     )
@@ -61,19 +61,19 @@ async def list_labels(request: web.Request, query: LabelsQuery) -> web.Response:
 
 @endpoint(responses={200: Label})
 async def get_label(request: web.Request, label_id: LabelId) -> web.Response:
-    """One label."""
+    """Get a label."""
     row = await labels.get(*scope(request), label_id)
     return shown(label_view(LABEL.found(request, row)))
 
 
 @endpoint(responses={200: Label}, errors=(409,), resolve={"team_id": _team})
 async def change_label(request: web.Request, label_id: LabelId, body: LabelChange) -> web.Response:
-    """Give a label another name, colour or team. Contacts that carry it go on to carry it."""
+    """Change the name, the colour or the team of a label. Contacts keep the label."""
     row = await labels.change(*scope(request), label_id, body.given())
     return shown(label_view(LABEL.found(request, row)))
 
 
 @endpoint(responses={204: None})
 async def delete_label(request: web.Request, label_id: LabelId) -> web.Response:
-    """Delete a label, and take it off all contacts."""
+    """Delete a label, and remove it from all contacts."""
     return deleted(request, LABEL, await labels.delete(*scope(request), label_id))

@@ -44,19 +44,19 @@ from storage.postgres.transactions import transact
 
 Get = Callable[[Pool, AccountId, int], Awaitable[object]]
 
-SLICE = 100  # contacts of one statement, so that large contacts do not fill the memory
-ENOUGH = 4 * 1024**2  # characters of JSON fields on one page: it ends early then
+SLICE = 100  # contacts per statement, so that large contacts do not fill the memory
+ENOUGH = 4 * 1024**2  # characters of JSON fields after which a page ends early
 
 
 @endpoint(responses={200: Listing[Contact]})
 async def list_members(request: web.Request, list_id: ListId, query: MembersQuery) -> web.Response:
-    """The contacts of a list, active or archived, by their ids."""
+    """List the contacts of a list, active or archived, in the order of their ids."""
     return await _members(request, query, "list", LIST, list_id, contact_lists.get)
 
 
 @endpoint(responses={200: Listing[Contact]})
 async def label_members(request: web.Request, label_id: LabelId, query: MembersQuery) -> web.Response:
-    """The contacts that carry a label, by their ids."""
+    """List the contacts that have a label, in the order of their ids."""
     return await _members(request, query, "label", LABEL, label_id, labels.get)
 
 
@@ -64,20 +64,20 @@ async def label_members(request: web.Request, label_id: LabelId, query: MembersQ
 async def audience_members(
     request: web.Request, audience_id: AudienceId, query: MembersQuery
 ) -> web.Response:
-    """The contacts of an audience, by their ids."""
+    """List the contacts of an audience, in the order of their ids."""
     return await _members(request, query, "audience", AUDIENCE, audience_id, audiences.get)
 
 
 @endpoint(responses={200: Listing[Label]})
 async def labels_of(request: web.Request, contact_id: KnownContactId, query: LabelsOfQuery) -> web.Response:
-    """The labels that a contact carries, by their ids."""
+    """List the labels of a contact, in the order of their ids."""
     rows = await labels.of_contact(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
     return page_of([label_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Listing[ContactList]})
 async def lists_of(request: web.Request, contact_id: KnownContactId, query: ListsOfQuery) -> web.Response:
-    """The lists that a contact is in, active or archived, by their ids."""
+    """List the lists of a contact, active or archived, in the order of their ids."""
     rows = await contact_lists.of_contact(
         *scope(request), contact_id, after=query.cursor, size=query.limit + 1
     )
@@ -88,14 +88,14 @@ async def lists_of(request: web.Request, contact_id: KnownContactId, query: List
 async def audiences_of(
     request: web.Request, contact_id: KnownContactId, query: AudiencesOfQuery
 ) -> web.Response:
-    """The audiences that a contact belongs to, by their ids."""
+    """List the audiences of a contact, in the order of their ids."""
     rows = await audiences.of_contact(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
     return page_of([audience_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Listing[OptIn]})
 async def opt_ins_of(request: web.Request, contact_id: KnownContactId, query: OptInsQuery) -> web.Response:
-    """The opt-ins and opt-outs of a contact, by the channels' ids."""
+    """List the opt-ins and opt-outs of a contact, in the order of the channels' ids."""
     rows = await opt_ins.page(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
     return page_of([_opt_in_view(row) for row in rows], query.limit, lambda view: view.channel_id)
 
@@ -108,20 +108,22 @@ async def opt_ins_of(request: web.Request, contact_id: KnownContactId, query: Op
 async def put_opt_in(
     request: web.Request, contact_id: ContactId, channel_id: ChannelId, body: OptInBody
 ) -> web.Response:
-    """Record an opt-in or an opt-out; only the contact itself can take back an opt-out of its own."""
+    """Record an opt-in or an opt-out; only the contact itself can revoke an opt-out by the contact."""
     pool, account_id = scope(request)
 
     async def put(conn: Conn) -> OptInRow:
-        has_channel = await channels.lock_shared(conn, account_id, channel_id)  # channels before contacts
+        has_channel = await channels.lock_shared(
+            conn, account_id, channel_id
+        )  # lock channels before contacts
         CONTACT.found(request, await contacts.lock_shared(conn, account_id, contact_id) or None)
         CHANNEL.found(request, has_channel or None)
-        said = {"opted_in": body.opted_in, "by_contact": body.by == "contact"}
-        return await opt_ins.put(conn, account_id, contact_id, channel_id, **said)
+        values = {"opted_in": body.opted_in, "by_contact": body.by == "contact"}
+        return await opt_ins.put(conn, account_id, contact_id, channel_id, **values)
 
     row = await transact(pool, put)
     if body.opted_in and not row.opted_in:
         raise Conflict(
-            'the contact itself has opted out: only it can opt in again, with "by": "contact"',
+            'the contact itself has opted out: only the contact can opt in again, with "by": "contact"',
             code="contact_opted_out",
             param="opted_in",
         )
@@ -131,7 +133,7 @@ async def put_opt_in(
 async def _members(
     request: web.Request, query: MembersQuery, kind: Kind, owner: PathId[int], owner_id: int, get: Get
 ) -> web.Response:
-    """A page of members; it ends early where the contacts are large."""
+    """Return a page of members; it ends early if the contacts are large."""
     owner.found(request, await get(*scope(request), owner_id))
     rows, more = await _slices(*scope(request), kind, owner_id, after=query.cursor, limit=query.limit)
     settings = request.app[API].ctx.settings
@@ -142,7 +144,7 @@ async def _members(
 async def _slices(
     pool: Pool, account_id: AccountId, kind: Kind, owner_id: int, *, after: int, limit: int
 ) -> tuple[list[ContactRow], bool]:
-    """Up to `limit` members, and whether there are more."""
+    """Return up to `limit` members, and whether there are more."""
     rows: list[ContactRow] = []
     characters, more = 0, True
     while more and len(rows) < limit and characters < ENOUGH:

@@ -21,7 +21,7 @@ PropertyName = Annotated[str, PROPERTY]
 
 
 def property_view(row: PropertyRow) -> Property:
-    """A property as a client reads it."""
+    """Return a property as a client reads it."""
     return Property(
         name=row.name,
         type=row.type,
@@ -40,29 +40,29 @@ async def create_property(request: web.Request, body: NewProperty) -> web.Respon
 
 @endpoint(responses={200: Listing[Property]})
 async def list_properties(request: web.Request, query: PropertiesQuery) -> web.Response:
-    """The properties by name."""
+    """List the properties, sorted by name."""
     rows = await properties.page(*scope(request), after=query.cursor or "", size=query.limit + 1)
     return page_of([property_view(row) for row in rows], query.limit, lambda view: view.name)
 
 
 @endpoint(responses={200: Property})
 async def get_property(request: web.Request, name: PropertyName) -> web.Response:
-    """One property."""
+    """Get a property."""
     row = await properties.get(*scope(request), name)
     return shown(property_view(PROPERTY.found(request, row)))
 
 
 @endpoint(responses={200: Property})
 async def change_property(request: web.Request, name: PropertyName, body: PropertyChange) -> web.Response:
-    """Give an enum other options. Stored values stay, even if they are no longer among the options."""
+    """Replace the options of an enum. Stored values are kept, even if they are no longer options."""
     stored = PROPERTY.found(request, await properties.get(*scope(request), name))
     if stored.type != "enum":
-        raise NotAcceptable(f"options are for an enum, and {name} is a {stored.type}", param="options")
+        raise NotAcceptable(f"options are only for an enum, and {name} is a {stored.type}", param="options")
     row = await properties.change(*scope(request), name, options=body.options)
     return shown(property_view(PROPERTY.found(request, row)))
 
 
 @endpoint(responses={204: None})
 async def delete_property(request: web.Request, name: PropertyName) -> web.Response:
-    """Delete the definition of a property. Stored values stay; new ones are refused."""
+    """Delete the definition of a property. Stored values are kept; new ones are rejected."""
     return deleted(request, PROPERTY, await properties.delete(*scope(request), name))

@@ -14,7 +14,7 @@ from schemas.errors import NotFound
 
 
 def _swagger_ui() -> Path:
-    """The files of Swagger UI, found without importing the package, which brings a template engine."""
+    """Return the folder of Swagger UI without importing its package, which imports a template engine."""
     spec = find_spec("swagger_ui")
     assert spec is not None
     assert spec.submodule_search_locations
@@ -23,7 +23,7 @@ def _swagger_ui() -> Path:
 
 PAGE = Path(__file__).parents[1] / "openapi" / "page"
 SWAGGER_UI = _swagger_ui()
-# The files that the page names, and no others: a name is looked up here, it never becomes a path.
+# The files of the page. A name is looked up here and never becomes a path.
 ASSETS = {
     "docs.css": PAGE / "docs.css",
     "docs.js": PAGE / "docs.js",
@@ -31,7 +31,7 @@ ASSETS = {
     "swagger-ui.css": SWAGGER_UI / "swagger-ui.css",
     "swagger-ui-bundle.js": SWAGGER_UI / "swagger-ui-bundle.js",
 }
-# The pictures of Swagger UI are data: URLs.
+# The images of Swagger UI are data: URLs.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -41,34 +41,34 @@ GUARDS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-TYPES = {  # our own: what the system thinks of .js varies, and a browser takes no script of a wrong type
+TYPES = {  # fixed: the type of .js varies by system, and a browser rejects a script of a wrong type
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".png": "image/png",
 }
-REVALIDATE = "no-cache"  # kept, but asked for again: a new version must not meet an old page
-ASSET_SECONDS = 3600  # then asked for again, too, and usually answered 304
+REVALIDATE = "no-cache"  # cached, but revalidated: a new version must not use an old page
+ASSET_SECONDS = 3600  # then revalidated, usually with a 304
 
 
 @describe(responses={200: Response(model=dict[str, object], text="This document.")})
 async def openapi(request: web.Request) -> web.Response:
-    """The API as an OpenAPI 3.1 document."""
-    # in a thread: the first one takes some hundred milliseconds
+    """Get the API as an OpenAPI 3.1 document."""
+    # in a thread: the first build takes some hundred milliseconds
     body = await asyncio.to_thread(document, request.app[ROUTE_TABLE], request.app[API].ctx.settings)
     return web.Response(body=body, content_type="application/json", headers={"Cache-Control": REVALIDATE})
 
 
 @describe(hidden=True)
 async def docs(request: web.Request) -> web.FileResponse:
-    """The interactive page."""
+    """Serve the interactive page."""
     del request
     return _file(PAGE / "docs.html", REVALIDATE)
 
 
 @describe(hidden=True)
 async def docs_asset(request: web.Request) -> web.FileResponse:
-    """A file of the interactive page."""
+    """Serve a file of the interactive page."""
     path = ASSETS.get(request.match_info["asset"])
     if path is None:
         raise NotFound(f"there is nothing at {request.path}", code="unknown_path")

@@ -22,7 +22,7 @@ TeamId = Annotated[int, TEAM]
 
 
 def team_view(row: TeamRow) -> Team:
-    """A team as a client reads it."""
+    """Return a team as a client reads it."""
     return Team(
         id=show_id("team", row.id),
         name=row.name,
@@ -40,26 +40,26 @@ async def create_team(request: web.Request, body: NameBody) -> web.Response:
 
 @endpoint(responses={200: Listing[Team]})
 async def list_teams(request: web.Request, query: TeamsQuery) -> web.Response:
-    """The teams in the order in which they were made."""
+    """List the teams in the order of creation."""
     rows = await teams.page(*scope(request), after=query.cursor or 0, size=query.limit + 1)
     return page_of([team_view(row) for row in rows], query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Team})
 async def get_team(request: web.Request, team_id: TeamId) -> web.Response:
-    """One team."""
+    """Get a team."""
     row = await teams.get(*scope(request), team_id)
     return shown(team_view(TEAM.found(request, row)))
 
 
 @endpoint(responses={200: Team}, errors=(409,))
 async def rename_team(request: web.Request, team_id: TeamId, body: NameBody) -> web.Response:
-    """Give a team another name."""
+    """Rename a team."""
     row = await teams.rename(*scope(request), team_id, name=body.name)
     return shown(team_view(TEAM.found(request, row)))
 
 
 @endpoint(responses={204: None}, errors=(409,))
 async def delete_team(request: web.Request, team_id: TeamId) -> web.Response:
-    """Delete a team that no label and no contact belongs to."""
+    """Delete a team; 409 if a label or a contact belongs to it."""
     return deleted(request, TEAM, await teams.delete(*scope(request), team_id))

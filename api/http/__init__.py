@@ -1,1 +1,1 @@
-"""What all handlers share: context, validation, paging, waiting, limits, views."""
+"""Shared by all handlers: context, validation, paging, waiting, the breaker, views."""

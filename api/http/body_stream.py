@@ -1,4 +1,4 @@
-"""The bytes of a request's body: decompressed, transcoded, never more than a piece in memory."""
+"""Read the body of a request: decompressed and transcoded, with at most one piece in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from schemas.formats.encodings import Pipe, Pipeline, decoder_for
 
 
 def pipeline_for(request: web.Request, content_type: str | None) -> Pipe:
-    """What turns the bytes on the wire into UTF-8."""
+    """Return the pipe that decodes the bytes of a body to UTF-8. Raises UnsupportedFormat."""
     return Pipeline(
         decoder_for(request.headers.get("Content-Encoding")), transcoder_for(charset_of(content_type))
     )
@@ -22,9 +22,9 @@ def pipeline_for(request: web.Request, content_type: str | None) -> Pipe:
 async def read_pieces(
     source: AsyncIterator[bytes], pipe: Pipe, *, limit: int, idle_seconds: float
 ) -> AsyncIterator[bytes]:
-    """The decoded pieces of a body.
+    """Yield the decoded pieces of a body.
 
-    Raises UploadCut, BodyTooLarge over `limit` decoded bytes, and what the pipe raises.
+    Raises UploadCut, BodyTooLarge beyond `limit` decoded bytes, and what the pipe raises.
     """
     size = 0
     async for data in _watched(source, idle_seconds):
@@ -38,20 +38,20 @@ async def read_pieces(
 
 
 async def read_whole(pieces: AsyncIterator[bytes]) -> bytes:
-    """All pieces in one; for a body that is bounded."""
+    """Return all pieces joined; only for a bounded body."""
     return b"".join([piece async for piece in pieces])
 
 
 @asynccontextmanager
 async def arrival(idle_seconds: float) -> AsyncIterator[None]:
-    """Within it something is awaited from the client; raises UploadCut where it does not come."""
+    """Wait for the client at most `idle_seconds`; raises UploadCut if it sends nothing or disconnects."""
     try:
         async with asyncio.timeout(idle_seconds):
             yield
     except TimeoutError:
-        raise UploadCut(f"nothing came for {idle_seconds:g} seconds: send it again") from None
+        raise UploadCut(f"no byte arrived for {idle_seconds:g} seconds: send the request again") from None
     except (ConnectionError, ClientError, PayloadEncodingError, web.RequestPayloadError) as error:
-        raise UploadCut("the connection ended before the body did: send it again") from error
+        raise UploadCut("the connection ended before the body did: send the request again") from error
 
 
 async def _watched(source: AsyncIterator[bytes], idle_seconds: float) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""A circuit breaker: while Redis is away, one request a second waits for it, and all others do not."""
+"""A circuit breaker: while Redis does not respond, only one request a second waits for it."""
 
 import asyncio
 import logging
@@ -11,45 +11,47 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-ANSWER_SECONDS = 1.0  # the loop may be busy for a while, parsing a large body
-PROBE_SECONDS = 0.25  # while it is away: one that is back answers at once
-PAUSE_SECONDS = 1.0  # between two looks whether it is back
+CALL_SECONDS = 1.0  # the event loop may be busy with a large body
+PROBE_SECONDS = 0.25  # while Redis is away: once it is back, it responds at once
+PAUSE_SECONDS = 1.0  # between two probes
 
 
 class Breaker:
-    """Asks Redis, and stops asking for a while when it does not respond.
+    """Calls Redis, and stops calling it for a while after it did not respond.
 
-    While the breaker is closed, every question is asked. The first failure opens it. While it is open, one
-    question a second is asked, to see whether Redis is back, and all others return None at once.
+    While the breaker is closed, every call is made. The first failure opens it. While it is open, one call a
+    second is made, to probe whether Redis is back, and all others return None at once.
     """
 
     def __init__(self) -> None:
         self._open = False
-        self._next_look = 0.0  # on the clock of the loop
+        self._next_probe = 0.0  # on the clock of the loop
 
-    async def ask(self, question: Callable[[], Awaitable[T]]) -> T | None:
-        """The answer, or None while Redis is away."""
+    async def ask(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        """Return the result of a call to Redis, or None while Redis does not respond."""
         clock = asyncio.get_running_loop().time
         if self._open:
-            if clock() < self._next_look:
+            if clock() < self._next_probe:
                 return None
-            self._next_look = clock() + PAUSE_SECONDS  # the others do not wait while this one finds out
+            self._next_probe = clock() + PAUSE_SECONDS  # the other requests do not wait for this probe
         try:
-            async with asyncio.timeout(PROBE_SECONDS if self._open else ANSWER_SECONDS):
-                answer = await question()
+            async with asyncio.timeout(PROBE_SECONDS if self._open else CALL_SECONDS):
+                result = await call()
         except LOST_REDIS as error:
             self._fail(error)
-            self._next_look = clock() + PAUSE_SECONDS
+            self._next_probe = clock() + PAUSE_SECONDS
             return None
         self._succeed()
-        return answer
+        return result
 
     def _fail(self, error: Exception) -> None:
         if not self._open:
-            logger.warning("Redis is away, limits without it: %s: %s", type(error).__name__, error)
+            logger.warning(
+                "Redis does not respond, limits continue without it: %s: %s", type(error).__name__, error
+            )
         self._open = True
 
     def _succeed(self) -> None:
         if self._open:
-            logger.info("Redis is back")
+            logger.info("Redis responds again")
         self._open = False

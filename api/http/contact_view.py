@@ -9,7 +9,7 @@ from storage.entities.contact_columns import ContactRow
 
 
 def contact_view(row: ContactRow, settings: Settings) -> Contact:
-    """Return a contact as a client reads it; where it has no communication preference, the default one."""
+    """Return a contact as a client reads it; without a communication preference, it shows the default."""
     fields = row.fields
     shown: dict[str, Any] = {
         **fields,

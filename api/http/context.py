@@ -1,4 +1,4 @@
-"""What handlers reach: the context of the process on the application, account and id on the request."""
+"""The state that handlers use: `Api` on the application, the account and the request id on the request."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -21,7 +21,7 @@ from storage.window import Window
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """What handlers need: get it with `request.app[API]`."""
+    """The state of the process, which handlers get with `request.app[API]`."""
 
     ctx: Context
     ended: Ended
@@ -30,22 +30,22 @@ class Api:
 
 API = web.AppKey("api", Api)
 
-# What the middlewares put on a request.
+# Set on a request by the middlewares.
 REQUEST_ID = web.RequestKey("request_id", str)
 ACCOUNT = web.RequestKey("account", Account)
 LIMITS: web.RequestKey[Mapping[str, str]] = web.RequestKey("limits", Mapping)  # headers of the response
-REFUSAL_STATUS = web.RequestKey("refusal_status", int)  # of NotAcceptable, where it is not 422
+REFUSAL_STATUS = web.RequestKey("refusal_status", int)  # of NotAcceptable, if it is not 422
 STREAMING = web.RequestKey("streaming", bool)  # the response has begun
 
 
 def scope(request: web.Request) -> tuple[Pool, AccountId]:
-    """The pool and the account: the first arguments of the functions of storage."""
+    """Return the pool and the account: the first arguments of most storage functions."""
     return request.app[API].ctx.pool, request[ACCOUNT].id
 
 
 @asynccontextmanager
 async def open_api(settings: Settings) -> AsyncIterator[Api]:
-    """Connect, wait for the schema, and run the tasks beside."""
+    """Connect, wait until the schema is current, and run the background tasks."""
     database_url, redis_url = settings.required_urls()
     pool = await open_pool(database_url, size=settings.api_pool_size, name="bulklane-api")
     redis = connect(redis_url, queue_name=settings.queue_name)
@@ -66,5 +66,5 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
 
 
 def stream_headers(request: web.Request) -> dict[str, str]:
-    """The headers that the middlewares add, for a response that starts before it returns to them."""
+    """Return the headers of the middlewares, for a response that starts before it returns to them."""
     return {"X-Request-Id": request[REQUEST_ID], **request.get(LIMITS, {})}

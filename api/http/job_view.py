@@ -1,4 +1,4 @@
-"""From rows to what a client reads."""
+"""The views of jobs, results and item errors, made from rows."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ COUNTED = ("created", "updated", "unchanged", "merged", "skipped", "failed", "ca
 
 
 def job_view(job: JobRow) -> Job:
-    """A job as a client reads it."""
+    """Return a job as a client reads it."""
     name = show_job_id(job.id)
     counts = _counts(job)
     done = (job.total or 0) - counts.pending
@@ -45,7 +45,7 @@ def job_view(job: JobRow) -> Job:
 
 
 def accepted_view(job: NewJob, total: int | None) -> Job:
-    """A job that has just been accepted, where PostgreSQL cannot be asked about it any more."""
+    """Return the view of a job that was just accepted, when PostgreSQL no longer responds."""
     now = datetime.now(UTC)
     name = show_job_id(job.id)
     nothing = dict.fromkeys(COUNTED, 0)
@@ -76,7 +76,7 @@ def accepted_view(job: NewJob, total: int | None) -> Job:
 
 
 def result_view(result: ResultRow) -> ResultView:
-    """The result of one item as a client reads it."""
+    """Return the result of one item as a client reads it."""
     return ResultView(
         index=result.index,
         outcome=result.outcome.word,
@@ -88,7 +88,7 @@ def result_view(result: ResultRow) -> ResultView:
 
 
 def error_view(error: ItemError) -> ItemErrorView:
-    """An item error as a client reads it."""
+    """Return an item error as a client reads it."""
     return ItemErrorView(
         index=error.index,
         ref=error.ref,
@@ -113,7 +113,7 @@ def _progress(total: int | None, done: int, state: JobState) -> float | None:
 
 
 def _eta(job: JobRow, done: int, pending: int) -> datetime | None:
-    """When the job will end at the pace so far; a throttled one, at the pace of its window."""
+    """Estimate the end of a job from its pace, or from its window if it is throttled; None: unknown."""
     now = datetime.now(UTC)
     if job.throttled_until and job.item_limit:
         windows = max(0, -(-pending // job.item_limit) - 1)

@@ -1,4 +1,4 @@
-"""The responses of handlers: one thing, a page of things, a new thing, nothing."""
+"""The responses of handlers: one view, a page of views, a new resource, no content."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,23 +10,23 @@ from schemas.wire.base import Listing, View, Wire
 
 
 def shown(view: Wire) -> web.Response:
-    """200 with a view."""
+    """Return a 200 with a view."""
     return _json(view, status=200, headers={})
 
 
 def created(request: web.Request, view: Wire, id_: object) -> web.Response:
-    """201 with the view of a new thing, and its Location."""
+    """Return a 201 with the view of a new resource, and its Location."""
     return _json(view, status=201, headers={"Location": f"{request.path}/{id_}"})
 
 
 def deleted(request: web.Request, path_id: PathId[Any], done: bool) -> web.Response:
-    """204; raises NotFound where there was nothing to delete."""
+    """Return a 204; raises NotFound if `done` is false, because there was nothing to delete."""
     path_id.found(request, done or None)
     return web.Response(status=204)
 
 
 def page_of(views: Sequence[View], limit: int, cursor: Callable[[View], object]) -> web.Response:
-    """200 with the first `limit` views, and the cursor of the last one where there are more than `limit`."""
+    """Return a 200 with the first `limit` views, and the cursor of the last one if there are more."""
     following = str(cursor(views[limit - 1])) if len(views) > limit else None
     return shown(Listing[Any](data=list(views[:limit]), next_cursor=following))
 

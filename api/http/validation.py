@@ -1,4 +1,4 @@
-"""Read a query or a JSON body into a pydantic model; all problems are reported at once."""
+"""Read a query or a JSON body into a pydantic model, and report all problems at once."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,14 +22,14 @@ CODES = {
     "missing": "missing_parameter",
     "extra_forbidden": "unknown_parameter",
     "unknown_team": "unknown_team",
-    "too_long": "invalid_parameter",  # of pydantic: an array
+    "too_long": "invalid_parameter",  # pydantic's type for an array
     "too_short": "invalid_parameter",
 }
-MAX_PROBLEMS = 20  # the first few say enough
+MAX_PROBLEMS = 20  # in one response
 
 
 def read_query(request: web.Request, model: type[Model]) -> Model:
-    """The query parameters; raises NotAcceptable with every problem."""
+    """Return the query parameters; raises NotAcceptable with every problem."""
     found, problems = parse_query(request.query, model)
     if problems or found is None:
         raise all_of(problems)
@@ -39,11 +39,11 @@ def read_query(request: web.Request, model: type[Model]) -> Model:
 def parse_query(
     given: MultiMapping[str], model: type[Model], *, known: Sequence[str] | None = None, free: str = ""
 ) -> tuple[Model | None, list[NotAcceptable]]:
-    """Read the query parameters as far as they can be read, and tell every problem.
+    """Read the query parameters as far as they can be read, and return every problem.
 
-    `known`: the parameters that the request takes; None: all fields of the model. `free`: a further kind of
-    parameter, written like `map.<column>`, which the caller reads. The model is None if a parameter without a
-    default is missing or wrong.
+    `known`: the parameters of the request; None: all fields of the model. `free`: a further kind of
+    parameter, written like `map.<column>`, which the caller reads. The model is None if a parameter without
+    a default is missing or invalid.
     """
     known = tuple(model.model_fields) if known is None else known
     values = {name: given[name] for name in given if name in known}
@@ -56,7 +56,7 @@ def parse_query(
         problems.append(NotAcceptable(message, code="unknown_parameter", param=name))
     for name in names:
         if name not in unknown and len(given.getall(name)) > 1:
-            message = f"{name} is given twice: give it once"
+            message = f"{name} is given more than once: give it once"
             problems.append(NotAcceptable(message, code="duplicate_parameter", param=name))
     return found, problems[:MAX_PROBLEMS]
 
@@ -67,11 +67,11 @@ def _is_free(name: str, free: str) -> bool:
 
 
 def _readable(values: dict[str, str], model: type[Model]) -> tuple[Model | None, list[NotAcceptable]]:
-    """The model of the values that it accepts, and what is wrong with the others."""
+    """Return the model of the values that it accepts, and the problems of the others."""
     try:
         return model.model_validate_strings(values), []
     except ValidationError as error:
-        wrong = {one["loc"][0] for one in error.errors(include_url=False)}
+        wrong = {detail["loc"][0] for detail in error.errors(include_url=False)}
         problems = problems_of(error)
     with suppress(ValidationError):
         rest = {name: value for name, value in values.items() if name not in wrong}
@@ -80,7 +80,7 @@ def _readable(values: dict[str, str], model: type[Model]) -> tuple[Model | None,
 
 
 async def read_json(request: web.Request) -> object:
-    """The body as JSON. Raises UnsupportedFormat, MalformedBody, BodyTooLarge, UploadCut."""
+    """Return the body as JSON. Raises UnsupportedFormat, MalformedBody, BodyTooLarge, UploadCut."""
     settings = request.app[API].ctx.settings
     content_type = request.headers.get("Content-Type")
     require_json(request)
@@ -97,17 +97,17 @@ async def read_json(request: web.Request) -> object:
 
 
 def require_json(request: web.Request) -> None:
-    """Raises UnsupportedFormat where the body is not declared as JSON."""
+    """Raise UnsupportedFormat if the body is not declared as JSON."""
     with suppress(UnsupportedFormat):
         if format_for(request.headers.get("Content-Type")) is Format.JSON:
             return
     raise UnsupportedFormat(
-        "this endpoint takes application/json: say so in Content-Type", param="Content-Type"
+        "this endpoint accepts only application/json: declare it in Content-Type", param="Content-Type"
     )
 
 
 def check(value: object, model: type[Model]) -> Model:
-    """A value as the model; raises NotAcceptable with every problem."""
+    """Return a value as the model; raises NotAcceptable with every problem."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -115,18 +115,18 @@ def check(value: object, model: type[Model]) -> Model:
 
 
 def problems_of(error: ValidationError) -> list[NotAcceptable]:
-    """The problems that pydantic found, each with its place in the request."""
+    """Return the problems that pydantic found, each with its place in the request."""
     problems = []
-    for one in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]:
-        kind, place = one["type"], path_of(one["loc"])
+    for detail in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]:
+        kind, place = detail["type"], path_of(detail["loc"])
         code = CODES.get(kind, kind if kind in OWN_CODES else "invalid_parameter")
-        problems.append(NotAcceptable(_message(kind, place, one["msg"]), code=code, param=place or None))
+        problems.append(NotAcceptable(_message(kind, place, detail["msg"]), code=code, param=place or None))
     return problems
 
 
 @contextmanager
 def gathering(problems: list[NotAcceptable]) -> Iterator[None]:
-    """Collect what is not acceptable instead of raising it."""
+    """Add the problems of a NotAcceptable to `problems` instead of raising it."""
     try:
         yield
     except NotAcceptable as refused:
@@ -134,27 +134,27 @@ def gathering(problems: list[NotAcceptable]) -> Iterator[None]:
 
 
 def all_of(problems: Iterable[NotAcceptable]) -> NotAcceptable:
-    """One error that holds them all; the first one speaks for them."""
+    """Return one error with all problems, and with the message and code of the first."""
     first, *rest = problems
     return NotAcceptable(first.message, code=first.code, param=first.param, problems=(first, *rest))
 
 
 def path_of(location: Iterable[int | str]) -> str:
-    """`contacts[3].phone`, from a location of pydantic's."""
+    """Return a location of pydantic as text, like `contacts[3].phone`."""
     path = ""
     for step in location:
         path += f"[{step}]" if isinstance(step, int) else f".{step}" if path else str(step)
     return path.encode("utf-8", "replace").decode()[:200]
 
 
-def _message(kind: str, place: str, said: str) -> str:
+def _message(kind: str, place: str, text: str) -> str:
     match kind:
         case "missing":
             return f"{place} is missing: the request needs it"
         case "model_type" | "model_attributes_type":
             return f"{place or 'the body'} must be a JSON object"
         case "extra_forbidden":
-            return f"{place} is not known here: leave it out"
+            return f"{place} is not a known field: leave it out"
         case _:
-            said = said.removeprefix("Value error, ")  # pydantic's, before a message of our own
-            return f"{place or 'the body'}: {said[:1].lower()}{said[1:]}"
+            text = text.removeprefix("Value error, ")  # pydantic's prefix to our own messages
+            return f"{place or 'the body'}: {text[:1].lower()}{text[1:]}"

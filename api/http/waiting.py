@@ -1,4 +1,4 @@
-"""Hold a response until a job ends: one subscription a process, no polling, no connection while waiting."""
+"""Hold a response until a job ends: one subscription per process, no database connection while waiting."""
 
 import asyncio
 import re
@@ -19,13 +19,13 @@ from storage.postgres.pool import Pool
 from storage.queue import Queue
 
 RETRY_SECONDS = 0.5
-LOOK_SECONDS = 10.0  # read the state all the same: an announcement can be lost
+LOOK_SECONDS = 10.0  # read the state at least this often, because an announcement can be lost
 PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d+)\"?", re.IGNORECASE | re.ASCII)
 ASYNC = re.compile(r"(?:^|[,\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 
 
 def wanted_wait(request: web.Request, account: Account) -> float:
-    """Seconds to wait by `Prefer` (RFC 7240: wait=S, respond-async), else by the account's default."""
+    """Return the seconds to wait: by `Prefer` (RFC 7240: wait=S, respond-async), or the account's default."""
     preferences = ",".join(request.headers.getall("Prefer", []))
     if found := PREFERENCE.search(preferences):
         return min(int(found[1][:9]), MAX_WAIT_SECONDS)
@@ -40,7 +40,7 @@ class Ended:
         self._pool = pool
         self._waiting: defaultdict[JobId, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
-        self.closing = False  # the process stops: no request waits any more
+        self.closing = False  # the process stops, so no request waits
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(
@@ -60,13 +60,13 @@ class Ended:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait at this moment."""
+        """The number of requests that wait now."""
         return sum(map(len, self._waiting.values()))
 
     async def wait(self, account_id: AccountId, job_id: JobId, seconds: float) -> JobState | None:
-        """The job's state when it has ended or the time is up; None: the account has no such job.
+        """Return the job's state when it has ended or the time is up; None: the account has no such job.
 
-        The time is up as well when the process stops. No database connection is held while waiting.
+        The wait also ends when the process stops. No database connection is held while waiting.
         """
         clock = asyncio.get_running_loop().time
         until = clock() + seconds
@@ -84,7 +84,7 @@ class Ended:
 
     @contextmanager
     def _listen(self, job_id: JobId) -> Iterator[asyncio.Event]:
-        """An event that is set when the job has ended, or when its state must be read again.
+        """Yield an event that is set when the job has ended, or when its state must be read again.
 
         Listen before reading the state, so that no announcement is missed in between.
         """
@@ -98,7 +98,7 @@ class Ended:
                 del self._waiting[job_id]
 
     async def _hear_announcements(self) -> None:
-        """Wake the requests of each job whose end is announced, until Redis is lost."""
+        """Wake the requests of each job whose end is announced; ends when the connection to Redis is lost."""
         try:
             async for job_id in self._queue.ended_jobs():
                 if job_id is None:
@@ -106,7 +106,7 @@ class Ended:
                 else:
                     self._wake(job_id)
         finally:
-            self._wake_all()  # the announcements that are missed from now on: every request reads its state
+            self._wake_all()  # announcements may be missed from now on, so every request reads its state
 
     def _wake(self, job_id: JobId) -> None:
         for event in self._waiting.get(job_id, ()):

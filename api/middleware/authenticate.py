@@ -1,4 +1,4 @@
-"""Find the account of the key. The table of routes says which routes need one."""
+"""Find the account of the key. The table of routes defines which routes need a key."""
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -12,7 +12,7 @@ PUBLIC: web.AppKey[frozenset[object]] = web.AppKey("public", frozenset)  # handl
 
 @web.middleware
 async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Put the account on the request, or refuse it. An unknown path is a 404 without a key, too."""
+    """Set the account on the request; raises NotAuthenticated. An unknown path is a 404 without a key."""
     match_info = request.match_info
     if match_info.http_exception is None and match_info.handler not in request.app[PUBLIC]:
         key = key_of(request)
@@ -23,13 +23,13 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
             )
         account = await accounts.by_key(request.app[API].ctx.pool, key)
         if account is None:
-            raise NotAuthenticated("the key is not valid: it is unknown, or it was revoked")
+            raise NotAuthenticated("the key is unknown or revoked: send a valid key of the account")
         request[ACCOUNT] = account
     return await handler(request)
 
 
 def key_of(request: web.Request) -> str | None:
-    """The key, from any of the four headers that the partners use."""
+    """Return the key from any of the headers that the partners use; None: the request has no key."""
     authorization = request.headers.get("Authorization", "").strip()
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer":

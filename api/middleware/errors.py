@@ -1,4 +1,4 @@
-"""Respond to every error with the one envelope. This table alone knows the HTTP statuses of errors."""
+"""Respond to every error with the one envelope. Only this table maps errors to HTTP statuses."""
 
 import logging
 from typing import Any
@@ -29,7 +29,7 @@ STATUSES: dict[type[errors.BulklaneError], int] = {
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn an exception into a response. An unexpected one is logged, and its response is a 500."""
+    """Turn an exception into a response. An unexpected exception is logged, and the response is a 500."""
     try:
         return await handler(request)
     except Exception as error:
@@ -48,20 +48,24 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
         case web.HTTPException():
             return _of_aiohttp(request, error)
         case _ if isinstance(error, LOST_CONNECTION):
-            logger.warning("PostgreSQL is away: %s: %s", type(error).__name__, error)
-            return envelope(request, errors.Unavailable("PostgreSQL does not respond: try again"))
+            logger.warning("PostgreSQL does not respond: %s: %s", type(error).__name__, error)
+            return envelope(
+                request, errors.Unavailable("PostgreSQL does not respond: send the request again")
+            )
         case _ if isinstance(error, BUSY):
             logger.warning("busy at %s %s: %s", request.method, request.path, error)
-            message = "a large job or a dry run locks what this request changes: send the request again"
+            message = (
+                "PostgreSQL is busy, or a job has locked what this request changes: send the request again"
+            )
             return envelope(request, errors.Unavailable(message))
         case _:
             logger.error("unexpected error at %s %s", request.method, request.path, exc_info=error)
-            message = "an error of the service, which is logged: report it with the request_id"
+            message = "an unexpected error, which is logged: report it with the request_id"
             return envelope(request, errors.BulklaneError(message))
 
 
 def envelope(request: web.Request, error: errors.BulklaneError, *, status: int | None = None) -> web.Response:
-    """The envelope: the first problem, and all of them where there are several."""
+    """Return the envelope of an error: the first problem, and all of them if there are several."""
     request_id = request[REQUEST_ID]
     body: dict[str, Any] = {"error": _shown(error, request_id)}
     if isinstance(error, errors.NotAcceptable) and len(error.problems) > 1:
@@ -86,7 +90,7 @@ def _shown(error: errors.BulklaneError, request_id: str) -> dict[str, Any]:
 
 
 def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
-    """404 and 405 of the router, 413 and others of the parser."""
+    """Return the envelope of an error of aiohttp: 404 and 405 of the router, others of the parser."""
     match error:
         case web.HTTPNotFound():
             message = f"there is nothing at {request.path}"
@@ -94,8 +98,10 @@ def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
         case web.HTTPMethodNotAllowed():
             allowed = ", ".join(sorted(error.allowed_methods))
             message = f"{request.method} is not supported at {request.path}: use {allowed}"
-            answer = envelope(request, errors.InvalidRequest(message, code="method_not_allowed"), status=405)
-            answer.headers["Allow"] = allowed
-            return answer
+            response = envelope(
+                request, errors.InvalidRequest(message, code="method_not_allowed"), status=405
+            )
+            response.headers["Allow"] = allowed
+            return response
         case _:
             return envelope(request, errors.InvalidRequest(error.reason), status=error.status)

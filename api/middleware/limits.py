@@ -1,4 +1,4 @@
-"""Charge each request to a window of its account, and tell the window in headers of every response."""
+"""Charge each request to a window of its account, and report the window in the headers of the response."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from storage.pipeline import uploads
 from storage.window import Grant, History, WindowKind
 
 READ_SECONDS = 60  # READ_LIMIT is a number of requests a minute
-TOO_MANY_JOBS_SECONDS = 5  # it is not known when one of them ends
+TOO_MANY_JOBS_SECONDS = 5  # the time when one of them ends is not known
 
 # the handlers that the admission window counts
 BULK: web.AppKey[frozenset[object]] = web.AppKey("bulk", frozenset)
@@ -27,7 +27,7 @@ BREAKER = web.AppKey("breaker", Breaker)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """At most `limit` requests of a kind in any `seconds`; a limit of 0 means: no limit."""
+    """At most `limit` requests of a kind in any `seconds`; 0: no limit."""
 
     kind: WindowKind
     limit: int
@@ -36,8 +36,8 @@ class Policy:
 
 
 @web.middleware
-async def tell_limits(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Add the headers that `admit` left on the request."""
+async def report_limits(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Add the headers that `admit` has set on the request to the response."""
     response = await handler(request)
     if not response.prepared:
         response.headers.update(request.get(LIMITS, {}))
@@ -46,7 +46,7 @@ async def tell_limits(request: web.Request, handler: Handler) -> web.StreamRespo
 
 @web.middleware
 async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Charge the account, or refuse. The rate-limit headers are left on the request."""
+    """Charge the account, and set the rate-limit headers on the request; raises RateLimited."""
     account = request.get(ACCOUNT)
     if account is not None:
         if request.match_info.handler in request.app[BULK]:
@@ -57,7 +57,7 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _charge_bulk(request: web.Request, account: Account) -> None:
-    """Ask the window first, so that a request that it refuses costs PostgreSQL nothing."""
+    """Charge the admission window first, so that a rejected request does not use PostgreSQL."""
     ctx = request.app[API].ctx
     policy = bulk_policy(account)
     if policy.limit:
@@ -68,14 +68,14 @@ async def _charge_bulk(request: web.Request, account: Account) -> None:
     unfinished = await uploads.unfinished(ctx.pool, account.id)
     if unfinished >= ctx.settings.max_unfinished_jobs:
         raise RateLimited(
-            f"{unfinished} jobs of this account have not ended: send the request when some have",
+            f"{unfinished} jobs of this account have not ended: send the request again when some have",
             code="too_many_jobs",
             retry_after=TOO_MANY_JOBS_SECONDS,
         )
 
 
 async def _charge_read(request: web.Request, account: Account) -> None:
-    """Charge the reading window. While Redis is away nothing is counted, and there are no headers."""
+    """Charge the read window. While Redis does not respond, nothing is counted and no headers are set."""
     ctx = request.app[API].ctx
     policy = read_policy(ctx.settings)
     if policy.limit:
@@ -96,7 +96,7 @@ async def _take(ctx: Context, account: Account, policy: Policy, history: History
 
 
 async def _count(ctx: Context, account: Account) -> Grant:
-    """Count the accepted jobs instead, while Redis is away."""
+    """Count the accepted jobs in PostgreSQL, while Redis does not respond."""
     window = timedelta(seconds=account.window_seconds)
     now = datetime.now(UTC)
     accepted = await uploads.recently_accepted(ctx.pool, account.id, now - window)
@@ -118,19 +118,19 @@ def _set_headers(request: web.Request, policy: Policy, grant: Grant) -> None:
 
 
 def bulk_policy(account: Account) -> Policy:
-    """The account's admission window."""
+    """Return the policy of the account's admission window."""
     return Policy(
         kind="requests", limit=account.request_limit, seconds=account.window_seconds, noun="bulk requests"
     )
 
 
 def read_policy(settings: Settings) -> Policy:
-    """The window of all requests that are not bulk requests."""
+    """Return the policy of all requests that are not bulk requests."""
     return Policy(kind="reads", limit=settings.read_limit, seconds=READ_SECONDS, noun="requests")
 
 
 def headers_of(policy: Policy, grant: Grant) -> dict[str, str]:
-    """Headers of draft-ietf-httpapi-ratelimit-headers and of the older X- form; all times are in seconds."""
+    """Return the headers of draft-ietf-httpapi-ratelimit-headers and the older X- form; times in seconds."""
     reset = min(math.ceil(grant.reset_seconds), policy.seconds)  # not 61 for a millisecond over 60
     return {
         "RateLimit-Policy": f'"{policy.kind}";q={policy.limit};w={policy.seconds}',
@@ -142,10 +142,9 @@ def headers_of(policy: Policy, grant: Grant) -> dict[str, str]:
 
 
 def refusal(policy: Policy, grant: Grant) -> RateLimited:
-    """The error of a request that was not granted."""
+    """Return the error for a request that was not granted."""
     seconds = max(math.ceil(grant.wait_seconds), 1)
     return RateLimited(
-        f"more than {policy.limit} {policy.noun} in {policy.seconds} seconds: "
-        f"send this one again after {seconds} s",
+        f"more than {policy.limit} {policy.noun} in {policy.seconds} seconds: retry after {seconds} s",
         retry_after=seconds,
     )

@@ -1,4 +1,4 @@
-"""Give each request an id: it is on the response, in every log line and on the job."""
+"""Give each request an id, which is in the response, in every log line and on the job."""
 
 import structlog
 from aiohttp import web
@@ -10,7 +10,7 @@ from schemas.ids import new_request_id
 
 @web.middleware
 async def name_request(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request a new id. An id from the client might belong to another request."""
+    """Give the request a new id. An id from the client is not used: another request might have it."""
     request[REQUEST_ID] = new_request_id()
     with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID]):
         response = await handler(request)

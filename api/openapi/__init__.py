@@ -1,1 +1,1 @@
-"""The OpenAPI document: built from the table of routes and from what is declared beside each handler."""
+"""The OpenAPI document, built from the table of routes and the descriptions of the handlers."""

@@ -1,4 +1,4 @@
-"""Build the OpenAPI document from the table of routes and from what is declared of each handler."""
+"""Build the OpenAPI document from the table of routes and the descriptions of the handlers."""
 
 import json
 from collections import Counter
@@ -19,31 +19,31 @@ from schemas.settings import Settings
 from schemas.wire.envelope import Envelope
 
 ABOUT = """\
-Bulk changes to contacts: a job id at once, each item applied exactly once and in order, an answer for each.
+Bulk changes to contacts: an immediate job id, each item applied exactly once and in order, a result per item.
 
-A **bulk request** answers 202 with its job; with `Prefer: wait=10` it answers when the job has ended.
+A **bulk request** returns 202 with its job; with `Prefer: wait=10` it responds when the job has ended.
 **Errors** have one envelope; `code` is permanent, `request_id` is in the logs.
 """
 
 
 @lru_cache(maxsize=1)
 def document(routes: tuple[Route, ...], settings: Settings) -> bytes:
-    """The document as JSON; it is built once."""
+    """Return the document as JSON; it is built once."""
     return json.dumps(build(routes, settings), ensure_ascii=False).encode()
 
 
 def build(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
-    """The document with the limits of the settings.
+    """Build the document with the limits of the settings.
 
     Raises LookupError for a route without a description, ValidationError for a wrong one.
     """
     declared = list(_path_operations(routes))
-    wanted = [model for one in declared for model in wanted_by(one.description)]
+    wanted = [model for entry in declared for model in wanted_by(entry.description)]
     schemas = Schemas([*wanted, (Envelope, "validation")])
     paths: dict[str, dict[str, Any]] = {}
-    for one in declared:
-        operation = operation_of(one, schemas, settings)
-        paths.setdefault(one.path, {})[one.route.method.lower()] = operation
+    for entry in declared:
+        operation = operation_of(entry, schemas, settings)
+        paths.setdefault(entry.path, {})[entry.route.method.lower()] = operation
     used = {tag for path in paths.values() for operation in path.values() for tag in operation["tags"]}
     built = {
         "openapi": "3.1.0",
@@ -62,7 +62,7 @@ def build(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
             "securitySchemes": components.SECURITY_SCHEMES,
         },
     }
-    OpenAPI.model_validate(built)  # what it dumps again would have 64.0 for 64
+    OpenAPI.model_validate(built)  # only validated: its dump would have 64.0 for 64
     return built
 
 

@@ -1,4 +1,4 @@
-"""What many operations of the OpenAPI document share: tags, path parameters, headers, keys, errors."""
+"""Shared parts of the OpenAPI document: tags, path parameters, headers, keys, errors."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ ULID = "[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}"
 PARTNERS = ("Partners", "The bulk endpoints of the four partners' APIs.")
 SERVICE = ("Service", "The service itself; no key is needed.")
 
-# Families in their order on the page, by the module of their handlers.
+# Tags in their order on the page, by the module of the handlers.
 TAGS = {
     "bulk": ("Bulk", "The native endpoint: an operation, its items, a job."),
-    "jobs": ("Jobs", "What became of a bulk request."),
+    "jobs": ("Jobs", "The state and the results of bulk requests."),
     "peach": PARTNERS,
     "whippy": PARTNERS,
     "kirim": PARTNERS,
@@ -24,9 +24,9 @@ TAGS = {
     "contacts": ("Contacts", "Single contacts."),
     "memberships": ("Memberships", "The contacts of lists, labels and audiences; the opt-ins of contacts."),
     "contact_lists": ("Contact lists", "Named sets of contacts."),
-    "labels": ("Labels", "Marks on contacts."),
+    "labels": ("Labels", "The labels of contacts."),
     "audiences": ("Audiences", "Sets of contacts to send to."),
-    "channels": ("Channels", "What contacts are opted in to."),
+    "channels": ("Channels", "Channels that contacts are opted in to."),
     "teams": ("Teams", "Labels and contacts belong to teams."),
     "properties": ("Properties", "The keys that the properties of a contact may have."),
     "health": SERVICE,
@@ -35,7 +35,7 @@ TAGS = {
 
 
 def _numbered(prefix: Any, noun: str) -> dict[str, Any]:
-    """The id of a thing that has a number."""
+    """Return the path parameter of a resource with a number as its id."""
     return {
         "description": f"The {noun}: its id, or its number.",
         "schema": {"type": "string", "pattern": f"^({prefix}_{ULID}|[0-9]{{1,19}})$"},
@@ -71,28 +71,28 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     },
 }
 
-# What parameters of these names mean, wherever they are.
-COMMON = {"limit": "How many at the most.", "cursor": "The `next_cursor` of another page."}
+# Descriptions of the query parameters that several endpoints have.
+COMMON = {"limit": "The largest number of entries.", "cursor": "The `next_cursor` of another page."}
 
 REQUEST_HEADERS: dict[str, dict[str, Any]] = {
     "Prefer": {
         "description": "`wait=S` (RFC 7240, at most 60) holds the response until the job ends: then "
-        "200, or 207 where an item failed; 202 if the time runs out. `respond-async` does not wait, whatever "
-        "the account's default is. Anything else is ignored.",
+        "200, or 207 if an item failed; 202 if the time runs out. `respond-async` does not wait, even if the "
+        "account's default is to wait. Anything else is ignored.",
         "schema": {"type": "string"},
         "example": "wait=10",
     },
     "Idempotency-Key": {
-        "description": "Any text of your own, bare or as a quoted string, kept for 24 hours: the same key "
-        "with the same request is the same job, with another body 422 `idempotency_key_reuse`, while the "
-        "first one is still received 409 `idempotency_in_progress`.",
+        "description": "A text of your own, bare or as a quoted string, kept for 24 hours. The same key with "
+        "the same request returns the same job; with another request, 422 `idempotency_key_reuse`; while the "
+        "first one is still received, 409 `idempotency_in_progress`.",
         "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY},
     },
 }
 
 HEADERS: dict[str, dict[str, Any]] = {
     "X-Request-Id": {
-        "description": "The name of the request, as in the logs and on the job.",
+        "description": "The id of the request, also in the logs and on the job.",
         "required": True,
         "schema": {"type": "string", "pattern": "^req_[0-9A-HJKMNP-TV-Z]{26}$"},
     },
@@ -102,26 +102,26 @@ HEADERS: dict[str, dict[str, Any]] = {
         "example": '"requests";q=30;w=60',
     },
     "RateLimit": {
-        "description": "What is left of it (r), and in how many seconds (t) all of it is back.",
+        "description": "The remaining requests (r), and the seconds (t) until all are available again.",
         "schema": {"type": "string"},
         "example": '"requests";r=29;t=60',
     },
-    "X-RateLimit-Limit": {"description": "As q.", "schema": {"type": "integer"}},
-    "X-RateLimit-Remaining": {"description": "As r.", "schema": {"type": "integer"}},
-    "X-RateLimit-Reset": {"description": "As t.", "schema": {"type": "integer"}},
+    "X-RateLimit-Limit": {"description": "The same as q.", "schema": {"type": "integer"}},
+    "X-RateLimit-Remaining": {"description": "The same as r.", "schema": {"type": "integer"}},
+    "X-RateLimit-Reset": {"description": "The same as t.", "schema": {"type": "integer"}},
     "Retry-After": {
-        "description": "Seconds after which the request can pass.",
+        "description": "Seconds after which to send the request again.",
         "required": True,
         "schema": {"type": "integer", "minimum": 1},
     },
     "WWW-Authenticate": {"description": "`Bearer`.", "required": True, "schema": {"type": "string"}},
     "Location": {
-        "description": "The path of the new thing, or of the job.",
+        "description": "The path of the new resource, or of the job.",
         "required": True,
         "schema": {"type": "string", "format": "uri-reference"},
     },
     "Preference-Applied": {
-        "description": "The wait that was honoured.",
+        "description": "The wait that was applied.",
         "required": True,
         "schema": {"type": "string", "pattern": "^wait=[0-9]+$"},
     },
@@ -131,7 +131,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": f"^job_{ULID}$"},
     },
     "Idempotent-Replayed": {
-        "description": "`true` where an earlier request with this Idempotency-Key made the job.",
+        "description": "`true` if an earlier request with this Idempotency-Key made the job.",
         "schema": {"type": "string", "const": "true"},
     },
 }
@@ -157,12 +157,12 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
 MEANINGS = {
     200: "Done.",
     201: "Created.",
-    204: "Done; there is no body.",
+    204: "Done; the response has no body.",
     202: "Accepted: the job, which has not ended yet.",
-    207: "The job has ended, and some items have failed.",
+    207: "The job has ended, and some items failed.",
 }
 
-# `map.<column>`: OpenAPI has no parameter with a free name, but an object whose members are parameters.
+# `map.<column>`: OpenAPI has no parameters with free names, except as the members of an object.
 RENAMES: dict[str, Any] = {
     "name": "map",
     "in": "query",
@@ -178,10 +178,10 @@ RENAMES: dict[str, Any] = {
     },
 }
 
-# What a body can be besides JSON.
+# The content types of a body besides JSON.
 FILES: dict[str, dict[str, Any]] = {
-    "application/x-ndjson": {"schema": {"type": "string", "description": "One item a line."}},
-    "text/csv": {"schema": {"type": "string", "description": "A header row, then a row an item."}},
+    "application/x-ndjson": {"schema": {"type": "string", "description": "One item per line."}},
+    "text/csv": {"schema": {"type": "string", "description": "A header row, then one row per item."}},
     "multipart/form-data": {
         "schema": {
             "type": "object",
@@ -193,21 +193,21 @@ FILES: dict[str, dict[str, Any]] = {
     },
 }
 
-# Component and meaning of each status that is an error; all of them have the same body.
+# The component and the meaning of each error status; all of them have the same body.
 ERRORS: dict[int, tuple[str, str]] = {
     400: ("Malformed", "The body is not JSON, or not of its declared format or encoding."),
-    401: ("NotAuthenticated", "There is no key, or it is not valid."),
-    404: ("NotFound", "There is no such thing, or it belongs to another account; the response is the same."),
-    409: ("Conflict", "The state of the thing does not allow this."),
+    401: ("NotAuthenticated", "The request has no key, or its key is not valid."),
+    404: ("NotFound", "The resource does not exist or belongs to another account; the response is the same."),
+    409: ("Conflict", "The state of the resource does not allow the request."),
     413: (
         "TooLarge",
         "The body is too large: a JSON body has at most {max_json_bytes} bytes and {max_json_items} items, "
         "a file at most {max_upload_bytes} bytes, both decompressed.",
     ),
     415: ("Unsupported", "The content type, its charset or the content encoding is not supported."),
-    422: ("NotAcceptable", "Well-formed, but not acceptable; all problems at once in `errors`."),
+    422: ("NotAcceptable", "The request is well-formed, but not acceptable; `errors` has all problems."),
     429: ("RateLimited", "Too many requests, or too many unfinished jobs; nothing was stored."),
-    500: ("Internal", "An error of the service, which has been logged."),
+    500: ("Internal", "An unexpected error of the service, which is logged."),
     503: (
         "Unavailable",
         "PostgreSQL does not respond or is busy: a lock or a connection was not free in time, or a statement "
@@ -217,7 +217,7 @@ ERRORS: dict[int, tuple[str, str]] = {
 
 
 def error_responses(envelope: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """The components of all errors, around the schema of the envelope; limits are those of the settings."""
+    """Return the components of all error responses, with the limits of the settings."""
     limits = settings.model_dump(include={"max_json_bytes", "max_json_items", "max_upload_bytes"})
     return {
         name: {
@@ -237,5 +237,5 @@ ERROR_HEADERS: dict[int, tuple[str, ...]] = {
 
 
 def refer_headers(names: list[str]) -> dict[str, Any]:
-    """References to the components of headers."""
+    """Return references to the components of headers."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

@@ -1,13 +1,13 @@
-"""Describe a handler: what it takes and responds with. The OpenAPI document is built from it.
+"""Describe the requests and responses of a handler. The OpenAPI document is built from the descriptions.
 
     @describe(items=Items(key="contacts", model=ContactItem, most=1_000), responses={202: Job})
     async def create(request: web.Request) -> web.Response:
 
 `describe` is for handlers that read their request themselves; `api.endpoint` describes and reads.
 
-The docstring of the handler is the summary (its first line) and the description. What follows from the
-route is not declared: path parameters, keys, the errors of keys, bodies, queries and limits, the headers of
-bulk requests. A model is whatever pydantic makes a schema of.
+The docstring of the handler is the summary (its first line) and the description. Parts that follow from the
+route are not declared: path parameters, keys, the errors of keys, bodies, queries and limits, the headers of
+bulk requests. A model is any type of which pydantic can make a schema.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ H = TypeVar("H", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A response that is no error: its JSON, and the other content types that it supports."""
+    """A successful response: the model of its JSON, and the other content types that it supports."""
 
     model: Any = None
     text: str = ""
@@ -31,7 +31,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Items:
-    """The items of a bulk body: the member that holds them, their model, and the most there may be.
+    """The items of a bulk body: the member that has them, their model, and their largest number.
 
     `needs`: fields that every item must have besides those that the model requires.
     """
@@ -45,35 +45,35 @@ class Items:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What a handler takes and answers.
+    """The requests and responses of a handler.
 
-    `files`: content types of the body besides JSON. `errors`: statuses beyond those that follow from the
-    route. `variants`: the values of the last path parameter, where each has a description of its own.
+    `files`: content types of the body besides JSON. `errors`: statuses besides those that follow from the
+    route. `variants`: a description for each value of the last path parameter.
     """
 
     name: str | None = None  # the operationId; None: the name of the handler
     query: type[BaseModel] | None = None
-    only: tuple[str, ...] | None = None  # the parameters of the query that it takes; None: all
-    needs: tuple[str, ...] = ()  # those that it cannot do without, over what the model says
-    renames: bool = False  # `map.<column>` besides
+    only: tuple[str, ...] | None = None  # the query parameters that it accepts; None: all
+    needs: tuple[str, ...] = ()  # required parameters besides those of the model
+    renames: bool = False  # also accepts `map.<column>`
     body: Any = None
     items: Items | None = None
     files: tuple[str, ...] = ()
-    examples: Mapping[str, Any] = field(default_factory=dict)  # bodies by what they show
+    examples: Mapping[str, Any] = field(default_factory=dict)  # bodies by title
     responses: Mapping[int, Any] = field(default_factory=dict)  # a Response or a model by status
     errors: tuple[int, ...] = ()
     summary: str | None = None  # in place of the docstring's
     text: str = ""  # before the rest of the docstring
     variants: Mapping[str, "Description"] = field(default_factory=dict)
-    prefers: bool = False  # takes `Prefer: wait`, though it is no bulk request
-    hidden: bool = False  # not a part of the API
+    prefers: bool = False  # accepts `Prefer: wait` although it is not a bulk request
+    hidden: bool = False  # not part of the API
 
 
 DESCRIPTIONS: dict[Callable[..., Any], Description] = {}
 
 
 def describe(**parts: Any) -> Callable[[H], H]:
-    """Attach a Description of these parts to a handler; nothing else is done to it."""
+    """Decorate a handler with a Description of these parts; the handler stays the same."""
     description = Description(**parts)
 
     def attach(handler: H) -> H:
@@ -84,7 +84,7 @@ def describe(**parts: Any) -> Callable[[H], H]:
 
 
 def description_of(handler: Callable[..., Any]) -> Description:
-    """What was declared; raises LookupError where nothing was."""
+    """Return the description of a handler; raises LookupError if it has none."""
     try:
         return DESCRIPTIONS[handler]
     except KeyError:

@@ -1,4 +1,4 @@
-"""Examples in the document: requests and answers as the four documents show them, and some of our own."""
+"""Examples in the OpenAPI document: requests and responses from the partners' documentation, and our own."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ PREFERENCES_RESULT: dict[str, Any] = {
     "error_count": 0,
 }
 
-# The second document shows fields, and no request.
+# Whippy documents fields, but no example of a request.
 LIST_CONTACTS: dict[str, Any] = {
     "action": "add",
     "contacts": [

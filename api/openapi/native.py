@@ -1,4 +1,4 @@
-"""The native entrance in the document: one operation each, with the items and parameters that it takes."""
+"""Describe the native endpoint: a variant for each operation, with its items and parameters."""
 
 from typing import Any
 
@@ -10,14 +10,13 @@ from schemas.wire.jobs import Job
 
 TEXT = (
     "The body may also be a file of any size, NDJSON or CSV (with `Content-Encoding: gzip`, `deflate` or "
-    "`zstd`, if you like), or a form with one file, as a browser sends it. Answers 202 with the job; with "
-    "`Prefer: wait` 200, or 207 where an item failed, with the ended job. A bad item fails alone: see the "
-    "job's errors."
+    "`zstd`), or a form with one file, as a browser sends it. Returns 202 with the job; with `Prefer: wait` "
+    "200, or 207 if an item failed, with the ended job. A bad item fails alone: see the errors of the job."
 )
 
 
 def described() -> dict[str, Any]:
-    """The parts of the description of `POST /v1/bulk/{operation}`."""
+    """Return the parts of the description of `POST /v1/bulk/{operation}`."""
     return {"variants": {operation.value: _variant(operation) for operation in Operation}}
 
 

@@ -1,4 +1,4 @@
-"""One operation of the document: what its handler declares, and what follows from its route."""
+"""Build one operation of the OpenAPI document from its route and the description of its handler."""
 
 import inspect
 import re
@@ -22,7 +22,7 @@ ENDED = (200, 207)  # of a bulk request whose job has ended
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathOperation:
-    """One operation of the document: a route, or one variant of it."""
+    """One operation of the OpenAPI document: a route, or one variant of it."""
 
     route: Route
     path: str
@@ -31,7 +31,7 @@ class PathOperation:
 
 
 def wanted_by(description: Description) -> Iterator[Wanted]:
-    """The models of which an operation needs schemas."""
+    """Yield the models of which an operation needs schemas."""
     if description.query is not None:
         yield description.query, "validation"
     if description.body is not None:
@@ -44,7 +44,7 @@ def wanted_by(description: Description) -> Iterator[Wanted]:
 
 
 def operation_of(declared: PathOperation, schemas: Schemas, settings: Settings) -> dict[str, Any]:
-    """The operation as OpenAPI writes it."""
+    """Return the operation object of OpenAPI."""
     route, path, description = declared.route, declared.path, declared.description
     head, _, rest = (inspect.getdoc(route.handler) or "").partition("\n\n")
     summary = description.summary or " ".join(head.split())
@@ -92,13 +92,13 @@ def _query_parameters(description: Description, schemas: Schemas) -> Iterator[di
 
 
 def _query_parameter(name: str, schema: dict[str, Any], required: bool) -> dict[str, Any]:
-    """A field of a model as a parameter: what cannot be written in a query (null) is left out."""
+    """Return a field of a model as a query parameter, without null, which a query cannot express."""
     schema = dict(schema)
     parameter: dict[str, Any] = {"name": name, "in": "query", "required": required}
     text, examples = schema.pop("description", components.COMMON.get(name, "")), schema.pop("examples", None)
     if examples and required:
         parameter["example"] = examples[0]
-    elif examples:  # not as an example: the page would send it, asked for or not
+    elif examples:  # not as `example`: the page would send it with every request
         text = f"{text.rstrip('.')}, like `{examples[0]}`"
     if text:
         parameter["description"] = f"{text[0].upper()}{text[1:].rstrip('.')}."
@@ -112,7 +112,7 @@ def _query_parameter(name: str, schema: dict[str, Any], required: bool) -> dict[
 
 
 def _is_written(default: object, type_: object) -> bool:
-    """Whether a default is what a client could write: not null, nor the number behind a cursor."""
+    """Return whether a client could send this default: it is not null, nor the number of a cursor."""
     return default is not None and isinstance(default, str) == (type_ == "string")
 
 
@@ -138,7 +138,7 @@ def _body(description: Description, schemas: Schemas, settings: Settings) -> dic
 
 
 def _json_body(description: Description, schemas: Schemas, settings: Settings) -> dict[str, Any]:
-    """The model; or what stands beside the items, and the items."""
+    """Return the schema of the body: the model, or the items with the other members."""
     items = description.items
     if items is None:
         return schemas.of(description.body, "validation")
@@ -167,7 +167,7 @@ def _responses(description: Description) -> Mapping[int, Response]:
 
 
 def _responses_of(route: Route, description: Description, schemas: Schemas) -> dict[str, Any]:
-    found = {}
+    responses = {}
     for status, response in _responses(description).items():
         headers = ["X-Request-Id"]
         if status == 201:
@@ -177,13 +177,13 @@ def _responses_of(route: Route, description: Description, schemas: Schemas) -> d
         if route.bulk:
             headers += ["Location", "Idempotent-Replayed"]
             headers += ["Preference-Applied", "Bulklane-Job"] if status in ENDED else []
-        found[str(status)] = {
+        responses[str(status)] = {
             "description": response.text or components.MEANINGS[status],
             "headers": components.refer_headers(headers),
         }
         if content := _content(response, schemas):
-            found[str(status)]["content"] = content
-    return found
+            responses[str(status)]["content"] = content
+    return responses
 
 
 def _content(response: Response, schemas: Schemas) -> dict[str, Any]:

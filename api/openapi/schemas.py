@@ -1,4 +1,4 @@
-"""The JSON schemas of all models of the document, made by pydantic at once, so that each has one name."""
+"""The JSON schemas of all models in the OpenAPI document, made in one call so that names are unique."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,19 +8,19 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core import core_schema
 
 PLACE = "#/components/schemas/"
-Wanted = tuple[Any, JsonSchemaMode]  # "validation": what comes in, "serialization": what goes out
+Wanted = tuple[Any, JsonSchemaMode]  # "validation": of requests, "serialization": of responses
 
 
 class Generator(GenerateJsonSchema):
-    """As pydantic does it, without titles that only repeat a name, and with every name of a field."""
+    """Pydantic's generator, without titles that only repeat a name, and with every spelling of a field."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """Never: the name of a field is enough."""
+        """Return False, because the title would only repeat the name of the field."""
         del schema
         return False
 
     def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> JsonSchemaValue:
-        """An item, with all the names that its fields go by."""
+        """Return the schema of an item, with every spelling of its fields."""
         made = super().typed_dict_schema(schema)
         for field in schema["fields"].values():
             _name_every_alias(made, field)
@@ -28,7 +28,7 @@ class Generator(GenerateJsonSchema):
 
 
 def _name_every_alias(made: dict[str, Any], field: Any) -> None:
-    """Add the further names of a field; one of them will do where the field is required."""
+    """Add the other spellings of a field; a required field needs one of them."""
     names = [path[0] for path in field.get("validation_alias", ()) if isinstance(path, list)]
     for other in names[1:]:
         text = f"Another name of `{names[0]}`."
@@ -39,7 +39,7 @@ def _name_every_alias(made: dict[str, Any], field: Any) -> None:
 
 
 class Schemas:
-    """The schemas of models; the named ones are components and referred to."""
+    """The schemas of models; named models are components, used by reference."""
 
     def __init__(self, wanted: Iterable[Wanted]) -> None:
         inputs = [(repr(model), mode, TypeAdapter(model)) for model, mode in wanted]
@@ -50,11 +50,11 @@ class Schemas:
         self._taken_apart: set[str] = set()
 
     def of(self, model: Any, mode: JsonSchemaMode) -> dict[str, Any]:
-        """The schema of a model, or a reference to it."""
+        """Return the schema of a model, or a reference to it."""
         return self._found[repr(model), mode]
 
     def properties(self, model: Any) -> tuple[dict[str, Any], list[str]]:
-        """The properties of a model that is no component itself, and which of them are required."""
+        """Return the properties of a model, and the required ones; the model is then not a component."""
         schema = self._found[repr(model), "validation"]
         if "$ref" in schema:
             name = schema["$ref"].removeprefix(PLACE)
@@ -64,7 +64,7 @@ class Schemas:
 
     @property
     def components(self) -> dict[str, Any]:
-        """The named schemas, but for those of which only the properties were asked for."""
+        """The named schemas, except the models that `properties` has taken apart."""
         return {
             name: schema
             for name, schema in sorted(self._definitions.items())

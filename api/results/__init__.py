@@ -1,1 +1,1 @@
-"""What became of the items of a job: as files, as corrections to send back, as the body of a retry."""
+"""The results of a job: as files, as corrections to send back, as the items of a retry."""

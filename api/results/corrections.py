@@ -1,4 +1,4 @@
-"""Failed items as they came, each with its error, so that a client can correct them and send them back."""
+"""Write failed items with their errors, so that a client can correct them and send them back."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ from schemas.operations import BY_ID, BY_PHONE, CONTACT, OPERATIONS, Operation
 
 
 def columns_of(operation: Operation, layout: CsvLayout | None) -> list[str]:
-    """The header row, without the verdict: the columns that the file had, by the names of their fields."""
+    """Return the header row without the columns of the error: the columns of the file, named by field."""
     if layout:
         return [column for column in layout.columns if column]
     contact = OPERATIONS[operation].items is CONTACT
@@ -23,7 +23,7 @@ def columns_of(operation: Operation, layout: CsvLayout | None) -> list[str]:
 
 
 def as_row(error: ItemError, operation: Operation, columns: list[str], layout: CsvLayout | None) -> list[Any]:
-    """An item error as cells: those of the item, then the verdict, then cells that had no column."""
+    """Return an item error as cells: those of the item, code and message, then cells without a column."""
     item, verdict = _item_of(error, operation), [error.code, error.message]
     if isinstance(item, dict):
         return [*(_cell(item, column) for column in columns), *verdict]
@@ -36,7 +36,7 @@ def as_row(error: ItemError, operation: Operation, columns: list[str], layout: C
 def as_line(
     error: ItemError, operation: Operation, layout: CsvLayout | None, definitions: Definitions
 ) -> dict[str, Any]:
-    """An item error as a JSON object; a row of CSV becomes the item that its cells meant."""
+    """Return an item error as a JSON object; a row of CSV becomes the item that its cells mean."""
     item = _item_of(error, operation)
     if not isinstance(item, dict):
         item = {"item": item}
@@ -46,7 +46,7 @@ def as_line(
 
 
 def _item_of(error: ItemError, operation: Operation) -> Any:
-    """The item as it came; where a bare value names a contact, by the field that it stands for."""
+    """Return the item as it was sent; a bare value that names a contact becomes an object with its field."""
     item, kind = error.item, OPERATIONS[operation].items
     if not isinstance(item, str | int) or error.code in UNREAD:
         return item
@@ -63,7 +63,7 @@ def _cell(item: dict[str, Any], column: str) -> Any:
 
 
 def _iso_date(value: dict[str, Any]) -> str:
-    """As a cell can hold it: `1990-05-17`, or `--05-17`; what is no date stays JSON."""
+    """Return a date for a cell, `1990-05-17` or `--05-17`; anything else as JSON."""
     year, month, day = value.get("year"), value.get("month"), value.get("day")
     if type(month) is not int or type(day) is not int or type(year) not in {int, type(None)}:
         return json.dumps(value, ensure_ascii=False)
@@ -71,7 +71,7 @@ def _iso_date(value: dict[str, Any]) -> str:
 
 
 def _cells_of(item: Any, layout: CsvLayout | None) -> list[str]:
-    """A record that could not be read as one, as far as its cells go."""
+    """Return the cells of a record that could not be read."""
     text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
     if layout is None:
         return [text]
@@ -82,7 +82,7 @@ def _cells_of(item: Any, layout: CsvLayout | None) -> list[str]:
 
 
 def _item_in(cells: dict[str, str], definitions: Definitions) -> dict[str, Any]:
-    """The item that the cells of a row mean, with the values that JSON expects; a wrong one stays text."""
+    """Return the item that the cells of a row mean, with JSON types; an invalid value stays text."""
     nested, _ = nest(cells)
     item: dict[str, Any] = {**nested}
     for name in NUMBER_COLUMNS & item.keys():
@@ -93,7 +93,7 @@ def _item_in(cells: dict[str, str], definitions: Definitions) -> dict[str, Any]:
 
 
 def _typed(properties: dict[str, Any], definitions: Definitions) -> dict[str, Any]:
-    """Properties out of cells with the values that JSON expects; one that is wrong stays as it came."""
+    """Convert properties from cells to JSON types; an invalid value stays text."""
     typed: dict[str, Any] = {}
     for name, value in properties.items():
         checked = definitions.check({name: value}, from_text=True)

@@ -1,4 +1,4 @@
-"""Stream the errors or the results of a job as a file, CSV or NDJSON, in constant memory."""
+"""Stream the item errors or the results of a job as a CSV or NDJSON file, in constant memory."""
 
 import csv
 import io
@@ -19,11 +19,11 @@ from schemas.wire.jobs import ResultView
 from storage.entities import properties
 from storage.pipeline import jobs, results
 
-HELD_BYTES = 256 * 1024  # written at once
+HELD_BYTES = 256 * 1024  # bytes to collect for one write
 
 
 class Media(StrEnum):
-    """The content types of a list."""
+    """The content types of a list of results or errors."""
 
     JSON = "application/json"
     CSV = "text/csv"
@@ -31,7 +31,7 @@ class Media(StrEnum):
 
 
 def wanted_media(request: web.Request) -> Media:
-    """The content type that the Accept header names first; JSON if it names none of these."""
+    """Return the content type that the Accept header names first; JSON if it names none of them."""
     accept = request.headers.get("Accept", "").lower()
     named = [media for media in Media if media.value in accept]
     return min(named, key=lambda media: accept.index(media.value), default=Media.JSON)
@@ -40,7 +40,7 @@ def wanted_media(request: web.Request) -> Media:
 async def stream_errors(
     request: web.Request, account_id: AccountId, job_id: JobId, media: Media
 ) -> web.StreamResponse:
-    """Stream each failed item as it came, with `error_code` and `error_message`."""
+    """Stream each failed item as it was sent, with `error_code` and `error_message`."""
     pool = request.app[API].ctx.pool
     operation, layout = await jobs.shape_of(pool, account_id, job_id)
     pages = results.error_pages(pool, account_id, job_id)
@@ -58,7 +58,7 @@ async def stream_errors(
 async def stream_results(
     request: web.Request, account_id: AccountId, job_id: JobId, media: Media
 ) -> web.StreamResponse:
-    """Stream the result of every item, a line each."""
+    """Stream the result of every item, one per line."""
     found = results.results(request.app[API].ctx.pool, account_id, job_id)
     views = (result_view(result) async for result in found)
     if media is Media.NDJSON:

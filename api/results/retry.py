@@ -1,6 +1,6 @@
-"""The body of a retry: the failed items of a job as they came.
+"""Write the items of a retry: the failed items of a job as they were sent.
 
-A record that could not be read is written as it came, and fails again for the same reason.
+A record that could not be read is written as it was sent, and fails again for the same reason.
 """
 
 import csv
@@ -18,12 +18,12 @@ from storage.pipeline import results
 from storage.pipeline.jobs import Parent
 from storage.postgres.pool import Pool
 
-LEFT_OUT = VERDICT[0]  # a column that every operation takes and none looks at
+LEFT_OUT = VERDICT[0]  # a column that every operation accepts and ignores
 ESCAPED_BYTE = re.compile(rb"\\x([89a-f][0-9a-f])")
 
 
 def check_retry(parent: Parent) -> None:
-    """Raises Conflict where there is nothing to retry, or not yet."""
+    """Raise Conflict if the job has not ended, or has no failed item."""
     if not parent.state.ended:
         message = f"the job is {parent.state}: retry its failed items when it has ended"
         raise Conflict(message, code="job_not_ended")
@@ -32,12 +32,12 @@ def check_retry(parent: Parent) -> None:
 
 
 def format_of_failed(parent: Parent) -> Format:
-    """The format in which `failed_items` writes."""
+    """Return the format in which `failed_items` writes."""
     return Format.CSV if parent.layout else Format.NDJSON
 
 
 async def failed_items(pool: Pool, parent: Parent) -> AsyncIterator[bytes]:
-    """Write the failed items in the order of their index, a page of them at a time."""
+    """Yield the failed items in the order of their index, one page at a time."""
     if parent.layout:
         yield _header(parent.layout)
     async for page in results.error_pages(pool, parent.account_id, parent.job_id):
@@ -45,7 +45,7 @@ async def failed_items(pool: Pool, parent: Parent) -> AsyncIterator[bytes]:
 
 
 def _header(layout: CsvLayout) -> bytes:
-    """The columns that the file had, each quoted: what is in their names must not pass for a delimiter."""
+    """Return the header row, each name quoted so that a delimiter in a name does not count."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=layout.delimiter, quoting=csv.QUOTE_ALL)
     writer.writerow(column or LEFT_OUT for column in layout.columns)
@@ -56,14 +56,14 @@ def _record(error: ItemError, layout: CsvLayout | None) -> bytes:
     item = error.item
     if layout is None:
         unread = isinstance(item, str) and error.code in UNREAD
-        return (_as_it_came(item, error.code) if unread else _line(item)) + b"\n"
+        return (_original_bytes(item, error.code) if unread else _line(item)) + b"\n"
     if isinstance(item, dict):
         return _row(item, layout)
-    return _as_it_came(str(item), error.code) + b"\r\n"
+    return _original_bytes(str(item), error.code) + b"\r\n"
 
 
 def _line(item: Any) -> bytes:
-    """As short as it can be: an item that was just not too large must not become too large."""
+    """Return an item as the shortest JSON, so that an item near the size limit does not exceed it."""
     return json.dumps(item, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "backslashreplace")
 
 
@@ -78,8 +78,8 @@ def _cell(value: Any) -> str | None:
     return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
-def _as_it_came(text: str, code: str) -> bytes:
-    """A record that could not be read: invalid bytes were kept as \\xNN."""
+def _original_bytes(text: str, code: str) -> bytes:
+    """Return the bytes of a record that could not be read; it is stored with invalid bytes as \\xNN."""
     record = text.encode("utf-8", "backslashreplace")
     if code != ItemCode.INVALID_ENCODING:
         return record

@@ -38,7 +38,7 @@ async def test_after_a_failure_the_server_is_not_called(error: Exception) -> Non
 async def test_a_silent_server_delays_only_one_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(breaker, "ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(breaker, "CALL_SECONDS", 0.01)
     server, guard = Server(), Breaker()
     server.silent = True
     assert [await guard.ask(server.call) for _ in range(5)] == [None] * 5

@@ -44,7 +44,7 @@ class Outer(BaseModel):
             {"size": 1, "inner": [{"age": 1}]},
             "unknown_parameter",
             "inner[0].age",
-            "inner[0].age is not known here: leave it out",
+            "inner[0].age is not a known field: leave it out",
         ),
         (
             [],

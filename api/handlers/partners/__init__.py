@@ -1,1 +1,1 @@
-"""The bulk endpoints of four partners' APIs, one module a partner."""
+"""The bulk endpoints of the four partners' APIs, one module per partner."""

@@ -1,4 +1,4 @@
-"""What the result bodies of several partners need of an ended job: its item errors and its contacts."""
+"""Read the item errors and the contacts of an ended job, for the responses of several partners."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ SUCCEEDED = ("created", "updated", "unchanged", "merged", "skipped")
 
 
 async def errors_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[ItemError]:
-    """All item errors of a job of a bounded request, by index."""
+    """Return all item errors of a job by index; the number is bounded by the request."""
     return [error async for page in results.error_pages(pool, account_id, job_id) for error in page]
 
 
 async def reasons_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[Reason]:
-    """All item errors of a job, as Kirim and Oliai show them."""
+    """Return all item errors of a job, in the form of Kirim and Oliai."""
     return [
         Reason(index=error.index, reason=error.message, code=error.code, field=error.field)
         for error in await errors_of(pool, account_id, job_id)
@@ -30,7 +30,7 @@ async def reasons_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[R
 
 
 async def contacts_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[ContactRow]:
-    """The contacts that items of a job named without failing, each once, in the order of the items."""
+    """Return the contacts of the items that did not fail, each once, in the order of the items."""
     ids = {
         result.contact_id: None
         async for result in results.results(pool, account_id, job_id)
@@ -41,12 +41,12 @@ async def contacts_of(pool: Pool, account_id: AccountId, job_id: JobId) -> list[
 
 
 def phone_of(item: Any, otherwise: Any) -> Any:
-    """The phone of an item as it was sent, in any spelling of its name; `otherwise` if it has none."""
+    """Return the phone of an item as it was sent, under any spelling; `otherwise` if it has none."""
     if not isinstance(item, dict):
         return otherwise
     return next((item[name] for name in PHONE_NAMES if name in item), otherwise)
 
 
 def succeeded(job: JobRow) -> int:
-    """How many items did not fail."""
+    """Return the number of items that did not fail."""
     return sum(getattr(job, name) for name in SUCCEEDED)

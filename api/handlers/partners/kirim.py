@@ -26,14 +26,14 @@ ITEMS = Items(key="contact_ids", model=ById, most=1_000)
 
 @describe(
     name="bulk_label",
-    text="A request that is not acceptable gets a 400, as Kirim documents it; other endpoints answer 422.",
+    text="A request that is not acceptable gets a 400, as Kirim documents it; elsewhere it gets a 422.",
     body=LabelBody,
     items=ITEMS,
     examples={"attach": examples.LABEL},
     responses={200: Response(model=LabelResult, example=examples.LABEL_RESULT), 202: Job, 207: LabelResult},
 )
 async def submit(request: web.Request) -> web.Response:
-    """Attach a label to up to 1,000 contacts, or detach it, in one transaction."""
+    """Attach a label to up to 1,000 contacts, or detach it from them, in one transaction."""
     return await accept_request(PartnerRequest(request, ENDPOINT))
 
 
@@ -55,7 +55,7 @@ async def _result(api: Api, account: Account, job: JobRow) -> LabelResult:
     async for result in results.results(api.ctx.pool, account.id, job.id):
         codes[result.code] += 1
     data = LabelCounts(
-        applied=job.updated + job.unchanged,  # contacts: one that was named twice is one
+        applied=job.updated + job.unchanged,  # counts contacts: a repeated contact is one
         skipped_cross_org=codes[Note.SKIPPED_CROSS_ORG.word],
         skipped_team_mismatch=codes[Note.SKIPPED_TEAM_MISMATCH.word],
     )

@@ -47,7 +47,7 @@ async def create(request: web.Request) -> web.Response:
     },
 )
 async def delete(request: web.Request) -> web.Response:
-    """Delete up to 1,000 contacts, and take them out of lists, labels and audiences."""
+    """Delete up to 1,000 contacts, and remove them from lists, labels and audiences."""
     return await accept_request(PartnerRequest(request, DELETE))
 
 
@@ -103,7 +103,9 @@ async def _added(api: Api, account: Account, job: JobRow) -> AudienceResult:
     assert audience_id is not None
     audience = await audiences.get(api.ctx.pool, account.id, audience_id)
     if audience is None:
-        raise NotFound("the audience was deleted meanwhile", code="unknown_audience")
+        raise NotFound(
+            "the audience was deleted after the job: there is no count to return", code="unknown_audience"
+        )
     name, count = show_id("aud", audience_id), audience.contact_count
     if not job.failed:
         return AudienceResult(audience_id=name, contact_count=count)

@@ -37,7 +37,7 @@ BY_ACTION = {
     responses={200: Response(model=ListResult, example=examples.LIST_RESULT), 202: Job, 207: ListResult},
 )
 async def submit(request: web.Request) -> web.Response:
-    """Add up to 4,000 contacts to a list, remove them from it, or make them all that is in it."""
+    """Add up to 4,000 contacts to a list, remove them from it, or replace its contacts by them."""
     return await accept_request(PartnerRequest(request, ENDPOINT))
 
 
@@ -58,23 +58,23 @@ async def _plan(bulk: PartnerRequest[ListContactsBody]) -> Plan | None:
 
 
 def _named(given: Mapping[str, Any]) -> list[NamedChannel]:
-    """The channels that the body names; the other problems of the body are reported already."""
+    """Return the channels that the body names; () if they are invalid, which is already reported."""
     try:
         opt_in_to = OptInTo.model_validate(given).opt_in_to
     except ValidationError:
         return []
     return [
         NamedChannel(
-            param=f"opt_in_to[{position}].{'id' if one.id is not None else 'phone'}",
-            id=one.id,
-            phone=one.phone,
+            param=f"opt_in_to[{position}].{'id' if channel.id is not None else 'phone'}",
+            id=channel.id,
+            phone=channel.phone,
         )
-        for position, one in enumerate(opt_in_to or ())
+        for position, channel in enumerate(opt_in_to or ())
     ]
 
 
 def _all_channels(body: ListContactsBody) -> bool:
-    """By default true, as Whippy documents it, unless the body names channels."""
+    """Return whether to opt in to all channels: by default if the body names none, as Whippy documents."""
     if body.opt_in_to_all_channels is None:
         return body.opt_in_to is None
     return body.opt_in_to_all_channels

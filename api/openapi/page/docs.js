@@ -1,4 +1,4 @@
-// Start Swagger UI on our own document; the addresses are relative, so that a prefix of a proxy does no harm.
+// Start Swagger UI with our document. The URLs are relative, so that the page works behind a proxy's prefix.
 window.ui = SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",
@@ -8,5 +8,5 @@ window.ui = SwaggerUIBundle({
   defaultModelsExpandDepth: 0,
   filter: true,
   tryItOutEnabled: true,
-  validatorUrl: null, // the page asks no other host
+  validatorUrl: null, // no requests to other hosts
 });
