@@ -34,7 +34,7 @@ def configure(settings: Settings) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
-    logging.getLogger("arq").setLevel(logging.WARNING)  # arq logs a line for every doorbell
+    logging.getLogger("arq").setLevel(logging.WARNING)  # arq logs a line for every bell
     structlog.configure(
         processors=[
             *shared,

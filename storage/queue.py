@@ -1,4 +1,4 @@
-"""Doorbells: arq jobs that carry ids and announce possible work. A lost doorbell only costs latency."""
+"""Bells: arq jobs that carry ids and announce possible work. A lost bell only costs latency."""
 
 import asyncio
 import json
@@ -71,7 +71,7 @@ def arq_settings(redis_url: str) -> RedisSettings:
 
 
 class Queue:
-    """Rings doorbells. A failure is logged and not raised, because the reconciler rings again."""
+    """Rings bells. A failure is logged and not raised, because the reconciler rings again."""
 
     def __init__(self, redis: ArqRedis) -> None:
         self.redis = redis
@@ -116,7 +116,7 @@ class Queue:
         await self.redis.ping()
 
     async def length(self) -> int:
-        """Return the number of doorbells, including those that a worker is serving."""
+        """Return the number of bells, including those that a worker is serving."""
         return int(await self.redis.zcard(self.redis.default_queue_name))
 
     async def _ring(self, name: str, *args: object, after_seconds: float = 0) -> None:
@@ -132,4 +132,4 @@ class Queue:
         try:
             await asyncio.wait_for(call, SOCKET_SECONDS)
         except LOST_REDIS as error:
-            logger.warning("doorbell %s not rung: %s", name, error)
+            logger.warning("bell %s not rung: %s", name, error)

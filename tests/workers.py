@@ -28,7 +28,7 @@ from worker.claim import claim_chunk
 from worker.dry_run import dry_run_forever
 from worker.turn import take_turn
 
-DOORBELLS: tuple[Any, ...] = (arq_app.work, arq_app.split, arq_app.finish, arq_app.dry_run)
+BELLS: tuple[Any, ...] = (arq_app.work, arq_app.split, arq_app.finish, arq_app.dry_run)
 POLL = 0.01  # seconds between two checks
 COUNTS = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
@@ -72,7 +72,7 @@ async def drain(*workers: Context, turns: int = 2, seconds: float = 30) -> None:
 
 @asynccontextmanager
 async def serving(*workers: Context) -> AsyncIterator[None]:
-    """Run an arq worker for each context, which handles all doorbells and dry runs."""
+    """Run an arq worker for each context, which handles all bells and dry runs."""
     async with AsyncExitStack() as stack:
         for ctx in workers:
             redis_url = ctx.settings.redis_url
@@ -80,7 +80,7 @@ async def serving(*workers: Context) -> AsyncIterator[None]:
             bell = asyncio.Event()
             await stack.enter_async_context(beside(dry_run_forever(ctx, bell)))
             worker = Worker(
-                functions=[func(task) for task in DOORBELLS],
+                functions=[func(task) for task in BELLS],
                 queue_name=ctx.settings.queue_name,
                 redis_pool=connect(redis_url, queue_name=ctx.settings.queue_name),
                 job_serializer=serialize,
@@ -146,7 +146,7 @@ async def versions(ctx: Context, account_id: AccountId) -> dict[int, tuple[Any, 
 
 
 async def bells(ctx: Context) -> Counter[str]:
-    """Count the queued doorbells by task."""
+    """Count the queued bells by task."""
     redis = ctx.queue.redis
     keys = await redis.zrange(redis.default_queue_name, 0, -1)
     bodies = [await redis.get(b"arq:job:" + key) for key in keys]

@@ -1,6 +1,6 @@
-"""The arq worker: its settings, and one task for each of the four doorbells.
+"""The arq worker: its settings, and one task for each of the four bells.
 
-A doorbell carries only ids. It may arrive without work to do, twice, or late.
+A bell carries only ids. It may arrive without work to do, twice, or late.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ def arq_options() -> dict[str, Any]:
         "max_jobs": settings.worker_turns,
         "poll_delay": 0.02,  # seconds; arq's default of 0.5 adds 250 ms of latency on average
         "queue_read_limit": 1_000,  # the head of the queue contains the running arq jobs of all workers
-        "keep_result": 0,  # a doorbell has no result
+        "keep_result": 0,  # a bell has no result
         "max_tries": 1,  # the reconciler rings again
         "retry_jobs": False,
         "job_timeout": 120,  # seconds; a turn takes 2 s plus one chunk

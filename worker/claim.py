@@ -15,9 +15,11 @@ USEFUL_SHARE = 50
 
 
 async def claim_chunk(ctx: Context) -> Claim | None:
-    """Lease the next chunk to apply and add the claim to `ctx.held`. The caller must remove it.
+    """Lease the next chunk to apply and add the claim to `ctx.held`. The caller, `take_turn`, must remove it.
 
-    Returns None if there is nothing to claim, or only chunks of throttled accounts.
+    Tries account after account. For an account without room in its item window it rings a bell for the
+    moment when there is room. Returns None if nothing is left to claim. Raises an error of LOST_REDIS if the
+    window of an account cannot be asked; no chunk is leased then.
     """
     claim = await _claim(ctx)
     if claim is not None:
@@ -38,7 +40,10 @@ async def _claim(ctx: Context) -> Claim | None:
 
 
 async def _claim_limited(ctx: Context) -> tuple[Claim | None, float]:
-    """Claim a chunk within the account's item limit. Return the claim, and the seconds to wait if throttled.
+    """Claim a chunk within the account's item limit: this is where the item window is enforced.
+
+    Returns the claim and 0; None and the seconds to wait if the account is throttled; None and 0 if another
+    worker took the chunk, so that the caller tries again.
 
     The account's turn stays locked from the choice of the chunk to the commit, so that no other claim reads
     the grants of the account while a grant is not committed.

@@ -29,7 +29,7 @@ SETTINGS = {"synchronous_commit": "off"}
 async def open_context(
     settings: Settings, redis: ArqRedis, dry_run_bell: asyncio.Event
 ) -> AsyncIterator[Context]:
-    """Connect, wait for the schema, and run the background tasks: reconciler, lease renewal, dry runs."""
+    """Connect, wait for the schema, and run the background tasks: reconciler, pruning, leases, dry runs."""
     assert settings.database_url is not None
     pool = await open_pool(
         settings.database_url,

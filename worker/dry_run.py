@@ -28,7 +28,7 @@ from worker.prepare import prepare
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 2.0  # maximum delay of a dry run by a lost doorbell
+EVERY_SECONDS = 2.0  # maximum delay of a dry run by a lost bell
 DRAINED_SECONDS = 0.05  # between checks whether the account's chunks in flight are applied
 
 

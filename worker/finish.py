@@ -60,7 +60,10 @@ async def _close(conn: Conn, job: Finishing) -> Members:
 
 
 async def end_job(conn: Conn, account_id: AccountId, job_id: JobId, members: Members) -> End | None:
-    """Set the terminal state of a locked job, then leave the stream, then the turn. The order is fixed."""
+    """Set the terminal state of a locked job, then leave the stream, then the turn. The order is fixed.
+
+    Every accepted job ends here. An upload ends in `storage.pipeline.uploads.fail` or `cancellation.cancel`.
+    """
     end = await finish.end(conn, account_id, job_id, members)
     await turns.leave(conn, account_id)
     return end

@@ -21,7 +21,10 @@ CONDEMNED = Fault(
 
 
 def prepare(claim: Claim) -> Batch:
-    """Return the items and the item errors of a chunk. Every index is in exactly one of the two."""
+    """Return the items and the item errors of a chunk. Every index is in exactly one of the two.
+
+    The only item of a chunk with MAX_DEATHS deaths is not read again: it fails as `processing_failed`.
+    """
     operation = operation_of(claim.operation)
     run = _run(claim, claim.body)
     offset = claim.skip - claim.first_index  # index + offset = position among the records

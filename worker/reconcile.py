@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 EVERY_SECONDS = 2.0
 PRUNE_SECONDS = 300.0
 LOCK = 0x626C7265  # 'blre': advisory lock, one worker reconciles at a time
-BELLS = 8  # maximum of doorbells per round; each turn serves more than one chunk
+BELLS = 8  # maximum of bells per round; each turn serves more than one chunk
 
 
 async def reconcile_forever(ctx: Context) -> None:

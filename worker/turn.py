@@ -20,7 +20,10 @@ TURN_SECONDS = 2.0  # a stopping worker needs at most this time plus one chunk
 
 
 async def take_turn(ctx: Context) -> None:
-    """Claim and apply chunks of the accounts that are due. Ring again if the time ends before the work."""
+    """Claim and apply chunks of the accounts that are due, then finish the jobs that may be complete.
+
+    Rings again if the time ends before the work.
+    """
     clock = asyncio.get_running_loop().time
     until = clock() + TURN_SECONDS
     unfinished: set[tuple[AccountId, JobId]] = set()  # jobs whose last chunk may be one of this turn
@@ -47,7 +50,7 @@ def keep_claims(ctx: Context) -> AbstractAsyncContextManager[None]:
 
 
 async def _apply_or_release(ctx: Context, claim: Claim) -> bool:
-    """Apply a chunk and return what `apply_chunk` returns. After an error, make the chunk ready again."""
+    """Apply a chunk and return what `apply_chunk` returns. An error releases the chunk and ends the turn."""
     try:
         return await apply_chunk(ctx, claim)
     except (Exception, asyncio.CancelledError) as error:

@@ -57,7 +57,10 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _charge_bulk(request: web.Request, account: Account) -> None:
-    """Charge the admission window first, so that a rejected request does not use PostgreSQL."""
+    """Charge the admission window, then refuse the request if too many jobs of the account have not ended.
+
+    The window comes first, because counting the jobs is a query.
+    """
     ctx = request.app[API].ctx
     policy = bulk_policy(account)
     if policy.limit:
@@ -96,7 +99,10 @@ async def _take(ctx: Context, account: Account, policy: Policy, history: History
 
 
 async def _count(ctx: Context, account: Account) -> Grant:
-    """Count the accepted jobs in PostgreSQL, while Redis does not respond."""
+    """Count the accepted jobs in PostgreSQL, while Redis does not respond.
+
+    No lock is held: simultaneous requests can exceed the limit meanwhile.
+    """
     window = timedelta(seconds=account.window_seconds)
     now = datetime.now(UTC)
     accepted = await uploads.recently_accepted(ctx.pool, account.id, now - window)

@@ -77,6 +77,8 @@ def _family(route: Route) -> str:
 
 def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
     for name in PARAMETER.findall(path):
+        if name not in components.PATH_PARAMETERS:
+            raise LookupError(f"{path}: describe {name} in PATH_PARAMETERS of api/openapi/components.py")
         yield {"name": name, "in": "path", "required": True, **components.PATH_PARAMETERS[name]}
 
 

@@ -24,7 +24,7 @@ LOCK_CHUNKS = "SET LOCAL lock_timeout TO DEFAULT"  # applying a chunk may take s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """The state of a job before its cancellation took effect. `unsplit`: parts are left to split."""
+    """The state of a job as `cancel` last read it. `unsplit`: parts are left to split."""
 
     state: JobState
     unsplit: bool

@@ -188,7 +188,7 @@ async def renew(db: Pool, held: Collection[Lease]) -> None:
 
 
 async def free_expired(conn: Conn) -> int:
-    """Make the chunks of dead workers ready again. Return their number."""
+    """Make the chunks of dead workers ready again; each counts a death. Return their number."""
     return len(await QUERIES.free_expired(conn, lease_seconds=LEASE_SECONDS))
 
 

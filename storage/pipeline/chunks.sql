@@ -1,6 +1,7 @@
 -- name: claim(worker_id, lease_seconds, max_deaths, credit_items)^
 -- Lease the next chunk of the account whose turn it is, in one statement, if the account has no item limit. If it
--- has one, job_id is null: the caller must take a grant of the window first. No row: there is nothing to claim.
+-- has one, job_id is null: the caller must take a grant of the window first. No row: there is nothing to claim, or
+-- other workers were faster five times.
 -- The limit is tested in the argument, because a condition of the join is evaluated only after the lease is written.
 SELECT n.account_id, l.*
 FROM lock_next_chunk(:max_deaths) n
@@ -68,7 +69,7 @@ FROM (
 WHERE c.account_id = mine.account_id AND c.job_id = mine.job_id AND c.first_index = mine.first_index;
 
 -- name: free_expired(lease_seconds)
--- Make the chunks of dead workers ready again and raise their tokens, so that the fence stops an old claim. After a
+-- Make the chunks of dead workers ready again, count a death for each, and raise their tokens, so that the fence stops an old claim. After a
 -- restart of PostgreSQL all leases look expired, so live workers get time to renew theirs first.
 WITH expired AS (
     SELECT account_id, job_id, first_index FROM chunks

@@ -1,6 +1,7 @@
 -- Lock the turn of the account that has been served least among those with a claimable chunk, and return its next
 -- chunk, which belongs to its oldest job at the head of a stream. Turns that other workers have locked are skipped.
--- If all are locked, wait for the first one. No row: there is nothing to claim.
+-- If all are locked, wait for the first one. No row: there is nothing to claim, or other
+-- workers were faster five times.
 --
 -- `items` and `deaths` are the values to lease. A chunk with `p_max_deaths` deaths is leased in halves. Each half
 -- has one death left, so the splitting ends at the single item that causes the deaths.

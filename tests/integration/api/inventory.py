@@ -7,19 +7,6 @@ from tests.integration.api.service import Client
 
 PHONE_NUMBER_ID = "106540352242922"
 
-# The kind of thing that each path parameter names.
-KINDS = {
-    "list_id": "list",
-    "label_id": "label",
-    "audience_id": "audience",
-    "channel_id": "channel",
-    "team_id": "team",
-    "contact_id": "contact",
-    "job_id": "job",
-    "name": "property",
-    "phone_number_id": "phone_number_id",
-}
-
 
 async def fill(client: Client) -> dict[str, list[Any]]:
     """Create rows of every kind, and return their ids by kind."""

@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from api.openapi.describe import description_of
 from api.route import Route
 from api.routes import ROUTES
 from schemas.operations import Operation
+from schemas.wire.query_models import NoQuery
 
 Names = Mapping[str, str]  # by kind; from Belongings.names and from FRESH in http/test_tenants.py
 
@@ -57,6 +59,14 @@ def routes() -> dict[str, Route]:
             for operation in operations:
                 found[f"{route.method} {route.path.replace('{operation}', operation)}"] = route
     return found
+
+
+def calls_of(key: str) -> list[Call]:
+    """Return the calls of a route. A GET that takes only the ids in its path needs no entry in CALLS."""
+    if key in CALLS:
+        return CALLS[key]
+    takes_ids_only = key.startswith("GET ") and description_of(routes()[key].handler).query in (None, NoQuery)
+    return PLAIN if takes_ids_only else []
 
 
 def request_of(key: str, call: Call, names: Names) -> Request:

@@ -13,7 +13,7 @@ from worker.split import split_job
 
 
 async def cancel(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
-    """Cancel a job, and do the work of the doorbells that the api rings."""
+    """Cancel a job, and do the work of the bells that the api rings."""
     standing = await cancellation.cancel(ctx.pool, account_id, job_id)
     assert standing is not None
     if standing.unsplit:

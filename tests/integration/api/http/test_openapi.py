@@ -81,7 +81,7 @@ def test_every_operation_has_a_unique_id() -> None:
 
 @each_operation
 def test_an_operation_has_a_summary_and_one_tag(operation: dict[str, Any]) -> None:
-    assert operation["summary"]
+    assert operation["summary"], "write a docstring for the handler: its first line is the summary"
     assert not operation["summary"].endswith(".")
     (tag,) = operation["tags"]
     assert tag in [known["name"] for known in DOCUMENT["tags"]]

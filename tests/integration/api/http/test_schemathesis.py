@@ -15,8 +15,9 @@ import pytest
 
 from schemas.settings import Settings
 from storage.context import Context
-from tests.integration.api.inventory import KINDS, PHONE_NUMBER_ID, fill
+from tests.integration.api.inventory import PHONE_NUMBER_ID, fill
 from tests.integration.api.service import make_client, serve
+from tests.integration.api.tenant_calls import NAMED_IN_PATH
 from tests.waiting import until
 from tests.workers import unfinished
 
@@ -74,7 +75,7 @@ values = {values}
 """
 PARAMETER = '"{place}" = {{ dictionary = "{kind}", probability = 0.5 }}\n'
 PLACES = {  # of ids and values: half of the cases use existing ones
-    **{f"path.{name}": kind for name, kind in KINDS.items()},
+    **{f"path.{name}": kind for name, kind in NAMED_IN_PATH.items()},
     "header.Prefer": "prefer",
     "query.region": "region",
     "query.preference": "preference",

@@ -17,7 +17,16 @@ from schemas.ids import JobId
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import phone
-from tests.integration.api.tenant_calls import CALLS, NAMED_IN_PATH, Call, Names, in_path, request_of, routes
+from tests.integration.api.tenant_calls import (
+    CALLS,
+    NAMED_IN_PATH,
+    Call,
+    Names,
+    calls_of,
+    in_path,
+    request_of,
+    routes,
+)
 from tests.integration.api.tenant_rows import OWN, SPARE, THEIRS, tables_of
 from tests.integration.api.tenant_worlds import World, open_world, send, without_run_values
 
@@ -84,7 +93,7 @@ async def worlds(settings: Settings, template: str) -> AsyncIterator[Worlds]:
 def test_every_private_route_is_in_the_table_of_calls(key: str) -> None:
     unknown = set(re.findall(r"{(\w+)}", key)) - set(NAMED_IN_PATH)
     assert not unknown, f"add to NAMED_IN_PATH in tenant_calls.py what {unknown} of {key} names"
-    assert CALLS.get(key), f"add to CALLS in tenant_calls.py how {key} is called, with all ids that it takes"
+    assert calls_of(key), f"add to CALLS in tenant_calls.py how {key} is called, with all ids that it takes"
 
 
 def test_every_call_belongs_to_a_route() -> None:
@@ -102,7 +111,7 @@ async def test_responses_do_not_depend_on_another_account(worlds: Worlds, part: 
     problems = [
         f"{key} with {what}: {problem}"
         for key in PARTS[part]
-        for call in CALLS.get(key, [])
+        for call in calls_of(key)
         for what, change in _changes(worlds, key, call)
         for problem in await _problems(worlds, key, call, what, change)
     ]
@@ -112,7 +121,7 @@ async def test_responses_do_not_depend_on_another_account(worlds: Worlds, part: 
 async def test_a_malformed_id_gets_the_response_of_an_unknown_one(worlds: Worlds) -> None:
     world = worlds.alone  # where the ids of the other account are unknown
     for key in PRIVATE:
-        for call, kind in product(CALLS.get(key, [])[:1], in_path(key)):
+        for call, kind in product(calls_of(key)[:1], in_path(key)):
             responses = []
             for id_ in ("nonsense", *(names[kind] for names in worlds.theirs)):
                 request = request_of(key, call, _own(world, call) | {kind: id_})
@@ -126,7 +135,7 @@ async def test_the_owner_of_the_ids_gets_its_rows(worlds: Worlds) -> None:
     """Without this, a refusal to another account would prove nothing."""
     assert worlds.crowded.other is not None
     for key in PARTS["get"]:
-        for call, names in product(CALLS.get(key, []), worlds.theirs):
+        for call, names in product(calls_of(key), worlds.theirs):
             response = await send(worlds.crowded.other.client, request_of(key, call, names))
             assert response.status == 200, f"{key}: {response.body!r}"
 

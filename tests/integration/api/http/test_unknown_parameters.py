@@ -6,8 +6,9 @@ from api.route import Route
 from api.routes import ROUTES
 from storage.context import Context
 from tests.factories import contact
-from tests.integration.api.inventory import KINDS, PHONE_NUMBER_ID, fill
+from tests.integration.api.inventory import PHONE_NUMBER_ID, fill
 from tests.integration.api.service import Client
+from tests.integration.api.tenant_calls import NAMED_IN_PATH
 
 PRIVATE = [route for route in ROUTES if not route.public]
 
@@ -44,7 +45,7 @@ async def test_an_unknown_parameter_in_a_nested_object_is_refused(
 
 async def _refuses(client: Client, route: Route, known: dict[str, list[str]]) -> bool:
     path = route.path.replace("{operation}", "contacts.upsert")
-    for name, kind in KINDS.items():
+    for name, kind in NAMED_IN_PATH.items():
         path = path.replace(f"{{{name}}}", known[kind][0])
     headers = {"Content-Type": "application/json"} if route.method in {"POST", "PUT", "PATCH"} else {}
     response = await client.call(

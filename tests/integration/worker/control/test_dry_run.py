@@ -94,7 +94,7 @@ async def test_a_dry_run_does_not_use_the_window(ctx: Context) -> None:
     assert (await claim(ctx)).items == 1
 
 
-async def test_a_dry_run_is_split_and_then_its_doorbell_rings(ctx: Context) -> None:
+async def test_a_dry_run_is_split_and_then_its_bell_rings(ctx: Context) -> None:
     account = await make_account(ctx)
     items = [contact(n) for n in range(2_300)]
     job_id = await make_job(ctx, account.id, items, split=False, dry_run=True)
@@ -258,7 +258,7 @@ async def test_the_staging_table_is_truncated_after_each_chunk(
     assert max(sizes[1:]) == min(sizes[1:]) > 0
 
 
-async def test_the_doorbell_wakes_an_idle_worker(
+async def test_the_bell_wakes_an_idle_worker(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "EVERY_SECONDS", 3600.0)
@@ -271,7 +271,7 @@ async def test_the_doorbell_wakes_an_idle_worker(
             assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 1}
 
 
-async def test_a_dry_run_starts_without_its_doorbell(
+async def test_a_dry_run_starts_without_its_bell(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "EVERY_SECONDS", 0.05)

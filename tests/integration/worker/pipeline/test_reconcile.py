@@ -66,7 +66,7 @@ async def test_no_lease_expires_right_after_postgres_starts(
     assert await state_of_the_chunk(ctx) == ("running", 0)
 
 
-async def test_lost_doorbells_are_rung_again(ctx: Context, crew: list[Context]) -> None:
+async def test_lost_bells_are_rung_again(ctx: Context, crew: list[Context]) -> None:
     for _ in range(3):
         account = await make_account(ctx)
         await make_job(ctx, account.id, [contact(n) for n in range(5)])
@@ -77,7 +77,7 @@ async def test_lost_doorbells_are_rung_again(ctx: Context, crew: list[Context]) 
         await until(lambda: _ended(ctx))
 
 
-async def test_no_doorbell_is_rung_without_work(ctx: Context) -> None:
+async def test_no_bell_is_rung_without_work(ctx: Context) -> None:
     account = await make_account(ctx, item_limit=1, window_seconds=3600)
     await make_job(ctx, account.id, [contact(1), contact(2)])
     await claim(ctx)

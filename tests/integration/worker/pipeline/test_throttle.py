@@ -220,7 +220,7 @@ async def test_removing_the_limit_wakes_the_account(ctx: Context, crew: list[Con
 async def test_a_throttled_account_continues_when_the_window_has_room(
     ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciler, "EVERY_SECONDS", 60)  # only the deferred doorbell can wake the account
+    monkeypatch.setattr(reconciler, "EVERY_SECONDS", 60)  # only the deferred bell can wake the account
     account = await make_account(ctx, item_limit=10, window_seconds=1)
     await make_job(ctx, account.id, [contact(n) for n in range(20)], chunk_items=10)
     beside = asyncio.create_task(reconcile_forever(crew[0]))
