@@ -8,7 +8,6 @@ from embedded.supervisor.demo_account import EnsureDemoKey, ensure_demo_key
 from schemas.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DEFAULT_WORKERS = 2
 
 
 class SupervisorError(Exception):
@@ -24,7 +23,7 @@ class Options:
     port: int  # 0: any free port
     database_url: str | None
     redis_url: str | None
-    workers: int = DEFAULT_WORKERS
+    workers: int
     sample: bool = False  # submit examples/contacts.csv once everything is ready
     verbose: bool = False  # print the logs of all processes
     procfile: Path = REPOSITORY / "Procfile"

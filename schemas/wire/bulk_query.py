@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from schemas.items.phone import is_region
 from schemas.operations import MatchOn
+from schemas.wire.query_models import Query
 
 MAX_PARALLEL = 64
 
@@ -21,10 +22,8 @@ def _listed(value: object) -> object:
     return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
-class BulkQuery(BaseModel):
+class BulkQuery(Query):
     """The parameters of `POST /v1/bulk/{operation}`; which of them an operation takes is in OPERATIONS."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     region: Annotated[str | None, AfterValidator(_region)] = Field(
         default=None, description="ISO 3166 region of phone numbers without a country code", examples=["IN"]

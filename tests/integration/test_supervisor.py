@@ -33,7 +33,7 @@ async def demo_key(database_url, known_key):
 home, port = Path(sys.argv[1]), int(sys.argv[2])
 options = Options(
     home=home, host="127.0.0.1", port=port, database_url="postgresql://nowhere/none",
-    redis_url="redis://nowhere/0", procfile=home.parent / "Procfile", ensure_demo_key=demo_key,
+    redis_url="redis://nowhere/0", workers=2, procfile=home.parent / "Procfile", ensure_demo_key=demo_key,
 )
 try:
     asyncio.run(Supervisor(options, Console()).run())
