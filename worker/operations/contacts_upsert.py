@@ -22,6 +22,8 @@ from storage.postgres.pool import Conn
 from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
 from worker.operations.resolve import Target, merge_by_phone, resolve
 
+Checked = tuple[Sequence[Indexed], dict[int, Fault]]  # the valid items, and the faults of the rest
+
 CREATED, UPDATED, UNCHANGED = Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED
 TOO_LARGE = {name: ItemCode(f"{name}_too_large") for name in JSON_FIELDS}
 KEYED = frozenset(JSON_FIELDS)
@@ -171,12 +173,6 @@ def _results(
     return results
 
 
-OPERATIONS = {Operation.CONTACTS_UPSERT: ContactsUpsert()}
-
-
-Checked = tuple[Sequence[Indexed], dict[int, Fault]]
-
-
 async def check(conn: Conn, job: JobFacts, items: Sequence[Indexed], fields: set[str]) -> Checked:
     """Check properties and channels. Return the valid items as they are stored, and the faults of the rest.
 
@@ -223,3 +219,6 @@ async def _check_channels(conn: Conn, job: JobFacts, items: Sequence[Indexed]) -
 def _unknown_channel(item: ContactItem) -> Fault:
     message = "default_channel_id names no channel of the account: list the channels to find its id"
     return Fault("default_channel_id", ItemCode.UNKNOWN_CHANNEL, message, str(item.get("default_channel_id")))
+
+
+OPERATIONS = {Operation.CONTACTS_UPSERT: ContactsUpsert()}
