@@ -12,6 +12,7 @@
     ├── Conflict                      conflict
     ├── RateLimited                   rate_limit_error
     └── Unavailable                   api_error
+        └── UploadLost                … the server has lost a part of the body
 
 A bad row is data, not an exception: see `schemas.item_errors`. `api` maps the errors to HTTP statuses.
 """
@@ -120,6 +121,12 @@ class Unavailable(BulklaneError):
     def __init__(self, message: str, *, retry_after: int = 2) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class UploadLost(Unavailable):
+    """PostgreSQL has lost a part of the body, in a crash before the part was on disk."""
+
+    default_code = "upload_incomplete"
 
 
 class UploadCut(InvalidRequest):

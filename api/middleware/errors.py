@@ -24,6 +24,7 @@ STATUSES: dict[type[errors.BulklaneError], int] = {
     errors.NotAcceptable: 422,
     errors.RateLimited: 429,
     errors.Unavailable: 503,
+    errors.UploadLost: 503,
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from schemas.errors import UploadLost
 from schemas.formats.content_type import Format
 from schemas.formats.records import Span
 from schemas.ids import AccountId, JobId
@@ -111,7 +112,12 @@ async def accept(conn: Conn, job: NewJob, received: Received) -> bool:
     """Accept the job and give it a position in its stream.
 
     Returns False if the job is not in the state `receiving` any more: it was cancelled, or its lease expired.
+    Raises UploadLost if the stored parts are not the received ones: parts are committed without waiting for
+    the disk, so a crash of PostgreSQL can lose some of them, and later parts are stored all the same.
     """
+    stored = await QUERIES.stored(conn, account_id=job.account_id, id=job.id)
+    if tuple(stored) != (received.parts, received.parts - 1, received.size):
+        raise UploadLost("PostgreSQL has lost a part of the body in a crash: send the request again")
     position = await QUERIES.accept(
         conn,
         account_id=job.account_id,

@@ -31,6 +31,11 @@ WHERE p.account_id = :account_id AND p.job_id = :id AND j.account_id = p.account
 -- name: add_part(account_id, id, part, body)!
 INSERT INTO parts (account_id, job_id, part, body) VALUES (:account_id, :id, :part, :body);
 
+-- name: stored(account_id, id)^
+-- Number, highest number and bytes of the parts that are stored. The length of a body is read without its bytes.
+SELECT count(*) AS parts, COALESCE(max(part), -1) AS last, COALESCE(sum(octet_length(body)), 0) AS bytes FROM parts
+WHERE account_id = :account_id AND job_id = :id;
+
 -- name: accept(account_id, id, stream, layout, parallel, parts, bytes, total, request_hash)$
 -- Accept the job: give it a position in its stream and activate the account's turn. `total` is null if a worker must
 -- split the job. Returns null if the job is not receiving any more (cancelled, or its lease expired).
