@@ -23,7 +23,7 @@ class TestServers:
     __test__ = False  # pytest must not collect it
 
     def __init__(self) -> None:
-        self._folder = _make_folder()
+        self._folder = make_scratch_folder()
         home = open_scratch(self._folder)
         self._postgres = Postgres(home, durable=False)
         self._valkey = Valkey(home, durable=False)
@@ -71,7 +71,7 @@ class TestServers:
         await asyncio.gather(self._postgres.wait(), self._valkey.wait())
 
 
-def _make_folder() -> Path:
+def make_scratch_folder() -> Path:
     """Make a folder named after this process; delete the folders of processes that no longer run."""
     parent = SHARED_MEMORY if _has_room(SHARED_MEMORY) else Path(tempfile.gettempdir())
     for folder in parent.glob(f"{PREFIX}*"):

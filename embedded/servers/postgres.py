@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
@@ -44,6 +45,8 @@ NOT_DURABLE = {
 class Postgres(Child):
     """The PostgreSQL server of `home`. `durable=False` is for tests: a crash of the machine can lose data.
 
+    `settings` are settings of the server that replace ours.
+
     `url` works with asyncpg, SQLAlchemy and psql.
     """
 
@@ -51,10 +54,13 @@ class Postgres(Child):
     death_signal: ClassVar[signal.Signals] = FAST
     stop_steps: Steps = STOP_STEPS
 
-    def __init__(self, home: Home, *, durable: bool = True) -> None:
+    def __init__(
+        self, home: Home, *, durable: bool = True, settings: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__("postgres", home, owner=home.owner)
         self.data = home.state / "pg"
         self.durable = durable
+        self._settings = SETTINGS | ({} if durable else NOT_DURABLE) | dict(settings or {})
         host = quote(str(home.sockets), safe="")
         self.url = f"postgresql://{NAME}@/{NAME}?host={host}&port={PORT}&sslmode={SSL}"
 
@@ -66,7 +72,7 @@ class Postgres(Child):
         if not self.data.is_dir():
             await self._initialise(programs)
         self._remove_stale_locks()
-        settings = SETTINGS | ({} if self.durable else NOT_DURABLE) | self._socket_setting()
+        settings = self._settings | self._socket_setting()
         await self.spawn(
             [programs.postgres, "-D", self.data, *_options(settings)],
             env=clean_environment(),

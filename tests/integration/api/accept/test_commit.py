@@ -13,9 +13,9 @@ import pytest
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact, phone
-from tests.integration.api.proxy import Proxy, proxy
 from tests.integration.api.service import Client, Service, make_client, serve
 from tests.integration.api.work import work
+from tests.proxy import Proxy, proxy
 from tests.servers import TestServers
 
 

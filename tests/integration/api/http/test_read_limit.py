@@ -20,9 +20,9 @@ from api.routes import ROUTES
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact
-from tests.integration.api.proxy import Proxy, proxy
 from tests.integration.api.service import Client, Response, make_client, serve
 from tests.integration.api.work import work
+from tests.proxy import Proxy, proxy
 from tests.servers import TestServers
 from tests.waiting import until
 

@@ -1,13 +1,15 @@
-"""A Unix socket in front of a server's socket, so that a test can cut one process off from the server."""
+"""A Unix socket in front of a server's socket, so that a test can break the connections of one process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+COMMIT_REPLY = b"C\x00\x00\x00\x0bCOMMIT\x00"  # PostgreSQL's CommandComplete of a COMMIT
+
 
 class Proxy:
-    """Copies bytes both ways, until a test cuts or silences it."""
+    """Copies bytes both ways, until a test cuts, delays or silences it."""
 
     def __init__(self, path: Path, target: Path) -> None:
         self.path = path
@@ -15,8 +17,10 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.cut_at: Callable[[bytes], bool] = lambda _: False  # cut instead of forwarding these bytes
+        self.cut_at: Callable[[bytes], bool] = _never  # cut instead of forwarding these bytes to the server
+        self.cut_reply_at: Callable[[bytes], bool] = _never  # the same for bytes from the server
         self.silent = False  # read all bytes, and forward none
+        self.delay_seconds = 0.0  # before each piece of bytes, in both directions
 
     async def start(self) -> None:
         """Start to listen."""
@@ -37,18 +41,42 @@ class Proxy:
         for writer in list(self._open):
             writer.transport.abort()
 
+    def lose_next_commit(self) -> asyncio.Event:
+        """Cut one connection instead of forwarding its next reply to a COMMIT. The event is set then."""
+        lost = asyncio.Event()
+
+        def is_reply(data: bytes) -> bool:
+            if lost.is_set() or COMMIT_REPLY not in data:
+                return False
+            lost.set()
+            self.cut_reply_at = _never
+            return True
+
+        self.cut_reply_at = is_reply
+        return lost
+
+    def behave(self) -> None:
+        """Forward everything again. What was silenced stays lost."""
+        self.cut_at = self.cut_reply_at = _never
+        self.silent = False
+        self.delay_seconds = 0.0
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        target_reader, target_writer = await asyncio.open_unix_connection(self._target)
+        try:
+            target_reader, target_writer = await asyncio.open_unix_connection(self._target)
+        except OSError:  # the server is away
+            writer.transport.abort()
+            return
         ends = {writer, target_writer}
         self._open |= ends
         try:
             await asyncio.gather(
-                self._copy(reader, target_writer, ends, watched=True),
-                self._copy(target_reader, writer, ends, watched=False),
+                self._copy(reader, target_writer, ends, "cut_at"),
+                self._copy(target_reader, writer, ends, "cut_reply_at"),
             )
         finally:
             self._open -= ends
@@ -58,12 +86,14 @@ class Proxy:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         ends: set[asyncio.StreamWriter],
-        *,
-        watched: bool,
+        condition: str,
     ) -> None:
-        with suppress(ConnectionError):
+        """Copy until the end, or until the current `condition` (the name of an attribute) is true."""
+        with suppress(OSError):
             while data := await reader.read(64 * 1024):
-                if watched and self.cut_at(data):
+                if self.delay_seconds:
+                    await asyncio.sleep(self.delay_seconds)
+                if getattr(self, condition)(data):
                     break
                 if not self.silent:
                     writer.write(data)
@@ -81,3 +111,7 @@ async def proxy(path: Path, target: Path) -> AsyncIterator[Proxy]:
         yield running
     finally:
         await running.stop()
+
+
+def _never(data: bytes) -> bool:
+    return False

@@ -1,0 +1,115 @@
+-- What must hold when nothing is in progress. Each query returns the rows that break the invariant of its name.
+
+-- name: every ended job has counts that add up to its total
+SELECT id, state, total, created, updated, unchanged, merged, skipped, failed, cancelled FROM jobs
+WHERE finished_at IS NOT NULL
+  AND created + updated + unchanged + merged + skipped + failed + cancelled IS DISTINCT FROM total;
+
+-- name: the counts of an ended job equal its stored results
+WITH results AS (
+    SELECT o.account_id, o.job_id, COALESCE(h.outcome, u.outcome) AS outcome
+    FROM outcomes o
+    CROSS JOIN LATERAL unnest(o.outcomes) WITH ORDINALITY u (outcome, position)
+    LEFT JOIN outcome_changes h ON h.account_id = o.account_id AND h.job_id = o.job_id
+        AND h.item_index = o.first_index + u.position - 1
+), stored AS (
+    SELECT account_id, job_id, array[count(*) FILTER (WHERE outcome = 1), count(*) FILTER (WHERE outcome = 2),
+        count(*) FILTER (WHERE outcome = 3), count(*) FILTER (WHERE outcome = 4), count(*) FILTER (WHERE outcome = 5),
+        count(*) FILTER (WHERE outcome = 6), count(*) FILTER (WHERE outcome = 7)] AS counts
+    FROM results GROUP BY account_id, job_id
+), told AS (
+    SELECT account_id, id AS job_id, state,
+        array[created, updated, unchanged, merged, skipped, failed, cancelled]::bigint[] AS counts
+    FROM jobs WHERE finished_at IS NOT NULL AND total > 0
+)
+SELECT t.job_id, t.state, t.counts AS told, s.counts AS stored
+FROM told t LEFT JOIN stored s USING (account_id, job_id)
+WHERE t.counts IS DISTINCT FROM s.counts;
+
+-- name: the chunks of an ended job cover its items once
+WITH runs AS (
+    SELECT c.account_id, c.job_id, c.first_index, c.items,
+        COALESCE(lag(c.first_index + c.items) OVER one_job, 0) AS expected,
+        sum(c.items) OVER (PARTITION BY c.account_id, c.job_id) AS covered
+    FROM chunks c
+    WINDOW one_job AS (PARTITION BY c.account_id, c.job_id ORDER BY c.first_index)
+)
+SELECT j.id, j.state, j.total, r.first_index, r.expected, r.covered
+FROM jobs j JOIN runs r ON r.account_id = j.account_id AND r.job_id = j.id
+WHERE j.finished_at IS NOT NULL AND (r.first_index <> r.expected OR r.covered <> j.total);
+
+-- name: every chunk of an ended job is done or cancelled and has one row of results
+SELECT j.id, j.state, c.first_index, c.state AS chunk, c.items, cardinality(o.outcomes) AS results
+FROM jobs j
+JOIN chunks c ON c.account_id = j.account_id AND c.job_id = j.id
+LEFT JOIN outcomes o ON o.account_id = c.account_id AND o.job_id = c.job_id AND o.first_index = c.first_index
+WHERE j.finished_at IS NOT NULL
+  AND (c.state NOT IN ('done', 'cancelled') OR c.items IS DISTINCT FROM cardinality(o.outcomes));
+
+-- name: every failed item has one error, and no other item has any
+SELECT j.id, j.state, j.failed, count(e.item_index) AS errors
+FROM jobs j LEFT JOIN item_errors e ON e.account_id = j.account_id AND e.job_id = j.id
+WHERE j.finished_at IS NOT NULL
+GROUP BY j.account_id, j.id HAVING count(e.item_index) <> j.failed;
+
+-- name: no job is in progress
+SELECT id, state, total, parts, split_parts, error_code FROM jobs WHERE finished_at IS NULL;
+
+-- name: no lease, running chunk or pending stream is left
+SELECT 'job' AS what, id::text, state FROM jobs WHERE lease_until IS NOT NULL
+UNION ALL
+SELECT 'chunk', job_id::text, state FROM chunks WHERE state = 'running' OR lease_until IS NOT NULL OR worker_id IS NOT NULL
+UNION ALL
+SELECT 'stream', account_id || ' ' || stream, pending::text FROM streams WHERE pending <> 0
+UNION ALL
+SELECT 'turn', account_id::text, virtual_time::text FROM account_turns WHERE active;
+
+-- name: an upload that was not accepted leaves no parts, chunks or key
+SELECT j.id, j.state, j.idempotency_key, count(p.part) AS parts
+FROM jobs j LEFT JOIN parts p ON p.account_id = j.account_id AND p.job_id = j.id
+WHERE j.accepted_at IS NULL AND j.finished_at IS NOT NULL
+GROUP BY j.account_id, j.id HAVING count(p.part) > 0 OR j.idempotency_key IS NOT NULL;
+
+-- name: a part belongs to a job
+SELECT p.job_id, p.part FROM parts p
+WHERE NOT EXISTS (SELECT FROM jobs j WHERE j.account_id = p.account_id AND j.id = p.job_id);
+
+-- name: the jobs of a stream ran one after the other
+SELECT id, stream, stream_position, started_at, earlier FROM (
+    SELECT id, stream, stream_position, started_at, max(finished_at) OVER (
+        PARTITION BY account_id, stream ORDER BY stream_position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    ) AS earlier
+    FROM jobs WHERE started_at IS NOT NULL AND accepted_at IS NOT NULL
+) runs WHERE started_at < earlier;
+
+-- name: no span of a window holds more items than the limit
+SELECT g.account_id, g.at, a.item_limit, sum(e.items) AS items
+FROM accounts a
+JOIN grants g ON g.account_id = a.id
+JOIN grants e ON e.account_id = g.account_id AND e.at BETWEEN g.at - make_interval(secs => a.window_seconds) AND g.at
+WHERE a.item_limit > 0
+GROUP BY g.account_id, g.at, a.item_limit HAVING sum(e.items) > a.item_limit;
+
+-- name: every applied item of an account with a limit was granted
+SELECT a.id, COALESCE(g.items, 0) AS granted, c.items AS applied
+FROM accounts a
+JOIN (SELECT account_id, sum(items) AS items FROM chunks WHERE state = 'done' GROUP BY account_id) c ON c.account_id = a.id
+LEFT JOIN (SELECT account_id, sum(items) AS items FROM grants GROUP BY account_id) g ON g.account_id = a.id
+WHERE a.item_limit > 0 AND COALESCE(g.items, 0) < c.items;
+
+-- name: the numbers of members are those of the memberships
+SELECT o.kind, o.id, o.contact_count, count(m.contact_id) AS members
+FROM (
+    SELECT 'list' AS kind, account_id, id, contact_count FROM contact_lists
+    UNION ALL SELECT 'label', account_id, id, contact_count FROM labels
+    UNION ALL SELECT 'audience', account_id, id, contact_count FROM audiences
+) o
+LEFT JOIN memberships m ON m.account_id = o.account_id AND m.kind = o.kind AND m.owner_id = o.id
+GROUP BY o.kind, o.account_id, o.id, o.contact_count HAVING count(m.contact_id) <> o.contact_count;
+
+-- name: a membership or an opt-in belongs to a contact
+SELECT 'membership' AS what, m.account_id, m.contact_id FROM memberships m
+WHERE NOT EXISTS (SELECT FROM contacts c WHERE c.account_id = m.account_id AND c.id = m.contact_id)
+UNION ALL
+SELECT 'opt-in', o.account_id, o.contact_id FROM opt_ins o
+WHERE NOT EXISTS (SELECT FROM contacts c WHERE c.account_id = o.account_id AND c.id = o.contact_id);
