@@ -1,5 +1,6 @@
 """The aiohttp application."""
 
+import logging
 from collections.abc import AsyncIterator
 
 from aiohttp import web
@@ -8,10 +9,12 @@ from api.http.breaker import Breaker
 from api.http.context import API, open_api
 from api.middleware import MIDDLEWARES
 from api.middleware.authenticate import PUBLIC
+from api.middleware.errors import REPEATED
 from api.middleware.limits import BREAKER, BULK
 from api.route import ROUTE_TABLE
 from api.routes import ROUTES
 from schemas.settings import Settings
+from storage.repeated_log import RepeatedLog
 
 
 def make_app(settings: Settings) -> web.Application:
@@ -22,6 +25,7 @@ def make_app(settings: Settings) -> web.Application:
     app[PUBLIC] = frozenset(route.handler for route in ROUTES if route.public)
     app[BULK] = frozenset(route.handler for route in ROUTES if route.bulk)
     app[BREAKER] = Breaker()
+    app[REPEATED] = RepeatedLog(logging.getLogger("api"))
     app[ROUTE_TABLE] = ROUTES
 
     async def connect(app: web.Application) -> AsyncIterator[None]:

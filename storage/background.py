@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NoReturn
 
-from redis.exceptions import RedisError
-
-from storage.postgres.db_errors import blames_work
+from storage.postgres.db_errors import is_ours
+from storage.repeated_log import RepeatedLog
 
 logger = logging.getLogger(__name__)
 
 CANCEL_AGAIN_SECONDS = 0.1
-STEADY_SECONDS = 30.0  # work that fails after this time has worked in between
 
 
 @asynccontextmanager
@@ -48,30 +46,28 @@ async def repeat(
     """Run `work` repeatedly, with a pause of `every` seconds after each run, until cancelled.
 
     `what` names the work in the log. `pause_first` starts with a pause. Setting `bell` ends the pause. An
-    error does not end the loop: it is logged when it first occurs, and so is the next success. Work that runs
-    until an error, such as a subscription, never succeeds: its error is logged again after STEADY_SECONDS.
+    error does not end the loop: it is logged when it first occurs, its repetitions are counted, and the next
+    success is logged.
     """
-    clock = asyncio.get_running_loop().time
-    logged = ""
+    repeated = RepeatedLog(logger)
+    failing = False
     while True:
         if pause_first:
             await _pause(every, bell)
         pause_first = True
         if bell is not None:
             bell.clear()
-        started = clock()
         try:
             await work()
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            if reason != logged or clock() - started > STEADY_SECONDS:
-                unexpected = blames_work(error) and not isinstance(error, RedisError)
-                logger.warning("%s failed, retrying every %g s: %s", what, every, reason, exc_info=unexpected)
-            logged = reason
+            failing = True
+            kind = f"{what} failed with {type(error).__name__}"
+            text = "%s, retrying every %g s: %s"
+            repeated.log(logging.WARNING, kind, text, kind, every, error, exc_info=is_ours(error))
         else:
-            if logged:
+            if failing:
                 logger.info("%s works again", what)
-            logged = ""
+            failing = False
 
 
 async def _pause(seconds: float, bell: asyncio.Event | None) -> None:

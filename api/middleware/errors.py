@@ -9,9 +9,11 @@ from aiohttp.typedefs import Handler
 from api.http.context import REFUSAL_STATUS, REQUEST_ID, STREAMING
 from schemas import errors
 from schemas.errors import UploadCut
-from storage.postgres.db_errors import BUSY, LOST_CONNECTION
+from storage.postgres.db_errors import trouble_of
+from storage.repeated_log import RepeatedLog
 
 logger = logging.getLogger(__name__)
+REPEATED = web.AppKey("repeated", RepeatedLog)
 
 STATUSES: dict[type[errors.BulklaneError], int] = {
     errors.MalformedBody: 400,
@@ -48,21 +50,24 @@ def _answer(request: web.Request, error: Exception) -> web.Response:
             return envelope(request, error)
         case web.HTTPException():
             return _of_aiohttp(request, error)
-        case _ if isinstance(error, LOST_CONNECTION):
-            logger.warning("PostgreSQL does not respond: %s: %s", type(error).__name__, error)
-            return envelope(
-                request, errors.Unavailable("PostgreSQL does not respond: send the request again")
-            )
-        case _ if isinstance(error, BUSY):
-            logger.warning("busy at %s %s: %s", request.method, request.path, error)
-            message = (
-                "PostgreSQL is busy, or a job has locked what this request changes: send the request again"
-            )
-            return envelope(request, errors.Unavailable(message))
+        case _ if trouble := trouble_of(error):
+            text = "%s: %s: %s"
+            request.app[REPEATED].log(logging.WARNING, trouble, text, trouble, type(error).__name__, error)
+            return envelope(request, errors.Unavailable(f"{trouble}: send the request again"))
         case _:
-            logger.error("unexpected error at %s %s", request.method, request.path, exc_info=error)
+            _log_ours(request, error)
             message = "an unexpected error, which is logged: report it with the request_id"
             return envelope(request, errors.BulklaneError(message))
+
+
+def _log_ours(request: web.Request, error: Exception) -> None:
+    """Log an error of ours: one line for each, so that its request_id is found, and few tracebacks."""
+    route = request.match_info.route.resource
+    where = f"{request.method} {route.canonical if route else request.path}"
+    name = type(error).__name__
+    logger.error("unexpected error at %s: %s", where, name)
+    kind = f"{name} at {where}"
+    request.app[REPEATED].log(logging.ERROR, kind, "traceback of %s", kind, exc_info=error)
 
 
 def envelope(request: web.Request, error: errors.BulklaneError, *, status: int | None = None) -> web.Response:

@@ -1,21 +1,26 @@
 """The only classification of PostgreSQL errors, and the only translation of rejected rows.
 
     LOST_CONNECTION   the connection broke or could not be opened: the work can be repeated
-    SERVER_TROUBLE    the server lacks a resource or was asked to stop: no row is the cause
+    SERVER_TROUBLE    the server is read-only, or lacks disk or memory: the work can be repeated later
     LOCKED_OUT        a lock of another transaction prevented the statement: the work can be repeated
-    BUSY              LOCKED_OUT, or a statement that reached its time limit
+    BUSY              LOCKED_OUT, or a statement that was cancelled, mostly because it reached its time limit
     ROW_REJECTED      a row cannot be stored: `rejection_of` gives the reason
+
+`trouble_of` sorts an error into the first four. Everything else is ours: an error in our code, schema or
+configuration, such as a column that does not exist or a missing privilege.
 
 Nothing outside `storage` names an error class of asyncpg.
 """
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 
 import asyncpg
 from pydantic_core import PydanticSerializationError
+from redis.exceptions import RedisError
 
+from schemas.errors import BulklaneError
 from schemas.item_errors import ItemCode
 from schemas.items.faults import Fault
 
@@ -27,22 +32,25 @@ LOST_CONNECTION = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.DatabaseDroppedError,
+    asyncpg.IdleSessionTimeoutError,
+    asyncpg.IdleInTransactionSessionTimeoutError,  # this process was stopped, and the server hung up
+    asyncpg.TransactionTimeoutError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InvalidAuthorizationSpecificationError,  # a password that was changed
+    asyncpg.InvalidCatalogNameError,
     ConnectionError,
     OSError,
     TimeoutError,
 )
 
-# Disk full, out of memory, a cancelled statement, a read-only server.
-SERVER_TROUBLE = (
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InvalidTransactionStateError,
-    asyncpg.PostgresSystemError,
-)
+READ_ONLY = (asyncpg.ReadOnlySQLTransactionError,)  # the other server of a failover, which is a standby
+EXHAUSTED = (asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, MemoryError)
+SERVER_TROUBLE = (*READ_ONLY, *EXHAUSTED)
 
 LOCKED_OUT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
-BUSY = (*LOCKED_OUT, asyncpg.QueryCanceledError)
+# A cached statement is invalid inside a transaction after a migration has changed its tables.
+BUSY = (*LOCKED_OUT, asyncpg.QueryCanceledError, asyncpg.InvalidCachedStatementError)
 
 # Rejected by the server, or by the client's encoder before the row is sent.
 ROW_REJECTED = (
@@ -53,19 +61,62 @@ ROW_REJECTED = (
 )
 UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError, UnicodeEncodeError)
 
+# All errors of PostgreSQL that an item can cause.
+CAUSED_BY_ITEMS = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.CardinalityViolationError,  # one statement changes a row twice
+    asyncpg.ProgramLimitExceededError,
+)
+
 TOO_LARGE = {
     "metadata_size": ItemCode.METADATA_TOO_LARGE,
     "properties_size": ItemCode.PROPERTIES_TOO_LARGE,
 }
 
 
-def blames_work(error: BaseException) -> bool:
-    """Return whether the work itself may have caused the error. Its chunk then counts a death.
+class Trouble(StrEnum):
+    """Why PostgreSQL cannot serve at the moment. The value is the text for a client."""
 
-    False means that the worker was stopped, or that the database was unreachable, in trouble or busy. The
-    same work can succeed later.
+    AWAY = "PostgreSQL does not respond"
+    READ_ONLY = "PostgreSQL is read-only, as it is during a failover"
+    EXHAUSTED = "PostgreSQL lacks disk space, memory or another resource"
+    BUSY = "PostgreSQL is busy, or a concurrent change has locked what this request changes"
+
+
+def trouble_of(error: BaseException) -> Trouble | None:
+    """Return why PostgreSQL cannot serve at the moment, or None if the error has another cause."""
+    match error:
+        case _ if isinstance(error, LOST_CONNECTION):
+            return Trouble.AWAY
+        case _ if isinstance(error, READ_ONLY):
+            return Trouble.READ_ONLY
+        case _ if isinstance(error, EXHAUSTED):
+            return Trouble.EXHAUSTED
+        case _ if isinstance(error, BUSY):
+            return Trouble.BUSY
+        case _:
+            return None
+
+
+def is_ours(error: BaseException) -> bool:
+    """Return whether the error shows a fault of our code, schema or configuration.
+
+    Only such an error is worth a traceback. False: PostgreSQL or Redis was in trouble.
     """
-    return not isinstance(error, (asyncio.CancelledError, *LOST_CONNECTION, *SERVER_TROUBLE, *LOCKED_OUT))
+    return trouble_of(error) is None and not isinstance(error, RedisError)
+
+
+def blames_work(error: BaseException) -> bool:
+    """Return whether an item may have caused the error. Its chunk then counts a death.
+
+    False: the process was stopped, a server was in trouble, or the database lacks what our code expects, such
+    as a column or a privilege. The same work can succeed later, unchanged. An exception of our own Python
+    code counts, because only the items differ between the chunks that succeed and the one that fails.
+    """
+    if isinstance(error, (asyncpg.PostgresError, RedisError, BulklaneError)):
+        return isinstance(error, CAUSED_BY_ITEMS)
+    return isinstance(error, Exception) and is_ours(error)
 
 
 def rejection_of(error: Exception) -> Fault:

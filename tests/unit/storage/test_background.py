@@ -18,19 +18,6 @@ async def test_a_series_of_errors_and_the_success_after_it_are_logged_once(
     assert await _logged(caplog, 5, lambda: _fail_first(fails)) == ["failed", "works again"]
 
 
-async def test_a_loss_after_a_steady_subscription_is_logged_again(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(background, "STEADY_SECONDS", 0.02)
-    lifetimes = [0.0, 0.0, 0.05, 0.0]
-
-    async def listen() -> None:
-        await asyncio.sleep(lifetimes.pop(0) if lifetimes else 60)
-        raise ConnectionError("away")
-
-    assert await _logged(caplog, 5, listen) == ["failed", "failed"]
-
-
 async def _fail_first(errors: list[ConnectionError]) -> None:
     if errors:
         raise errors.pop()
