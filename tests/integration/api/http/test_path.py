@@ -40,6 +40,7 @@ HELPERS = {
     "storage/postgres/pool.py",
     "storage/postgres/transactions.py",
     "storage/queue.py",
+    "storage/repeated_log.py",
     "worker/operations/base.py",
 }
 # The response, and what happens after the row is written.
