@@ -28,14 +28,31 @@ class Settings(BaseSettings):
     log_format: str = Field(default="console", pattern="^(console|json)$")
     log_level: str = "INFO"
 
+    # connections
+    header_seconds: float = Field(default=15, gt=0)  # until the first request of a connection
+    keepalive_seconds: float = Field(default=75, gt=0)  # a connection without a request is closed
+    write_idle_seconds: float = Field(default=60, gt=0)  # a client that takes nothing of its response is cut
+    # Open connections of one address. Unset: half of what the process can open; 0: no limit, behind a proxy.
+    max_connections_per_address: int | None = Field(default=None, ge=0)
+
     # accept
+    max_request_bytes: int = 1024 * 1024  # after decompression, per request that is not a bulk request
     max_json_bytes: int = 16 * 1024 * 1024  # a JSON body is read whole, so it is bounded
     max_json_items: int = 50_000
     # Bytes after decompression, per NDJSON or CSV upload. The smallest record has two bytes, so the limit
     # keeps the index of an item within a signed integer of four bytes.
     max_upload_bytes: int = Field(default=4 * 1024**3 - 2, le=4 * 1024**3 - 2)
-    upload_idle_seconds: float = 60  # an upload without a byte for this long is aborted
+    max_upload_items: int = Field(default=10_000_000, ge=1, le=2**31 - 1)  # per NDJSON or CSV upload
+    max_stored_bytes: int = 8 * 1024**3  # of the unfinished jobs of an account; beyond it: 429
+    max_job_errors: int = Field(default=1_000_000, ge=1)  # stored item errors; beyond it the job fails early
     max_unfinished_jobs: int = 1_000  # per account; beyond it: 429 too_many_jobs
+    # Bytes of bodies and downloads that one api process holds in memory; an account may use a quarter of it.
+    request_memory_bytes: int = Field(default=256 * 1024**2, ge=8 * 1024**2)
+    upload_idle_seconds: float = 60  # an upload without a byte for this long is aborted
+    # Bytes a second, on average over the time in which the api waits for the client; 0: no limit. A body
+    # below it is aborted when the api has waited for upload_grace_seconds.
+    min_upload_rate: int = Field(default=1024, ge=0)
+    upload_grace_seconds: float = 30
 
     # the communication preferences of contacts; the first one is the default
     communication_preferences: Annotated[tuple[str, ...], Field(min_length=1)] = (
