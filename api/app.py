@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from api.http.breaker import Breaker
 from api.http.context import API, open_api
 from api.middleware import MIDDLEWARES
 from api.middleware.authenticate import PUBLIC
 from api.middleware.errors import REPEATED
-from api.middleware.limits import BREAKER, BULK
+from api.middleware.limits import BULK
 from api.route import ROUTE_TABLE
 from api.routes import ROUTES
 from schemas.settings import Settings
@@ -24,7 +23,6 @@ def make_app(settings: Settings) -> web.Application:
         app.router.add_route(route.method, route.path, route.handler)
     app[PUBLIC] = frozenset(route.handler for route in ROUTES if route.public)
     app[BULK] = frozenset(route.handler for route in ROUTES if route.bulk)
-    app[BREAKER] = Breaker()
     app[REPEATED] = RepeatedLog(logging.getLogger("api"))
     app[ROUTE_TABLE] = ROUTES
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from schemas.ids import WorkerId
 from schemas.settings import Settings
+from storage.breaker import Breaker
 from storage.pipeline.chunks import Lease
 from storage.postgres.pool import Pool
 from storage.queue import Queue
@@ -22,3 +23,8 @@ class Context:
     # The claims that this worker is applying. Only these are renewed: the lease of a claim must expire if the
     # connection broke before the worker read the claim.
     held: set[Lease] = field(default_factory=set)
+
+    @property
+    def breaker(self) -> Breaker:
+        """The guard of every call to Redis."""
+        return self.queue.breaker

@@ -1,8 +1,6 @@
 """Bells: arq jobs that carry ids and announce possible work. A lost bell only costs latency."""
 
-import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
@@ -11,16 +9,14 @@ from arq.connections import ArqRedis, RedisSettings
 from redis.asyncio.connection import ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError
 
 from schemas.ids import AccountId, JobId
-
-logger = logging.getLogger(__name__)
-
-LOST_REDIS = (RedisError, OSError, TimeoutError)  # Redis is down or does not respond in time
+from storage.breaker import Breaker
 
 ENDED = "bulklane:ended"  # pub/sub channel: the ids of jobs that ended
 SOCKET_SECONDS = 5.0  # a half-open connection must not block for ever
+CHECK_KEY = "bulklane:check"
+CHECK_MILLISECONDS = 10_000  # after this time the key of the check is gone
 
 
 def serialize(job: dict[str, Any]) -> bytes:
@@ -71,10 +67,14 @@ def arq_settings(redis_url: str) -> RedisSettings:
 
 
 class Queue:
-    """Rings bells. A failure is logged and not raised, because the reconciler rings again."""
+    """Rings bells. A failure is not raised, because the reconciler rings again.
+
+    `breaker` guards all calls of the process to Redis. While it is open, no bell is rung and nobody waits.
+    """
 
     def __init__(self, redis: ArqRedis) -> None:
         self.redis = redis
+        self.breaker = Breaker(self.check)
 
     async def ring_work(self, times: int = 1, *, after_seconds: float = 0) -> None:
         """Announce that there may be chunks to claim, for `times` parallel turns."""
@@ -95,10 +95,10 @@ class Queue:
 
     async def announce_end(self, job_id: JobId) -> None:
         """Announce to the api processes that a job has ended, so that requests that wait for it continue."""
-        await self._try(self.redis.publish(ENDED, str(job_id)), "announce_end")
+        await self.breaker.ask(lambda: self.redis.publish(ENDED, str(job_id)))
 
     async def ended_jobs(self) -> AsyncIterator[JobId | None]:
-        """Yield the id of each job whose end is announced. Raises an error of LOST_REDIS.
+        """Yield the id of each job whose end is announced. Raises an error of `breaker.LOST_REDIS`.
 
         The first value is None: from then on no announcement is missed.
         """
@@ -111,9 +111,9 @@ class Queue:
                 if message is not None:
                     yield JobId(UUID(message["data"].decode()))
 
-    async def ping(self) -> None:
-        """Check that Redis responds. Raises an error of LOST_REDIS."""
-        await self.redis.ping()
+    async def check(self) -> None:
+        """Check that Redis responds and accepts writes. Raises an error of `breaker.LOST_REDIS`."""
+        await self.redis.set(CHECK_KEY, "", px=CHECK_MILLISECONDS)
 
     async def length(self) -> int:
         """Return the number of bells, including those that a worker is serving."""
@@ -123,13 +123,8 @@ class Queue:
         # No job id is passed, so arq makes a new one: the in-progress key of a dead worker would block a
         # reused id. The return value is ignored: None can mean a swallowed WatchError as well as an existing
         # job.
-        bell = self.redis.enqueue_job(
-            name, *args, _defer_by=after_seconds or None, _expires=3600 + after_seconds
+        await self.breaker.ask(
+            lambda: self.redis.enqueue_job(
+                name, *args, _defer_by=after_seconds or None, _expires=3600 + after_seconds
+            )
         )
-        await self._try(bell, name)
-
-    async def _try(self, call: Any, name: str) -> None:
-        try:
-            await asyncio.wait_for(call, SOCKET_SECONDS)
-        except LOST_REDIS as error:
-            logger.warning("bell %s not rung: %s", name, error)

@@ -8,9 +8,9 @@ from aiohttp import web
 from api.http.context import API
 from api.openapi.describe import Response, describe
 from schemas.wire.base import Wire
+from storage.breaker import LOST_REDIS
 from storage.postgres.db_errors import LOST_CONNECTION
 from storage.postgres.transactions import ping
-from storage.queue import LOST_REDIS
 
 PING_SECONDS = 2.0
 
@@ -42,7 +42,7 @@ async def healthz(request: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """Check that PostgreSQL and Redis respond; 503 if one of them does not."""
     ctx = request.app[API].ctx
-    postgres, redis = await asyncio.gather(_responds(ping(ctx.pool)), _responds(ctx.queue.ping()))
+    postgres, redis = await asyncio.gather(_responds(ping(ctx.pool)), _responds(ctx.queue.check()))
     ready = postgres and redis
     return web.json_response(
         {"status": "ready" if ready else "not ready", "postgres": postgres, "redis": redis},

@@ -1,1 +1,1 @@
-"""Shared by all handlers: context, validation, paging, waiting, the breaker, views."""
+"""Shared by all handlers: context, validation, paging, waiting, views."""

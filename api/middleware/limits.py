@@ -8,7 +8,6 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.http.breaker import Breaker
 from api.http.context import ACCOUNT, API, LIMITS
 from schemas.errors import RateLimited
 from schemas.settings import Settings
@@ -22,7 +21,6 @@ TOO_MANY_JOBS_SECONDS = 5  # the time when one of them ends is not known
 
 # the handlers that the admission window counts
 BULK: web.AppKey[frozenset[object]] = web.AppKey("bulk", frozenset)
-BREAKER = web.AppKey("breaker", Breaker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +64,7 @@ async def _charge_bulk(request: web.Request, account: Account) -> None:
     if policy.limit:
         history = partial(uploads.recently_accepted, ctx.pool, account.id)
         take = partial(_take, ctx, account, policy, history)
-        grant = await request.app[BREAKER].ask(take)
+        grant = await ctx.breaker.ask(take)
         _set_headers(request, policy, await _count(ctx, account) if grant is None else grant)
     unfinished = await uploads.unfinished(ctx.pool, account.id)
     if unfinished >= ctx.settings.max_unfinished_jobs:
@@ -82,7 +80,7 @@ async def _charge_read(request: web.Request, account: Account) -> None:
     ctx = request.app[API].ctx
     policy = read_policy(ctx.settings)
     if policy.limit:
-        grant = await request.app[BREAKER].ask(partial(_take, ctx, account, policy, None))
+        grant = await ctx.breaker.ask(partial(_take, ctx, account, policy, None))
         if grant is not None:
             _set_headers(request, policy, grant)
 

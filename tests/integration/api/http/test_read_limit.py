@@ -13,11 +13,11 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
-from api.http.breaker import CALL_SECONDS, PAUSE_SECONDS
 from api.middleware import limits
 from api.route import Route
 from api.routes import ROUTES
 from schemas.settings import Settings
+from storage.breaker import CALL_SECONDS, PAUSE_SECONDS
 from storage.context import Context
 from tests.factories import contact
 from tests.integration.api.service import Client, Response, make_client, serve

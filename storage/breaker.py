@@ -1,0 +1,79 @@
+"""A circuit breaker for Redis: while it does not respond or refuses writes, nobody waits for it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LOST_REDIS = (RedisError, OSError, TimeoutError)  # Redis is down, does not respond in time, or refuses writes
+
+CALL_SECONDS = 1.0  # the event loop may be busy with a large body
+PROBE_SECONDS = 0.25  # while Redis is away: once it is back, it responds at once
+PAUSE_SECONDS = 1.0  # between two probes
+
+
+class Breaker:
+    """Calls Redis, and stops calling it for a while after a call failed.
+
+    While the breaker is closed, every call is made. The first failure opens it. While it is open, one caller
+    a second runs `probe`, and all others get None at once. A probe that succeeds closes the breaker. The
+    probe must be a write: a Redis that is read-only or out of memory still answers what only reads.
+    """
+
+    def __init__(self, probe: Callable[[], Awaitable[object]]) -> None:
+        self._probe = probe
+        self._open = False
+        self._next_probe = 0.0  # on the clock of the loop
+
+    @property
+    def closed(self) -> bool:
+        """Whether the last call or probe succeeded."""
+        return not self._open
+
+    @property
+    def refuses(self) -> bool:
+        """Whether `ask` would return None without a call or a probe."""
+        return self._open and asyncio.get_running_loop().time() < self._next_probe
+
+    async def ask(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        """Return the result of a call to Redis, or None if Redis does not respond or refuses the call."""
+        if self._open and not await self._try_probe():
+            return None
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                return await call()
+        except LOST_REDIS as error:
+            self._fail(error)
+            return None
+
+    async def _try_probe(self) -> bool:
+        """Probe Redis if it is time to, and close the breaker if it responds. Return whether it does."""
+        if self.refuses:
+            return False
+        self._pause()  # the other callers do not wait for this probe
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await self._probe()
+        except LOST_REDIS as error:
+            self._fail(error)
+            return False
+        if self._open:
+            logger.info("Redis responds again")
+        self._open = False
+        return True
+
+    def _fail(self, error: Exception) -> None:
+        if not self._open:
+            reason = f"{type(error).__name__}: {error}"
+            logger.warning("Redis does not respond or refuses writes, continuing without it: %s", reason)
+        self._open = True
+        self._pause()
+
+    def _pause(self) -> None:
+        self._next_probe = asyncio.get_running_loop().time() + PAUSE_SECONDS
