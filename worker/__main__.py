@@ -1,61 +1,34 @@
-"""`python -m worker`: an arq worker that restarts after it has lost Redis or PostgreSQL."""
+"""`python -m worker`: work until SIGINT or SIGTERM."""
 
 import asyncio
-import itertools
-import logging
 import signal
 import sys
-import time
 
 import uvloop
-from arq.worker import Worker
-from redis.exceptions import RedisError
 
 from schemas.logs import configure
-from schemas.settings import SettingsMissing, get_settings
-from storage.background import cancel
-from storage.migrations import SchemaNotReady
-from storage.postgres.db_errors import LOST_CONNECTION
-from worker.arq_app import arq_options
-
-logger = logging.getLogger("worker")
-
-LONGEST_PAUSE = 2.0  # seconds; work must continue within 10 s after Redis is back
-STEADY_SECONDS = 10.0  # a run of this length resets the pause
+from schemas.settings import Settings, SettingsMissing, get_settings
+from worker.process import run
 
 
 def main() -> None:
-    """Run until SIGINT or SIGTERM."""
-    configure(get_settings())
+    """Run a worker process."""
+    settings = get_settings()
+    configure(settings)
     try:
-        get_settings().required_urls()
+        settings.required_urls()
     except SettingsMissing as error:
         sys.exit(str(error))
-    pause = 0.1
-    for _ in itertools.count():
-        started = time.monotonic()
-        try:
-            _run_once()
-            return
-        except (RedisError, SchemaNotReady, *LOST_CONNECTION) as error:
-            logger.warning("worker stopped by %s: %s; restart in %.1f s", type(error).__name__, error, pause)
-        time.sleep(pause)
-        steady = time.monotonic() - started > STEADY_SECONDS
-        pause = 0.1 if steady else min(pause * 2, LONGEST_PAUSE)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run_until_signal(settings))
 
 
-def _run_once() -> None:
-    asyncio.set_event_loop(uvloop.new_event_loop())  # arq uses the current loop; each run gets a new one
-    worker = Worker(**arq_options())
-    cancellations: set[asyncio.Task[None]] = set()
-
-    def cancel_repeatedly(_: signal.Signals) -> None:
-        # arq cancels its main task once, and redis-py swallows a cancellation that arrives while it connects
-        if worker.main_task is not None:
-            cancellations.add(worker.loop.create_task(cancel(worker.main_task)))
-
-    worker.on_stop = cancel_repeatedly
-    worker.run()
+async def _run_until_signal(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await run(settings, stop)
 
 
 if __name__ == "__main__":

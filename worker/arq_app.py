@@ -11,7 +11,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from arq.typing import WorkerCoroutine
-from arq.worker import func
+from arq.worker import Worker, func
 
 from schemas.ids import AccountId, JobId
 from schemas.settings import get_settings
@@ -23,6 +23,7 @@ from worker.split import split_job
 from worker.turn import take_turn
 
 LONG_SECONDS = 3600  # time limit to split or finish a job of many millions of items
+STOP_SECONDS = 15  # for the turns in progress when a worker stops; more than a turn plus one chunk
 
 
 @lru_cache(maxsize=1)
@@ -31,11 +32,16 @@ def worker_settings() -> type:
     return type("WorkerSettings", (), arq_options())
 
 
+def make_worker(ctx: Context, dry_run_bell: asyncio.Event) -> Worker:
+    """Return an arq worker that serves bells with a context that is already open. It handles no signals."""
+    options = arq_options() | {"on_startup": None, "on_shutdown": None, "handle_signals": False}
+    return Worker(**options, ctx={"context": ctx, "dry_run_bell": dry_run_bell})
+
+
 def arq_options() -> dict[str, Any]:
     """Return the options of an arq worker, with a new Redis client."""
     settings = get_settings()
-    database_url, redis_url = settings.required_urls()
-    del database_url  # required here, so that a missing URL is reported at start-up
+    _, redis_url = settings.required_urls()
     long = [func(cast(WorkerCoroutine, task), timeout=LONG_SECONDS) for task in (split, finish)]
     return {
         "functions": [work, dry_run, *long],
@@ -53,7 +59,7 @@ def arq_options() -> dict[str, Any]:
         "max_tries": 1,  # the reconciler rings again
         "retry_jobs": False,
         "job_timeout": 120,  # seconds; a turn takes 2 s plus one chunk
-        "job_completion_wait": 15,  # seconds; more than a turn plus one chunk
+        "job_completion_wait": STOP_SECONDS,
         "health_check_interval": 5,
         "log_results": False,
     }
@@ -82,7 +88,7 @@ async def dry_run(arq: dict[str, Any]) -> None:
 
 async def startup(arq: dict[str, Any]) -> None:
     """Open the context of the worker. `shutdown` closes it."""
-    _calm_garbage_collection()
+    calm_garbage_collection()
     stack = AsyncExitStack()
     arq["stack"] = stack
     arq["dry_run_bell"] = asyncio.Event()
@@ -96,7 +102,7 @@ async def shutdown(arq: dict[str, Any]) -> None:
         await arq["stack"].aclose()
 
 
-def _calm_garbage_collection() -> None:
+def calm_garbage_collection() -> None:
     """Collect garbage less often, because collections take a tenth of the time of a chunk.
 
     A chunk creates thousands of objects and releases them all. Objects that exist now, mainly the metadata of

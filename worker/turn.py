@@ -19,24 +19,27 @@ logger = logging.getLogger(__name__)
 TURN_SECONDS = 2.0  # a stopping worker needs at most this time plus one chunk
 
 
-async def take_turn(ctx: Context) -> None:
+async def take_turn(ctx: Context) -> bool:
     """Claim and apply chunks of the accounts that are due, then finish the jobs that may be complete.
 
-    Rings again if the time ends before the work.
+    Rings again if the time ends before the work. Returns whether there was a chunk to claim.
     """
     clock = asyncio.get_running_loop().time
     until = clock() + TURN_SECONDS
     unfinished: set[tuple[AccountId, JobId]] = set()  # jobs whose last chunk may be one of this turn
+    claimed = False
     while clock() < until:
         claim = await claim_chunk(ctx)
         if claim is None:
             break
+        claimed = True
         if await _apply_or_release(ctx, claim):
             unfinished.add((claim.account_id, claim.job_id))
     else:
         await ctx.queue.ring_work()
     for account_id, job_id in unfinished:
         await finish_if_last(ctx, account_id, job_id)
+    return claimed
 
 
 def keep_claims(ctx: Context) -> AbstractAsyncContextManager[None]:
