@@ -1,7 +1,9 @@
 """The state that handlers use: `Api` on the application, the account and the request id on the request."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -11,11 +13,13 @@ from api.http.waiting import Ended
 from schemas.ids import AccountId, WorkerId
 from schemas.settings import Settings
 from storage import migrations
+from storage.background import beside, repeat
 from storage.context import Context
 from storage.entities.accounts import Account
 from storage.pipeline.uploads import Uploads, keep_uploads
-from storage.postgres.pool import Pool, open_pool
+from storage.postgres.pool import Pool, close_pool, open_pool
 from storage.queue import Queue, connect
+from storage.watch import watching
 from storage.window import Window
 
 
@@ -26,9 +30,15 @@ class Api:
     ctx: Context
     ended: Ended
     uploads: Uploads
+    schema_ready: asyncio.Event  # set once the database has the schema of this code
 
 
 API = web.AppKey("api", Api)
+
+logger = logging.getLogger(__name__)
+
+START_SECONDS = 2.0  # the first requests find the schema read, unless PostgreSQL is away
+SCHEMA_SECONDS = 0.5  # between two attempts to read it
 
 # Set on a request by the middlewares.
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -45,12 +55,12 @@ def scope(request: web.Request) -> tuple[Pool, AccountId]:
 
 @asynccontextmanager
 async def open_api(settings: Settings) -> AsyncIterator[Api]:
-    """Connect, wait until the schema is current, and run the background tasks."""
+    """Connect and run the background tasks. While PostgreSQL is away the api starts and answers with 503."""
     database_url, redis_url = settings.required_urls()
     pool = await open_pool(database_url, size=settings.api_pool_size, name="bulklane-api")
     redis = connect(redis_url, queue_name=settings.queue_name)
+    schema_ready = asyncio.Event()
     try:
-        await migrations.wait_until_current(pool)
         ctx = Context(
             pool=pool,
             queue=Queue(redis),
@@ -58,11 +68,32 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
             settings=settings,
             worker_id=WorkerId(uuid4()),
         )
-        async with Ended(ctx.queue, pool) as ended, keep_uploads(pool) as uploads:
-            yield Api(ctx=ctx, ended=ended, uploads=uploads)
+        async with (
+            watching(pool, database_url),
+            beside(_wait_for_schema(pool, schema_ready)),
+            Ended(ctx.queue, pool) as ended,
+            keep_uploads(pool) as uploads,
+        ):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(schema_ready.wait(), START_SECONDS)
+            yield Api(ctx=ctx, ended=ended, uploads=uploads, schema_ready=schema_ready)
     finally:
         await redis.aclose()
-        await pool.close()
+        await close_pool(pool)
+
+
+async def _wait_for_schema(pool: Pool, ready: asyncio.Event) -> None:
+    """Set `ready` when the database has the schema of this code."""
+
+    async def wait() -> None:
+        try:
+            if not ready.is_set():
+                await migrations.wait_until_current(pool)
+                ready.set()
+        except migrations.SchemaNotReady as error:
+            logger.error("requests are refused: %s", error)
+
+    await repeat(SCHEMA_SECONDS, wait, what="reading the version of the schema")
 
 
 def stream_headers(request: web.Request) -> dict[str, str]:

@@ -4,7 +4,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.http.context import ACCOUNT, API
-from schemas.errors import NotAuthenticated
+from schemas.errors import NotAuthenticated, Unavailable
 from storage.entities import accounts
 
 PUBLIC: web.AppKey[frozenset[object]] = web.AppKey("public", frozenset)  # handlers that need no key
@@ -21,7 +21,10 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
                 "the request has no key: send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'",
                 code="missing_api_key",
             )
-        account = await accounts.by_key(request.app[API].ctx.pool, key)
+        api = request.app[API]
+        if not api.schema_ready.is_set():
+            raise Unavailable("the database was not reached yet, or is not migrated: send the request again")
+        account = await accounts.by_key(api.ctx.pool, key)
         if account is None:
             raise NotAuthenticated("the key is unknown or revoked: send a valid key of the account")
         request[ACCOUNT] = account

@@ -1,6 +1,8 @@
 """Pools of connections to PostgreSQL, with time limits so that a stopped process does not hold locks."""
 
+import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
@@ -9,8 +11,9 @@ from asyncpg.pool import PoolConnectionProxy
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
     Conn: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+    _Base: TypeAlias = asyncpg.Pool[asyncpg.Record]
 else:  # asyncpg's classes take no parameters at run time
-    Pool = asyncpg.Pool
+    Pool = _Base = asyncpg.Pool
     Conn = asyncpg.Connection | PoolConnectionProxy
 
 LIMITS = {
@@ -24,6 +27,42 @@ LIMITS = {
 }
 
 
+COMMAND_SECONDS = 40.0  # above statement_timeout: only a half-open connection reaches it
+CONNECT_SECONDS = 5.0
+CLOSE_SECONDS = 5.0
+
+
+class WatchedPool(_Base):
+    """A pool that `storage.watch` can hang up while the server does not answer."""
+
+    def __init__(self, database_url: str, **options: Any) -> None:
+        super().__init__(database_url, **options)
+        self.silent = False  # the server does not answer
+        self._waits: set[asyncio.Timeout] = set()
+
+    def hang_up(self) -> None:
+        """Close all connections at once and refuse new ones while `silent` is set.
+
+        Statements in progress fail with an error of LOST_CONNECTION.
+        """
+        self.silent = True
+        for wait in self._waits:
+            wait.reschedule(asyncio.get_running_loop().time())
+        for holder in self._holders:  # type: ignore[attr-defined]  # asyncpg's `terminate` ends the pool for good
+            holder.terminate()
+
+    async def _acquire(self, timeout: float | None) -> "PoolConnectionProxy[asyncpg.Record]":  # noqa: ASYNC109
+        if self.silent:
+            raise TimeoutError("no answer")
+        async with asyncio.timeout(None) as wait:
+            self._waits.add(wait)
+            try:
+                conn: PoolConnectionProxy[asyncpg.Record] = await super()._acquire(timeout)  # type: ignore[misc]
+                return conn
+            finally:
+                self._waits.discard(wait)
+
+
 async def open_pool(
     database_url: str,
     *,
@@ -35,20 +74,35 @@ async def open_pool(
         Coroutine[Any, Any, None],
     ]
     | None = None,
-) -> Pool:
-    """Open a pool of at most `size` connections. `name` appears in pg_stat_activity.
+) -> WatchedPool:
+    """Open a pool of at most `size` connections, which connect when they are first used.
 
-    `settings` are added to LIMITS. `init` prepares each new connection.
+    `name` appears in pg_stat_activity. `settings` are added to LIMITS. `init` prepares each new connection.
     """
-    return await asyncpg.create_pool(
+    pool = WatchedPool(
         database_url,
-        min_size=1,
+        min_size=0,
         max_size=size,
-        command_timeout=40,  # above statement_timeout: only a half-open connection reaches it
+        max_queries=50_000,
+        max_inactive_connection_lifetime=300.0,
+        loop=None,
+        connection_class=asyncpg.Connection,
+        record_class=asyncpg.Record,
+        timeout=CONNECT_SECONDS,
+        command_timeout=COMMAND_SECONDS,
         server_settings=LIMITS | {"application_name": name} | (settings or {}),
         init=init,
         reset=_keep_session,
     )
+    await pool
+    return pool
+
+
+async def close_pool(pool: Pool) -> None:
+    """Close the pool when its connections are released; terminate them if that takes too long."""
+    with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await pool.close()
 
 
 async def _keep_session(conn: Conn) -> None:

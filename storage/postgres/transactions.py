@@ -83,6 +83,6 @@ async def try_lock(conn: Conn, key: int) -> bool:
     return taken
 
 
-async def ping(pool: Pool) -> None:
+async def ping(db: Conn | Pool) -> None:
     """Check that PostgreSQL responds. Raises an error of LOST_CONNECTION."""
-    await QUERIES.ping(pool)
+    await QUERIES.ping(db)

@@ -168,4 +168,5 @@ async def test_without_valkey_a_job_is_accepted_and_postgres_counts_the_requests
 async def test_without_valkey_readyz_reports_it(proxied: ProxiedApi) -> None:
     await proxied.valkey.stop()
     ready = await proxied.client.get("/readyz")
-    assert (ready.status, ready.json["postgres"], ready.json["redis"]) == (503, True, False)
+    assert (ready.status, ready.json["postgres"], ready.json["redis"]) == (200, True, False)
+    assert ready.json["status"] == "degraded"

@@ -25,6 +25,7 @@ TABLES = {
 # Files that run as well but need not be opened: the call says what they do.
 HELPERS = {
     "api/accept/targets.py",  # the request names no list, label, audience or channel
+    "api/http/context.py",
     "api/http/validation.py",
     "api/middleware/errors.py",
     "api/middleware/request_id.py",
@@ -33,12 +34,14 @@ HELPERS = {
     "schemas/items/phone_patterns.py",
     "schemas/states.py",
     "storage/background.py",
+    "storage/breaker.py",
     "storage/pipeline/leases.py",
     "storage/pipeline/results.py",
     "storage/postgres/db_errors.py",
     "storage/postgres/named_queries.py",
     "storage/postgres/pool.py",
     "storage/postgres/transactions.py",
+    "storage/watch.py",
     "storage/queue.py",
     "storage/repeated_log.py",
     "worker/operations/base.py",
