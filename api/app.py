@@ -10,6 +10,8 @@ from api.middleware import MIDDLEWARES
 from api.middleware.authenticate import PUBLIC
 from api.middleware.errors import REPEATED
 from api.middleware.limits import BULK
+from api.middleware.refused import install
+from api.middleware.security_headers import add_security_headers
 from api.route import ROUTE_TABLE
 from api.routes import ROUTES
 from schemas.settings import Settings
@@ -18,7 +20,9 @@ from storage.repeated_log import RepeatedLog
 
 def make_app(settings: Settings) -> web.Application:
     """Make the application; it connects to PostgreSQL and Redis when it starts."""
+    install()
     app = web.Application(middlewares=MIDDLEWARES)
+    app.on_response_prepare.append(add_security_headers)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
     app[PUBLIC] = frozenset(route.handler for route in ROUTES if route.public)

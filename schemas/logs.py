@@ -1,11 +1,19 @@
 """Configure structlog and the standard library's logging: lines for a terminal, or JSON."""
 
 import logging
+import re
 import sys
 
 import structlog
 
 from schemas.settings import Settings
+
+# Values of rows in the messages of PostgreSQL and of its driver.
+VALUES = re.compile(
+    r"^\s*DETAIL:.*\n?|(?<=invalid input for query argument )(\$\d+).*|"
+    r"(?<=invalid input syntax for type )(\w+):.*",
+    re.MULTILINE,
+)
 
 
 def configure(settings: Settings) -> None:
@@ -19,17 +27,18 @@ def configure(settings: Settings) -> None:
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
         if settings.log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
+            _hide_values,
             renderer,
-        ]
-        if settings.log_format == "json"
-        else [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        ],
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
@@ -45,3 +54,16 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _hide_values(
+    _: structlog.types.WrappedLogger, __: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Remove the values of rows, such as phone numbers, from the message and the traceback of a line.
+
+    Tracebacks have no local variables: those would be keys and contacts.
+    """
+    for name in ("event", "exception"):
+        if isinstance(text := event.get(name), str):
+            event[name] = VALUES.sub(lambda found: found[1] or found[2] or "", text)
+    return event

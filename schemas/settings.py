@@ -20,8 +20,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
 
-    database_url: str | None = None  # postgresql://…; unset: `./run` starts an embedded server
-    redis_url: str | None = None  # redis://… or unix://…; unset: `./run` starts an embedded server
+    # Not in the repr, because they can contain a password.
+    database_url: str | None = Field(
+        default=None, repr=False
+    )  # postgresql://…; unset: `./run` starts an embedded server
+    redis_url: str | None = Field(
+        default=None, repr=False
+    )  # redis://… or unix://…; unset: `./run` starts an embedded server
     bulklane_home: Path = Path(".bulklane")  # state of the embedded servers and dev.json
     host: str = "127.0.0.1"  # the api binds here; 0.0.0.0 behind a load balancer
     port: int = Field(default=8080, ge=0, le=65535)

@@ -36,11 +36,6 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-GUARDS = {
-    "Content-Security-Policy": POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 TYPES = {  # fixed: the type of .js varies by system, and a browser rejects a script of a wrong type
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -76,5 +71,9 @@ async def docs_asset(request: web.Request) -> web.FileResponse:
 
 
 def _file(path: Path, caching: str) -> web.FileResponse:
-    headers = {"Content-Type": TYPES[path.suffix], "Cache-Control": caching, **GUARDS}
+    headers = {
+        "Content-Type": TYPES[path.suffix],
+        "Cache-Control": caching,
+        "Content-Security-Policy": POLICY,
+    }
     return web.FileResponse(path, headers=headers)

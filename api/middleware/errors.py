@@ -70,7 +70,9 @@ def _log_ours(request: web.Request, error: Exception) -> None:
     request.app[REPEATED].log(logging.ERROR, kind, "traceback of %s", kind, exc_info=error)
 
 
-def envelope(request: web.Request, error: errors.BulklaneError, *, status: int | None = None) -> web.Response:
+def envelope(
+    request: web.BaseRequest, error: errors.BulklaneError, *, status: int | None = None
+) -> web.Response:
     """Return the envelope of an error: the first problem, and all of them if there are several."""
     request_id = request[REQUEST_ID]
     body: dict[str, Any] = {"error": _shown(error, request_id)}

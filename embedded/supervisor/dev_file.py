@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from embedded.servers import processes
@@ -15,9 +15,9 @@ class DevFile:
     """The content of dev.json. It contains secrets, so only the file's owner can read it."""
 
     url: str
-    api_key: str
-    database_url: str
-    redis_url: str
+    api_key: str = field(repr=False)
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
     pids: dict[str, list[int]]  # by role: postgres, valkey, api, worker; empty for an external server
 
 
