@@ -9,6 +9,7 @@ import phonenumbers
 from phonenumbers.phonemetadata import PhoneMetadata
 
 from bench.phone_sampler import Sample, sampler
+from schemas.items.phone_notation import PhoneFault, read_notation
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 TYPES = (
@@ -26,6 +27,7 @@ TYPES = (
     "no_international_dialling",
 )
 _SEPARATORS = (" ", "-", ".", "(", ") ", "/", "  ", "\u00a0")  # four of them: fewer than phone.py's gap of 9
+_FRACTIONS = (".0", ".0", ".00", ",0", ".000", ".000000", ".5", ".25", ".", ".0 ")
 _ENDS = ("", "", " ", " x12", ";ext=7", " ext. 123", "#", ",", "\n", "a", " / 5551234")
 _STARTS = ("00", "011", "+00", "++", "tel:+", "\uff0b", "+ ", "", " +", "(+")
 _SCRIPTS = ("0123456789", "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19", "٠١٢٣٤٥٦٧٨٩")
@@ -50,6 +52,14 @@ def authority(text: str, region: str | None) -> str | None:
     if not phonenumbers.is_valid_number(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def verdict(text: str, region: str | None) -> str | None:
+    """Return the verdict of `phonenumbers` on the number that a text without letters stands for."""
+    written = read_notation(text.strip())
+    if isinstance(written, PhoneFault) or (written.rival and authority(written.rival, region)):
+        return None
+    return authority(written.text, region)
 
 
 def plans() -> list[Plan]:
@@ -168,6 +178,10 @@ def _ended(rng: Random, plan: Plan, digits: str) -> str:
     return f"+{plan.code}{digits}" + rng.choice(_ENDS)
 
 
+def _decimal(rng: Random, plan: Plan, digits: str) -> str:
+    return rng.choice(("", "", f"+{plan.code}", f"{plan.code}", "+")) + digits + rng.choice(_FRACTIONS)
+
+
 def _other_script(rng: Random, plan: Plan, digits: str) -> str:
     table = str.maketrans("0123456789", rng.choice(_SCRIPTS))
     at = rng.randint(0, len(digits))
@@ -196,5 +210,6 @@ _WRITINGS: tuple[Step, ...] = (
     _abroad,
     _bracketed,
     _ended,
+    _decimal,
     _other_script,
 )

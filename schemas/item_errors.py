@@ -22,6 +22,8 @@ class ItemCode(StrEnum):
     TOO_LONG = "too_long"
     OUT_OF_RANGE = "out_of_range"
     INVALID_VALUE = "invalid_value"
+    NOT_A_VALUE = "not_a_value"
+    ALTERED_NUMBER = "altered_number"
     INVALID_EMAIL = "invalid_email"
     INVALID_LANGUAGE = "invalid_language"
     INVALID_TIMEZONE = "invalid_timezone"
@@ -34,6 +36,9 @@ class ItemCode(StrEnum):
     PHONE_NOT_A_NUMBER = "phone_not_a_number"
     PHONE_UNKNOWN_COUNTRY_CODE = "phone_unknown_country_code"
     PHONE_INVALID_FOR_REGION = "phone_invalid_for_region"
+    PHONE_DIGITS_LOST = "phone_digits_lost"
+    PHONE_EXTENSION = "phone_extension"
+    PHONE_AMBIGUOUS = "phone_ambiguous"
     # stored data
     PHONE_TAKEN = "phone_taken"
     EXTERNAL_ID_MISMATCH = "external_id_mismatch"

@@ -10,7 +10,8 @@ from uuid import UUID
 from api.accept.accept import BulkRequest
 from schemas.errors import NotAcceptable, NotFound
 from schemas.ids import read_id
-from schemas.items.phone import PhoneFault, normaliser_for
+from schemas.items.phone import normaliser_for
+from schemas.items.phone_notation import PhoneFault
 from storage.entities import audiences, channels, contact_lists, labels
 from storage.entities.accounts import Account
 

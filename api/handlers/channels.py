@@ -11,7 +11,8 @@ from api.http.path_id import PathId
 from api.http.responses import created, deleted, page_of, shown
 from schemas.errors import NotAcceptable
 from schemas.ids import read_channel_id
-from schemas.items.phone import PhoneFault, normaliser_for
+from schemas.items.phone import normaliser_for
+from schemas.items.phone_notation import PhoneFault
 from schemas.wire.base import Listing
 from schemas.wire.query_models import ChannelsQuery
 from schemas.wire.resource_bodies import ChannelChange, NewChannel

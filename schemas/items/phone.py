@@ -1,17 +1,18 @@
-"""Normalise phone numbers to E.164 text, or return why that fails; the library `phonenumbers` decides.
+"""Normalise phone numbers to E.164 text, or return why that fails.
 
-All that `phonenumbers` reads is accepted: spaces and punctuation, `tel:`, the digits of any script, letters
-on a keypad ("1-800-FLOWERS"), a national or international prefix of the default region. An extension
-("x123") is read and dropped, because E.164 has no place for it. Numbers must be valid, not merely possible.
+`schemas.items.phone_notation` decides whether a text is one number, the library `phonenumbers` whether that
+number is valid. Accepted are spaces and punctuation, `tel:`, the digits of any script, letters of a toll-free
+number ("1-800-FLOWERS"), a national or international prefix of the default region, and decimals and exponents
+of spreadsheets that have all digits. Numbers must be valid, not merely possible.
 
     normalise = normaliser_for("IN")
     normalise("098765 43210")    # "+919876543210"
+    normalise("9876543210.0")    # "+919876543210"
     normalise("+1 415 555")      # PhoneFault(code=ItemCode.PHONE_TOO_SHORT, message="…")
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -20,16 +21,27 @@ from phonenumbers import (
     NumberParseException,
     PhoneNumber,
     PhoneNumberFormat,
+    PhoneNumberType,
     ValidationResult,
     enable_pattern_cache,
     format_number,
     is_possible_number_with_reason,
     is_valid_number,
+    national_significant_number,
+    number_type,
     parse,
 )
 
 from schemas.item_errors import ItemCode
-from schemas.items.phone_patterns import MAX_TEXT, fast_path
+from schemas.items.phone_notation import (
+    MAX_TEXT,
+    PhoneFault,
+    PhoneText,
+    ambiguous,
+    not_a_number,
+    read_notation,
+)
+from schemas.items.phone_patterns import fast_path
 
 # phonenumbers uses more patterns than Python's own cache holds. Without this, numbers of many countries cost
 # 320 µs each instead of 27, nearly all of it for compiling the same patterns again.
@@ -41,13 +53,15 @@ _LONG_GAP: Final = re.compile(r"[^\w+]{9}")
 _FEW_DIGITS: Final = re.compile(r"[+ .()-]*(?:\d[ .()-]*){1,2}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhoneFault:
-    """Why a text is not a valid phone number: a permanent code and a message."""
-
-    code: ItemCode
-    message: str
-
+# Letters stand for digits in numbers of these types only; after any other number they are a name or a note.
+_VANITY_TYPES: Final = {
+    PhoneNumberType.TOLL_FREE,
+    PhoneNumberType.PREMIUM_RATE,
+    PhoneNumberType.SHARED_COST,
+    PhoneNumberType.PERSONAL_NUMBER,
+    PhoneNumberType.UAN,
+}
+_VANITY_PREFIX: Final = 3  # digits, such as 800
 
 Normaliser = Callable[[str], str | PhoneFault]
 
@@ -67,7 +81,7 @@ def normaliser_for(region: str | None) -> Normaliser:
     fast = fast_path(region)
 
     def normalise_one(text: str) -> str | PhoneFault:
-        return fast(text) or _ask_phonenumbers(text, region)
+        return fast(text) or read_slowly(text, region)
 
     return normalise_one
 
@@ -77,19 +91,44 @@ def is_region(text: str) -> bool:
     return text in SUPPORTED_REGIONS
 
 
-def _ask_phonenumbers(text: str, region: str | None) -> str | PhoneFault:
+def read_slowly(text: str, region: str | None) -> str | PhoneFault:
+    """Return what `normalise` returns, without the fast path."""
     text = text.strip()
     if len(text) > MAX_TEXT:
         return _too_long(f"The text is longer than {MAX_TEXT} characters; give one phone number only.")
     if _LONG_GAP.search(text):
-        return _not_a_number("The text has a long gap in it; write the number like +14155552671.")
+        return not_a_number("The text has a long gap in it; write the number like +14155552671.")
+    written = read_notation(text)
+    return written if isinstance(written, PhoneFault) else _ask_phonenumbers(written, region)
+
+
+def _ask_phonenumbers(written: PhoneText, region: str | None) -> str | PhoneFault:
+    text = written.text
     try:
         number = parse(text, region)
     except NumberParseException as error:
         return _unreadable(text, region, error.error_type)
-    if is_valid_number(number):
-        return format_number(number, PhoneNumberFormat.E164)
-    return _invalid(number, None if _has_plus(text) else region)
+    valid = is_valid_number(number)
+    if written.letters and not (valid and _is_vanity(number, written.letters)):
+        return not_a_number("The text has letters in it; write only the number, like +14155552671.")
+    if not valid:
+        return _invalid(number, None if _has_plus(text) else region)
+    if written.rival and _is_valid(written.rival, region):
+        return ambiguous()
+    return format_number(number, PhoneNumberFormat.E164)
+
+
+def _is_vanity(number: PhoneNumber, letters: int) -> bool:
+    """Return whether letters can be digits of a number: most of a toll-free number after its three digits."""
+    after = len(national_significant_number(number)) - _VANITY_PREFIX
+    return number_type(number) in _VANITY_TYPES and letters * 2 >= after
+
+
+def _is_valid(text: str, region: str | None) -> bool:
+    try:
+        return is_valid_number(parse(text, region))
+    except NumberParseException:
+        return False
 
 
 def _unreadable(text: str, region: str | None, reason: int) -> PhoneFault:
@@ -99,10 +138,8 @@ def _unreadable(text: str, region: str | None, reason: int) -> PhoneFault:
             return _unknown_country_code(text, region)
         case NumberParseException.TOO_LONG:
             return _too_long("The number has more digits than any phone number; check that it is only one.")
-        case NumberParseException.NOT_A_NUMBER if not text:
-            return _not_a_number("The phone number is empty; write it like +14155552671.")
         case NumberParseException.NOT_A_NUMBER if not _FEW_DIGITS.fullmatch(text):
-            return _not_a_number("The text cannot be read as a phone number; write it like +14155552671.")
+            return not_a_number("The text cannot be read as a phone number; write it like +14155552671.")
         case _:
             return _too_short("The number has fewer digits than any phone number; give all of its digits.")
 
@@ -145,7 +182,3 @@ def _too_short(message: str) -> PhoneFault:
 
 def _too_long(message: str) -> PhoneFault:
     return PhoneFault(code=ItemCode.PHONE_TOO_LONG, message=message)
-
-
-def _not_a_number(message: str) -> PhoneFault:
-    return PhoneFault(code=ItemCode.PHONE_NOT_A_NUMBER, message=message)

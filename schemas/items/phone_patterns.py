@@ -20,10 +20,10 @@ from typing import Final, NamedTuple
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, SUPPORTED_REGIONS
 from phonenumbers.phonemetadata import PhoneMetadata, PhoneNumberDesc
 
+from schemas.items.phone_notation import DOUBTFUL, DOUBTFUL_DOT, MAX_TEXT
+
 FastPath = Callable[[str], str | None]
 Matcher = Callable[[str], object]
-
-MAX_TEXT: Final = 64  # characters; the longest number has 15 digits, an extension and some punctuation
 
 _POSSIBLE_LENGTHS: Final = range(2, 18)  # national digits that `parse` lets pass
 _CODES: Final = {f"+{code}": code for code in COUNTRY_CODE_TO_REGION_CODE}
@@ -41,6 +41,7 @@ def fast_path(region: str | None) -> FastPath:
     international, known = _INTERNATIONAL, _INTERNATIONAL.get
     national = _national(region) if region in SUPPORTED_REGIONS else _NO_REGION
     plus, trunk, direct, after_trunk = national
+    doubtful, doubtful_dot = DOUBTFUL.match, DOUBTFUL_DOT.search
 
     def fast(text: str) -> str | None:
         if known(text[:4], _never)(text):
@@ -48,6 +49,8 @@ def fast_path(region: str | None) -> FastPath:
         if len(text) > MAX_TEXT:
             return None
         bare = text.translate(_IGNORED)
+        if len(bare) != len(text) and (doubtful(text) or ("." in text and doubtful_dot(text))):
+            return None
         if bare.startswith("+"):
             return bare if international[bare[:4]](bare) else None
         if direct(bare):

@@ -27,7 +27,8 @@ from schemas.items import contacts
 from schemas.items.contact_field import ContactField
 from schemas.items.contacts import JSON_FIELDS, MAX_JSON_BYTES, Text
 from schemas.items.faults import Fault
-from schemas.items.phone import PhoneFault, normaliser_for
+from schemas.items.phone import normaliser_for
+from schemas.items.phone_notation import PhoneFault
 from schemas.items.properties import Definitions
 from schemas.wire.contacts import with_contact_fields
 

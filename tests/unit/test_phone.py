@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.item_errors import ItemCode
 from schemas.items import phone_patterns
-from schemas.items.phone import PhoneFault, is_region, normalise, normaliser_for
-from schemas.items.phone_patterns import MAX_TEXT
+from schemas.items.phone import is_region, normalise, normaliser_for
+from schemas.items.phone_notation import MAX_TEXT, PhoneFault
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,6 @@ from schemas.items.phone_patterns import MAX_TEXT
         ("+44 (0) 7911 123456", None, "+447911123456"),
         ("06 1234 5678", "IT", "+390612345678"),
         ("tel:+1-415-555-2671", None, "+14155552671"),
-        ("+1 415 555 2671 ext. 123", None, "+14155552671"),
         ("1-800-FLOWERS", "US", "+18003569377"),
         (
             "+\uff19\uff11 \uff19\uff18\uff17\uff16\uff15 \uff14\uff13\uff12\uff11\uff10",
@@ -54,7 +53,7 @@ def test_a_valid_number_becomes_e164(text: str, region: str | None, expected: st
         (" ", "US", ItemCode.PHONE_NOT_A_NUMBER),
         ("+", "US", ItemCode.PHONE_NOT_A_NUMBER),
         ("call me", "US", ItemCode.PHONE_NOT_A_NUMBER),
-        ("+1 415 555 2671, +1 415 555 2672", None, ItemCode.PHONE_NOT_A_NUMBER),
+        ("+1 415 555 2671, +1 415 555 2672", None, ItemCode.PHONE_AMBIGUOUS),
         ("098765" + "\u00a0" * 9 + "43210", "IN", ItemCode.PHONE_NOT_A_NUMBER),
         ("5", "US", ItemCode.PHONE_TOO_SHORT),
         ("+12", None, ItemCode.PHONE_TOO_SHORT),

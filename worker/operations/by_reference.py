@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from schemas.ids import read_id
 from schemas.item_errors import ItemCode
 from schemas.items.faults import Fault
-from schemas.items.phone import Normaliser, PhoneFault, normaliser_for
+from schemas.items.phone import Normaliser, normaliser_for
+from schemas.items.phone_notation import PhoneFault
 from schemas.items.reader import Run
 from schemas.items.references import NAMES, Reference
 from schemas.operations import JobParams

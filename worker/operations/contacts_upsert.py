@@ -10,7 +10,8 @@ from schemas.ids import AccountId
 from schemas.item_errors import ItemCode
 from schemas.items.contacts import ECHOES, JSON_FIELDS, MAX_JSON_BYTES, WHOLE_JSON_FIELDS, ContactItem, merge
 from schemas.items.faults import Fault
-from schemas.items.phone import PhoneFault, normaliser_for
+from schemas.items.phone import normaliser_for
+from schemas.items.phone_notation import PhoneFault
 from schemas.items.properties import Definitions
 from schemas.items.reader import Run
 from schemas.operations import JobParams, Operation
