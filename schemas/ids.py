@@ -21,13 +21,16 @@ def show_id(prefix: Prefix, number: int) -> str:
 
 
 def read_id(prefix: Prefix, value: object) -> int | None:
-    """Return the number in `prefix_…`, a number or its digits; None if it is not an id of this kind."""
+    """Return the number in `prefix_…`, a number or its digits; None if it is not an id of this kind.
+
+    "007" is not an id: it may be a client's own id of something else than 7.
+    """
     match value:
         case bool():
             return None
         case int(number):
             pass
-        case str(text) if text.isascii() and text.isdigit() and len(text) <= 19:
+        case str(text) if text.isascii() and text.isdigit() and len(text) <= 19 and text[0] != "0":
             number = int(text)
         case str(text) if text.startswith(f"{prefix}_"):
             number = _number(text.removeprefix(f"{prefix}_"))

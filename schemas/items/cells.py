@@ -1,13 +1,39 @@
-"""Turn the cells of a CSV row into an item: `metadata.city` sets a key of `metadata`, JSON is parsed."""
+"""Turn the cells of a CSV row into an item: `metadata.city` sets a key of `metadata`, JSON is parsed.
 
+A cell has no type, so a text that a program wrote in place of a value is refused: see `program_texts`.
+"""
+
+import re
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from schemas.formats import ndjson
 from schemas.item_errors import ItemCode
-from schemas.items.contacts import JSON_COLUMNS, NUMBER_COLUMNS
+from schemas.items.contacts import ITEM_FIELDS, JSON_COLUMNS, JSON_FIELDS, KEY, NUMBER_COLUMNS
 from schemas.items.faults import Fault
+from schemas.items.program_texts import ALTERED, DECIMAL, NO_VALUE, NO_VALUES
+
+_ID_COLUMNS: Final = ("external_id", "id")
+_NUMBER_FIELDS: Final = tuple(field.name for field in ITEM_FIELDS if field.name in NUMBER_COLUMNS)
+# `phone` has its own codes. The rest is the client's own data, in which "None" may be an answer.
+_FREE: Final = {KEY, "ref", *JSON_FIELDS}
+_SHORT_NUMBER: Final = re.compile(r"(\d{1,4})(?:\.0+)?", re.ASCII)
+
+
+def check(cells: Mapping[str, str]) -> Fault | None:
+    """Return the fault of the first cell that a program wrote in place of a value, or None."""
+    if not NO_VALUES.isdisjoint(cells.values()):
+        for column, cell in cells.items():
+            if cell in NO_VALUES and column.partition(".")[0] not in _FREE:
+                return Fault(column, ItemCode.NOT_A_VALUE, f"{column} {NO_VALUE.format(cell)}", cell)
+    for column in _ID_COLUMNS:  # `check_id` finds the other texts
+        if (found := cells.get(column)) and DECIMAL.fullmatch(found):
+            return Fault(column, ItemCode.ALTERED_NUMBER, f"{column} {ALTERED.format(found)}", found)
+    for column in _NUMBER_FIELDS:  # pydantic reads "4_2" as 42
+        if (found := cells.get(column)) and "_" in found:
+            return Fault(column, ItemCode.WRONG_TYPE, f"{column}: input should be a whole number", found)
+    return None
 
 
 def nest(cells: dict[str, str]) -> tuple[Mapping[str, Any], list[Fault]]:
@@ -38,8 +64,9 @@ def nest(cells: dict[str, str]) -> tuple[Mapping[str, Any], list[Fault]]:
 
 
 def number(cell: str) -> int | str:
-    """Return the number in a cell of one to four digits; any other cell stays text."""
-    return int(cell) if cell.isascii() and cell.isdigit() and len(cell) < 5 else cell
+    """Return the number in a cell such as `17`, or `17.0` as pandas writes it; any other cell stays text."""
+    found = _SHORT_NUMBER.fullmatch(cell)
+    return int(found[1]) if found else cell
 
 
 @lru_cache(maxsize=1024)

@@ -20,6 +20,7 @@ from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from 
 from schemas.formats.ndjson import KeySearch
 from schemas.item_errors import VERDICT, ItemCode
 from schemas.items.contact_field import Column, NumberKeys, spelled, stored_fields
+from schemas.items.program_texts import check_id
 
 MAX_JSON_BYTES = 16 * 1024  # of metadata, and of properties, as UTF-8 JSON
 PHONE_NAMES = ("phone", "phone_number", "phoneNumber")  # the partners' spellings
@@ -34,12 +35,11 @@ def _language(tag: str | None) -> str | None:
 
 @lru_cache(maxsize=10_000)
 def _standard_language(tag: str) -> str:
-    try:
-        return langcodes.standardize_tag(tag)
-    except ValueError:
+    if not langcodes.tag_is_valid(tag):  # also well-formed tags that are not registered, such as "true"
         raise PydanticCustomError(
             ItemCode.INVALID_LANGUAGE, "is not a language tag: write one like en or hi-IN (BCP 47)"
-        ) from None
+        )
+    return langcodes.standardize_tag(tag)
 
 
 @lru_cache(maxsize=1)
@@ -92,7 +92,7 @@ def _bad_date() -> PydanticCustomError:
 Text = Annotated[str, StringConstraints(max_length=255)]
 Short = Annotated[str, StringConstraints(max_length=64)]
 Email = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")]
-ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(check_id)]
 Language = Annotated[Short | None, AfterValidator(_language)]
 Age = Annotated[int, Field(ge=0, le=150)]
 Timezone = Annotated[Short | None, AfterValidator(_timezone)]

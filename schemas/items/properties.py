@@ -99,7 +99,10 @@ def _number(text: str) -> int | float | str:
     if text.lstrip("+-").isdigit():
         return int(text)
     number = float(text)
-    return number if math.isfinite(number) else text
+    if not math.isfinite(number):
+        return text
+    whole = text.rstrip("0").removesuffix(".") if "." in text else ""
+    return int(whole) if whole.lstrip("+-").isdigit() and int(whole) != number else number
 
 
 def _unknown(name: str, value: Any) -> Fault:

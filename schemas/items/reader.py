@@ -9,7 +9,7 @@ from schemas.formats import csv_rows, ndjson
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
 from schemas.formats.records import Span, Unreadable
-from schemas.items.cells import nest
+from schemas.items.cells import check, nest
 from schemas.items.faults import Fault, fault_of
 
 CHUNK_ITEMS = 1_000  # one transaction stays well under a second, and so does a retry
@@ -37,6 +37,8 @@ class Reader:
         """Return the item in a row of CSV, or its fault. Numbers and objects are read from text."""
         if isinstance(cells, Unreadable):
             return _unreadable(cells)
+        if fault := check(cells):
+            return fault
         item, faults = nest(cells)
         if faults:
             return faults[0]

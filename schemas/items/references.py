@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from Python 3.12 on
 
 from schemas.item_errors import VERDICT
 from schemas.items.contacts import EXTERNAL_ID_NAMES, PHONE_NAMES, Text
+from schemas.items.program_texts import check_id
 
 ID_NAMES = ("id", "contact_id", "contactId")
 SPELLINGS = {names[0]: names for names in (ID_NAMES, PHONE_NAMES, EXTERNAL_ID_NAMES)}
@@ -19,9 +20,11 @@ class Reference(TypedDict, total=False):
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
-    id: Annotated[int | str | None, Field(validation_alias=AliasChoices(*ID_NAMES))]
+    id: Annotated[int | str | None, AfterValidator(check_id), Field(validation_alias=AliasChoices(*ID_NAMES))]
     phone: Annotated[str | None, Field(validation_alias=AliasChoices(*PHONE_NAMES))]
-    external_id: Annotated[str | None, Field(validation_alias=AliasChoices(*EXTERNAL_ID_NAMES))]
+    external_id: Annotated[
+        str | None, AfterValidator(check_id), Field(validation_alias=AliasChoices(*EXTERNAL_ID_NAMES))
+    ]
     ref: Text | None
     error_code: Any
     error_message: Any

@@ -60,6 +60,17 @@ def test_a_valid_value_is_taken(field: str, value: Any, stored: Any) -> None:
         ("email", f"{'x' * 250}@example.com", "too_long"),
         ("external_id", "", "too_short"),
         ("language", "no such language", "invalid_language"),
+        ("language", "true", "invalid_language"),
+        ("external_id", "nan", "not_a_value"),
+        ("external_id", "None", "not_a_value"),
+        ("external_id", "NULL", "not_a_value"),
+        ("external_id", "undefined", "not_a_value"),
+        ("external_id", "1.23457E+11", "altered_number"),
+        ("external_id", 123, "wrong_type"),
+        ("external_id", 123.0, "wrong_type"),
+        ("age", 12.0, "wrong_type"),
+        ("age", True, "wrong_type"),
+        ("name", True, "wrong_type"),
         ("timezone", "Mars/Olympus", "invalid_timezone"),
         ("age", -1, "out_of_range"),
         ("age", "42", "wrong_type"),
@@ -72,6 +83,7 @@ def test_a_valid_value_is_taken(field: str, value: Any, stored: Any) -> None:
         ("properties", {"a": [1]}, "wrong_type"),
         ("planet", "Earth", "unknown_field"),
         ("phone", 14155552671, "wrong_type"),
+        ("phone", 14155552671.0, "wrong_type"),
     ],
 )
 def test_an_invalid_value_is_reported_with_field_and_code(field: str, value: Any, code: str) -> None:
@@ -93,6 +105,73 @@ def test_csv_reads_numbers_and_json_fields_from_text() -> None:
     assert item["age"] == 42
     assert item["metadata"] == {"a": 1, "city": "Parma"}
     assert item["birth_date"] == "--05-17"
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "code"),
+    [
+        ("name", "nan", "not_a_value"),
+        ("name", "NULL", "not_a_value"),
+        ("name", "#N/A", "not_a_value"),
+        ("language", "nan", "not_a_value"),
+        ("email", "None", "not_a_value"),
+        ("external_id", "Nan", "not_a_value"),
+        ("external_id", "<NA>", "not_a_value"),
+        ("address__city", "null", "not_a_value"),
+        ("external_id", "123.0", "altered_number"),
+        ("external_id", "123,00", "altered_number"),
+        ("external_id", "1.23457E+11", "altered_number"),
+        ("external_id", "1,23457E+11", "altered_number"),
+        ("age", "1e2", "wrong_type"),
+        ("age", "True", "wrong_type"),
+        ("age", "4_2", "wrong_type"),
+        ("age", "12.5", "wrong_type"),
+        ("birth_date", "01/02/1990", "invalid_birth_date"),
+        ("birth_date", "33010", "invalid_birth_date"),
+        ("email", " ana@example.com", "invalid_email"),
+        ("email", "a@example.com b@example.com", "invalid_email"),
+    ],
+)
+def test_a_cell_is_never_read_as_another_value(column: str, cell: str, code: str) -> None:
+    fault = cells(**{column: cell})
+    assert isinstance(fault, Fault), fault
+    assert (fault.field, fault.code.value) == (column.replace("__", "."), code)
+    assert fault.message.startswith(fault.field or "?")
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "value"),
+    [
+        ("age", "12.0", 12),  # pandas writes whole numbers so if a cell of the column is empty
+        ("name", "Null", "Null"),  # a family name
+        ("name", "12.0", "12.0"),
+        ("external_id", "3E12", "3E12"),
+        ("external_id", "1.2.0", "1.2.0"),
+        ("external_id", "007", "007"),
+        ("language", "nan-Hant", "nan-Hant"),  # Min Nan Chinese
+    ],
+)
+def test_a_cell_that_has_one_meaning_is_taken(column: str, cell: str, value: Any) -> None:
+    assert cells(**{column: cell})[column] == value
+
+
+def test_the_parts_of_a_birth_date_may_be_decimals() -> None:
+    parts = {"birth_date__day": "17.0", "birth_date__month": "5.0", "birth_date__year": "1990.0"}
+    assert cells(**parts)["birth_date"] == "1990-05-17"
+
+
+def test_own_data_may_say_none() -> None:
+    item = cells(metadata__allergies="None", properties__plan="N/A", ref="nan")
+    assert (item["metadata"], item["properties"], item["ref"]) == (
+        {"allergies": "None"},
+        {"plan": "N/A"},
+        "nan",
+    )
+
+
+def test_json_tells_a_text_that_looks_like_a_number() -> None:
+    assert read(external_id="123.0")["external_id"] == "123.0"
+    assert read(name="null", language="nan") == {"phone": PHONE, "name": "null", "language": "nan"}
 
 
 def test_a_json_field_that_is_not_json_is_reported() -> None:

@@ -91,6 +91,8 @@ def test_an_undefined_name_is_reported_even_with_null() -> None:
         ("score", "007", 7),
         ("score", "-2.50", -2.5),
         ("score", "1e3", 1000.0),
+        ("score", "12.0", 12.0),
+        ("score", "9007199254740993.0", 9007199254740993),  # a float would be …992
         ("score", "9" * 64, int("9" * 64)),
         ("Vip", "TRUE", True),
         ("Vip", " False ", False),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from api.handlers.partners.job_results import phone_of
+from schemas.ids import read_id
 from schemas.items.contacts import PHONE_NAMES
 from schemas.items.faults import Fault
 from schemas.operations import BY_ID, BY_PHONE, CONTACT
@@ -43,6 +44,11 @@ def test_a_bare_text_is_a_phone_where_phones_are_expected() -> None:
         ({"id": False}, "id", "wrong_type", "a number"),
         ({"phone": 7}, "phone", "wrong_type", "phone: input should be a valid string"),
         ({"external_id": 7}, "external_id", "wrong_type", "external_id"),
+        ({"id": 7.0}, "id", "wrong_type", "a number"),
+        ({"id": "nan"}, "id", "not_a_value", "stands for no value"),
+        ({"external_id": "NULL"}, "external_id", "not_a_value", "stands for no value"),
+        ({"id": "1.23457E+11"}, "id", "altered_number", "export the column as text"),
+        ({"external_id": "1.23457E+11"}, "external_id", "altered_number", "export the column as text"),
     ],
 )
 def test_the_message_of_an_invalid_reference_speaks_of_references(
@@ -64,6 +70,20 @@ def test_the_message_of_an_invalid_contact_speaks_of_contacts() -> None:
     fault = CONTACT.reader.read_line(b'{"phone": "+1", "planet": "Earth"}')
     assert isinstance(fault, Fault)
     assert fault.message == "planet is not a field of a contact: put data of your own under metadata"
+
+
+@pytest.mark.parametrize("column", ["id", "external_id"])
+@pytest.mark.parametrize(
+    ("cell", "code"), [("17.0", "altered_number"), ("1E+05", "altered_number"), ("nan", "not_a_value")]
+)
+def test_a_cell_never_names_another_contact(column: str, cell: str, code: str) -> None:
+    fault = BY_ID.reader.read_cells({column: cell})
+    assert isinstance(fault, Fault), fault
+    assert (fault.field, fault.code.value, fault.value) == (column, code, cell)
+
+
+def test_digits_that_start_with_0_are_an_id_of_the_client() -> None:
+    assert [read_id("ctc", text) for text in ("7", "007", "0", "7.0", "+7", " 7")] == [7, *[None] * 5]
 
 
 @pytest.mark.parametrize("line", [b"{", b'{"id": NaN}', b'"\\ud800"'])
