@@ -5,7 +5,7 @@ from functools import partial
 
 from schemas.ids import AccountId, JobId
 from storage.context import Context
-from storage.pipeline import dry_runs, finish, turns
+from storage.pipeline import dry_runs, finish, results, turns
 from storage.pipeline.chunks import Members
 from storage.pipeline.finish import End, Finishing
 from storage.pipeline.leases import renewing
@@ -37,14 +37,16 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
 
 
 async def _close_and_end(ctx: Context, job: Finishing) -> End | None:
-    """Run the closing step and end the job in one transaction.
+    """Run the closing step, merge results, and end the job in one transaction.
 
-    The closing step may take long, and other transactions need the row of the job, so the job is locked only
-    after it. That lock is the fence: if the job has already ended, everything is rolled back. COMMIT waits
+    The first two may take long, and other transactions need the row of the job, so the job is locked only
+    after them. That lock is the fence: if the job has already ended, everything is rolled back. COMMIT waits
     for the disk, because the commits of the chunks did not.
     """
     async with transaction(ctx.pool, durable=True, unlimited_time=True) as conn:
         members = await _close(conn, job)
+        if job.overlaps and not job.dry_run:
+            await results.merge_repeated(conn, job.account_id, job.job_id)
         if not await finish.lock_finished(conn, job.account_id, job.job_id):
             raise _AlreadyEnded
         if job.dry_run:  # it was cancelled: no closing step, but results to correct

@@ -8,7 +8,7 @@ from schemas.items.faults import Fault
 from schemas.items.reader import Run
 from schemas.operations import OPERATIONS, Operation
 from storage.pipeline.chunks import MAX_DEATHS, Claim
-from storage.pipeline.results import AppliedChunk
+from storage.pipeline.reordered import AppliedChunk
 from worker.operations.base import BaseOperation, Batch, Indexed, JobFacts, item_error
 from worker.operations.registry import operation_of
 
@@ -52,13 +52,21 @@ def prepare(claim: Claim) -> Batch:
 def prepare_some(
     operation: BaseOperation, job: JobFacts, chunk: AppliedChunk, indexes: Iterable[int]
 ) -> Iterator[Indexed]:
-    """Yield some items of an applied chunk, prepared again. All of them were valid when they were applied."""
+    """Yield some items of an applied chunk, prepared again.
+
+    All of them were valid when they were applied. A fault means that the code has changed since.
+    """
     run = _run(job, chunk.body)
     prepare_item = operation.preparer(job.params, run)
     for index in indexes:
         position = index - chunk.first_index + chunk.skip
         (item,) = run.read(position, position + 1)
         yield index, prepare_item(item, position)
+
+
+def raw_item(job: JobFacts, chunk: AppliedChunk, index: int) -> Any:
+    """Return an item of an applied chunk as it was sent."""
+    return _run(job, chunk.body).raw(index - chunk.first_index + chunk.skip)
 
 
 def _run(job: JobFacts, body: bytes) -> Run:

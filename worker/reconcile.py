@@ -5,6 +5,7 @@ from functools import partial
 
 from storage.background import repeat
 from storage.context import Context
+from storage.entities import contacts
 from storage.pipeline import chunks, finish, jobs, turns, uploads
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction, try_lock
@@ -41,6 +42,7 @@ async def reconcile(ctx: Context) -> None:
 async def prune(ctx: Context) -> None:
     """Delete old grants and old jobs, one job per transaction, because deleting a large body takes long."""
     await chunks.prune_grants(ctx.pool)
+    await contacts.prune_changes(ctx.pool)
     while await _prune_one(ctx):
         pass
 

@@ -1,143 +1,152 @@
-"""Settle: give a contact that several chunks of a job name the state of applying its items one by one.
+"""Settle: correct what chunks applied out of order, so that a job ends as if its items had come one by one.
 
-Chunks run in parallel, so the items of such a contact were applied in any order. The last item that sets a
-field decides its value. So merging the items of a contact in their order and applying the result again gives
-exactly the state of one-by-one application.
+Chunks run in parallel, so an earlier item of a contact may be applied after a later one and overwrite its
+values. `worker.operations.history` decides which fields to correct. A change that a client made over REST
+after an item was applied stays, and a contact that was deleted is not created again.
 """
 
-from bisect import bisect_right
+import heapq
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 from schemas.items.faults import Fault
-from schemas.states import Outcome
 from storage.context import Context
-from storage.pipeline import finish, results
+from storage.entities import channels, contacts, references
+from storage.entities.references import Lock
+from storage.failpoints import reach
+from storage.pipeline import finish, reordered, results
 from storage.pipeline.finish import Finishing
-from storage.pipeline.results import Correction, Duplicate
+from storage.pipeline.reordered import Reordered
+from storage.postgres.db_errors import ROW_REJECTED, rejection_of
 from storage.postgres.pool import Conn
-from storage.postgres.transactions import transaction
-from worker.isolate import apply_isolated
-from worker.operations.base import Applied, item_error
+from worker.operations.base import Indexed, item_error
+from worker.operations.contacts_upsert import check_properties
+from worker.operations.history import UNKNOWN, History
 from worker.operations.registry import operation_of
-from worker.prepare import prepare_some
+from worker.prepare import prepare_some, raw_item
 
-PASS_CONTACTS = 20_000  # maximum of merged items in memory
-BATCH_CONTACTS = 1_000  # contacts per transaction
+BATCH_CONTACTS = 200  # in one transaction; each may hold two values of 32 KiB for its JSON fields
+CHANNEL = "default_channel_id"
 
-Merged = dict[int, Any]  # the merged item of each contact, by the contact's id
+Histories = dict[int, History]  # by the id of the contact
+Corrections = dict[int, dict[str, Any]]  # the fields to set, by the id of the contact
 
 
 async def settle(ctx: Context, job: Finishing) -> None:
-    """Settle all contacts that more than one chunk names. Continues where a dead worker stopped.
-
-    If all items of a contact do the same, only the results are corrected: see `BaseOperation.reapplies`.
-    """
-    starts = await results.chunk_starts(ctx.pool, job.account_id, job.job_id)
-    if len(starts) < 2:
+    """Correct all contacts that the job changed out of order. Safe to repeat after a worker died in it."""
+    if not operation_of(job.operation).settles:
         return
-    reapplies = operation_of(job.operation).reapplies
-    while duplicates := await _find(ctx, job):
-        merged = await _merge(ctx, job, duplicates, starts) if reapplies else {}
-        for at in range(0, len(duplicates), BATCH_CONTACTS):
-            if not await _apply(ctx, job, duplicates[at : at + BATCH_CONTACTS], merged):
-                return  # another worker has ended the job
+    if not await reordered.any_chunk(ctx.pool, job.account_id, job.job_id):
+        return
+    async with reordered.opened(ctx.pool, job.account_id, job.job_id) as (conn, pages):
+        async for page in pages:
+            for at in range(0, len(page), BATCH_CONTACTS):
+                if not await _settle(conn, job, page[at : at + BATCH_CONTACTS]):
+                    return  # another worker has ended the job
 
 
-async def _find(ctx: Context, job: Finishing) -> list[Duplicate]:
-    """Return the contacts to settle next. The aggregate over all results takes long for millions of items."""
-    async with transaction(ctx.pool, unlimited_time=True) as conn:
-        return await results.duplicates(conn, job.account_id, job.job_id, PASS_CONTACTS)
-
-
-async def _merge(
-    ctx: Context, job: Finishing, duplicates: Sequence[Duplicate], starts: Sequence[int]
-) -> Merged:
-    """Merge the items of each contact. Reads each chunk once, in order."""
-    owner = {index: duplicate.contact_id for duplicate in duplicates for index in duplicate.indexes}
-    operation = operation_of(job.operation)
-    merged: Merged = {}
-    for start, indexes in _by_chunk(starts, owner).items():
-        (chunk,) = await results.read_chunks(ctx.pool, job.account_id, job.job_id, [start])
-        for index, item in prepare_some(operation, job, chunk, indexes):
-            if isinstance(item, Fault):  # valid when applied; the code or the definitions have changed
-                continue
-            earlier = merged.get(owner[index])
-            merged[owner[index]] = item if earlier is None else operation.merge(earlier, item)
-    return merged
-
-
-def _by_chunk(starts: Sequence[int], indexes: Iterable[int]) -> dict[int, list[int]]:
-    """Group the indexes by the first index of their chunk, in order."""
-    chunks: dict[int, list[int]] = {}
-    for index in sorted(indexes):
-        chunks.setdefault(starts[bisect_right(starts, index) - 1], []).append(index)
-    return chunks
-
-
-async def _apply(ctx: Context, job: Finishing, batch: Sequence[Duplicate], merged: Merged) -> bool:
-    """Apply merged items and correct the results in one transaction. Return False if the job has ended.
+async def _settle(conn: Conn, job: Finishing, batch: Sequence[Reordered]) -> bool:
+    """Correct contacts in one transaction. Return False if the job has ended.
 
     The lock on the job is the fence: a worker that lost its lease finds that the job has ended.
     """
-    operation = operation_of(job.operation)
-    async with transaction(ctx.pool) as conn:
+    histories = await _histories(conn, job, batch)
+    async with conn.transaction():
         if not await finish.lock_finished(conn, job.account_id, job.job_id):
             return False
-        batch = await _still_open(conn, job, batch)
-        if not batch:
-            return True
-        items = [
-            (duplicate.indexes[-1], merged[duplicate.contact_id])
-            for duplicate in batch
-            if duplicate.contact_id in merged
-        ]
-        applied = await apply_isolated(conn, operation, job, items) if items else Applied()
-        await _correct(conn, job, batch, applied, merged)
+        existing = await _lock_channels(conn, job, histories)
+        corrections = await _lock_and_compare(conn, job, histories)
+        for fields in corrections.values():
+            if fields.get(CHANNEL) is not None and str(fields[CHANNEL]) not in existing:
+                fields[CHANNEL] = None  # the channel was deleted, which clears it in every contact
+        faults = await _correct(conn, job, corrections)
+        for contact in batch:
+            if fault := faults.get(contact.contact_id):
+                await _fail_last(conn, job, contact, fault)
+        reach("settle.before_commit", str(job.job_id))
     return True
 
 
-async def _still_open(conn: Conn, job: Finishing, batch: Sequence[Duplicate]) -> Sequence[Duplicate]:
-    """Return the contacts that no other worker has settled after it took over the lease."""
-    last = [duplicate.indexes[-1] for duplicate in batch]
-    settled = await results.changed(conn, job.account_id, job.job_id, last)
-    return [duplicate for duplicate in batch if duplicate.indexes[-1] not in settled]
+async def _histories(conn: Conn, job: Finishing, batch: Sequence[Reordered]) -> Histories:
+    """Read the items of contacts again. Reads each chunk once, in order.
 
-
-async def _correct(
-    conn: Conn, job: Finishing, batch: Sequence[Duplicate], applied: Applied, merged: Merged
-) -> None:
-    changes = [change for duplicate in batch for change in _changes(duplicate, applied)]
-    await results.change(conn, job.account_id, job.job_id, changes)
-    contact_of = {duplicate.indexes[-1]: duplicate.contact_id for duplicate in batch}
-    errors = [
-        item_error(index, fault, dict(merged[contact_of[index]])) for index, fault in applied.faults.items()
-    ]
-    if errors:
-        await results.add_errors(conn, job.account_id, job.job_id, errors)
-
-
-def _changes(duplicate: Duplicate, applied: Applied) -> list[Correction]:
-    """Return the corrections that merge the earlier items into the last one, which gets the contact's result.
-
-    If the merged item is rejected although each single item passed, the last item fails, because in
-    one-by-one application it would have been rejected.
+    A contact with an item that cannot be read any more is left out: the code has changed since.
     """
-    last = duplicate.indexes[-1]
-    result = applied.results.get(last)
-    # the id differs only if the contact was deleted and created again in between
-    contact_id = duplicate.contact_id if result is None else result.contact_id
-    outcome = Outcome.FAILED if last in applied.faults else min(duplicate.outcomes)
-    if result is not None:
-        outcome = min(outcome, result.outcome)
-    return [
-        Correction(
-            index=index,
-            was=was,
-            outcome=outcome if index == last else Outcome.MERGED,
-            contact_id=contact_id,
-            merged_into=None if index == last else last,
-            note=result.note if result is not None and index == last else None,
-        )
-        for index, was in zip(duplicate.indexes, duplicate.outcomes, strict=True)
-    ]
+    histories = {contact.contact_id: History() for contact in batch}
+    for first_index in sorted({first for contact in batch for first in contact.chunks}):
+        chunk = await reordered.chunk(conn, job.account_id, job.job_id, first_index)
+        owners = {
+            index: contact_id
+            for index, contact_id in enumerate(chunk.contact_ids, first_index)
+            if contact_id in histories
+        }
+        items = list(prepare_some(operation_of(job.operation), job, chunk, owners))
+        for contact_id in {owners[index] for index, item in items if isinstance(item, Fault)}:
+            del histories[contact_id]
+        readable = [(index, item) for index, item in items if owners[index] in histories]
+        for index, item in await _with_properties(conn, job, readable):
+            histories[owners[index]].add(index, chunk.applied, item)
+    return histories
+
+
+async def _with_properties(conn: Conn, job: Finishing, items: Sequence[Indexed]) -> Iterable[Indexed]:
+    """Return items with their properties as they are stored; UNKNOWN if the definitions have changed."""
+    checked, faults = await check_properties(conn, job, items)
+    unknown = [(index, {**item, "properties": UNKNOWN}) for index, item in items if index in faults]
+    return heapq.merge(checked, unknown, key=itemgetter(0))
+
+
+async def _lock_channels(conn: Conn, job: Finishing, histories: Histories) -> set[str]:
+    """Lock the channels that corrections may set, before any contact. Return the ids of those that exist."""
+    wanted = {value for history in histories.values() for value in history.values(CHANNEL)}
+    if not wanted:
+        return set()
+    for change in await contacts.changes_of(conn, job.account_id, list(histories)):
+        wanted.add(change.fields.get(CHANNEL))
+    ids = [UUID(str(value)) for value in wanted - {None}]
+    return set(map(str, await channels.lock_many_shared(conn, job.account_id, ids)))
+
+
+async def _lock_and_compare(conn: Conn, job: Finishing, histories: Histories) -> Corrections:
+    """Lock the contacts that still exist. Return what to correct in each."""
+    ids: list[int | None] = list(histories)
+    nothing = [None] * len(ids)
+    locked = await references.lock(
+        conn, job.account_id, ids=ids, phones=nothing, external_ids=nothing, strength=Lock.CHANGE
+    )
+    found = [contact.id for contact in locked]
+    changes = defaultdict(list)
+    for change in await contacts.changes_of(conn, job.account_id, found):
+        changes[change.contact_id].append(change)
+    rows = await contacts.by_ids(conn, job.account_id, found)
+    corrections = {row.id: histories[row.id].corrections(changes[row.id], row.fields) for row in rows}
+    return {contact_id: fields for contact_id, fields in corrections.items() if fields}
+
+
+async def _correct(conn: Conn, job: Finishing, corrections: Corrections) -> dict[int, Fault]:
+    """Set the fields of contacts. Return the faults of the contacts that the database rejects, by id."""
+    if not corrections:
+        return {}
+    try:
+        async with conn.transaction():  # a savepoint
+            await contacts.correct(conn, job.account_id, corrections)
+        return {}
+    except ROW_REJECTED as error:
+        if len(corrections) == 1:
+            return dict.fromkeys(corrections, rejection_of(error))
+    ids = list(corrections)
+    halves = (ids[: len(ids) // 2], ids[len(ids) // 2 :])
+    first, second = [await _correct(conn, job, {id_: corrections[id_] for id_ in half}) for half in halves]
+    return first | second
+
+
+async def _fail_last(conn: Conn, job: Finishing, contact: Reordered, fault: Fault) -> None:
+    """Let the last item of a contact fail, as it would if it were applied last."""
+    index = await results.fail_last(conn, job.account_id, job.job_id, contact.contact_id, contact.chunks)
+    if index is not None:
+        chunk = await reordered.chunk(conn, job.account_id, job.job_id, contact.chunks[-1])
+        error = item_error(index, fault, raw_item(job, chunk, index))
+        await results.add_errors(conn, job.account_id, job.job_id, [error])

@@ -1,7 +1,7 @@
 """The columns of contacts, generated from the declared fields: the row, and the SQL parts that list columns.
 
 upsert.sql and contacts.sql use a part as `@name@`. Aliases in the parts: c is the table contacts, s the
-staging table, n a row made from JSON; w and l are the rows of `clear`.
+staging table, n a row made from JSON; w and l are the rows of `clear`, w also of `correct`.
 """
 
 from collections.abc import Callable, Iterable
@@ -73,6 +73,10 @@ def contact_parts() -> dict[str, str]:
         "key_parameters": ", ".join(f"{f.name}, {f.name}_gone" for f in BY_KEY),
         "new_values": _list(lambda f: _keys_set(f) if f.by_key else f"n.{f.name}", CONTACT_FIELDS),
         "keys_changed": _any(lambda f: f"{_keys_set(f)} IS DISTINCT FROM c.{f.name}", BY_KEY),
+        "correction_keys": _list(lambda f: f"{f.name} jsonb, {f.name}_gone text[]", BY_KEY),
+        "corrected_values": _list(
+            lambda f: _keys_set(f, source="w.") if f.by_key else f"n.{f.name}", CONTACT_FIELDS
+        ),
     }
 
 
@@ -106,9 +110,13 @@ def _cleared(field: ContactField) -> str:
     return f"{name} = CASE WHEN '{name}' = ANY (l.fields) THEN NULL ELSE c.{name} END"
 
 
-def _keys_set(field: ContactField) -> str:
-    """Return the expression for a JSON field after some keys are set and others removed."""
-    return f"((c.{field.name} || :{field.name}::jsonb) - :{field.name}_gone::text[])"
+def _keys_set(field: ContactField, source: str = ":") -> str:
+    """Return the expression for a JSON field after some keys are set and others removed.
+
+    `source` is the prefix of the parameters, or of the columns, that have the keys.
+    """
+    name = field.name
+    return f"((c.{name} || {source}{name}::jsonb) - {source}{name}_gone::text[])"
 
 
 def _list(part: Callable[[ContactField], str], fields: Iterable[ContactField]) -> str:

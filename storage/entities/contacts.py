@@ -1,16 +1,17 @@
 """Single contacts and pages of contacts: read, add, change, delete."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from schemas.errors import Conflict, NotAcceptable
 from schemas.ids import AccountId
-from schemas.items.contacts import JSON_FIELDS
+from schemas.items.contacts import COLUMNS, JSON_FIELDS, KEY
 from schemas.items.phone import normaliser_for
+from schemas.operations import JobParams, Operation, stream_of
 from storage.entities import memberships, opt_ins
 from storage.entities.accounts import Account
 from storage.entities.contact_columns import ContactRow, contact_parts
@@ -19,7 +20,17 @@ from storage.postgres.named_queries import Db, load
 from storage.postgres.pool import Conn
 
 QUERIES = load(__name__, contact_parts())
+STREAM = stream_of(Operation.CONTACTS_UPSERT, JobParams())  # the jobs that set fields of contacts
+RECORDED = frozenset(COLUMNS) - {KEY}  # the fields that an item can change
 PUNCTUATION = frozenset("+-().,/·")  # allowed in a phone number, besides spaces and dashes
+
+
+class RecordedChange(NamedTuple):
+    """A change of a contact over REST: its number, and the fields that it set, as in an item."""
+
+    contact_id: int
+    applied: int
+    fields: dict[str, Any]
 
 
 async def by_ids(db: Db, account_id: AccountId, ids: Sequence[int]) -> list[ContactRow]:
@@ -73,20 +84,55 @@ async def insert(db: Db, account_id: AccountId, fields: Mapping[str, Any]) -> Co
 
 
 async def change(
-    db: Db, account_id: AccountId, contact_id: int, fields: Mapping[str, Any]
+    conn: Conn, account_id: AccountId, contact_id: int, fields: Mapping[str, Any]
 ) -> ContactRow | None:
     """Set these fields and, in JSON fields, these keys. None clears a field or removes a key.
 
-    Returns the changed contact, or None if the account has no such contact. Raises what `insert` raises.
+    The change is recorded if a job may be changing the contact: see `changes_of`. Returns the changed
+    contact, or None if the account has no such contact. Raises what `insert` raises.
     """
-    columns = {name: value for name, value in fields.items() if name not in JSON_FIELDS}
-    keys: dict[str, Any] = {}
-    for name in JSON_FIELDS:
-        kept, gone = _split(fields.get(name))
-        keys |= {name: _json(kept), f"{name}_gone": gone}
+    if await QUERIES.lock_to_change(conn, account_id=account_id, id=contact_id) is None:
+        return None
+    as_item = {name: value for name, value in fields.items() if name in RECORDED}
     with _violations_as_errors():
-        record = await QUERIES.change(db, account_id=account_id, id=contact_id, fields=_json(columns), **keys)
-    return ContactRow.of(record) if record else await get(db, account_id, contact_id)
+        record = await QUERIES.change(
+            conn,
+            account_id=account_id,
+            id=contact_id,
+            as_item=_json(as_item) if as_item else None,
+            stream=STREAM,
+            **_change_parameters(fields, _json),
+        )
+    return ContactRow.of(record) if record else await get(conn, account_id, contact_id)
+
+
+async def changes_of(conn: Conn, account_id: AccountId, ids: Sequence[int]) -> list[RecordedChange]:
+    """Return the recorded changes of contacts over REST, in the order of their application.
+
+    Only what a job of the stream `contacts` needs is recorded: changes while such a job is unfinished. The
+    caller has locked the contacts.
+    """
+    rows = await QUERIES.changes_of(conn, account_id=account_id, ids=ids)
+    return [RecordedChange(row["contact_id"], row["applied"], from_json(row["fields"])) for row in rows]
+
+
+async def correct(conn: Conn, account_id: AccountId, corrections: Mapping[int, Mapping[str, Any]]) -> None:
+    """Set fields of contacts that the caller has locked. `corrections` maps ids to what `change` takes.
+
+    Raises an error of ROW_REJECTED.
+    """
+    wanted = [{"id": id_, **_change_parameters(fields, dict)} for id_, fields in corrections.items()]
+    await QUERIES.correct(conn, account_id=account_id, corrections=to_json(wanted).decode())
+
+
+async def forget_changes(conn: Conn, account_id: AccountId) -> None:
+    """Delete the recorded changes of an account that no running job needs, when a job of STREAM ends."""
+    await QUERIES.forget_changes(conn, account_id=account_id, stream=STREAM)
+
+
+async def prune_changes(db: Db) -> None:
+    """Delete the recorded changes of the accounts without an unfinished job of STREAM."""
+    await QUERIES.prune_changes(db, stream=STREAM)
 
 
 async def delete(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
@@ -148,6 +194,19 @@ def _phone_pattern(text: str) -> str | None:
     if not digits:
         return None
     return f"+{digits}%" if text.startswith("+") else f"%{digits}%"
+
+
+def _change_parameters(
+    fields: Mapping[str, Any], as_parameter: Callable[[Mapping[str, Any]], Any]
+) -> dict[str, Any]:
+    """Return fields as the parameters of a change; `as_parameter` converts each JSON object."""
+    parameters: dict[str, Any] = {
+        "fields": as_parameter({name: value for name, value in fields.items() if name not in JSON_FIELDS})
+    }
+    for name in JSON_FIELDS:
+        kept, gone = _split(fields.get(name))
+        parameters |= {name: as_parameter(kept), f"{name}_gone": gone}
+    return parameters
 
 
 def _split(value: Mapping[str, Any] | None) -> tuple[dict[str, Any], list[str]]:

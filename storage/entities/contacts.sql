@@ -50,10 +50,21 @@ SELECT :account_id, @inserted@
 FROM jsonb_populate_record(NULL::contacts, :fields::jsonb) n
 RETURNING *;
 
--- name: change(account_id, id, fields, @key_parameters@)^
+-- name: lock_to_change(account_id, id)$
+-- Lock before a change, so that `change` sees every job that has changed the contact. Null: no such contact.
+SELECT id FROM contacts WHERE account_id = :account_id AND id = :id FOR NO KEY UPDATE;
+
+-- name: change(account_id, id, fields, @key_parameters@, as_item, stream)^
 -- Set the columns that the JSON object `fields` has; null clears a column. Each JSON field has two parameters: the
--- keys to set, and the keys to remove (`_gone`). No row: no such contact, or nothing differs. Can violate what
--- `insert` can.
+-- keys to set, and the keys to remove (`_gone`). No row: nothing differs. Can violate what `insert` can.
+-- While a job of `stream` is unfinished, the change is also recorded, even if nothing differs: see contact_changes.
+-- `as_item` is what an item with this effect would set, or null for nothing. The caller has locked the contact.
+WITH recorded AS (
+    INSERT INTO contact_changes (account_id, contact_id, applied, fields)
+    SELECT :account_id, :id, nextval('applications'), :as_item::jsonb
+    WHERE :as_item::jsonb IS NOT NULL AND EXISTS (
+        SELECT FROM streams WHERE account_id = :account_id AND stream = :stream AND pending > 0)
+)
 UPDATE contacts c SET (@columns@, updated_at) = (
     SELECT @new_values@, now()
     FROM jsonb_populate_record(c, :fields::jsonb) n
@@ -61,6 +72,37 @@ UPDATE contacts c SET (@columns@, updated_at) = (
 WHERE c.account_id = :account_id AND c.id = :id
   AND (jsonb_populate_record(c, :fields::jsonb) IS DISTINCT FROM c OR @keys_changed@)
 RETURNING *;
+
+-- name: changes_of(account_id, ids)
+-- The recorded changes of contacts, in the order of their application.
+SELECT contact_id, applied, fields FROM contact_changes
+WHERE account_id = :account_id AND contact_id = ANY (:ids::bigint[])
+ORDER BY applied;
+
+-- name: correct(account_id, corrections)!
+-- Set fields of contacts that the caller has locked. `corrections` is a JSON array of objects with the `id` of the
+-- contact and the parameters `fields`, keys and `_gone` of `change`. Can violate what `insert` can.
+WITH wanted AS (
+    SELECT * FROM jsonb_to_recordset(:corrections::jsonb) AS w (id bigint, fields jsonb, @correction_keys@)
+)
+UPDATE contacts c SET (@columns@, updated_at) = (
+    SELECT @corrected_values@, now()
+    FROM jsonb_populate_record(c, w.fields) n
+)
+FROM wanted w
+WHERE c.account_id = :account_id AND c.id = w.id;
+
+-- name: forget_changes(account_id, stream)!
+-- Delete the recorded changes of an account after a job of `stream` has ended, unless another one is running. The next
+-- job has not begun, so all its items come after these changes.
+DELETE FROM contact_changes
+WHERE account_id = :account_id AND NOT EXISTS (
+    SELECT FROM jobs WHERE account_id = :account_id AND stream = :stream AND state = 'running');
+
+-- name: prune_changes(stream)!
+-- Delete the changes that were recorded while the last job of their account ended.
+DELETE FROM contact_changes h
+WHERE NOT EXISTS (SELECT FROM streams s WHERE s.account_id = h.account_id AND s.stream = :stream AND s.pending > 0);
 
 -- name: lock(account_id, id)$
 -- Lock before a delete. Waits for transactions that add memberships. Null: no such contact.

@@ -27,7 +27,8 @@ FOR UPDATE;
 
 -- name: record(account_id, id, first_index, outcomes, contact_ids, merged_into, notes, added, removed, counts, error_indexes, refs, fields, codes, messages, values, items)$
 -- Write the results of a chunk, in the transaction that applies it. `counts` holds created, updated, unchanged,
--- merged, skipped, failed. True: other chunks of the job are ready to be claimed.
+-- merged, skipped, failed. `applied` is drawn after the effect has locked every contact: see `applications` in
+-- storage/schema/tables.sql. True: other chunks of the job are ready to be claimed.
 WITH results AS (
     INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes)
     VALUES (:account_id, :id, :first_index, :outcomes::smallint[], :contact_ids::bigint[], :merged_into::int[],
@@ -41,7 +42,7 @@ WITH results AS (
 UPDATE chunks SET state = 'done', worker_id = NULL, lease_until = NULL,
     created = (:counts::int[])[1], updated = (:counts::int[])[2], unchanged = (:counts::int[])[3],
     merged = (:counts::int[])[4], skipped = (:counts::int[])[5], failed = (:counts::int[])[6],
-    added = :added, removed = :removed
+    added = :added, removed = :removed, applied = nextval('applications')
 WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
 RETURNING EXISTS (SELECT FROM chunks c WHERE c.account_id = :account_id AND c.job_id = :id AND c.state = 'ready');
 

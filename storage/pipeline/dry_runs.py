@@ -8,18 +8,16 @@ from typing import Any
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.operations import JobParams
-from schemas.states import Outcome
-from storage.pipeline import chunks, turns
+from storage.pipeline import chunks, results, turns
 from storage.pipeline.chunks import MAX_DEATHS, Claim, Members
 from storage.pipeline.leases import LEASE_SECONDS
 from storage.pipeline.results import LONG_SECONDS, ItemResult
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.templates import codes
 from storage.postgres.transactions import lift_time_limit, transaction
 
 CANDIDATES = 10  # dry runs that a worker tries to claim: another worker may be faster
-QUERIES = load(__name__, {"candidates": CANDIDATES, **codes(Outcome.MERGED, Outcome.SKIPPED)})
+QUERIES = load(__name__, {"candidates": CANDIDATES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +118,7 @@ async def lock_complete(conn: Conn, dry_run: DryRun) -> bool:
 async def correct_results(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
     """Merge the results of contacts that several chunks name, and remove the ids that were rolled back."""
     await lift_time_limit(conn)  # each statement reads all results, possibly millions
-    await QUERIES.merge_repeated(conn, within=LONG_SECONDS, account_id=account_id, id=job_id)
+    await results.merge_repeated(conn, account_id, job_id)
     await QUERIES.hide_created(conn, within=LONG_SECONDS, account_id=account_id, id=job_id)
 
 

@@ -103,34 +103,6 @@ SELECT NOT EXISTS (
     SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id
     AND (state <> 'done' OR token IS DISTINCT FROM :token::int));
 
--- name: merge_repeated(account_id, id)
--- Merge the results of contacts that several chunks name: the last item keeps the result, the earlier ones are merged
--- into it. This is what `settle` does after chunks ran in parallel, so the condition is that of `overlaps` in `claim`
--- of finish.sql. Skipped items are left out. A window function, not a join: it needs one sort with any statistics.
-WITH job AS (
-    SELECT FROM jobs WHERE account_id = :account_id AND id = :id AND parallel > 1 AND EXISTS (
-        SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id AND updated + unchanged > 0)
-), named AS (
-    SELECT o.first_index AS chunk, o.first_index + u.position::int - 1 AS item_index, u.contact_id, u.outcome,
-        u.note
-    FROM outcomes o
-    CROSS JOIN LATERAL unnest(o.contact_ids, o.outcomes, o.notes)
-        WITH ORDINALITY u (contact_id, outcome, note, position)
-    WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL AND u.outcome <> @outcome.skipped@
-      AND EXISTS (SELECT FROM job)
-), compared AS (
-    SELECT n.*, max(item_index) OVER same AS last_index, min(outcome) OVER same AS best,
-        min(chunk) OVER same < max(chunk) OVER same AS repeated
-    FROM named n WINDOW same AS (PARTITION BY contact_id)
-), changed AS (
-    INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome, contact_id, merged_into, note)
-    SELECT :account_id, :id, item_index, outcome, CASE WHEN item_index = last_index THEN best ELSE @outcome.merged@ END,
-        contact_id, NULLIF(last_index, item_index), CASE WHEN item_index = last_index THEN note END
-    FROM compared WHERE repeated
-    RETURNING 1
-)
-SELECT count(*) AS changes FROM changed;
-
 -- name: hide_created(account_id, id)
 -- Remove the ids of contacts that the dry run created from the results, because these contacts do not exist.
 WITH created AS (

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from schemas.ids import AccountId, JobId
 from schemas.operations import JobParams
 from schemas.states import JobState, Outcome
+from storage.entities import contacts
 from storage.pipeline.chunks import Members
 from storage.pipeline.leases import LEASE_SECONDS
 from storage.pipeline.uploads import JOBS_A_ROUND
@@ -82,6 +83,8 @@ async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members
     )
     if row is None:
         return None
+    if row["stream"] == contacts.STREAM:
+        await contacts.forget_changes(conn, account_id)
     dry_run_waits: bool = await QUERIES.leave_stream(conn, account_id=account_id, stream=row["stream"])
     return End(JobState(row["state"]), dry_run_waits)
 

@@ -16,7 +16,14 @@ from storage.postgres.templates import codes
 
 MAX_INDEX = 2**31 - 1  # largest index of an item: PostgreSQL's largest integer
 PAGE_BYTES = 8 * 1024**2  # item errors in one read
-QUERIES = load(__name__, {"max_index": MAX_INDEX, "page_bytes": PAGE_BYTES, **codes(Outcome.SKIPPED)})
+QUERIES = load(
+    __name__,
+    {
+        "max_index": MAX_INDEX,
+        "page_bytes": PAGE_BYTES,
+        **codes(Outcome.MERGED, Outcome.SKIPPED, Outcome.FAILED),
+    },
+)
 LONG_SECONDS = 3600.0  # for aggregates over all results of a job, possibly many millions
 ERRORS_A_READ = 200
 CHUNKS_A_READ = 20  # at most 20,000 results: a few megabytes, a few milliseconds
@@ -32,27 +39,6 @@ class ItemResult(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Duplicate:
-    """A contact that several chunks name: the indexes of its items and their outcomes so far."""
-
-    contact_id: int
-    indexes: tuple[int, ...]
-    outcomes: tuple[Outcome, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Correction:
-    """A corrected result."""
-
-    index: int
-    was: Outcome
-    outcome: Outcome
-    contact_id: int | None
-    merged_into: int | None
-    note: Note | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
     """The result of one item as a client sees it. A failed item or a note has a code and a message."""
 
@@ -64,67 +50,32 @@ class ResultRow:
     message: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedChunk:
-    """An applied chunk with its bytes, to parse its items again."""
+async def merge_repeated(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
+    """Merge the results of contacts that several chunks name into the result of the last item.
 
-    first_index: int
-    items: int
-    skip: int
-    body: bytes
-
-
-async def duplicates(db: Conn | Pool, account_id: AccountId, job_id: JobId, size: int) -> list[Duplicate]:
-    """Return up to `size` contacts that more than one chunk names and that are not settled yet."""
-    rows = await QUERIES.duplicates(db, within=LONG_SECONDS, account_id=account_id, id=job_id, size=size)
-    return [
-        Duplicate(
-            contact_id=row["contact_id"],
-            indexes=tuple(row["indexes"]),
-            outcomes=tuple(Outcome(code) for code in row["outcomes"]),
-        )
-        for row in rows
-    ]
+    Does nothing if the chunks did not run in parallel. The caller has lifted the time limit of statements,
+    because this reads all results, possibly many millions.
+    """
+    await QUERIES.merge_repeated(conn, within=LONG_SECONDS, account_id=account_id, id=job_id)
 
 
-async def change(conn: Conn, account_id: AccountId, job_id: JobId, changes: Sequence[Correction]) -> None:
-    """Store corrected results."""
-    await QUERIES.change(
-        conn,
-        account_id=account_id,
-        id=job_id,
-        indexes=[change.index for change in changes],
-        was=[change.was for change in changes],
-        outcomes=[change.outcome for change in changes],
-        contact_ids=[change.contact_id for change in changes],
-        merged_into=[change.merged_into for change in changes],
-        notes=[change.note for change in changes],
+async def fail_last(
+    conn: Conn, account_id: AccountId, job_id: JobId, contact_id: int, chunks: Sequence[int]
+) -> int | None:
+    """Let the last item of a contact fail, and merge the earlier ones into it.
+
+    `chunks` are the first indexes of the chunks that name the contact. Returns the index of the failed item,
+    which needs an item error, or None if it has already failed.
+    """
+    rows = await QUERIES.fail_last(
+        conn, account_id=account_id, id=job_id, contact_id=contact_id, chunks=chunks
     )
-
-
-async def changed(conn: Conn, account_id: AccountId, job_id: JobId, indexes: Sequence[int]) -> set[int]:
-    """Return the indexes of those items whose result has already been corrected."""
-    rows = await QUERIES.changed(conn, account_id=account_id, id=job_id, indexes=indexes)
-    return {row["item_index"] for row in rows}
+    return rows[0]["item_index"] if rows else None
 
 
 async def add_errors(conn: Conn, account_id: AccountId, job_id: JobId, errors: Sequence[ItemError]) -> None:
     """Store item errors that the finish of the job found."""
     await QUERIES.add_errors(conn, account_id=account_id, id=job_id, **error_columns(errors))
-
-
-async def chunk_starts(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> list[int]:
-    """Return the first index of each applied chunk, in order."""
-    rows = await QUERIES.chunk_starts(db, account_id=account_id, id=job_id)
-    return [row["first_index"] for row in rows]
-
-
-async def read_chunks(
-    db: Conn | Pool, account_id: AccountId, job_id: JobId, first_indexes: Sequence[int]
-) -> list[AppliedChunk]:
-    """Return applied chunks with their bytes, in order."""
-    rows = await QUERIES.bytes_of(db, account_id=account_id, id=job_id, first_indexes=first_indexes)
-    return [AppliedChunk(**row) for row in rows]
 
 
 async def errors(

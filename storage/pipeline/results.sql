@@ -1,63 +1,61 @@
--- name: duplicates(account_id, id, size)
--- Contacts that more than one chunk of the job names, with the indexes of their items, in order. Items whose result
--- is already corrected are left out, so that a call after a crash returns only what is left. Skipped items are left
--- out, because they did not change their contact; each keeps its own result.
-WITH suspects AS MATERIALIZED (
-    SELECT u.contact_id
-    FROM outcomes o
-    CROSS JOIN LATERAL unnest(o.contact_ids) u (contact_id)
-    WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL
-    GROUP BY u.contact_id
-    HAVING count(*) > 1
+-- name: merge_repeated(account_id, id)
+-- Merge the results of contacts that several chunks name: the last item keeps the result, the earlier ones are merged
+-- into it. Only for chunks that ran in parallel, so the condition is that of `overlaps` in `claim` of finish.sql. Skipped
+-- items are left out, because they did not change their contact. Results that are already corrected stay. One sort by
+-- contact; a window function, not a join, because a join needs statistics to be fast.
+WITH job AS (
+    SELECT FROM jobs WHERE account_id = :account_id AND id = :id AND parallel > 1 AND EXISTS (
+        SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id AND updated + unchanged > 0)
 ), named AS (
-    SELECT o.first_index AS chunk, o.first_index + u.position::int - 1 AS item_index, u.contact_id, u.outcome
+    SELECT o.first_index AS chunk, o.first_index + u.position::int - 1 AS item_index, u.contact_id, u.outcome,
+        u.note
+    FROM outcomes o
+    CROSS JOIN LATERAL unnest(o.contact_ids, o.outcomes, o.notes)
+        WITH ORDINALITY u (contact_id, outcome, note, position)
+    WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL
+      AND u.outcome <> @outcome.skipped@ AND EXISTS (SELECT FROM job)
+), compared AS (
+    SELECT n.*, max(item_index) OVER same AS last_index, min(outcome) OVER same AS best,
+        min(chunk) OVER same < max(chunk) OVER same AS repeated
+    FROM named n WINDOW same AS (PARTITION BY contact_id)
+), changed AS (
+    INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome, contact_id, merged_into, note)
+    SELECT :account_id, :id, item_index, outcome,
+        CASE WHEN item_index = last_index THEN best ELSE @outcome.merged@ END, contact_id,
+        NULLIF(last_index, item_index), CASE WHEN item_index = last_index THEN note END
+    FROM compared WHERE repeated
+    ON CONFLICT DO NOTHING
+    RETURNING 1
+)
+SELECT count(*) AS changes FROM changed;
+
+-- name: fail_last(account_id, id, contact_id, chunks)
+-- Correct the results of a contact whose last item fails: the earlier ones are merged into it. `chunks` are the first
+-- indexes of the chunks that name the contact. Returns the index of the item, or no row if this is already done.
+WITH named AS (
+    SELECT o.first_index + u.position::int - 1 AS item_index, u.outcome
     FROM outcomes o
     CROSS JOIN LATERAL unnest(o.contact_ids, o.outcomes) WITH ORDINALITY u (contact_id, outcome, position)
-    JOIN suspects s ON s.contact_id = u.contact_id
-    WHERE o.account_id = :account_id AND o.job_id = :id AND u.outcome <> @outcome.skipped@ AND EXISTS (SELECT FROM suspects)
-), open AS (
-    SELECT n.* FROM named n
-    WHERE NOT EXISTS (
-        SELECT FROM outcome_changes h
-        WHERE h.account_id = :account_id AND h.job_id = :id AND h.item_index = n.item_index)
+    WHERE o.account_id = :account_id AND o.job_id = :id AND o.first_index = ANY (:chunks::int[])
+      AND u.contact_id = :contact_id
+), compared AS (
+    SELECT n.*, max(item_index) OVER () AS last_index FROM named n
+), changed AS (
+    INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome, contact_id, merged_into)
+    SELECT :account_id, :id, item_index, outcome,
+        CASE WHEN item_index = last_index THEN @outcome.failed@ ELSE @outcome.merged@ END, :contact_id,
+        NULLIF(last_index, item_index)
+    FROM compared
+    ON CONFLICT DO NOTHING
+    RETURNING item_index, merged_into
 )
-SELECT contact_id, array_agg(item_index ORDER BY item_index) AS indexes,
-    array_agg(outcome ORDER BY item_index) AS outcomes
-FROM open
-GROUP BY contact_id
-HAVING count(DISTINCT chunk) > 1
-ORDER BY contact_id
-LIMIT :size;
-
--- name: change(account_id, id, indexes, was, outcomes, contact_ids, merged_into, notes)!
-INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome, contact_id, merged_into, note)
-SELECT :account_id, :id, c.*
-FROM unnest(:indexes::int[], :was::smallint[], :outcomes::smallint[], :contact_ids::bigint[],
-            :merged_into::int[], :notes::smallint[]) c;
-
--- name: changed(account_id, id, indexes)
--- Those of the given items whose result has already been corrected.
-SELECT item_index FROM outcome_changes
-WHERE account_id = :account_id AND job_id = :id AND item_index = ANY (:indexes::int[]);
+SELECT item_index FROM changed WHERE merged_into IS NULL;
 
 -- name: add_errors(account_id, id, error_indexes, refs, fields, codes, messages, values, items)!
 INSERT INTO item_errors (account_id, job_id, item_index, ref, field, code, message, value, item)
 SELECT :account_id, :id, e.*
 FROM unnest(:error_indexes::int[], :refs::text[], :fields::text[], :codes::text[], :messages::text[],
             :values::json[], :items::json[]) e;
-
--- name: bytes_of(account_id, id, first_indexes)
--- Applied chunks with their bytes, in order.
-SELECT c.first_index, c.items, c.skip,
-    substring(p.body FROM c.byte_start + 1 FOR c.byte_end - c.byte_start) AS body
-FROM chunks c
-JOIN parts p ON p.account_id = c.account_id AND p.job_id = c.job_id AND p.part = c.part
-WHERE c.account_id = :account_id AND c.job_id = :id AND c.first_index = ANY (:first_indexes::int[])
-ORDER BY c.first_index;
-
--- name: chunk_starts(account_id, id)
--- The first index of each applied chunk of a job, in order.
-SELECT first_index FROM outcomes WHERE account_id = :account_id AND job_id = :id ORDER BY first_index;
 
 -- name: errors(account_id, id, after, size)
 -- Item errors after the given index, in order. While the job runs, the list stops at the first item that has no

@@ -116,6 +116,10 @@ CREATE TABLE parts (
 );
 ALTER TABLE parts ALTER COLUMN body SET STORAGE EXTERNAL;
 
+-- The numbers of changes of contacts, by chunks and over REST. Whoever changes a contact draws a number while it holds
+-- the lock on the contact, so the numbers of two changes of one contact are in the order of their commits.
+CREATE SEQUENCE applications;
+
 -- A chunk refers to `items` records in a byte range of a part, after the first `skip` records of that range.
 CREATE TABLE chunks (
     account_id  bigint NOT NULL,
@@ -139,6 +143,7 @@ CREATE TABLE chunks (
     failed      integer NOT NULL DEFAULT 0,
     added       integer NOT NULL DEFAULT 0,                 -- memberships
     removed     integer NOT NULL DEFAULT 0,
+    applied     bigint,                                     -- number of its application; null until it is done
     PRIMARY KEY (account_id, job_id, first_index)
 );
 CREATE INDEX chunks_ready ON chunks (account_id, job_id, first_index) WHERE state = 'ready';
@@ -241,6 +246,16 @@ CREATE TABLE contacts (
 ) WITH (fillfactor = 90);
 CREATE UNIQUE INDEX contacts_external_id ON contacts (account_id, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX contacts_of_team ON contacts (account_id, team_id) WHERE team_id IS NOT NULL;
+
+-- Changes of contacts over REST while a job of the stream `contacts` is unfinished. `settle` does not undo them. The end
+-- of such a job deletes them.
+CREATE TABLE contact_changes (
+    account_id bigint NOT NULL,
+    contact_id bigint NOT NULL,
+    applied    bigint NOT NULL,                             -- from the sequence `applications`
+    fields     jsonb NOT NULL,                              -- the given fields and keys, as in an item; null: cleared
+    PRIMARY KEY (account_id, contact_id, applied)
+);
 
 CREATE TABLE property_definitions (
     account_id bigint NOT NULL,

@@ -73,9 +73,9 @@ class JobFacts(Protocol):
 class BaseOperation(ABC):
     """The work of an operation. `schemas.operations` declares its parameters and items."""
 
-    # Whether `settle` applies the merged item of a contact again, because the last item decides. If all items
-    # of a contact do the same, in any order and any number, `settle` only corrects the results.
-    reapplies: ClassVar[bool]
+    # Whether the last item of a contact decides, so that `settle` must correct what was applied out of order.
+    # If not, all items of a contact do the same, and their order does not matter.
+    settles: ClassVar[bool]
 
     @abstractmethod
     def preparer(self, params: JobParams, run: Run) -> Callable[[Any, int], Any | Fault]:
@@ -87,10 +87,6 @@ class BaseOperation(ABC):
     @abstractmethod
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Apply items in the caller's transaction, with the same effect as one by one, in their order."""
-
-    @abstractmethod
-    def merge(self, earlier: Any, later: Any) -> Any:
-        """Merge two items of one contact into one that has the effect of both."""
 
     async def close(self, conn: Conn, job: JobFacts) -> Members:
         """Run the closing step in the transaction that ends the job. Most operations have none.

@@ -44,7 +44,7 @@ class Found(NamedTuple):
 class ByReference(BaseOperation):
     """An operation whose items are references. The subclass implements `apply`."""
 
-    reapplies = False  # all items of a contact do the same
+    settles = False  # all items of a contact do the same
 
     def preparer(self, params: JobParams, run: Run) -> Callable[[Reference, int], ContactKey | Fault]:
         """Return a function that reads the field that names the contact. Phones are converted to E.164."""
@@ -57,10 +57,6 @@ class ByReference(BaseOperation):
             return _names_fault([name for name, _ in given])
 
         return prepare
-
-    def merge(self, earlier: ContactKey, later: ContactKey) -> ContactKey:
-        """Return either item, because both have the same effect."""
-        return later
 
 
 async def find(

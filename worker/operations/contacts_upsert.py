@@ -8,7 +8,7 @@ from pydantic_core import to_json
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId
 from schemas.item_errors import ItemCode
-from schemas.items.contacts import ECHOES, JSON_FIELDS, MAX_JSON_BYTES, WHOLE_JSON_FIELDS, ContactItem, merge
+from schemas.items.contacts import ECHOES, JSON_FIELDS, MAX_JSON_BYTES, WHOLE_JSON_FIELDS, ContactItem
 from schemas.items.faults import Fault
 from schemas.items.phone import normaliser_for
 from schemas.items.phone_notation import PhoneFault
@@ -35,7 +35,7 @@ SMALL_RECORD = MAX_JSON_BYTES // 8
 class ContactsUpsert(BaseOperation):
     """Create contacts, or update the contacts that items match."""
 
-    reapplies = True
+    settles = True
 
     def preparer(self, params: JobParams, run: Run) -> Callable[[ContactItem, int], ContactItem | Fault]:
         """Return a function that checks the required fields and the size, and converts the phone to E.164."""
@@ -57,10 +57,6 @@ class ContactsUpsert(BaseOperation):
             return item
 
         return prepare
-
-    def merge(self, earlier: ContactItem, later: ContactItem) -> ContactItem:
-        """Merge two items. In each field the later value wins."""
-        return merge(earlier, later)
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Check, match, move, stage, upsert, clear."""
@@ -180,15 +176,18 @@ async def check(conn: Conn, job: JobFacts, items: Sequence[Indexed], fields: set
     `fields` are the fields that occur in any of the items.
     """
     faults: dict[int, Fault] = {}
-    if "properties" in fields and any(item.get("properties") for _, item in items):
-        items, faults = await _check_properties(conn, job, items)
+    if "properties" in fields:
+        items, faults = await check_properties(conn, job, items)
     if "default_channel_id" in fields:
         items, unknown = await _check_channels(conn, job, items)
         faults |= unknown
     return items, faults
 
 
-async def _check_properties(conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Checked:
+async def check_properties(conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Checked:
+    """Return the items with properties as they are stored, and the faults of the rest."""
+    if not any(item.get("properties") for _, item in items):
+        return items, {}
     definitions = Definitions(await properties.definitions(conn, job.account_id))
     from_text = job.format == Format.CSV
     good: list[Indexed] = []

@@ -40,9 +40,10 @@ HEADERS = (
 WAIT = {"Prefer": "wait=30"}  # compare the result in the partner's format, not only the 202
 
 ULID = "[0-9A-HJKMNP-TV-Z]{26}"
-RUN_VALUES = re.compile(  # values that differ from run to run: times, hashes, and the ids of new rows
+RUN_VALUES = re.compile(  # values that differ from run to run: times, hashes, numbers, and the ids of new rows
     rf"""(?P<time>\d{{4}}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)?)
     | (?P<request>req_{ULID})
+    | (?P<applied>"applied":[ ]\d+)  # from a sequence that all accounts share
     | (?P<hash>\\\\x[0-9a-f]{{64}})  # of a request, whose path may contain the id of a job
     | (?P<id>[a-z]{{3,4}}_{ULID} | [0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}
         | \b{str(FIRST_NEW)[0]}\d{{{len(str(FIRST_NEW)) - 1}}}\b)""",

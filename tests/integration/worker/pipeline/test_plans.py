@@ -48,6 +48,7 @@ INSERT INTO outcome_changes SELECT account_id, job_id, first_index, 1, 1 FROM ch
 INSERT INTO grants SELECT id, now() - n * interval '1 s', 1 FROM accounts, generate_series(1, 500) n;
 INSERT INTO contacts (account_id, phone)
     SELECT id, '+1212' || (2000000 + n) FROM accounts, generate_series(1, 500) n;
+INSERT INTO contact_changes SELECT id, n, n, '{}' FROM accounts, generate_series(1, 500) n;
 ANALYZE;
 """
 # Tables with one or two rows for each account, or with the rows of one chunk: sequential scans are allowed.
