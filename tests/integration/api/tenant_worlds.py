@@ -40,7 +40,7 @@ HEADERS = (
 WAIT = {"Prefer": "wait=30"}  # compare the result in the partner's format, not only the 202
 
 ULID = "[0-9A-HJKMNP-TV-Z]{26}"
-RUN_VALUES = re.compile(  # values that differ from run to run: times, hashes, numbers, and the ids of new rows
+RUN_VALUES = re.compile(  # values that differ from run to run: times, hashes, numbers, ids of new rows
     rf"""(?P<time>\d{{4}}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)?)
     | (?P<request>req_{ULID})
     | (?P<applied>"applied":[ ]\d+)  # from a sequence that all accounts share
