@@ -5,7 +5,9 @@ commit has not written yet, and nothing else. A crash of the machine could lose 
 """
 
 import asyncio
+import os
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -31,7 +33,7 @@ from tests.faults.harness.parts import DoomedCommand, DoomedPostgres, DoomedValk
 from tests.faults.harness.steps import Steps
 from tests.proxy import Proxy
 from tests.servers import make_scratch_folder
-from tests.waiting import until
+from tests.waiting import CHECK_SECONDS, until
 
 HOST = "127.0.0.1"
 LATE_WAL = {"synchronous_commit": "on", "wal_writer_delay": "10s"}  # asynchronous commits are written late
@@ -145,10 +147,34 @@ class Cluster:
 
         await until(applied, seconds)
 
+    async def kill_backend(self) -> None:
+        """Kill one backend of a worker with SIGKILL, as the kernel does when memory runs out.
+
+        Returns when PostgreSQL has ended all backends. It forgets what was committed asynchronously and not
+        yet written, and starts again by itself: see `database_accepts`.
+        """
+        conn = await self.connect()
+        query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'bulklane-worker' LIMIT 1"
+        os.kill(await conn.fetchval(query), signal.SIGKILL)
+        async with asyncio.timeout(READY_SECONDS):
+            while not conn.is_closed():  # noqa: ASYNC110 - asyncpg has no event for it
+                await asyncio.sleep(CHECK_SECONDS)
+
+    async def database_accepts(self) -> None:
+        """Wait until PostgreSQL accepts connections: its backends start again after a crash of one."""
+        await until(self.postgres.child.is_ready, READY_SECONDS)
+
     def part_of(self, pid: int) -> Part:
         """Return the part whose current process has this pid."""
         (part,) = [part for part in self.parts if part.pid == pid]
         return part
+
+    async def most_deaths(self, client: PatientClient) -> int:
+        """Return the most deaths that any chunk of an account has counted."""
+        (row,) = await self.sql(
+            "SELECT COALESCE(max(deaths), 0) AS n FROM chunks WHERE account_id = $1", client.account_id
+        )
+        return int(row["n"])
 
     async def heal(self) -> None:
         """Undo the faults of a test: disarm, continue, connect again, and wait until all parts are ready."""
@@ -187,13 +213,14 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(
-    *, apis: int = 1, workers: int = 2, proxied: bool = False, **settings: str
+    *, apis: int = 1, workers: int = 2, proxied: bool = False, folder: Path | None = None, **settings: str
 ) -> AsyncIterator[Cluster]:
     """Run a cluster while the body runs. `settings` are variables of the environment of apis and workers.
 
-    With `proxied`, each api and worker reaches the servers through proxies of its own.
+    With `proxied`, each api and worker reaches the servers through proxies of its own. `folder` replaces the
+    scratch folder, and is deleted like it.
     """
-    folder = make_scratch_folder()
+    folder = folder or make_scratch_folder()
     running = Cluster(folder, proxied=proxied, settings=settings)
     try:
         await running.start(apis=apis, workers=workers)

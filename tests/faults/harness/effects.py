@@ -17,14 +17,14 @@ TRIGGERS = """
     CREATE SEQUENCE IF NOT EXISTS test_effect_numbers;
     CREATE OR REPLACE FUNCTION number_effect() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF NEW.nickname IS NOT NULL THEN
+        IF TG_OP = 'INSERT' OR NEW.nickname IS DISTINCT FROM OLD.nickname THEN
             NEW.nickname := split_part(NEW.nickname, '#', 1) || '#' || nextval('test_effect_numbers');
         END IF;
         RETURN NEW;
     END $$;
     CREATE OR REPLACE FUNCTION record_effect() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF NEW.nickname IS NOT NULL THEN
+        IF NEW.nickname IS NOT NULL AND (TG_OP = 'INSERT' OR NEW.nickname IS DISTINCT FROM OLD.nickname) THEN
             INSERT INTO test_effects VALUES (NEW.account_id, NEW.phone, split_part(NEW.nickname, '#', 1));
         END IF;
         RETURN NULL;
@@ -55,9 +55,9 @@ async def assert_once(cluster: Cluster, client: PatientClient, effects: dict[str
            FROM test_effects WHERE account_id = $1 GROUP BY effect""",
         client.account_id,
     )
-    assert {row["effect"]: (row["n"], row["contacts"]) for row in rows} == {
-        effect: (number, number) for effect, number in effects.items()
-    }
+    found = {row["effect"]: (row["n"], row["contacts"]) for row in rows}
+    wanted = {effect: (number, number) for effect, number in effects.items()}
+    assert found == wanted, f"(writes, contacts) of each effect are {found}, not {wanted}"
 
 
 async def names_of(cluster: Cluster, client: PatientClient) -> dict[str, int]:

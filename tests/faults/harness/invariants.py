@@ -20,6 +20,7 @@ QUERIES = {
 }
 CLOCK = "the jobs of a stream ran one after the other"  # compares times, so a stepped clock breaks it
 WINDOW = "no span of a window holds more items than the limit"  # of the limit that the account has now
+GRANTED = "every applied item of an account with a limit was granted"  # not while it has no limit
 
 
 async def hold(cluster: Cluster, *, excluding: tuple[str, ...] = ()) -> None:

@@ -13,6 +13,7 @@ PROGRESS = """
          + (SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL)
          + (SELECT COALESCE(sum(split_parts), 0) FROM jobs)
 """
+LEFT = "SELECT FROM jobs WHERE finished_at IS NULL LIMIT 1"
 LIMIT_SECONDS = 60.0  # the promise is 10 seconds; a busy machine takes longer, so the figure is only reported
 
 Record = Callable[[str, object], None]
@@ -25,16 +26,16 @@ async def progress(cluster: Cluster) -> int:
 
 
 async def recovered(cluster: Cluster, fault: str, record: Record) -> float:
-    """Wait until work continues; return the seconds since the call. `record` is `record_property` of pytest.
+    """Wait until work continues or none is left; return the seconds since the call.
 
-    Call it when the part is back, with work left to do.
+    Call it when the part is back. `record` is `record_property` of pytest.
     """
     started = monotonic()
     before = await progress(cluster)
 
     async def continues() -> bool:
         try:
-            return await progress(cluster) > before
+            return await progress(cluster) > before or not await cluster.sql(LEFT)
         except (asyncpg.PostgresError, OSError):
             return False
 
