@@ -7,8 +7,9 @@ from aiohttp import web
 
 from api.http.context import API, open_api
 from api.middleware import MIDDLEWARES
-from api.middleware.authenticate import PUBLIC
+from api.middleware.authenticate import FAILED_KEYS, PUBLIC
 from api.middleware.errors import REPEATED
+from api.middleware.failed_keys import FailedKeys
 from api.middleware.limits import BULK
 from api.middleware.refused import install
 from api.middleware.security_headers import add_security_headers
@@ -26,6 +27,7 @@ def make_app(settings: Settings) -> web.Application:
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
     app[PUBLIC] = frozenset(route.handler for route in ROUTES if route.public)
+    app[FAILED_KEYS] = FailedKeys(settings)
     app[BULK] = frozenset(route.handler for route in ROUTES if route.bulk)
     app[REPEATED] = RepeatedLog(logging.getLogger("api"))
     app[ROUTE_TABLE] = ROUTES

@@ -40,6 +40,11 @@ class Settings(BaseSettings):
     # Open connections of one address. Unset: half of what the process can open; 0: no limit, behind a proxy.
     max_connections_per_address: int | None = Field(default=None, ge=0)
 
+    # requests with a wrong key a minute per address; 0: no limit
+    failed_key_limit: int = Field(default=20, ge=0)
+    # proxies in front of the api that add to X-Forwarded-For; 0: the header is ignored
+    trusted_proxies: int = Field(default=0, ge=0)
+
     # accept
     max_request_bytes: int = 1024 * 1024  # after decompression, per request that is not a bulk request
     max_json_bytes: int = 16 * 1024 * 1024  # a JSON body is read whole, so it is bounded

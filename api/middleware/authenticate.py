@@ -4,15 +4,20 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.http.context import ACCOUNT, API
+from api.middleware.failed_keys import FailedKeys
 from schemas.errors import NotAuthenticated, Unavailable
 from storage.entities import accounts
 
+FAILED_KEYS = web.AppKey("failed_keys", FailedKeys)
 PUBLIC: web.AppKey[frozenset[object]] = web.AppKey("public", frozenset)  # handlers that need no key
 
 
 @web.middleware
 async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Set the account on the request; raises NotAuthenticated. An unknown path is a 404 without a key."""
+    """Set the account on the request. An unknown path is a 404 without a key.
+
+    Raises NotAuthenticated, and RateLimited after many wrong keys.
+    """
     match_info = request.match_info
     if match_info.http_exception is None and match_info.handler not in request.app[PUBLIC]:
         key = key_of(request)
@@ -26,6 +31,7 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
             raise Unavailable("the database was not reached yet, or is not migrated: send the request again")
         account = await accounts.by_key(api.ctx.pool, key)
         if account is None:
+            request.app[FAILED_KEYS].count(request)
             raise NotAuthenticated("the key is unknown or revoked: send a valid key of the account")
         request[ACCOUNT] = account
     return await handler(request)

@@ -7,10 +7,11 @@ import pytest
 
 from api.route import Route
 from api.routes import ROUTES
+from schemas.settings import Settings
 from storage.context import Context
 from storage.entities import accounts
 from tests.factories import contact
-from tests.integration.api.service import Client, make_client
+from tests.integration.api.service import Client, make_client, serve
 from tests.integration.api.work import work
 
 UNKNOWN_JOB = "job_01ARZ3NDEKTSV4RRFFQ69G5FAV"
@@ -53,6 +54,24 @@ async def test_every_private_route_needs_a_key(session: aiohttp.ClientSession, r
         assert (error["type"], error["code"]) == ("authentication_error", "missing_api_key")
         assert response.headers["WWW-Authenticate"] == "Bearer"
         assert error["request_id"] == response.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("kind", ["wrong", "revoked", "of another number"])
+async def test_no_private_route_accepts_a_key_that_is_not_valid(
+    ctx: Context, settings: Settings, kind: str
+) -> None:
+    async with (
+        serve(settings.model_copy(update={"failed_key_limit": 0})) as service,
+        aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
+    ):
+        client, other = await make_client(ctx, session), await make_client(ctx, session)
+        key_id, revoked = await accounts.create_key(ctx.pool, client.account.id)
+        await accounts.revoke_key(ctx.pool, key_id)
+        forged = client.key.replace(f"bl_{client.account.id}_", f"bl_{other.account.id}_")
+        key = {"wrong": client.key + "x", "revoked": revoked, "of another number": forged}[kind]
+        for route in PRIVATE:
+            response = await client.call(route.method, path_of(route), headers={"Authorization": key})
+            assert (response.status, response.error["code"]) == (401, "invalid_api_key"), name_of(route)
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.public], ids=name_of)
