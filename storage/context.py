@@ -1,13 +1,14 @@
 """The context: the dependencies that api and worker pass to the functions they call."""
 
+import logging
 from dataclasses import dataclass, field
 
 from schemas.ids import WorkerId
 from schemas.settings import Settings
 from storage.breaker import Breaker
-from storage.pipeline.chunks import Lease
 from storage.postgres.pool import Pool
 from storage.queue import Queue
+from storage.repeated_log import RepeatedLog
 from storage.window import Window
 
 
@@ -20,9 +21,11 @@ class Context:
     window: Window
     settings: Settings
     worker_id: WorkerId
-    # The claims that this worker is applying. Only these are renewed: the lease of a claim must expire if the
-    # connection broke before the worker read the claim.
-    held: set[Lease] = field(default_factory=set)
+    # The tokens of the claims that this worker has sent or is applying. Only these are renewed. A chunk with
+    # another token is disowned: the connection broke before the worker read the claim, or released it.
+    held: set[int] = field(default_factory=set)
+    # Logs errors that may occur for every chunk.
+    repeated: RepeatedLog = field(default_factory=lambda: RepeatedLog(logging.getLogger("worker")))
 
     @property
     def breaker(self) -> Breaker:

@@ -25,6 +25,11 @@ class FailpointError(RuntimeError):
     """An armed failpoint has failed a step."""
 
 
+def is_armed(step: str) -> bool:
+    """Return whether a step is armed, for a step whose detail takes time to make."""
+    return FOLDER is not None and (FOLDER / step).exists()
+
+
 def reach(step: str, detail: str = "") -> None:
     """Do what is armed for this step. Without a folder of failpoints this returns at once.
 

@@ -18,7 +18,6 @@ from storage.entities import upsert
 from storage.pipeline import jobs, results
 from storage.pipeline.chunks import Claim
 from storage.pipeline.jobs import JobRow
-from storage.pipeline.leases import LEASE_SECONDS
 from storage.pipeline.results import ResultRow
 from storage.postgres.pool import open_pool
 from storage.queue import Queue, connect, deserialize, serialize
@@ -153,18 +152,8 @@ async def bells(ctx: Context) -> Counter[str]:
     return Counter(json.loads(body)["f"] for body in bodies if body)
 
 
-async def old_enough(ctx: Context) -> None:
-    """Wait until PostgreSQL has run longer than a lease: before that, no lease counts as expired."""
-    await ctx.pool.execute(
-        """SELECT pg_sleep(greatest(0, $1::float
-                           - extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())::float))""",
-        LEASE_SECONDS + 0.1,
-    )
-
-
 async def expire_leases(ctx: Context) -> None:
     """Expire the leases of all chunks."""
-    await old_enough(ctx)
     await ctx.pool.execute("UPDATE chunks SET lease_until = now() - interval '1 s' WHERE state = 'running'")
 
 

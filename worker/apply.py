@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
+from typing import NamedTuple
 
 from schemas.item_errors import ItemError
 from schemas.states import Outcome
 from storage.context import Context
+from storage.failpoints import reach
 from storage.pipeline import chunks
 from storage.pipeline.chunks import Claim
 from storage.pipeline.results import ItemResult
 from storage.postgres.db_errors import LOCKED_OUT, ROW_REJECTED
 from storage.postgres.transactions import transaction
 from worker.finish import finish_if_last
-from worker.isolate import apply_isolated
 from worker.operations.base import Applied, Batch
+from worker.operations.isolate import apply_isolated
 from worker.operations.registry import operation_of
 from worker.prepare import prepare
 
@@ -23,33 +25,37 @@ FAILED = ItemResult(Outcome.FAILED)
 TRIES = 5  # after a deadlock on another unique key, the second try nearly always succeeds
 
 
-async def apply_chunk(ctx: Context, claim: Claim) -> bool:
-    """Apply one claimed chunk. Safe to run twice.
+class Progress(NamedTuple):
+    """What became of a claimed chunk.
 
-    Returns True if other chunks of the job were ready, so that the finish of the job was not tried. Those
-    chunks may have been applied before this one was committed, so the caller must call `finish_if_last`
-    after its turn.
+    `others_ready`: other chunks of the job were ready, so the finish of the job was not tried. They may have
+    been applied before this one was committed, so the caller must call `finish_if_last` after its turn.
+    `errors` is the number of item errors that were stored.
     """
+
+    others_ready: bool = False
+    errors: int = 0
+
+
+async def apply_chunk(ctx: Context, claim: Claim) -> Progress:
+    """Apply one claimed chunk. Safe to run twice."""
     batch = prepare(claim)
-    others_ready = False
+    progress = Progress()
     for attempt in range(TRIES):
         try:
-            others_ready = await _apply_once(ctx, claim, batch)
+            progress = await _apply_once(ctx, claim, batch)
             break
         except LOCKED_OUT:
             if attempt == TRIES - 1:
                 raise
             await asyncio.sleep(0.01 * 2**attempt)  # lets the other transaction commit
-    if not others_ready:  # also if the fence stopped the claim: repairs a crash after COMMIT
+    if not progress.others_ready:  # also if the fence stopped the claim: repairs a crash after COMMIT
         await finish_if_last(ctx, claim.account_id, claim.job_id)
-    return others_ready
+    return progress
 
 
-async def _apply_once(ctx: Context, claim: Claim, batch: Batch) -> bool:
-    """Apply a chunk in one transaction. If the database rejects a row, isolate the bad rows in another one.
-
-    Returns True if other chunks of the job are ready to be claimed.
-    """
+async def _apply_once(ctx: Context, claim: Claim, batch: Batch) -> Progress:
+    """Apply a chunk in one transaction. If the database rejects a row, isolate the bad rows in another."""
     try:
         return await _transact(ctx, claim, batch, isolated=False)
     except ROW_REJECTED as error:
@@ -57,17 +63,21 @@ async def _apply_once(ctx: Context, claim: Claim, batch: Batch) -> bool:
         return await _transact(ctx, claim, batch, isolated=True)
 
 
-async def _transact(ctx: Context, claim: Claim, batch: Batch, *, isolated: bool) -> bool:
+async def _transact(ctx: Context, claim: Claim, batch: Batch, *, isolated: bool) -> Progress:
     operation = operation_of(claim.operation)
     async with transaction(ctx.pool) as conn:
         if not await chunks.fence(conn, claim):  # done, cancelled or taken over
-            return False
+            return Progress()
         if isolated:
             applied = await apply_isolated(conn, operation, claim, batch.items)
         else:
             applied = await operation.apply(conn, claim, batch.items)
+        reach("apply.after_upsert")
         results, errors = complete_results(claim, batch, applied)
-        return await chunks.record(conn, claim, results, errors, applied.members)
+        others_ready = await chunks.record(conn, claim, results, errors, applied.members)
+        reach("apply.before_commit")
+    reach("apply.after_commit")
+    return Progress(others_ready, len(errors))
 
 
 def complete_results(

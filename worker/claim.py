@@ -4,8 +4,10 @@ from datetime import datetime
 
 from schemas.operations import OPERATIONS, Operation
 from storage.context import Context
+from storage.failpoints import reach
 from storage.pipeline import chunks, turns
 from storage.pipeline.chunks import Candidate, Claim
+from storage.pipeline.leases import new_token
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
 from storage.window import Grant
@@ -15,31 +17,39 @@ USEFUL_SHARE = 50
 
 
 async def claim_chunk(ctx: Context) -> Claim | None:
-    """Lease the next chunk to apply and add the claim to `ctx.held`. The caller, `take_turn`, must remove it.
+    """Lease the next chunk to apply and add its token to `ctx.held`. The caller, `take_turn`, must remove it.
 
     Tries account after account. For an account without room in its item window it rings a bell for the
     moment when there is room. Returns None if nothing is left to claim. Raises an error of LOST_REDIS if the
     window of an account cannot be asked; no chunk is leased then.
     """
-    claim = await _claim(ctx)
-    if claim is not None:
-        ctx.held.add(claim.lease)
+    token = new_token()
+    ctx.held.add(token)  # before the claim is sent: see `keep_claims`
+    try:
+        claim = await _claim(ctx, token)
+    except BaseException:
+        ctx.held.discard(token)
+        raise
+    if claim is None:
+        ctx.held.discard(token)
+    else:
+        reach("claim.committed")
     return claim
 
 
-async def _claim(ctx: Context) -> Claim | None:
+async def _claim(ctx: Context, token: int) -> Claim | None:
     while True:
-        claim = await chunks.claim_unlimited(ctx.pool, ctx.worker_id)
+        claim = await chunks.claim_unlimited(ctx.pool, ctx.worker_id, token)
         if claim is None or isinstance(claim, Claim):
             return claim
-        limited, wait_seconds = await _claim_limited(ctx)
+        limited, wait_seconds = await _claim_limited(ctx, token)
         if limited is not None:
             return limited
         if wait_seconds:
             await ctx.queue.ring_work(after_seconds=wait_seconds)
 
 
-async def _claim_limited(ctx: Context) -> tuple[Claim | None, float]:
+async def _claim_limited(ctx: Context, token: int) -> tuple[Claim | None, float]:
     """Claim a chunk within the account's item limit: this is where the item window is enforced.
 
     Returns the claim and 0; None and the seconds to wait if the account is throttled; None and 0 if another
@@ -59,7 +69,9 @@ async def _claim_limited(ctx: Context) -> tuple[Claim | None, float]:
                 await turns.throttle(conn, chunk.account_id, chunk.job_id, grant.wait_seconds)
                 return None, grant.wait_seconds
             items, granted_at = grant.granted, grant.at
-        claim = await chunks.lease(conn, chunk, items=items, granted_at=granted_at, worker_id=ctx.worker_id)
+        claim = await chunks.lease(
+            conn, chunk, items=items, granted_at=granted_at, worker_id=ctx.worker_id, token=token
+        )
         return claim, 0
 
 

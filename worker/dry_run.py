@@ -9,54 +9,65 @@ import asyncio
 import logging
 from functools import partial
 
+from schemas.job_errors import JobErrorCode
 from storage.background import repeat
 from storage.context import Context
 from storage.entities import upsert
+from storage.failpoints import reach
 from storage.pipeline import dry_runs
 from storage.pipeline.chunks import Claim, Members
-from storage.pipeline.dry_runs import DryRun
-from storage.pipeline.leases import renewing
-from storage.postgres.db_errors import LOST_CONNECTION, blames_work
+from storage.pipeline.dry_runs import DryRun, DueDryRun
+from storage.pipeline.leases import RENEW_SECONDS, Watch, renewing
+from storage.postgres.db_errors import LOST_CONNECTION, blames_work, is_ours
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import lift_time_limit, rolled_back, transaction
 from worker.apply import complete_results
+from worker.attempt import count_failure, log_death
 from worker.finish import announce, end_job, finish_if_last
-from worker.isolate import apply_isolated
 from worker.operations.base import BaseOperation
+from worker.operations.isolate import apply_isolated
 from worker.operations.registry import operation_of
 from worker.prepare import prepare
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 2.0  # maximum delay of a dry run by a lost bell
+EVERY_SECONDS = 1.0  # maximum delay of a dry run by a lost bell
 DRAINED_SECONDS = 0.05  # between checks whether the account's chunks in flight are applied
 
 
 async def dry_run_forever(ctx: Context, bell: asyncio.Event) -> None:
     """Run all dry runs that are due when the bell rings, and every EVERY_SECONDS, until cancelled."""
+    watch: Watch[DueDryRun] = Watch()
 
     async def run_all_due() -> None:
-        while await dry_run_next(ctx):
+        while await dry_run_next(ctx, watch):
             pass
 
     await repeat(EVERY_SECONDS, run_all_due, what="dry run", bell=bell)
 
 
-async def dry_run_next(ctx: Context) -> bool:
-    """Run the dry run that has waited longest. Return False if there is none."""
-    dry_run = await dry_runs.claim(ctx.pool)
+async def dry_run_next(ctx: Context, watch: Watch[DueDryRun] | None = None) -> bool:
+    """Run the dry run that has waited longest. Return False if there is none.
+
+    `watch` is that of `dry_runs.claim`. An error of ours delays the job, or counts as a death of the chunk at
+    which it occurred.
+    """
+    dry_run = await dry_runs.claim(ctx.pool, watch)
     if dry_run is None:
         return False
     try:
         async with renewing(partial(dry_runs.renew, ctx.pool, dry_run), what="the lease of a dry run"):
             members = await _apply_all(ctx, dry_run)
         ended = members is not None and await _end(ctx, dry_run, members)
-    except (Exception, asyncio.CancelledError) as error:
-        await asyncio.shield(_release(ctx, dry_run, blame=blames_work(error)))
+    except asyncio.CancelledError:
+        await asyncio.shield(_release(ctx, dry_run))
         raise
+    except Exception as error:
+        await _handle(ctx, dry_run, error)
+        return True
     if not ended:
-        await _release(ctx, dry_run, blame=False)
-        await finish_if_last(ctx, dry_run.account_id, dry_run.job_id)  # ends a cancelled dry run
+        await _release(ctx, dry_run)
+        await finish_if_last(ctx, dry_run.account_id, dry_run.job_id)  # ends a dry run that was stopped
     return True
 
 
@@ -87,7 +98,11 @@ async def _apply_chunk(ctx: Context, conn: Conn, operation: BaseOperation, chunk
     batch = prepare(chunk)
     await upsert.truncate_stage(conn)  # outside of savepoints, to free the space at once
     applied = await apply_isolated(conn, operation, chunk, batch.items)
-    return await dry_runs.record(ctx.pool, chunk, *complete_results(chunk, batch, applied), applied.members)
+    recorded = await dry_runs.record(
+        ctx.pool, chunk, *complete_results(chunk, batch, applied), applied.members
+    )
+    reach("dry_run.recorded")
+    return recorded
 
 
 async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:
@@ -101,8 +116,30 @@ async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:
     return True
 
 
-async def _release(ctx: Context, dry_run: DryRun, *, blame: bool) -> None:
+async def _handle(ctx: Context, dry_run: DryRun, error: Exception) -> None:
+    """Release a dry run after an error. Raise the error if PostgreSQL is in trouble."""
+    blamed = await _release_patiently(ctx, dry_run, blame=blames_work(error))
+    if not is_ours(error):
+        raise error
+    if blamed:
+        log_death(ctx, dry_run.job_id, error)
+    else:
+        code = JobErrorCode.DRY_RUN_FAILED
+        await count_failure(ctx, dry_run.account_id, dry_run.job_id, code, error)
+
+
+async def _release_patiently(ctx: Context, dry_run: DryRun, *, blame: bool) -> bool:
+    """Release a dry run as soon as PostgreSQL responds: if its lease expired, its chunk would be blamed."""
+    while True:
+        try:
+            return await dry_runs.release(ctx.pool, dry_run, blame=blame)
+        except LOST_CONNECTION as error:
+            ctx.repeated.log(logging.WARNING, "a dry run is not released", "not yet released: %s", error)
+        await asyncio.sleep(RENEW_SECONDS)
+
+
+async def _release(ctx: Context, dry_run: DryRun) -> None:
     try:
-        await dry_runs.release(ctx.pool, dry_run, blame=blame)
+        await dry_runs.release(ctx.pool, dry_run, blame=False)
     except LOST_CONNECTION:
         logger.warning("dry run %s is not released: its lease will expire", dry_run.job_id)

@@ -1,16 +1,20 @@
 """Finish a job after its last chunk: settle, run the closing step, set the terminal state."""
 
 import logging
+from contextlib import suppress
 from functools import partial
 
 from schemas.ids import AccountId, JobId
+from schemas.job_errors import JobErrorCode
 from storage.context import Context
+from storage.failpoints import reach
 from storage.pipeline import dry_runs, finish, results, turns
 from storage.pipeline.chunks import Members
 from storage.pipeline.finish import End, Finishing
 from storage.pipeline.leases import renewing
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
+from worker.attempt import attempting
 from worker.operations.registry import operation_of
 from worker.settle import settle
 
@@ -22,18 +26,27 @@ class _AlreadyEnded(Exception):
 
 
 async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
-    """Finish the job if all its chunks are applied or cancelled. Safe to call at any time, repeatedly."""
+    """Finish the job if all its chunks are applied or cancelled. Safe to call at any time, repeatedly.
+
+    If it fails repeatedly by an error of ours, the job ends without being settled and without a closing step.
+    """
     job = await finish.claim(ctx.pool, account_id, job_id)
     if job is None:
         return
-    async with renewing(partial(finish.renew, ctx.pool, account_id, job_id), what="the lease of a finish"):
-        if job.overlaps and not job.dry_run:
-            await settle(ctx, job)
-        try:
-            end = await _close_and_end(ctx, job)
-        except _AlreadyEnded:
-            return
-    await announce(ctx, job_id, end)
+    async with attempting(ctx, account_id, job_id, JobErrorCode.FINISH_FAILED) as attempt:
+        with suppress(_AlreadyEnded):
+            async with renewing(partial(finish.renew, ctx.pool, job), what="the lease of a finish"):
+                end = await _settle_and_end(ctx, job)
+            reach("finish.after_commit")
+            await announce(ctx, job_id, end)
+    if attempt.failed:
+        await finish.release(ctx.pool, job)
+
+
+async def _settle_and_end(ctx: Context, job: Finishing) -> End | None:
+    if _is_settled(job):
+        await settle(ctx, job)
+    return await _close_and_end(ctx, job)
 
 
 async def _close_and_end(ctx: Context, job: Finishing) -> End | None:
@@ -45,18 +58,25 @@ async def _close_and_end(ctx: Context, job: Finishing) -> End | None:
     """
     async with transaction(ctx.pool, durable=True, unlimited_time=True) as conn:
         members = await _close(conn, job)
-        if job.overlaps and not job.dry_run:
+        if _is_settled(job):
             await results.merge_repeated(conn, job.account_id, job.job_id)
         if not await finish.lock_finished(conn, job.account_id, job.job_id):
             raise _AlreadyEnded
-        if job.dry_run:  # it was cancelled: no closing step, but results to correct
+        # a dry run was stopped: no closing step, but results to correct
+        if job.dry_run and job.error_code != JobErrorCode.FINISH_FAILED:
             await dry_runs.correct_results(conn, job.account_id, job.job_id)
-        return await end_job(conn, job.account_id, job.job_id, members)
+        end = await end_job(conn, job.account_id, job.job_id, members)
+        reach("finish.before_commit")
+        return end
+
+
+def _is_settled(job: Finishing) -> bool:
+    return job.overlaps and not job.dry_run and job.error_code != JobErrorCode.FINISH_FAILED
 
 
 async def _close(conn: Conn, job: Finishing) -> Members:
-    """Run the operation's closing step, unless the job was cancelled or is a dry run."""
-    if job.dry_run or job.cancelled:
+    """Run the operation's closing step, unless the job was stopped or is a dry run."""
+    if job.dry_run or job.cancelled or job.error_code is not None:
         return Members()
     return await operation_of(job.operation).close(conn, job)
 

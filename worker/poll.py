@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from storage.background import repeat
 from storage.context import Context
-from storage.pipeline import finish, turns, uploads
+from storage.pipeline import finish, split, turns
 from worker.finish import finish_if_last
 from worker.split import split_job
 from worker.turn import take_turn
@@ -49,7 +49,7 @@ class Poll:
 
 async def work_once(ctx: Context) -> bool:
     """Split, finish and apply what is due now. Return whether a chunk was applied: then more may be due."""
-    for account_id, job_id in await uploads.unsplit(ctx.pool):
+    for account_id, job_id in await split.unsplit(ctx.pool):
         await split_job(ctx, account_id, job_id)
     for account_id, job_id in await finish.unended(ctx.pool):
         await finish_if_last(ctx, account_id, job_id)

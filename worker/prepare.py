@@ -7,6 +7,7 @@ from schemas.item_errors import ItemCode
 from schemas.items.faults import Fault
 from schemas.items.reader import Run
 from schemas.operations import OPERATIONS, Operation
+from storage.failpoints import is_armed, reach
 from storage.pipeline.chunks import MAX_DEATHS, Claim
 from storage.pipeline.reordered import AppliedChunk
 from worker.operations.base import BaseOperation, Batch, Indexed, JobFacts, item_error
@@ -35,6 +36,9 @@ def prepare(claim: Claim) -> Batch:
     if claim.deaths >= MAX_DEATHS and claim.items == 1:
         errors = [item_error(claim.first_index, CONDEMNED, raw(claim.first_index))]
         return Batch(items=[], errors=errors, raw=raw)
+    if is_armed("prepare.item"):
+        for index in range(claim.first_index, claim.first_index + claim.items):
+            reach("prepare.item", str(raw(index)))
     items: list[Indexed] = []
     errors = []
     read = run.read(claim.skip, claim.skip + claim.items)

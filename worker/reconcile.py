@@ -1,26 +1,36 @@
 """The reconciler of every worker: repairs the state that dead processes left, and prunes old rows."""
 
+import asyncio
 import logging
 from functools import partial
 
 from storage.background import repeat
 from storage.context import Context
 from storage.entities import contacts
-from storage.pipeline import chunks, finish, jobs, turns, uploads
-from storage.postgres.pool import Conn
+from storage.failpoints import reach
+from storage.pipeline import chunks, finish, jobs, split, turns, uploads
+from storage.pipeline.chunks import ExpiredLease
+from storage.pipeline.leases import Watch
+from storage.pipeline.uploads import ExpiredUpload
 from storage.postgres.transactions import transaction, try_lock
 
 logger = logging.getLogger(__name__)
 
-EVERY_SECONDS = 2.0
+EVERY_SECONDS = 1.0
 PRUNE_SECONDS = 300.0
-LOCK = 0x626C7265  # 'blre': advisory lock, one worker reconciles at a time
+LOCK = 0x626C7265  # 'blre': advisory lock, one worker at a time looks for work
 BELLS = 8  # maximum of bells per round; each turn serves more than one chunk
+ABANDONED = "the process that received this upload has died: send the request again"
+
+Leases = Watch[ExpiredLease | ExpiredUpload]
 
 
 async def reconcile_forever(ctx: Context) -> None:
-    """Reconcile every two seconds until cancelled."""
-    await repeat(EVERY_SECONDS, partial(reconcile, ctx), what="reconciling")
+    """Reconcile every second until cancelled. A Redis that hangs delays the bells and nothing else."""
+    await asyncio.gather(
+        repeat(EVERY_SECONDS, partial(free_abandoned, ctx, Leases()), what="freeing abandoned work"),
+        repeat(EVERY_SECONDS, partial(ring_for_work, ctx), what="ringing for waiting work"),
+    )
 
 
 async def prune_forever(ctx: Context) -> None:
@@ -29,14 +39,35 @@ async def prune_forever(ctx: Context) -> None:
 
 
 async def reconcile(ctx: Context) -> None:
-    """Free the chunks of dead workers, fail the uploads of dead apis, ring for all waiting work."""
+    """Reconcile once. Every expired lease counts as abandoned."""
+    await free_abandoned(ctx, Leases(patience=0))
+    await ring_for_work(ctx)
+
+
+async def free_abandoned(ctx: Context, watch: Leases) -> None:
+    """Free the chunks of dead workers and fail the uploads of dead apis. `watch` tells which are dead."""
+    expired: list[ExpiredLease | ExpiredUpload] = [
+        *await chunks.expired(ctx.pool),
+        *await uploads.expired(ctx.pool),
+    ]
+    if abandoned := watch.abandoned(expired):
+        await _free(ctx, [lease for lease in abandoned if isinstance(lease, ExpiredLease)])
+        await _fail(ctx, [upload for upload in abandoned if isinstance(upload, ExpiredUpload)])
+
+
+async def ring_for_work(ctx: Context) -> None:
+    """Ring for all waiting work, unless another worker is looking for it."""
     async with transaction(ctx.pool) as conn:
         if not await try_lock(conn, LOCK):
             return
-        if freed := await chunks.free_expired(conn):
-            logger.warning("%d chunks of dead workers are ready again", freed)
-        await _fail_abandoned_uploads(conn)
-    await _ring(ctx)
+        unsplit, unended = await split.unsplit(conn), await finish.unended(conn)
+        waiting = await turns.due(conn)
+    for account_id, job_id in unsplit:
+        await ctx.queue.ring_split(account_id, job_id)
+    for account_id, job_id in unended:
+        await ctx.queue.ring_finish(account_id, job_id)
+    if waiting:
+        await ctx.queue.ring_work(min(waiting, BELLS))
 
 
 async def prune(ctx: Context) -> None:
@@ -47,20 +78,28 @@ async def prune(ctx: Context) -> None:
         pass
 
 
-async def _fail_abandoned_uploads(conn: Conn) -> None:
-    for account_id, job_id in await uploads.abandoned(conn):
-        message = "the process that received this upload has died: send the request again"
-        await uploads.fail(conn, account_id, job_id, "upload_incomplete", message)
+async def _free(ctx: Context, leases: list[ExpiredLease]) -> None:
+    async with transaction(ctx.pool) as conn:
+        freed = await chunks.free(conn, leases)
+        reach("reconcile.before_commit")
+    if freed:
+        logger.warning("%d chunks of dead workers are ready again", freed)
 
 
-async def _ring(ctx: Context) -> None:
-    for account_id, job_id in await uploads.unsplit(ctx.pool):
-        await ctx.queue.ring_split(account_id, job_id)
-    for account_id, job_id in await finish.unended(ctx.pool):
-        await ctx.queue.ring_finish(account_id, job_id)
-    waiting = await turns.due(ctx.pool)
-    if waiting:
-        await ctx.queue.ring_work(min(waiting, BELLS))
+async def _fail(ctx: Context, abandoned: list[ExpiredUpload]) -> None:
+    """Fail uploads. The commit waits for the disk, because a client can read the end."""
+    for upload in abandoned:
+        async with transaction(ctx.pool, durable=True) as conn:
+            failed = await uploads.fail(
+                conn,
+                upload.account_id,
+                upload.job_id,
+                "upload_incomplete",
+                ABANDONED,
+                lease_until=upload.lease_until,
+            )
+        if failed:
+            await ctx.queue.announce_end(upload.job_id)
 
 
 async def _prune_one(ctx: Context) -> int:

@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
+from collections import Counter
 from contextlib import AbstractAsyncContextManager
 
 from schemas.ids import AccountId, JobId
+from schemas.job_errors import JobErrorCode
 from storage.context import Context
-from storage.pipeline import chunks
+from storage.pipeline import chunks, failures
 from storage.pipeline.chunks import Claim
 from storage.pipeline.leases import renewing
-from storage.postgres.db_errors import LOST_CONNECTION, blames_work
-from worker.apply import apply_chunk
+from storage.postgres.db_errors import blames_work, is_ours, trouble_of
+from worker.apply import Progress, apply_chunk
+from worker.attempt import delay, fail_rest, log_death
 from worker.claim import claim_chunk
 from worker.finish import finish_if_last
 
@@ -27,47 +30,83 @@ async def take_turn(ctx: Context) -> bool:
     clock = asyncio.get_running_loop().time
     until = clock() + TURN_SECONDS
     unfinished: set[tuple[AccountId, JobId]] = set()  # jobs whose last chunk may be one of this turn
+    errors: Counter[tuple[AccountId, JobId]] = Counter()  # item errors that this turn has stored
     claimed = False
     while clock() < until:
         claim = await claim_chunk(ctx)
         if claim is None:
             break
         claimed = True
-        if await _apply_or_release(ctx, claim):
-            unfinished.add((claim.account_id, claim.job_id))
+        progress = await _apply_or_release(ctx, claim)
+        job = claim.account_id, claim.job_id
+        errors[job] += progress.errors
+        if progress.others_ready:
+            unfinished.add(job)
     else:
         await ctx.queue.ring_work()
+    for account_id, job_id in +errors:
+        await _limit_errors(ctx, account_id, job_id, errors[account_id, job_id])
     for account_id, job_id in unfinished:
         await finish_if_last(ctx, account_id, job_id)
     return claimed
 
 
 def keep_claims(ctx: Context) -> AbstractAsyncContextManager[None]:
-    """Renew the leases of all claims of this worker while the body runs."""
+    """Renew the leases of all claims of this worker while the body runs, and disown what it does not know.
+
+    A connection that broke may have hidden from the worker that it leased a chunk, or prevented it from
+    releasing one. Such a chunk is ready again as soon as PostgreSQL responds, and counts no death.
+    """
 
     async def renew() -> None:
-        if ctx.held:
-            await chunks.renew(ctx.pool, frozenset(ctx.held))
+        unknown = await chunks.renew(ctx.pool, ctx.worker_id, ctx.held)
+        # `renew` may have read `held` before a claim was added to it, so what is held now is left out
+        if strays := [token for token in unknown if token not in ctx.held]:
+            logger.warning("%d chunks that this worker does not hold are ready again", len(strays))
+            await chunks.disown(ctx.pool, ctx.worker_id, strays)
 
     return renewing(renew, what="the leases of chunks")
 
 
-async def _apply_or_release(ctx: Context, claim: Claim) -> bool:
-    """Apply a chunk and return what `apply_chunk` returns. An error releases the chunk and ends the turn."""
+async def _apply_or_release(ctx: Context, claim: Claim) -> Progress:
+    """Apply a chunk. An error releases it; one of ours delays its job, or counts as a death of the chunk.
+
+    Trouble of PostgreSQL or Redis, and the cancellation of this task, are raised: they end the turn.
+    """
     try:
-        return await apply_chunk(ctx, claim)
-    except (Exception, asyncio.CancelledError) as error:
-        logger.warning(
-            "chunk %s of job %s failed and is released", claim.first_index, claim.job_id, exc_info=True
-        )
-        await asyncio.shield(_release(ctx, claim, blame=blames_work(error)))
+        progress = await apply_chunk(ctx, claim)
+        if claim.failures:
+            await failures.reset(ctx.pool, claim.account_id, claim.job_id)
+        return progress
+    except Exception as error:
+        blame = blames_work(error)
+        await asyncio.shield(_release(ctx, claim, blame=blame))
+        if not is_ours(error):
+            raise
+        if blame:
+            log_death(ctx, claim.job_id, error)
+        else:
+            await delay(ctx, claim.account_id, claim.job_id, error)
+        return Progress(others_ready=True)
+    except asyncio.CancelledError:
+        await asyncio.shield(_release(ctx, claim, blame=False))
         raise
     finally:
-        ctx.held.discard(claim.lease)
+        ctx.held.discard(claim.token)
 
 
 async def _release(ctx: Context, claim: Claim, *, blame: bool) -> None:
     try:
         await chunks.release(ctx.pool, claim, blame=blame)
-    except LOST_CONNECTION:
-        logger.warning("a chunk of job %s is not released: its lease will expire", claim.job_id)
+    except Exception as error:
+        if trouble_of(error) is None:
+            raise
+        text = "a chunk of job %s is not released before PostgreSQL responds"
+        ctx.repeated.log(logging.WARNING, "a chunk is not released", text, claim.job_id)
+
+
+async def _limit_errors(ctx: Context, account_id: AccountId, job_id: JobId, errors: int) -> None:
+    """Count the stored item errors of a job. Fail the rest of the job above the limit."""
+    stored = await failures.add_errors(ctx.pool, account_id, job_id, errors)
+    if stored > ctx.settings.max_job_errors:
+        await fail_rest(ctx, account_id, job_id, JobErrorCode.TOO_MANY_ERRORS)

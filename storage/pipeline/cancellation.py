@@ -1,11 +1,19 @@
-"""Cancel jobs: chunks that are not applied yet are cancelled, applied chunks stay."""
+"""Stop jobs: chunks that are not applied yet are cancelled, applied chunks stay.
+
+A job is stopped by its client (`cancel`) or by an error of the job as a whole (`fail_rest`).
+"""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from schemas.errors import Unavailable
 from schemas.ids import AccountId, JobId
+from schemas.job_errors import JobErrorCode
 from schemas.states import JobState, Outcome
+from storage.failpoints import reach
 from storage.pipeline import turns, uploads
 from storage.postgres.db_errors import LOCKED_OUT
 from storage.postgres.named_queries import load
@@ -50,11 +58,26 @@ async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing |
             async with transaction(pool) as conn:
                 if standing.state is JobState.RECEIVING:
                     await _cancel_upload(conn, account_id, job_id)
-                elif await _cancel_accepted(conn, account_id, job_id):
+                elif await _stop(conn, account_id, job_id, QUERIES.request):
                     return standing
         except LOCKED_OUT:
             continue
     raise Unavailable("the job is locked by a worker: send the cancellation again")
+
+
+async def fail_rest(pool: Pool, account_id: AccountId, job_id: JobId, code: JobErrorCode) -> None:
+    """Fail a job as a whole: its chunks that are not applied yet are cancelled, its total is what was split.
+
+    `finish` then ends it as `failed`, or as `cancelled` if its client has cancelled it before. Raises an
+    error of LOCKED_OUT if the job is locked.
+    """
+    async with transaction(pool) as conn:
+        await _stop(
+            conn,
+            account_id,
+            job_id,
+            partial(QUERIES.fail, error_code=code.value, error_message=code.message),
+        )
 
 
 async def cancel_chunks(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
@@ -68,18 +91,21 @@ async def _cancel_upload(conn: Conn, account_id: AccountId, job_id: JobId) -> No
         await uploads.drop_parts(conn, account_id, job_id)
 
 
-async def _cancel_accepted(conn: Conn, account_id: AccountId, job_id: JobId) -> bool:
-    """Cancel an accepted job. Return False if it has ended.
+async def _stop(
+    conn: Conn, account_id: AccountId, job_id: JobId, mark: Callable[..., Awaitable[Any]]
+) -> bool:
+    """Stop an accepted job, for the reason that the query `mark` records. Return False if it has ended.
 
     Locks the turn of the account first, so that no claim is in progress.
     """
     await turns.lock(conn, account_id)
     await conn.execute(LOCK_JOB)
-    row = await QUERIES.request(conn, account_id=account_id, id=job_id)
+    row = await mark(conn, account_id=account_id, id=job_id)
     if row is None:
         return False
     if row["throttled"]:
         await turns.wake(conn, account_id)
     await conn.execute(LOCK_CHUNKS)
     await cancel_chunks(conn, account_id, job_id)
+    reach("cancel.before_commit")
     return True

@@ -13,13 +13,26 @@ WHERE account_id = :account_id AND id = :id AND state = 'receiving'
 RETURNING id;
 
 -- name: request(account_id, id)^
--- Record the cancellation on the job. The caller holds the account's turn. No row: the job has ended. `throttled`:
--- the job was waiting for the window.
+-- Record the cancellation on the job, and end its delay after an error of ours. The caller holds the account's turn.
+-- No row: the job has ended. `throttled`: the job was waiting for the window.
 WITH job AS (
     SELECT id, throttled_until FROM jobs
     WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running') FOR UPDATE
 )
-UPDATE jobs j SET cancel_requested_at = COALESCE(j.cancel_requested_at, now()), throttled_until = NULL
+UPDATE jobs j SET cancel_requested_at = COALESCE(j.cancel_requested_at, now()), throttled_until = NULL, retry_at = NULL
+FROM job WHERE j.account_id = :account_id AND j.id = job.id
+RETURNING job.throttled_until IS NOT NULL AS throttled;
+
+-- name: fail(account_id, id, error_code, error_message)^
+-- Record on the job that it failed as a whole, or that its cancellation cannot split more parts. The total is what
+-- was split by then. The caller holds the account's turn. No row: the job has ended, or was failed before.
+WITH job AS (
+    SELECT id, throttled_until FROM jobs
+    WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running') AND error_code IS NULL FOR UPDATE
+)
+UPDATE jobs j SET total = COALESCE(j.total, j.split_items), throttled_until = NULL, retry_at = NULL,
+    error_code = CASE WHEN j.cancel_requested_at IS NULL OR j.total IS NOT NULL THEN :error_code END,
+    error_message = CASE WHEN j.cancel_requested_at IS NULL OR j.total IS NOT NULL THEN :error_message END
 FROM job WHERE j.account_id = :account_id AND j.id = job.id
 RETURNING job.throttled_until IS NOT NULL AS throttled;
 

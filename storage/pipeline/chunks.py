@@ -22,13 +22,14 @@ CREDIT_ITEMS = 10_000  # items that an account may catch up after it waited for 
 GRANTS_SECONDS = 2 * 86_400.0  # the longest window is a day
 
 
-class Lease(NamedTuple):
-    """The key of one claim: a chunk and the token of the claim."""
+class ExpiredLease(NamedTuple):
+    """A chunk whose lease has expired, with the token and the end of the lease."""
 
     account_id: AccountId
     job_id: JobId
     first_index: int
     token: int
+    lease_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +48,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A leased chunk with everything that is needed to apply it. `token` is the fence."""
+    """A leased chunk with everything that is needed to apply it.
+
+    `token` is the fence. `failures` counts the errors of ours in the job since its last success.
+    """
 
     account_id: AccountId
     job_id: JobId
@@ -56,16 +60,12 @@ class Claim:
     skip: int
     token: int
     deaths: int
+    failures: int = 0
     operation: str
     params: JobParams
     format: str
     layout: dict[str, Any] | None
     body: bytes
-
-    @property
-    def lease(self) -> Lease:
-        """The key of the claim among the leases of a worker."""
-        return Lease(self.account_id, self.job_id, self.first_index, self.token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +79,22 @@ class Members:
         return Members(added=self.added + other.added, removed=self.removed + other.removed)
 
 
-async def claim_unlimited(db: Pool, worker_id: WorkerId) -> "Claim | AccountId | None":
-    """Lease the next chunk in one statement.
+async def claim_unlimited(
+    db: Pool, worker_id: WorkerId, token: int, *, skip_limited: bool = False
+) -> "Claim | AccountId | None":
+    """Lease the next chunk in one statement, with a `token` of `leases.new_token`.
 
     Returns an AccountId if the next account has an item limit: the caller must take a grant of its window
-    before the lease. Returns None if there is nothing to claim.
+    before the lease. `skip_limited` leaves out such accounts. Returns None if there is nothing to claim.
     """
     row = await QUERIES.claim(
         db,
         worker_id=worker_id,
+        token=token,
         lease_seconds=LEASE_SECONDS,
         max_deaths=MAX_DEATHS,
         credit_items=CREDIT_ITEMS,
+        skip_limited=skip_limited,
     )
     if row is None:
         return None
@@ -105,7 +109,13 @@ async def lock_next(conn: Conn) -> Candidate | None:
 
 
 async def lease(
-    conn: Conn, chunk: Candidate, *, items: int, granted_at: datetime | None, worker_id: WorkerId
+    conn: Conn,
+    chunk: Candidate,
+    *,
+    items: int,
+    granted_at: datetime | None,
+    worker_id: WorkerId,
+    token: int,
 ) -> Claim | None:
     """Lease the first `items` items of a chunk. Return None if the chunk is not ready any more."""
     row = await QUERIES.lease(
@@ -117,6 +127,7 @@ async def lease(
         deaths=chunk.deaths,
         granted_at=granted_at,
         worker_id=worker_id,
+        token=token,
         lease_seconds=LEASE_SECONDS,
         credit_items=CREDIT_ITEMS,
     )
@@ -124,12 +135,13 @@ async def lease(
 
 
 async def fence(conn: Conn, claim: Claim) -> bool:
-    """Lock the chunk if the claim is still valid. Return False if it was taken over, done or cancelled."""
+    """Lock the chunk if the claim still holds it. Return False if it was taken over, done or cancelled."""
     mine: bool | None = await QUERIES.fence(
         conn,
         account_id=claim.account_id,
         id=claim.job_id,
         first_index=claim.first_index,
+        items=claim.items,
         token=claim.token,
     )
     return mine is True
@@ -175,21 +187,38 @@ async def release(db: Pool, claim: Claim, *, blame: bool) -> None:
     )
 
 
-async def renew(db: Pool, held: Collection[Lease]) -> None:
-    """Renew the leases of the claims that a worker holds."""
-    await QUERIES.renew(
-        db,
-        account_ids=[lease.account_id for lease in held],
-        ids=[lease.job_id for lease in held],
-        first_indexes=[lease.first_index for lease in held],
-        tokens=[lease.token for lease in held],
-        lease_seconds=LEASE_SECONDS,
+async def renew(db: Pool, worker_id: WorkerId, held: Collection[int]) -> list[int]:
+    """Renew the leases of a worker's claims. `held` holds their tokens.
+
+    Returns the tokens of other claims of the worker: it never read their reply, or could not release them.
+    """
+    rows = await QUERIES.renew(
+        db, within=LEASE_SECONDS / 2, worker_id=worker_id, tokens=list(held), lease_seconds=LEASE_SECONDS
     )
+    return [row["token"] for row in rows]
 
 
-async def free_expired(conn: Conn) -> int:
+async def disown(db: Pool, worker_id: WorkerId, tokens: Collection[int]) -> None:
+    """Make the chunks of these claims ready again. This counts no death."""
+    await QUERIES.disown(db, worker_id=worker_id, tokens=list(tokens))
+
+
+async def expired(db: Conn | Pool) -> list[ExpiredLease]:
+    """Return the expired leases of chunks that nobody is applying."""
+    return [ExpiredLease(**row) for row in await QUERIES.expired(db)]
+
+
+async def free(db: Conn | Pool, abandoned: Sequence[ExpiredLease]) -> int:
     """Make the chunks of dead workers ready again; each counts a death. Return their number."""
-    return len(await QUERIES.free_expired(conn, lease_seconds=LEASE_SECONDS))
+    rows = await QUERIES.free(
+        db,
+        account_ids=[lease.account_id for lease in abandoned],
+        ids=[lease.job_id for lease in abandoned],
+        first_indexes=[lease.first_index for lease in abandoned],
+        tokens=[lease.token for lease in abandoned],
+        ends=[lease.lease_until for lease in abandoned],
+    )
+    return len(rows)
 
 
 async def recent_grants(db: Conn, account_id: AccountId, since: datetime) -> list[tuple[datetime, int]]:
@@ -212,6 +241,7 @@ def _claim(account_id: AccountId, row: Any) -> Claim:
         skip=row["skip"],
         token=row["token"],
         deaths=row["deaths"],
+        failures=row["failures"],
         operation=row["operation"],
         params=JobParams.model_validate_json(row["params"]),
         format=row["format"],

@@ -1,27 +1,27 @@
--- name: claim(worker_id, lease_seconds, max_deaths, credit_items)^
+-- name: claim(worker_id, token, lease_seconds, max_deaths, credit_items, skip_limited)^
 -- Lease the next chunk of the account whose turn it is, in one statement, if the account has no item limit. If it
 -- has one, job_id is null: the caller must take a grant of the window first. No row: there is nothing to claim, or
 -- other workers were faster five times.
 -- The limit is tested in the argument, because a condition of the join is evaluated only after the lease is written.
 SELECT n.account_id, l.*
-FROM lock_next_chunk(:max_deaths) n
+FROM lock_next_chunk(:max_deaths, :skip_limited) n
 LEFT JOIN LATERAL lease_chunk(n.account_id, CASE n.item_limit WHEN 0 THEN n.job_id END, n.first_index, n.items,
-                              n.deaths, NULL, :worker_id, :lease_seconds, :credit_items) l ON true;
+                              n.deaths, NULL, :worker_id, :token, :lease_seconds, :credit_items) l ON true;
 
 -- name: lock_next(max_deaths)^
 -- First step of a claim with an item limit: lock the account's turn and return its next chunk. Between the steps the
 -- caller takes a grant of the window.
-SELECT * FROM lock_next_chunk(:max_deaths);
+SELECT * FROM lock_next_chunk(:max_deaths, false);
 
--- name: lease(account_id, id, first_index, items, deaths, granted_at, worker_id, lease_seconds, credit_items)^
+-- name: lease(account_id, id, first_index, items, deaths, granted_at, worker_id, token, lease_seconds, credit_items)^
 -- Second step: lease as many items as the window has granted. No row: the chunk is not ready any more.
-SELECT * FROM lease_chunk(:account_id, :id, :first_index, :items, :deaths, :granted_at, :worker_id,
+SELECT * FROM lease_chunk(:account_id, :id, :first_index, :items, :deaths, :granted_at, :worker_id, :token,
                           :lease_seconds, :credit_items);
 
--- name: fence(account_id, id, first_index, token)$
--- Lock the chunk and return true if this token is still the newest. Null: taken over, done or cancelled.
+-- name: fence(account_id, id, first_index, items, token)$
+-- Lock the chunk and return true if this claim still holds it. Null: taken over, done or cancelled.
 SELECT true FROM chunks
-WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
+WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index AND items = :items
   AND token = :token AND state = 'running'
 FOR UPDATE;
 
@@ -48,41 +48,51 @@ RETURNING EXISTS (SELECT FROM chunks c WHERE c.account_id = :account_id AND c.jo
 
 -- name: release(account_id, id, first_index, token, deaths)!
 -- Make a chunk ready again that could not be applied. `deaths` is 1 if the chunk may be the cause.
-UPDATE chunks SET state = 'ready', deaths = deaths + :deaths, worker_id = NULL, lease_until = NULL
+UPDATE chunks SET state = 'ready', token = 0, deaths = deaths + :deaths, worker_id = NULL, lease_until = NULL
 WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
   AND token = :token AND state = 'running';
 
--- name: renew(account_ids, ids, first_indexes, tokens, lease_seconds)!
--- Renew the leases of all claims that a worker holds. Rows that a transaction has locked to apply them are skipped,
--- because `free_expired` skips them, too.
-UPDATE chunks c SET lease_until = now() + make_interval(secs => :lease_seconds)
-FROM (
-    SELECT h.account_id, h.job_id, h.first_index
-    FROM unnest(:account_ids::bigint[], :ids::uuid[], :first_indexes::int[], :tokens::int[])
-        held (account_id, job_id, first_index, token)
-    CROSS JOIN LATERAL (
-        SELECT account_id, job_id, first_index FROM chunks
-        WHERE account_id = held.account_id AND job_id = held.job_id AND first_index = held.first_index
-          AND token = held.token AND state = 'running'
-        FOR UPDATE SKIP LOCKED
-    ) h
-) mine
-WHERE c.account_id = mine.account_id AND c.job_id = mine.job_id AND c.first_index = mine.first_index;
-
--- name: free_expired(lease_seconds)
--- Make the chunks of dead workers ready again, count a death for each, and raise their tokens, so that the fence stops an old claim. After a
--- restart of PostgreSQL all leases look expired, so live workers get time to renew theirs first.
-WITH expired AS (
-    SELECT account_id, job_id, first_index FROM chunks
-    WHERE state = 'running' AND lease_until < now()
-      AND pg_postmaster_start_time() < now() - make_interval(secs => :lease_seconds)
+-- name: renew(worker_id, tokens, lease_seconds)
+-- Renew the leases of all claims that a worker holds. Returns the tokens of the worker's chunks that are not among
+-- `tokens`. Rows that a transaction has locked to apply them are skipped, because `expired` skips them, too.
+WITH mine AS MATERIALIZED (
+    SELECT account_id, job_id, first_index, token FROM chunks
+    WHERE state = 'running' AND worker_id = :worker_id
     FOR UPDATE SKIP LOCKED
+), renewed AS (
+    UPDATE chunks c SET lease_until = now() + make_interval(secs => :lease_seconds)
+    FROM mine
+    WHERE c.account_id = mine.account_id AND c.job_id = mine.job_id AND c.first_index = mine.first_index
+      AND mine.token = ANY (:tokens::bigint[])
 )
-UPDATE chunks c SET state = 'ready', token = c.token + 1, deaths = c.deaths + 1, worker_id = NULL,
-    lease_until = NULL
-FROM expired e
-WHERE c.account_id = e.account_id AND c.job_id = e.job_id AND c.first_index = e.first_index
-RETURNING c.account_id, c.job_id, c.first_index, c.deaths, c.items;
+SELECT token FROM mine WHERE token <> ALL (:tokens::bigint[]);
+
+-- name: disown(worker_id, tokens)!
+-- Make chunks ready again that a worker has leased without knowing it, or could not release.
+UPDATE chunks SET state = 'ready', token = 0, worker_id = NULL, lease_until = NULL
+WHERE state = 'running' AND worker_id = :worker_id AND token = ANY (:tokens::bigint[]);
+
+-- name: expired()
+-- The chunks whose leases have expired. Rows that a transaction has locked to apply them are skipped.
+SELECT account_id, job_id, first_index, token, lease_until FROM chunks
+WHERE state = 'running' AND NOT leased(lease_until)
+FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: free(account_ids, ids, first_indexes, tokens, ends)
+-- Make the chunks of dead workers ready again, if their leases are still the same, and count a death for each.
+WITH dead AS (
+    SELECT c.account_id, c.job_id, c.first_index
+    FROM unnest(:account_ids::bigint[], :ids::uuid[], :first_indexes::int[], :tokens::bigint[], :ends::timestamptz[])
+        d (account_id, job_id, first_index, token, lease_until)
+    JOIN chunks c ON c.account_id = d.account_id AND c.job_id = d.job_id AND c.first_index = d.first_index
+        AND c.token = d.token AND c.lease_until = d.lease_until
+    WHERE c.state = 'running'
+    FOR UPDATE OF c SKIP LOCKED
+)
+UPDATE chunks c SET state = 'ready', token = 0, deaths = c.deaths + 1, worker_id = NULL, lease_until = NULL
+FROM dead
+WHERE c.account_id = dead.account_id AND c.job_id = dead.job_id AND c.first_index = dead.first_index
+RETURNING c.account_id, c.job_id, c.first_index;
 
 -- name: recent_grants(account_id, since)
 -- What the item window has granted since a time of its own clock: its history after a flush.

@@ -3,14 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.operations import JobParams
 from storage.pipeline import chunks, results, turns
 from storage.pipeline.chunks import MAX_DEATHS, Claim, Members
-from storage.pipeline.leases import LEASE_SECONDS
+from storage.pipeline.leases import LEASE_SECONDS, Watch, new_token
 from storage.pipeline.results import LONG_SECONDS, ItemResult
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
@@ -22,7 +23,7 @@ QUERIES = load(__name__, {"candidates": CANDIDATES})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """An attempt at a dry run. `token` is the fence, or None if the job has no chunks."""
+    """An attempt at a dry run. `token` is the fence."""
 
     account_id: AccountId
     job_id: JobId
@@ -30,18 +31,32 @@ class DryRun:
     params: JobParams
     format: str
     layout: dict[str, Any] | None
+    token: int
+
+
+class DueDryRun(NamedTuple):
+    """A dry run that may start. `lease_until` is not None if an earlier worker did not release it."""
+
+    account_id: AccountId
+    job_id: JobId
     token: int | None
+    lease_until: datetime | None
 
 
-async def claim(pool: Pool) -> DryRun | None:
+async def claim(pool: Pool, watch: Watch[DueDryRun] | None = None) -> DryRun | None:
     """Claim the dry run that has waited longest, of an account without a running dry run.
 
-    Deletes what an earlier attempt has recorded. Returns None if there is no dry run to claim.
+    Deletes what an earlier attempt has recorded. `watch` tells which of the dry runs that a worker did not
+    release are abandoned; without it, all of them are. Returns None if there is no dry run to claim.
     """
-    for row in await QUERIES.due(pool):
-        async with transaction(pool) as conn:
-            if dry_run := await _claim(conn, row["account_id"], row["id"]):
-                return dry_run
+    due = [DueDryRun(**row) for row in await QUERIES.due(pool)]
+    expired = [dry_run for dry_run in due if dry_run.lease_until is not None]
+    abandoned = watch.abandoned(expired) if watch else expired
+    for dry_run in due:
+        if dry_run.lease_until is None or dry_run in abandoned:
+            async with transaction(pool) as conn:
+                if claimed := await _claim(conn, dry_run.account_id, dry_run.job_id):
+                    return claimed
     return None
 
 
@@ -61,7 +76,6 @@ async def next_chunk(db: Pool, dry_run: DryRun, after: int) -> Claim | None:
     )
     if row is None:
         return None
-    assert dry_run.token is not None
     return Claim(
         account_id=dry_run.account_id,
         job_id=dry_run.job_id,
@@ -84,6 +98,7 @@ async def record(
             account_id=claim.account_id,
             id=claim.job_id,
             first_index=claim.first_index,
+            items=claim.items,
             token=claim.token,
         )
         if mine:
@@ -96,12 +111,14 @@ async def renew(db: Pool, dry_run: DryRun) -> None:
     await QUERIES.renew(db, **_keys(dry_run), lease_seconds=LEASE_SECONDS)
 
 
-async def release(pool: Pool, dry_run: DryRun, *, blame: bool) -> None:
-    """Release a dry run. With `blame`, the chunk at which it stopped counts a death."""
+async def release(pool: Pool, dry_run: DryRun, *, blame: bool) -> bool:
+    """Release a dry run. With `blame`, the chunk at which it stopped counts a death.
+
+    Returns whether a chunk counts a death.
+    """
     async with transaction(pool) as conn:
         mine = await QUERIES.release(conn, **_keys(dry_run)) is not None
-        if mine and blame:
-            await _blame(conn, dry_run.account_id, dry_run.job_id)
+        return mine and blame and await _blame(conn, dry_run.account_id, dry_run.job_id)
 
 
 async def lock_complete(conn: Conn, dry_run: DryRun) -> bool:
@@ -109,7 +126,7 @@ async def lock_complete(conn: Conn, dry_run: DryRun) -> bool:
 
     Returns False if the job is cancelled or another attempt has begun.
     """
-    if not await QUERIES.lock(conn, account_id=dry_run.account_id, id=dry_run.job_id):
+    if not await QUERIES.lock(conn, **_keys(dry_run)):
         return False
     complete: bool = await QUERIES.complete(conn, **_keys(dry_run))
     return complete
@@ -124,12 +141,15 @@ async def correct_results(conn: Conn, account_id: AccountId, job_id: JobId) -> N
 
 async def _claim(conn: Conn, account_id: AccountId, job_id: JobId) -> DryRun | None:
     await turns.lock(conn, account_id)
-    row = await QUERIES.claim(conn, account_id=account_id, id=job_id, lease_seconds=LEASE_SECONDS)
+    token = new_token()
+    row = await QUERIES.claim(
+        conn, account_id=account_id, id=job_id, token=token, lease_seconds=LEASE_SECONDS
+    )
     if row is None:
         return None
     if row["died"]:
         await _blame(conn, account_id, job_id)
-    token = await QUERIES.raise_tokens(conn, account_id=account_id, id=job_id)
+    await QUERIES.take_chunks(conn, account_id=account_id, id=job_id, token=token)
     await QUERIES.forget(conn, account_id=account_id, id=job_id)
     return DryRun(
         account_id=account_id,
@@ -142,8 +162,9 @@ async def _claim(conn: Conn, account_id: AccountId, job_id: JobId) -> DryRun | N
     )
 
 
-async def _blame(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
-    await QUERIES.blame(conn, account_id=account_id, id=job_id, max_deaths=MAX_DEATHS)
+async def _blame(conn: Conn, account_id: AccountId, job_id: JobId) -> bool:
+    blamed = await QUERIES.blame(conn, account_id=account_id, id=job_id, max_deaths=MAX_DEATHS)
+    return blamed is not None
 
 
 def _keys(dry_run: DryRun) -> dict[str, Any]:

@@ -1,25 +1,25 @@
 -- name: due()
 -- Dry runs that may start, in the order of acceptance.
-SELECT account_id, id FROM ready_dry_runs ORDER BY accepted_at LIMIT @candidates@;
+SELECT account_id, id AS job_id, token, lease_until FROM ready_dry_runs ORDER BY accepted_at LIMIT @candidates@;
 
--- name: claim(account_id, id, lease_seconds)^
+-- name: claim(account_id, id, token, lease_seconds)^
 -- Lease a dry run. The caller holds the turn of its account, so no claim of the account commits at the same time.
 -- `died`: an earlier worker did not release it. No row: another worker has it, or it may not start any more.
 WITH job AS (
     SELECT j.id, j.lease_until FROM jobs j
-    WHERE j.account_id = :account_id AND j.id = :id AND (j.lease_until IS NULL OR j.lease_until < now())
+    WHERE j.account_id = :account_id AND j.id = :id AND NOT leased(j.lease_until)
       AND EXISTS (SELECT FROM ready_dry_runs r WHERE r.account_id = j.account_id AND r.id = j.id)
     FOR UPDATE OF j SKIP LOCKED
 )
 UPDATE jobs j SET state = 'running', started_at = COALESCE(j.started_at, clock_timestamp()),
-    lease_until = now() + make_interval(secs => :lease_seconds)
+    token = :token, lease_until = now() + make_interval(secs => :lease_seconds)
 FROM job
 WHERE j.account_id = :account_id AND j.id = job.id
 RETURNING j.operation, j.params, j.format, j.layout, job.lease_until IS NOT NULL AS died;
 
--- name: blame(account_id, id, max_deaths)!
+-- name: blame(account_id, id, max_deaths)$
 -- Count a death of the first chunk without results, because the attempt failed at it. A chunk that has reached the
--- maximum is cut into halves with one attempt left each, until the bad item is alone.
+-- maximum is cut into halves with one attempt left each, until the bad item is alone. Null: all chunks have results.
 WITH chunk AS (
     SELECT *, deaths + 1 >= :max_deaths AND items > 1 AS halved FROM chunks
     WHERE account_id = :account_id AND job_id = :id AND state = 'ready'
@@ -33,21 +33,17 @@ WITH chunk AS (
 UPDATE chunks c SET items = CASE WHEN chunk.halved THEN chunk.items / 2 ELSE chunk.items END,
     deaths = CASE WHEN chunk.halved THEN :max_deaths - 1 ELSE chunk.deaths + 1 END
 FROM chunk
-WHERE c.account_id = chunk.account_id AND c.job_id = chunk.job_id AND c.first_index = chunk.first_index;
+WHERE c.account_id = chunk.account_id AND c.job_id = chunk.job_id AND c.first_index = chunk.first_index
+RETURNING true;
 
--- name: raise_tokens(account_id, id)$
--- Reset all chunks, so that the fence stops what an earlier attempt still records. Returns their new token; null:
--- there are no chunks.
-WITH raised AS (
-    UPDATE chunks SET state = 'ready', token = token + 1, created = 0, updated = 0, unchanged = 0, merged = 0,
-        skipped = 0, failed = 0, added = 0, removed = 0
-    WHERE account_id = :account_id AND job_id = :id
-    RETURNING token
-)
-SELECT max(token) FROM raised;
+-- name: take_chunks(account_id, id, token)!
+-- Reset all chunks, and give them the token of this attempt, so that the fence stops what an earlier one still records.
+UPDATE chunks SET state = 'ready', token = :token, created = 0, updated = 0, unchanged = 0, merged = 0,
+    skipped = 0, failed = 0, added = 0, removed = 0
+WHERE account_id = :account_id AND job_id = :id;
 
 -- name: forget(account_id, id)!
--- Delete what an earlier attempt has recorded. Run after `raise_tokens`, which waits until a record commits.
+-- Delete what an earlier attempt has recorded. Run after `take_chunks`, which waits until a record commits.
 WITH o AS (DELETE FROM outcomes WHERE account_id = :account_id AND job_id = :id),
      h AS (DELETE FROM outcome_changes WHERE account_id = :account_id AND job_id = :id)
 DELETE FROM item_errors WHERE account_id = :account_id AND job_id = :id;
@@ -56,7 +52,7 @@ DELETE FROM item_errors WHERE account_id = :account_id AND job_id = :id;
 -- Whether anything else of the account is being applied or finished.
 SELECT EXISTS (SELECT FROM chunks WHERE account_id = :account_id AND state = 'running') OR EXISTS (
     SELECT FROM jobs
-    WHERE account_id = :account_id AND state IN ('queued', 'running') AND NOT dry_run AND lease_until > now());
+    WHERE account_id = :account_id AND state IN ('queued', 'running') AND NOT dry_run AND leased(lease_until));
 
 -- name: next_chunk(account_id, id, token, after)^
 -- The first chunk after the given index, with its bytes. No row: there is none, the rest is cancelled, or another
@@ -70,38 +66,34 @@ WHERE c.account_id = :account_id AND c.job_id = :id AND c.first_index > :after A
 ORDER BY c.first_index
 LIMIT 1;
 
--- name: fence(account_id, id, first_index, token)$
+-- name: fence(account_id, id, first_index, items, token)$
 -- Lock the chunk and return true if this attempt is the newest. Null: another attempt has begun, or the chunk is
 -- cancelled.
 SELECT true FROM chunks
-WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
+WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index AND items = :items
   AND token = :token AND state = 'ready'
 FOR UPDATE;
 
 -- name: renew(account_id, id, token, lease_seconds)!
 -- Renew the lease of a dry run, if this attempt is the newest.
 UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_seconds)
-WHERE account_id = :account_id AND id = :id AND state = 'running' AND lease_until IS NOT NULL
-  AND (SELECT token FROM chunks WHERE account_id = :account_id AND job_id = :id AND first_index = 0)
-      IS NOT DISTINCT FROM :token::int;
+WHERE account_id = :account_id AND id = :id AND state = 'running' AND token = :token;
 
 -- name: release(account_id, id, token)$
 -- Release a dry run, if this attempt is the newest. Null: another attempt has begun.
-UPDATE jobs SET lease_until = NULL
-WHERE account_id = :account_id AND id = :id AND state = 'running'
-  AND (SELECT token FROM chunks WHERE account_id = :account_id AND job_id = :id AND first_index = 0)
-      IS NOT DISTINCT FROM :token::int
+UPDATE jobs SET lease_until = NULL, token = NULL
+WHERE account_id = :account_id AND id = :id AND state = 'running' AND token = :token
 RETURNING id;
 
--- name: lock(account_id, id)$
--- Lock the job if it has not ended.
-SELECT true FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'running' FOR UPDATE;
+-- name: lock(account_id, id, token)$
+-- Lock the job if it has not ended and this attempt is the newest.
+SELECT true FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'running' AND token = :token FOR UPDATE;
 
 -- name: complete(account_id, id, token)$
 -- Whether this attempt has recorded every chunk. The caller has locked the job.
 SELECT NOT EXISTS (
     SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id
-    AND (state <> 'done' OR token IS DISTINCT FROM :token::int));
+    AND (state <> 'done' OR token <> :token));
 
 -- name: hide_created(account_id, id)
 -- Remove the ids of contacts that the dry run created from the results, because these contacts do not exist.

@@ -9,8 +9,8 @@ from schemas.operations import JobParams
 from schemas.states import JobState, Outcome
 from storage.entities import contacts
 from storage.pipeline.chunks import Members
-from storage.pipeline.leases import LEASE_SECONDS
-from storage.pipeline.uploads import JOBS_A_ROUND
+from storage.pipeline.leases import LEASE_SECONDS, new_token
+from storage.pipeline.split import JOBS_A_ROUND
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes
@@ -32,6 +32,8 @@ class Finishing:
     dry_run: bool
     overlaps: bool  # chunks that ran in parallel may name the same contact
     cancelled: bool  # some items were cancelled
+    error_code: str | None  # the job failed as a whole
+    token: int  # of the lease
 
 
 class End(NamedTuple):
@@ -44,9 +46,11 @@ class End(NamedTuple):
 async def claim(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | None:
     """Lease the finish of a job.
 
-    Returns None if chunks are left, if the job has ended, or if another worker has the lease.
+    Returns None if chunks are left, if the job has ended, if another worker has the lease, or if an error of
+    ours delays the job.
     """
-    row = await QUERIES.claim(db, account_id=account_id, id=job_id, lease_seconds=LEASE_SECONDS)
+    token = new_token()
+    row = await QUERIES.claim(db, account_id=account_id, id=job_id, token=token, lease_seconds=LEASE_SECONDS)
     if row is None:
         return None
     return Finishing(
@@ -59,6 +63,8 @@ async def claim(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | N
         dry_run=row["dry_run"],
         overlaps=row["overlaps"],
         cancelled=row["cancelled"],
+        error_code=row["error_code"],
+        token=token,
     )
 
 
@@ -67,9 +73,16 @@ async def lock_finished(conn: Conn, account_id: AccountId, job_id: JobId) -> boo
     return await QUERIES.lock_finished(conn, account_id=account_id, id=job_id) is not None
 
 
-async def renew(conn: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
+async def renew(db: Conn | Pool, job: Finishing) -> None:
     """Renew the lease of the finish of a job."""
-    await QUERIES.renew(conn, account_id=account_id, id=job_id, lease_seconds=LEASE_SECONDS)
+    await QUERIES.renew(
+        db, account_id=job.account_id, id=job.job_id, token=job.token, lease_seconds=LEASE_SECONDS
+    )
+
+
+async def release(db: Conn | Pool, job: Finishing) -> None:
+    """Release the finish of a job."""
+    await QUERIES.release(db, account_id=job.account_id, id=job.job_id, token=job.token)
 
 
 async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members) -> End | None:

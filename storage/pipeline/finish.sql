@@ -1,21 +1,21 @@
--- name: claim(account_id, id, lease_seconds)^
+-- name: claim(account_id, id, token, lease_seconds)^
 -- Lease the finish of a job whose chunks are all applied or cancelled, for one worker at a time. A dry run is leased
--- only if it was cancelled; otherwise the worker that runs it ends it. A job that was not cancelled waits while a dry
+-- only if it was stopped (cancelled, or failed as a whole); otherwise the worker that runs it ends it. A job that was not stopped waits while a dry
 -- run of the account is running. `overlaps`: chunks that ran in parallel may name the same contact. This is impossible
 -- if every contact was created, because a second chunk would have found the contact.
-UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
+UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds), token = :token
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
-  AND (j.lease_until IS NULL OR j.lease_until < now())
-  AND (j.cancel_requested_at IS NOT NULL OR NOT j.dry_run
+  AND NOT leased(j.lease_until) AND NOT delayed(j.retry_at)
+  AND (j.cancel_requested_at IS NOT NULL OR j.error_code IS NOT NULL OR NOT j.dry_run
        AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id))
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                   AND c.state IN ('ready', 'running'))
-RETURNING j.operation, j.params, j.format, j.layout, j.dry_run,
+RETURNING j.operation, j.params, j.format, j.layout, j.dry_run, j.error_code,
     j.parallel > 1 AND EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                                AND c.updated + c.unchanged > 0) AS overlaps,
-    j.cancel_requested_at IS NOT NULL AND EXISTS (
+    j.cancel_requested_at IS NOT NULL AND (j.split_parts < j.parts OR EXISTS (
         SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
-        AND c.state = 'cancelled') AS cancelled;
+        AND c.state = 'cancelled')) AS cancelled;
 
 -- name: lock_finished(account_id, id)^
 -- Lock the job if all its chunks are applied or cancelled and it has not ended. No row otherwise.
@@ -25,13 +25,18 @@ WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'runni
                   AND c.state IN ('ready', 'running'))
 FOR UPDATE OF j;
 
--- name: renew(account_id, id, lease_seconds)!
+-- name: renew(account_id, id, token, lease_seconds)!
 UPDATE jobs SET lease_until = now() + make_interval(secs => :lease_seconds)
-WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running');
+WHERE account_id = :account_id AND id = :id AND token = :token AND state IN ('queued', 'running');
+
+-- name: release(account_id, id, token)!
+UPDATE jobs SET lease_until = NULL, token = NULL
+WHERE account_id = :account_id AND id = :id AND token = :token AND state IN ('queued', 'running');
 
 -- name: end(account_id, id, added, removed)^
 -- Set the terminal state and store the final counts: the sums over the chunks, corrected by outcome_changes, plus the
--- memberships that the closing step added and removed. No row: the job has already ended.
+-- memberships that the closing step added and removed. A job that was stopped before all its parts were split has a
+-- smaller total, but its state shows it. No row: the job has already ended.
 WITH applied AS (
     SELECT COALESCE(sum(created), 0) AS created, COALESCE(sum(updated), 0) AS updated,
         COALESCE(sum(unchanged), 0) AS unchanged, COALESCE(sum(merged), 0) AS merged,
@@ -57,10 +62,13 @@ UPDATE jobs j SET
     unchanged = a.unchanged + c.unchanged, merged = a.merged + c.merged,
     skipped = a.skipped + c.skipped, failed = a.failed + c.failed, cancelled = a.cancelled,
     added = a.added + :added, removed = a.removed + :removed,
-    state = CASE WHEN a.cancelled > 0 THEN 'cancelled' WHEN a.failed + c.failed > 0 THEN 'completed_with_errors'
+    state = CASE WHEN j.error_code IS NOT NULL THEN 'failed'
+                 WHEN a.cancelled > 0 OR j.split_parts < j.parts THEN 'cancelled'
+                 WHEN a.failed + c.failed > 0 THEN 'completed_with_errors'
                  ELSE 'completed' END,
     started_at = COALESCE(j.started_at, CASE WHEN a.cancelled = 0 THEN now() END),
-    finished_at = clock_timestamp(), lease_until = NULL, throttled_until = NULL
+    finished_at = clock_timestamp(), lease_until = NULL, token = NULL, throttled_until = NULL,
+    failures = 0, retry_at = NULL
 FROM applied a, corrected c
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running')
 RETURNING j.state, j.stream;
@@ -76,8 +84,8 @@ RETURNING EXISTS (
 -- Jobs whose chunks are all applied or cancelled and that no worker is finishing, because one died before the finish.
 SELECT j.account_id, j.id FROM jobs j
 WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
-  AND (j.lease_until IS NULL OR j.lease_until < now())
-  AND (j.cancel_requested_at IS NOT NULL OR NOT j.dry_run
+  AND NOT leased(j.lease_until) AND NOT delayed(j.retry_at)
+  AND (j.cancel_requested_at IS NOT NULL OR j.error_code IS NOT NULL OR NOT j.dry_run
        AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id))
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                   AND c.state IN ('ready', 'running'))

@@ -1,7 +1,9 @@
 -- name: throttle(account_id, id, wait_seconds)!
--- Delay the account's turn until its window has room again.
+-- Delay the account's turn until its window has room again. `throttled_at` bounds the delay on the other side, so that
+-- it ends early, and not late, if the clock is set back.
 WITH turn AS (
-    UPDATE account_turns SET ready_at = clock_timestamp() + make_interval(secs => :wait_seconds)
+    UPDATE account_turns SET throttled_at = clock_timestamp(),
+        ready_at = clock_timestamp() + make_interval(secs => :wait_seconds)
     WHERE account_id = :account_id
 )
 UPDATE jobs SET throttled_until = clock_timestamp() + make_interval(secs => :wait_seconds)
@@ -12,7 +14,7 @@ SELECT FROM account_turns WHERE account_id = :account_id FOR UPDATE;
 
 -- name: wake(account_id)!
 -- Make a delayed turn ready at once. The caller has locked the turn.
-UPDATE account_turns SET ready_at = clock_timestamp() WHERE account_id = :account_id AND ready_at > clock_timestamp();
+UPDATE account_turns SET ready_at = throttled_at WHERE account_id = :account_id AND ready_at > clock_timestamp();
 
 -- name: deactivate_idle(account_id)!
 -- Deactivate the turn of an account without unfinished jobs. The caller has locked the turn.
@@ -35,4 +37,4 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS chunks FROM chunks r
     WHERE r.account_id = c.account_id AND r.job_id = c.job_id AND r.state = 'running'
 ) running
-WHERE t.ready_at <= clock_timestamp();
+WHERE clock_timestamp() NOT BETWEEN t.throttled_at AND t.ready_at;

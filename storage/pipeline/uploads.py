@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.errors import UploadLost
 from schemas.formats.content_type import Format
@@ -17,11 +17,8 @@ from storage.postgres.db_errors import violations_as
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 
-JOBS_A_ROUND = 100  # the next round of the reconciler handles more
 IDEMPOTENCY_HOURS = 24  # after this time an idempotency key is free again
-QUERIES = load(__name__, {"idempotency_hours": IDEMPOTENCY_HOURS, "jobs_a_round": JOBS_A_ROUND})
-
-GRACE_SECONDS = 6.0  # after a restart of PostgreSQL; an api renews its leases every 4 s
+QUERIES = load(__name__, {"idempotency_hours": IDEMPOTENCY_HOURS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +56,14 @@ class Earlier:
 
     job_id: JobId
     request_hash: bytes | None
+
+
+class ExpiredUpload(NamedTuple):
+    """An upload whose lease has expired, with the end of the lease."""
+
+    account_id: AccountId
+    job_id: JobId
+    lease_until: datetime
 
 
 class IdempotencyKeyTaken(Exception):
@@ -116,6 +121,8 @@ async def accept(conn: Conn, job: NewJob, received: Received) -> bool:
     the disk, so a crash of PostgreSQL can lose some of them, and later parts are stored all the same.
     """
     stored = await QUERIES.stored(conn, account_id=job.account_id, id=job.id)
+    if stored is None:
+        return False
     if tuple(stored) != (received.parts, received.parts - 1, received.size):
         raise UploadLost("PostgreSQL has lost a part of the body in a crash: send the request again")
     position = await QUERIES.accept(
@@ -133,9 +140,28 @@ async def accept(conn: Conn, job: NewJob, received: Received) -> bool:
     return position is not None
 
 
-async def fail(db: Conn | Pool, account_id: AccountId, job_id: JobId, code: str, message: str) -> None:
-    """End a job whose body did not arrive completely, and delete its parts."""
-    await QUERIES.fail(db, account_id=account_id, id=job_id, error_code=code, error_message=message)
+async def fail(
+    db: Conn | Pool,
+    account_id: AccountId,
+    job_id: JobId,
+    code: str,
+    message: str,
+    *,
+    lease_until: datetime | None = None,
+) -> bool:
+    """End a job whose body did not arrive completely, and delete its parts.
+
+    With `lease_until`, the lease must still be the same. Returns False if the job is not receiving any more.
+    """
+    failed = await QUERIES.fail(
+        db,
+        account_id=account_id,
+        id=job_id,
+        error_code=code,
+        error_message=message,
+        lease_until=lease_until,
+    )
+    return failed is not None
 
 
 async def renew(db: Pool, uploads: Sequence[tuple[AccountId, JobId]]) -> None:
@@ -148,10 +174,9 @@ async def renew(db: Pool, uploads: Sequence[tuple[AccountId, JobId]]) -> None:
     )
 
 
-async def abandoned(conn: Conn) -> list[tuple[AccountId, JobId]]:
-    """Return the uploads whose api process died."""
-    rows = await QUERIES.abandoned(conn, grace_seconds=GRACE_SECONDS)
-    return [(row["account_id"], row["id"]) for row in rows]
+async def expired(db: Conn | Pool) -> list[ExpiredUpload]:
+    """Return the uploads whose leases have expired."""
+    return [ExpiredUpload(**row) for row in await QUERIES.expired(db)]
 
 
 async def unfinished(db: Conn | Pool, account_id: AccountId) -> int:
@@ -166,55 +191,6 @@ async def recently_accepted(
     """Return when jobs were accepted since a time, oldest first, as grants of one request each."""
     rows = await QUERIES.recently_accepted(db, account_id=account_id, since=since)
     return [(row["at"], row["items"]) for row in rows]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnsplitPart:
-    """The next part of a job to split into chunks. `first_index` is the index of its first item."""
-
-    format: Format
-    layout: dict[str, Any] | None
-    part: int
-    first_index: int
-    body: bytes
-    cancelled: bool  # the job is cancelled, so its new chunks must be
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """A job after a part was split. `total` is None while parts are left."""
-
-    total: int | None
-    parallel: int
-    dry_run: bool
-
-
-async def next_part(conn: Conn, account_id: AccountId, job_id: JobId) -> UnsplitPart | None:
-    """Lock the job and read its next part.
-
-    Returns None if all parts are split or another worker is splitting the job.
-    """
-    row = await QUERIES.next_part(conn, account_id=account_id, id=job_id)
-    if row is None:
-        return None
-    return UnsplitPart(
-        format=Format(row["format"]),
-        layout=json.loads(row["layout"] or "null"),
-        part=row["part"],
-        first_index=row["first_index"],
-        body=row["body"],
-        cancelled=row["cancelled"],
-    )
-
-
-async def record_split(conn: Conn, account_id: AccountId, job_id: JobId, items: int) -> Split:
-    """Record that a part of `items` items was split."""
-    return Split(**await QUERIES.record_split(conn, account_id=account_id, id=job_id, items=items))
-
-
-async def unsplit(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:
-    """Return the jobs that have parts to split."""
-    return [(row["account_id"], row["id"]) for row in await QUERIES.unsplit(db)]
 
 
 async def add_chunks(

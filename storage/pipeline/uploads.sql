@@ -32,9 +32,13 @@ WHERE p.account_id = :account_id AND p.job_id = :id AND j.account_id = p.account
 INSERT INTO parts (account_id, job_id, part, body) VALUES (:account_id, :id, :part, :body);
 
 -- name: stored(account_id, id)^
--- Number, highest number and bytes of the parts that are stored. The length of a body is read without its bytes.
-SELECT count(*) AS parts, COALESCE(max(part), -1) AS last, COALESCE(sum(octet_length(body)), 0) AS bytes FROM parts
-WHERE account_id = :account_id AND job_id = :id;
+-- Number, highest number and bytes of the parts that are stored. The length of a body is read without its bytes. No row:
+-- the job is not receiving any more.
+SELECT count(p.part) AS parts, COALESCE(max(p.part), -1) AS last, COALESCE(sum(octet_length(p.body)), 0) AS bytes
+FROM jobs j
+LEFT JOIN parts p ON p.account_id = j.account_id AND p.job_id = j.id
+WHERE j.account_id = :account_id AND j.id = :id AND j.state = 'receiving'
+GROUP BY j.id;
 
 -- name: accept(account_id, id, stream, layout, parallel, parts, bytes, total, request_hash)$
 -- Accept the job: give it a position in its stream and activate the account's turn. `total` is null if a worker must
@@ -64,12 +68,14 @@ FROM place
 WHERE account_id = :account_id AND id = :id
 RETURNING stream_position;
 
--- name: fail(account_id, id, error_code, error_message)$
--- End an upload that did not arrive completely as failed, and delete its parts.
+-- name: fail(account_id, id, error_code, error_message, lease_until)$
+-- End an upload that did not arrive completely as failed, and delete its parts. With a `lease_until`, only if its
+-- lease is still the same.
 WITH failed AS (
     UPDATE jobs SET state = 'failed', idempotency_key = NULL, error_code = :error_code, error_message = :error_message, total = 0,
         lease_until = NULL, finished_at = now()
     WHERE account_id = :account_id AND id = :id AND state = 'receiving'
+      AND lease_until = COALESCE(:lease_until::timestamptz, lease_until)
     RETURNING account_id, id
 ), bytes AS (
     DELETE FROM parts p USING failed WHERE p.account_id = failed.account_id AND p.job_id = failed.id
@@ -81,11 +87,9 @@ UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
 FROM unnest(:account_ids::bigint[], :ids::uuid[]) mine (account_id, id)
 WHERE j.account_id = mine.account_id AND j.id = mine.id AND j.state = 'receiving';
 
--- name: abandoned(grace_seconds)
--- Uploads whose api process died. None right after a restart of PostgreSQL, when live processes could not renew.
-SELECT account_id, id FROM jobs
-WHERE state = 'receiving' AND lease_until < now()
-  AND pg_postmaster_start_time() < now() - make_interval(secs => :grace_seconds);
+-- name: expired()
+-- Uploads whose leases have expired.
+SELECT account_id, id AS job_id, lease_until FROM jobs WHERE state = 'receiving' AND NOT leased(lease_until);
 
 -- name: unfinished(account_id)$
 SELECT COALESCE(sum(pending), 0)::int
@@ -98,30 +102,7 @@ SELECT accepted_at AS at, 1 AS items FROM jobs
 WHERE account_id = :account_id AND accepted_at >= :since
 ORDER BY accepted_at;
 
--- name: next_part(account_id, id)^
--- Lock the job and return its next part to split. No row: another worker is splitting it, or no part is left.
-SELECT j.format, j.layout, j.split_parts AS part, j.split_items AS first_index, j.parts, p.body,
-    j.cancel_requested_at IS NOT NULL AS cancelled
-FROM jobs j
-LEFT JOIN parts p ON p.account_id = j.account_id AND p.job_id = j.id AND p.part = j.split_parts
-WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NULL
-FOR UPDATE OF j SKIP LOCKED;
-
 -- name: add_chunks(account_id, id, part, first_indexes, starts, ends, items)!
 INSERT INTO chunks (account_id, job_id, part, first_index, byte_start, byte_end, items)
 SELECT :account_id, :id, :part, r.*
 FROM unnest(:first_indexes::int[], :starts::int[], :ends::int[], :items::int[]) r;
-
--- name: record_split(account_id, id, items)^
--- Record that a part was split. The last part sets the total.
-UPDATE jobs SET
-    split_parts = split_parts + 1,
-    split_items = split_items + :items,
-    total = CASE WHEN split_parts + 1 = parts THEN split_items + :items END
-WHERE account_id = :account_id AND id = :id
-RETURNING total, parallel, dry_run;
-
--- name: unsplit()
--- Jobs that have parts to split.
-SELECT account_id, id FROM jobs WHERE state IN ('queued', 'running') AND total IS NULL
-ORDER BY accepted_at LIMIT @jobs_a_round@;

@@ -12,11 +12,16 @@ then creates it again.
 import hashlib
 from pathlib import Path
 
+from storage.pipeline.leases import LONGEST_DELAY_SECONDS, LONGEST_LEASE_SECONDS
+from storage.postgres.templates import render
+
 HERE = Path(__file__).parent
 
 # In the order of creation: each object may use those above it.
 OBJECTS = (
     "functions/count_members.sql",  # used only by the triggers in tables.sql
+    "functions/leased.sql",
+    "functions/delayed.sql",
     "views/running_dry_runs.sql",
     "views/ready_dry_runs.sql",
     "views/claimable.sql",
@@ -25,9 +30,16 @@ OBJECTS = (
 )
 
 
+# The placeholders of a file, and their values.
+NUMBERS: dict[str, dict[str, str | int]] = {
+    "functions/leased.sql": {"twice_the_longest_lease": 2 * LONGEST_LEASE_SECONDS},
+    "functions/delayed.sql": {"twice_the_longest_delay": 2 * LONGEST_DELAY_SECONDS},
+}
+
+
 def objects() -> list[str]:
     """Return the text of each function and view, in the order in which to run them."""
-    return [(HERE / name).read_text("utf-8") for name in OBJECTS]
+    return [render((HERE / name).read_text("utf-8"), NUMBERS.get(name, {})) for name in OBJECTS]
 
 
 def views() -> list[str]:

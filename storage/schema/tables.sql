@@ -95,6 +95,10 @@ CREATE TABLE jobs (
     request_hash        bytea,                              -- SHA-256 of method, path and body
     added               integer NOT NULL DEFAULT 0,         -- memberships; set when the job ends, like the counts
     removed             integer NOT NULL DEFAULT 0,
+    token               bigint,                             -- the fence of the lease of a dry run or of finish
+    failures            smallint NOT NULL DEFAULT 0,        -- errors of ours since the last success
+    retry_at            timestamptz,                        -- after such an error: nobody works on the job before
+    stored_errors       bigint NOT NULL DEFAULT 0,          -- item errors so far, about: a limit is compared with it
     PRIMARY KEY (account_id, id)
 ) WITH (fillfactor = 70);
 CREATE INDEX jobs_queue ON jobs (account_id, stream, stream_position) WHERE state IN ('queued', 'running');
@@ -103,6 +107,7 @@ CREATE INDEX jobs_receiving ON jobs (lease_until) WHERE state = 'receiving';
 CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX jobs_accepted ON jobs (account_id, accepted_at);
 CREATE INDEX jobs_dry_runs ON jobs (account_id, accepted_at) WHERE dry_run AND state IN ('queued', 'running');
+CREATE INDEX jobs_delayed ON jobs (retry_at) WHERE retry_at IS NOT NULL;
 CREATE UNIQUE INDEX jobs_idempotency ON jobs (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
 -- The body of the request, cut at record boundaries. It is stored uncompressed, because a chunk reads a slice, and
@@ -131,10 +136,10 @@ CREATE TABLE chunks (
     byte_end    integer NOT NULL,
     skip        integer NOT NULL DEFAULT 0,
     state       text NOT NULL DEFAULT 'ready' CHECK (state IN ('ready', 'running', 'done', 'cancelled')),
-    token       integer NOT NULL DEFAULT 0,                 -- the fence: each claim increases it
+    token       bigint NOT NULL DEFAULT 0,                  -- the fence: the random number of the claim
     worker_id   uuid,
     lease_until timestamptz,
-    deaths      integer NOT NULL DEFAULT 0,                 -- workers that died while they held the chunk
+    deaths      integer NOT NULL DEFAULT 0,                 -- workers that died, or failed by the chunk's items
     created     integer NOT NULL DEFAULT 0,
     updated     integer NOT NULL DEFAULT 0,
     unchanged   integer NOT NULL DEFAULT 0,
@@ -148,7 +153,7 @@ CREATE TABLE chunks (
 );
 CREATE INDEX chunks_ready ON chunks (account_id, job_id, first_index) WHERE state = 'ready';
 CREATE INDEX chunks_running ON chunks (account_id, job_id) WHERE state = 'running';
-CREATE INDEX chunks_leases ON chunks (lease_until) WHERE state = 'running';
+CREATE INDEX chunks_leases ON chunks (worker_id) WHERE state = 'running';
 
 -- The results of one chunk. Element i of each array, counted from 0, belongs to item first_index + i.
 CREATE TABLE outcomes (
@@ -201,7 +206,8 @@ CREATE TABLE account_turns (
     virtual_time bigint NOT NULL DEFAULT 0,
     start_tag    bigint NOT NULL DEFAULT 0,                 -- virtual_time before the last claim
     served_at    timestamptz,
-    ready_at     timestamptz NOT NULL DEFAULT now()         -- in the future: the window throttles the account
+    ready_at     timestamptz NOT NULL DEFAULT now(),        -- from throttled_at to ready_at, the window throttles
+    throttled_at timestamptz NOT NULL DEFAULT now()         -- the account; both, so that a clock step freezes nobody
 );
 CREATE INDEX account_turns_next ON account_turns (virtual_time) WHERE active;
 CREATE INDEX account_turns_clock ON account_turns (served_at DESC NULLS LAST);

@@ -15,6 +15,7 @@ ONE_IDEA = {
     "partners": "the four partners: their handlers, and their wire models",
     "postgres": "PostgreSQL: the embedded server, and how storage reaches any server",
     "results": "the results of the items: in storage, and as files",
+    "split": "the step from parts to chunks, and its queries",
     "supervisor": "the folder and its main class",
 }
 

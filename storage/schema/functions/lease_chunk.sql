@@ -3,10 +3,10 @@
 -- chunk is not ready.
 CREATE OR REPLACE FUNCTION lease_chunk(
     p_account_id bigint, p_job_id uuid, p_first_index integer, p_items integer, p_deaths integer,
-    p_granted_at timestamptz, p_worker_id uuid, p_lease_seconds double precision, p_credit_items integer
+    p_granted_at timestamptz, p_worker_id uuid, p_token bigint, p_lease_seconds double precision, p_credit_items integer
 ) RETURNS TABLE (
-    job_id uuid, first_index integer, items integer, skip integer, token integer, deaths integer,
-    operation text, params jsonb, format text, layout jsonb, body bytea
+    job_id uuid, first_index integer, items integer, skip integer, token bigint, deaths integer,
+    failures smallint, operation text, params jsonb, format text, layout jsonb, body bytea
 ) LANGUAGE sql VOLATILE ROWS 1 AS $$
     WITH chunk AS MATERIALIZED (
         SELECT * FROM chunks
@@ -19,7 +19,7 @@ CREATE OR REPLACE FUNCTION lease_chunk(
             skip + p_items, p_deaths
         FROM chunk WHERE items > p_items
     ), leased AS (
-        UPDATE chunks c SET state = 'running', items = p_items, deaths = p_deaths, token = c.token + 1,
+        UPDATE chunks c SET state = 'running', items = p_items, deaths = p_deaths, token = p_token,
             worker_id = p_worker_id, lease_until = now() + make_interval(secs => p_lease_seconds)
         FROM chunk
         WHERE c.account_id = chunk.account_id AND c.job_id = chunk.job_id AND c.first_index = chunk.first_index
@@ -46,8 +46,8 @@ CREATE OR REPLACE FUNCTION lease_chunk(
         ) fair
         WHERE t.account_id = chunk.account_id
     )
-    SELECT l.job_id, l.first_index, l.items, l.skip, l.token, l.deaths, j.operation, j.params, j.format, j.layout,
-        substring(p.body FROM l.byte_start + 1 FOR l.byte_end - l.byte_start)
+    SELECT l.job_id, l.first_index, l.items, l.skip, l.token, l.deaths, j.failures, j.operation, j.params,
+        j.format, j.layout, substring(p.body FROM l.byte_start + 1 FOR l.byte_end - l.byte_start)
     FROM leased l
     JOIN jobs j ON j.account_id = l.account_id AND j.id = l.job_id
     JOIN parts p ON p.account_id = l.account_id AND p.job_id = l.job_id AND p.part = l.part

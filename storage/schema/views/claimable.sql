@@ -1,12 +1,12 @@
 -- The chunks that may be claimed now: for each stream, the first ready chunk of the oldest unfinished job, if fewer
--- than `parallel` chunks of that job are in flight. Dry runs are excluded, because one worker applies the whole of
+-- than `parallel` chunks of that job are in flight and no error of ours delays it. Dry runs are excluded, because one worker applies the whole of
 -- a dry run. An account has no claimable chunk while one of its dry runs is running. The claim itself checks the
 -- window and the turn.
 CREATE OR REPLACE VIEW claimable AS
 SELECT s.account_id, s.stream, head.id AS job_id, head.accepted_at, ready.first_index
 FROM streams s
 CROSS JOIN LATERAL (
-    SELECT j.id, j.accepted_at, j.parallel, j.dry_run
+    SELECT j.id, j.accepted_at, j.parallel, j.dry_run, j.retry_at
     FROM jobs j
     WHERE j.account_id = s.account_id AND j.stream = s.stream AND j.state IN ('queued', 'running')
     ORDER BY j.stream_position
@@ -19,7 +19,7 @@ CROSS JOIN LATERAL (
     ORDER BY c.first_index
     LIMIT 1
 ) ready
-WHERE s.pending > 0 AND NOT head.dry_run
+WHERE s.pending > 0 AND NOT head.dry_run AND NOT delayed(head.retry_at)
   AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = s.account_id)
   AND head.parallel > (
     SELECT count(*)

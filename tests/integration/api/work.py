@@ -2,7 +2,8 @@
 
 from schemas.ids import AccountId, JobId
 from storage.context import Context
-from storage.pipeline import finish, uploads
+from storage.pipeline import finish
+from storage.pipeline.split import unsplit
 from worker.dry_run import dry_run_next
 from worker.finish import finish_if_last
 from worker.split import split_job
@@ -12,7 +13,7 @@ from worker.turn import take_turn
 async def work(ctx: Context) -> None:
     """Split, apply and finish all accepted jobs, and run the dry runs."""
     while await ctx.pool.fetchval("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"):
-        for account_id, job_id in await uploads.unsplit(ctx.pool):
+        for account_id, job_id in await unsplit(ctx.pool):
             await split_job(ctx, account_id, job_id)
         await take_turn(ctx)
         await dry_run_next(ctx)
@@ -22,7 +23,7 @@ async def work(ctx: Context) -> None:
 
 async def split(ctx: Context) -> None:
     """Split all jobs that are not split."""
-    for account_id, job_id in await uploads.unsplit(ctx.pool):
+    for account_id, job_id in await unsplit(ctx.pool):
         await split_job(ctx, AccountId(account_id), JobId(job_id))
 
 

@@ -16,11 +16,12 @@ from storage import migrations, schema
 from storage.context import Context
 from storage.migrations import SchemaNotReady, migrate, scripts, wait_until_current, wanted
 from storage.pipeline import chunks
+from storage.pipeline.leases import new_token
 from storage.postgres.pool import open_pool
 from tests.integration.storage.catalog import describe, differences
 from tests.integration.storage.conftest import MakeDatabase
 from tests.waiting import until
-from tests.workers import counts_of, job_of, old_enough, open_worker, serving, unfinished
+from tests.workers import counts_of, job_of, open_worker, serving, unfinished
 from worker.reconcile import reconcile
 
 # SHA-256 of released migrations. Existing databases have run them, so their text must not change.
@@ -45,7 +46,6 @@ async def test_a_database_of_the_first_release_is_upgraded_and_its_jobs_continue
     url = await _first_release(make_database)
     assert await migrate(url) == wanted()
     async with open_worker(settings, size=10, database_url=url) as ctx:
-        await old_enough(ctx)
         async with serving(ctx):
             await reconcile(ctx)
             await until(lambda: _all_ended(ctx), seconds=30)
@@ -85,7 +85,7 @@ async def test_claims_continue_while_the_views_are_created_again(
 
     async def claim() -> None:
         while not done.is_set():
-            await chunks.claim_unlimited(ctx.pool, ctx.worker_id)
+            await chunks.claim_unlimited(ctx.pool, ctx.worker_id, new_token())
 
     async with asyncio.TaskGroup() as group:
         for _ in range(8):

@@ -32,10 +32,13 @@ async def make_parts(ctx: Context, account_id: AccountId, parts: int, items: int
     """Make an accepted job of several parts that is not split yet."""
     job = new_job(account_id)
     await uploads.open_job(ctx.pool, job)
+    size = 0
     for part in range(parts):
         lines = (b'{"phone": "%s"}' % phone(part * items + n).encode() for n in range(items))
-        await uploads.add_part(ctx.pool, account_id, job.id, part, b"\n".join(lines))
-    received = Received(layout=None, parallel=4, parts=parts, size=0, total=None)
+        body = b"\n".join(lines)
+        await uploads.add_part(ctx.pool, account_id, job.id, part, body)
+        size += len(body)
+    received = Received(layout=None, parallel=4, parts=parts, size=size, total=None)
     async with ctx.pool.acquire() as conn, conn.transaction():
         assert await uploads.accept(conn, job, received)
     return job.id

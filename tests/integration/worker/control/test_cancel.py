@@ -5,7 +5,7 @@ import pytest
 from schemas.operations import JobParams, Operation
 from schemas.states import JobState, Outcome
 from storage.context import Context
-from storage.pipeline import cancellation, uploads
+from storage.pipeline import cancellation, split, uploads
 from storage.pipeline.uploads import Received
 from tests.factories import contact, make_account, make_job, make_list, phone
 from tests.integration.worker.cancelling import cancel, make_parts, new_job, outcomes_of
@@ -40,15 +40,15 @@ async def test_all_items_of_a_queued_job_are_cancelled_and_the_next_job_runs(ctx
     assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 1
 
 
-@pytest.mark.parametrize("split", [0, 1, 2])
+@pytest.mark.parametrize("parts", [0, 1, 2])
 async def test_all_items_of_an_unsplit_job_are_counted(
-    ctx: Context, monkeypatch: pytest.MonkeyPatch, split: int
+    ctx: Context, monkeypatch: pytest.MonkeyPatch, parts: int
 ) -> None:
     account = await make_account(ctx)
     job_id = await make_parts(ctx, account.id, parts=3, items=1_500)
     with monkeypatch.context() as patch:
         patch.setattr(splitter, "SPLIT_SECONDS", -1.0)  # one part at a time
-        for _ in range(split):
+        for _ in range(parts):
             await split_job(ctx, account.id, job_id)
     await cancel(ctx, account.id, job_id)
     job = await job_of(ctx, account.id, job_id)
@@ -61,7 +61,7 @@ async def test_the_reconciler_has_a_cancelled_unsplit_job_split(ctx: Context) ->
     account = await make_account(ctx)
     job_id = await make_parts(ctx, account.id, parts=2, items=10)
     assert await cancellation.cancel(ctx.pool, account.id, job_id) is not None
-    assert await uploads.unsplit(ctx.pool) == [(account.id, job_id)]
+    assert await split.unsplit(ctx.pool) == [(account.id, job_id)]
     async with serving(ctx):
         await ctx.queue.ring_split(account.id, job_id)
         await until(lambda: _ended(ctx))

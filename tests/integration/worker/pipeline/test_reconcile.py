@@ -9,8 +9,8 @@ from schemas.formats.content_type import Format
 from schemas.ids import AccountId, JobId, new_job_id
 from schemas.operations import JobParams, Operation
 from storage.context import Context
-from storage.pipeline import chunks, finish, uploads
-from storage.pipeline.leases import LEASE_SECONDS
+from storage.pipeline import finish, uploads
+from storage.pipeline.leases import LEASE_SECONDS, PATIENCE_SECONDS
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
 from tests.workers import (
@@ -20,7 +20,6 @@ from tests.workers import (
     counts_of,
     expire_leases,
     job_of,
-    old_enough,
     serving,
     unfinished,
     waiting_backends,
@@ -52,18 +51,6 @@ async def test_an_expired_lease_is_freed_and_its_chunk_applied(ctx: Context, cre
     async with serving(crew[1]):
         await until(lambda: _ended(ctx))
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 5}
-
-
-async def test_no_lease_expires_right_after_postgres_starts(
-    ctx: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    account = await make_account(ctx)
-    await make_job(ctx, account.id, [contact(1)])
-    await claim(ctx)
-    await expire_leases(ctx)
-    monkeypatch.setattr(chunks, "LEASE_SECONDS", 86_400.0)  # longer than the server has run
-    await reconcile(ctx)
-    assert await state_of_the_chunk(ctx) == ("running", 0)
 
 
 async def test_lost_bells_are_rung_again(ctx: Context, crew: list[Context]) -> None:
@@ -144,7 +131,7 @@ async def test_a_job_that_a_worker_finishes_is_left_alone_until_the_lease_expire
 
 
 async def test_the_work_of_a_dead_worker_resumes_within_ten_seconds() -> None:
-    assert LEASE_SECONDS + reconciler.EVERY_SECONDS < 10
+    assert LEASE_SECONDS + PATIENCE_SECONDS + 2 * reconciler.EVERY_SECONDS < 8  # leaves 2 s to apply it
 
 
 async def make_upload(ctx: Context) -> uploads.NewJob:
@@ -169,13 +156,12 @@ async def test_an_abandoned_upload_fails_and_its_parts_are_deleted(ctx: Context)
     upload = await make_upload(ctx)
     await reconcile(ctx)
     assert (await job_of(ctx, upload.account_id, upload.id)).state == "receiving"
-    await old_enough(ctx)
     await ctx.pool.execute(GONE)
     await reconcile(ctx)
     job = await job_of(ctx, upload.account_id, upload.id)
     assert (job.state, job.error_code, counts_of(job)) == ("failed", "upload_incomplete", {})
     assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 0
-    received = uploads.Received(layout=None, parallel=4, parts=1, size=26, total=None)
+    received = uploads.Received(layout=None, parallel=4, parts=0, size=0, total=None)
     async with ctx.pool.acquire() as conn, conn.transaction():
         assert not await uploads.accept(conn, upload, received)
     assert await claim_chunk(ctx) is None

@@ -1,0 +1,19 @@
+-- name: count(account_id, id)$
+-- Count a failure and delay the job. Returns the number of failures. Null: the job has ended.
+UPDATE jobs SET failures = LEAST(failures, 100) + 1,
+    retry_at = clock_timestamp() + make_interval(secs => LEAST(2 ^ LEAST(failures, 10), @longest_delay_seconds@))
+WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running')
+RETURNING failures;
+
+-- name: reset(account_id, id)!
+UPDATE jobs SET failures = 0, retry_at = NULL
+WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running') AND failures > 0;
+
+-- name: delayed()$
+-- Reads the partial index jobs_delayed only.
+SELECT count(*) FROM jobs WHERE retry_at IS NOT NULL;
+
+-- name: add_errors(account_id, id, errors)$
+UPDATE jobs SET stored_errors = stored_errors + :errors
+WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running')
+RETURNING stored_errors;

@@ -1,0 +1,74 @@
+"""Attempts at a step of a job. An error of ours delays the job; after MAX_FAILURES the rest of it fails.
+
+Trouble of PostgreSQL or Redis is not an error of ours: it is raised, and not counted.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from schemas.ids import AccountId, JobId
+from schemas.job_errors import JobErrorCode
+from storage.context import Context
+from storage.pipeline import cancellation, failures
+from storage.pipeline.split import PartMissing
+from storage.postgres.db_errors import is_ours
+
+MAX_FAILURES = 5  # of splitting, finishing or dry-running a job, in a row: about 15 seconds
+
+
+class Attempt:
+    """An attempt at a step of a job."""
+
+    failed = False  # by an error of ours
+
+
+@asynccontextmanager
+async def attempting(
+    ctx: Context, account_id: AccountId, job_id: JobId, code: JobErrorCode
+) -> AsyncIterator[Attempt]:
+    """Attempt a step of a job in the body. An error of ours is not raised; it makes `failed` true.
+
+    `code` becomes the error of the job if the step fails repeatedly.
+    """
+    attempt = Attempt()
+    try:
+        yield attempt
+    except Exception as error:
+        if not is_ours(error):
+            raise
+        attempt.failed = True
+        await count_failure(ctx, account_id, job_id, code, error)
+
+
+async def count_failure(
+    ctx: Context, account_id: AccountId, job_id: JobId, code: JobErrorCode, error: Exception
+) -> None:
+    """Delay a job after an error of ours. If it was one too many, the rest of the job fails with `code`."""
+    failed = await delay(ctx, account_id, job_id, error)
+    if isinstance(error, PartMissing):  # another attempt cannot find it
+        await fail_rest(ctx, account_id, job_id, JobErrorCode.PARTS_MISSING)
+    elif failed >= MAX_FAILURES:
+        await fail_rest(ctx, account_id, job_id, code)
+
+
+async def delay(ctx: Context, account_id: AccountId, job_id: JobId, error: Exception) -> int:
+    """Log an error of ours and delay the job. Return the number of failures since the last success."""
+    kind = f"work on a job failed with {type(error).__name__}"
+    text = "work on job %s failed and is tried again later: %s"
+    ctx.repeated.log(logging.ERROR, kind, text, job_id, error, exc_info=error)
+    return await failures.count(ctx.pool, account_id, job_id)
+
+
+def log_death(ctx: Context, job_id: JobId, error: Exception) -> None:
+    """Log an error that an item may have caused. Its chunk has counted a death."""
+    kind = f"a chunk failed with {type(error).__name__}"
+    text = "a chunk of job %s failed and counts a death: %s"
+    ctx.repeated.log(logging.WARNING, kind, text, job_id, error, exc_info=error)
+
+
+async def fail_rest(ctx: Context, account_id: AccountId, job_id: JobId, code: JobErrorCode) -> None:
+    """Fail the rest of a job, and ring for its finish."""
+    ctx.repeated.log(logging.ERROR, code, "the rest of job %s fails: %s", job_id, code)
+    await cancellation.fail_rest(ctx.pool, account_id, job_id, code)
+    await ctx.queue.ring_finish(account_id, job_id)
