@@ -23,11 +23,13 @@ from typing import ClassVar
 class BulklaneError(Exception):
     """An error that ends a request: what is wrong, where, what to do.
 
-    `code` is permanent and machine-readable, `param` names the place in the request.
+    `code` is permanent and machine-readable, `param` names the place in the request. `retry_after` is in
+    seconds; None: waiting does not help, or nobody knows for how long.
     """
 
     type: ClassVar[str] = "api_error"
     default_code: ClassVar[str] = "internal_error"
+    retry_after: int | None = None
 
     def __init__(self, message: str, *, code: str | None = None, param: str | None = None) -> None:
         super().__init__(message)
@@ -97,6 +99,17 @@ class Conflict(BulklaneError):
 
     type = "conflict"
     default_code = "conflict"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message, code=code, param=param)
+        self.retry_after = retry_after
 
 
 class RateLimited(BulklaneError):

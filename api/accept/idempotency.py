@@ -16,6 +16,7 @@ from storage.pipeline.uploads import Earlier
 
 HEADER = "Idempotency-Key"
 MAX_CHARACTERS = 255
+IN_PROGRESS_SECONDS = 2  # the end of an upload is not known
 QUOTED = re.compile(r'"((?:[^"\\]|\\["\\])*)"')  # RFC 8941, 3.3.3; read_key checks the characters
 ESCAPED = re.compile(r"\\(.)")
 
@@ -46,7 +47,10 @@ def _unquote(value: str) -> str:
 
 
 async def find_earlier(api: Api, account_id: AccountId, key: str | None) -> Earlier | None:
-    """Return the accepted request with this key; None: there is none. Raises Conflict while it arrives."""
+    """Return the accepted request with this key; None: there is none. Raises Conflict while it arrives.
+
+    An upload whose process has died, so that nobody renews its lease, does not hold its key.
+    """
     if key is None:
         return None
     earlier = await uploads.by_idempotency_key(api.ctx.pool, account_id, key)
@@ -61,6 +65,7 @@ def in_progress(key: str) -> Conflict:
         f"a request with the {HEADER} {key!r} is still being received: retry this one after a few seconds",
         code="idempotency_in_progress",
         param=HEADER,
+        retry_after=IN_PROGRESS_SECONDS,
     )
 
 

@@ -16,7 +16,7 @@ from storage import migrations
 from storage.background import beside, repeat
 from storage.context import Context
 from storage.entities.accounts import Account
-from storage.pipeline.uploads import Uploads, keep_uploads
+from storage.pipeline.receiving import Uploads, keep_uploads
 from storage.postgres.pool import Pool, close_pool, open_pool
 from storage.queue import Queue, connect
 from storage.watch import watching

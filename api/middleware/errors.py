@@ -83,13 +83,8 @@ def envelope(
 
 
 def _headers(error: errors.BulklaneError) -> dict[str, str]:
-    match error:
-        case errors.RateLimited() | errors.Unavailable():
-            return {"Retry-After": str(error.retry_after)}
-        case errors.NotAuthenticated():
-            return {"WWW-Authenticate": "Bearer"}
-        case _:
-            return {}
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return headers | ({"WWW-Authenticate": "Bearer"} if isinstance(error, errors.NotAuthenticated) else {})
 
 
 def _shown(error: errors.BulklaneError, request_id: str) -> dict[str, Any]:

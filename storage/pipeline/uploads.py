@@ -1,8 +1,7 @@
 """Uploads: store the parts of a job while its body arrives, accept the job, split it into chunks."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,7 +11,7 @@ from schemas.formats.content_type import Format
 from schemas.formats.records import Span
 from schemas.ids import AccountId, JobId
 from schemas.operations import JobParams, Operation
-from storage.pipeline.leases import UPLOAD_LEASE_SECONDS, UPLOAD_RENEW_SECONDS, renewing
+from storage.pipeline.leases import UPLOAD_LEASE_SECONDS
 from storage.postgres.db_errors import violations_as
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
@@ -73,6 +72,13 @@ class IdempotencyKeyTaken(Exception):
 async def open_job(conn: Conn | Pool, job: NewJob) -> None:
     """Store the job of a new upload. Raises IdempotencyKeyTaken if another request uses the key."""
     if job.idempotency_key is not None:
+        await QUERIES.fail_expired(
+            conn,
+            account_id=job.account_id,
+            key=job.idempotency_key,
+            error_code="upload_incomplete",
+            error_message="the process that received this upload has died; the request was sent again",
+        )
         await QUERIES.release_idempotency_key(conn, account_id=job.account_id, key=job.idempotency_key)
     with violations_as(jobs_idempotency=IdempotencyKeyTaken(job.idempotency_key)):
         await QUERIES.open(
@@ -212,32 +218,3 @@ async def add_chunks(
         items=[span.items for span in spans],
     )
     return index - first_index
-
-
-class Uploads:
-    """The uploads in progress in this process."""
-
-    def __init__(self) -> None:
-        self.current: set[tuple[AccountId, JobId]] = set()
-
-    @contextmanager
-    def keep(self, account_id: AccountId, job_id: JobId) -> Iterator[None]:
-        """Have the lease of a job renewed while the body runs."""
-        self.current.add((account_id, job_id))
-        try:
-            yield
-        finally:
-            self.current.discard((account_id, job_id))
-
-
-@asynccontextmanager
-async def keep_uploads(pool: Pool) -> AsyncIterator[Uploads]:
-    """Renew the leases of all uploads in progress while the body runs."""
-    uploads = Uploads()
-
-    async def renew_current() -> None:
-        if uploads.current:
-            await renew(pool, list(uploads.current))
-
-    async with renewing(renew_current, what="leases of uploads", every=UPLOAD_RENEW_SECONDS):
-        yield uploads

@@ -8,10 +8,22 @@ VALUES (:account_id, :id, :operation, :params::jsonb, :stream, 'receiving', :for
 ON CONFLICT (account_id, id) DO NOTHING;
 
 -- name: by_idempotency_key(account_id, key)^
--- The request that uses this key. request_hash is null while the request is being received.
+-- The request that uses this key. request_hash is null while the request is being received. An upload whose lease has
+-- expired does not hold its key any more.
 SELECT id AS job_id, request_hash FROM jobs
 WHERE account_id = :account_id AND idempotency_key = :key AND received_at > now() - make_interval(hours => @idempotency_hours@)
-  AND (request_hash IS NOT NULL OR state = 'receiving');
+  AND (request_hash IS NOT NULL OR (state = 'receiving' AND lease_until >= now()));
+
+-- name: fail_expired(account_id, key, error_code, error_message)!
+-- End the upload that uses this key if its lease has expired. Its process can then not accept it any more, should it
+-- only have been stopped.
+WITH failed AS (
+    UPDATE jobs SET state = 'failed', idempotency_key = NULL, error_code = :error_code, error_message = :error_message, total = 0,
+        lease_until = NULL, finished_at = now()
+    WHERE account_id = :account_id AND idempotency_key = :key AND state = 'receiving' AND lease_until < now()
+    RETURNING account_id, id
+)
+DELETE FROM parts p USING failed WHERE p.account_id = failed.account_id AND p.job_id = failed.id;
 
 -- name: release_idempotency_key(account_id, key)!
 -- Free the key if `by_idempotency_key` finds no request: after a day, or if its request was not accepted.

@@ -13,6 +13,7 @@ import pytest
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact, phone
+from tests.integration.api.raw_upload import until_true
 from tests.integration.api.service import Client, Service, make_client, serve
 from tests.integration.api.work import work
 from tests.proxy import Proxy, proxy
@@ -135,10 +136,12 @@ async def test_postgres_lost_in_the_middle_of_a_long_upload_is_a_503(
 ) -> None:
     proxied.postgres.cut_at = lambda data: data.count(b"+1415") > 100
     body = b"phone\n" + b"".join(b"%s\n" % phone(n).encode() for n in range(300_000))
-    response = await proxied.client.submit(body, "text/csv")
+    response = await proxied.client.submit(body, "text/csv", Idempotency_Key="again")
     assert (response.status, response.error["code"]) == (503, "unavailable")
-    states = await ctx.pool.fetch("SELECT state FROM jobs")
-    assert [row["state"] for row in states] == ["receiving"]  # the reconciler ends it when its lease expires
+    proxied.postgres.behave()
+    await until_true(ctx, "SELECT count(*) FROM jobs WHERE state = 'failed' AND idempotency_key IS NULL")
+    assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 0
+    assert (await proxied.client.submit(body, "text/csv", Idempotency_Key="again")).status == 202
 
 
 @asynccontextmanager

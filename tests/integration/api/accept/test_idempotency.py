@@ -94,6 +94,7 @@ async def test_a_request_that_is_still_being_received_is_a_conflict(
         await until_true(ctx, "SELECT count(*) FROM jobs WHERE state = 'receiving'")
         early = await send(client)
         assert (early.status, early.error["code"]) == (409, "idempotency_in_progress")
+        assert int(early.headers["Retry-After"]) >= 1
         await slow.send(ITEMS[10:])
         await slow.end()
         assert (await slow.response()).startswith(b"HTTP/1.1 202 ")
@@ -117,6 +118,21 @@ async def test_a_cut_upload_frees_its_key(ctx: Context, service: Service, client
         await until_true(ctx, "SELECT count(*) FROM jobs WHERE state = 'failed'")
     response = await send(client)
     assert (response.status, "Idempotent-Replayed" in response.headers) == (202, False)
+
+
+async def test_an_upload_whose_api_is_dead_does_not_hold_its_key(
+    ctx: Context, service: Service, client: Client
+) -> None:
+    async with upload(service, client, "application/json", idempotency_key=KEY) as stopped:
+        await stopped.send(ITEMS[:10])
+        await until_true(ctx, "SELECT count(*) FROM jobs WHERE state = 'receiving'")
+        await ctx.pool.execute("UPDATE jobs SET lease_until = now() - interval '1 s'")
+        assert (await send(client)).status == 202
+        await stopped.send(ITEMS[10:])  # its api was only stopped, and continues
+        await stopped.end()
+        assert (await stopped.response()).startswith(b"HTTP/1.1 409 ")
+    states = await ctx.pool.fetch("SELECT state FROM jobs ORDER BY accepted_at NULLS FIRST")
+    assert [row["state"] for row in states] == ["failed", "queued"]
 
 
 async def test_a_key_belongs_to_its_account(

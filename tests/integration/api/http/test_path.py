@@ -38,6 +38,7 @@ HELPERS = {
     "storage/background.py",
     "storage/breaker.py",
     "storage/pipeline/leases.py",
+    "storage/pipeline/receiving.py",
     "storage/pipeline/results.py",
     "storage/postgres/db_errors.py",
     "storage/postgres/named_queries.py",
