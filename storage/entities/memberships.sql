@@ -13,16 +13,14 @@ WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id
 RETURNING contact_id;
 
 -- name: remove_unnamed(account_id, kind, owner_id, id)
--- Remove the members that the results of a job do not name. If they name no contact, nothing is removed. Returns one
--- row with the number of removed members.
+-- Remove the members that the results of a job do not name. If they name no contact, nothing is removed. Nobody else
+-- can have added a member meanwhile: only jobs add members of a list, and those jobs are one after the other in one
+-- stream. Returns one row with the number of removed members.
 WITH named AS MATERIALIZED (
     SELECT u.contact_id
     FROM outcomes o
     CROSS JOIN LATERAL unnest(o.contact_ids) u (contact_id)
     WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL
-    UNION
-    SELECT contact_id FROM outcome_changes
-    WHERE account_id = :account_id AND job_id = :id AND contact_id IS NOT NULL
 ), gone AS (
     DELETE FROM memberships m
     WHERE m.account_id = :account_id AND m.kind = :kind AND m.owner_id = :owner_id
