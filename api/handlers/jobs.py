@@ -83,7 +83,7 @@ async def list_errors(request: web.Request, job_id: KnownJobId, query: ResultsQu
     pool = request.app[API].ctx.pool
     media = wanted_media(request)
     if media is not Media.JSON:
-        return await stream_errors(request, account.id, job_id, media)
+        return await stream_errors(request, account.id, job_id, media, query)
     found, more = await results.errors(pool, account.id, job_id, query.after, query.limit)
     following = str(found[-1].index) if more else None
     page = [error_view(error) for error in found]
@@ -97,7 +97,7 @@ async def list_results(request: web.Request, job_id: KnownJobId, query: ResultsQ
     pool = request.app[API].ctx.pool
     media = wanted_media(request)
     if media is not Media.JSON:
-        return await stream_results(request, account.id, job_id, media)
+        return await stream_results(request, account.id, job_id, media, query)
     size, found = query.limit, []
     async for result in results.results(pool, account.id, job_id, query.after, chunks=2):
         found.append(result)

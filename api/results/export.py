@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Iterable
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -16,9 +17,12 @@ from schemas.ids import AccountId, JobId
 from schemas.item_errors import VERDICT
 from schemas.items.properties import Definitions
 from schemas.wire.jobs import ResultView
+from schemas.wire.query_models import ResultsQuery
 from storage.entities import properties
 from storage.pipeline import jobs, results
 
+# The rule of OWASP on CSV injection. Texts such as +4930… and -5 are left alone: they are only numbers.
+_FORMULA = re.compile(r"\s*(?:[=@\uff1d\uff20]|[+\uff0b\uff0d-](?![\d ().+-]*\Z))|[\t\r\n]")
 HELD_BYTES = 256 * 1024  # bytes to collect for one write
 
 
@@ -38,7 +42,7 @@ def wanted_media(request: web.Request) -> Media:
 
 
 async def stream_errors(
-    request: web.Request, account_id: AccountId, job_id: JobId, media: Media
+    request: web.Request, account_id: AccountId, job_id: JobId, media: Media, query: ResultsQuery
 ) -> web.StreamResponse:
     """Stream each failed item as it was sent, with `error_code` and `error_message`."""
     pool = request.app[API].ctx.pool
@@ -51,12 +55,13 @@ async def stream_errors(
         return await _stream(request, media, lines)
     columns = columns_of(operation, layout)
     head = _row([*columns, *VERDICT])
-    rows = (_row(as_row(error, operation, columns, layout)) async for error in errors)
+    row = _writer(query)
+    rows = (row(as_row(error, operation, columns, layout)) async for error in errors)
     return await _stream(request, media, rows, head)
 
 
 async def stream_results(
-    request: web.Request, account_id: AccountId, job_id: JobId, media: Media
+    request: web.Request, account_id: AccountId, job_id: JobId, media: Media, query: ResultsQuery
 ) -> web.StreamResponse:
     """Stream the result of every item, one per line."""
     found = results.results(request.app[API].ctx.pool, account_id, job_id)
@@ -64,7 +69,8 @@ async def stream_results(
     if media is Media.NDJSON:
         return await _stream(request, media, (view.model_dump_json() + "\n" async for view in views))
     fields = list(ResultView.model_fields)
-    rows = (_row(getattr(view, field) for field in fields) async for view in views)
+    row = _writer(query)
+    rows = (row(getattr(view, field) for field in fields) async for view in views)
     return await _stream(request, media, rows, _row(fields))
 
 
@@ -89,6 +95,14 @@ async def _stream(
 
 def _line(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+def _writer(query: ResultsQuery) -> Callable[[Iterable[Any]], str]:
+    return _row_without_formulas if query.formulas == "escape" else _row
+
+
+def _row_without_formulas(cells: Iterable[Any]) -> str:
+    return _row(f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell for cell in cells)
 
 
 def _row(cells: Iterable[Any]) -> str:

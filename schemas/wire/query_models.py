@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -99,6 +99,9 @@ class ResultsQuery(Query):
     limit: int = Field(100, ge=1, le=1000)
     cursor: int | None = Field(
         None, ge=0, le=MAX_CURSOR, description="The `next_cursor` of another page: an index."
+    )
+    formulas: Literal["keep", "escape"] = Field(
+        "keep", description="CSV: `escape` puts a ' before a cell that a spreadsheet would run as a formula."
     )
 
     @property

@@ -206,3 +206,25 @@ async def test_properties_of_a_row_have_their_types_in_json(ctx: Context, client
         {"score": 7.5, "vip": True, "note": "5"},
         {"score": "many", "vip": "no", "note": "x"},
     ]
+
+
+HOSTILE = ["=cmd|' /C calc'!A0", "@SUM(1)", "+1+cmd|x", "-2+3+cmd|x", "\t=1", " =1", "\uff1d1"]
+HARMLESS = ["Ana", "a=b", "-5", "O'Brien"]
+
+
+async def test_formulas_in_csv_are_escaped_on_request(ctx: Context, client: Client) -> None:
+    names = [*HOSTILE, *HARMLESS]
+    items = [{"phone": "+1 415", "name": name} for name in names]
+    path = await errors_path(ctx, client, json.dumps(items).encode(), "application/json")
+    kept = await written(client, path)
+    assert kept == [("+1 415", name) for name in names]
+    assert await written(client, f"{path}?formulas=keep") == kept
+    assert await written(client, f"{path}?formulas=escape") == [
+        ("+1 415", f"'{name}" if name in HOSTILE else name) for name in names
+    ]
+
+
+async def written(client: Client, path: str) -> list[tuple[str, str]]:
+    """Return the phone and the name of each row of a file of errors."""
+    head, *rows = rows_of((await client.get(path, Accept="text/csv")).body)
+    return [(row[head.index("phone")], row[head.index("name")]) for row in rows]

@@ -17,7 +17,7 @@ from schemas.wire.contacts import Contact
 from tests.contact_values import value_of
 
 READER = Reader(ContactItem, known_column)
-REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "contacts.md"
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference" / "contacts.md"
 
 each_field = pytest.mark.parametrize("field", CONTACT_FIELDS, ids=lambda field: field.name)
 each_item_field = pytest.mark.parametrize("field", ITEM_FIELDS, ids=lambda field: field.name)

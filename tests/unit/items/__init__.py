@@ -1,0 +1,1 @@
+"""Tests of the items of bulk requests: fields, phones, references, properties."""
