@@ -20,7 +20,7 @@ from storage.pipeline.dry_runs import DryRun, DueDryRun
 from storage.pipeline.leases import RENEW_SECONDS, Watch, renewing
 from storage.postgres.db_errors import LOST_CONNECTION, blames_work, is_ours
 from storage.postgres.pool import Conn
-from storage.postgres.transactions import lift_time_limit, rolled_back, transaction
+from storage.postgres.transactions import rolled_back, transaction, without_time_limit
 from worker.apply import complete_results
 from worker.attempt import count_failure, log_death
 from worker.finish import announce, end_job, finish_if_last
@@ -86,8 +86,8 @@ async def _apply_all(ctx: Context, dry_run: DryRun) -> Members | None:
             if not await _apply_chunk(ctx, conn, operation, chunk):
                 return None
             after = chunk.first_index
-        await lift_time_limit(conn)  # a closing step may change millions of members
-        return await operation.close(conn, dry_run)
+        async with without_time_limit(conn):  # a closing step may change millions of members
+            return await operation.close(conn, dry_run)
 
 
 async def _apply_chunk(ctx: Context, conn: Conn, operation: BaseOperation, chunk: Claim) -> bool:

@@ -12,10 +12,10 @@ from schemas.operations import JobParams
 from storage.pipeline import chunks, results, turns
 from storage.pipeline.chunks import MAX_DEATHS, Claim, Members
 from storage.pipeline.leases import LEASE_SECONDS, Watch, new_token
-from storage.pipeline.results import LONG_SECONDS, ItemResult
+from storage.pipeline.results import ItemResult
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.transactions import lift_time_limit, transaction
+from storage.postgres.transactions import transaction, without_time_limit
 
 CANDIDATES = 10  # dry runs that a worker tries to claim: another worker may be faster
 QUERIES = load(__name__, {"candidates": CANDIDATES})
@@ -134,9 +134,9 @@ async def lock_complete(conn: Conn, dry_run: DryRun) -> bool:
 
 async def correct_results(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
     """Merge the results of contacts that several chunks name, and remove the ids that were rolled back."""
-    await lift_time_limit(conn)  # each statement reads all results, possibly millions
-    await results.merge_repeated(conn, account_id, job_id)
-    await QUERIES.hide_created(conn, within=LONG_SECONDS, account_id=account_id, id=job_id)
+    async with without_time_limit(conn):  # each statement reads all results, possibly millions
+        await results.merge_repeated(conn, account_id, job_id)
+        await QUERIES.hide_created(conn, account_id=account_id, id=job_id)
 
 
 async def _claim(conn: Conn, account_id: AccountId, job_id: JobId) -> DryRun | None:

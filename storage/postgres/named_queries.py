@@ -1,6 +1,7 @@
 """Named queries, loaded from one .sql file per module, and their results as typed rows."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import fields
 from functools import lru_cache
@@ -19,8 +20,19 @@ from storage.postgres.templates import render
 Db = Conn | Pool  # a pool acquires a connection for the statement
 
 
-# Time limit of the current task's statement in seconds; None: the time limit of the pool.
+# Time limit of the statements of the current task in seconds; None: the time limit of the pool.
 _WITHIN: ContextVar[float | None] = ContextVar("within", default=None)
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Wait for each statement in the body for at most `seconds`, in place of the time limit of the pool."""
+    before = _WITHIN.get()
+    _WITHIN.set(seconds)
+    try:
+        yield
+    finally:
+        _WITHIN.set(before)
 
 
 def load(module: str, names: Mapping[str, str | int] | None = None) -> Any:
@@ -43,9 +55,9 @@ def load(module: str, names: Mapping[str, str | int] | None = None) -> Any:
 
 def _listed(query: Callable[..., AsyncIterator[Any]]) -> Callable[..., Awaitable[Any]]:
     async def rows(db: Db, *, within: float | None = None, **parameters: Any) -> Any:
-        _WITHIN.set(within)
-        async for records in query(db, **parameters):
-            return records
+        with time_limit(within) if within else nullcontext():
+            async for records in query(db, **parameters):
+                return records
         raise AssertionError("the adapter yields once")
 
     return rows
@@ -65,13 +77,13 @@ class _Adapter(AsyncPGAdapter):
     async def select_one(
         self, conn: Db, query_name: str, sql: str, parameters: Any, record_class: Any = None
     ) -> Any:
-        return await conn.fetchrow(sql, *self._ordered(query_name, parameters))
+        return await conn.fetchrow(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
 
     async def select_value(self, conn: Db, query_name: str, sql: str, parameters: Any) -> Any:
-        return await conn.fetchval(sql, *self._ordered(query_name, parameters))
+        return await conn.fetchval(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
 
     async def insert_update_delete(self, conn: Db, query_name: str, sql: str, parameters: Any) -> Any:
-        return await conn.execute(sql, *self._ordered(query_name, parameters))
+        return await conn.execute(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
 
     async def execute_script(self, conn: Db, sql: str) -> Any:
         return await conn.execute(sql)

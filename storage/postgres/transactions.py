@@ -1,14 +1,14 @@
 """Transactions: with their own settings, always rolled back, or repeated after a deadlock."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import TypeVar
 
 import asyncpg
 
 from schemas.errors import Unavailable
 from storage.postgres.db_errors import LOST_CONNECTION
-from storage.postgres.named_queries import load
+from storage.postgres.named_queries import load, time_limit
 from storage.postgres.pool import Conn, Pool
 
 T = TypeVar("T")
@@ -19,6 +19,7 @@ ATTEMPTS = 5  # each deadlock ends one transaction, so the others make progress 
 DURABLE = "SET LOCAL synchronous_commit = on"
 NOT_DURABLE = "SET LOCAL synchronous_commit = off"
 UNLIMITED_TIME = "SET LOCAL statement_timeout = 0"
+WEEK_SECONDS = 7 * 86_400.0  # asyncpg takes no limit for the limit of the pool
 
 
 @asynccontextmanager
@@ -28,7 +29,7 @@ async def transaction(
     """Run the body in a transaction, on its own connection.
 
     `durable` sets whether COMMIT waits until this and all earlier commits are on disk; None keeps the
-    session's setting. `unlimited_time` removes the statement time-out.
+    session's setting. `unlimited_time` removes the statement time-out of the server and of the pool.
     """
     settings = [] if durable is None else [DURABLE if durable else NOT_DURABLE]
     if unlimited_time:
@@ -39,7 +40,8 @@ async def transaction(
             async with conn.transaction():
                 if settings:
                     await conn.execute("; ".join(settings))
-                yield conn
+                with time_limit(WEEK_SECONDS) if unlimited_time else nullcontext():
+                    yield conn
             committed = True
     except LOST_CONNECTION:
         if not committed:  # otherwise only the return to the pool failed
@@ -73,8 +75,16 @@ async def transact(pool: Pool, work: Callable[[Conn], Awaitable[T]]) -> T:
 
 
 async def lift_time_limit(conn: Conn) -> None:
-    """Remove the statement time-out for the rest of the transaction."""
+    """Remove the statement time-out of the server, but not of the pool, for the rest of the transaction."""
     await conn.execute(UNLIMITED_TIME)
+
+
+@asynccontextmanager
+async def without_time_limit(conn: Conn) -> AsyncIterator[None]:
+    """Remove the statement time-outs: of the pool for the body, of the server for the transaction."""
+    await lift_time_limit(conn)
+    with time_limit(WEEK_SECONDS):
+        yield
 
 
 async def try_lock(conn: Conn, key: int) -> bool:

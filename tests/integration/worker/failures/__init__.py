@@ -1,0 +1,1 @@
+"""Errors of ours, dead and stopped processes, clock steps: what delays a job, what counts, what ends it."""
