@@ -67,6 +67,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_STEP_BYTES: Final = 16 * 1024  # of one step: each invalid byte costs a call of `_mark_invalid`
 _HEAD_BYTES: Final = 4  # two characters of UTF-16: enough to tell whether there is a byte-order mark
 _AS_IS: Final = frozenset({"utf-8", "utf-8-sig", "ascii"})
 _CODECS: Final = (
@@ -111,12 +112,14 @@ class Transcoder:
             if len(self._head) < _HEAD_BYTES:
                 return
             data = self._settle(self._head)
-        yield from self._convert(data, final=False)
+        yield from self._convert(data)
 
     def flush(self) -> Iterator[bytes]:
         """Yield the rest; half a character becomes an invalid byte."""
         data = self._settle(self._head) if self._head is not None else b""
-        yield from self._convert(data, final=True)
+        yield from self._convert(data)
+        if self._decoder is not None and (rest := self._decoder.decode(b"", final=True)):
+            yield rest.encode("utf-8", "surrogateescape")
 
     def _settle(self, head: bytes) -> bytes:
         """Choose the codec; return the bytes after the byte-order mark."""
@@ -127,11 +130,14 @@ class Transcoder:
             self._decoder = codecs.getincrementaldecoder(codec)(_INVALID)
         return head[len(bom) :]
 
-    def _convert(self, data: bytes, *, final: bool) -> Iterator[bytes]:
-        if self._decoder is not None:
-            data = self._decoder.decode(data, final).encode("utf-8", "surrogateescape")
-        if data:
-            yield data
+    def _convert(self, data: bytes) -> Iterator[bytes]:
+        if self._decoder is None:
+            yield from (data,) if data else ()
+            return
+        for start in range(0, len(data), _STEP_BYTES):
+            text = self._decoder.decode(data[start : start + _STEP_BYTES])
+            if text:
+                yield text.encode("utf-8", "surrogateescape")
 
 
 def _guess(head: bytes, declared: str | None) -> str:

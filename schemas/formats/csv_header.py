@@ -10,7 +10,8 @@ from typing import Any, Final, Self
 from schemas.errors import MalformedBody, NotAcceptable
 from schemas.formats import csv_grammar
 
-HEADER_BYTES: Final = 64 * 1024  # of the header row and the blank lines before it: 1,000 columns of 64 bytes
+HEADER_BYTES: Final = 64 * 1024  # of the header row and the blank lines before it
+MAX_COLUMNS: Final = 1_000
 _MAX_PROBLEMS: Final = 20  # a file that is not CSV may have thousands of "columns"
 _OUTSIDE_QUOTES: Final = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*')
 _QUOTED: Final = re.compile(rb'"[^"]*+(?:"|\Z)')
@@ -86,9 +87,15 @@ def read_header(row: bytes, delimiter: str, columns: Columns) -> CsvLayout:
     """Return the layout that a header row declares.
 
     Raises NotAcceptable with every problem of the row (codes "unknown_columns", "duplicate_column",
-    "empty"), and MalformedBody if it is not UTF-8.
+    "empty") or for too many columns ("too_many_columns"), and MalformedBody if it is not UTF-8.
     """
     names = _names(row, delimiter)
+    if len(names) > MAX_COLUMNS:
+        raise NotAcceptable(
+            f"The header row has {len(names)} columns, and may have {MAX_COLUMNS}. Leave out those that are "
+            "not needed.",
+            code="too_many_columns",
+        )
     renames = {_clean(name): target for name, target in columns.renames.items()} | dict(columns.renames)
     fields = [_field(name, renames, columns) for name in names]
     problems = [*_unknown(names, fields, columns), *_useless(names, columns), *_duplicate(names, fields)]

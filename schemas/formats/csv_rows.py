@@ -12,12 +12,14 @@ from typing import Final, TypeAlias
 from schemas.formats import csv_grammar
 from schemas.formats.csv_header import HEADER_BYTES, Columns, CsvLayout, find_header, read_header
 from schemas.formats.records import (
+    MAX_ITEMS,
     MAX_RECORD_BYTES,
     PART_BYTES,
     RecordCutter,
     Span,
     Unreadable,
     count_lines,
+    filled_lines,
     spans_of,
     unreadable,
 )
@@ -38,10 +40,13 @@ class CsvCutter:
     Raises what `read_header` and `RecordCutter` raise.
     """
 
-    def __init__(self, columns: Columns, *, part_bytes: int = PART_BYTES) -> None:
+    def __init__(self, columns: Columns, *, part_bytes: int = PART_BYTES, max_items: int = MAX_ITEMS) -> None:
         self._columns = columns
         self._part_bytes = part_bytes
-        self._head = b""
+        self._max_items = max_items
+        self._head = bytearray()
+        self._has_line_end = False
+        self._next_look = 0  # bytes of the head at which to look for the end of the header row
         self._rows: _RowCutter | None = None
         self.layout: CsvLayout | None = None  # set before the first part is yielded
 
@@ -49,8 +54,9 @@ class CsvCutter:
         """Yield every part that is full."""
         if self._rows is None:
             self._head += data
-            if not _LINE_END.search(data) and len(self._head) < HEADER_BYTES:
-                return  # no line end yet; to search the whole head for each byte would be quadratic
+            self._has_line_end = self._has_line_end or _LINE_END.search(data) is not None
+            if len(self._head) < HEADER_BYTES and not (self._has_line_end and self._is_time_to_look()):
+                return
             data = self._take_header(final=False)
         if self._rows is not None:
             yield from self._rows.feed(data)
@@ -62,17 +68,33 @@ class CsvCutter:
             yield from self._row_cutter().feed(rest)
         yield from self._row_cutter().flush()
 
+    @property
+    def held(self) -> int:
+        """The bytes that have been fed and are not yielded."""
+        return len(self._head) if self._rows is None else self._rows.held
+
+    def _is_time_to_look(self) -> bool:
+        """Return whether the head has grown by a quarter: to look after each byte would be quadratic."""
+        if len(self._head) < self._next_look:
+            return False
+        self._next_look = len(self._head) + len(self._head) // 4
+        return True
+
     def _take_header(self, *, final: bool) -> bytes:
         """Read the header if it is complete; return the bytes after it."""
-        header = find_header(self._head, final=final)
+        head = bytes(self._head)
+        header = find_header(head, final=final)
         if header is None:
             return b""
-        row, rest = self._head[header.start : header.end], self._head[header.end :]
-        self.layout = read_header(row, header.delimiter, self._columns)
-        first_line = 1 + count_lines(self._head[: header.end])
-        self._rows = _RowCutter(header.delimiter, part_bytes=self._part_bytes, first_line=first_line)
-        self._head = b""
-        return rest
+        self.layout = read_header(head[header.start : header.end], header.delimiter, self._columns)
+        self._rows = _RowCutter(
+            header.delimiter,
+            part_bytes=self._part_bytes,
+            max_items=self._max_items,
+            first_line=1 + count_lines(head[: header.end]),
+        )
+        self._head.clear()
+        return head[header.end :]
 
     def _row_cutter(self) -> "_RowCutter":
         assert self._rows is not None  # `find_header` raises if a file ends without a header row
@@ -82,21 +104,26 @@ class CsvCutter:
 class _RowCutter(RecordCutter):
     """Cuts after a line end that is not inside quotes."""
 
-    def __init__(self, delimiter: str, *, part_bytes: int, first_line: int) -> None:
-        super().__init__(part_bytes=part_bytes, first_line=first_line)
+    def __init__(self, delimiter: str, *, part_bytes: int, max_items: int, first_line: int) -> None:
+        super().__init__(part_bytes=part_bytes, max_items=max_items, first_line=first_line)
+        self._delimiter = delimiter
         self._whole_record = csv_grammar.whole_record(delimiter)
 
-    def _boundary(self, window: bytes) -> int:
+    def _last_record(self, window: bytes) -> tuple[int, int]:
         if b'"' in window:
-            end = 0
+            end = records = 0
             while found := self._whole_record.match(window, end):
+                records += window[end] not in csv_grammar.LINE_ENDS
                 end = found.end()
-            return end
+            return end, records
         # a CR as the last byte does not count, because its LF may still follow
-        return max(window.rfind(b"\n"), window.rfind(b"\r", 0, -1)) + 1
+        end = max(window.rfind(b"\n"), window.rfind(b"\r", 0, -1)) + 1
+        return end, self._records(window[:end])
 
-    def _is_blank(self, part: bytes) -> bool:
-        return not part.strip(csv_grammar.LINE_ENDS)
+    def _records(self, part: bytes) -> int:
+        if b'"' in part:
+            return sum(record not in _BLANK for record in _raw_records(part, self._delimiter))
+        return filled_lines(part.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
 
 
 def spans(part: bytes, limit: int, layout: CsvLayout) -> Iterator[Span]:
@@ -146,8 +173,9 @@ def _item(record: bytes, row: Sequence[str], columns: Sequence[str]) -> CsvItem:
     return {name: cell for name, cell in zip(columns, row, strict=False) if cell and name}
 
 
-def _raw_records(text: bytes, delimiter: str) -> list[bytes]:
-    """Return the records with their line ends, blank ones included."""
+def _raw_records(text: bytes, delimiter: str) -> Iterator[bytes]:
+    """Yield the records with their line ends, blank ones included."""
     if b'"' in text:
-        return csv_grammar.record(delimiter).findall(text)
-    return text.splitlines(keepends=True)
+        # one at a time: `findall` would not let other threads run for some hundred milliseconds
+        return (found[0] for found in csv_grammar.record(delimiter).finditer(text))
+    return iter(text.splitlines(keepends=True))

@@ -18,6 +18,10 @@ else:
 
 PIECE_BYTES: Final = 256 * 1024  # the most that one step yields, so the memory that a bomb can use
 _BLOCK_BYTES: Final = 16 * 1024  # the most input of one step; each small frame copies the rest of it
+# A body may have FREE_FRAMES frames, and one more for each FRAME_BYTES of its output: opening a frame takes
+# as long as decoding some kilobytes. The blocks of bgzip have 64 KiB.
+FREE_FRAMES: Final = 1_000
+FRAME_BYTES: Final = 1024
 _ZSTD_WINDOW_LOG: Final = 23  # 8 MiB, the most that RFC 9659 allows a sender to need
 _GZIP_WBITS: Final = 16 + zlib.MAX_WBITS
 
@@ -119,7 +123,7 @@ class _Frame(Protocol):
 class FrameDecoder:
     """Decodes frames of one kind, one after another, as `cat a.gz b.gz` makes them; `single` allows one.
 
-    Zero bytes after a frame are padding, as in gzip(1).
+    Zero bytes after a frame are padding, as in gzip(1). Thousands of tiny frames are refused.
     """
 
     def __init__(self, name: str, open_frame: Callable[[], _Frame], *, single: bool = False) -> None:
@@ -127,7 +131,8 @@ class FrameDecoder:
         self._open_frame = open_frame
         self._single = single
         self._frame: _Frame | None = None
-        self._ended = False  # at least one frame is complete
+        self._frames = 0  # complete frames
+        self._output = 0  # bytes
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Decode bytes into pieces of at most PIECE_BYTES."""
@@ -146,15 +151,17 @@ class FrameDecoder:
             yield from self._drain(frame, block)
             block = b""
             if frame.eof:
-                block, self._frame, self._ended = frame.unused_data, None, True
+                block, self._frame, self._frames = frame.unused_data, None, self._frames + 1
 
     def _without_padding(self, block: bytes) -> bytes:
-        between = self._ended and self._frame is None
+        between = self._frames and self._frame is None
         return block.lstrip(b"\0") if between else block
 
     def _next_frame(self) -> _Frame:
-        if self._ended and self._single:
+        if self._frames and self._single:
             raise _corrupt(self._name, "more bytes follow its end")
+        if self._frames >= FREE_FRAMES + self._output // FRAME_BYTES:
+            raise _corrupt(self._name, f"it has {self._frames} tiny frames; compress the file as a whole")
         return self._open_frame()
 
     def _drain(self, frame: _Frame, data: bytes) -> Iterator[bytes]:
@@ -164,6 +171,7 @@ class FrameDecoder:
             except (zlib.error, zstd.ZstdError) as error:
                 raise _corrupt(self._name, str(error)) from error
             data = b""
+            self._output += len(piece)
             if piece:
                 yield piece
             if frame.needs_input:

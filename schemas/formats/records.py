@@ -7,11 +7,13 @@ from typing import Final, TypeAlias
 
 from pydantic import JsonValue
 
-from schemas.errors import NotAcceptable
+from schemas.errors import BodyTooLarge, NotAcceptable
 from schemas.item_errors import ItemCode
 
 PART_BYTES: Final = 1024 * 1024  # one row of `parts`: few rows per file, but cheap to fetch for one chunk
 MAX_RECORD_BYTES: Final = PART_BYTES  # without the line end; a part must hold a whole record
+MAX_ITEMS: Final = 2**31 - 1  # of a body: the index of an item is a signed integer of four bytes
+_LETTERS: Final = bytes(10 if byte == 10 else ord("x") for byte in range(256))  # LF stays
 _SLACK_BYTES: Final = 2  # a line end, or a CR and the byte that shows that it is not a CRLF
 
 
@@ -60,52 +62,69 @@ def unreadable(record: bytes, code: ItemCode, message: str) -> Unreadable:
 
 
 class RecordCutter(ABC):
-    """Cuts bytes into parts of about `part_bytes`; the parts joined are the input, byte for byte.
+    """Cuts bytes into parts of about `part_bytes`. Parts without a record are left out.
 
-    The cuts depend on the bytes alone, not on how they are fed.
+    The cuts depend on the bytes alone, not on how they are fed. `items` counts the records in the parts.
     """
 
-    def __init__(self, *, part_bytes: int = PART_BYTES, first_line: int = 1) -> None:
+    def __init__(
+        self, *, part_bytes: int = PART_BYTES, max_items: int = MAX_ITEMS, first_line: int = 1
+    ) -> None:
+        self.items = 0
         self._part_bytes = part_bytes
+        self._max_items = max_items
         self._buffer = bytearray()
         self._line = first_line  # of the first byte in the buffer, in the client's file
-        self._empty = True
+
+    @property
+    def held(self) -> int:
+        """The bytes that have been fed and are not yielded."""
+        return len(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield every part that is full. Raises NotAcceptable(code="record_too_large")."""
+        """Yield every part that is full.
+
+        Raises NotAcceptable(code="record_too_large"), BodyTooLarge(code="too_many_items").
+        """
         self._buffer += data
         while len(self._buffer) >= self._part_bytes + _SLACK_BYTES:
-            yield self._cut()
+            window = bytes(self._buffer[: self._part_bytes + _SLACK_BYTES])
+            end, records = self._last_record(window)
+            if not end:
+                raise self._record_too_large(window)
+            del self._buffer[:end]
+            yield from self._counted(window[:end], records)
 
     def flush(self) -> Iterator[bytes]:
-        """Yield the last part. Raises NotAcceptable(code="empty") if there was no record."""
+        """Yield the last part. Raises what `feed` raises; NotAcceptable(code="empty"): no record."""
         rest = bytes(self._buffer)
         self._buffer.clear()
-        if rest:
-            yield self._part(rest)
-        if self._empty:
+        yield from self._counted(rest, self._records(rest))
+        if not self.items:
             raise NotAcceptable("The body has no records.", code="empty")
 
     @abstractmethod
-    def _boundary(self, window: bytes) -> int:
-        """Return the end of the last whole record in the window, with its line end; 0 if there is none."""
+    def _last_record(self, window: bytes) -> tuple[int, int]:
+        """Return the end of the last whole record in the window, and the number of records up to it.
+
+        The end is that of the line end; 0: there is no whole record.
+        """
 
     @abstractmethod
-    def _is_blank(self, part: bytes) -> bool:
-        """Return whether a part has no record."""
+    def _records(self, part: bytes) -> int:
+        """Return the number of records in a part; blank lines are none."""
 
-    def _cut(self) -> bytes:
-        window = bytes(self._buffer[: self._part_bytes + _SLACK_BYTES])
-        end = self._boundary(window)
-        if not end:
-            raise self._record_too_large(window)
-        del self._buffer[:end]
-        return self._part(window[:end])
-
-    def _part(self, part: bytes) -> bytes:
+    def _counted(self, part: bytes, records: int) -> Iterator[bytes]:
+        """Yield the part if it has records."""
         self._line += count_lines(part)
-        self._empty = self._empty and self._is_blank(part)
-        return part
+        self.items += records
+        if self.items > self._max_items:
+            raise BodyTooLarge(
+                f"The body has more than {self._max_items} items. Send the rest in further requests.",
+                code="too_many_items",
+            )
+        if records:
+            yield part
 
     def _record_too_large(self, window: bytes) -> NotAcceptable:
         message = f"The record that starts in line {self._line} has more than {self._part_bytes} bytes."
@@ -114,6 +133,12 @@ class RecordCutter(ABC):
         return NotAcceptable(message, code="record_too_large", param=f"line {self._line}")
 
 
+def filled_lines(text: bytes, blank: bytes = b"") -> int:
+    """Return the number of lines that have a byte besides those of `blank`; every line ends with LF."""
+    shown = text.translate(_LETTERS, blank)
+    return shown.count(b"x\n") + shown.endswith(b"x")
+
+
 def count_lines(text: bytes) -> int:
-    """Return the number of line ends, which are all LF, CRLF or CR."""
-    return text.count(b"\n") or text.count(b"\r")
+    """Return the number of line ends: each LF, CRLF or lone CR."""
+    return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")

@@ -92,3 +92,12 @@ def test_an_unknown_charset_is_refused(charset: str) -> None:
         transcoder_for(charset)
 
     assert len(caught.value.message) < 300
+
+
+def test_invalid_bytes_are_converted_in_short_steps() -> None:
+    data = b"\x81" * 200_000
+
+    pieces = list(transcoder_for("windows-1252").feed(data))
+
+    assert b"".join(pieces) == b"\xff" * len(data)
+    assert max(map(len, pieces)) <= 16 * 1024

@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.errors import MalformedBody, NotAcceptable
-from schemas.formats.csv_header import HEADER_BYTES, Columns, CsvLayout, find_header
+from schemas.formats import csv_rows
+from schemas.formats.csv_header import HEADER_BYTES, Columns, CsvLayout, Header, find_header
 from schemas.formats.csv_rows import CsvCutter
 
 from .feeding import pump
@@ -122,11 +123,43 @@ def test_a_nameless_column_between_others_is_refused() -> None:
 
 
 def test_thousands_of_unknown_columns_give_a_short_message() -> None:
-    error = refusal(b"phone," + b",".join(b"x%d" % number for number in range(9000)) + b"\n")
+    error = refusal(b"phone," + b",".join(b"x%d" % number for number in range(900)) + b"\n")
 
     assert len(error.problems) == 20
-    assert "8999 more problems" in error.message
+    assert "899 more problems" in error.message
     assert len(error.message) < 500
+
+
+@pytest.mark.parametrize("separator", [b",", b",\x20"])
+def test_too_many_columns_are_refused_at_once(separator: bytes) -> None:
+    error = refusal(separator.join([b"name"] * 10_000) + b"\n")
+
+    assert (error.code, error.problems) == ("too_many_columns", ())
+
+
+def test_separators_after_the_last_column_are_no_columns() -> None:
+    cutter = CsvCutter(Columns(known=FIELDS.get, names=NAMES))
+
+    assert pump(cutter, b"phone,name" + b"," * 10_000 + b"\n1,2\n", 1000) == [b"1,2\n"]
+
+
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_a_header_that_grows_by_a_byte_is_searched_a_few_times(
+    monkeypatch: pytest.MonkeyPatch, end: bytes
+) -> None:
+    searched = []
+
+    def find(head: bytes, *, final: bool) -> Header | None:
+        searched.append(len(head))
+        return find_header(head, final=final)
+
+    monkeypatch.setattr(csv_rows, "find_header", find)
+    cutter = CsvCutter(Columns(known=FIELDS.get, names=NAMES))
+
+    with pytest.raises(NotAcceptable, match="does not end within"):
+        pump(cutter, b'"' + (b"x" + end) * HEADER_BYTES, size=1 + len(end))
+
+    assert sum(searched) < 10 * HEADER_BYTES
 
 
 @pytest.mark.parametrize("body", [b"", b"\n\r\n", b"\r"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from schemas.errors import NotAcceptable
 from schemas.formats.content_type import transcoder_for
 from schemas.formats.csv_header import Columns, CsvLayout
-from schemas.formats.csv_rows import CsvCutter, CsvItem, decode, spans
+from schemas.formats.csv_rows import CsvCutter, CsvItem, _RowCutter, decode, spans
 from schemas.formats.encodings import Pipeline, decoder_for
 from schemas.formats.records import MAX_RECORD_BYTES, Span, Unreadable
 from schemas.item_errors import ItemCode
@@ -261,3 +261,22 @@ def _record_sizes(data: bytes, delimiter: str) -> list[int]:
     reader = csv.reader(io.StringIO(data.decode("utf-8", "surrogateescape"), newline=""), delimiter=delimiter)
     ends = [0, *(reader.line_num for _ in reader)]
     return [len(b"".join(lines[start:end]).rstrip(b"\r\n")) for start, end in pairwise(ends)]
+
+
+@given(data=HOSTILE, part_bytes=st.integers(min_value=60, max_value=100))
+def test_the_records_of_the_parts_are_counted(data: bytes, part_bytes: int) -> None:
+    cutter = _RowCutter(",", part_bytes=part_bytes, max_items=10_000, first_line=1)
+    try:
+        parts = pump(cutter, data + b"\nz")
+    except NotAcceptable:
+        return
+
+    assert cutter.items == len(reader_rows(data + b"\nz"))
+    assert all(reader_rows(part) for part in parts)
+
+
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"])
+def test_blank_lines_of_a_file_are_not_yielded(line_end: bytes) -> None:
+    parts = pump(CsvCutter(COLUMNS, part_bytes=1000), b"a,b,c\n" + line_end * 50_000 + b'"1",2,3', size=5000)
+
+    assert len(parts) == 1

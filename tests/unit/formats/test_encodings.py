@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import MalformedBody, UnsupportedFormat
-from schemas.formats.encodings import PIECE_BYTES, decoder_for
+from schemas.formats.encodings import FRAME_BYTES, FREE_FRAMES, PIECE_BYTES, decoder_for
 
 from .feeding import CUTS, pump, pump_cut
 
@@ -65,10 +65,24 @@ def test_several_frames_are_one_body(name: str, frames: list[bytes], cuts: list[
     assert b"".join(pump_cut(decoder_for(name), body, cuts)) == b"".join(frames)
 
 
-def test_thousands_of_empty_members_cost_little() -> None:
-    body = gzip.compress(b"") * 20_000 + gzip.compress(b"end")
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+@pytest.mark.parametrize("content", [b"", b"x"])
+def test_thousands_of_tiny_frames_are_refused_before_most_are_decoded(name: str, content: bytes) -> None:
+    pieces: list[bytes] = []
 
-    assert b"".join(decoder_for("gzip").feed(body)) == b"end"
+    with pytest.raises(MalformedBody, match="tiny frames") as caught:
+        pieces.extend(decoder_for(name).feed(ENCODERS[name](content) * 300_000))
+
+    assert caught.value.code == "invalid_encoding"
+    assert len(pieces) <= 2 * FREE_FRAMES
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_many_frames_of_a_usual_size_are_decoded(name: str) -> None:
+    block = bytes(FRAME_BYTES)
+    body = ENCODERS[name](block) * (3 * FREE_FRAMES)
+
+    assert sum(map(len, decoder_for(name).feed(body))) == len(block) * 3 * FREE_FRAMES
 
 
 def test_zeros_after_a_gzip_member_are_padding() -> None:

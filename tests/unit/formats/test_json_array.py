@@ -113,7 +113,7 @@ def test_a_large_body_becomes_several_parts() -> None:
         ('["é",\n{"a" 1}]', "expecting ':' delimiter, at line 2, column 6 (byte 12)"),
         ("[1] x", "more text follows its end, at line 1, column 5 (byte 4)"),
         ("{x: 1}", "a name in double quotation marks is expected, at line 1, column 2 (byte 1)"),
-        ('{"items" [1]}', "':' is expected, at line 1, column 9 (byte 8)"),
+        ('{"items" [1]}', "':' is expected, at line 1, column 10 (byte 9)"),
         ('{"items": [1]', "',' or '}' is expected, at line 1, column 14 (byte 13)"),
         ("[1, NaN]", "NaN is not JSON, at line 1, column 5 (byte 4)"),
         ('[{"a": -Infinity}]', "-Infinity is not JSON, at line 1, column 2 (byte 1)"),

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import NotAcceptable
+from schemas.errors import BodyTooLarge, NotAcceptable
 from schemas.formats.ndjson import KeySearch, NdjsonCutter, decode, lines, spans
-from schemas.formats.records import Span, Unreadable
+from schemas.formats.records import Span, Unreadable, count_lines
 from schemas.item_errors import ItemCode
 
 from .feeding import CUTS, pump, pump_cut
@@ -164,3 +164,41 @@ def test_a_key_is_found_in_every_spelling_of_json(key: str) -> None:
 def _units(letter: str) -> list[int]:
     pairs = letter.encode("utf-16-be")
     return [int.from_bytes(pairs[at : at + 2]) for at in range(0, len(pairs), 2)]
+
+
+@given(
+    lines=st.lists(st.sampled_from([b"1", b"", b" ", b"\t\r", b"\v\f", b"x y"]), max_size=30),
+    part_bytes=st.integers(8, 30),
+)
+def test_parts_hold_all_records_and_none_is_blank(lines: list[bytes], part_bytes: int) -> None:
+    cutter = NdjsonCutter(part_bytes=part_bytes)
+
+    parts = pump(cutter, b"\n".join([*lines, b"9"]))
+
+    assert [item for part in parts for item in decode(part)] == decode(b"\n".join([*lines, b"9"]))
+    assert cutter.items == sum(len(decode(part)) for part in parts)
+    assert all(decode(part) for part in parts)
+
+
+def test_blank_lines_are_not_yielded() -> None:
+    cutter = NdjsonCutter(part_bytes=1000)
+
+    parts = pump(cutter, b"\n" * 100_000 + b"1\n" + b" \r\n" * 100_000, size=5000)
+
+    assert len(parts) == 1
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_too_many_items_are_refused_as_soon_as_they_are_counted(size: int) -> None:
+    cutter = NdjsonCutter(part_bytes=100, max_items=120)
+
+    with pytest.raises(BodyTooLarge, match="more than 120 items") as caught:
+        pump(cutter, b"1\n\n" * 150, size)
+
+    assert caught.value.code == "too_many_items"
+    assert len(pump(NdjsonCutter(part_bytes=100, max_items=120), b"1\n\n" * 120, size)) == 4
+
+
+@given(data=st.lists(st.sampled_from([b"\n", b"\r", b"\r\n", b"x"]), max_size=20).map(b"".join))
+def test_every_line_end_is_counted(data: bytes) -> None:
+    assert count_lines(data) == len((data + b".").splitlines()) - 1

@@ -1,0 +1,147 @@
+"""Read a JSON text forward, value by value, in steps of bounded time.
+
+The scanner of the `json` module lets no other thread run while it reads a value. So it sees a window of the
+text only: of WINDOW_BYTES, and of LARGEST_BYTES for a value that is longer.
+"""
+
+import json
+import re
+from math import isinf
+from typing import Any, Final, NoReturn
+
+from schemas.errors import MalformedBody
+from schemas.formats.records import MAX_RECORD_BYTES
+
+WINDOW_BYTES: Final = 128 * 1024
+LARGEST_BYTES: Final = MAX_RECORD_BYTES + 1024
+_BOM: Final = b"\xef\xbb\xbf"
+_SPACE: Final = re.compile(r"[ \t\n\r]*+")
+_REST_OF_NUMBER: Final = len("e+")  # of `1e+` the scanner reads `1`, because it does not see a digit
+_NEAR_END: Final = len("-Infinity")  # the longest token whose error is at its start, strings excepted
+
+
+class ValueTooLong(Exception):
+    """A value does not end within LARGEST_BYTES."""
+
+
+class JsonText:
+    """A JSON text and a position in it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._start = len(_BOM) if body.startswith(_BOM) else 0  # of the window, in the body
+        self._end = 0  # of the window, in the body
+        self._window = ""
+        self._pos = 0  # in the window
+        self._load(WINDOW_BYTES)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether only white space is left."""
+        self._skip_space()
+        return self._pos == len(self._window)
+
+    def starts(self, mark: str) -> bool:
+        """Return whether the next character, after white space, is `mark`."""
+        self._skip_space()
+        return self._window.startswith(mark, self._pos)
+
+    def take(self, mark: str) -> bool:
+        """Read the next character if it is `mark`, and return whether it is."""
+        if not self._window.startswith(mark, self._pos) and not self.starts(mark):
+            return False
+        self._pos += 1
+        return True
+
+    def value(self, decoder: json.JSONDecoder) -> tuple[Any, str]:
+        """Read the next value; return it and its text. Raises MalformedBody, ValueTooLong."""
+        self._skip_space()
+        size = WINDOW_BYTES
+        while True:
+            window, pos = self._window, self._pos
+            try:
+                value, end = decoder.raw_decode(window, pos)
+                if end + _REST_OF_NUMBER < len(window) or self._is_last:
+                    self._pos = end
+                    return value, window[pos:end]
+            except RecursionError:
+                self.fail("the value that starts here is nested too deeply")
+            except ValueError as error:
+                if self._is_last or (size == LARGEST_BYTES and not self._is_cut(error)):
+                    self._fail_at(error)
+            if size == LARGEST_BYTES:
+                raise ValueTooLong
+            size = WINDOW_BYTES if self._pos else LARGEST_BYTES  # first, the value from the start of a window
+            self._load(size)
+
+    def fail(self, reason: str, pos: int | None = None) -> NoReturn:
+        """Raise MalformedBody with the place of the next character, or of `pos` in the window."""
+        offset = self._offset(self._pos if pos is None else pos)
+        line = self._body.count(b"\n", 0, offset) + 1
+        column = len(self._body[self._body.rfind(b"\n", 0, offset) + 1 : offset].decode()) + 1
+        raise malformed(f"{reason}, at line {line}, column {column} (byte {offset})")
+
+    def _skip_space(self) -> None:
+        if self._window[self._pos : self._pos + 1] > " ":  # mostly
+            return
+        while True:
+            found = _SPACE.match(self._window, self._pos)
+            assert found is not None  # it also matches no text at all
+            self._pos = found.end()
+            if self._pos < len(self._window) or self._is_last:
+                return
+            self._load(WINDOW_BYTES)
+
+    def _load(self, size: int) -> None:
+        """Decode a window of about `size` bytes from the position on."""
+        self._start = self._offset(self._pos)
+        self._end = min(self._start + size, len(self._body))
+        for _ in range(3):  # a window ends after a whole character
+            if self._end < len(self._body) and self._body[self._end] & 0xC0 == 0x80:
+                self._end -= 1
+        try:
+            self._window = self._body[self._start : self._end].decode()
+        except UnicodeDecodeError as error:
+            raise malformed(f"byte {self._start + error.start} is not UTF-8") from error
+        self._pos = 0
+
+    @property
+    def _is_last(self) -> bool:
+        """Whether the window ends where the body ends."""
+        return self._end == len(self._body)
+
+    def _offset(self, pos: int) -> int:
+        return self._start + len(self._window[:pos].encode())
+
+    def _is_cut(self, error: ValueError) -> bool:
+        """Return whether the error comes from the end of the window, not from the text."""
+        if not isinstance(error, json.JSONDecodeError):
+            return False
+        return error.msg.startswith("Unterminated") or error.pos >= len(self._window) - _NEAR_END
+
+    def _fail_at(self, error: ValueError) -> NoReturn:
+        if isinstance(error, json.JSONDecodeError):
+            self.fail(error.msg[:1].lower() + error.msg[1:], error.pos)
+        self.fail(str(error))
+
+
+def malformed(reason: str) -> MalformedBody:
+    """Return the error for a body that is not JSON."""
+    return MalformedBody(f"The body is not valid JSON: {reason}.", code="invalid_json")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if isinf(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+# SKIPPING only finds the end of a value. It reads integers with `float`, because `int` refuses a number of
+# 5,000 digits; such a number fails its item when the item is read.
+SKIPPING: Final = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
+EXACT: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
