@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from api.http.context import API, open_api
+from api.http.memory import MEMORY, Memory
 from api.middleware import MIDDLEWARES
 from api.middleware.authenticate import FAILED_KEYS, PUBLIC
 from api.middleware.errors import REPEATED
@@ -31,6 +32,7 @@ def make_app(settings: Settings) -> web.Application:
     app[BULK] = frozenset(route.handler for route in ROUTES if route.bulk)
     app[REPEATED] = RepeatedLog(logging.getLogger("api"))
     app[ROUTE_TABLE] = ROUTES
+    app[MEMORY] = Memory(settings.request_memory_bytes)
 
     async def connect(app: web.Application) -> AsyncIterator[None]:
         async with open_api(settings) as api:

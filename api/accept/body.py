@@ -2,21 +2,25 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from api.accept.form import open_form
-from api.http.body_stream import pipeline_for, read_pieces, read_whole
+from api.http.body_stream import arriving, pipeline_for, read_pieces, read_whole
 from schemas.formats.content_type import Format, format_for
 from schemas.formats.csv_header import Columns
 from schemas.formats.csv_rows import CsvCutter
 from schemas.formats.json_array import split_array
 from schemas.formats.ndjson import NdjsonCutter
+from schemas.formats.records import PART_BYTES
 from schemas.operations import OPERATIONS, Operation
 from schemas.settings import Settings
+
+UPLOAD_HELD_BYTES = 2 * PART_BYTES  # of an upload in memory: a part that fills, and one that is being stored
+SHORT_BYTES = 64 * 1024  # are worked on without letting other requests run
 
 
 class Fingerprint:
@@ -69,11 +73,14 @@ async def open_body(request: web.Request, settings: Settings) -> RequestBody:
 
     Raises UnsupportedFormat, and what `open_form` raises; the pieces raise what `read_pieces` raises.
     """
-    source, content_type = await _source_of(request, settings.upload_idle_seconds)
+    source, content_type = arriving(request.content.iter_any(), settings), request.headers.get("Content-Type")
+    if request.content_type.startswith("multipart/"):
+        source, content_type = await open_form(request, source)
     format_ = format_for(content_type)
-    limit = settings.max_json_bytes if format_ is Format.JSON else settings.max_upload_bytes
+    whole = format_ is Format.JSON
+    limit = settings.max_json_bytes if whole else settings.max_upload_bytes
     pipe = pipeline_for(request, content_type)
-    pieces = read_pieces(source, pipe, limit=limit, idle_seconds=settings.upload_idle_seconds)
+    pieces = read_pieces(request, source, pipe, limit=limit, held=limit if whole else UPLOAD_HELD_BYTES)
     fingerprint = Fingerprint(request)
     return RequestBody(format=format_, pieces=fingerprint.over(pieces), fingerprint=fingerprint)
 
@@ -83,7 +90,7 @@ async def cut_parts(
     format_: Format,
     operation: Operation,
     *,
-    max_json_items: int,
+    settings: Settings,
     renames: Mapping[str, str] | None = None,
 ) -> AsyncIterator[JobPart]:
     """Cut the pieces of a body into parts; each is yielded as soon as it is full.
@@ -93,33 +100,31 @@ async def cut_parts(
     match format_:
         case Format.JSON:
             text = await read_whole(pieces)
-            # in a thread: takes some hundred milliseconds for the largest body
-            envelope = await asyncio.to_thread(split_array, text, max_items=max_json_items)
+            envelope = await asyncio.to_thread(split_array, text, max_items=settings.max_json_items)
             for data in envelope.parts:
                 yield JobPart(data=data)
         case Format.NDJSON:
-            async for part in _cut(pieces, NdjsonCutter()):
+            async for part in _cut(pieces, NdjsonCutter(max_items=settings.max_upload_items)):
                 yield part
         case Format.CSV:
             items = OPERATIONS[operation].items
             columns = Columns(known=items.known_column, names=items.columns, renames=renames or {})
-            async for part in _cut(pieces, CsvCutter(columns)):
+            async for part in _cut(pieces, CsvCutter(columns, max_items=settings.max_upload_items)):
                 yield part
-
-
-async def _source_of(request: web.Request, idle_seconds: float) -> tuple[AsyncIterator[bytes], str | None]:
-    """Return the raw body and its content type; of a form, those of its file."""
-    if request.content_type.startswith("multipart/"):
-        return await open_form(request, idle_seconds)
-    return request.content.iter_any(), request.headers.get("Content-Type")
 
 
 async def _cut(pieces: AsyncIterator[bytes], cutter: CsvCutter | NdjsonCutter) -> AsyncIterator[JobPart]:
     async for piece in pieces:
-        for data in cutter.feed(piece):
+        is_long = cutter.held + len(piece) >= PART_BYTES
+        for data in await _cut_in(cutter.feed, piece, thread=is_long):
             yield JobPart(data=data, layout=_layout(cutter))
-    for data in cutter.flush():
+    for data in await _cut_in(cutter.flush, thread=cutter.held >= SHORT_BYTES):
         yield JobPart(data=data, layout=_layout(cutter))
+
+
+async def _cut_in(cut: Callable[..., Iterable[bytes]], *arguments: bytes, thread: bool) -> list[bytes]:
+    """Return the parts that `cut` yields. A part of short records takes some hundred milliseconds."""
+    return await asyncio.to_thread(list, cut(*arguments)) if thread else list(cut(*arguments))
 
 
 def _layout(cutter: CsvCutter | NdjsonCutter) -> dict[str, Any] | None:

@@ -1,16 +1,12 @@
 """Read the file of a form, as a browser sends it: multipart/form-data (RFC 7578)."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import PurePosixPath
 
-from aiohttp import BodyPartReader, MultipartReader, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 
-from api.http.body_stream import arrival
-from schemas.errors import MalformedBody, NotAcceptable, UnsupportedFormat
-
-READ_BYTES = 64 * 1024
+from schemas.errors import UnsupportedFormat
+from schemas.formats.multipart import FormReader, boundary_of
 
 # The types that a browser declares if its system has no type for the file name, or that of a spreadsheet.
 VAGUE = frozenset({"", "application/octet-stream", "application/vnd.ms-excel", "text/plain"})
@@ -25,11 +21,13 @@ BY_SUFFIX = {
 }
 
 
-async def open_form(request: web.Request, idle_seconds: float) -> tuple[AsyncIterator[bytes], str | None]:
-    """Open the file of a form: return its bytes and its content type.
+async def open_form(
+    request: web.Request, source: AsyncIterator[bytes]
+) -> tuple[AsyncIterator[bytes], str | None]:
+    """Open the file of the form whose bytes arrive in `source`: return its bytes and its content type.
 
-    Raises UnsupportedFormat, MalformedBody and UploadCut. The iterator raises them too, and NotAcceptable for
-    a second file.
+    Raises UnsupportedFormat, MalformedBody and what the source raises. The iterator raises them too, and
+    NotAcceptable for a second file.
     """
     if request.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
         raise UnsupportedFormat(
@@ -37,50 +35,28 @@ async def open_form(request: web.Request, idle_seconds: float) -> tuple[AsyncIte
             code="unsupported_encoding",
             param="Content-Encoding",
         )
-    with _malformed():
-        form = await request.multipart()
-        file = await _next_file(form, idle_seconds)
-    if file is None:
-        raise UnsupportedFormat("the form has no file: send one file as multipart/form-data")
-    return _pieces(form, file, idle_seconds), _content_type(file)
+    form = FormReader(boundary_of(request.headers.get("Content-Type", "")))
+    begin: list[bytes] = []
+    while form.filename is None:
+        data = await anext(source, None)
+        begin += form.flush() if data is None else form.feed(data)
+    return _file(form, begin, source), _content_type(form)
 
 
-async def _next_file(form: MultipartReader, idle_seconds: float) -> BodyPartReader | None:
-    while True:
-        async with arrival(idle_seconds):
-            part = await form.next()
-        if part is None or (isinstance(part, BodyPartReader) and part.filename):
-            return part
+async def _file(form: FormReader, begin: list[bytes], source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    for piece in begin:
+        yield piece
+    async for data in source:
+        for piece in form.feed(data):
+            yield piece
+    for piece in form.flush():
+        yield piece
 
 
-async def _pieces(form: MultipartReader, file: BodyPartReader, idle_seconds: float) -> AsyncIterator[bytes]:
-    with _malformed():
-        while True:
-            async with arrival(idle_seconds):
-                data = await file.read_chunk(READ_BYTES)
-            if not data:
-                break
-            yield data
-        if not file.at_eof():
-            raise ValueError("the form ends within its file")
-        if await _next_file(form, idle_seconds) is not None:
-            raise NotAcceptable("the form has a second file: send one at a time", code="too_many_files")
-
-
-def _content_type(file: BodyPartReader) -> str | None:
+def _content_type(form: FormReader) -> str | None:
     """Return the declared type, or the type for the file name if the declared one is vague."""
-    declared = file.headers.get("Content-Type", "")
-    essence, mark, parameters = declared.partition(";")
+    essence, mark, parameters = form.content_type.partition(";")
     if essence.strip().lower() not in VAGUE:
-        return declared
-    known = BY_SUFFIX.get(PurePosixPath(file.filename or "").suffix.lower())
-    return f"{known}{mark}{parameters}" if known else declared
-
-
-@contextmanager
-def _malformed() -> Iterator[None]:
-    """Translate aiohttp's errors about a malformed form to MalformedBody."""
-    try:
-        yield
-    except (ValueError, RuntimeError, AssertionError, HttpProcessingError) as error:
-        raise MalformedBody(f"the body is not valid multipart/form-data: {error}") from error
+        return form.content_type
+    known = BY_SUFFIX.get(PurePosixPath(form.filename or "").suffix.lower())
+    return f"{known}{mark}{parameters}" if known else form.content_type

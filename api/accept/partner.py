@@ -72,7 +72,7 @@ class PartnerRequest(BulkRequest, Generic[Body]):
         _, problems = parse_query(self.request.query, NoQuery)
         self.problems += [*problems, *envelope.problems, *self._of_length(envelope.total)]
         if not self.problems:
-            self.problems += islice(self._of_items(envelope.parts), MAX_PROBLEMS)
+            self.problems += await asyncio.to_thread(self._of_items, envelope.parts)
         self._parts = envelope.parts
         self.given = envelope.other
         self.body = self._parse()
@@ -112,7 +112,10 @@ class PartnerRequest(BulkRequest, Generic[Body]):
         message = f"{key} has {total} entries and may have {most}: send the rest in a further request"
         return [NotAcceptable(message, code="too_many_items", param=key)]
 
-    def _of_items(self, parts: Iterable[bytes]) -> Iterator[NotAcceptable]:
+    def _of_items(self, parts: Iterable[bytes]) -> list[NotAcceptable]:
+        return list(islice(self._unreadable(parts), MAX_PROBLEMS))
+
+    def _unreadable(self, parts: Iterable[bytes]) -> Iterator[NotAcceptable]:
         key, reader = self._endpoint.key, self._endpoint.reader
         if reader is None:
             return

@@ -10,10 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from api.accept.body import Fingerprint, JobPart
+from api.accept.body import SHORT_BYTES, Fingerprint, JobPart
 from api.accept.idempotency import in_progress
 from api.http.context import Api
-from schemas.errors import BulklaneError, Conflict, UploadCut
+from schemas.errors import BodyTooLarge, BulklaneError, Conflict, RateLimited, UploadCut
+from schemas.formats.records import Span
 from schemas.ids import JobId
 from schemas.items.contacts import may_move_phones
 from schemas.items.reader import CHUNK_ITEMS, spans
@@ -22,6 +23,9 @@ from storage.pipeline import uploads
 from storage.pipeline.uploads import IdempotencyKeyTaken, NewJob, Received
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.transactions import transaction
+
+PARTS_A_CHECK = 64  # check the account's stored bytes at the second part, and then after this many parts
+TOO_MANY_BYTES_SECONDS = 10  # the time when jobs end is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,7 @@ async def accept_upload(
     api: Api, job: NewJob, body: AsyncIterator[JobPart], fingerprint: Fingerprint
 ) -> Accepted:
     """Store the parts of a body and accept the job; if it raises a BulklaneError, nothing is applied."""
-    upload = Upload(api.ctx.pool, job)
+    upload = Upload(api.ctx.pool, job, api.ctx.settings.max_stored_bytes)
     with api.uploads.keep(job.account_id, job.id):
         try:
             await upload.reserve()
@@ -61,8 +65,9 @@ async def accept_upload(
 class Upload:
     """Stores the parts of one job. It holds the first part until there is a second: most bodies have one."""
 
-    def __init__(self, pool: Pool, job: NewJob) -> None:
+    def __init__(self, pool: Pool, job: NewJob, max_stored_bytes: int) -> None:
         self._job = job
+        self._max_stored_bytes = max_stored_bytes  # of all unfinished jobs of the account
         self._layout: dict[str, Any] | None = None
         self._pool = pool
         self._held: bytes | None = None
@@ -91,12 +96,15 @@ class Upload:
             await self._write(part.data)
         else:
             await self._write(part.data)
+        if self._parts % PARTS_A_CHECK == 2:
+            await self._check_stored()
 
     async def accept(self, request_hash: bytes) -> int | None:
         """Accept the job; return the number of its items, or None if a worker must split the parts."""
         await self._written()
+        chunks = None if self._opened else await self._chunks()
         async with transaction(self._pool) as conn:
-            return await self._accept(conn, request_hash)
+            return await self._accept(conn, request_hash, chunks)
 
     async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:
         """End the job as failed; a job that was never stored is stored only to `leave_a_trace`."""
@@ -112,14 +120,19 @@ class Upload:
             await uploads.fail(conn, self._job.account_id, self._job.id, error.code, error.message)
             await uploads.drop_parts(conn, self._job.account_id, self._job.id)
 
-    async def _accept(self, conn: Conn, request_hash: bytes) -> int | None:
+    async def _chunks(self) -> list[Span]:
+        """Return the chunks of a body of one part; short records take some hundred milliseconds."""
+        assert self._held is not None  # the cutters refuse an empty body
+        arguments = (self._job.format, self._layout, self._held, CHUNK_ITEMS)
+        return await asyncio.to_thread(spans, *arguments) if self._bytes >= SHORT_BYTES else spans(*arguments)
+
+    async def _accept(self, conn: Conn, request_hash: bytes, chunks: list[Span] | None) -> int | None:
         total = None
-        if not self._opened:
+        if chunks is not None:
             assert self._held is not None  # the cutters refuse an empty body
             await self._open_job(conn)
             await uploads.add_part(conn, self._job.account_id, self._job.id, 0, self._held)
             self._parts = 1
-            chunks = spans(self._job.format, self._layout, self._held, CHUNK_ITEMS)
             total = await uploads.add_chunks(conn, self._job.account_id, self._job.id, 0, 0, chunks)
         received = Received(
             layout=self._layout,
@@ -134,6 +147,20 @@ class Upload:
                 "the upload was cancelled, or aborted because the api did not respond: send it again"
             )
         return total
+
+    async def _check_stored(self) -> None:
+        """Raise BodyTooLarge or RateLimited if the account's unfinished jobs hold too many bytes."""
+        if self._bytes > self._max_stored_bytes:
+            message = f"the body is larger than the {self._max_stored_bytes} bytes that an account may store"
+            raise BodyTooLarge(f"{message}: send it in several requests")
+        stored = await uploads.stored_bytes(self._pool, self._job.account_id)
+        if stored > self._max_stored_bytes:
+            raise RateLimited(
+                f"the unfinished jobs of this account hold {stored} bytes and may hold "
+                f"{self._max_stored_bytes}: send the request again when some have ended",
+                code="too_many_bytes",
+                retry_after=TOO_MANY_BYTES_SECONDS,
+            )
 
     async def _open_job(self, db: Conn | Pool) -> None:
         if self._reserved:

@@ -47,7 +47,7 @@ class NativeRequest(BulkRequest):
             self._body.pieces,
             self._body.format,
             self._operation,
-            max_json_items=self.api.ctx.settings.max_json_items,
+            settings=self.api.ctx.settings,
             renames=self._parameters.renames,
         )
 

@@ -164,7 +164,7 @@ class RetryRequest(BulkRequest):
             failed_items(self.api.ctx.pool, self._parent),
             format_of_failed(self._parent),
             self._parent.operation,
-            max_json_items=self.api.ctx.settings.max_json_items,
+            settings=self.api.ctx.settings,
         )
 
 

@@ -1,15 +1,18 @@
 """Read the body of a request: decompressed and transcoded, with at most one piece in memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
 
 from aiohttp import ClientError, web
 from aiohttp.http_exceptions import PayloadEncodingError
 
+from api.http.memory import SHARE
 from schemas.errors import BodyTooLarge, UploadCut
 from schemas.formats.content_type import charset_of, transcoder_for
 from schemas.formats.encodings import Pipe, Pipeline, decoder_for
+from schemas.settings import Settings
+
+STEP_BYTES = 16 * 1024  # decoded without letting other requests run
 
 
 def pipeline_for(request: web.Request, content_type: str | None) -> Pipe:
@@ -20,20 +23,23 @@ def pipeline_for(request: web.Request, content_type: str | None) -> Pipe:
 
 
 async def read_pieces(
-    source: AsyncIterator[bytes], pipe: Pipe, *, limit: int, idle_seconds: float
+    request: web.Request, source: AsyncIterator[bytes], pipe: Pipe, *, limit: int, held: int
 ) -> AsyncIterator[bytes]:
-    """Yield the decoded pieces of a body.
+    """Yield the decoded pieces of the body that arrives in `source`.
 
-    Raises UploadCut, BodyTooLarge beyond `limit` decoded bytes, and what the pipe raises.
+    `limit` is the largest size, before and after decoding, and `held` the bytes of it that the caller keeps
+    in memory. Raises what the source and the pipe raise, BodyTooLarge, and Unavailable without memory for it.
     """
-    size = 0
-    async for data in _watched(source, idle_seconds):
-        for piece in pipe.feed(data):
+    arrived = size = 0
+    async for data in source:
+        arrived += len(data)
+        _check_size(arrived, limit)
+        async for piece in _in_steps(pipe.feed(data)):
             size += len(piece)
-            if size > limit:
-                raise BodyTooLarge(f"the body is larger than {limit} bytes: send it in several requests")
+            _check_size(size, limit)
+            request[SHARE].reach(min(size, held))
             yield piece
-    for piece in pipe.flush():
+    async for piece in _in_steps(pipe.flush()):
         yield piece
 
 
@@ -42,22 +48,53 @@ async def read_whole(pieces: AsyncIterator[bytes]) -> bytes:
     return b"".join([piece async for piece in pieces])
 
 
-@asynccontextmanager
-async def arrival(idle_seconds: float) -> AsyncIterator[None]:
-    """Wait for the client at most `idle_seconds`; raises UploadCut if it sends nothing or disconnects."""
+async def arriving(source: AsyncIterator[bytes], settings: Settings) -> AsyncIterator[bytes]:
+    """Yield the bytes of a body as they arrive.
+
+    Raises UploadCut if the client disconnects, is silent, or is slower than MIN_UPLOAD_RATE. Only the time in
+    which we wait for the client counts, so not the time in which it waits for us.
+    """
+    clock = asyncio.get_running_loop().time
+    waited, arrived = 0.0, 0
+    while True:
+        since = clock()
+        data = await _next(source, settings.upload_idle_seconds)
+        if data is None:
+            return
+        waited += clock() - since
+        arrived += len(data)
+        if waited > settings.upload_grace_seconds and arrived < settings.min_upload_rate * waited:
+            raise UploadCut(
+                f"{arrived} bytes arrived in {waited:.0f} seconds, and the slowest rate is "
+                f"{settings.min_upload_rate} bytes a second: send the request again",
+                code="upload_too_slow",
+            )
+        yield data
+
+
+async def _next(source: AsyncIterator[bytes], idle_seconds: float) -> bytes | None:
     try:
         async with asyncio.timeout(idle_seconds):
-            yield
+            return await anext(source, None)
     except TimeoutError:
         raise UploadCut(f"no byte arrived for {idle_seconds:g} seconds: send the request again") from None
     except (ConnectionError, ClientError, PayloadEncodingError, web.RequestPayloadError) as error:
         raise UploadCut("the connection ended before the body did: send the request again") from error
 
 
-async def _watched(source: AsyncIterator[bytes], idle_seconds: float) -> AsyncIterator[bytes]:
-    while True:
-        async with arrival(idle_seconds):
-            data = await anext(source, None)
-        if data is None:
-            return
-        yield data
+async def _in_steps(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Join small pieces, and let other requests run after each STEP_BYTES."""
+    held = bytearray()
+    for piece in pieces:
+        held += piece
+        if len(held) >= STEP_BYTES:
+            yield bytes(held)
+            held.clear()
+            await asyncio.sleep(0)
+    if held:
+        yield bytes(held)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise BodyTooLarge(f"the body is larger than {limit} bytes: send it in several requests")

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from typing import TypeVar
 
 from aiohttp import web
 from multidict import MultiMapping
 from pydantic import BaseModel, ValidationError
 
-from api.http.body_stream import pipeline_for, read_pieces, read_whole
+from api.http.body_stream import arriving, pipeline_for, read_pieces, read_whole
 from api.http.context import API
-from schemas.errors import MalformedBody, NotAcceptable, UnsupportedFormat
+from schemas.errors import BodyTooLarge, MalformedBody, NotAcceptable, UnsupportedFormat
 from schemas.formats.content_type import Format, format_for
+from schemas.formats.json_text import has_more_values
 from schemas.formats.ndjson import decode_line
 from schemas.formats.records import Unreadable
 from schemas.items.faults import OWN_CODES
@@ -26,6 +28,9 @@ CODES = {
     "too_short": "invalid_parameter",
 }
 MAX_PROBLEMS = 20  # in one response
+MAX_VALUES = (
+    10_000  # in the JSON body of a request that is not a bulk request; pydantic reports an error for each
+)
 
 
 def read_query(request: web.Request, model: type[Model]) -> Model:
@@ -49,9 +54,9 @@ def parse_query(
     values = {name: given[name] for name in given if name in known}
     found, problems = _readable(values, model)
     names = dict.fromkeys(given)
-    unknown = [name for name in names if name not in known and not _is_free(name, free)]
+    unknown = {name for name in names if name not in known and not _is_free(name, free)}
     listed = ", ".join((*known, free) if free else known) or "none"
-    for name in unknown:
+    for name in islice(filter(unknown.__contains__, names), MAX_PROBLEMS):
         message = f"{name[:100]!r} is not a parameter of this request: it takes {listed}"
         problems.append(NotAcceptable(message, code="unknown_parameter", param=name))
     for name in names:
@@ -80,17 +85,18 @@ def _readable(values: dict[str, str], model: type[Model]) -> tuple[Model | None,
 
 
 async def read_json(request: web.Request) -> object:
-    """Return the body as JSON. Raises UnsupportedFormat, MalformedBody, BodyTooLarge, UploadCut."""
+    """Return the body as JSON. Raises UnsupportedFormat, MalformedBody and what `read_pieces` raises."""
     settings = request.app[API].ctx.settings
     content_type = request.headers.get("Content-Type")
     require_json(request)
-    pieces = read_pieces(
-        request.content.iter_any(),
-        pipeline_for(request, content_type),
-        limit=settings.max_json_bytes,
-        idle_seconds=settings.upload_idle_seconds,
-    )
-    value = decode_line(await read_whole(pieces))
+    limit = settings.max_request_bytes
+    source = arriving(request.content.iter_any(), settings)
+    pipe = pipeline_for(request, content_type)
+    text = await read_whole(read_pieces(request, source, pipe, limit=limit, held=limit))
+    if has_more_values(text, MAX_VALUES):
+        message = f"the body has more than {MAX_VALUES} values: send bulk changes to POST /v1/bulk/…"
+        raise BodyTooLarge(message, code="too_many_values")
+    value = decode_line(text)
     if isinstance(value, Unreadable):
         raise MalformedBody(value.message.replace("The line", "The body"), code="invalid_json")
     return value

@@ -15,9 +15,22 @@ from schemas.formats.records import MAX_RECORD_BYTES
 WINDOW_BYTES: Final = 128 * 1024
 LARGEST_BYTES: Final = MAX_RECORD_BYTES + 1024
 _BOM: Final = b"\xef\xbb\xbf"
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"', re.DOTALL)
+_BEFORE_VALUES: Final = (b",", b"[", b"{")  # one of them comes before each value except the first
 _SPACE: Final = re.compile(r"[ \t\n\r]*+")
 _REST_OF_NUMBER: Final = len("e+")  # of `1e+` the scanner reads `1`, because it does not see a digit
 _NEAR_END: Final = len("-Infinity")  # the longest token whose error is at its start, strings excepted
+
+
+def has_more_values(text: bytes, most: int) -> bool:
+    """Return whether a JSON text has more than `most` values, without reading it."""
+    if (
+        text.count(b'"') - text.count(b'\\"') > 4 * most
+    ):  # a value has two strings at most: its name and itself
+        return True
+    if sum(map(text.count, _BEFORE_VALUES)) <= most:
+        return False
+    return sum(map(_STRING.sub(b"", text).count, _BEFORE_VALUES)) > most
 
 
 class ValueTooLong(Exception):

@@ -191,6 +191,12 @@ async def unfinished(db: Conn | Pool, account_id: AccountId) -> int:
     return count
 
 
+async def stored_bytes(db: Conn | Pool, account_id: AccountId) -> int:
+    """Return the bytes of all parts of the account's jobs that have not ended, uploads included."""
+    size: int = await QUERIES.stored_bytes(db, account_id=account_id)
+    return size
+
+
 async def recently_accepted(
     db: Conn | Pool, account_id: AccountId, since: datetime
 ) -> list[tuple[datetime, int]]:

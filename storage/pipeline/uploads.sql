@@ -108,6 +108,12 @@ SELECT COALESCE(sum(pending), 0)::int
     + (SELECT count(*) FROM jobs WHERE account_id = :account_id AND state = 'receiving')
 FROM streams WHERE account_id = :account_id AND pending > 0;
 
+-- name: stored_bytes(account_id)$
+-- The bytes of the unfinished jobs. Those of an upload are not in its row yet; octet_length reads no body.
+SELECT COALESCE((SELECT sum(bytes) FROM jobs WHERE account_id = :account_id AND state IN ('queued', 'running')), 0)::bigint
+    + COALESCE((SELECT sum(octet_length(p.body)) FROM jobs j JOIN parts p ON p.account_id = j.account_id AND p.job_id = j.id
+                WHERE j.account_id = :account_id AND j.state = 'receiving'), 0)::bigint;
+
 -- name: recently_accepted(account_id, since)
 -- When requests were accepted: the history of the admission window after a flush.
 SELECT accepted_at AS at, 1 AS items FROM jobs

@@ -207,7 +207,7 @@ async def test_problems_of_query_and_body_are_reported_together(client: Client) 
         (b'{"name": "\xff"}', "application/json", 400),
         (b'{"age": 1e999}', "application/json", 400),
         (b'{"age": ' + b"9" * 5000 + b"}", "application/json", 400),
-        (b"[" * 100_000, "application/json", 400),
+        (b"[" * 9_000, "application/json", 400),
         (b"name,phoneNumber", "text/csv", 415),
         (b"", "application/json", 400),
     ],

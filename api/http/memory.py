@@ -1,0 +1,77 @@
+"""Bound the memory of all requests together: the bodies being read, and the pages of downloads."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from api.http.context import ACCOUNT
+from schemas.errors import Unavailable
+from schemas.ids import AccountId
+
+FREE_BYTES = 64 * 1024  # of each request; so small requests are served while the memory is in use
+SHARES = 4  # an account may hold this part of the memory, so that it cannot stop the others
+
+
+class Memory:
+    """The bytes that requests hold: at most `most` in all, and a quarter of it for one account."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._of_account: Counter[AccountId] = Counter()
+
+    @property
+    def held(self) -> int:
+        """The bytes that are held now."""
+        return self._of_account.total()
+
+    @contextmanager
+    def share(self, account_id: AccountId) -> Iterator["Share"]:
+        """Yield the share of a request, and give its bytes back afterwards."""
+        share = Share(self, account_id)
+        try:
+            yield share
+        finally:
+            self._of_account[account_id] -= share.size
+            if not self._of_account[account_id]:
+                del self._of_account[account_id]
+
+    def take(self, account_id: AccountId, size: int) -> None:
+        """Count more bytes of an account; raises Unavailable if there is no room for them."""
+        if self.held + size > self._most or self._of_account[account_id] + size > self._most // SHARES:
+            raise Unavailable(
+                "the api holds as many bytes of large bodies and downloads as it may: send the request again"
+            )
+        self._of_account[account_id] += size
+
+
+class Share:
+    """The bytes that one request holds, beyond FREE_BYTES."""
+
+    def __init__(self, memory: Memory, account_id: AccountId) -> None:
+        self._memory = memory
+        self._account_id = account_id
+        self.size = 0
+
+    def reach(self, size: int) -> None:
+        """Hold at least `size` bytes. Raises Unavailable."""
+        more = size - FREE_BYTES - self.size
+        if more > 0:
+            self._memory.take(self._account_id, more)
+            self.size += more
+
+
+MEMORY = web.AppKey("memory", Memory)
+SHARE = web.RequestKey("share", Share)
+
+
+@web.middleware
+async def share_memory(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Set the share of the request, if it has an account."""
+    if ACCOUNT not in request:
+        return await handler(request)
+    with request.app[MEMORY].share(request[ACCOUNT].id) as share:
+        request[SHARE] = share
+        return await handler(request)
