@@ -1,0 +1,1 @@
+"""`./run chaos`: random faults while clients of many accounts work, checked against the model."""
