@@ -1,6 +1,8 @@
 """The embedded PostgreSQL of one installation, with a Unix socket."""
 
 import asyncio
+import os
+import pwd
 import shutil
 import signal
 from collections.abc import Mapping
@@ -20,7 +22,7 @@ CONNECT_SECONDS = 5.0  # for one attempt to connect during the start
 STOP_STEPS: Steps = ((FAST, 60.0), (IMMEDIATE, 10.0), (signal.SIGKILL, 5.0))
 LEFTOVER_STEPS: Steps = ((FAST, 20.0), (IMMEDIATE, 5.0), (signal.SIGKILL, 5.0))
 
-INITDB = ("-A", "trust", "-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+INITDB = ("-A", "peer", "-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
 SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
@@ -72,7 +74,7 @@ class Postgres(Child):
         if not self.data.is_dir():
             await self._initialise(programs)
         self._remove_stale_locks()
-        settings = self._settings | self._socket_setting()
+        settings = self._settings | self._socket_setting() | self._access_settings()
         await self.spawn(
             [programs.postgres, "-D", self.data, *_options(settings)],
             env=clean_environment(),
@@ -97,6 +99,28 @@ class Postgres(Child):
         return {
             "unix_socket_directories": f'"{quoted}"'
         }  # the setting is a list: commas and spaces need quotes
+
+    def _access_settings(self) -> dict[str, str]:
+        """Let only this process's user connect, whatever the data folder says.
+
+        The server of root runs as nobody, as other services do, so a process of the server's own user is not
+        trusted.
+        """
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        files = {
+            "hba_file": f"local all all peer map={NAME}\n",
+            "ident_file": f'{NAME} "{user}" {NAME}\n',
+        }
+        return {name: str(self._write(f"{name}.conf", text)) for name, text in files.items()}
+
+    def _write(self, name: str, text: str) -> Path:
+        """Write a file that the server can read. It is made anew: the folder belongs to another user."""
+        file = self.home.state / name
+        file.unlink(missing_ok=True)
+        with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w") as opened:
+            os.fchmod(opened.fileno(), 0o644)
+            opened.write(text)
+        return file
 
     async def _initialise(self, programs: binaries.Binaries) -> None:
         """Create the data folder under a temporary name and rename it, so that it is never incomplete."""

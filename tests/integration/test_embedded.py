@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,39 +15,16 @@ import pytest
 from redis.asyncio import Redis
 
 from embedded.servers import Home, Postgres, StartFailed, Valkey, home, open_home, open_scratch, processes
+from tests.integration.embedded_home import make_home
 from tests.waiting import wait_for
 
 DEADLINE_SECONDS = 20
-MEMORY = Path("/dev/shm")  # a disk takes most of the time of these tests
 
 Server = TypeVar("Server", bound=Postgres | Valkey)
 
 pytestmark = pytest.mark.skipif(
     not processes.PROC.is_dir(), reason="embedded servers identify processes by /proc, which only Linux has"
 )
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """Make a folder that any user can enter. Servers of root run as `nobody`, which cannot enter tmp_path."""
-    path = Path(tempfile.mkdtemp(prefix="bulklane-", dir=MEMORY if MEMORY.is_dir() else None))
-    path.chmod(0o711)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def scratch(folder: Path) -> Home:
-    return make_home(folder / "home")
-
-
-def make_home(path: Path) -> Home:
-    """Make a scratch home; any user can enter the parent folders that are made."""
-    missing = [parent for parent in path.parents if not parent.exists()]
-    path.mkdir(parents=True)
-    for parent in missing:
-        parent.chmod(0o711)
-    return open_scratch(path)
 
 
 async def test_postgres_keeps_its_data_across_restarts(scratch: Home) -> None:

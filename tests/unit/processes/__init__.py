@@ -1,0 +1,1 @@
+"""Unit tests of what concerns processes: logs, start, restart, failpoints."""
