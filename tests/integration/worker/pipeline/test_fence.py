@@ -185,3 +185,24 @@ async def test_the_fence_compares_the_range_of_the_chunk(ctx: Context) -> None:
     assert await versions(ctx, account.id) == {}
     await apply_chunk(ctx, held)
     assert len(await versions(ctx, account.id)) == 10
+
+
+async def test_a_claim_whose_commit_was_lost_does_not_pass_the_fence_of_the_next_one(
+    ctx: Context, crew: list[Context]
+) -> None:
+    account = await make_account(ctx, item_limit=400)
+    job_id = await make_job(ctx, account.id, [contact(n) for n in range(1_000)])
+    before = await ctx.pool.fetchrow("SELECT items, state, token FROM chunks")
+    assert before is not None
+    lost = await claim(crew[0])
+    assert lost.items == 400
+    # a crash of PostgreSQL has lost the claim: the rest of the chunk, the grant and the lease are gone
+    await ctx.pool.execute("DELETE FROM chunks WHERE first_index = 400")
+    await ctx.pool.execute("UPDATE chunks SET items = $1, state = $2, token = $3", *before)
+    await ctx.pool.execute("UPDATE accounts SET item_limit = 0")
+    fresh = await claim(crew[1])
+    assert fresh.items == 1_000
+    await apply_chunk(crew[0], lost)
+    assert await versions(ctx, account.id) == {}
+    await apply_chunk(crew[1], fresh)
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 1_000}
