@@ -13,11 +13,14 @@ def migrate() -> None:
     """Upgrade the database to the newest schema. Safe to repeat and to run concurrently."""
     from storage.migrations import SchemaNotReady
     from storage.migrations import migrate as apply_migrations
+    from storage.postgres.connection import Unreachable
 
     try:
         version = asyncio.run(apply_migrations(find_database()))
     except SchemaNotReady as error:
         raise fail(str(error)) from error
+    except Unreachable as error:
+        raise fail(f"no connection to the database: {error}") from error
     typer.echo(f"the schema is at revision {version.revision}")
     if "HONCHO_PROCESS_NAME" in os.environ:
         _stay()

@@ -103,7 +103,8 @@ class Upload:
         """Accept the job; return the number of its items, or None if a worker must split the parts."""
         await self._written()
         chunks = None if self._opened else await self._chunks()
-        async with transaction(self._pool) as conn:
+        # a long upload is not refused for the sake of a lock
+        async with transaction(self._pool, long_wait=self._opened) as conn:
             return await self._accept(conn, request_hash, chunks)
 
     async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import asyncpg
 
 from storage import schema
+from storage.postgres.connection import connect
 from storage.postgres.db_errors import LOCKED_OUT
 from storage.postgres.pool import Conn, Pool
 
@@ -62,9 +63,11 @@ async def current(conn: Conn) -> Version | None:
 
 
 async def migrate(database_url: str) -> Version:
-    """Upgrade the database to the version of this code and return that version. Concurrent calls are safe."""
-    conn = await asyncpg.connect(database_url)
-    try:
+    """Upgrade the database to the version of this code and return that version. Concurrent calls are safe.
+
+    Raises SchemaNotReady if the database is newer, and Unreachable if it does not respond.
+    """
+    async with connect(database_url) as conn:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 if await current(conn) != wanted():
@@ -73,8 +76,6 @@ async def migrate(database_url: str) -> Version:
             except LOCKED_OUT:
                 if attempt == ATTEMPTS:
                     raise
-    finally:
-        await conn.close()
     return wanted()
 
 

@@ -19,7 +19,7 @@ from storage.postgres.db_errors import LOCKED_OUT
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes
-from storage.postgres.transactions import transaction
+from storage.postgres.transactions import LONG_WAIT, transaction
 
 QUERIES = load(__name__, codes(Outcome.CANCELLED))
 
@@ -27,7 +27,7 @@ PATIENCE_SECONDS = 10.0  # a splitter locks the job for one part, `settle` for a
 # `finish` locks the job before the turn; a cancellation locks the turn before the job. The short time-out
 # ends such a deadlock before PostgreSQL detects it (after 1 s) and chooses a transaction to abort.
 LOCK_JOB = "SET LOCAL lock_timeout = '200ms'"
-LOCK_CHUNKS = "SET LOCAL lock_timeout TO DEFAULT"  # applying a chunk may take seconds
+LOCK_CHUNKS = LONG_WAIT  # applying a chunk may take seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ import asyncpg
 from schemas.errors import Unavailable
 from storage.postgres.db_errors import LOST_CONNECTION
 from storage.postgres.named_queries import load, time_limit
-from storage.postgres.pool import Conn, Pool
+from storage.postgres.pool import LIMITS, Conn, Pool
 
 T = TypeVar("T")
 
@@ -19,12 +19,13 @@ ATTEMPTS = 5  # each deadlock ends one transaction, so the others make progress 
 DURABLE = "SET LOCAL synchronous_commit = on"
 NOT_DURABLE = "SET LOCAL synchronous_commit = off"
 UNLIMITED_TIME = "SET LOCAL statement_timeout = 0"
+LONG_WAIT = f"SET LOCAL lock_timeout = '{LIMITS['lock_timeout']}'"
 WEEK_SECONDS = 7 * 86_400.0  # asyncpg takes no limit for the limit of the pool
 
 
 @asynccontextmanager
 async def transaction(
-    pool: Pool, *, durable: bool | None = None, unlimited_time: bool = False
+    pool: Pool, *, durable: bool | None = None, unlimited_time: bool = False, long_wait: bool = False
 ) -> AsyncIterator[Conn]:
     """Run the body in a transaction, on its own connection.
 
@@ -34,6 +35,8 @@ async def transaction(
     settings = [] if durable is None else [DURABLE if durable else NOT_DURABLE]
     if unlimited_time:
         settings.append(UNLIMITED_TIME)
+    if long_wait:
+        settings.append(LONG_WAIT)
     committed = False
     try:
         async with pool.acquire() as conn:

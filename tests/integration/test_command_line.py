@@ -52,8 +52,9 @@ def test_a_command_without_a_service_explains_how_to_start_one(
     )
 
 
-def test_an_unreachable_database_is_reported_in_one_line(tmp_path: Path) -> None:
-    done = bulklane("accounts", "list", home=tmp_path, DATABASE_URL="postgresql://localhost:1/none")
+@pytest.mark.parametrize("words", [("accounts", "list"), ("migrate",)])
+def test_an_unreachable_database_is_reported_in_one_line(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = bulklane(*words, home=tmp_path, DATABASE_URL="postgresql://localhost:1/none")
 
     assert done.returncode == 1
     assert done.stderr.startswith("bulklane: no connection to the database: ")
