@@ -81,16 +81,21 @@ ORDER BY applied;
 
 -- name: correct(account_id, corrections)!
 -- Set fields of contacts that the caller has locked. `corrections` is a JSON array of objects with the `id` of the
--- contact and the parameters `fields`, keys and `_gone` of `change`. Can violate what `insert` can.
-WITH wanted AS (
-    SELECT * FROM jsonb_to_recordset(:corrections::jsonb) AS w (id bigint, fields jsonb, @correction_keys@)
+-- contact and the parameters `fields`, keys and `_gone` of `change`. Can violate what `insert` can. One look-up per
+-- contact: see ids_by_phone in upsert.sql. The condition on ctid keeps the planner from reading them all.
+WITH wanted AS MATERIALIZED (
+    SELECT c.ctid AS place, w.*
+    FROM jsonb_to_recordset(:corrections::jsonb) AS w (id bigint, fields jsonb, @correction_keys@)
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM contacts WHERE account_id = :account_id AND id = w.id OFFSET 0
+    ) c
 )
 UPDATE contacts c SET (@columns@, updated_at) = (
     SELECT @corrected_values@, now()
     FROM jsonb_populate_record(c, w.fields) n
 )
 FROM wanted w
-WHERE c.account_id = :account_id AND c.id = w.id;
+WHERE c.account_id = :account_id AND c.id = w.id AND c.ctid = ANY (ARRAY(SELECT place FROM wanted));
 
 -- name: forget_changes(account_id, stream)!
 -- Delete the recorded changes of an account after a job of `stream` has ended, unless another one is running. The next

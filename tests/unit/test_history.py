@@ -11,9 +11,10 @@ from worker.operations.history import UNKNOWN, History
 CHANNEL = UUID("6f8b0b0e-5f0e-4b43-9d0c-2f6d9a3b7c11")
 
 
-def corrections(
-    items: list[tuple[int, int, dict[str, Any]]], stored: dict[str, Any], *changes: tuple[int, dict[str, Any]]
-) -> dict[str, Any]:
+Items = list[tuple[int, int, dict[str, Any]]]
+
+
+def corrections(items: Items, stored: dict[str, Any], *changes: tuple[int, dict[str, Any]]) -> dict[str, Any]:
     history = History()
     for item in items:
         history.add(*item)
@@ -21,13 +22,16 @@ def corrections(
 
 
 def test_the_last_item_by_index_decides_each_field() -> None:
-    items = [(0, 9, {"name": "A", "age": 1, "email": None}), (5, 3, {"name": "B", "email": "b@example.com"})]
+    items: Items = [
+        (0, 9, {"name": "A", "age": 1, "email": None}),
+        (5, 3, {"name": "B", "email": "b@example.com"}),
+    ]
     stored = {"name": "A", "age": 1, "email": None}
     assert corrections(items, stored) == {"name": "B", "email": "b@example.com"}
 
 
 def test_keys_of_a_json_field_are_fields_of_their_own() -> None:
-    items = [(0, 9, {"metadata": {"a": 1, "b": None}}), (5, 3, {"metadata": {"a": None, "b": 2}})]
+    items: Items = [(0, 9, {"metadata": {"a": 1, "b": None}}), (5, 3, {"metadata": {"a": None, "b": 2}})]
     assert corrections(items, {"metadata": {"a": 1, "c": 0}}) == {"metadata": {"a": None, "b": 2}}
 
 
@@ -40,26 +44,26 @@ def test_items_that_were_applied_in_order_need_nothing() -> None:
     [(1, "B"), (4, "B"), (6, "R"), (10, None)],  # before all, after index 3, after index 5, after all
 )
 def test_a_change_comes_after_the_items_that_were_applied_before_it(number: int, wanted: str | None) -> None:
-    items = [(0, 9, {"name": "A"}), (3, 3, {"age": 1}), (5, 5, {"name": "B"})]
+    items: Items = [(0, 9, {"name": "A"}), (3, 3, {"age": 1}), (5, 5, {"name": "B"})]
     expected = {"name": wanted} if wanted else {}
     stored = {"name": "R" if number == 10 else "A", "age": 1}
     assert corrections(items, stored, (number, {"name": "R"})) == expected
 
 
 def test_a_value_that_was_not_written_last_is_left_alone() -> None:
-    items = [(0, 9, {"name": "A"}), (5, 3, {"name": "B"})]
+    items: Items = [(0, 9, {"name": "A"}), (5, 3, {"name": "B"})]
     assert corrections(items, {"name": "other"}) == {}
     assert corrections(items, {"name": "A"}, (10, {"name": "R"})) == {}
 
 
 def test_the_newest_change_of_a_field_counts() -> None:
-    items = [(0, 9, {"name": "A"}), (5, 3, {"name": "B"})]
-    changes = [(4, {"name": "R"}), (5, {"name": "S"}), (6, {"age": 1})]
+    items: Items = [(0, 9, {"name": "A"}), (5, 3, {"name": "B"})]
+    changes: list[tuple[int, dict[str, Any]]] = [(4, {"name": "R"}), (5, {"name": "S"}), (6, {"age": 1})]
     assert corrections(items, {"name": "A"}, *changes) == {"name": "S"}
 
 
 def test_values_are_compared_as_they_are_stored() -> None:
-    items = [
+    items: Items = [
         (0, 9, {"default_channel_id": CHANNEL, "metadata": {"n": 1e30, "m": 1}}),
         (5, 3, {"default_channel_id": None, "metadata": {"n": 2, "m": 1.0}}),
     ]
@@ -68,7 +72,7 @@ def test_values_are_compared_as_they_are_stored() -> None:
 
 
 def test_an_unknown_value_is_never_corrected() -> None:
-    items = [(0, 9, {"properties": {"n": 1}, "age": 1}), (5, 3, {"properties": UNKNOWN, "age": 2})]
+    items: Items = [(0, 9, {"properties": {"n": 1}, "age": 1}), (5, 3, {"properties": UNKNOWN, "age": 2})]
     assert corrections(items, {"properties": {"n": 1}, "age": 1}) == {"age": 2}
 
 

@@ -107,7 +107,9 @@ def _put(fields: dict[str, Any], path: Path, value: Any) -> None:
 
 def _equal(one: Any, other: Any) -> bool:
     """Compare values as PostgreSQL stores them: a UUID equals its text, and numbers are exact decimals."""
-    return one == other or bool(_plain(one) == _plain(other))
+    if one == other or (isinstance(one, str) and isinstance(other, str)):
+        return bool(one == other)
+    return bool(_plain(one) == _plain(other))
 
 
 def _plain(value: Any) -> Any:
