@@ -15,6 +15,7 @@ from tests.workers import claim
 from worker.apply import apply_chunk
 
 LAST = 9_999  # the contact that only the last chunk names
+IN_ORDER, OUT_OF_ORDER = (0, 1), (1, 0)  # orders to apply two chunks of one item
 
 
 class StepwiseJob:
