@@ -3,6 +3,8 @@
 All stored times are moved one hour into the future, which is the same for everything that compares them.
 """
 
+from functools import partial
+
 import pytest
 
 from schemas.ids import AccountId, JobId
@@ -51,11 +53,10 @@ async def test_a_chunk_of_a_dead_worker_is_freed_and_that_of_a_living_one_is_kep
     await make_job(ctx, account.id, [contact(1), contact(2)], chunk_items=1)
     dead, alive = await claim(crew[0]), await claim(crew[1])
     await set_back(ctx)
-    now = 0.0
-    watch = Leases(clock=lambda: now)
+    watch = Leases(clock=partial(next, iter((0.0, 1.0, 2.0))))
     await free_abandoned(ctx, watch)
     assert await chunks.renew(crew[1].pool, crew[1].worker_id, crew[1].held) == []
-    for now in (1.0, 2.0):
+    for _ in range(2):
         await free_abandoned(ctx, watch)
     rows = await ctx.pool.fetch("SELECT first_index, state, deaths FROM chunks")
     assert {row["first_index"]: (row["state"], row["deaths"]) for row in rows} == {
@@ -80,11 +81,9 @@ async def test_the_dry_run_of_a_dead_worker_is_taken_over(ctx: Context) -> None:
     await make_job(ctx, account.id, [contact(1)], dry_run=True)
     assert await dry_runs.claim(ctx.pool) is not None
     await set_back(ctx)
-    now = 0.0
-    watch: Watch[dry_runs.DueDryRun] = Watch(clock=lambda: now)
-    for now in (0.0, 1.0):
+    watch: Watch[dry_runs.DueDryRun] = Watch(clock=partial(next, iter((0.0, 1.0, 2.0))))
+    for _ in range(2):
         assert await dry_runs.claim(ctx.pool, watch) is None  # a living worker renews the lease first
-    now = 2.0
     assert await dry_runs.claim(ctx.pool, watch) is not None
 
 
