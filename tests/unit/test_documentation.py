@@ -11,6 +11,7 @@ import pytest
 from api.route import Route
 from api.routes import ROUTES
 from schemas.item_errors import ItemCode
+from schemas.job_errors import JobErrorCode
 from schemas.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +48,12 @@ def _anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("code", list(ItemCode))
 def test_every_item_error_has_its_cause_and_cure(code: ItemCode) -> None:
     assert f"| `{code}` |" in (REFERENCE / "item-errors.md").read_text()
+
+
+@pytest.mark.parametrize("code", list(JobErrorCode))
+def test_every_error_of_a_job_has_its_cause_and_cure(code: JobErrorCode) -> None:
+    assert f"| `{code}` |" in (REFERENCE / "errors.md").read_text()
+    assert code.message
 
 
 @pytest.mark.parametrize("name", list(Settings.model_fields))
