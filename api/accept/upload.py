@@ -19,6 +19,7 @@ from schemas.ids import JobId
 from schemas.items.contacts import may_move_phones
 from schemas.items.reader import CHUNK_ITEMS, spans
 from schemas.operations import CONTACT, OPERATIONS
+from storage.failpoints import reach
 from storage.pipeline import uploads
 from storage.pipeline.uploads import IdempotencyKeyTaken, NewJob, Received
 from storage.postgres.pool import Conn, Pool
@@ -105,7 +106,10 @@ class Upload:
         chunks = None if self._opened else await self._chunks()
         # a long upload is not refused for the sake of a lock
         async with transaction(self._pool, long_wait=self._opened) as conn:
-            return await self._accept(conn, request_hash, chunks)
+            total = await self._accept(conn, request_hash, chunks)
+            reach("accept.before_commit")
+        reach("accept.after_commit")
+        return total
 
     async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:
         """End the job as failed; a job that was never stored is stored only to `leave_a_trace`."""
@@ -189,6 +193,7 @@ class Upload:
         # not durable: the commit of accept waits for the disk, also for all earlier commits
         async with transaction(self._pool, durable=False) as conn:
             await uploads.add_part(conn, self._job.account_id, self._job.id, number, part)
+        reach("part.stored")
 
     async def _written(self) -> None:
         """Wait until the part is written; a cancellation of this task does not cancel the write."""

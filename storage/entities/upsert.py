@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from schemas.ids import AccountId
 from schemas.items.contacts import COLUMNS
 from storage.entities.contact_columns import upsert_parts
+from storage.failpoints import reach
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn
 
@@ -58,6 +59,7 @@ async def stage(conn: Conn, rows: Sequence[Mapping[str, Any]]) -> None:
     else:
         records = (tuple(map(row.get, columns)) for row in rows)
     await conn.copy_records_to_table(STAGE, records=records, columns=columns)
+    reach("apply.after_copy")
 
 
 async def empty_stage(conn: Conn) -> None:
