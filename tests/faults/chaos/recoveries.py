@@ -2,20 +2,18 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import count
 from uuid import uuid4
 
-import asyncpg
-
 from tests.factories import contact
+from tests.faults.chaos.looking import look
 from tests.faults.harness.client import PatientClient
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.recovery import progress
 
 LOOK_SECONDS = 0.1
 ANSWER_SECONDS = 180.0
-NO_DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 class Recoveries:
@@ -48,12 +46,10 @@ class Recoveries:
         before = -1
         while not self._closing:
             began = clock()
-            with suppress(*NO_DATABASE):
-                async with asyncio.timeout(5):
-                    now = await progress(self._cluster)
-                if now > before:
-                    before = now
-                    self._note(began)
+            now = await look(progress(self._cluster))
+            if now is not None and now > before:
+                before = now
+                self._note(began)
             await asyncio.sleep(LOOK_SECONDS)
 
     async def probe(self, client: PatientClient) -> None:

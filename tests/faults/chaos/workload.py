@@ -13,18 +13,16 @@ The requests are chosen so that their effect does not depend on timing that no c
 import asyncio
 import random
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
-import asyncpg
-
 from schemas.ids import read_job_id
 from schemas.operations import Operation
 from tests.factories import phone
 from tests.faults.chaos.jobs import JobMaker
+from tests.faults.chaos.looking import look
 from tests.faults.harness.client import PatientClient
 from tests.faults.harness.cluster import Cluster
 from tests.faults.model.account import ModelAccount
@@ -36,8 +34,6 @@ REST = range(2_000, 2_040)
 MOST_UNFINISHED = 3  # jobs that a client has in flight
 LATE_SHARE = 0.15  # of the jobs
 ANSWER_SECONDS = 180.0
-LOOK_SECONDS = 5.0  # a database that is broken may not answer
-NO_DATABASE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 PLACES_APPLIED = """
     SELECT count(DISTINCT place) AS n FROM outcomes o, unnest($2::int[]) place
     WHERE o.job_id = $1 AND place >= o.first_index AND place < o.first_index + cardinality(o.outcomes)
@@ -159,11 +155,9 @@ class Workload:
         """Run a query until its first row has the value, or until it has a row; return the value."""
         async with asyncio.timeout(ANSWER_SECONDS):
             while True:
-                with suppress(*NO_DATABASE):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        rows = await self.cluster.sql(query, *arguments)
-                    if rows and value in (None, rows[0][0]):
-                        return int(rows[0][0])
+                rows = await look(self.cluster.sql(query, *arguments))
+                if rows and value in (None, rows[0][0]):
+                    return int(rows[0][0])
                 await asyncio.sleep(0.1)
 
     async def _rest(self, until: float) -> None:

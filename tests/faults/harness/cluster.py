@@ -194,6 +194,9 @@ class Cluster:
             database_url, redis_url = await self._proxy_for(name)
         env = environment(host=HOST, port=port, database_url=database_url, redis_url=redis_url)
         env |= {VARIABLE: str(self.steps.folder), "BULKLANE_HOME": str(self.home.path)} | self._settings
+        env["PYTHONPATH"] = str(
+            Path(__file__).parents[3]
+        )  # this tree, also if it is a copy of the installed one
         return DoomedCommand(name, self.home, f"python -m {role}", env=env, cwd=self.home.path)
 
     async def _proxy_for(self, name: str) -> tuple[str, str]:

@@ -93,7 +93,11 @@ GROUP BY g.account_id, g.at, a.item_limit HAVING sum(e.items) > a.item_limit;
 -- name: every applied item of an account with a limit was granted
 SELECT a.id, COALESCE(g.items, 0) AS granted, c.items AS applied
 FROM accounts a
-JOIN (SELECT account_id, sum(items) AS items FROM chunks WHERE state = 'done' GROUP BY account_id) c ON c.account_id = a.id
+JOIN (
+    SELECT c.account_id, sum(c.items) AS items FROM chunks c
+    JOIN jobs j ON j.account_id = c.account_id AND j.id = c.job_id
+    WHERE c.state = 'done' AND NOT j.dry_run GROUP BY c.account_id
+) c ON c.account_id = a.id
 LEFT JOIN (SELECT account_id, sum(items) AS items FROM grants GROUP BY account_id) g ON g.account_id = a.id
 WHERE a.item_limit > 0 AND COALESCE(g.items, 0) < c.items;
 
