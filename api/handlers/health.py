@@ -5,14 +5,18 @@ from typing import Literal
 
 from aiohttp import web
 
-from api.http.context import API
+from api.http.context import API, Api
 from api.openapi.describe import Response, describe
 from schemas.wire.base import Wire
 from storage.breaker import LOST_REDIS
+from storage.pipeline import failures
 from storage.postgres.db_errors import LOST_CONNECTION
 from storage.postgres.transactions import ping
 
 PING_SECONDS = 1.8  # a client has its answer within two seconds
+
+
+Status = Literal["ready", "degraded", "not ready"]
 
 
 class Health(Wire):
@@ -27,10 +31,11 @@ class Readiness(Wire):
     `degraded`: Redis does not respond. Requests are served, and jobs progress more slowly.
     """
 
-    status: Literal["ready", "degraded", "not ready"]
+    status: Status
     postgres: bool
     redis: bool
     migrated: bool  # the database had the schema of this release
+    failing_jobs: int | None  # are repeated after an error of ours, which is in the logs; null: unknown
 
 
 @describe(responses={200: Health})
@@ -50,13 +55,28 @@ async def readyz(request: web.Request) -> web.Response:
     """Check that PostgreSQL and Redis respond; 503 if PostgreSQL does not, or is not migrated."""
     api = request.app[API]
     ctx = api.ctx
-    postgres, redis = await asyncio.gather(_responds(ping(ctx.pool)), _responds(ctx.queue.check()))
     migrated = api.schema_ready.is_set()
-    status = "not ready" if not (postgres and migrated) else "ready" if redis else "degraded"
+    failing_jobs, postgres, redis = await asyncio.gather(
+        _failing_jobs(api),
+        _responds(ping(ctx.pool)),
+        _responds(ctx.queue.check()),
+    )
+    status: Status = "not ready" if not (postgres and migrated) else "ready" if redis else "degraded"
     return web.json_response(
-        {"status": status, "postgres": postgres, "redis": redis, "migrated": migrated},
+        Readiness(
+            status=status, postgres=postgres, redis=redis, migrated=migrated, failing_jobs=failing_jobs
+        ).model_dump(),
         status=503 if status == "not ready" else 200,
     )
+
+
+async def _failing_jobs(api: Api) -> int | None:
+    if not api.schema_ready.is_set():
+        return None
+    try:
+        return await asyncio.wait_for(failures.delayed(api.ctx.pool), PING_SECONDS)
+    except LOST_CONNECTION:
+        return None
 
 
 async def _responds(call: object) -> bool:
