@@ -33,6 +33,7 @@ RELEASED = {
 ACCOUNT = AccountId(1)
 JOB, DRY_RUN = JobId(UUID(int=1)), JobId(UUID(int=2))
 JOBS_OF_0002 = Path(__file__).with_name("release_0002.sql")
+OBJECTS_OF_0003 = Path(__file__).with_name("release_0003.sql")
 
 
 def test_released_migrations_do_not_change() -> None:
@@ -54,6 +55,28 @@ async def test_a_database_of_the_first_release_is_upgraded_and_its_jobs_continue
         assert sum(counts_of(dry_run).values()) == 9
         assert [job.state, dry_run.state] == [JobState.COMPLETED] * 2
         assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 9
+
+
+async def test_the_previous_release_is_upgraded_while_its_worker_applies_a_chunk(
+    make_database: MakeDatabase, settings: Settings
+) -> None:
+    url = await _previous_release(make_database)
+    async with open_worker(settings, size=10, database_url=url) as ctx:
+        await ctx.pool.execute(
+            "UPDATE chunks SET lease_until = now() + interval '6 s' WHERE state = 'running'"
+        )
+        assert await migrate(url) == wanted()
+        (row,) = await ctx.pool.fetch("SELECT token, state FROM chunks WHERE state = 'running'")
+        assert (row["token"], row["state"]) == (1, "running")
+        fence = "SELECT true FROM chunks WHERE first_index = 3 AND token = $1::int AND state = 'running'"
+        assert await ctx.pool.fetchval(fence, 1)  # what the old worker asks
+        await ctx.pool.execute("UPDATE chunks SET lease_until = now() WHERE state = 'running'")
+        async with serving(ctx):
+            await reconcile(ctx)
+            await until(lambda: _all_ended(ctx), seconds=30)
+        job, dry_run = await job_of(ctx, ACCOUNT, JOB), await job_of(ctx, ACCOUNT, DRY_RUN)
+        assert counts_of(job) == {"created": 9}
+        assert [job.state, dry_run.state] == [JobState.COMPLETED] * 2
 
 
 async def test_an_upgraded_database_equals_a_new_one(make_database: MakeDatabase, database_url: str) -> None:
@@ -143,6 +166,15 @@ async def _first_release(make_database: MakeDatabase) -> str:
     for revision in RELEASED:
         await conn.execute(scripts()[revision].read_text())
     await conn.execute(JOBS_OF_0002.read_text())
+    await conn.close()
+    return url
+
+
+async def _previous_release(make_database: MakeDatabase) -> str:
+    url = await _first_release(make_database)
+    conn = await asyncpg.connect(url)
+    await conn.execute(scripts()["0003"].read_text())
+    await conn.execute(OBJECTS_OF_0003.read_text())
     await conn.close()
     return url
 

@@ -8,7 +8,7 @@ import pytest
 from schemas.operations import JobParams, Operation
 from schemas.settings import Settings
 from storage.context import Context
-from storage.pipeline import cancellation, dry_runs
+from storage.pipeline import cancellation, chunks, dry_runs, failures
 from tests.factories import (
     contact,
     make_account,
@@ -95,8 +95,11 @@ async def test_a_round_of_the_reconciler_reads_indexes(worker: Context) -> None:
     await worker.pool.execute(HISTORY)
     account = await make_account(worker)
     await make_job(worker, account.id, [contact(1)])
+    held = await claim(worker)
     async with reading_indexes(worker):
         await reconcile(worker)
+        assert await chunks.renew(worker.pool, worker.worker_id, [held.token]) == []
+        assert await failures.delayed(worker.pool) == 0
 
 
 # Many contacts of one account with memberships and opt-ins unrelated to the job. Autovacuum is off: the
