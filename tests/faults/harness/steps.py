@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.faults.harness.parts import stopped
 from tests.waiting import CHECK_SECONDS
 
-TAKEN_SECONDS = 60.0
+TAKEN_SECONDS = 30.0
 
 
 class Steps:

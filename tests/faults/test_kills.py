@@ -1,0 +1,100 @@
+"""Kill processes with SIGKILL, at every step and in the middle of work: nothing is lost or applied twice."""
+
+import asyncio
+
+import pytest
+
+from tests.faults.harness import invariants
+from tests.faults.harness.client import counts
+from tests.faults.harness.cluster import Cluster
+from tests.faults.harness.effects import assert_once, effect_items, names_of
+from tests.faults.harness.recovery import Record, recovered
+from tests.faults.harness.workload import SAME, assert_everything, submit_everything, submit_out_of_order
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+STEPS = (
+    "part.stored",
+    "accept.before_commit",
+    "accept.after_commit",
+    "claim.committed",
+    "apply.after_copy",
+    "apply.after_upsert",
+    "apply.before_commit",
+    "apply.after_commit",
+    "finish.before_commit",
+    "finish.after_commit",
+    "split.before_commit",
+    "reconcile.before_commit",
+    "dry_run.recorded",
+    "cancel.before_commit",
+)
+
+
+async def test_a_kill_at_every_step_loses_nothing(running: Cluster) -> None:
+    client = await running.client()
+    for step in STEPS:
+        running.steps.arm(step, "kill")
+    await submit_everything(client)
+    await client.all_ended(seconds=90)
+    for step in STEPS:
+        await running.steps.taken(step, seconds=5)
+    await invariants.hold(running)
+    await assert_everything(running, client)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_kill_at_one_step_loses_nothing(running: Cluster, step: str) -> None:
+    client = await running.client()
+    running.steps.arm(step, "kill")
+    await submit_everything(client)
+    await running.steps.taken(step)
+    await client.all_ended(seconds=90)
+    await invariants.hold(running)
+    await assert_everything(running, client)
+
+
+async def test_a_kill_in_settle_loses_nothing(running: Cluster) -> None:
+    client = await running.client()
+    job = await submit_out_of_order(running, client, "settle.before_commit", "kill")
+    await running.steps.taken("settle.before_commit")
+    ended = await client.ended(job)
+    assert sum(counts(ended).values()) == 3 * len(SAME)
+    await invariants.hold(running)
+    assert await names_of(running, client) == {"late": len(SAME)}
+
+
+@pytest.mark.parametrize("part", ["postgres", "valkey", "worker", "everything"])
+async def test_a_kill_in_the_middle_loses_nothing(
+    running: Cluster, part: str, record_property: Record
+) -> None:
+    client = await running.client()
+    job = await client.submit(effect_items(range(40_000), "once"))
+    await running.has_applied(job, 1)
+    victims = {
+        "postgres": [running.postgres],
+        "valkey": [running.valkey],
+        "worker": running.workers,
+        "everything": running.parts,
+    }[part]
+    await asyncio.gather(*(victim.kill() for victim in victims))
+    await asyncio.gather(*(victim.back() for victim in victims))
+    await recovered(running, f"SIGKILL of {part}", record_property)
+    await client.ended(job)
+    await invariants.hold(running)
+    await assert_once(running, client, {"once": 40_000})
+
+
+async def test_killed_backends_cost_no_item(running: Cluster, record_property: Record) -> None:
+    client = await running.client()
+    job = await client.submit(effect_items(range(40_000), "once"))
+    await running.has_applied(job, 1)
+    for _ in range(3):
+        await running.kill_backend()
+        await running.database_accepts()
+    await recovered(running, "SIGKILL of a backend, three times", record_property)
+    await client.ended(job)
+    await invariants.hold(running)
+    await assert_once(running, client, {"once": 40_000})
+    assert await running.most_deaths(client) == 0, "a crash of PostgreSQL was counted as the death of a chunk"
