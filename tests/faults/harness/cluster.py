@@ -156,7 +156,7 @@ class Cluster:
         conn = await self.connect()
         query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'bulklane-worker' LIMIT 1"
         async with asyncio.timeout(READY_SECONDS):
-            while not (pid := await conn.fetchval(query)):  # the workers may be connecting again
+            while not (pid := await conn.fetchval(query)):  # noqa: ASYNC110 - they connect again
                 await asyncio.sleep(CHECK_SECONDS)
             os.kill(pid, signal.SIGKILL)
             while not conn.is_closed():  # noqa: ASYNC110 - asyncpg has no event for it
