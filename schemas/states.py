@@ -21,13 +21,12 @@ class JobState(StrEnum):
         return not MOVES[self]
 
 
+ENDS = frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS, JobState.FAILED, JobState.CANCELLED})
 # The table of legal moves; each SQL statement that moves a job guards the move in its WHERE.
 MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.RECEIVING: frozenset({JobState.QUEUED, JobState.FAILED, JobState.CANCELLED}),
-    JobState.QUEUED: frozenset(
-        {JobState.RUNNING, JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS, JobState.CANCELLED}
-    ),
-    JobState.RUNNING: frozenset({JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS, JobState.CANCELLED}),
+    JobState.QUEUED: frozenset({JobState.RUNNING, *ENDS}),
+    JobState.RUNNING: ENDS,
     JobState.COMPLETED: frozenset(),
     JobState.COMPLETED_WITH_ERRORS: frozenset(),
     JobState.FAILED: frozenset(),

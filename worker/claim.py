@@ -27,13 +27,13 @@ async def claim_chunk(ctx: Context) -> Claim | None:
     ctx.held.add(token)  # before the claim is sent: see `keep_claims`
     try:
         claim = await _claim(ctx, token)
+        if claim is not None:
+            reach("claim.committed")
     except BaseException:
         ctx.held.discard(token)
         raise
     if claim is None:
         ctx.held.discard(token)
-    else:
-        reach("claim.committed")
     return claim
 
 

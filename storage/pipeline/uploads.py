@@ -11,7 +11,7 @@ from schemas.formats.content_type import Format
 from schemas.formats.records import Span
 from schemas.ids import AccountId, JobId
 from schemas.operations import JobParams, Operation
-from storage.pipeline.leases import UPLOAD_LEASE_SECONDS
+from storage.pipeline.leases import LONGEST_UPLOAD_LEASE_SECONDS, UPLOAD_LEASE_SECONDS
 from storage.postgres.db_errors import violations_as
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
@@ -182,7 +182,8 @@ async def renew(db: Pool, uploads: Sequence[tuple[AccountId, JobId]]) -> None:
 
 async def expired(db: Conn | Pool) -> list[ExpiredUpload]:
     """Return the uploads whose leases have expired."""
-    return [ExpiredUpload(**row) for row in await QUERIES.expired(db)]
+    rows = await QUERIES.expired(db, longest_seconds=2 * LONGEST_UPLOAD_LEASE_SECONDS)
+    return [ExpiredUpload(**row) for row in rows]
 
 
 async def unfinished(db: Conn | Pool, account_id: AccountId) -> int:

@@ -99,9 +99,11 @@ UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
 FROM unnest(:account_ids::bigint[], :ids::uuid[]) mine (account_id, id)
 WHERE j.account_id = mine.account_id AND j.id = mine.id AND j.state = 'receiving';
 
--- name: expired()
--- Uploads whose leases have expired.
-SELECT account_id, id AS job_id, lease_until FROM jobs WHERE state = 'receiving' AND NOT leased(lease_until);
+-- name: expired(longest_seconds)
+-- Uploads whose leases have expired: see `leased` in storage/schema/functions.
+SELECT account_id, id AS job_id, lease_until FROM jobs
+WHERE state = 'receiving'
+  AND NOT (lease_until > now() AND lease_until < now() + make_interval(secs => :longest_seconds));
 
 -- name: unfinished(account_id)$
 SELECT COALESCE(sum(pending), 0)::int

@@ -1,6 +1,17 @@
 """A lease is abandoned only if it stays expired while PostgreSQL responds."""
 
-from storage.pipeline.leases import PATIENCE_SECONDS, PAUSE_SECONDS, Watch, new_token
+from storage.pipeline.leases import (
+    LEASE_SECONDS,
+    LONGEST_LEASE_SECONDS,
+    LONGEST_UPLOAD_LEASE_SECONDS,
+    PATIENCE_SECONDS,
+    PAUSE_SECONDS,
+    RENEW_SECONDS,
+    UPLOAD_LEASE_SECONDS,
+    UPLOAD_RENEW_SECONDS,
+    Watch,
+    new_token,
+)
 
 
 class Clock:
@@ -46,3 +57,11 @@ def test_tokens_fit_into_a_bigint_and_do_not_repeat() -> None:
     tokens = {new_token() for _ in range(10_000)}
     assert len(tokens) == 10_000
     assert all(0 <= token < 2**63 for token in tokens)
+
+
+def test_every_holder_renews_its_lease_before_it_can_be_abandoned() -> None:
+    longest = max(RENEW_SECONDS, UPLOAD_RENEW_SECONDS)
+    assert longest < PATIENCE_SECONDS
+    assert longest + PAUSE_SECONDS <= min(LEASE_SECONDS, UPLOAD_LEASE_SECONDS)
+    assert LEASE_SECONDS <= LONGEST_LEASE_SECONDS
+    assert UPLOAD_LEASE_SECONDS <= LONGEST_UPLOAD_LEASE_SECONDS
