@@ -5,6 +5,8 @@ A bell carries only ids. It may arrive without work to do, twice, or late.
 
 import asyncio
 import gc
+import logging
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import lru_cache
 from typing import Any, cast
@@ -17,6 +19,7 @@ from schemas.ids import AccountId, JobId
 from schemas.settings import get_settings
 from storage import queue
 from storage.context import Context
+from storage.postgres.db_errors import is_ours
 from worker.context import open_context
 from worker.finish import finish_if_last
 from worker.split import split_job
@@ -67,17 +70,17 @@ def arq_options() -> dict[str, Any]:
 
 async def work(arq: dict[str, Any]) -> None:
     """Take a turn, because there may be chunks to claim."""
-    await take_turn(_context(arq))
+    await _serve(arq, take_turn)
 
 
 async def split(arq: dict[str, Any], account_id: int, job_id: str) -> None:
     """Split a job, because it may have parts to split."""
-    await split_job(_context(arq), AccountId(account_id), JobId(UUID(job_id)))
+    await _serve(arq, split_job, AccountId(account_id), JobId(UUID(job_id)))
 
 
 async def finish(arq: dict[str, Any], account_id: int, job_id: str) -> None:
     """Finish a job, if all its chunks are applied or cancelled."""
-    await finish_if_last(_context(arq), AccountId(account_id), JobId(UUID(job_id)))
+    await _serve(arq, finish_if_last, AccountId(account_id), JobId(UUID(job_id)))
 
 
 async def dry_run(arq: dict[str, Any]) -> None:
@@ -113,6 +116,14 @@ def calm_garbage_collection() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-def _context(arq: dict[str, Any]) -> Context:
-    context: Context = arq["context"]
-    return context
+async def _serve(arq: dict[str, Any], work: Callable[..., Awaitable[object]], *arguments: object) -> None:
+    """Do the work of a bell. An error is not raised, because arq would log a traceback for each bell.
+
+    The reconciler rings again.
+    """
+    ctx: Context = arq["context"]
+    try:
+        await work(ctx, *arguments)
+    except Exception as error:
+        kind = f"a bell failed with {type(error).__name__}"
+        ctx.repeated.log(logging.WARNING, kind, "%s: %s", kind, error, exc_info=is_ours(error))
