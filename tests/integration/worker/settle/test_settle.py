@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from schemas.states import Outcome
 from storage.context import Context
 from tests.factories import contact, make_account, make_job, phone
 from tests.integration.worker.contact_model import Item, Model, make_defined_account, sparse_item, stored
+from tests.integration.worker.stepwise import change, row_of
 from tests.waiting import until
 from tests.workers import (
     barred,
@@ -169,6 +171,33 @@ async def test_two_workers_may_settle_one_job_at_once(ctx: Context, crew: list[C
         await until(lambda: _two_wait(ctx))
     await asyncio.gather(first, second)
     await assert_settled(ctx, account_id, job_id, items)
+
+
+async def test_a_worker_that_lost_its_lease_corrects_nothing_after_the_end(
+    ctx: Context, crew: list[Context], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the end, the name is again one that an earlier item set. The late worker cannot know by whom."""
+    stopped, go_on = asyncio.Event(), asyncio.Event()
+    read = settle._histories
+
+    async def read_and_stop(*arguments: Any) -> Any:
+        histories = await read(*arguments)
+        if not stopped.is_set():
+            stopped.set()
+            await go_on.wait()
+        return histories
+
+    monkeypatch.setattr(settle, "_histories", read_and_stop)
+    account_id, job_id, items = await all_applied_but_not_ended(ctx, crew[0])
+    late = asyncio.create_task(finish_if_last(crew[0], account_id, job_id))
+    await asyncio.wait_for(stopped.wait(), 10)
+    await ctx.pool.execute("UPDATE jobs SET lease_until = now() - interval '1 s'")
+    await finish_if_last(crew[1], account_id, job_id)
+    await assert_settled(ctx, account_id, job_id, items)
+    await change(ctx, account_id, 3, name="Name 3")
+    go_on.set()
+    await late
+    assert (await row_of(ctx, account_id, 3)).fields["name"] == "Name 3"
 
 
 async def _two_wait(ctx: Context) -> bool:

@@ -7,10 +7,12 @@ import pytest
 from schemas.states import Outcome
 from storage.context import Context
 from storage.pipeline import cancellation
+from storage.pipeline.finish import Finishing
 from tests.factories import contact, make_account, make_channel, make_property, phone
 from tests.integration.worker.stepwise import IN_ORDER, OUT_OF_ORDER, row_of, start
 from tests.workers import counts_of, job_of, results_of, versions
-from worker.finish import finish_if_last
+from worker import finish
+from worker.settle import settle
 
 
 async def test_a_channel_is_set_as_the_last_item_wants(ctx: Context) -> None:
@@ -61,7 +63,16 @@ async def test_a_property_that_is_not_defined_any_more_is_left_alone(ctx: Contex
     assert (fields["properties"], fields["age"]) == ({"n": 1}, 2)
 
 
-async def test_a_correction_that_breaks_a_limit_fails_the_last_item(ctx: Context) -> None:
+async def test_a_correction_that_breaks_a_limit_fails_the_last_item(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if settle runs again, because a worker died before the end."""
+
+    async def settle_twice(ctx: Context, job: Finishing) -> None:
+        await settle(ctx, job)
+        await settle(ctx, job)
+
+    monkeypatch.setattr(finish, "settle", settle_twice)
     account = await make_account(ctx)
     big = {f"k{n}": "x" * 15_000 for n in range(4)}
     items: list[dict[str, Any]] = [
@@ -90,7 +101,7 @@ async def test_a_cancelled_job_is_settled_too(ctx: Context) -> None:
     job = await start(ctx, account.id, items)
     await job.apply(*OUT_OF_ORDER)
     await cancellation.cancel(ctx.pool, account.id, job.job_id)
-    await finish_if_last(ctx, account.id, job.job_id)
+    await finish.finish_if_last(ctx, account.id, job.job_id)
     assert (await row_of(ctx, account.id, 1)).fields["name"] == "Last"
     counts = counts_of(await job_of(ctx, account.id, job.job_id))
     assert counts == {"created": 1, "merged": 1, "cancelled": 2}
