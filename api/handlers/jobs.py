@@ -99,7 +99,7 @@ async def list_results(request: web.Request, job_id: KnownJobId, query: ResultsQ
     if media is not Media.JSON:
         return await stream_results(request, account.id, job_id, media, query)
     size, found = query.limit, []
-    async for result in results.results(pool, account.id, job_id, query.after, chunks=2):
+    async for result in results.results(pool, account.id, job_id, query.after):
         found.append(result)
         if len(found) > size:
             break

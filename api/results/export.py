@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from enum import StrEnum
 from typing import Any
 
@@ -12,18 +12,23 @@ from aiohttp import web
 
 from api.http.context import API, STREAMING, stream_headers
 from api.http.job_view import result_view
+from api.http.memory import SHARE
 from api.results.corrections import as_line, as_row, columns_of
 from schemas.ids import AccountId, JobId
-from schemas.item_errors import VERDICT
+from schemas.item_errors import VERDICT, ItemError
 from schemas.items.properties import Definitions
 from schemas.wire.jobs import ResultView
 from schemas.wire.query_models import ResultsQuery
 from storage.entities import properties
 from storage.pipeline import jobs, results
+from storage.pipeline.results import ResultRow
 
 # The rule of OWASP on CSV injection. Texts such as +4930… and -5 are left alone: they are only numbers.
 _FORMULA = re.compile(r"\s*(?:[=@\uff1d\uff20]|[+\uff0b\uff0d-](?![\d ().+-]*\Z))|[\t\r\n]")
-HELD_BYTES = 256 * 1024  # bytes to collect for one write
+DOWNLOAD_BYTES = 2 * 1024**2  # of a download in memory, at most: a page as rows, and as text
+
+# Returns the lines after an index of an item, and the index of the last of them; None: there are no more.
+Page = Callable[[int], Awaitable[tuple[str, int] | None]]
 
 
 class Media(StrEnum):
@@ -47,48 +52,58 @@ async def stream_errors(
     """Stream each failed item as it was sent, with `error_code` and `error_message`."""
     pool = request.app[API].ctx.pool
     operation, layout = await jobs.shape_of(pool, account_id, job_id)
-    pages = results.error_pages(pool, account_id, job_id)
-    errors = (error async for page in pages for error in page)
-    if media is Media.NDJSON:
-        definitions = Definitions(await properties.definitions(pool, account_id))
-        lines = (_line(as_line(error, operation, layout, definitions)) async for error in errors)
-        return await _stream(request, media, lines)
+    definitions = Definitions(await properties.definitions(pool, account_id))
     columns = columns_of(operation, layout)
-    head = _row([*columns, *VERDICT])
     row = _writer(query)
-    rows = (row(as_row(error, operation, columns, layout)) async for error in errors)
-    return await _stream(request, media, rows, head)
+
+    def line(error: ItemError) -> str:
+        if media is Media.NDJSON:
+            return _line(as_line(error, operation, layout, definitions))
+        return row(as_row(error, operation, columns, layout))
+
+    async def page(after: int) -> tuple[str, int] | None:
+        found, _ = await results.errors(pool, account_id, job_id, after, results.ERRORS_A_READ)
+        return ("".join(map(line, found)), found[-1].index) if found else None
+
+    return await _stream(request, media, page, _row([*columns, *VERDICT]))
 
 
 async def stream_results(
     request: web.Request, account_id: AccountId, job_id: JobId, media: Media, query: ResultsQuery
 ) -> web.StreamResponse:
     """Stream the result of every item, one per line."""
-    found = results.results(request.app[API].ctx.pool, account_id, job_id)
-    views = (result_view(result) async for result in found)
-    if media is Media.NDJSON:
-        return await _stream(request, media, (view.model_dump_json() + "\n" async for view in views))
+    pool = request.app[API].ctx.pool
     fields = list(ResultView.model_fields)
     row = _writer(query)
-    rows = (row(getattr(view, field) for field in fields) async for view in views)
-    return await _stream(request, media, rows, _row(fields))
+
+    def line(result: ResultRow) -> str:
+        view = result_view(result)
+        if media is Media.NDJSON:
+            return view.model_dump_json() + "\n"
+        return row(getattr(view, field) for field in fields)
+
+    async def page(after: int) -> tuple[str, int] | None:
+        found = await results.result_page(pool, account_id, job_id, after, chunks=1)
+        return ("".join(map(line, found)), found[-1].index) if found else None
+
+    return await _stream(request, media, page, _row(fields))
 
 
-async def _stream(
-    request: web.Request, media: Media, lines: AsyncIterator[str], head: str = ""
-) -> web.StreamResponse:
+async def _stream(request: web.Request, media: Media, page: Page, header_row: str) -> web.StreamResponse:
+    """Stream pages. Only the text of one is in memory while the client does not read."""
+    request[SHARE].reach(DOWNLOAD_BYTES)
     response = web.StreamResponse(
         headers={"Content-Type": f"{media.value}; charset=utf-8", **stream_headers(request)}
     )
     request[STREAMING] = True
     await response.prepare(request)
-    held = bytearray(head.encode())
-    async for line in lines:
-        held += line.encode("utf-8", "backslashreplace")
-        if len(held) >= HELD_BYTES:
-            await response.write(bytes(held))
-            held.clear()
-    await response.write(bytes(held))
+    text, after = header_row if media is Media.CSV else "", -1
+    while found := await page(after):
+        lines, after = found
+        await response.write((text + lines).encode("utf-8", "backslashreplace"))
+        text = ""
+        del found, lines
+    await response.write(text.encode())
     await response.write_eof()
     return response
 

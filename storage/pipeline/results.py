@@ -15,7 +15,7 @@ from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes
 
 MAX_INDEX = 2**31 - 1  # largest index of an item: PostgreSQL's largest integer
-PAGE_BYTES = 8 * 1024**2  # item errors in one read
+PAGE_BYTES = 1024**2  # item errors in one read
 QUERIES = load(
     __name__,
     {
@@ -26,7 +26,7 @@ QUERIES = load(
 )
 LONG_SECONDS = 3600.0  # for aggregates over all results of a job, possibly many millions
 ERRORS_A_READ = 200
-CHUNKS_A_READ = 20  # at most 20,000 results: a few megabytes, a few milliseconds
+CHUNKS_A_READ = 2  # at most 2,000 results
 
 
 class ItemResult(NamedTuple):
@@ -113,26 +113,35 @@ async def error_pages(db: Pool, account_id: AccountId, job_id: JobId) -> AsyncIt
 
 
 async def results(
-    db: Pool, account_id: AccountId, job_id: JobId, after: int = -1, *, chunks: int = CHUNKS_A_READ
+    db: Pool, account_id: AccountId, job_id: JobId, after: int = -1
 ) -> AsyncIterator[ResultRow]:
-    """Yield the results of all items after an index, in order, reading `chunks` chunks at a time."""
-    while True:
-        rows = await QUERIES.results(
-            db, account_id=account_id, id=job_id, after=after, chunks=chunks, chunk_items=CHUNK_ITEMS
-        )
-        for row in rows:
-            note = Note(row["note"]) if row["note"] else None
-            yield ResultRow(
-                index=row["item_index"],
-                outcome=Outcome(row["outcome"]),
-                contact_id=row["contact_id"],
-                merged_into=row["merged_into"],
-                code=row["code"] or (note.word if note else None),
-                message=row["message"] or (note.message if note else None),
-            )
-        if not rows:
-            return
-        after = rows[-1]["item_index"]
+    """Yield the results of all items after an index, in order."""
+    while page := await result_page(db, account_id, job_id, after):
+        for row in page:
+            yield row
+        after = page[-1].index
+
+
+async def result_page(
+    db: Pool, account_id: AccountId, job_id: JobId, after: int, *, chunks: int = CHUNKS_A_READ
+) -> list[ResultRow]:
+    """Return the results of the items after an index in `chunks` chunks; empty: there are no more."""
+    rows = await QUERIES.results(
+        db, account_id=account_id, id=job_id, after=after, chunks=chunks, chunk_items=CHUNK_ITEMS
+    )
+    return [_result_row(row) for row in rows]
+
+
+def _result_row(row: Any) -> ResultRow:
+    note = Note(row["note"]) if row["note"] else None
+    return ResultRow(
+        index=row["item_index"],
+        outcome=Outcome(row["outcome"]),
+        contact_id=row["contact_id"],
+        merged_into=row["merged_into"],
+        code=row["code"] or (note.word if note else None),
+        message=row["message"] or (note.message if note else None),
+    )
 
 
 def error_columns(errors: Sequence[ItemError]) -> dict[str, list[Any]]:

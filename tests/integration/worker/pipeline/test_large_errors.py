@@ -6,7 +6,7 @@ from tests.factories import make_account, make_job
 from tests.workers import drain
 
 ITEMS = 30
-PAGE_BYTES = 8 * 1024 * 1024
+PAGE_BYTES = 1024 * 1024
 
 
 async def test_a_page_of_large_errors_is_bounded_in_bytes(ctx: Context) -> None:
