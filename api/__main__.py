@@ -6,6 +6,7 @@ import uvloop
 from aiohttp import web
 
 from api.app import make_app
+from api.http.connections import raise_descriptor_limit
 from schemas.logs import configure
 from schemas.settings import SettingsMissing, get_settings
 
@@ -20,6 +21,7 @@ def main() -> None:
         settings.required_urls()
     except SettingsMissing as error:
         sys.exit(str(error))
+    raise_descriptor_limit()
     web.run_app(
         make_app(settings),
         host=settings.host,
@@ -27,6 +29,7 @@ def main() -> None:
         loop=uvloop.new_event_loop(),
         print=None,
         access_log=None,
+        keepalive_timeout=settings.keepalive_seconds,
         shutdown_timeout=SHUTDOWN_SECONDS,
         auto_decompress=False,  # our decoder is bounded, and distinguishes a cut body from a corrupt one
     )

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from api.http.connections import CONNECTIONS, Connections, most_connections
 from api.http.context import API, open_api
 from api.http.memory import MEMORY, Memory
 from api.middleware import MIDDLEWARES
@@ -17,6 +18,7 @@ from api.middleware.security_headers import add_security_headers
 from api.route import ROUTE_TABLE
 from api.routes import ROUTES
 from schemas.settings import Settings
+from storage.background import beside
 from storage.repeated_log import RepeatedLog
 
 
@@ -33,11 +35,13 @@ def make_app(settings: Settings) -> web.Application:
     app[REPEATED] = RepeatedLog(logging.getLogger("api"))
     app[ROUTE_TABLE] = ROUTES
     app[MEMORY] = Memory(settings.request_memory_bytes)
+    app[CONNECTIONS] = Connections(settings, most=most_connections())
 
     async def connect(app: web.Application) -> AsyncIterator[None]:
         async with open_api(settings) as api:
             app[API] = api
-            yield
+            async with beside(app[CONNECTIONS].sweep_always()):
+                yield
 
     async def end_waits(app: web.Application) -> None:
         app[API].ended.close()

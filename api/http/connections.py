@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -23,6 +24,7 @@ from storage.repeated_log import RepeatedLog
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
+PEERS_A_STEP = 1_000  # looked at without letting requests run
 OTHER_DESCRIPTORS = 100  # of the process: pools, Redis, sockets that listen, files of libraries
 LEAST_CONNECTIONS = 50
 
@@ -48,7 +50,7 @@ class Connections:
     def __init__(self, settings: Settings, *, most: int) -> None:
         self.most = most
         limit = settings.max_connections_per_address
-        self.most_of_address = max(most // 2, 1) if limit is None else limit
+        self.most_of_address = max(most // 2, 1) if limit is None else limit  # 0: no limit
         self._settings = settings
         self._peers: dict[asyncio.Transport, _Peer] = {}  # idle ones in the order in which they became idle
         self._of_address: Counter[str] = Counter()
@@ -58,9 +60,9 @@ class Connections:
         return len(self._peers)
 
     def open(self, transport: asyncio.Transport) -> None:
-        """Count a new connection; close it, or the one that is idle for the longest time, if it is one too many."""
+        """Count a new connection; close it, or the one that is idle for longest, if it is one too many."""
         address = str((transport.get_extra_info("peername") or ("",))[0])
-        if self.most_of_address and self._of_address[address] >= self.most_of_address:
+        if not self._has_room_for(address):
             self._log("too many connections of one address", f"{address} has {self._of_address[address]}")
             transport.abort()
         elif len(self._peers) >= self.most and not self._close_idle():
@@ -92,10 +94,12 @@ class Connections:
             if transport in self._peers:
                 self._peers[transport] = self._peers.pop(transport)  # the last one that became idle
 
-    def sweep(self) -> None:
+    async def sweep(self) -> None:
         """Close the connections whose client has been silent for too long."""
         now = asyncio.get_running_loop().time()
-        for peer in list(self._peers.values()):
+        for position, peer in enumerate(list(self._peers.values()), start=1):
+            if position % PEERS_A_STEP == 0:
+                await asyncio.sleep(0)
             unsent = peer.transport.get_write_buffer_size()
             if unsent != peer.unsent:
                 peer.unsent, peer.since = unsent, now
@@ -108,11 +112,12 @@ class Connections:
 
     async def sweep_always(self) -> None:
         """Sweep every SWEEP_SECONDS."""
+        await repeat(SWEEP_SECONDS, self.sweep, what="closing silent connections")
 
-        async def sweep() -> None:
-            self.sweep()
-
-        await repeat(SWEEP_SECONDS, sweep, what="closing silent connections")
+    def _has_room_for(self, address: str) -> bool:
+        if not self.most_of_address or self._settings.trusted_proxies:  # the address is that of a proxy
+            return True
+        return self._of_address[address] < self.most_of_address
 
     def _close_idle(self) -> bool:
         """Close the connection that has been idle for the longest time; return whether there is one."""
@@ -138,13 +143,24 @@ async def serve_connection(request: web.Request, handler: Handler) -> web.Stream
         return await handler(request)
 
 
+def connections_of(protocol: web.RequestHandler) -> Connections:
+    """Return the connections of the application that a protocol of aiohttp serves."""
+    server: Any = protocol._manager  # aiohttp has no public way from a protocol to its application
+    app: web.Application = server.request_handler.__self__
+    return app[CONNECTIONS]
+
+
 def most_connections() -> int:
-    """Raise the limit of file descriptors as far as the system allows; return how many connections fit."""
+    """Return how many connections the limit of file descriptors allows."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(soft - OTHER_DESCRIPTORS, LEAST_CONNECTIONS)
+
+
+def raise_descriptor_limit() -> None:
+    """Raise the limit of file descriptors of this process as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-            soft = hard
         except (OSError, ValueError) as error:
             logger.warning("the limit of file descriptors stays %s: %s", soft, error)
-    return max(soft - OTHER_DESCRIPTORS, LEAST_CONNECTIONS)

@@ -1,5 +1,6 @@
 """The middlewares, outermost first: every request passes them in the order of this list."""
 
+from api.http.connections import serve_connection
 from api.http.memory import share_memory
 from api.middleware.authenticate import authenticate
 from api.middleware.errors import answer_errors
@@ -8,6 +9,7 @@ from api.middleware.refused import check_framing
 from api.middleware.request_id import name_request
 
 MIDDLEWARES = (
+    serve_connection,
     name_request,
     report_limits,
     answer_errors,

@@ -1,5 +1,6 @@
 """Requests that are not valid HTTP: aiohttp's parser refuses some, and accepts some that it should refuse."""
 
+import asyncio
 import logging
 from typing import ClassVar
 
@@ -7,6 +8,7 @@ from aiohttp import web, web_protocol, web_server
 from aiohttp.typedefs import Handler
 from aiohttp.web_request import BaseRequest
 
+from api.http.connections import connections_of
 from api.http.context import REQUEST_ID
 from api.middleware.errors import envelope
 from api.middleware.security_headers import SECURITY_HEADERS
@@ -26,6 +28,18 @@ class Protocol(web_protocol.RequestHandler):
 
     __slots__ = ()
     refused: ClassVar[RepeatedLog]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection, and close it if there are too many."""
+        super().connection_made(transport)
+        assert isinstance(transport, asyncio.Transport)
+        connections_of(self).open(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the connection."""
+        if self._manager is not None and self.transport is not None:
+            connections_of(self).close(self.transport)
+        super().connection_lost(exc)
 
     def handle_error(
         self,

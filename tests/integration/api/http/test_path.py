@@ -25,7 +25,9 @@ TABLES = {
 # Files that run as well but need not be opened: the call says what they do.
 HELPERS = {
     "api/accept/targets.py",  # the request names no list, label, audience or channel
+    "api/http/connections.py",
     "api/http/context.py",
+    "api/http/memory.py",
     "api/http/validation.py",
     "api/middleware/errors.py",
     "api/middleware/refused.py",
