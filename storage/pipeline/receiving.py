@@ -9,10 +9,10 @@ from schemas.ids import AccountId, JobId
 from storage.background import beside, repeat
 from storage.pipeline import uploads
 from storage.pipeline.leases import UPLOAD_RENEW_SECONDS, renewing
-from storage.postgres.db_errors import LOST_CONNECTION
 from storage.postgres.pool import Pool
 
 GIVE_UP_SECONDS = 0.5
+MOST_GIVEN_UP = 1_000  # the leases of the others end by themselves
 
 
 class Uploads:
@@ -36,7 +36,8 @@ class Uploads:
         except BulklaneError:
             raise
         except BaseException:
-            self.given_up.add((account_id, job_id))
+            if len(self.given_up) < MOST_GIVEN_UP:
+                self.given_up.add((account_id, job_id))
             raise
         finally:
             self.current.discard((account_id, job_id))
@@ -65,6 +66,6 @@ async def keep_uploads(pool: Pool) -> AsyncIterator[Uploads]:
         beside(repeat(GIVE_UP_SECONDS, kept.fail_given_up, what="failing uploads that were given up")),
     ):
         yield kept
-    with suppress(*LOST_CONNECTION):
+    with suppress(Exception):  # otherwise their leases end
         async with asyncio.timeout(GIVE_UP_SECONDS):
             await kept.fail_given_up()

@@ -48,7 +48,7 @@ async def test_a_server_in_trouble_is_one_line_in_the_log(
     async with other_client(ctx, settings) as standby:
         for number in range(20):
             _assert_unavailable(await standby.submit_items([contact(number)]), "PostgreSQL is read-only")
-    (record,) = [record for record in caplog.records if "read-only" in record.getMessage()]
+    (record,) = [record for record in caplog.records if "PostgreSQL is read-only" in record.getMessage()]
     assert (record.levelname, record.exc_info) == ("WARNING", None)
 
 
