@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
 
@@ -30,6 +30,7 @@ class Breaker:
         self._probe = probe
         self._open = False
         self._next_probe = 0.0  # on the clock of the loop
+        self._left_behind: set[asyncio.Future[Any]] = set()
 
     @property
     def closed(self) -> bool:
@@ -46,8 +47,7 @@ class Breaker:
         if self._open and not await self._try_probe():
             return None
         try:
-            async with asyncio.timeout(CALL_SECONDS):
-                return await call()
+            return await self._within(CALL_SECONDS, call)
         except LOST_REDIS as error:
             self._fail(error)
             return None
@@ -58,8 +58,7 @@ class Breaker:
             return False
         self._pause()  # the other callers do not wait for this probe
         try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                await self._probe()
+            await self._within(PROBE_SECONDS, self._probe)
         except LOST_REDIS as error:
             self._fail(error)
             return False
@@ -67,6 +66,28 @@ class Breaker:
             logger.info("Redis responds again")
         self._open = False
         return True
+
+    async def _within(self, seconds: float, call: Callable[[], Awaitable[T]]) -> T:
+        """Return the result of a call, or raise TimeoutError. The cancelled call is not waited for.
+
+        When it is cancelled, redis-py can wait for the server again, in order to unwatch a key.
+        """
+        task = asyncio.ensure_future(call())
+        try:
+            await asyncio.wait({task}, timeout=seconds)
+        finally:
+            if not task.done():
+                task.cancel()
+                self._left_behind.add(task)
+                task.add_done_callback(self._forget)
+        if not task.done():
+            raise TimeoutError(f"no answer in {seconds:g} s")
+        return task.result()
+
+    def _forget(self, task: "asyncio.Future[Any]") -> None:
+        self._left_behind.discard(task)
+        if not task.cancelled():
+            task.exception()  # it was raised for nobody: asyncio must not log it
 
     def _fail(self, error: Exception) -> None:
         if not self._open:
