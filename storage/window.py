@@ -1,18 +1,36 @@
 """The sliding window: limits what an account may do within any span of `window_seconds`, exactly."""
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
-from typing import Literal
+from typing import Any, Literal
 
 from redis.asyncio import Redis
 
-WindowKind = Literal["items", "requests", "reads"]
-History = Callable[[datetime], Awaitable[Sequence[tuple[datetime, int]]]]
+from storage.breaker import Breaker
 
+WindowKind = Literal["items", "reads"]
+
+COLD = [0]  # the reply of a script that needs the history
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastGrant:
+    """A grant as PostgreSQL stores it.
+
+    `at` is the window's own time. The others are what the clocks of Redis and of PostgreSQL showed then.
+    """
+
+    at: datetime
+    amount: int
+    redis_at: datetime
+    postgres_at: datetime
+
+
+History = Callable[[], Awaitable[Sequence[PastGrant]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,13 +38,14 @@ class Grant:
     """The result of a call to the window.
 
     `granted` is 0 if the call was refused. `wait_seconds` is then the time until the same call can succeed,
-    unless another call uses the capacity first. `at` is the window's own time (UTC, microseconds): it follows
-    the server's clock and never goes back. `remaining` is the capacity left now; `reset_seconds` is the time
-    until no grant counts any more. Both times are rounded up to a millisecond.
+    unless another call uses the capacity first. `at` is the window's own time (UTC, microseconds), which
+    never goes back; `redis_at` is what the server's clock shows. `remaining` is the capacity left now;
+    `reset_seconds` is the time until no grant counts any more. Both times are rounded up to a millisecond.
     """
 
     granted: int
     at: datetime
+    redis_at: datetime
     wait_seconds: float
     remaining: int
     reset_seconds: float
@@ -39,25 +58,29 @@ class Window:
 
     - No closed span of `window_seconds` ever holds more than `limit`: a grant counts until it is older
       than the window, to the microsecond.
-    - A refused call and a `peek` are not charged.
+    - A refused call is not charged.
     - `limit` and the window's length are arguments of each call. After the limit is lowered, nothing is
       granted until enough grants have expired. A change of the length makes the log cold.
     - A log is cold if it is new, flushed, expired, or older than a restart or failover of the server. A cold
       log is loaded from the grants that `history` returns; PostgreSQL stores them. If several callers load
       a cold log, the first one wins and the others' grants are ignored.
-    - Time is the server's clock. If the clock steps back, the window's time stands still until the clock
-      catches up, for one window at most. A step forward counts as elapsed time.
+    - Time is measured by two clocks: that of Redis, and that of PostgreSQL, which the caller reads. The
+      smaller advance since the last grant counts. A clock that steps forward ages no grant; a clock that went
+      back is left out, and time goes on with the other. A step that leaves a clock after the last grant,
+      but behind the other clock, delays by at most one window. Without PostgreSQL's clock, a step of Redis'
+      clock forward counts as elapsed time.
 
-    A flush loses the grants that `history` cannot see. To lose none, store each grant under `Grant.at`, and
+    A flush loses the grants that `history` cannot see. To lose none, store each grant as a PastGrant, and
     hold one lock per account from before `take` until the commit of the grant.
     If the connection breaks during `take`, the call may have been charged: the limit still holds.
 
     `clock` (returns microseconds since 1970) replaces the server's clock in tests.
     """
 
-    def __init__(self, redis: Redis, *, clock: Callable[[], int] | None = None) -> None:
+    def __init__(self, redis: Redis, breaker: Breaker, *, clock: Callable[[], int] | None = None) -> None:
         source = files("storage").joinpath("window.lua").read_bytes()
         self._script = redis.register_script(source)  # EVALSHA; redis-py loads it again after a restart
+        self._breaker = breaker
         self._clock = clock
 
     async def take(
@@ -69,77 +92,67 @@ class Window:
         window_seconds: int,
         want: int,
         minimum: int = 1,
+        postgres_at: datetime | None,
         history: History | None,
-    ) -> Grant:
+    ) -> Grant | None:
         """Grant `want`, or as much of it as is available, but nothing if that is less than `minimum`.
 
-        A `minimum` above the limit counts as the limit, because it could never be granted. `history(since)`
-        returns what was granted at `since` or later, as (`Grant.at`, amount of 1 or more), in any order. It
-        is called only if the window is cold; without it, a cold window starts empty. Raises ValueError
-        unless 1 <= minimum <= want and limit and window_seconds are at least 1. A caller without a limit
-        must not call this.
+        Returns None while Redis does not respond.
+        A `minimum` above the limit counts as the limit, because it could never be granted. `postgres_at` is
+        the current reading of PostgreSQL's clock. `history()` returns the newest grant and those of the
+        window before it, in any order. It is called only if the window is cold; without it, a cold window
+        starts empty. Raises ValueError unless 1 <= minimum <= want and limit and window_seconds are at least
+        1. A caller without a limit must not call this.
         """
         if not 1 <= minimum <= want:
             raise ValueError(f"minimum must be from 1 to want ({want}), not {minimum}")
-        keys = _keys(kind, account_id, limit, window_seconds)
-        window = timedelta(seconds=window_seconds)
-        return await self._run(keys, limit=limit, window=window, want=want, minimum=minimum, history=history)
+        if limit < 1 or window_seconds < 1:
+            raise ValueError(f"limit ({limit}) and window_seconds ({window_seconds}) must be at least 1")
+        readings = (
+            "" if self._clock is None else self._clock(),
+            "" if postgres_at is None else _microseconds(postgres_at),
+        )
+        arguments = [limit, window_seconds * 1000, want, minimum, *readings]
+        return await self._run(_keys(kind, account_id), arguments, history)
 
-    async def peek(
-        self, *, kind: WindowKind, account_id: int, limit: int, window_seconds: int, history: History | None
-    ) -> Grant:
-        """Read the window without charging it.
-
-        `granted` is 0; `wait_seconds` is the time until at least 1 is available.
-        """
-        keys = _keys(kind, account_id, limit, window_seconds)
-        window = timedelta(seconds=window_seconds)
-        return await self._run(keys, limit=limit, window=window, want=0, minimum=1, history=history)
-
-    async def _run(
-        self,
-        keys: list[str],
-        *,
-        limit: int,
-        window: timedelta,
-        want: int,
-        minimum: int,
-        history: History | None,
-    ) -> Grant:
-        milliseconds = window // timedelta(milliseconds=1)
-        clock = "" if self._clock is None else self._clock()
-        arguments = (limit, milliseconds, want, minimum, clock)
-        warm, *values = await self._script(keys, [*arguments, int(history is None)])
-        if not warm and history is not None:
-            grants = await history(_moment(values[0]) - window)
-            _, *values = await self._script(keys, [*arguments, 1, *_recent(grants, window)])
-        granted, at, wait, remaining, reset = values
+    async def _run(self, keys: list[str], arguments: list[Any], history: History | None) -> Grant | None:
+        reply = await self._call(keys, [*arguments, int(history is None)])
+        if reply == COLD and history is not None:
+            reply = await self._call(keys, [*arguments, 1, *_fields(await history())])
+        if reply is None:
+            return None
+        _, granted, at, wait, remaining, reset, redis_at = reply
         return Grant(
             granted=granted,
             at=_moment(at),
+            redis_at=_moment(redis_at),
             wait_seconds=wait / 1000,
             remaining=remaining,
             reset_seconds=reset / 1000,
         )
 
+    async def _call(self, keys: list[str], arguments: list[Any]) -> list[int] | None:
+        reply: list[int] | None = await self._breaker.ask(lambda: self._script(keys, arguments))
+        return reply
 
-def _keys(kind: WindowKind, account_id: int, limit: int, window_seconds: int) -> list[str]:
+
+def _keys(kind: WindowKind, account_id: int) -> list[str]:
     """Return the keys of the log and of the state. The braces put both on one node of a cluster."""
-    if limit < 1 or window_seconds < 1:
-        raise ValueError(f"limit ({limit}) and window_seconds ({window_seconds}) must be at least 1")
     log = f"bulklane:window:{{{account_id}}}:{kind}"
     return [log, f"{log}:state"]
 
 
-def _recent(grants: Iterable[tuple[datetime, int]], window: timedelta) -> Iterator[int]:
-    """Yield the grants as arguments of the script, without those that cannot count any more.
+def _fields(grants: Sequence[PastGrant]) -> Iterator[int]:
+    """Yield the grants as arguments of the script: the readings of the newest, then all, oldest first."""
+    ordered = sorted(grants, key=lambda grant: grant.at)
+    for grant in ordered[-1:]:
+        yield from (_microseconds(grant.redis_at), _microseconds(grant.postgres_at))
+    for grant in ordered:
+        yield from (_microseconds(grant.at), grant.amount)
 
-    The window's time is never before its newest grant, so grants older than that by a window do not count.
-    """
-    ordered = sorted(grants)
-    for at, amount in ordered:
-        if at >= ordered[-1][0] - window:
-            yield from ((at - EPOCH) // MICROSECOND, amount)
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
 
 
 def _moment(microseconds: int) -> datetime:

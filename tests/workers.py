@@ -42,8 +42,13 @@ async def open_worker(
     assert settings.redis_url is not None
     pool = await open_pool(url, size=size, name="test", init=upsert.make_stage)
     arq = connect(settings.redis_url, queue_name=settings.queue_name)
+    queue = Queue(arq)
     yield Context(
-        pool=pool, queue=Queue(arq), window=Window(arq), settings=settings, worker_id=WorkerId(uuid4())
+        pool=pool,
+        queue=queue,
+        window=Window(arq, queue.breaker),
+        settings=settings,
+        worker_id=WorkerId(uuid4()),
     )
     await pool.close()
     await arq.aclose()

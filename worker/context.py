@@ -40,10 +40,11 @@ async def open_context(
     )
     try:
         await migrations.wait_until_current(pool)
+        queue = Queue(redis)
         ctx = Context(
             pool=pool,
-            queue=Queue(redis),
-            window=Window(redis),
+            queue=queue,
+            window=Window(redis, queue.breaker),
             settings=settings,
             worker_id=WorkerId(uuid4()),
         )

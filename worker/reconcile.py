@@ -8,7 +8,7 @@ from storage.background import repeat
 from storage.context import Context
 from storage.entities import contacts
 from storage.failpoints import reach
-from storage.pipeline import chunks, finish, jobs, split, turns, uploads
+from storage.pipeline import admissions, chunks, finish, grants, jobs, split, turns, uploads
 from storage.pipeline.chunks import ExpiredLease
 from storage.pipeline.leases import Watch
 from storage.pipeline.uploads import ExpiredUpload
@@ -72,7 +72,8 @@ async def ring_for_work(ctx: Context) -> None:
 
 async def prune(ctx: Context) -> None:
     """Delete old grants and old jobs, one job per transaction, because deleting a large body takes long."""
-    await chunks.prune_grants(ctx.pool)
+    await grants.prune(ctx.pool)
+    await admissions.prune(ctx.pool)
     await contacts.prune_changes(ctx.pool)
     while await _prune_one(ctx):
         pass

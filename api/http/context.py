@@ -66,10 +66,11 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
     redis = connect(redis_url, queue_name=settings.queue_name)
     schema_ready = asyncio.Event()
     try:
+        queue = Queue(redis)
         ctx = Context(
             pool=pool,
-            queue=Queue(redis),
-            window=Window(redis),
+            queue=queue,
+            window=Window(redis, queue.breaker),
             settings=settings,
             worker_id=WorkerId(uuid4()),
         )

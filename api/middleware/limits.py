@@ -2,8 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from typing import Literal
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -11,10 +10,10 @@ from aiohttp.typedefs import Handler
 from api.http.context import ACCOUNT, API, LIMITS
 from schemas.errors import RateLimited
 from schemas.settings import Settings
-from storage.context import Context
 from storage.entities.accounts import Account
-from storage.pipeline import uploads
-from storage.window import Grant, History, WindowKind
+from storage.pipeline import admissions, uploads
+from storage.pipeline.admissions import Admission
+from storage.window import Grant
 
 READ_SECONDS = 60  # READ_LIMIT is a number of requests a minute
 TOO_MANY_JOBS_SECONDS = 5  # the time when one of them ends is not known
@@ -27,7 +26,7 @@ BULK: web.AppKey[frozenset[object]] = web.AppKey("bulk", frozenset)
 class Policy:
     """At most `limit` requests of a kind in any `seconds`; 0: no limit."""
 
-    kind: WindowKind
+    kind: Literal["requests", "reads"]
     limit: int
     seconds: int
     noun: str
@@ -55,19 +54,17 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _charge_bulk(request: web.Request, account: Account) -> None:
-    """Charge the admission window, then refuse the request if too many jobs of the account have not ended.
-
-    The window comes first, because counting the jobs is a query.
-    """
+    """Charge the admission window, unless too many jobs of the account have not ended. Raises RateLimited."""
     ctx = request.app[API].ctx
     policy = bulk_policy(account)
-    if policy.limit:
-        history = partial(uploads.recently_accepted, ctx.pool, account.id)
-        take = partial(_take, ctx, account, policy, history)
-        grant = await ctx.breaker.ask(take)
-        _set_headers(request, policy, await _count(ctx, account) if grant is None else grant)
     unfinished = await uploads.unfinished(ctx.pool, account.id)
-    if unfinished >= ctx.settings.max_unfinished_jobs:
+    full = unfinished >= ctx.settings.max_unfinished_jobs
+    if policy.limit:
+        admission = await admissions.admit(ctx.pool, account.id, charge=not full)
+        request[LIMITS] = headers_of(policy, admission)
+        if not admission.granted and not full:
+            raise refusal(policy, admission)
+    if full:
         raise RateLimited(
             f"{unfinished} jobs of this account have not ended: send the request again when some have",
             code="too_many_jobs",
@@ -80,45 +77,19 @@ async def _charge_read(request: web.Request, account: Account) -> None:
     ctx = request.app[API].ctx
     policy = read_policy(ctx.settings)
     if policy.limit:
-        grant = await ctx.breaker.ask(partial(_take, ctx, account, policy, None))
+        grant = await ctx.window.take(
+            kind="reads",
+            account_id=account.id,
+            limit=policy.limit,
+            window_seconds=policy.seconds,
+            want=1,
+            postgres_at=None,  # an exact limit of reads is not promised
+            history=None,
+        )
         if grant is not None:
-            _set_headers(request, policy, grant)
-
-
-async def _take(ctx: Context, account: Account, policy: Policy, history: History | None) -> Grant:
-    return await ctx.window.take(
-        kind=policy.kind,
-        account_id=account.id,
-        limit=policy.limit,
-        window_seconds=policy.seconds,
-        want=1,
-        history=history,
-    )
-
-
-async def _count(ctx: Context, account: Account) -> Grant:
-    """Count the accepted jobs in PostgreSQL, while Redis does not respond.
-
-    No lock is held: simultaneous requests can exceed the limit meanwhile.
-    """
-    window = timedelta(seconds=account.window_seconds)
-    now = datetime.now(UTC)
-    accepted = await uploads.recently_accepted(ctx.pool, account.id, now - window)
-    remaining = account.request_limit - len(accepted)
-    wait = (accepted[-account.request_limit][0] + window - now).total_seconds() if remaining <= 0 else 0.0
-    return Grant(
-        granted=int(remaining > 0),
-        at=now,
-        wait_seconds=wait,
-        remaining=max(remaining - 1, 0),
-        reset_seconds=(accepted[-1][0] + window - now).total_seconds() if accepted else 0,
-    )
-
-
-def _set_headers(request: web.Request, policy: Policy, grant: Grant) -> None:
-    request[LIMITS] = headers_of(policy, grant)
-    if not grant.granted:
-        raise refusal(policy, grant)
+            request[LIMITS] = headers_of(policy, grant)
+            if not grant.granted:
+                raise refusal(policy, grant)
 
 
 def bulk_policy(account: Account) -> Policy:
@@ -133,7 +104,7 @@ def read_policy(settings: Settings) -> Policy:
     return Policy(kind="reads", limit=settings.read_limit, seconds=READ_SECONDS, noun="requests")
 
 
-def headers_of(policy: Policy, grant: Grant) -> dict[str, str]:
+def headers_of(policy: Policy, grant: Grant | Admission) -> dict[str, str]:
     """Return the headers of draft-ietf-httpapi-ratelimit-headers and the older X- form; times in seconds."""
     reset = min(math.ceil(grant.reset_seconds), policy.seconds)  # not 61 for a millisecond over 60
     return {
@@ -145,7 +116,7 @@ def headers_of(policy: Policy, grant: Grant) -> dict[str, str]:
     }
 
 
-def refusal(policy: Policy, grant: Grant) -> RateLimited:
+def refusal(policy: Policy, grant: Grant | Admission) -> RateLimited:
     """Return the error for a request that was not granted."""
     seconds = max(math.ceil(grant.wait_seconds), 1)
     return RateLimited(

@@ -19,7 +19,6 @@ QUERIES = load(__name__)
 
 MAX_DEATHS = 3  # deaths after which a chunk is claimed in halves: see lock_next_chunk
 CREDIT_ITEMS = 10_000  # items that an account may catch up after it waited for its window: see lease_chunk
-GRANTS_SECONDS = 2 * 86_400.0  # the longest window is a day
 
 
 class ExpiredLease(NamedTuple):
@@ -34,7 +33,10 @@ class ExpiredLease(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """The chunk to lease next, before a grant of its account's window. An `item_limit` of 0: no limit."""
+    """The chunk to lease next, before a grant of its account's window. An `item_limit` of 0: no limit.
+
+    `postgres_at` is the reading of PostgreSQL's clock after the lock of the turn.
+    """
 
     account_id: AccountId
     item_limit: int
@@ -44,6 +46,7 @@ class Candidate:
     first_index: int
     items: int
     deaths: int
+    postgres_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +116,6 @@ async def lease(
     chunk: Candidate,
     *,
     items: int,
-    granted_at: datetime | None,
     worker_id: WorkerId,
     token: int,
 ) -> Claim | None:
@@ -125,7 +127,6 @@ async def lease(
         first_index=chunk.first_index,
         items=items,
         deaths=chunk.deaths,
-        granted_at=granted_at,
         worker_id=worker_id,
         token=token,
         lease_seconds=LEASE_SECONDS,
@@ -219,17 +220,6 @@ async def free(db: Conn | Pool, abandoned: Sequence[ExpiredLease]) -> int:
         ends=[lease.lease_until for lease in abandoned],
     )
     return len(rows)
-
-
-async def recent_grants(db: Conn, account_id: AccountId, since: datetime) -> list[tuple[datetime, int]]:
-    """Return the grants of the item window since a time of its own clock, oldest first."""
-    rows = await QUERIES.recent_grants(db, account_id=account_id, since=since)
-    return [(row["at"], row["items"]) for row in rows]
-
-
-async def prune_grants(db: Conn | Pool) -> None:
-    """Delete grants that are older than any window."""
-    await QUERIES.prune_grants(db, keep_seconds=GRANTS_SECONDS)
 
 
 def _claim(account_id: AccountId, row: Any) -> Claim:

@@ -6,16 +6,16 @@
 SELECT n.account_id, l.*
 FROM lock_next_chunk(:max_deaths, :skip_limited) n
 LEFT JOIN LATERAL lease_chunk(n.account_id, CASE n.item_limit WHEN 0 THEN n.job_id END, n.first_index, n.items,
-                              n.deaths, NULL, :worker_id, :token, :lease_seconds, :credit_items) l ON true;
+                              n.deaths, :worker_id, :token, :lease_seconds, :credit_items) l ON true;
 
 -- name: lock_next(max_deaths)^
 -- First step of a claim with an item limit: lock the account's turn and return its next chunk. Between the steps the
 -- caller takes a grant of the window.
-SELECT * FROM lock_next_chunk(:max_deaths, false);
+SELECT *, clock_timestamp() AS postgres_at FROM lock_next_chunk(:max_deaths, false);
 
--- name: lease(account_id, id, first_index, items, deaths, granted_at, worker_id, token, lease_seconds, credit_items)^
+-- name: lease(account_id, id, first_index, items, deaths, worker_id, token, lease_seconds, credit_items)^
 -- Second step: lease as many items as the window has granted. No row: the chunk is not ready any more.
-SELECT * FROM lease_chunk(:account_id, :id, :first_index, :items, :deaths, :granted_at, :worker_id, :token,
+SELECT * FROM lease_chunk(:account_id, :id, :first_index, :items, :deaths, :worker_id, :token,
                           :lease_seconds, :credit_items);
 
 -- name: fence(account_id, id, first_index, items, token)$
@@ -93,11 +93,3 @@ UPDATE chunks c SET state = 'ready', token = 0, deaths = c.deaths + 1, worker_id
 FROM dead
 WHERE c.account_id = dead.account_id AND c.job_id = dead.job_id AND c.first_index = dead.first_index
 RETURNING c.account_id, c.job_id, c.first_index;
-
--- name: recent_grants(account_id, since)
--- What the item window has granted since a time of its own clock: its history after a flush.
-SELECT at, items FROM grants WHERE account_id = :account_id AND at >= :since ORDER BY at;
-
--- name: prune_grants(keep_seconds)!
--- Delete grants that are older than any window.
-DELETE FROM grants WHERE at < now() - make_interval(secs => :keep_seconds);

@@ -198,14 +198,6 @@ async def stored_bytes(db: Conn | Pool, account_id: AccountId) -> int:
     return size
 
 
-async def recently_accepted(
-    db: Conn | Pool, account_id: AccountId, since: datetime
-) -> list[tuple[datetime, int]]:
-    """Return when jobs were accepted since a time, oldest first, as grants of one request each."""
-    rows = await QUERIES.recently_accepted(db, account_id=account_id, since=since)
-    return [(row["at"], row["items"]) for row in rows]
-
-
 async def add_chunks(
     conn: Conn, account_id: AccountId, job_id: JobId, part: int, first_index: int, spans: Sequence[Span]
 ) -> int:

@@ -116,12 +116,6 @@ SELECT COALESCE((SELECT sum(bytes) FROM jobs WHERE account_id = :account_id AND 
     + COALESCE((SELECT sum(octet_length(p.body)) FROM jobs j JOIN parts p ON p.account_id = j.account_id AND p.job_id = j.id
                 WHERE j.account_id = :account_id AND j.state = 'receiving'), 0)::bigint;
 
--- name: recently_accepted(account_id, since)
--- When requests were accepted: the history of the admission window after a flush.
-SELECT accepted_at AS at, 1 AS items FROM jobs
-WHERE account_id = :account_id AND accepted_at >= :since
-ORDER BY accepted_at;
-
 -- name: add_chunks(account_id, id, part, first_indexes, starts, ends, items)!
 INSERT INTO chunks (account_id, job_id, part, first_index, byte_start, byte_end, items)
 SELECT :account_id, :id, :part, r.*

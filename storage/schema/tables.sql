@@ -214,9 +214,23 @@ CREATE INDEX account_turns_clock ON account_turns (served_at DESC NULLS LAST);
 
 -- What the item windows have granted. A window that Redis has lost is loaded from this table.
 CREATE TABLE grants (
-    account_id bigint NOT NULL,
-    at         timestamptz NOT NULL,                        -- by the clock of the window (Redis)
-    items      integer NOT NULL,
+    account_id  bigint NOT NULL,
+    at          timestamptz NOT NULL,                       -- the window's own time
+    items       integer NOT NULL,
+    redis_at    timestamptz NOT NULL,                       -- what the clock of Redis showed
+    postgres_at timestamptz NOT NULL,                       -- what the clock of PostgreSQL showed
+    PRIMARY KEY (account_id, at)
+);
+
+-- What the admission windows have admitted. The newest row of an account is the base of the window's time: it was
+-- base_at when the clocks showed postgres_at and api_at.
+CREATE TABLE admissions (
+    account_id  bigint NOT NULL,
+    at          timestamptz NOT NULL,                       -- the window's own time
+    base_at     timestamptz NOT NULL,                       -- `at`, or later after the step of a clock
+    postgres_at timestamptz NOT NULL,
+    api_at      timestamptz NOT NULL,
+    requests    integer NOT NULL DEFAULT 1,                 -- more than 1 if the window's time stood still
     PRIMARY KEY (account_id, at)
 );
 

@@ -1,9 +1,8 @@
--- Lease the first `p_items` items of a ready chunk; the rest becomes a new chunk. Writes the lease, the token,
--- the grant (if `p_granted_at` is not null) and the turn. Returns the chunk with its bytes; no row means that the
--- chunk is not ready.
+-- Lease the first `p_items` items of a ready chunk; the rest becomes a new chunk. Writes the lease, the token
+-- and the turn. Returns the chunk with its bytes; no row means that the chunk is not ready.
 CREATE OR REPLACE FUNCTION lease_chunk(
     p_account_id bigint, p_job_id uuid, p_first_index integer, p_items integer, p_deaths integer,
-    p_granted_at timestamptz, p_worker_id uuid, p_token bigint, p_lease_seconds double precision, p_credit_items integer
+    p_worker_id uuid, p_token bigint, p_lease_seconds double precision, p_credit_items integer
 ) RETURNS TABLE (
     job_id uuid, first_index integer, items integer, skip integer, token bigint, deaths integer,
     failures smallint, operation text, params jsonb, format text, layout jsonb, body bytea
@@ -30,10 +29,6 @@ CREATE OR REPLACE FUNCTION lease_chunk(
         FROM chunk
         WHERE j.account_id = chunk.account_id AND j.id = chunk.job_id
           AND (j.state = 'queued' OR j.throttled_until IS NOT NULL)
-    ), granted AS (
-        INSERT INTO grants AS g (account_id, at, items)
-        SELECT account_id, p_granted_at, p_items FROM chunk WHERE p_granted_at IS NOT NULL
-        ON CONFLICT (account_id, at) DO UPDATE SET items = g.items + excluded.items
     ), served AS (
         -- an account that waited for its window may catch up by p_credit_items at most
         UPDATE account_turns t SET start_tag = fair.start, virtual_time = fair.start + p_items,

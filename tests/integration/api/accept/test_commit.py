@@ -60,6 +60,7 @@ async def _stored_jobs(ctx: Context) -> int:
 async def test_a_lost_connection_before_the_commit_is_a_503_and_no_job(
     ctx: Context, proxied: ProxiedApi
 ) -> None:
+    await ctx.pool.execute("UPDATE accounts SET request_limit = 0")  # the admission has a COMMIT of its own
     proxied.postgres.cut_at = lambda data: b"COMMIT" in data
     response = await proxied.client.submit_items([contact(1)])
     assert (response.status, response.error["type"], response.error["code"]) == (
@@ -98,6 +99,7 @@ async def test_a_failure_at_commit_is_a_500_and_no_job(ctx: Context, client: Cli
 async def test_a_committed_job_is_a_202_although_postgres_fails_right_after(
     ctx: Context, proxied: ProxiedApi
 ) -> None:
+    await ctx.pool.execute("UPDATE accounts SET request_limit = 0")  # the admission has a COMMIT of its own
     committed = False
 
     def after_the_commit(data: bytes) -> bool:

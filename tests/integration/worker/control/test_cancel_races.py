@@ -45,7 +45,7 @@ async def test_cancel_waits_for_a_claim_and_the_rest_of_its_chunk(ctx: Context, 
     async with ctx.pool.acquire() as conn, conn.transaction():
         candidate = await chunks.lock_next(conn)
         assert candidate is not None
-        await chunks.lease(conn, candidate, items=1, granted_at=None, worker_id=ctx.worker_id, token=1)
+        await chunks.lease(conn, candidate, items=1, worker_id=ctx.worker_id, token=1)
         cancelling = asyncio.create_task(cancellation.cancel(crew[0].pool, account.id, job_id))
         await until(lambda: waiting(ctx, 1))
     await cancelling

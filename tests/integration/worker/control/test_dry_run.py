@@ -184,7 +184,7 @@ async def test_a_dry_run_waits_for_a_claim_in_progress(
     async with ctx.pool.acquire() as conn, conn.transaction():
         candidate = await chunks.lock_next(conn)
         assert candidate is not None
-        held = await chunks.lease(conn, candidate, items=1, granted_at=None, worker_id=ctx.worker_id, token=1)
+        held = await chunks.lease(conn, candidate, items=1, worker_id=ctx.worker_id, token=1)
         dry_running = asyncio.create_task(dry_run_next(crew[0]))
         await until(lambda: waiting(ctx, 1))
     assert held is not None

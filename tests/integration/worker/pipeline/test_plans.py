@@ -45,7 +45,9 @@ INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids)
     SELECT account_id, job_id, first_index, '{}', '{}' FROM chunks WHERE state = 'done';
 INSERT INTO parts SELECT account_id, id, 0, '' FROM jobs WHERE request_id = 'req';
 INSERT INTO outcome_changes SELECT account_id, job_id, first_index, 1, 1 FROM chunks WHERE state = 'done';
-INSERT INTO grants SELECT id, now() - n * interval '1 s', 1 FROM accounts, generate_series(1, 500) n;
+INSERT INTO grants
+    SELECT id, t, 1, t, t FROM accounts, generate_series(now() - interval '500 s', now(), '1 s') t;
+INSERT INTO admissions SELECT account_id, at, at, at, at FROM grants;
 INSERT INTO contacts (account_id, phone)
     SELECT id, '+1212' || (2000000 + n) FROM accounts, generate_series(1, 500) n;
 INSERT INTO contact_changes SELECT id, n, n, '{}' FROM accounts, generate_series(1, 500) n;

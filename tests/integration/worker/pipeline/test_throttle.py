@@ -52,6 +52,7 @@ def takes(monkeypatch: pytest.MonkeyPatch) -> list[Take]:
 
     async def take_and_record(window: Window, *, want: int, minimum: int, **options: Any) -> Grant:
         grant = await take(window, want=want, minimum=minimum, **options)
+        assert grant is not None
         recorded.append(Take(want, minimum, grant))
         return grant
 
