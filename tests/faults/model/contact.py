@@ -1,6 +1,5 @@
 """A contact of the model."""
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,8 +59,8 @@ class ModelContact:
         """Return everything about the contact in the form of `stored.read`."""
         return {
             "phone": self.phone,
-            **copy.deepcopy(self.fields),
-            **{name: copy.deepcopy(keys) for name, keys in self.keyed.items() if keys},
+            **self.fields,
+            **{name: dict(keys) for name, keys in self.keyed.items() if keys},
             "opted_out": self.opted_out,
             "preference": self.preference,
             "team_id": self.team_id,
