@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 PIPELINE = "tests/integration/worker/pipeline"
+SETTLE = "tests/integration/worker/settle"
 ACCEPT = "tests/integration/api/accept"
 
 
@@ -171,7 +172,7 @@ MUTATIONS = (
         file="worker/settle.py",
         text="    if not operation_of(job.operation).settles:\n        return\n",
         instead="    return\n",
-        tests=(f"{PIPELINE}/test_settle.py",),
+        tests=(f"{SETTLE}/test_settle.py",),
     ),
     Mutation(
         guard="settle: a change over REST comes after the items applied before it",
@@ -179,7 +180,7 @@ MUTATIONS = (
         file="worker/operations/history.py",
         text="                if last.at <= self._index_before(change.at):\n",
         instead="                if False:\n",
-        tests=("tests/unit/test_history.py", f"{PIPELINE}/test_settle_changes.py"),
+        tests=("tests/unit/test_history.py", SETTLE),
     ),
     Mutation(
         guard="settle: a value that somebody else wrote stays",
@@ -187,7 +188,7 @@ MUTATIONS = (
         file="worker/operations/history.py",
         text=" and _equal(now.value, _stored(stored, path)):",
         instead=":",
-        tests=("tests/unit/test_history.py", f"{PIPELINE}/test_settle_changes.py"),
+        tests=("tests/unit/test_history.py", SETTLE),
     ),
     Mutation(
         guard="tenant filter: a contact is read by account and id",

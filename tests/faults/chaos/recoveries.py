@@ -14,16 +14,26 @@ from tests.faults.harness.recovery import progress
 
 LOOK_SECONDS = 0.1
 ANSWER_SECONDS = 180.0
+RUNNING = "SELECT token FROM chunks WHERE state = 'running'"
 
 
 class Recoveries:
-    """Watches the progress of all jobs. `probe` sends small jobs all the time, so that there is work."""
+    """Measures recoveries: from the moment when the last fault is over, until
+
+    - something is completed, and
+    - no chunk is still held by a claim that was running at that moment: a dead worker has been replaced.
+
+    `probe` sends small jobs all the time, so that there is work.
+    """
 
     def __init__(self, cluster: Cluster) -> None:
         self.found: list[tuple[float, str]] = []
         self._cluster = cluster
         self._active: set[str] = set()
-        self._back: dict[str, float] = {}  # faults that are over, with the time
+        self._over: set[str] = set()  # faults that are over, and whose recovery is not
+        self._since = 0.0  # the end of the last fault
+        self._claims: set[int] | None = None  # that were running then
+        self._completed = 0  # then
         self._closing = False
 
     @contextmanager
@@ -34,22 +44,19 @@ class Recoveries:
             yield
         finally:
             self._active.discard(name)
-            self._back[name] = asyncio.get_running_loop().time()
+            self._over.add(name)
+            self._since = asyncio.get_running_loop().time()
+            self._claims = None
 
     def close(self) -> None:
         """Let `watch` and `probe` return."""
         self._closing = True
 
     async def watch(self) -> None:
-        """Look for progress, and note the recovery of the faults that are over."""
-        clock = asyncio.get_running_loop().time
-        before = -1
+        """Look again and again, and note the recoveries."""
         while not self._closing:
-            began = clock()
-            now = await look(progress(self._cluster))
-            if now is not None and now > before:
-                before = now
-                self._note(began)
+            if self._over and not self._active:
+                await self._look()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def probe(self, client: PatientClient) -> None:
@@ -60,12 +67,15 @@ class Recoveries:
             await client.submit([contact(number % 1_000)], key=uuid4().hex, seconds=ANSWER_SECONDS)
             await asyncio.sleep(LOOK_SECONDS)
 
-    def _note(self, seen: float) -> None:
-        """Note progress that was seen in a look that began at `seen`. While a fault acts nothing is noted."""
-        if self._active or not self._back:
+    async def _look(self) -> None:
+        since = self._since
+        rows = await look(self._cluster.sql(RUNNING))
+        completed = await look(progress(self._cluster))
+        if rows is None or completed is None or self._active or since != self._since:
             return
-        last = max(self._back.values())
-        if seen > last:
-            name = ", ".join(sorted(self._back))
-            self.found.append((seen - last, name))
-            self._back.clear()
+        running = {row["token"] for row in rows}
+        if self._claims is None:
+            self._claims, self._completed = running, completed
+        elif completed > self._completed and not self._claims & running:
+            self.found.append((asyncio.get_running_loop().time() - since, ", ".join(sorted(self._over))))
+            self._over.clear()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tests.faults.chaos import breaking, disturbing
 from tests.faults.chaos.breaking import Fault
 
-MEAN_SECONDS = 3.0  # between the begins of two faults
+MEAN_SECONDS = 2.5  # between the begins of two faults
 MOST_AT_ONCE = 2
 
 
