@@ -144,18 +144,16 @@ MUTATIONS = (
         guard="COMMIT before 202: accept commits",
         promise="P1",
         file="api/accept/upload.py",
-        text="            return await self._accept(conn, request_hash, chunks)\n",
-        instead="            total = await self._accept(conn, request_hash, chunks)\n"
-        "            await conn.execute('ROLLBACK AND CHAIN')\n            return total\n",
+        text='            reach("accept.before_commit")\n',
+        instead="            await conn.execute('ROLLBACK AND CHAIN')\n",
         tests=(f"{ACCEPT}/test_commit.py",),
     ),
     Mutation(
         guard="COMMIT before 202: it waits for the disk",
         promise="P1",
         file="api/accept/upload.py",
-        text="        async with transaction(self._pool) as conn:\n            return await self._accept(",
-        instead="        async with transaction(self._pool, durable=False) as conn:\n"
-        "            return await self._accept(",
+        text="transaction(self._pool, long_wait=self._opened)",
+        instead="transaction(self._pool, long_wait=self._opened, durable=False)",
         tests=("tests/faults/test_durability.py",),
     ),
     Mutation(
