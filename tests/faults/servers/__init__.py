@@ -1,0 +1,1 @@
+"""Break what Bulklane stands on: PostgreSQL, Valkey, the connections to them, the clock."""
