@@ -9,7 +9,16 @@ from storage.pipeline.leases import LONGEST_DELAY_SECONDS
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 
-QUERIES = load(__name__, {"longest_delay_seconds": LONGEST_DELAY_SECONDS})
+MOST_FAILURES = 100  # the count stops here, so that the delay can be computed
+FACTOR = 2  # by which each failure makes the delay longer
+QUERIES = load(
+    __name__,
+    {
+        "longest_delay_seconds": LONGEST_DELAY_SECONDS,
+        "most_failures": MOST_FAILURES,
+        "factor": FACTOR,
+    },
+)
 
 
 async def count(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> int:

@@ -1,7 +1,7 @@
 -- name: count(account_id, id)$
 -- Count a failure and delay the job. Returns the number of failures. Null: the job has ended.
-UPDATE jobs SET failures = LEAST(failures, 100) + 1,
-    retry_at = clock_timestamp() + make_interval(secs => LEAST(2 ^ LEAST(failures, 10), @longest_delay_seconds@))
+UPDATE jobs SET failures = LEAST(failures + 1, @most_failures@),
+    retry_at = clock_timestamp() + make_interval(secs => LEAST(power(@factor@, failures), @longest_delay_seconds@))
 WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running')
 RETURNING failures;
 
