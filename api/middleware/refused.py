@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from aiohttp import web, web_protocol, web_server
 from aiohttp.typedefs import Handler
@@ -32,8 +32,8 @@ class Protocol(web_protocol.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, and close it if there are too many."""
         super().connection_made(transport)
-        assert isinstance(transport, asyncio.Transport)
-        connections_of(self).open(transport)
+        # no isinstance: a transport of uvloop is not an asyncio.Transport
+        connections_of(self).open(cast(asyncio.Transport, transport))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection."""
