@@ -90,6 +90,23 @@ JOIN grants e ON e.account_id = g.account_id AND e.at BETWEEN g.at - make_interv
 WHERE a.item_limit > 0
 GROUP BY g.account_id, g.at, a.item_limit HAVING sum(e.items) > a.item_limit;
 
+-- name: no span of a window holds more requests than the limit
+SELECT w.account_id, w.at, a.request_limit, sum(e.requests) AS requests
+FROM accounts a
+JOIN admissions w ON w.account_id = a.id
+JOIN admissions e ON e.account_id = w.account_id
+    AND e.at BETWEEN w.at - make_interval(secs => a.window_seconds) AND w.at
+WHERE a.request_limit > 0
+GROUP BY w.account_id, w.at, a.request_limit HAVING sum(e.requests) > a.request_limit;
+
+-- name: every accepted job of an account with a limit was admitted
+SELECT a.id, COALESCE(w.requests, 0) AS admitted, j.jobs AS accepted
+FROM accounts a
+JOIN (SELECT account_id, count(*) AS jobs FROM jobs WHERE accepted_at IS NOT NULL AND parent_id IS NULL GROUP BY account_id) j
+    ON j.account_id = a.id
+LEFT JOIN (SELECT account_id, sum(requests) AS requests FROM admissions GROUP BY account_id) w ON w.account_id = a.id
+WHERE a.request_limit > 0 AND COALESCE(w.requests, 0) < j.jobs;
+
 -- name: every applied item of an account with a limit was granted
 SELECT a.id, COALESCE(g.items, 0) AS granted, c.items AS applied
 FROM accounts a

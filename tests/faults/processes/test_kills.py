@@ -1,6 +1,7 @@
 """Kill processes with SIGKILL, at every step and in the middle of work: nothing is lost or applied twice."""
 
 import asyncio
+import re
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.effects import assert_once, effect_items, names_of
 from tests.faults.harness.recovery import Record, recovered
 from tests.faults.harness.workload import SAME, assert_everything, submit_everything, submit_out_of_order
+from tests.house.source import all_sources
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,6 +31,12 @@ STEPS = (
     "dry_run.recorded",
     "cancel.before_commit",
 )
+
+
+async def test_every_step_of_the_source_is_killed_at() -> None:
+    text = "".join(source.text for source in all_sources())
+    steps = set(re.findall(r'reach\("([a-z_.]+)"', text))
+    assert steps == {*STEPS, "settle.before_commit", "prepare.item"}  # these two have tests of their own
 
 
 async def test_a_kill_at_every_step_loses_nothing(running: Cluster) -> None:
@@ -84,17 +92,3 @@ async def test_a_kill_in_the_middle_loses_nothing(
     await client.ended(job)
     await invariants.hold(running)
     await assert_once(running, client, {"once": 40_000})
-
-
-async def test_killed_backends_cost_no_item(running: Cluster, record_property: Record) -> None:
-    client = await running.client()
-    job = await client.submit(effect_items(range(40_000), "once"))
-    await running.has_applied(job, 1)
-    for _ in range(3):
-        await running.kill_backend()
-        await running.database_accepts()
-    await recovered(running, "SIGKILL of a backend, three times", record_property)
-    await client.ended(job)
-    await invariants.hold(running)
-    await assert_once(running, client, {"once": 40_000})
-    assert await running.most_deaths(client) == 0, "a crash of PostgreSQL was counted as the death of a chunk"

@@ -83,6 +83,7 @@ async def test_work_goes_on_without_valkey(running: Cluster, seconds: float, rec
     await assert_once(running, client, {"before": 20_000, "without": 1_000})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("settings", [FULL, READ_ONLY], ids=["full", "read-only"])
 async def test_a_valkey_that_refuses_writes_loses_nothing(
     running: Cluster, settings: dict[str, str], record_property: Record
@@ -103,6 +104,22 @@ async def test_a_valkey_that_refuses_writes_loses_nothing(
     await client.ended(during)
     await invariants.hold(running)
     await assert_once(running, client, {"once": 30_000, "during": 100})
+
+
+async def test_a_stopped_valkey_lets_no_request_too_many_pass(running: Cluster) -> None:
+    client = await running.client(request_limit=5, window_seconds=2)
+    await client.submit(effect_items(range(10), "before"))
+    running.valkey.freeze()
+    try:
+        numbers = range(10, 120, 10)
+        await asyncio.gather(
+            *(client.submit(effect_items(range(number, number + 10), "during")) for number in numbers)
+        )
+    finally:
+        running.valkey.thaw()
+    await client.all_ended()
+    await invariants.hold(running)
+    await assert_once(running, client, {"before": 10, "during": 110})
 
 
 async def test_each_bell_may_ring_a_hundred_times(running: Cluster) -> None:
