@@ -20,6 +20,7 @@ from storage.queue import Queue
 
 RETRY_SECONDS = 0.5
 LOOK_SECONDS = 10.0  # read the state at least this often, because an announcement can be lost
+DEAF_SECONDS = 1.0  # the same while no announcement can arrive
 PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d+)\"?", re.IGNORECASE | re.ASCII)
 ASYNC = re.compile(r"(?:^|[,\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 
@@ -40,6 +41,7 @@ class Ended:
         self._pool = pool
         self._waiting: defaultdict[JobId, set[asyncio.Event]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
+        self._subscribed = False
         self.closing = False  # the process stops, so no request waits
 
     async def __aenter__(self) -> Self:
@@ -78,7 +80,8 @@ class Ended:
                 if state is None or state.ended or left <= 0 or self.closing:
                     return state
                 try:
-                    await asyncio.wait_for(event.wait(), min(left, LOOK_SECONDS))
+                    hears = self._subscribed and self._queue.breaker.closed
+                    await asyncio.wait_for(event.wait(), min(left, LOOK_SECONDS if hears else DEAF_SECONDS))
                 except TimeoutError:
                     continue
 
@@ -102,10 +105,12 @@ class Ended:
         try:
             async for job_id in self._queue.ended_jobs():
                 if job_id is None:
+                    self._subscribed = True
                     self._wake_all()
                 else:
                     self._wake(job_id)
         finally:
+            self._subscribed = False
             self._wake_all()  # announcements may be missed from now on, so every request reads its state
 
     def _wake(self, job_id: JobId) -> None:

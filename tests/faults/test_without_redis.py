@@ -82,3 +82,16 @@ async def test_a_worker_stops_at_once_while_redis_is_away(outage: Outage) -> Non
             await running.workers[0].end(signal.SIGTERM)
             assert await running.workers[0].child.wait() == 0
             assert "Traceback" not in running.workers[0].log
+
+
+async def test_a_worker_outlives_postgresql_and_the_whole_outage() -> None:
+    async with cluster(workers=1) as running:
+        client = await running.client(item_limit=2_000, window_seconds=1)
+        pid = running.workers[0].pid
+        job = await client.submit([contact(n) for n in range(5_000)])
+        await running.has_applied(job, 1_000)
+        async with running.postgres.away(), running.valkey.away():
+            pass
+        assert counts(await client.ended(job)) == {"created": 5_000}
+        assert running.workers[0].pid == pid
+        await invariants.hold(running)

@@ -1,6 +1,7 @@
 """Requests that wait for the end of a job: the end wakes them, and they hold no database connection."""
 
 import asyncio
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -12,6 +13,8 @@ from storage.queue import ENDED
 from tests.factories import contact
 from tests.integration.api.service import Client, Response, Service, make_client, serve
 from tests.integration.api.work import work
+from tests.proxy import proxy
+from tests.servers import TestServers
 from tests.waiting import until
 
 LONG = 30  # seconds; longer than any test takes
@@ -157,3 +160,23 @@ async def test_an_end_that_was_not_announced_is_found_after_a_reconnection(
     await redis.client_kill_filter(_type="pubsub")
     await work(ctx)
     assert (await _finish(poll)).json["state"] == "completed"
+
+
+async def test_a_poll_ends_soon_after_its_job_while_redis_hangs(
+    ctx: Context, settings: Settings, servers: TestServers, tmp_path: Path
+) -> None:
+    behind = settings.model_copy(update={"redis_url": f"unix://{tmp_path / 'valkey'}"})
+    async with (
+        proxy(tmp_path / "valkey", servers.redis_socket) as valkey,
+        serve(behind) as service,
+        aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
+    ):
+        client = await make_client(ctx, session)
+        await client.get("/v1/jobs")
+        valkey.silent = True
+        response = await client.submit_items([contact(1)])
+        poll = asyncio.create_task(client.get(f"{response.headers['Location']}?wait={LONG}"))
+        await until_waiting(service)
+        await work(ctx)
+        assert (await _finish(poll)).json["state"] == "completed"
+        valkey.cut()
