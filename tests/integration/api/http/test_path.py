@@ -39,6 +39,7 @@ HELPERS = {
     "schemas/states.py",
     "storage/background.py",
     "storage/breaker.py",
+    "storage/failpoints.py",
     "storage/pipeline/leases.py",
     "storage/pipeline/receiving.py",
     "storage/pipeline/results.py",
