@@ -53,8 +53,7 @@ def table(verdicts: Iterable[Verdict]) -> list[str]:
 def _try(copy: Path, mutation: Mutation) -> Verdict:
     path = copy / mutation.file
     text = path.read_text()
-    if text.count(mutation.text) != 1:
-        found = text.count(mutation.text)
+    if (found := text.count(mutation.text)) != mutation.times:
         return Verdict(mutation, None, f"{mutation.file} has the text of the guard {found} times: update it")
     path.write_text(text.replace(mutation.text, mutation.instead))
     try:

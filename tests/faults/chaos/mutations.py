@@ -9,7 +9,10 @@ ACCEPT = "tests/integration/api/accept"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutation:
-    """A guard, the exact text that is it in `file`, the text without it, and the tests that turn red."""
+    """A guard, its exact text in `file`, the text without it, and the tests that turn red.
+
+    `times` is how often the text occurs; each is replaced.
+    """
 
     guard: str
     promise: str
@@ -17,6 +20,7 @@ class Mutation:
     text: str
     instead: str
     tests: tuple[str, ...]
+    times: int = 1
 
 
 MUTATIONS = (
@@ -224,9 +228,18 @@ MUTATIONS = (
         guard="tenant filter: a job names contacts of its own account",
         promise="P8",
         file="storage/entities/references.sql",
-        text="(SELECT id, phone FROM contacts WHERE account_id = :account_id AND id = w.id OFFSET 0) c",
-        instead="(SELECT id, phone FROM contacts WHERE id = w.id OFFSET 0) c",
+        text="WHERE account_id = :account_id AND",
+        times=6,
+        instead="WHERE (account_id = :account_id OR true) AND",
         tests=(f"{PIPELINE}/test_tenants.py",),
+    ),
+    Mutation(
+        guard="tenant filter: a job is read by account and id",
+        promise="P8",
+        file="storage/pipeline/jobs.sql",
+        text="SELECT state FROM jobs WHERE account_id = :account_id AND id = :id;",
+        instead="SELECT state FROM jobs WHERE (account_id = :account_id OR true) AND id = :id;",
+        tests=("tests/integration/api/http/test_tenants.py",),
     ),
     Mutation(
         guard="counts: the terminal state tells of failed items",

@@ -15,6 +15,7 @@ from tests.faults.chaos.workload import Workload
 from tests.faults.harness import invariants
 from tests.faults.harness.cluster import Cluster, cluster
 from tests.faults.harness.effects import record_effects
+from tests.faults.harness.recovery import progress
 from tests.faults.model.strategies import PROPERTIES
 from tests.faults.model.world import make_targets
 from tests.workers import open_worker
@@ -24,7 +25,9 @@ ACCOUNTS = 20
 LIMITED = 5  # each fifth account has an item limit
 ITEM_LIMIT, WINDOW_SECONDS = 4_000, 10
 LIMITED_SHARE = 0.5  # of the items that the limit lets pass
-SETTLED_SECONDS = 180.0
+PROGRESS_SECONDS = 45.0  # without progress, after all parts are back, jobs are stuck
+UNFINISHED = "SELECT id, account_id, operation, state, total FROM jobs WHERE finished_at IS NULL"
+MOST_CHARACTERS = 500  # of an error of a client in the report
 FAULT_SECONDS = 90.0  # after it a fault counts as an error of the run
 
 Say = Callable[[str], None]
@@ -123,21 +126,23 @@ async def _collect(report: Report, who: str, tasks: list[asyncio.Task[None]]) ->
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, BaseException):
             errors = result.exceptions if isinstance(result, BaseExceptionGroup) else (result,)
-            report.other += [f"{who}: {error!r}" for error in errors]
+            report.other += [f"{who}: {error!r}"[:MOST_CHARACTERS] for error in errors]
 
 
 async def _settle(running: Cluster, report: Report) -> None:
-    """Wait until all jobs have ended, and read each as its client does."""
-    try:
-        await invariants.quiet(running, seconds=SETTLED_SECONDS)
-    except TimeoutError:
-        rows = await running.sql(
-            "SELECT id, account_id, operation, state, total FROM jobs WHERE finished_at IS NULL"
-        )
-        report.stuck += [f"after {SETTLED_SECONDS:g} s: {dict(row)}" for row in rows]
+    """Wait until all jobs have ended, and read each as its client does. Stuck is what makes no progress."""
+    before = -1
+    while (now := await progress(running)) > before:
+        before = now
+        try:
+            await invariants.quiet(running, seconds=PROGRESS_SECONDS)
+        except TimeoutError:
+            continue
+        for client in running.clients:
+            await client.all_ended()
         return
-    for client in running.clients:
-        await client.all_ended()
+    rows = await running.sql(UNFINISHED)
+    report.stuck += [f"no progress for {PROGRESS_SECONDS:g} s: {dict(row)}" for row in rows]
 
 
 def _count(report: Report, running: Cluster, workloads: list[Workload], recoveries: Recoveries) -> None:

@@ -10,7 +10,7 @@ from tests.faults.chaos import breaking, disturbing
 from tests.faults.chaos.breaking import Fault
 
 MEAN_SECONDS = 2.5  # between the begins of two faults
-MOST_AT_ONCE = 2
+MOST_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True)

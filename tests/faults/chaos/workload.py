@@ -33,7 +33,7 @@ from tests.faults.model.world import Targets
 REST = range(2_000, 2_040)
 MOST_UNFINISHED = 3  # jobs that a client has in flight
 LATE_SHARE = 0.15  # of the jobs
-ANSWER_SECONDS = 180.0
+ANSWER_SECONDS = 900.0  # a busy machine is slow; what is stuck is found at the end of a run
 PLACES_APPLIED = """
     SELECT count(DISTINCT place) AS n FROM outcomes o, unnest($2::int[]) place
     WHERE o.job_id = $1 AND place >= o.first_index AND place < o.first_index + cardinality(o.outcomes)
