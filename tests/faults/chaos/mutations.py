@@ -132,7 +132,7 @@ MUTATIONS = (
         guard="cold window: an empty log loads the grants from PostgreSQL",
         promise="P4",
         file="storage/window.lua",
-        text="  if ARGV[6] ~= '1' then return {0, clock} end\n",
+        text="  if ARGV[7] ~= '1' then return {0} end\n",
         instead="",
         tests=("tests/integration/test_window.py",),
     ),
