@@ -52,14 +52,14 @@ class Connections:
         limit = settings.max_connections_per_address
         self.most_of_address = max(most // 2, 1) if limit is None else limit  # 0: no limit
         self._settings = settings
-        self._peers: dict[asyncio.Transport, _Peer] = {}  # idle ones in the order in which they became idle
+        self._peers: dict[asyncio.BaseProtocol, _Peer] = {}  # idle ones in the order of their last request
         self._of_address: Counter[str] = Counter()
         self._repeated = RepeatedLog(logger)
 
     def __len__(self) -> int:
         return len(self._peers)
 
-    def open(self, transport: asyncio.Transport) -> None:
+    def open(self, protocol: asyncio.BaseProtocol, transport: asyncio.Transport) -> None:
         """Count a new connection; close it, or the one that is idle for longest, if it is one too many."""
         address = str((transport.get_extra_info("peername") or ("",))[0])
         if not self._has_room_for(address):
@@ -69,20 +69,20 @@ class Connections:
             self._log("too many connections", f"all {self.most} are busy")
             transport.abort()
         now = asyncio.get_running_loop().time()
-        self._peers[transport] = _Peer(transport=transport, address=address, since=now)
+        self._peers[protocol] = _Peer(transport=transport, address=address, since=now)
         self._of_address[address] += 1
 
-    def close(self, transport: asyncio.Transport) -> None:
+    def close(self, protocol: asyncio.BaseProtocol) -> None:
         """Forget a connection that is closed."""
-        if peer := self._peers.pop(transport, None):
+        if peer := self._peers.pop(protocol, None):
             self._of_address[peer.address] -= 1
             if not self._of_address[peer.address]:
                 del self._of_address[peer.address]
 
     @contextmanager
-    def serving(self, transport: asyncio.Transport | None) -> Iterator[None]:
+    def serving(self, protocol: asyncio.BaseProtocol) -> Iterator[None]:
         """Count a connection as busy while the body runs."""
-        peer = self._peers.get(transport) if transport is not None else None
+        peer = self._peers.get(protocol)
         if peer is None:
             yield
             return
@@ -91,8 +91,8 @@ class Connections:
             yield
         finally:
             peer.busy, peer.since = False, asyncio.get_running_loop().time()
-            if transport in self._peers:
-                self._peers[transport] = self._peers.pop(transport)  # the last one that became idle
+            if protocol in self._peers:
+                self._peers[protocol] = self._peers.pop(protocol)  # the last one that became idle
 
     async def sweep(self) -> None:
         """Close the connections whose client has been silent for too long."""
@@ -121,11 +121,11 @@ class Connections:
 
     def _close_idle(self) -> bool:
         """Close the connection that has been idle for the longest time; return whether there is one."""
-        for peer in self._peers.values():
+        for protocol, peer in self._peers.items():
             if not peer.busy and not peer.transport.is_closing():
                 self._log("too many connections", f"closed an idle one of {peer.address}")
                 peer.transport.abort()
-                self.close(peer.transport)
+                self.close(protocol)
                 return True
         return False
 
@@ -139,7 +139,7 @@ CONNECTIONS = web.AppKey("connections", Connections)
 @web.middleware
 async def serve_connection(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Count the connection of the request as busy."""
-    with request.app[CONNECTIONS].serving(request.transport):
+    with request.app[CONNECTIONS].serving(request.protocol):
         return await handler(request)
 
 

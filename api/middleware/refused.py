@@ -33,12 +33,12 @@ class Protocol(web_protocol.RequestHandler):
         """Count the connection, and close it if there are too many."""
         super().connection_made(transport)
         # no isinstance: a transport of uvloop is not an asyncio.Transport
-        connections_of(self).open(cast(asyncio.Transport, transport))
+        connections_of(self).open(self, cast(asyncio.Transport, transport))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection."""
-        if self._manager is not None and self.transport is not None:
-            connections_of(self).close(self.transport)
+        if self._manager is not None:
+            connections_of(self).close(self)
         super().connection_lost(exc)
 
     def handle_error(
