@@ -39,6 +39,7 @@ HELPERS = {
     "schemas/states.py",
     "storage/background.py",
     "storage/breaker.py",
+    "storage/context.py",
     "storage/failpoints.py",
     "storage/pipeline/leases.py",
     "storage/pipeline/receiving.py",
@@ -56,12 +57,15 @@ HELPERS = {
 AFTERWARDS = {
     "api/http/job_view.py",
     "api/http/waiting.py",
+    "storage/entities/contacts.py",
     "storage/pipeline/dry_runs.py",
     "storage/pipeline/finish.py",
     "storage/pipeline/jobs.py",
     "storage/pipeline/turns.py",
     "worker/dry_run.py",
     "worker/finish.py",
+    "storage/pipeline/split.py",
+    "worker/attempt.py",
 }
 
 
