@@ -2,12 +2,15 @@
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import asyncpg
 from redis.asyncio import Redis
 
 from schemas.settings import Settings
+from storage.queue import Queue, connect
+from tests.faults.harness.client import NO_ANSWER
 from tests.faults.harness.cluster import Cluster
 
 QUEUE = Settings.model_fields["queue_name"].default
@@ -16,6 +19,7 @@ CLOCKS = (
     "UPDATE jobs SET throttled_until = throttled_until + $1 WHERE throttled_until IS NOT NULL",
 )
 HOUR = 3600.0
+LINE = b'{"phone": "+14152000000", "name": "of an upload that is cut"}\n'
 MOST_CONNECTIONS = 200
 
 
@@ -31,6 +35,29 @@ async def lose_bells(cluster: Cluster, rng: random.Random) -> str:
     async with Redis.from_url(cluster.redis_url) as redis:
         await redis.delete(QUEUE)
     return ""
+
+
+async def ring_bells(cluster: Cluster, rng: random.Random) -> str:
+    """Ring a hundred bells for which there may be no work."""
+    arq = connect(cluster.redis_url, queue_name=QUEUE)
+    await Queue(arq).ring_work(100)
+    await arq.aclose()
+    return ""
+
+
+async def cut_upload(cluster: Cluster, rng: random.Random) -> str:
+    """Send a part of a large body, then cut the connection."""
+    client, pieces = rng.choice(cluster.clients), rng.randrange(8)
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(pieces):
+            yield LINE * 10_000
+        raise ConnectionError("the client cuts the upload")
+
+    headers = {"Content-Type": "application/x-ndjson"}
+    with suppress(*NO_ANSWER):
+        await client.once("POST", "/v1/bulk/contacts.upsert", data=body(), headers=headers)
+    return f"after {pieces} pieces"
 
 
 async def out_of_memory(cluster: Cluster, rng: random.Random) -> str:

@@ -49,6 +49,8 @@ KINDS = (
     Kind(breaking.failpoint, "failpoint", 12),
     Kind(disturbing.flush, "valkey"),
     Kind(disturbing.lose_bells, "valkey"),
+    Kind(disturbing.ring_bells, "valkey", 1),
+    Kind(disturbing.cut_upload, "client", 3),
     Kind(disturbing.out_of_memory, "valkey"),
     Kind(disturbing.read_only_redis, "valkey"),
     Kind(disturbing.scale, "worker", 1),
