@@ -11,14 +11,10 @@ from redis.asyncio import Redis
 from schemas.settings import Settings
 from storage.queue import Queue, connect
 from tests.faults.harness.client import NO_ANSWER
+from tests.faults.harness.clocks import PIPELINE, step_clock
 from tests.faults.harness.cluster import Cluster
 
 QUEUE = Settings.model_fields["queue_name"].default
-CLOCKS = (
-    "UPDATE account_turns SET ready_at = ready_at + $1, served_at = served_at + $1",
-    "UPDATE jobs SET throttled_until = throttled_until + $1 WHERE throttled_until IS NOT NULL",
-)
-HOUR = 3600.0
 LINE = b'{"phone": "+14152000000", "name": "of an upload that is cut"}\n'
 MOST_CONNECTIONS = 200
 
@@ -97,17 +93,11 @@ async def change_limit(cluster: Cluster, rng: random.Random) -> str:
     return f"account {rows[0]['id']}"
 
 
-async def step_clock(cluster: Cluster, rng: random.Random) -> str:
-    """Step PostgreSQL's clock by an hour, which is to shift what it has stored by an hour the other way."""
-    seconds = rng.choice([HOUR, -HOUR])
-    conn = await cluster.connect()
-    try:
-        async with conn.transaction():
-            for statement in CLOCKS:
-                await conn.execute(statement.replace("$1", f"interval '{seconds} seconds'"))
-    finally:
-        await conn.close()
-    return f"{-seconds:+.0f} s"
+async def step_clock_of_postgres(cluster: Cluster, rng: random.Random) -> str:
+    """Step PostgreSQL's clock by an hour, forward or back."""
+    hours = rng.choice([1, -1])
+    await step_clock(cluster, hours, tables=PIPELINE)
+    return f"{hours:+} h"
 
 
 async def read_only_postgres(cluster: Cluster, rng: random.Random) -> str:

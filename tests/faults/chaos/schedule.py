@@ -55,7 +55,7 @@ KINDS = (
     Kind(disturbing.read_only_redis, "valkey"),
     Kind(disturbing.scale, "worker", 1),
     Kind(disturbing.change_limit, "postgres"),
-    Kind(disturbing.step_clock, "postgres"),
+    Kind(disturbing.step_clock_of_postgres, "postgres"),
     Kind(disturbing.read_only_postgres, "postgres"),
     Kind(disturbing.too_many_connections, "postgres"),
 )

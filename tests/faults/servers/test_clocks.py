@@ -1,39 +1,15 @@
-"""Step the clock of PostgreSQL, and change an account's limits while it works.
-
-The clock of a running server cannot be set without setting that of the machine. A step by an hour is the same
-as a shift of all stored times by an hour the other way, with the work that is in progress at that moment.
-"""
-
-from datetime import timedelta
+"""Step the clock of PostgreSQL, and change an account's limits while it works."""
 
 import pytest
 
 from tests.faults.harness import invariants
 from tests.faults.harness.client import counts
+from tests.faults.harness.clocks import step_clock
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.effects import assert_once, effect_items
 from tests.faults.harness.recovery import Record, recovered
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-TIMES = """
-    SELECT c.table_name, string_agg(format('%1$I = %1$I + $1::interval', c.column_name), ', ') AS shifts
-    FROM information_schema.columns c
-    JOIN information_schema.tables t USING (table_schema, table_name)
-    WHERE c.table_schema = 'public' AND c.data_type = 'timestamp with time zone'
-      AND t.table_type = 'BASE TABLE'
-      AND c.table_name <> 'grants'
-    GROUP BY c.table_name
-"""  # grants follow the clock of the window, which is Valkey's
-
-
-async def _step_clock(running: Cluster, hours: int) -> None:
-    """Shift all stored times, as a step of the clock by `hours` makes them appear."""
-    conn = await running.connect()
-    async with conn.transaction():
-        for row in await conn.fetch(TIMES):
-            await conn.execute(f"UPDATE {row['table_name']} SET {row['shifts']}", timedelta(hours=-hours))
-    await conn.close()
 
 
 @pytest.mark.parametrize("hours", [1, -1])
@@ -45,7 +21,7 @@ async def test_a_step_of_the_clock_stops_no_work(
     throttled = await limited.submit(effect_items(range(3_000), "limited"))
     await running.has_applied(job, 1)
     await running.has_applied(throttled, 1_000)
-    await _step_clock(running, hours)
+    await step_clock(running, hours)
     await recovered(running, f"PostgreSQL's clock steps by {hours} h", record_property)
     await client.ended(job)
     assert counts(await limited.ended(throttled)) == {"created": 3_000}
@@ -59,7 +35,7 @@ async def test_a_worker_that_dies_is_replaced_although_the_clock_stepped(running
     running.steps.arm("apply.before_commit", "stop")
     job = await client.submit(effect_items(range(3_000), "once"))
     pid = await running.steps.stopped_at("apply.before_commit")
-    await _step_clock(running, -1)
+    await step_clock(running, -1)
     await running.part_of(pid).kill()
     await client.ended(job)
     await invariants.hold(running, excluding=(invariants.CLOCK,))
