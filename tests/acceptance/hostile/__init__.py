@@ -1,0 +1,1 @@
+"""Bad bodies and bad clients against the real api process."""

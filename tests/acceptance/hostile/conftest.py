@@ -1,0 +1,27 @@
+"""Fixtures: the key of an account without limits, and an api process."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from schemas.settings import Settings
+from storage.context import Context
+from storage.entities import accounts
+from tests.acceptance.hostile.api_process import ApiProcess, api_process
+from tests.factories import make_account
+
+
+@pytest.fixture
+async def key(ctx: Context) -> str:
+    """Return the key of an account without limits."""
+    account = await make_account(ctx, request_limit=0, item_limit=0)
+    _, key = await accounts.create_key(ctx.pool, account.id)
+    return key
+
+
+@pytest.fixture
+async def api(settings: Settings, key: str, tmp_path: Path) -> AsyncIterator[ApiProcess]:
+    """Run an api process with default settings."""
+    async with api_process(settings, key, tmp_path, READ_LIMIT="0") as api:
+        yield api

@@ -1,0 +1,124 @@
+"""Clients that are silent or slow cost little, are cut in the end, and stop no other client."""
+
+import asyncio
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import aiohttp
+
+from schemas.settings import Settings
+from storage.context import Context
+from tests.acceptance.hostile.api_process import UPSERT, ApiProcess, api_process
+from tests.factories import contact
+from tests.waiting import until
+from tests.workers import drain
+
+MEBIBYTE = 1024**2
+DESCRIPTORS = 512
+ROWS = 60_000  # several megabytes of results, more than the kernel takes for one connection
+CUT_SECONDS = 60.0  # until a client is cut whose time-out is one or two seconds
+
+
+async def test_a_body_that_drips_is_refused(settings: Settings, key: str, tmp_path: Path) -> None:
+    async with api_process(settings, key, tmp_path, UPLOAD_GRACE_SECONDS="1") as api:
+        reader, writer = await api.connect()
+        writer.write(api.head("POST", UPSERT, "Content-Type: text/csv", "Transfer-Encoding: chunked"))
+        answer = asyncio.create_task(reader.read(4096))
+
+        async def drip() -> None:
+            while not answer.done():
+                writer.write(b"1\r\nx\r\n")
+                await asyncio.sleep(0.1)
+
+        with suppress(ConnectionError):
+            async with asyncio.timeout(CUT_SECONDS):
+                await drip()
+        head, _, body = (await answer).partition(b"\r\n\r\n")
+        writer.close()
+        assert head.startswith(b"HTTP/1.1 400 ")
+        assert json.loads(body)["error"]["code"] == "upload_too_slow"
+
+
+async def test_idle_connections_shut_nobody_out(settings: Settings, key: str, tmp_path: Path) -> None:
+    environ = {"MAX_CONNECTIONS_PER_ADDRESS": "0", "HEADER_SECONDS": "600"}
+    async with api_process(settings, key, tmp_path, descriptors=DESCRIPTORS, **environ) as api:
+        idle = [await api.connect() for _ in range(2 * DESCRIPTORS)]
+        await _is_served(api)
+        assert "too many connections" in api.log.read_text()
+        for _, writer in idle:
+            writer.transport.abort()
+
+
+async def test_an_address_has_its_share_of_the_connections(
+    settings: Settings, key: str, tmp_path: Path
+) -> None:
+    async with api_process(settings, key, tmp_path, MAX_CONNECTIONS_PER_ADDRESS="5") as api:
+        idle = [await api.connect() for _ in range(8)]
+        async with asyncio.timeout(CUT_SECONDS):
+            refused = [await reader.read() for reader, _ in idle[5:]]
+        assert refused == [b""] * 3
+        for _, writer in idle:
+            writer.transport.abort()
+        await until(lambda: _answers(api), seconds=CUT_SECONDS)  # the places are free again
+
+
+async def test_a_connection_without_a_request_is_closed(settings: Settings, key: str, tmp_path: Path) -> None:
+    async with api_process(settings, key, tmp_path, HEADER_SECONDS="1") as api:
+        reader, writer = await api.connect()
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: ")
+        async with asyncio.timeout(CUT_SECONDS):
+            assert await _rest(reader) == b""
+        writer.close()
+
+
+async def test_downloads_that_nobody_reads_are_cut_and_take_little_memory(
+    ctx: Context, settings: Settings, key: str, tmp_path: Path
+) -> None:
+    async with api_process(settings, key, tmp_path, WRITE_IDLE_SECONDS="2", READ_LIMIT="0") as api:
+        job = await _job(ctx, api)
+        before = api.rss
+        readers = [await api.connect() for _ in range(30)]
+        for _, writer in readers:
+            writer.write(api.head("GET", f"/v1/jobs/{job}/results", "Accept: application/x-ndjson"))
+        await _is_served(api)
+        await until(lambda: _logged(api, "reads nothing of its response"), seconds=CUT_SECONDS)
+        assert api.rss < before + 200 * MEBIBYTE
+        for _, writer in readers:
+            writer.transport.abort()
+
+
+async def _job(ctx: Context, api: ApiProcess) -> str:
+    """Return the id of a job that has ended."""
+    lines = b"\n".join(json.dumps(contact(number)).encode() for number in range(ROWS))
+    headers = {"x-api-key": api.key, "Content-Type": "application/x-ndjson"}
+    async with (
+        aiohttp.ClientSession(api.url, headers=headers) as http,
+        http.post(UPSERT, data=lines) as response,
+    ):
+        job = await response.json()
+        assert response.status == 202, job
+    await drain(ctx)
+    return str(job["id"])
+
+
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    with suppress(ConnectionError):
+        return await reader.read()
+    return b""
+
+
+async def _is_served(api: ApiProcess) -> None:
+    async with aiohttp.ClientSession() as http, http.get(f"{api.url}/healthz") as response:
+        assert response.status == 200
+
+
+async def _answers(api: ApiProcess) -> bool:
+    with suppress(aiohttp.ClientError):
+        await _is_served(api)
+        return True
+    return False
+
+
+async def _logged(api: ApiProcess, text: str) -> bool:
+    return text in api.log.read_text()
