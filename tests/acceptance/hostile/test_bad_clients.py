@@ -16,7 +16,7 @@ from tests.workers import drain
 
 MEBIBYTE = 1024**2
 DESCRIPTORS = 512
-ROWS = 60_000  # several megabytes of results, more than the kernel takes for one connection
+COPIES = 99  # of 1,000 results: megabytes, more than the kernel takes for one connection
 CUT_SECONDS = 60.0  # until a client is cut whose time-out is one or two seconds
 
 
@@ -89,8 +89,8 @@ async def test_downloads_that_nobody_reads_are_cut_and_take_little_memory(
 
 
 async def _job(ctx: Context, api: ApiProcess) -> str:
-    """Return the id of a job that has ended."""
-    lines = b"\n".join(json.dumps(contact(number)).encode() for number in range(ROWS))
+    """Return the id of a job that has ended, with many results."""
+    lines = b"\n".join(json.dumps(contact(number)).encode() for number in range(1000))
     headers = {"x-api-key": api.key, "Content-Type": "application/x-ndjson"}
     async with (
         aiohttp.ClientSession(api.url, headers=headers) as http,
@@ -99,6 +99,11 @@ async def _job(ctx: Context, api: ApiProcess) -> str:
         job = await response.json()
         assert response.status == 202, job
     await drain(ctx)
+    await ctx.pool.execute(
+        "INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids) "
+        "SELECT account_id, job_id, 1000 * copy, outcomes, contact_ids FROM outcomes, generate_series(1, $1) copy",
+        COPIES,
+    )
     return str(job["id"])
 
 
