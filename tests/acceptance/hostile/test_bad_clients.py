@@ -101,7 +101,8 @@ async def _job(ctx: Context, api: ApiProcess) -> str:
     await drain(ctx)
     await ctx.pool.execute(
         "INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids) "
-        "SELECT account_id, job_id, 1000 * copy, outcomes, contact_ids FROM outcomes, generate_series(1, $1) copy",
+        "SELECT account_id, job_id, 1000 * copy, outcomes, contact_ids FROM outcomes, "
+        "generate_series(1, $1) copy",
         COPIES,
     )
     return str(job["id"])
