@@ -97,6 +97,14 @@ MUTATIONS = (
         tests=(f"{PIPELINE}/test_order.py", f"{PIPELINE}/test_reconcile.py"),
     ),
     Mutation(
+        guard="lease: only a ready chunk is leased",
+        promise="P2",
+        file="storage/schema/functions/lease_chunk.sql",
+        text="          AND state = 'ready'\n        FOR UPDATE",
+        instead="        FOR UPDATE",
+        tests=(f"{PIPELINE}/test_order.py", "tests/integration/worker/control"),
+    ),
+    Mutation(
         guard="lease: a chunk is free only after its lease",
         promise="P2",
         file="storage/pipeline/chunks.sql",
@@ -231,7 +239,7 @@ MUTATIONS = (
         text="WHERE account_id = :account_id AND",
         times=6,
         instead="WHERE (account_id = :account_id OR true) AND",
-        tests=(f"{PIPELINE}/test_tenants.py",),
+        tests=("tests/integration/worker/operations/test_references.py",),
     ),
     Mutation(
         guard="tenant filter: a job is read by account and id",
