@@ -8,6 +8,8 @@ import pytest_asyncio
 from tests.faults.harness.cluster import Cluster, cluster
 from tests.faults.harness.effects import record_effects
 
+LOG_CHARACTERS = 3_000
+
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def shared_cluster() -> AsyncIterator[Cluster]:
@@ -22,6 +24,8 @@ async def running(shared_cluster: Cluster) -> AsyncIterator[Cluster]:
     """Return the cluster of the module. It is healed after each test."""
     shared_cluster.clients.clear()
     yield shared_cluster
+    for part in shared_cluster.parts:  # pytest shows it if the test has failed
+        print(f"the end of the log of {part.child.name}:\n{part.log[-LOG_CHARACTERS:]}")
     await shared_cluster.heal()
 
 
