@@ -18,6 +18,7 @@ STEPS = (
     "finish.before_commit", "finish.after_commit", "split.before_commit", "reconcile.before_commit",
     "dry_run.recorded", "cancel.before_commit",
 )  # fmt: skip
+API_STEPS = {"part.stored", "accept.before_commit", "accept.after_commit", "cancel.before_commit"}
 TAKEN_SECONDS = 3.0  # a step may not be reached
 BACKENDS = (
     "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -148,6 +149,8 @@ async def slow_network(cluster: Cluster, rng: random.Random) -> str:
 async def failpoint(cluster: Cluster, rng: random.Random) -> str:
     """Kill, stop or fail the next process that reaches a step."""
     step, action = rng.choice(STEPS), rng.choice(["kill", "kill", "stop", "fail", "fail lost"])
+    if action == "fail" and step in API_STEPS:
+        action = "fail lost"  # an error of ours in the api is a 500, which no client should repeat
     seconds = rng.uniform(0.5, 8)
     cluster.steps.arm(step, action)
     try:
