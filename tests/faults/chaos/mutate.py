@@ -15,7 +15,7 @@ from tests.faults.chaos.mutations import Mutation
 REPOSITORY = Path(__file__).parents[3]
 NOT_COPIED = shutil.ignore_patterns(".venv", ".git", ".*_cache", "__pycache__", ".hypothesis", ".bulklane")
 TEST_SECONDS = 900.0
-FAILED = re.compile(r"^FAILED \S*?([^/\s]+\.py)::(\S+)", re.MULTILINE)
+FAILED = re.compile(r"^FAILED \S*?([^/\s]+\.py)::(.+?)(?: - |$)", re.MULTILINE)
 TESTS_FAILED = 1  # pytest's exit status
 
 
