@@ -16,7 +16,12 @@ from tests.faults.harness.workload import SAME, submit_out_of_order
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-STEPS = ("apply.after_copy", "apply.before_commit", "claim.committed")
+LONG = pytest.mark.long
+STEPS = (
+    "apply.before_commit",
+    pytest.param("apply.after_copy", marks=LONG),
+    pytest.param("claim.committed", marks=LONG),
+)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -51,7 +56,7 @@ async def test_a_finish_stopped_past_its_lease_ends_the_job_once(running: Cluste
     assert await names_of(running, client) == {"late": len(SAME) - 10, "later": 5, "last": 5}
 
 
-@pytest.mark.parametrize("seconds", [3.0, pytest.param(20.0, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seconds", [3.0, pytest.param(20.0, marks=LONG)])
 @pytest.mark.parametrize("part", ["postgres", "valkey"])
 async def test_a_stopped_server_loses_nothing(
     running: Cluster, part: str, seconds: float, record_property: Record

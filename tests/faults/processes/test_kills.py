@@ -75,7 +75,10 @@ async def test_a_kill_in_settle_loses_nothing(running: Cluster) -> None:
     assert await names_of(running, client) == {"late": len(SAME)}
 
 
-@pytest.mark.parametrize("part", ["postgres", "valkey", "worker", "everything"])
+LONG_PARTS = [pytest.param(part, marks=pytest.mark.long) for part in ("postgres", "valkey")]
+
+
+@pytest.mark.parametrize("part", ["worker", "everything", *LONG_PARTS])
 async def test_a_kill_in_the_middle_loses_nothing(
     running: Cluster, part: str, record_property: Record
 ) -> None:

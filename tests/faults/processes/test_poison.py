@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.factories import contact
 from tests.faults.harness import invariants
 from tests.faults.harness.client import counts
@@ -21,6 +23,7 @@ async def _expire_leases_of_the_dead(running: Cluster) -> None:
         await until(worker.child.is_ready)
 
 
+@pytest.mark.long
 async def test_an_item_that_kills_its_worker_fails_alone() -> None:
     async with cluster(workers=1) as running:
         await record_effects(running)

@@ -58,7 +58,7 @@ async def test_a_lost_202_is_the_same_job_for_the_same_key(running: Cluster) -> 
     assert row["n"] == 1
 
 
-@pytest.mark.parametrize("fault", ["cut", "half-open", "slow"])
+@pytest.mark.parametrize("fault", ["cut", "half-open", pytest.param("slow", marks=pytest.mark.long)])
 @pytest.mark.parametrize("server", ["postgres", "valkey"])
 async def test_broken_connections_lose_nothing(
     running: Cluster, server: str, fault: str, record_property: Record

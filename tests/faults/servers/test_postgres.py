@@ -169,6 +169,7 @@ def _recovering(data: Path) -> int | None:
     return None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("state", ["missing", "old"])
 async def test_work_needs_no_statistics(running: Cluster, state: str) -> None:
     client = await running.client()
