@@ -102,7 +102,7 @@ MUTATIONS = (
         file="storage/schema/functions/lease_chunk.sql",
         text="          AND state = 'ready'\n        FOR UPDATE",
         instead="        FOR UPDATE",
-        tests=(f"{PIPELINE}/test_order.py", "tests/integration/worker/control"),
+        tests=(f"{PIPELINE}/test_order.py",),
     ),
     Mutation(
         guard="lease: a chunk is free only after its lease",

@@ -8,7 +8,7 @@ from schemas.ids import AccountId, new_job_id
 from schemas.items.reader import spans
 from schemas.operations import JobParams, Operation
 from storage.context import Context
-from storage.pipeline import uploads
+from storage.pipeline import chunks, uploads
 from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
@@ -79,6 +79,18 @@ async def test_no_chunk_is_claimed_twice(ctx: Context, crew: list[Context]) -> N
     claims = await asyncio.gather(*(claim_chunk(worker) for worker in crew for _ in range(10)))
     taken = [claimed.first_index for claimed in claims if claimed is not None]
     assert sorted(taken) == list(range(0, 40, 2))
+
+
+async def test_a_chunk_that_is_not_ready_any_more_is_not_leased(ctx: Context) -> None:
+    account = await make_account(ctx, item_limit=100)
+    await make_job(ctx, account.id, [contact(n) for n in range(10)])
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        chunk = await chunks.lock_next(conn)
+        assert chunk is not None
+        leases = [
+            await chunks.lease(conn, chunk, items=4, worker_id=ctx.worker_id, token=token) for token in (1, 2)
+        ]
+    assert [lease and lease.token for lease in leases] == [1, None]
 
 
 async def test_concurrent_accepts_are_ordered_by_commit(ctx: Context) -> None:
