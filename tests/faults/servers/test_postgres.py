@@ -57,17 +57,24 @@ async def _read_only(running: Cluster) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _no_connections(running: Cluster) -> AsyncIterator[None]:
-    """Take all connections: end those of others, and keep every one that becomes free."""
+    """Take all connections: end those of others, and keep every one that becomes free, until the body ends."""
     held: list[asyncpg.Connection[asyncpg.Record]] = [await running.connect()]
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'bulklane%'"
-    try:
-        for _ in range(3):
+
+    async def take_all() -> None:
+        while True:
+            await held[0].execute(others)
             with suppress(asyncpg.TooManyConnectionsError):
                 while True:
                     held.append(await running.connect())
-            await held[0].execute(others)
+            await asyncio.sleep(0.05)  # then others may have connected faster
+
+    taking = asyncio.create_task(take_all())
+    try:
         yield
     finally:
+        taking.cancel()
+        await asyncio.wait({taking})
         for conn in held:
             await conn.close()
 

@@ -99,7 +99,8 @@ PLACES = {  # of ids and values: half of the cases use existing ones
 async def test_every_response_fits_the_openapi_document(
     settings: Settings, ctx: Context, tmp_path: Path
 ) -> None:
-    settings = settings.model_copy(update={"read_limit": 0, "max_unfinished_jobs": 10**6})
+    unlimited = {"read_limit": 0, "failed_key_limit": 0, "max_unfinished_jobs": 10**6}
+    settings = settings.model_copy(update=unlimited)
     async with (
         serve(settings) as service,
         aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
