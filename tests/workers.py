@@ -24,6 +24,7 @@ from storage.queue import Queue, connect, deserialize, serialize
 from storage.window import Window
 from worker import arq_app
 from worker.claim import claim_chunk
+from worker.context import SETTINGS
 from worker.dry_run import dry_run_forever
 from worker.turn import take_turn
 
@@ -40,7 +41,7 @@ async def open_worker(
     url = database_url or settings.database_url
     assert url is not None
     assert settings.redis_url is not None
-    pool = await open_pool(url, size=size, name="test", init=upsert.make_stage)
+    pool = await open_pool(url, size=size, name="test", settings=SETTINGS, init=upsert.make_stage)
     arq = connect(settings.redis_url, queue_name=settings.queue_name)
     queue = Queue(arq)
     yield Context(

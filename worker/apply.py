@@ -11,7 +11,7 @@ from storage.failpoints import reach
 from storage.pipeline import chunks
 from storage.pipeline.chunks import Claim
 from storage.pipeline.results import ItemResult
-from storage.postgres.db_errors import LOCKED_OUT, ROW_REJECTED
+from storage.postgres.db_errors import DEADLOCKED, ROW_REJECTED
 from storage.postgres.transactions import transaction
 from worker.finish import finish_if_last
 from worker.operations.base import Applied, Batch
@@ -45,7 +45,7 @@ async def apply_chunk(ctx: Context, claim: Claim) -> Progress:
         try:
             progress = await _apply_once(ctx, claim, batch)
             break
-        except LOCKED_OUT:
+        except DEADLOCKED:
             if attempt == TRIES - 1:
                 raise
             await asyncio.sleep(0.01 * 2**attempt)  # lets the other transaction commit

@@ -60,6 +60,13 @@ async def delay(ctx: Context, account_id: AccountId, job_id: JobId, error: Excep
     return await failures.count(ctx.pool, account_id, job_id)
 
 
+async def postpone(ctx: Context, account_id: AccountId, job_id: JobId, error: Exception) -> None:
+    """Delay a job without a failure, because PostgreSQL is busy: mostly, somebody else holds a lock."""
+    text = "work on job %s waits for a lock and is tried again later: %s"
+    ctx.repeated.log(logging.WARNING, "work on a job waits for a lock", text, job_id, error)
+    await failures.postpone(ctx.pool, account_id, job_id)
+
+
 def log_death(ctx: Context, job_id: JobId, error: Exception) -> None:
     """Log an error that an item may have caused. Its chunk has counted a death."""
     kind = f"a chunk failed with {type(error).__name__}"

@@ -22,7 +22,9 @@ from worker.turn import keep_claims
 
 # If a crash of PostgreSQL loses the commit of a chunk, its effect, results and state are lost together, and
 # the chunk is applied again. The commit that finishes a job waits for the disk (worker.finish).
-SETTINGS = {"synchronous_commit": "off"}
+#
+# A chunk that waits for a lock holds a turn, which other accounts need. `worker.turn` postpones its job.
+SETTINGS = {"synchronous_commit": "off", "lock_timeout": "3s"}
 
 
 @asynccontextmanager

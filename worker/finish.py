@@ -56,7 +56,7 @@ async def _close_and_end(ctx: Context, job: Finishing) -> End | None:
     after them. That lock is the fence: if the job has already ended, everything is rolled back. COMMIT waits
     for the disk, because the commits of the chunks did not.
     """
-    async with transaction(ctx.pool, durable=True, unlimited_time=True) as conn:
+    async with transaction(ctx.pool, durable=True, unlimited_time=True, long_wait=True) as conn:
         members = await _close(conn, job)
         if _is_settled(job):
             await results.merge_repeated(conn, job.account_id, job.job_id)

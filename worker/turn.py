@@ -11,9 +11,9 @@ from storage.context import Context
 from storage.pipeline import chunks, failures
 from storage.pipeline.chunks import Claim
 from storage.pipeline.leases import renewing
-from storage.postgres.db_errors import blames_work, is_ours, trouble_of
+from storage.postgres.db_errors import BUSY, blames_work, is_ours, trouble_of
 from worker.apply import Progress, apply_chunk
-from worker.attempt import delay, fail_rest, log_death
+from worker.attempt import delay, fail_rest, log_death, postpone
 from worker.claim import claim_chunk
 from worker.finish import finish_if_last
 
@@ -71,13 +71,18 @@ def keep_claims(ctx: Context) -> AbstractAsyncContextManager[None]:
 async def _apply_or_release(ctx: Context, claim: Claim) -> Progress:
     """Apply a chunk. An error releases it; one of ours delays its job, or counts as a death of the chunk.
 
-    Trouble of PostgreSQL or Redis, and the cancellation of this task, are raised: they end the turn.
+    A lock that somebody else holds postpones the job, so that it takes no turn from other accounts. Other
+    trouble of PostgreSQL or Redis, and the cancellation of this task, are raised: they end the turn.
     """
     try:
         progress = await apply_chunk(ctx, claim)
         if claim.failures:
             await failures.reset(ctx.pool, claim.account_id, claim.job_id)
         return progress
+    except BUSY as error:
+        await asyncio.shield(_release(ctx, claim, blame=False))
+        await postpone(ctx, claim.account_id, claim.job_id, error)
+        return Progress(others_ready=True)
     except Exception as error:
         blame = blames_work(error)
         await asyncio.shield(_release(ctx, claim, blame=blame))

@@ -11,12 +11,14 @@ from storage.postgres.pool import Conn, Pool
 
 MOST_FAILURES = 100  # the count stops here, so that the delay can be computed
 FACTOR = 2  # by which each failure makes the delay longer
+BUSY_SECONDS = 1  # the delay of a job that waits for a lock of somebody else
 QUERIES = load(
     __name__,
     {
         "longest_delay_seconds": LONGEST_DELAY_SECONDS,
         "most_failures": MOST_FAILURES,
         "factor": FACTOR,
+        "busy_seconds": BUSY_SECONDS,
     },
 )
 
@@ -30,13 +32,18 @@ async def count(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> int:
     return failures or 0
 
 
+async def postpone(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
+    """Delay a job by BUSY_SECONDS without counting a failure."""
+    await QUERIES.postpone(db, account_id=account_id, id=job_id)
+
+
 async def reset(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
     """Forget the failures of a job after a success, and end its delay."""
     await QUERIES.reset(db, account_id=account_id, id=job_id)
 
 
 async def delayed(db: Conn | Pool) -> int:
-    """Return the number of jobs that are delayed, or that had no success since their last failure."""
+    """Return the number of jobs that had no success since their last failure."""
     jobs: int = await QUERIES.delayed(db)
     return jobs
 

@@ -2,7 +2,8 @@
 
     LOST_CONNECTION   the connection broke or could not be opened: the work can be repeated
     SERVER_TROUBLE    the server is read-only, or lacks disk or memory: the work can be repeated later
-    LOCKED_OUT        a lock of another transaction prevented the statement: the work can be repeated
+    DEADLOCKED        two transactions waited for each other: the work can be repeated at once
+    LOCKED_OUT        DEADLOCKED, or a wait for a lock took too long: the work can be repeated
     BUSY              LOCKED_OUT, or a statement that was cancelled, mostly because it reached its time limit
     ROW_REJECTED      a row cannot be stored: `rejection_of` gives the reason
 
@@ -48,7 +49,8 @@ READ_ONLY = (asyncpg.ReadOnlySQLTransactionError,)  # the other server of a fail
 EXHAUSTED = (asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, MemoryError)
 SERVER_TROUBLE = (*READ_ONLY, *EXHAUSTED)
 
-LOCKED_OUT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+DEADLOCKED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+LOCKED_OUT = (*DEADLOCKED, asyncpg.LockNotAvailableError)
 # A cached statement is invalid inside a transaction after a migration has changed its tables.
 BUSY = (*LOCKED_OUT, asyncpg.QueryCanceledError, asyncpg.InvalidCachedStatementError)
 

@@ -31,6 +31,7 @@ async def transaction(
 
     `durable` sets whether COMMIT waits until this and all earlier commits are on disk; None keeps the
     session's setting. `unlimited_time` removes the statement time-out of the server and of the pool.
+    `long_wait` waits for a lock as long as LIMITS says, also where the pool has a shorter limit.
     """
     settings = [] if durable is None else [DURABLE if durable else NOT_DURABLE]
     if unlimited_time:

@@ -57,7 +57,7 @@ async def _read_only(running: Cluster) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _no_connections(running: Cluster) -> AsyncIterator[None]:
-    """Take all connections: end those of others, and keep every one that becomes free, until the body ends."""
+    """Take all connections: end those of others, and keep every one that becomes free."""
     held: list[asyncpg.Connection[asyncpg.Record]] = [await running.connect()]
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'bulklane%'"
 
