@@ -20,7 +20,7 @@ MAX_FAILURES = 5  # of splitting, finishing or dry-running a job, in a row: abou
 class Attempt:
     """An attempt at a step of a job."""
 
-    failed = False  # by an error of ours
+    failed = False
 
 
 @asynccontextmanager

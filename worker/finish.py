@@ -1,7 +1,6 @@
 """Finish a job after its last chunk: settle, run the closing step, set the terminal state."""
 
 import logging
-from contextlib import suppress
 from functools import partial
 
 from schemas.ids import AccountId, JobId
@@ -21,8 +20,8 @@ from worker.settle import settle
 logger = logging.getLogger(__name__)
 
 
-class _AlreadyEnded(Exception):
-    """Another worker took over the expired lease and has ended the job."""
+class _LostFinish(Exception):
+    """Another worker took over the expired lease, or the job has failed as a whole since it was claimed."""
 
 
 async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
@@ -34,9 +33,12 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
     if job is None:
         return
     async with attempting(ctx, account_id, job_id, JobErrorCode.FINISH_FAILED) as attempt:
-        with suppress(_AlreadyEnded):
+        try:
             async with renewing(partial(finish.renew, ctx.pool, job), what="the lease of a finish"):
                 end = await _settle_and_end(ctx, job)
+        except _LostFinish:
+            attempt.failed = True  # not by an error of ours, so it is not counted
+        else:
             reach("finish.after_commit")
             await announce(ctx, job_id, end)
     if attempt.failed:
@@ -53,15 +55,15 @@ async def _close_and_end(ctx: Context, job: Finishing) -> End | None:
     """Run the closing step, merge results, and end the job in one transaction.
 
     The first two may take long, and other transactions need the row of the job, so the job is locked only
-    after them. That lock is the fence: if the job has already ended, everything is rolled back. COMMIT waits
-    for the disk, because the commits of the chunks did not.
+    after them. That lock is the fence: if another worker has taken over, all of it is rolled back. COMMIT
+    waits for the disk, because the commits of the chunks did not.
     """
     async with transaction(ctx.pool, durable=True, unlimited_time=True, long_wait=True) as conn:
         members = await _close(conn, job)
         if _is_settled(job):
             await results.merge_repeated(conn, job.account_id, job.job_id)
-        if not await finish.lock_finished(conn, job.account_id, job.job_id):
-            raise _AlreadyEnded
+        if not await finish.lock_finished(conn, job):
+            raise _LostFinish
         # a dry run was stopped: no closing step, but results to correct
         if job.dry_run and job.error_code != JobErrorCode.FINISH_FAILED:
             await dry_runs.correct_results(conn, job.account_id, job.job_id)

@@ -45,17 +45,17 @@ async def settle(ctx: Context, job: Finishing) -> None:
         async for page in pages:
             for at in range(0, len(page), BATCH_CONTACTS):
                 if not await _settle(conn, job, page[at : at + BATCH_CONTACTS]):
-                    return  # another worker has ended the job
+                    return  # another worker finishes the job
 
 
 async def _settle(conn: Conn, job: Finishing, batch: Sequence[Reordered]) -> bool:
-    """Correct contacts in one transaction. Return False if the job has ended.
+    """Correct contacts in one transaction. Return False if the finish is lost.
 
-    The lock on the job is the fence: a worker that lost its lease finds that the job has ended.
+    The lock on the job is the fence: see `finish.lock_finished`.
     """
     histories = await _histories(conn, job, batch)
     async with conn.transaction():
-        if not await finish.lock_finished(conn, job.account_id, job.job_id):
+        if not await finish.lock_finished(conn, job):
             return False
         existing = await _lock_channels(conn, job, histories)
         corrections = await _lock_and_compare(conn, job, histories)

@@ -68,9 +68,16 @@ async def claim(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | N
     )
 
 
-async def lock_finished(conn: Conn, account_id: AccountId, job_id: JobId) -> bool:
-    """Lock a job whose chunks are all applied or cancelled. Return False if it has ended."""
-    return await QUERIES.lock_finished(conn, account_id=account_id, id=job_id) is not None
+async def lock_finished(conn: Conn, job: Finishing) -> bool:
+    """Lock a job to finish it. This is the fence of a finish.
+
+    Returns False if the job has ended, if another worker has taken over its finish, or if it has failed as a
+    whole since it was claimed.
+    """
+    locked = await QUERIES.lock_finished(
+        conn, account_id=job.account_id, id=job.job_id, token=job.token, error_code=job.error_code
+    )
+    return locked is not None
 
 
 async def renew(db: Conn | Pool, job: Finishing) -> None:

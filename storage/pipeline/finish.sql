@@ -17,10 +17,12 @@ RETURNING j.operation, j.params, j.format, j.layout, j.dry_run, j.error_code,
         SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
         AND c.state = 'cancelled')) AS cancelled;
 
--- name: lock_finished(account_id, id)^
--- Lock the job if all its chunks are applied or cancelled and it has not ended. No row otherwise.
+-- name: lock_finished(account_id, id, token, error_code)^
+-- Lock the job if all its chunks are applied or cancelled, it has not ended, and this claim still holds its finish.
+-- No row otherwise.
 SELECT j.id FROM jobs j
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
+  AND j.token = :token AND j.error_code IS NOT DISTINCT FROM :error_code
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                   AND c.state IN ('ready', 'running'))
 FOR UPDATE OF j;
@@ -82,6 +84,7 @@ RETURNING EXISTS (
 
 -- name: unended()
 -- Jobs whose chunks are all applied or cancelled and that no worker is finishing, because one died before the finish.
+-- Those that were tried least recently come first, so that jobs that cannot be finished hide no others.
 SELECT j.account_id, j.id FROM jobs j
 WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND NOT leased(j.lease_until) AND NOT delayed(j.retry_at)
@@ -89,4 +92,5 @@ WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
        AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id))
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                   AND c.state IN ('ready', 'running'))
+ORDER BY j.lease_until NULLS FIRST
 LIMIT @jobs_a_round@;

@@ -1,20 +1,24 @@
 """An error of ours delays a job, ends it if it cannot succeed, and blocks no stream for ever."""
 
+from typing import Any
+
 import asyncpg
 import pytest
 
 from schemas.ids import AccountId, JobId
+from schemas.job_errors import JobErrorCode
 from schemas.operations import JobParams, Operation
 from schemas.settings import Settings
 from storage.context import Context
 from storage.pipeline import failures, split
+from storage.pipeline.chunks import Members
 from tests.factories import contact, make_account, make_job, make_label, make_list
 from tests.integration.worker.cancelling import cancel, make_parts
 from tests.workers import claim, counts_of, drain, job_of, open_worker, results_of
 from worker import finish as finisher
 from worker import split as splitter
 from worker.apply import apply_chunk
-from worker.attempt import MAX_FAILURES
+from worker.attempt import MAX_FAILURES, fail_rest
 from worker.dry_run import dry_run_next
 from worker.finish import finish_if_last
 from worker.split import split_job
@@ -151,6 +155,30 @@ async def test_a_job_whose_finish_fails_repeatedly_fails_without_its_closing_ste
     assert (job.state, job.error_code, counts_of(job)) == ("failed", "finish_failed", {"created": 1})
     assert await ctx.pool.fetchval("SELECT count(*) FROM memberships") == 2
     assert await ctx.pool.fetchval("SELECT pending FROM streams") == 0
+
+
+async def test_a_job_that_fails_while_it_is_finished_runs_no_closing_step(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await make_account(ctx)
+    list_id = await make_list(ctx, account.id)
+    overwrite, params = Operation.LISTS_OVERWRITE, JobParams(list_id=list_id, region="US")
+    await make_job(ctx, account.id, [contact(1)], operation=overwrite, params=params)
+    await drain(ctx)
+    closing = finisher._close
+
+    async def fail_meanwhile(*arguments: Any) -> Members:
+        await fail_rest(ctx, account.id, job_id, JobErrorCode.TOO_MANY_ERRORS)
+        return await closing(*arguments)
+
+    monkeypatch.setattr(finisher, "_close", fail_meanwhile)
+    job_id = await make_job(ctx, account.id, [contact(2)], operation=overwrite, params=params)
+    await take_turn(ctx)
+    monkeypatch.undo()
+    await finish_if_last(ctx, account.id, job_id)
+    assert (await job_of(ctx, account.id, job_id)).error_code == "too_many_errors"
+    assert await ctx.pool.fetchval("SELECT count(*) FROM memberships") == 2
+    assert await failures_of(ctx, job_id) == (0, False)
 
 
 async def test_a_dry_run_that_fails_repeatedly_by_our_fault_fails(
