@@ -107,14 +107,13 @@ class _RowCutter(RecordCutter):
     def __init__(self, delimiter: str, *, part_bytes: int, max_items: int, first_line: int) -> None:
         super().__init__(part_bytes=part_bytes, max_items=max_items, first_line=first_line)
         self._delimiter = delimiter
-        self._whole_record = csv_grammar.whole_record(delimiter)
 
     def _last_record(self, window: bytes) -> tuple[int, int]:
         if b'"' in window:
             end = records = 0
-            while found := self._whole_record.match(window, end):
+            while found := csv_grammar.end_of_record(window, end, self._delimiter):
                 records += window[end] not in csv_grammar.LINE_ENDS
-                end = found.end()
+                end = found
             return end, records
         # a CR as the last byte does not count, because its LF may still follow
         end = max(window.rfind(b"\n"), window.rfind(b"\r", 0, -1)) + 1
@@ -176,6 +175,5 @@ def _item(record: bytes, row: Sequence[str], columns: Sequence[str]) -> CsvItem:
 def _raw_records(text: bytes, delimiter: str) -> Iterator[bytes]:
     """Yield the records with their line ends, blank ones included."""
     if b'"' in text:
-        # one at a time: `findall` would not let other threads run for some hundred milliseconds
-        return (found[0] for found in csv_grammar.record(delimiter).finditer(text))
+        return csv_grammar.raw_records(text, delimiter)
     return iter(text.splitlines(keepends=True))

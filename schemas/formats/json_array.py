@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any, Final, NoReturn
 
 from schemas.errors import BodyTooLarge, NotAcceptable
-from schemas.formats.json_text import EXACT, SKIPPING, WINDOW_BYTES, JsonText, ValueTooLong
+from schemas.formats.json_text import MOST_READ_BYTES, WINDOW_BYTES, JsonText, ValueTooLong
 from schemas.formats.ndjson import NdjsonCutter
 from schemas.formats.records import MAX_RECORD_BYTES, PART_BYTES
 
@@ -106,7 +106,7 @@ class _Reader:
             elif self._text.take("{"):
                 self._object()
             else:
-                self._text.value(SKIPPING)
+                self._text.skip()
             if not self._text.at_end:
                 self._text.fail("more text follows its end")
         except _TooLong:
@@ -139,7 +139,7 @@ class _Reader:
         """Read an element; return it as a line, which begins with the line end of the one before it."""
         index = self._found.total or 0
         try:
-            line = self._text.value(SKIPPING)[1].encode().translate(_LINE_BREAKS_TO_SPACES)
+            line = self._text.skip().encode().translate(_LINE_BREAKS_TO_SPACES)
         except ValueTooLong:
             line = b""
         if not line or len(line) > MAX_RECORD_BYTES:
@@ -183,15 +183,15 @@ class _Reader:
             raise NotAcceptable(message, code="unknown_parameter")
 
     def _value(self, name: str) -> Any:
-        """Read a value besides the items; all of them together may be as long as one item."""
+        """Read a value besides the items; all of them together have at most MOST_READ_BYTES."""
         try:
-            value, text = self._text.value(EXACT)
+            value, text = self._text.read()
         except ValueTooLong:
             text = ""
-            self._other_bytes = MAX_RECORD_BYTES
+            self._other_bytes = MOST_READ_BYTES
         self._other_bytes += len(text)
-        if not text or self._other_bytes > MAX_RECORD_BYTES:
-            message = f"The values besides the items have more than {MAX_RECORD_BYTES} bytes."
+        if not text or self._other_bytes > MOST_READ_BYTES:
+            message = f"The values besides the items have more than {MOST_READ_BYTES} bytes."
             self._refuse(message, _as_text(name))
         return value
 

@@ -1,24 +1,28 @@
 """Read a JSON text forward, value by value, in steps of bounded time.
 
 The scanner of the `json` module lets no other thread run while it reads a value. So it sees a window of the
-text only: of WINDOW_BYTES, and of LARGEST_BYTES for a value that is longer.
+text only. The end of a longer value is found in short steps.
 """
 
 import json
 import re
+from collections.abc import Callable
 from math import isinf
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 from schemas.errors import MalformedBody
+from schemas.formats.json_end import end_of_value
 from schemas.formats.records import MAX_RECORD_BYTES
 
 WINDOW_BYTES: Final = 128 * 1024
-LARGEST_BYTES: Final = MAX_RECORD_BYTES + 1024
+MOST_READ_BYTES: Final = 256 * 1024  # of a value that is read: 15 ms for short values in it
+LARGEST_BYTES: Final = MAX_RECORD_BYTES + 1024  # of a value that is skipped
 _BOM: Final = b"\xef\xbb\xbf"
 _STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*"', re.DOTALL)
 _BEFORE_VALUES: Final = (b",", b"[", b"{")  # one of them comes before each value except the first
 _SPACE: Final = re.compile(r"[ \t\n\r]*+")
 _REST_OF_NUMBER: Final = len("e+")  # of `1e+` the scanner reads `1`, because it does not see a digit
+_Scan: TypeAlias = Callable[[str, int], tuple[Any, int]]  # from a text and a position: the value, and its end
 _NEAR_END: Final = len("-Infinity")  # the longest token whose error is at its start, strings excepted
 
 
@@ -34,7 +38,7 @@ def has_more_values(text: bytes, most: int) -> bool:
 
 
 class ValueTooLong(Exception):
-    """A value does not end within LARGEST_BYTES."""
+    """A value is longer than `read` or `skip` allows."""
 
 
 class JsonText:
@@ -66,25 +70,38 @@ class JsonText:
         self._pos += 1
         return True
 
-    def value(self, decoder: json.JSONDecoder) -> tuple[Any, str]:
-        """Read the next value; return it and its text. Raises MalformedBody, ValueTooLong."""
+    def read(self) -> tuple[Any, str]:
+        """Read the next value, of at most MOST_READ_BYTES; return it and its text.
+
+        Raises MalformedBody, ValueTooLong.
+        """
+        return self._scan(EXACT.raw_decode, MOST_READ_BYTES, EXACT.raw_decode)
+
+    def skip(self) -> str:
+        """Read the next value, of at most LARGEST_BYTES; return its text. Raises what `read` raises."""
+        return self._scan(SKIPPING.raw_decode, LARGEST_BYTES, _skip_long)[1]
+
+    def _scan(self, scan: _Scan, most: int, scan_long: _Scan) -> tuple[Any, str]:
+        """Read a value with `scan`, or, if it does not end within WINDOW_BYTES, with `scan_long`."""
         self._skip_space()
-        size = WINDOW_BYTES
+        size = 0  # of the window that was loaded for this value
         while True:
             window, pos = self._window, self._pos
             try:
-                value, end = decoder.raw_decode(window, pos)
+                value, end = (scan_long if size == most else scan)(window, pos)
                 if end + _REST_OF_NUMBER < len(window) or self._is_last:
                     self._pos = end
+                    if size == most:
+                        self._load(WINDOW_BYTES)  # the next value must not be read from a long window
                     return value, window[pos:end]
             except RecursionError:
                 self.fail("the value that starts here is nested too deeply")
             except ValueError as error:
-                if self._is_last or (size == LARGEST_BYTES and not self._is_cut(error)):
+                if self._is_last or (size == most and not self._is_cut(error)):
                     self._fail_at(error)
-            if size == LARGEST_BYTES:
+            if size == most:
                 raise ValueTooLong
-            size = WINDOW_BYTES if self._pos else LARGEST_BYTES  # first, the value from the start of a window
+            size = most if size else WINDOW_BYTES
             self._load(size)
 
     def fail(self, reason: str, pos: int | None = None) -> NoReturn:
@@ -158,3 +175,7 @@ def _finite(number: str) -> float:
 # 5,000 digits; such a number fails its item when the item is read.
 SKIPPING: Final = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
 EXACT: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
+
+
+def _skip_long(text: str, start: int) -> tuple[None, int]:
+    return None, end_of_value(text, start, SKIPPING)
