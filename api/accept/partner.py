@@ -13,10 +13,11 @@ from api.accept.accept import BulkRequest, Plan, ResultBody
 from api.accept.body import JobPart, RequestBody, open_body
 from api.http.body_stream import read_whole
 from api.http.context import REFUSAL_STATUS
-from api.http.validation import MAX_PROBLEMS, all_of, parse_query, problems_of, require_json
+from api.http.validation import MAX_PROBLEMS, MAX_VALUES, all_of, parse_query, problems_of, require_json
 from schemas.errors import NotAcceptable
 from schemas.formats import ndjson
 from schemas.formats.json_array import JsonEnvelope, open_array
+from schemas.formats.json_text import has_more_values
 from schemas.items.faults import Fault
 from schemas.items.reader import Reader
 from schemas.wire.query_models import NoQuery
@@ -120,6 +121,10 @@ class PartnerRequest(BulkRequest, Generic[Body]):
         if reader is None:
             return
         for index, line in enumerate(chain.from_iterable(map(ndjson.lines, parts))):
-            item = reader.read_line(line)
-            if isinstance(item, Fault):
-                yield NotAcceptable(item.message, code=item.code, param=f"{key}[{index}]")
+            place = f"{key}[{index}]"
+            # reading a line is one step, and no other request is served meanwhile
+            if len(line) > MAX_VALUES and has_more_values(line, MAX_VALUES):
+                message = f"{place} has more than {MAX_VALUES} values: send an id"
+                yield NotAcceptable(message, code="record_too_large", param=place)
+            elif isinstance(item := reader.read_line(line), Fault):
+                yield NotAcceptable(item.message, code=item.code, param=place)

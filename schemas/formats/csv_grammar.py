@@ -20,7 +20,7 @@ from typing import Final
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 LINE_ENDS: Final = b"\r\n"
-STEP_BYTES: Final = 64 * 1024
+STEP_BYTES: Final = 32 * 1024
 _QUOTED: Final = re.compile(rb'(?:[^"]++|"")*')
 
 

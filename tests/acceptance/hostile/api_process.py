@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 
 from schemas.settings import Settings
+from tests.acceptance.hostile.probed_api import STALLS
 from tests.acceptance.service import REPOSITORY, environment
 from tests.waiting import until
 
@@ -28,6 +29,7 @@ class ApiProcess:
     port: int
     log: Path
     key: str
+    stalls: Path  # written by `probed_api`
 
     @property
     def rss(self) -> int:
@@ -58,7 +60,13 @@ class ApiProcess:
 
 @asynccontextmanager
 async def api_process(
-    settings: Settings, key: str, folder: Path, *, descriptors: int | None = None, **environ: str
+    settings: Settings,
+    key: str,
+    folder: Path,
+    *,
+    descriptors: int | None = None,
+    module: str = "api",
+    **environ: str,
 ) -> AsyncIterator[ApiProcess]:
     """Run an api process until the body ends. `descriptors` limits its file descriptors."""
     with socket.socket() as free:
@@ -67,17 +75,17 @@ async def api_process(
 
     database_url, redis_url = settings.required_urls()
     urls = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    log = folder / "api.log"
+    log, stalls = folder / "api.log", folder / "stalls"
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: ASYNC220 - it returns at once
-            [*_limited(descriptors), sys.executable, "-m", "api"],
+            [*_limited(descriptors), sys.executable, "-m", module],
             cwd=REPOSITORY,
-            env=environment(folder, **urls) | {"PORT": str(port), **environ},
+            env=environment(folder, **urls) | {"PORT": str(port), STALLS: str(stalls), **environ},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
-    api = ApiProcess(process=process, port=port, log=log, key=key)
+    api = ApiProcess(process=process, port=port, log=log, key=key, stalls=stalls)
     try:
         await until(lambda: _is_ready(api), seconds=READY_SECONDS)
         yield api

@@ -9,13 +9,14 @@ from schemas.settings import Settings
 from storage.context import Context
 from storage.entities import accounts
 from tests.acceptance.hostile.api_process import ApiProcess, api_process
+from tests.acceptance.partner_requests import PHONE_NUMBER_ID
 from tests.factories import make_account
 
 
 @pytest.fixture
 async def key(ctx: Context) -> str:
     """Return the key of an account without limits."""
-    account = await make_account(ctx, request_limit=0, item_limit=0)
+    account = await make_account(ctx, request_limit=0, item_limit=0, phone_number_id=PHONE_NUMBER_ID)
     _, key = await accounts.create_key(ctx.pool, account.id)
     return key
 
@@ -24,4 +25,12 @@ async def key(ctx: Context) -> str:
 async def api(settings: Settings, key: str, tmp_path: Path) -> AsyncIterator[ApiProcess]:
     """Run an api process with default settings."""
     async with api_process(settings, key, tmp_path, READ_LIMIT="0") as api:
+        yield api
+
+
+@pytest.fixture
+async def probed(settings: Settings, key: str, tmp_path: Path) -> AsyncIterator[ApiProcess]:
+    """Run an api process that writes how long its event loop stands still."""
+    module = "tests.acceptance.hostile.probed_api"
+    async with api_process(settings, key, tmp_path, module=module, READ_LIMIT="0") as api:
         yield api
