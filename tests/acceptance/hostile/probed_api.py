@@ -1,8 +1,8 @@
 """`python -m tests.acceptance.hostile.probed_api`: the api, with a probe of the stalls of its event loop.
 
 The probe writes the length of each stall into the file that the environment variable BULKLANE_STALLS names.
-It is the CPU time of the process, in seconds, all threads included. So what other processes do does not count,
-and a thread that holds the interpreter does.
+It is the CPU time of the process, in seconds, all threads included. So what other processes do does not
+count, and a thread that holds the interpreter does.
 """
 
 import asyncio

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
+from api.http.connections import raise_descriptor_limit
 from schemas.settings import Settings
 from storage.context import Context
 from tests.acceptance.hostile.api_process import UPSERT, ApiProcess, api_process
@@ -16,6 +17,7 @@ from tests.workers import drain
 
 MEBIBYTE = 1024**2
 DESCRIPTORS = 512
+POLLS = 1_000
 COPIES = 99  # of 1,000 results: megabytes, more than the kernel takes for one connection
 CUT_SECONDS = 60.0  # until a client is cut whose time-out is one or two seconds
 
@@ -72,6 +74,60 @@ async def test_a_connection_without_a_request_is_closed(settings: Settings, key:
         writer.close()
 
 
+async def test_a_thousand_polls_wait_in_little_memory_and_stop_no_other_client(
+    ctx: Context, settings: Settings, key: str, tmp_path: Path
+) -> None:
+    raise_descriptor_limit()  # of this process, which has the other end of each connection
+    environ = {"READ_LIMIT": "0", "MAX_CONNECTIONS_PER_ADDRESS": str(POLLS)}
+    async with api_process(settings, key, tmp_path, descriptors=2 * POLLS, **environ) as api:
+        path, before = f"{await _submit(api)}?wait=60", api.rss
+        polls = [await api.connect() for _ in range(POLLS)]
+        for _, writer in polls:
+            writer.write(api.head("GET", path))
+        await _is_served(api, address="127.0.0.2")
+        refused, writer = await api.connect()  # one more of the same address
+        assert await _rest(refused) == b""
+        writer.close()
+        assert api.rss < before + 100 * MEBIBYTE
+        await drain(ctx)
+        async with asyncio.timeout(CUT_SECONDS):
+            heads = [await reader.readuntil(b"\r\n\r\n") for reader, _ in polls]
+        assert {head.partition(b"\r\n")[0] for head in heads} == {b"HTTP/1.1 200 OK"}
+        for _, writer in polls:
+            writer.transport.abort()
+
+
+async def test_what_a_client_sends_becomes_no_header_of_the_response(api: ApiProcess) -> None:
+    for path, line in (
+        ("/v1/jobs/%0d%0aInjected:%20yes", "Idempotency-Key: %0d%0aInjected: yes"),
+        (UPSERT, "X-Request-Id: a\rInjected: yes"),
+        (UPSERT, "Idempotency-Key: a\nInjected: yes\nContent-Length: 0"),
+        (f"{UPSERT}?region=%0d%0aInjected:%20yes", "Prefer: wait=1%0d%0aInjected: yes"),
+    ):
+        reader, writer = await api.connect()
+        writer.write(api.head("POST", path, line, "Connection: close"))
+        async with asyncio.timeout(CUT_SECONDS):
+            head, _, _ = (await _rest(reader)).partition(b"\r\n\r\n")
+        writer.close()
+        assert head.split()[1].startswith(b"4"), head
+        assert b"\ninjected" not in head.lower().replace(b"\r", b"\n")
+
+
+async def test_too_many_headers_are_refused(api: ApiProcess) -> None:
+    for lines in ([f"h{number}: 1" for number in range(10_000)], ["h: " + "x" * 100_000]):
+        reader, writer = await api.connect()
+        writer.write(api.head("GET", "/v1/jobs", *lines))
+        async with asyncio.timeout(CUT_SECONDS):
+            received = await _rest(reader)
+        writer.close()
+        # the rest of the request may reset the connection before the response is read
+        assert (
+            received == b""
+            or json.loads(received.partition(b"\r\n\r\n")[2])["error"]["code"] == "malformed_request"
+        )
+        await _is_served(api)
+
+
 async def test_downloads_that_nobody_reads_are_cut_and_take_little_memory(
     ctx: Context, settings: Settings, key: str, tmp_path: Path
 ) -> None:
@@ -80,7 +136,7 @@ async def test_downloads_that_nobody_reads_are_cut_and_take_little_memory(
         before = api.rss
         readers = [await api.connect() for _ in range(30)]
         for _, writer in readers:
-            writer.write(api.head("GET", f"/v1/jobs/{job}/results", "Accept: application/x-ndjson"))
+            writer.write(api.head("GET", f"{job}/results", "Accept: application/x-ndjson"))
         await _is_served(api)
         await until(lambda: _logged(api, "reads nothing of its response"), seconds=CUT_SECONDS)
         assert api.rss < before + 200 * MEBIBYTE
@@ -88,16 +144,21 @@ async def test_downloads_that_nobody_reads_are_cut_and_take_little_memory(
             writer.transport.abort()
 
 
-async def _job(ctx: Context, api: ApiProcess) -> str:
-    """Return the id of a job that has ended, with many results."""
+async def _submit(api: ApiProcess) -> str:
+    """Submit a job of 1,000 items; return its path."""
     lines = b"\n".join(json.dumps(contact(number)).encode() for number in range(1000))
     headers = {"x-api-key": api.key, "Content-Type": "application/x-ndjson"}
     async with (
         aiohttp.ClientSession(api.url, headers=headers) as http,
         http.post(UPSERT, data=lines) as response,
     ):
-        job = await response.json()
-        assert response.status == 202, job
+        assert response.status == 202, await response.text()
+        return response.headers["Location"]
+
+
+async def _job(ctx: Context, api: ApiProcess) -> str:
+    """Return the path of a job that has ended, with many results."""
+    path = await _submit(api)
     await drain(ctx)
     await ctx.pool.execute(
         "INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids) "
@@ -105,7 +166,7 @@ async def _job(ctx: Context, api: ApiProcess) -> str:
         "generate_series(1, $1) copy",
         COPIES,
     )
-    return str(job["id"])
+    return path
 
 
 async def _rest(reader: asyncio.StreamReader) -> bytes:
@@ -114,8 +175,10 @@ async def _rest(reader: asyncio.StreamReader) -> bytes:
     return b""
 
 
-async def _is_served(api: ApiProcess) -> None:
-    async with aiohttp.ClientSession() as http, http.get(f"{api.url}/healthz") as response:
+async def _is_served(api: ApiProcess, address: str = "127.0.0.1") -> None:
+    """Send a request from an address of this machine."""
+    connector = aiohttp.TCPConnector(local_addr=(address, 0))
+    async with aiohttp.ClientSession(connector=connector) as http, http.get(f"{api.url}/healthz") as response:
         assert response.status == 200
 
 
