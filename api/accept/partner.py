@@ -124,7 +124,7 @@ class PartnerRequest(BulkRequest, Generic[Body]):
             place = f"{key}[{index}]"
             # reading a line is one step, and no other request is served meanwhile
             if len(line) > MAX_VALUES and has_more_values(line, MAX_VALUES):
-                message = f"{place} has more than {MAX_VALUES} values: send an id"
+                message = f"{place} has more than {MAX_VALUES} values: send the id of a contact"
                 yield NotAcceptable(message, code="record_too_large", param=place)
             elif isinstance(item := reader.read_line(line), Fault):
                 yield NotAcceptable(item.message, code=item.code, param=place)

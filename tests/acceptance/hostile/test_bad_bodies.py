@@ -20,9 +20,10 @@ else:
 
 MEBIBYTE = 1024**2
 MEMORY_BYTES = 250 * MEBIBYTE  # more than the process has at its start
-# The event loop never stands still for so much CPU time. The aim is 0.05; on a busy machine the same work
-# takes several times as long. Bodies without a bound took 2 to 11 seconds.
-STALL_SECONDS = 0.25
+STALL_SECONDS = 0.05  # the event loop never stands still for so much CPU time
+# The least of several measurements counts. Other processes and virtual machines slow the same work down, also
+# in CPU time, and never speed it up; a step that is too long is too long each time.
+TRIES = 4
 HEADER = b"phone,name\n"
 FIELD = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n'
 LABELS = f"/v1/{PHONE_NUMBER_ID}/contacts/bulk_label"
@@ -122,21 +123,24 @@ CASES: dict[str, Case] = {
 
 @pytest.mark.timeout(300)
 async def test_bad_bodies_get_a_clear_error_and_stop_no_other_client(probed: ApiProcess) -> None:
-    before, wrong, stalls = probed.rss, {}, {}
-    bodies = {name: await asyncio.to_thread(case[2]) for name, case in CASES.items()}
+    before, wrong = probed.rss, {}
+    stalls: dict[str, float] = {}
     async with aiohttp.ClientSession(probed.url, headers={"x-api-key": probed.key}) as http:
-        seen = len(probed.stalls.read_text())
-        for name, (path, content_type, _, encoding, expected) in CASES.items():
+        for name, (path, content_type, make, encoding, expected) in CASES.items():
+            body = await asyncio.to_thread(make)
             headers = {"Content-Type": content_type} | ({"Content-Encoding": encoding} if encoding else {})
-            found = await _answer(http, path, bodies[name], headers)
-            if found not in expected:
-                wrong[name] = found
-            await _another_client_is_served(probed)
-            written = probed.stalls.read_text()
-            stalls[name] = max(map(float, written[seen:].split()), default=0)
-            seen = len(written)
+            for _ in range(TRIES):
+                seen = len(probed.stalls.read_text())
+                found = await _answer(http, path, body, headers)
+                if found not in expected:
+                    wrong[name] = found
+                await _another_client_is_served(probed)
+                stall = max(map(float, probed.stalls.read_text()[seen:].split()), default=0)
+                stalls[name] = min(stall, stalls.get(name, stall))
+                if stalls[name] < STALL_SECONDS:
+                    break
     assert wrong == {}
-    assert {name: seconds for name, seconds in stalls.items() if seconds > STALL_SECONDS} == {}
+    assert {name: seconds for name, seconds in stalls.items() if seconds >= STALL_SECONDS} == {}
     assert probed.rss < before + MEMORY_BYTES
 
 
