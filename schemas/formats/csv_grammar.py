@@ -14,7 +14,7 @@ record that is longer than STEP_BYTES in several steps.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import lru_cache
 from typing import Final
 
@@ -38,11 +38,26 @@ def whole_record(delimiter: str) -> re.Pattern[bytes]:
 
 def raw_records(text: bytes, delimiter: str) -> Iterator[bytes]:
     """Yield the records of a text with their line ends, blank ones included."""
+    end = yield from whole_records(text, delimiter)
+    if end < len(text):
+        yield text[end:]
+
+
+def whole_records(text: bytes, delimiter: str) -> Generator[bytes, None, int]:
+    """Yield the records whose ends are certain, with their line ends; return the end of the last one."""
     start = 0
-    while start < len(text):
-        end = end_of_record(text, start, delimiter) or len(text)
-        yield text[start:end]
-        start = end
+    while True:
+        stop = min(start + STEP_BYTES, len(text))
+        for found in record(delimiter).finditer(text, start, stop):
+            if (end := found.end()) == stop:  # the record may go on after the step
+                break
+            yield found[0]
+            start = end
+        after = end_of_record(text, start, delimiter)
+        if after is None:
+            return start
+        yield text[start:after]
+        start = after
 
 
 def end_of_record(text: bytes, start: int, delimiter: str) -> int | None:

@@ -111,9 +111,9 @@ class _RowCutter(RecordCutter):
     def _last_record(self, window: bytes) -> tuple[int, int]:
         if b'"' in window:
             end = records = 0
-            while found := csv_grammar.end_of_record(window, end, self._delimiter):
-                records += window[end] not in csv_grammar.LINE_ENDS
-                end = found
+            for record in csv_grammar.whole_records(window, self._delimiter):
+                records += record not in _BLANK
+                end += len(record)
             return end, records
         # a CR as the last byte does not count, because its LF may still follow
         end = max(window.rfind(b"\n"), window.rfind(b"\r", 0, -1)) + 1

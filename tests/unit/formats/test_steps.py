@@ -1,6 +1,7 @@
 """Long records and values are read in short steps, with the same ends as in one step."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -32,11 +33,15 @@ JSON = st.text('[]{},:"1e.-\\ \nabnultrfse', max_size=40) | st.recursive(
 @given(text=CSV, delimiter=DELIMITER, step=st.integers(2, 9))
 def test_a_long_csv_record_ends_where_it_ends_in_one_step(text: bytes, delimiter: str, step: int) -> None:
     whole = csv_grammar.whole_record(delimiter).match(text)
+    ends = [0]
+    while found := csv_grammar.whole_record(delimiter).match(text, ends[-1]):
+        ends.append(found.end())
     records = [found[0] for found in csv_grammar.record(delimiter).finditer(text) if found[0]]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_grammar, "STEP_BYTES", step)
         assert csv_grammar.end_of_record(text, 0, delimiter) == (whole.end() if whole else None)
+        assert list(csv_grammar.whole_records(text, delimiter)) == [text[a:b] for a, b in pairwise(ends)]
         assert list(csv_grammar.raw_records(text, delimiter)) == records
 
 
@@ -52,10 +57,15 @@ def test_no_step_of_a_csv_record_is_long(start: bytes, unit: bytes, monkeypatch:
             steps.append(min(end, len(text)) - start)
             return self._pattern.match(text, start, end)
 
+        def finditer(self, text: bytes, start: int, end: int) -> Any:
+            steps.append(min(end, len(text)) - start)
+            return self._pattern.finditer(text, start, end)
+
     patterns = csv_grammar._long(",")
     monkeypatch.setattr(csv_grammar, "_long", lambda _: tuple(map(Recorder, patterns)))
     monkeypatch.setattr(csv_grammar, "_QUOTED", Recorder(csv_grammar._QUOTED))
-    whole = Recorder(csv_grammar.whole_record(","))
+    record, whole = Recorder(csv_grammar.record(",")), Recorder(csv_grammar.whole_record(","))
+    monkeypatch.setattr(csv_grammar, "record", lambda _: record)
     monkeypatch.setattr(csv_grammar, "whole_record", lambda _: whole)
     cutter = _RowCutter(",", part_bytes=MAX_RECORD_BYTES, max_items=10, first_line=1)
 
