@@ -1,5 +1,6 @@
 """The context: the dependencies that api and worker pass to the functions they call."""
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from storage.postgres.pool import Pool
 from storage.queue import Queue
 from storage.repeated_log import RepeatedLog
 from storage.window import Window
+
+UNLIMITED = 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,8 @@ class Context:
     # The tokens of the claims that this worker has sent or is applying. Only these are renewed. A chunk with
     # another token is disowned: the connection broke before the worker read the claim, or released it.
     held: set[int] = field(default_factory=set)
+    # The turns of this worker: bells, those of an earlier connection to Redis, and polling share them.
+    turn_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UNLIMITED))
     # Logs errors that may occur for every chunk.
     repeated: RepeatedLog = field(default_factory=lambda: RepeatedLog(logging.getLogger("worker")))
 

@@ -1,11 +1,16 @@
 """Bells: arq jobs that carry ids and announce possible work. A lost bell only costs latency."""
 
 import json
-from collections.abc import AsyncIterator
-from typing import Any
+import math
+import time
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from importlib.resources import files
+from secrets import token_hex
+from typing import Any, cast
 from uuid import UUID
 
 from arq.connections import ArqRedis, RedisSettings
+from arq.jobs import serialize_job
 from redis.asyncio.connection import ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
@@ -17,6 +22,12 @@ ENDED = "bulklane:ended"  # pub/sub channel: the ids of jobs that ended
 SOCKET_SECONDS = 5.0  # a half-open connection must not block for ever
 CHECK_KEY = "bulklane:check"
 CHECK_MILLISECONDS = 10_000  # after this time the key of the check is gone
+
+WORK = "work:"  # the ids of bells for work begin so
+WORK_BELLS = 16  # maximum of bells for work that wait, however much work there is
+LATER_SECONDS = 0.1  # bells for a later moment are as far apart
+BELL_SECONDS = 3600  # after this time a bell that nobody has served is gone
+PATIENCE_SECONDS = 10.0  # a worker that has begun to serve a bell says so within this time, or it has died
 
 
 def serialize(job: dict[str, Any]) -> bytes:
@@ -69,29 +80,62 @@ def arq_settings(redis_url: str) -> RedisSettings:
 class Queue:
     """Rings bells. A failure is not raised, because the reconciler rings again.
 
+    A bell that waits already is not rung again, so the number of bells does not grow with the work.
     `breaker` guards all calls of the process to Redis. While it is open, no bell is rung and nobody waits.
     """
 
     def __init__(self, redis: ArqRedis) -> None:
         self.redis = redis
         self.breaker = Breaker(self.check)
+        name = redis.default_queue_name
+        self._keys = [name, f"{name}:waiting", f"{name}:wake"]
+        self._script = redis.register_script(files("storage").joinpath("bells.lua").read_bytes())
 
     async def ring_work(self, times: int = 1, *, after_seconds: float = 0) -> None:
         """Announce that there may be chunks to claim, for `times` parallel turns."""
-        for _ in range(times):
-            await self._ring("work", after_seconds=after_seconds)
+        if after_seconds:
+            later = math.ceil((time.time() + after_seconds) / LATER_SECONDS)
+            await self._ring("work", [f"{WORK}at:{later}"], at=later * LATER_SECONDS)
+        else:
+            await self._ring("work", [f"{WORK}{slot}" for slot in range(WORK_BELLS)], times=times)
 
     async def ring_split(self, account_id: AccountId, job_id: JobId) -> None:
         """Announce that a job may have parts to split."""
-        await self._ring("split", account_id, str(job_id))
+        await self._ring("split", [f"split:{job_id}"], account_id, str(job_id))
 
     async def ring_finish(self, account_id: AccountId, job_id: JobId) -> None:
         """Announce that a job may be ready to finish."""
-        await self._ring("finish", account_id, str(job_id))
+        await self._ring("finish", [f"finish:{job_id}"], account_id, str(job_id))
 
     async def ring_dry_run(self) -> None:
         """Announce that a dry run may be ready to start."""
-        await self._ring("dry_run")
+        await self._ring("dry_run", ["dry_run"])
+
+    async def hear(self, bell: str) -> None:
+        """Allow a bell to be rung again. Call it before the last look for the work that it announces.
+
+        `bell` is the id of its arq job. A bell that is rung from now on is a new one.
+        """
+        field = bell.rsplit(":", 2)[0]
+        await self.breaker.ask(lambda: cast(Awaitable[int], self.redis.hdel(self._keys[1], field)))
+
+    async def wait_for_ring(self, seconds: float) -> bool:
+        """Wait until a bell is rung, at most `seconds`. Return whether one was. One ring wakes one worker.
+
+        Raises an error of `breaker.LOST_REDIS`.
+        """
+        wait = cast(Awaitable[object], self.redis.blpop([self._keys[2]], timeout=cast(int, seconds)))
+        return await wait is not None
+
+    async def next_bell(self) -> float:
+        """Return the time of the next bell for a later moment, in seconds since 1970; infinity: none.
+
+        Raises an error of `breaker.LOST_REDIS`.
+        """
+        found = await self.redis.zrangebyscore(
+            self._keys[0], f"({time.time() * 1000:.0f}", "+inf", start=0, num=1, withscores=True
+        )
+        return found[0][1] / 1000 if found else float("inf")
 
     async def announce_end(self, job_id: JobId) -> None:
         """Announce to the api processes that a job has ended, so that requests that wait for it continue."""
@@ -119,12 +163,23 @@ class Queue:
         """Return the number of bells, including those that a worker is serving."""
         return int(await self.redis.zcard(self.redis.default_queue_name))
 
-    async def _ring(self, name: str, *args: object, after_seconds: float = 0) -> None:
-        # No job id is passed, so arq makes a new one: the in-progress key of a dead worker would block a
-        # reused id. The return value is ignored: None can mean a swallowed WatchError as well as an existing
-        # job.
-        await self.breaker.ask(
-            lambda: self.redis.enqueue_job(
-                name, *args, _defer_by=after_seconds or None, _expires=3600 + after_seconds
-            )
-        )
+    async def _ring(
+        self, task: str, fields: Sequence[str], *args: object, times: int = 1, at: float | None = None
+    ) -> None:
+        """Ring up to `times` of the bells that these fields name and that do not wait."""
+        now = int(time.time() * 1000)
+        job = serialize_job(task, args, {}, None, now, serializer=serialize)
+        score = now if at is None else int(at * 1000)
+        life, patience = BELL_SECONDS * 1000 + max(0, score - now), int(PATIENCE_SECONDS * 1000)
+        arguments: list[str | int | bytes | float] = [
+            now,
+            score,
+            life,
+            patience,
+            WORK_BELLS,
+            token_hex(4),
+            job,
+            times,
+            *fields,
+        ]
+        await self.breaker.ask(lambda: self._script(keys=self._keys, args=arguments))

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-from arq.worker import Worker, func
+from arq.worker import Worker
 
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.settings import Settings
@@ -20,15 +20,15 @@ from storage.pipeline.chunks import Claim
 from storage.pipeline.jobs import JobRow
 from storage.pipeline.results import ResultRow
 from storage.postgres.pool import open_pool
-from storage.queue import Queue, connect, deserialize, serialize
+from storage.queue import Queue, connect
 from storage.window import Window
-from worker import arq_app
+from worker.bells.arq_app import make_worker
 from worker.claim import claim_chunk
 from worker.context import SETTINGS
 from worker.dry_run import dry_run_forever
 from worker.turn import take_turn
 
-BELLS: tuple[Any, ...] = (arq_app.work, arq_app.split, arq_app.finish, arq_app.dry_run)
+TURNS = 8  # that a worker takes at once, at most
 POLL = 0.01  # seconds between two checks
 COUNTS = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
@@ -50,6 +50,7 @@ async def open_worker(
         window=Window(arq, queue.breaker),
         settings=settings,
         worker_id=WorkerId(uuid4()),
+        turn_slots=asyncio.Semaphore(TURNS),
     )
     await pool.close()
     await arq.aclose()
@@ -80,23 +81,9 @@ async def serving(*workers: Context) -> AsyncIterator[None]:
     """Run an arq worker for each context, which handles all bells and dry runs."""
     async with AsyncExitStack() as stack:
         for ctx in workers:
-            redis_url = ctx.settings.redis_url
-            assert redis_url is not None
             bell = asyncio.Event()
             await stack.enter_async_context(beside(dry_run_forever(ctx, bell)))
-            worker = Worker(
-                functions=[func(task) for task in BELLS],
-                queue_name=ctx.settings.queue_name,
-                redis_pool=connect(redis_url, queue_name=ctx.settings.queue_name),
-                job_serializer=serialize,
-                job_deserializer=deserialize,
-                ctx={"context": ctx, "dry_run_bell": bell},
-                handle_signals=False,
-                poll_delay=0.02,
-                max_jobs=4,
-                keep_result=0,
-                max_tries=1,
-            )
+            worker = make_worker(ctx, bell)
             stack.push_async_callback(_stop, worker, asyncio.create_task(worker.main()))
         yield
 

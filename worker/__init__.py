@@ -9,7 +9,7 @@ from typing import Any
 def __getattr__(name: str) -> Any:
     # arq looks up WorkerSettings here. It reads the settings, which an import of this package must not need.
     if name == "WorkerSettings":
-        from worker.arq_app import worker_settings
+        from worker.bells.arq_app import worker_settings
 
         return worker_settings()
     raise AttributeError(name)

@@ -8,7 +8,7 @@ import uvloop
 
 from schemas.logs import configure
 from schemas.settings import Settings, SettingsMissing, get_settings
-from worker.process import run
+from worker.bells.process import run
 
 
 def main() -> None:

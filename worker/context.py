@@ -49,6 +49,7 @@ async def open_context(
             window=Window(redis, queue.breaker),
             settings=settings,
             worker_id=WorkerId(uuid4()),
+            turn_slots=asyncio.Semaphore(settings.worker_turns),
         )
         async with (
             keep_claims(ctx),

@@ -23,10 +23,15 @@ TURN_SECONDS = 2.0  # a stopping worker needs at most this time plus one chunk
 
 
 async def take_turn(ctx: Context) -> bool:
-    """Claim and apply chunks of the accounts that are due, then finish the jobs that may be complete.
+    """Wait for a slot, claim and apply chunks that are due, then finish the jobs that may be complete.
 
     Rings again if the time ends before the work. Returns whether there was a chunk to claim.
     """
+    async with ctx.turn_slots:
+        return await _take_turn(ctx)
+
+
+async def _take_turn(ctx: Context) -> bool:
     clock = asyncio.get_running_loop().time
     until = clock() + TURN_SECONDS
     unfinished: set[tuple[AccountId, JobId]] = set()  # jobs whose last chunk may be one of this turn

@@ -9,7 +9,7 @@ from tests.factories import contact, make_account, make_job
 from tests.waiting import until
 from tests.workers import barred, claim, drain, job_of, waiting_backends
 from worker.apply import apply_chunk
-from worker.poll import Poll
+from worker.bells.poll import Poll
 from worker.turn import take_turn
 
 SECONDS = 15  # a wait of 20 seconds for one lock would be too long

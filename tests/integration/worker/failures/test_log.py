@@ -9,7 +9,7 @@ from storage.context import Context
 from storage.postgres.pool import close_pool
 from tests.factories import contact, make_account, make_job
 from tests.workers import open_worker
-from worker import arq_app
+from worker.bells import arq_app
 from worker.turn import take_turn
 
 
@@ -20,7 +20,7 @@ async def test_bells_that_ring_while_postgres_is_away_log_one_line(
     async with open_worker(settings) as worker:
         await close_pool(worker.pool)  # as if PostgreSQL was away
         for _ in range(20):
-            await arq_app.work({"context": worker})
+            await arq_app.work({"context": worker, "job_id": "work:0:1:a"})
     (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert "InterfaceError" in record.getMessage()
     assert not record.exc_info

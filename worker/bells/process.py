@@ -5,8 +5,6 @@ import logging
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
-from arq.worker import Worker
-
 from schemas.settings import Settings
 from storage import queue
 from storage.background import beside, cancel
@@ -14,9 +12,10 @@ from storage.breaker import LOST_REDIS
 from storage.context import Context
 from storage.migrations import SchemaNotReady
 from storage.postgres.db_errors import LOST_CONNECTION
-from worker.arq_app import STOP_SECONDS, calm_garbage_collection, make_worker
+from worker.bells.arq_app import STOP_SECONDS, calm_garbage_collection, make_worker
+from worker.bells.arq_worker import BellWorker
+from worker.bells.poll import Poll
 from worker.context import open_context
-from worker.poll import Poll
 
 logger = logging.getLogger(__name__)
 
@@ -78,9 +77,10 @@ class Bells:
     def __init__(self, ctx: Context, dry_run_bell: asyncio.Event) -> None:
         self._ctx = ctx
         self._dry_run_bell = dry_run_bell
-        self._worker: Worker | None = None
-        # the tasks of all arq workers: those of one that lost Redis go on, and nobody else refers to them
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._worker: BellWorker | None = None
+        # of arq workers that lost Redis: what they began goes on, and nobody else refers to it
+        self._work: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()  # each waits for one of these and tells Redis
 
     @property
     def arrive(self) -> bool:
@@ -105,14 +105,13 @@ class Bells:
 
     async def end(self) -> None:
         """Take no further bells, and wait for the current ones. A Redis that hangs is not waited for."""
-        worker = self._worker
-        if worker is None:
-            return
-        worker.allow_pick_jobs = False
-        while worker.job_tasks:
-            await asyncio.wait(list(worker.job_tasks.values()))
-            await asyncio.sleep(0)  # arq removes the task
-        self._keep(worker)
+        if self._worker is not None:
+            self._worker.allow_pick_jobs = False
+            self._keep(self._worker)
+        while self._work:
+            await asyncio.wait(self._work)
+            if self._worker is not None:
+                self._keep(self._worker)  # a bell may have been taken before
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=FAREWELL_SECONDS)
 
@@ -126,7 +125,11 @@ class Bells:
             self._keep(worker)
             await self._close(worker)
 
-    def _keep(self, worker: Worker) -> None:
+    def _keep(self, worker: BellWorker) -> None:
+        for work in worker.job_tasks.values():
+            if not work.done() and work not in self._work:
+                self._work.add(work)
+                work.add_done_callback(self._work.discard)
         for task in worker.tasks.values():
             if task not in self._tasks:
                 self._tasks.add(task)
@@ -137,7 +140,7 @@ class Bells:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.warning("a bell could not be completed in Redis: %s: %s", type(error).__name__, error)
 
-    async def _close(self, worker: Worker) -> None:
+    async def _close(self, worker: BellWorker) -> None:
         """Remove the sign of life that `arq --check` reads, if Redis responds, and disconnect."""
         with suppress(*LOST_REDIS):
             async with asyncio.timeout(FAREWELL_SECONDS):

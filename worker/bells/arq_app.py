@@ -13,50 +13,59 @@ from typing import Any, cast
 from uuid import UUID
 
 from arq.typing import WorkerCoroutine
-from arq.worker import Worker, func
+from arq.worker import func
 
 from schemas.ids import AccountId, JobId
-from schemas.settings import get_settings
+from schemas.settings import Settings, get_settings
 from storage import queue
 from storage.context import Context
 from storage.postgres.db_errors import is_ours
+from worker.bells.arq_worker import BellWorker
 from worker.context import open_context
 from worker.finish import finish_if_last
 from worker.split import split_job
 from worker.turn import take_turn
 
 LONG_SECONDS = 3600  # time limit to split or finish a job of many millions of items
+JOB_SLOTS = 4  # bells for single jobs (split, finish) that one worker serves at once, beside its turns
 STOP_SECONDS = 15  # for the turns in progress when a worker stops; more than a turn plus one chunk
 
 
 @lru_cache(maxsize=1)
 def worker_settings() -> type:
     """Return the class that `arq worker.WorkerSettings` reads. Raises SettingsMissing without a URL."""
-    return type("WorkerSettings", (), arq_options())
-
-
-def make_worker(ctx: Context, dry_run_bell: asyncio.Event) -> Worker:
-    """Return an arq worker that serves bells with a context that is already open. It handles no signals."""
-    options = arq_options() | {"on_startup": None, "on_shutdown": None, "handle_signals": False}
-    return Worker(**options, ctx={"context": ctx, "dry_run_bell": dry_run_bell})
-
-
-def arq_options() -> dict[str, Any]:
-    """Return the options of an arq worker, with a new Redis client."""
     settings = get_settings()
+    _, redis_url = settings.required_urls()
+    options = _options(settings) | {
+        "on_startup": startup,
+        "on_shutdown": shutdown,
+        "redis_settings": queue.arq_settings(redis_url),  # `arq --check` reads only these
+        "poll_delay": 0.02,  # seconds; arq's own worker is not woken by a ring
+    }
+    return type("WorkerSettings", (), options)
+
+
+def make_worker(ctx: Context, dry_run_bell: asyncio.Event) -> BellWorker:
+    """Return an arq worker that serves bells with a context that is already open. It handles no signals."""
+    return BellWorker(
+        turns=ctx.settings.worker_turns,
+        **_options(ctx.settings),
+        handle_signals=False,
+        ctx={"context": ctx, "dry_run_bell": dry_run_bell},
+    )
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    """Return the options of an arq worker, with a new Redis client."""
     _, redis_url = settings.required_urls()
     long = [func(cast(WorkerCoroutine, task), timeout=LONG_SECONDS) for task in (split, finish)]
     return {
         "functions": [work, dry_run, *long],
-        "on_startup": startup,
-        "on_shutdown": shutdown,
         "queue_name": settings.queue_name,
         "redis_pool": queue.connect(redis_url, queue_name=settings.queue_name),  # time-outs, keepalive
-        "redis_settings": queue.arq_settings(redis_url),  # `arq --check` reads only these
         "job_serializer": queue.serialize,
         "job_deserializer": queue.deserialize,
-        "max_jobs": settings.worker_turns,
-        "poll_delay": 0.02,  # seconds; arq's default of 0.5 adds 250 ms of latency on average
+        "max_jobs": settings.worker_turns + JOB_SLOTS,
         "queue_read_limit": 1_000,  # the head of the queue contains the running arq jobs of all workers
         "keep_result": 0,  # a bell has no result
         "max_tries": 1,  # the reconciler rings again
@@ -69,22 +78,30 @@ def arq_options() -> dict[str, Any]:
 
 
 async def work(arq: dict[str, Any]) -> None:
-    """Take a turn, because there may be chunks to claim."""
+    """Take a turn, because there may be chunks to claim.
+
+    Then hear the bell and look again: what is accepted while a bell waits or is served rings no other one.
+    """
+    await _serve(arq, take_turn)
+    await _hear(arq)
     await _serve(arq, take_turn)
 
 
 async def split(arq: dict[str, Any], account_id: int, job_id: str) -> None:
     """Split a job, because it may have parts to split."""
+    await _hear(arq)
     await _serve(arq, split_job, AccountId(account_id), JobId(UUID(job_id)))
 
 
 async def finish(arq: dict[str, Any], account_id: int, job_id: str) -> None:
     """Finish a job, if all its chunks are applied or cancelled."""
+    await _hear(arq)
     await _serve(arq, finish_if_last, AccountId(account_id), JobId(UUID(job_id)))
 
 
 async def dry_run(arq: dict[str, Any]) -> None:
     """Wake the dry-run loop of this worker, because a dry run can exceed the time limit of an arq job."""
+    await _hear(arq)
     bell: asyncio.Event = arq["dry_run_bell"]
     bell.set()
 
@@ -114,6 +131,11 @@ def calm_garbage_collection() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+
+async def _hear(arq: dict[str, Any]) -> None:
+    ctx: Context = arq["context"]
+    await ctx.queue.hear(arq["job_id"])
 
 
 async def _serve(arq: dict[str, Any], work: Callable[..., Awaitable[object]], *arguments: object) -> None:

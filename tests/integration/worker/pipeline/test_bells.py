@@ -1,0 +1,118 @@
+"""Bells: their number is bounded, single jobs do not wait for turns, and no work is left without a bell."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import pytest
+from arq.constants import in_progress_key_prefix
+
+from storage import queue
+from storage.context import Context
+from tests.factories import contact, make_account, make_job
+from tests.waiting import until
+from tests.workers import TURNS, bells, serving, unfinished
+
+
+async def _in_queue(ctx: Context) -> list[str]:
+    redis = ctx.queue.redis
+    return [bell.decode() for bell in await redis.zrange(redis.default_queue_name, 0, -1)]
+
+
+async def _begin_to_serve(ctx: Context, bell: str) -> None:
+    """Do what arq does when it takes a bell."""
+    await ctx.queue.redis.set(in_progress_key_prefix + bell, "1")
+
+
+async def test_the_number_of_bells_does_not_grow_with_the_work(ctx: Context) -> None:
+    account = await make_account(ctx)
+    job = await make_job(ctx, account.id, [contact(1)])
+    for _ in range(100):
+        await ctx.queue.ring_work(8)
+        await ctx.queue.ring_split(account.id, job)
+        await ctx.queue.ring_finish(account.id, job)
+        await ctx.queue.ring_dry_run()
+    assert await bells(ctx) == {"work": queue.WORK_BELLS, "split": 1, "finish": 1, "dry_run": 1}
+
+
+async def test_bells_for_later_are_coalesced(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "LATER_SECONDS", 1000.0)
+    for _ in range(100):
+        await ctx.queue.ring_work(after_seconds=500)
+    assert (await bells(ctx))["work"] <= 2
+    assert await ctx.queue.next_bell() < float("inf")
+
+
+async def test_work_that_comes_while_a_bell_is_served_rings_another_one(ctx: Context) -> None:
+    await ctx.queue.ring_work()
+    (first,) = await _in_queue(ctx)
+    await _begin_to_serve(ctx, first)
+    await ctx.queue.ring_work()
+    assert len(await _in_queue(ctx)) == 2
+
+
+async def test_a_bell_that_is_heard_can_be_rung_again(ctx: Context) -> None:
+    account = await make_account(ctx)
+    job = await make_job(ctx, account.id, [contact(1)])
+    await ctx.queue.ring_split(account.id, job)
+    (first,) = await _in_queue(ctx)
+    await _begin_to_serve(ctx, first)
+    await ctx.queue.ring_split(account.id, job)
+    assert await _in_queue(ctx) == [first]
+    await ctx.queue.hear(first)
+    await ctx.queue.ring_split(account.id, job)
+    assert len(await _in_queue(ctx)) == 2
+
+
+async def test_the_bell_of_a_dead_worker_is_rung_again(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    await ctx.queue.ring_dry_run()
+    (first,) = await _in_queue(ctx)
+    await _begin_to_serve(ctx, first)
+    await ctx.queue.ring_dry_run()
+    assert await _in_queue(ctx) == [first]
+    monkeypatch.setattr(queue, "PATIENCE_SECONDS", 0.0)
+    await ctx.queue.ring_dry_run()
+    assert len(await _in_queue(ctx)) == 2
+
+
+async def test_one_ring_wakes_one_waiting_worker(crew: list[Context]) -> None:
+    waits = [asyncio.create_task(worker.queue.wait_for_ring(4.0)) for worker in crew[:2]]
+    await until(lambda: _are_blocked(crew[2], 2))
+    await crew[2].queue.ring_work()
+    done, waiting = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.result() for task in done] == [True]
+    assert len(waiting) == 1
+    await crew[2].queue.ring_work()
+    assert [await task for task in waiting] == [True]
+
+
+async def test_single_jobs_do_not_wait_for_turns(ctx: Context, crew: list[Context]) -> None:
+    account = await make_account(ctx)
+    job = await make_job(ctx, account.id, [contact(n) for n in range(3)], split=False)
+    async with AsyncExitStack() as slots:
+        for _ in range(TURNS):
+            await slots.enter_async_context(crew[0].turn_slots)
+        async with serving(crew[0]):
+            await ctx.queue.ring_work(queue.WORK_BELLS)
+            await until(lambda: _are_served(ctx, crew[0].settings.worker_turns))
+            await ctx.queue.ring_split(account.id, job)
+            await until(lambda: _is_split(ctx))
+            assert await unfinished(ctx) == 1
+            assert (await bells(ctx))["work"] == queue.WORK_BELLS
+            await slots.aclose()
+            await until(lambda: _ended(ctx))
+
+
+async def _are_blocked(ctx: Context, number: int) -> bool:
+    return bool((await ctx.queue.redis.info("clients"))["blocked_clients"] == number)
+
+
+async def _are_served(ctx: Context, number: int) -> bool:
+    return len([key async for key in ctx.queue.redis.scan_iter(f"{in_progress_key_prefix}*")]) == number
+
+
+async def _is_split(ctx: Context) -> bool:
+    return bool(await ctx.pool.fetchval("SELECT total FROM jobs"))
+
+
+async def _ended(ctx: Context) -> bool:
+    return not await unfinished(ctx)

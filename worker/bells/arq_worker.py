@@ -1,0 +1,69 @@
+"""An arq worker that is woken when a bell is rung, and that has slots for each kind of bell."""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Any
+
+from arq.constants import in_progress_key_prefix
+from arq.worker import Worker
+
+from storage.queue import WORK, Queue
+
+REST_SECONDS = 1.0  # maximum delay of a bell if the ring that wakes a worker is lost
+SHORTEST_REST = 0.01
+
+
+class BellWorker(Worker):
+    """Serves bells within milliseconds. It serves at most `turns` bells for work at once.
+
+    arq looks into its queue at intervals. This worker looks as soon as a bell is rung, and rarely otherwise.
+    Bells of single jobs (split, finish, dry run) go first and have slots of their own, so they never wait for
+    turns.
+    """
+
+    def __init__(self, *, turns: int, **options: Any) -> None:
+        super().__init__(**options, poll_delay=0)
+        self._turns = turns
+        self._queue = Queue(self.pool)
+        self._waits = False  # a bell waits for a slot of this worker
+        self._slot_freed = asyncio.Event()
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """Start the bells for which this worker has a slot."""
+        self._slot_freed.clear()
+        waiting = await self._waiting([job_id.decode() for job_id in job_ids])
+        waiting.sort(key=_is_work)  # stable: the oldest first
+        self._waits = False
+        for bell in waiting:
+            if self.job_counter >= self.max_jobs or (_is_work(bell) and self._busy_turns() >= self._turns):
+                self._waits = True
+                return
+            await super().start_jobs([bell.encode()])
+            if task := self.tasks.get(bell):
+                task.add_done_callback(lambda _: self._slot_freed.set())
+
+    async def heart_beat(self) -> None:
+        """Do what arq does between two looks into the queue, and wait until a bell is rung."""
+        await super().heart_beat()
+        if self._waits:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REST_SECONDS):
+                    await self._slot_freed.wait()
+        else:
+            pause = min(REST_SECONDS, await self._queue.next_bell() - time.time())
+            await self._queue.wait_for_ring(max(pause, SHORTEST_REST))
+
+    async def _waiting(self, bells: list[str]) -> list[str]:
+        """Return the bells that nobody serves. arq asks for each of them, too, but for one at a time."""
+        if not bells:
+            return []
+        served = await self.pool.mget([in_progress_key_prefix + bell for bell in bells])
+        return [bell for bell, mark in zip(bells, served, strict=True) if mark is None]
+
+    def _busy_turns(self) -> int:
+        return sum(_is_work(bell) and not task.done() for bell, task in self.tasks.items())
+
+
+def _is_work(bell: str) -> bool:
+    return bell.startswith(WORK)
