@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
+from unicodedata import normalize
 
 from schemas.item_errors import ItemCode
 
@@ -49,11 +50,25 @@ _PLUS: Final = "[+\uff0b]"
 _INVISIBLE: Final = dict.fromkeys(
     [0xAD, 0x61C, 0x180E, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF]
 )
-# Spreadsheets write '+4930… or ="+4930…" so that a number stays text.
+# Spreadsheets write '+4930… or ="+4930…" so that a number stays text. Word processors change the quotes.
 _QUOTED: Final = re.compile(
     "=?\"(?P<marked>[^\"]*)\"|['\u2018\u2019](?P<apostrophe>[^'\u2018\u2019]*)['\u2018\u2019]?"
+    "|[\u201c-\u201e\u00ab\u00bb\u2039\u203a<](?P<curly>[^\u201c-\u201e\u00ab\u00bb\u2039\u203a<>]*)"
+    "[\u201c-\u201e\u00ab\u00bb\u2039\u203a>]"
 )
-_LABEL: Final = re.compile(rf"(?:tel|phone|mobile|cell|sms|whatsapp)[.: ]+(?={_PLUS}|[\d(])", re.IGNORECASE)
+# Only known words may stand before a digit: the 12 in "Room: 12 030 1234567" is no part of the number. Before
+# a plus any word may stand, since the number starts there.
+_WORDS: Final = (
+    "tel|phone|mobile|cell|sms|whatsapp|mob|mobil|mobiltelefon|telefon|telefono|teléfono|telefone|tél|téléphone|"
+    "handy|cel|celular|móvil|movil|portable|gsm|电话|電話|手机|手機|携帯|携帯電話|тел|телефон|моб"
+)
+_LABEL: Final = re.compile(
+    rf"(?:{_WORDS})[.: \u00a0\uff1a]+(?={_PLUS}|[\d(])"
+    rf"|(?!fax|ext)[^\W\d_]+\.?[ \u00a0]*[:\uff1a][ \u00a0]*(?={_PLUS}\d)",
+    re.IGNORECASE,
+)
+# One of these alone may be a decimal point or start an extension.
+_GROUPS: Final = re.compile(rf"{_PLUS}?\d+([~_\u00b7\u2022\u30fb])\d+(?:\1\d+)+")
 _CONTEXT: Final = r"(?:;phone-context=\+\d{1,15})?"  # RFC 3966
 
 _NUMBER: Final = re.compile(rf"[( \[\uff08]*(?:{_PLUS}+[{_SEPARATORS}]*)?\d[\d{_SEPARATORS}]*{_CONTEXT}")
@@ -86,7 +101,9 @@ DOUBTFUL_DOT: Final = re.compile(
 
 def read_notation(text: str) -> PhoneText | PhoneFault:
     """Return the number that a text of at most MAX_TEXT characters stands for, or why it is not one."""
-    text = _unwrap(text.translate(_INVISIBLE).strip()).rstrip(" .,;")
+    text = _unwrap(normalize("NFC", text.translate(_INVISIBLE).strip())).rstrip(" .,;")
+    if grouped := _GROUPS.fullmatch(text):
+        text = text.replace(grouped[1], "-")
     if found := _DECIMAL.fullmatch(text):
         return _whole(text, *found.groups())
     if found := _EXPONENT.fullmatch(text):
@@ -102,9 +119,9 @@ def read_notation(text: str) -> PhoneText | PhoneFault:
 
 
 def _unwrap(text: str) -> str:
-    """Remove a spreadsheet's marks of a text, and a label such as `tel:`."""
+    """Remove the quotes around a text, and a label such as `tel:`."""
     if found := _QUOTED.fullmatch(text):
-        text = (found["marked"] or found["apostrophe"] or "").strip()
+        text = (found["marked"] or found["apostrophe"] or found["curly"] or "").strip()
     return _LABEL.sub("", text, count=1) if _LABEL.match(text) else text
 
 

@@ -50,6 +50,21 @@ AMBIGUOUS, NO_NUMBER = ItemCode.PHONE_AMBIGUOUS, ItemCode.PHONE_NOT_A_NUMBER
         ("tel:30-1234567;phone-context=+49", None, "+49301234567"),
         ("whatsapp:+49301234567", None, "+49301234567"),
         ("Tel. 030 1234567", "DE", "+49301234567"),
+        ("Mob. 030 1234567", "DE", "+49301234567"),
+        ("Telefon: 030 1234567", "DE", "+49301234567"),
+        ("Tél : 01 23 45 67 89", "FR", "+33123456789"),
+        ("Te\u0301l : 01 23 45 67 89", "FR", "+33123456789"),
+        ("Cel: 415 555 2671", "US", "+14155552671"),
+        ("電話\uff1a+49 30 1234567", None, "+49301234567"),
+        ("тел. +49 30 1234567", None, "+49301234567"),
+        ("p:+49301234567", None, "+49301234567"),
+        ("Numero: +49 30 1234567", None, "+49301234567"),
+        ("\u2039+49301234567\u203a", None, "+49301234567"),
+        ("\u201c+49301234567\u201d", None, "+49301234567"),
+        ("\u00ab+49301234567\u00bb", None, "+49301234567"),
+        ("+1~415~555~2671", None, "+14155552671"),
+        ("+1\u00b7415\u00b7555\u00b72671", None, "+14155552671"),
+        ("+1\u2013415\u00a0555\u20132671", None, "+14155552671"),
         ("1 800 GOT MILK", "US", "+18004686455"),
         ("0800 FLOWERS", "DE", "+498003569377"),
     ],
@@ -93,6 +108,11 @@ def test_a_text_is_read_as_the_number_that_it_stands_for(text: str, region: str 
         ("O301234567", "DE", NO_NUMBER),
         ("l5112345678", "DE", NO_NUMBER),
         ("Room 12 030 1234567", "DE", NO_NUMBER),
+        ("Room: 12 030 1234567", "DE", NO_NUMBER),
+        ("Apt. 5 030 1234567", "DE", NO_NUMBER),
+        ("Fax: +49 30 1234567", None, NO_NUMBER),
+        ("30123456\u00b70", "DE", NO_NUMBER),
+        ("2024_11_22", "NO", NO_NUMBER),
         ("0301234567*", "DE", NO_NUMBER),
         ("+49 30 12345**", None, NO_NUMBER),
         ("0800 XXX 1234", "DE", NO_NUMBER),
@@ -180,6 +200,26 @@ def test_a_number_has_the_digits_of_its_text(text: str, region: str) -> None:
     if isinstance(result, str) and not {"e", "E", ","} & set(text) and "." not in text:
         digits = "".join(filter(str.isdigit, text))
         assert result.endswith(digits[-4:])
+
+
+@UNTIMED
+@given(
+    number=st.sampled_from(NUMBERS),
+    write=st.sampled_from(
+        [
+            "Mob. {}",
+            "T\u00e9l : {}",
+            "\u7535\u8bdd\uff1a{}",
+            "\u00ab{}\u00bb",
+            "\u201c{}\u201d",
+            "\u2039{}\u203a",
+        ]
+    ),
+)
+def test_a_decorated_number_is_the_number(number: tuple[phonenumbers.PhoneNumber, str], write: str) -> None:
+    for digits in writings_of(number[0]):
+        plain, decorated = normalise(digits, number[1]), normalise(write.format(digits), number[1])
+        assert decorated == plain
 
 
 def writings_of(number: phonenumbers.PhoneNumber) -> list[str]:
