@@ -1,9 +1,9 @@
 """Normalise phone numbers to E.164 text, or return why that fails.
 
 `schemas.items.phone_notation` decides whether a text is one number, the library `phonenumbers` whether that
-number is valid. Accepted are spaces and punctuation, quotes, labels such as `tel:`, the
-digits of any script, letters of a toll-free number ("1-800-FLOWERS"), a national or international
-prefix of the default region, and decimals and exponents of spreadsheets that have all digits. Numbers must be valid, not merely possible.
+number is valid. Accepted are spaces and punctuation, quotes, labels such as `tel:`, the digits of any script,
+letters of a toll-free number ("1-800-FLOWERS"), a national or international prefix of the default region, and
+decimals and exponents of spreadsheets that have all digits. Numbers must be valid, not merely possible.
 
     normalise = normaliser_for("IN")
     normalise("098765 43210")    # "+919876543210"
