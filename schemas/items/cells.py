@@ -18,6 +18,7 @@ _ID_COLUMNS: Final = ("external_id", "id")
 _NUMBER_FIELDS: Final = tuple(field.name for field in ITEM_FIELDS if field.name in NUMBER_COLUMNS)
 # `phone` has its own codes. The rest is the client's own data, in which "None" may be an answer.
 _FREE: Final = {KEY, "ref", *JSON_FIELDS}
+_NAMES: Final = {"name", "nickname"}  # Null and None are surnames, but `#N/A` and `<NA>` are not
 _SHORT_NUMBER: Final = re.compile(r"(\d{1,4})(?:\.0+)?", re.ASCII)
 
 
@@ -25,7 +26,7 @@ def check(cells: Mapping[str, str]) -> Fault | None:
     """Return the fault of the first cell that a program wrote in place of a value, or None."""
     if not NO_VALUES.isdisjoint(cells.values()):
         for column, cell in cells.items():
-            if cell in NO_VALUES and column.partition(".")[0] not in _FREE:
+            if cell in NO_VALUES and not _may_say(column, cell):
                 return Fault(column, ItemCode.NOT_A_VALUE, f"{column} {NO_VALUE.format(cell)}", cell)
     for column in _ID_COLUMNS:  # `check_id` finds the other texts
         if (found := cells.get(column)) and DECIMAL.fullmatch(found):
@@ -34,6 +35,11 @@ def check(cells: Mapping[str, str]) -> Fault | None:
         if (found := cells.get(column)) and "_" in found:
             return Fault(column, ItemCode.WRONG_TYPE, f"{column}: input should be a whole number", found)
     return None
+
+
+def _may_say(column: str, cell: str) -> bool:
+    """Return whether a column may have a text that programs write for no value."""
+    return column.partition(".")[0] in _FREE or (column in _NAMES and cell.isalpha())
 
 
 def nest(cells: dict[str, str]) -> tuple[Mapping[str, Any], list[Fault]]:

@@ -30,7 +30,7 @@ LEAP_YEAR = 2000  # for birth dates without a year, so that 29 February is valid
 
 
 def _language(tag: str | None) -> str | None:
-    return _standard_language(tag) if tag is not None else None
+    return _standard_language(tag.strip()) if tag is not None else None
 
 
 @lru_cache(maxsize=10_000)
@@ -48,6 +48,7 @@ def _timezones() -> frozenset[str]:
 
 
 def _timezone(name: str | None) -> str | None:
+    name = name.strip() if name is not None else None
     if name is not None and name not in _timezones():
         raise PydanticCustomError(
             ItemCode.INVALID_TIMEZONE, "is not a time zone: write one of the IANA names, like Asia/Kolkata"

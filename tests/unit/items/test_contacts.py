@@ -35,7 +35,9 @@ def test_the_phone_has_three_names(name: str) -> None:
     ("field", "value", "stored"),
     [
         ("language", "hi_in", "hi-IN"),
+        ("language", "en ", "en"),
         ("timezone", "Asia/Kolkata", "Asia/Kolkata"),
+        ("timezone", " Asia/Kolkata ", "Asia/Kolkata"),
         ("birth_date", "1990-05-17", "1990-05-17"),
         ("birth_date", {"day": 17, "month": 5, "year": 1990}, "1990-05-17"),
         ("birth_date", {"day": 29, "month": 2}, "--02-29"),
@@ -98,6 +100,12 @@ def test_an_item_without_phone_is_reported() -> None:
     assert (fault.field, fault.code.value, fault.value) == ("phone", "missing_field", None)
 
 
+@pytest.mark.parametrize("field", ["name", "nickname"])
+@pytest.mark.parametrize("cell", ["Null", "NULL", "None", "NAN", "nan"])
+def test_a_name_in_csv_may_be_a_word_that_programs_write_for_no_value(field: str, cell: str) -> None:
+    assert cells(**{field: cell})[field] == cell
+
+
 def test_csv_reads_numbers_and_json_fields_from_text() -> None:
     item = cells(
         age="42", metadata='{"a": 1}', metadata__city="Parma", birth_date__day="17", birth_date__month="5"
@@ -110,8 +118,7 @@ def test_csv_reads_numbers_and_json_fields_from_text() -> None:
 @pytest.mark.parametrize(
     ("column", "cell", "code"),
     [
-        ("name", "nan", "not_a_value"),
-        ("name", "NULL", "not_a_value"),
+        ("name", "\\N", "not_a_value"),
         ("name", "#N/A", "not_a_value"),
         ("language", "nan", "not_a_value"),
         ("email", "None", "not_a_value"),
