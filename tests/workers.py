@@ -14,6 +14,7 @@ from schemas.ids import AccountId, JobId, WorkerId
 from schemas.settings import Settings
 from storage.background import beside
 from storage.context import Context
+from storage.entities import upsert
 from storage.pipeline import jobs, results
 from storage.pipeline.chunks import Claim
 from storage.pipeline.jobs import JobRow
@@ -40,7 +41,7 @@ async def open_worker(
     url = database_url or settings.database_url
     assert url is not None
     assert settings.redis_url is not None
-    pool = await open_pool(url, size=size, name="test", settings=SETTINGS)
+    pool = await open_pool(url, size=size, name="test", settings=SETTINGS, init=upsert.make_stage)
     arq = connect(settings.redis_url, queue_name=settings.queue_name)
     queue = Queue(arq)
     yield Context(

@@ -12,6 +12,7 @@ from schemas.settings import Settings
 from storage import migrations
 from storage.background import beside
 from storage.context import Context
+from storage.entities import upsert
 from storage.postgres.pool import open_pool
 from storage.queue import Queue
 from storage.window import Window
@@ -48,6 +49,7 @@ async def open_context(
         size=settings.worker_pool_size,
         name="bulklane-worker",
         settings=SETTINGS,
+        init=upsert.make_stage,
     )
     try:
         await migrations.wait_until_current(pool)

@@ -12,6 +12,7 @@ from functools import partial
 from schemas.job_errors import JobErrorCode
 from storage.background import repeat
 from storage.context import Context
+from storage.entities import upsert
 from storage.failpoints import reach
 from storage.pipeline import dry_runs
 from storage.pipeline.chunks import Claim, Members
@@ -95,6 +96,7 @@ async def _apply_chunk(ctx: Context, conn: Conn, operation: BaseOperation, chunk
     Returns False if the job was cancelled or another attempt has begun.
     """
     batch = prepare(chunk)
+    await upsert.truncate_stage(conn)  # outside of savepoints, to free the space at once
     applied = await apply_isolated(conn, operation, chunk, batch.items)
     recorded = await dry_runs.record(
         ctx.pool, chunk, *complete_results(chunk, batch, applied), applied.members

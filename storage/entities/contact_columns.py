@@ -1,7 +1,7 @@
 """The columns of contacts, generated from the declared fields: the row, and the SQL parts that list columns.
 
 upsert.sql and contacts.sql use a part as `@name@`. Aliases in the parts: c is the table contacts, s the
-items of an upsert, n a row made from JSON; w and l are the rows of `clear`, w also of `correct`.
+staging table, n a row made from JSON; w and l are the rows of `clear`, w also of `correct`.
 """
 
 from collections.abc import Callable, Iterable
@@ -53,10 +53,10 @@ class ContactRow:
 def upsert_parts() -> dict[str, str]:
     """Return the parts of upsert.sql by name."""
     return {
-        "parameters": ", ".join(f.name for f in ITEM_FIELDS),
-        "arrays": _list(_elements, ITEM_FIELDS),
+        "stage": _list(_definition, ITEM_FIELDS),
+        "uncompressed": _list(lambda f: f"ALTER {f.name} SET STORAGE EXTERNAL", BY_KEY),
         "columns": _list(lambda f: f.name, ITEM_FIELDS),
-        "given": _list(lambda f: _or_default("s", f), ITEM_FIELDS),
+        "staged": _list(lambda f: _or_default("s", f), ITEM_FIELDS),
         "set": _list(lambda f: f"{f.name} = {_merged(f)}", SET_BY_ITEMS),
         "changed": _any(lambda f: f"{_merged(f)} IS DISTINCT FROM c.{f.name}", SET_BY_ITEMS),
         "clear_keys": _list(lambda f: f"{f.name} text[]", BY_KEY),
@@ -80,14 +80,9 @@ def contact_parts() -> dict[str, str]:
     }
 
 
-def _elements(field: ContactField) -> str:
-    """Return the expression for the elements of the field's parameter, as a column."""
-    type_ = "text" if field.is_json else field.column.type
-    cast = (
-        f"::{field.column.type}" if field.is_json else ""
-    )  # of each element: text in an array needs less escaping
+def _definition(field: ContactField) -> str:
     collation = f' COLLATE "{field.column.collation}"' if field.column.collation else ""
-    return f"unnest(:{field.name}::text::{type_}[]){cast}{collation} AS {field.name}"
+    return f"{field.name} {field.column.type}{collation}"
 
 
 def _or_default(source: str, field: ContactField) -> str:

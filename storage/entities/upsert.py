@@ -1,19 +1,20 @@
-"""The bulk upsert: match contacts, move their phones, create or update them in one statement."""
+"""The bulk upsert: stage contacts with COPY, match them, create or update them in one statement."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from schemas.ids import AccountId
 from schemas.items.contacts import COLUMNS
 from storage.entities.contact_columns import upsert_parts
 from storage.failpoints import reach
-from storage.postgres.array_texts import array_text
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn
 
 QUERIES = load(__name__, upsert_parts())
+STAGE = "stage_contacts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +45,38 @@ class Written(NamedTuple):
     created: set[str]
 
 
-async def upsert(conn: Conn, account_id: AccountId, columns: Mapping[str, Sequence[Any]]) -> Written:
-    """Upsert contacts and return those that were written. Unchanged contacts are absent.
+async def make_stage(conn: Conn) -> None:
+    """Create the staging table of a new connection. Pass this function to `open_pool` as `init`."""
+    await QUERIES.make_stage(conn)
 
-    `columns` are the values of the given columns, one for each contact: JSON as text, None to keep the stored
-    value. No phone occurs twice.
-    """
-    reach("apply.before_upsert")
-    arrays = {name: array_text(columns[name]) if name in columns else None for name in COLUMNS}
-    written = await QUERIES.upsert(conn, account_id=account_id, **arrays)
-    phones = written["phones"] or ()
+
+async def stage(conn: Conn, rows: Sequence[Mapping[str, Any]]) -> None:
+    """COPY rows into the staging table. JSON fields are JSON text. A column that no row has is left out."""
+    present = set().union(*rows)
+    columns = [column for column in COLUMNS if column in present]
+    if all(len(row) == len(columns) for row in rows) and len(columns) > 1:
+        records: Iterable[tuple[Any, ...]] = map(itemgetter(*columns), rows)
+    else:
+        records = (tuple(map(row.get, columns)) for row in rows)
+    await conn.copy_records_to_table(STAGE, records=records, columns=columns)
+    reach("apply.after_copy")
+
+
+async def empty_stage(conn: Conn) -> None:
+    """Delete the rows that an earlier attempt in the same transaction staged."""
+    await QUERIES.empty_stage(conn)
+
+
+async def truncate_stage(conn: Conn) -> None:
+    """Empty the staging table and free its space, for transactions that apply many chunks."""
+    await QUERIES.truncate_stage(conn)
+
+
+async def upsert(conn: Conn, account_id: AccountId) -> Written:
+    """Upsert the staged rows and return those that were written. Unchanged rows are absent."""
+    rows = await QUERIES.upsert(conn, account_id=account_id)
     return Written(
-        dict(zip(phones, written["ids"] or (), strict=True)),
-        {phone for phone, created in zip(phones, written["created"] or (), strict=True) if created},
+        {row["phone"]: row["id"] for row in rows}, {row["phone"] for row in rows if row["created"]}
     )
 
 
@@ -69,17 +89,15 @@ async def clear(conn: Conn, account_id: AccountId, clears: Sequence[Clear]) -> s
 
 async def ids_by_phone(conn: Conn, account_id: AccountId, phones: Sequence[str]) -> dict[str, int]:
     """Return the ids of the stored contacts that have these phones."""
-    found = await QUERIES.ids_by_phone(conn, account_id=account_id, phones=array_text(phones))
-    return dict(zip(found["phones"] or (), found["ids"] or (), strict=True))
+    rows = await QUERIES.ids_by_phone(conn, account_id=account_id, phones=phones)
+    return {row["phone"]: row["id"] for row in rows}
 
 
 async def lock_matches(
     conn: Conn, account_id: AccountId, phones: Sequence[str], external_ids: Sequence[str]
 ) -> list[Stored]:
     """Lock and return the contacts that have one of these phones or external ids."""
-    rows = await QUERIES.lock_matches(
-        conn, account_id=account_id, phones=array_text(phones), external_ids=array_text(external_ids)
-    )
+    rows = await QUERIES.lock_matches(conn, account_id=account_id, phones=phones, external_ids=external_ids)
     return [Stored(**row) for row in rows]
 
 

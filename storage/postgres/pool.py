@@ -1,6 +1,7 @@
 """Pools of connections to PostgreSQL, with time limits so that a stopped process does not hold locks."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -68,10 +69,15 @@ async def open_pool(
     size: int,
     name: str,
     settings: dict[str, str] | None = None,
+    init: Callable[
+        ["asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"],
+        Coroutine[Any, Any, None],
+    ]
+    | None = None,
 ) -> WatchedPool:
     """Open a pool of at most `size` connections, which connect when they are first used.
 
-    `name` appears in pg_stat_activity. `settings` are added to LIMITS.
+    `name` appears in pg_stat_activity. `settings` are added to LIMITS. `init` prepares each new connection.
     """
     pool = WatchedPool(
         database_url,
@@ -85,6 +91,7 @@ async def open_pool(
         timeout=CONNECT_SECONDS,
         command_timeout=COMMAND_SECONDS,
         server_settings=LIMITS | {"application_name": name} | (settings or {}),
+        init=init,
         reset=_keep_session,
     )
     await pool
@@ -101,6 +108,6 @@ async def close_pool(pool: Pool) -> None:
 async def _keep_session(conn: Conn) -> None:
     """Do nothing, in place of asyncpg's reset, which costs a round trip at each release.
 
-    A session holds no state to reset: settings are always SET LOCAL,
+    A session holds no state to reset: temporary tables are kept on purpose, settings are always SET LOCAL,
     advisory locks end with their transaction, and asyncpg itself rolls back an open transaction.
     """

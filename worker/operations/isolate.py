@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from schemas.states import Outcome
+from storage.entities import upsert
 from storage.pipeline.results import ItemResult
 from storage.postgres.db_errors import ROW_REJECTED, rejection_of
 from storage.postgres.pool import Conn
@@ -26,6 +27,7 @@ async def _apply_halves(
 ) -> Applied:
     try:
         async with conn.transaction():  # a savepoint
+            await upsert.empty_stage(conn)
             return await operation.apply(conn, job, items)
     except ROW_REJECTED as error:
         if len(items) == 1:

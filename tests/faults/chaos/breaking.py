@@ -13,7 +13,7 @@ from tests.faults.harness.parts import Part
 Fault = Callable[[Cluster, random.Random], Awaitable[str]]
 
 STEPS = (
-    "part.stored", "accept.before_commit", "accept.after_commit", "claim.committed", "apply.before_upsert",
+    "part.stored", "accept.before_commit", "accept.after_commit", "claim.committed", "apply.after_copy",
     "apply.after_upsert", "apply.before_commit", "apply.after_commit", "settle.before_commit",
     "finish.before_commit", "finish.after_commit", "split.before_commit", "reconcile.before_commit",
     "dry_run.recorded", "cancel.before_commit",

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 LONG = pytest.mark.long
 STEPS = (
     "apply.before_commit",
-    pytest.param("apply.before_upsert", marks=LONG),
+    pytest.param("apply.after_copy", marks=LONG),
     pytest.param("claim.committed", marks=LONG),
 )
 

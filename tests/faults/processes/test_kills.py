@@ -20,7 +20,7 @@ STEPS = (
     "accept.before_commit",
     "accept.after_commit",
     "claim.committed",
-    "apply.before_upsert",
+    "apply.after_copy",
     "apply.after_upsert",
     "apply.before_commit",
     "apply.after_commit",
@@ -57,7 +57,7 @@ async def test_a_kill_at_one_step_loses_nothing(running: Cluster, step: str) -> 
     client = await running.client()
     running.steps.arm(step, "kill")
     if step == "reconcile.before_commit":  # reached only if a dead worker has left a lease
-        running.steps.arm("apply.before_upsert", "kill")
+        running.steps.arm("apply.after_copy", "kill")
     await submit_everything(client)
     await running.steps.taken(step)
     await client.all_ended(seconds=90)

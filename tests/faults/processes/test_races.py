@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONTACTS = 2_500
 STEPS = (
-    "apply.before_upsert",
+    "apply.after_copy",
     "apply.before_commit",
     "claim.committed",
     "finish.before_commit",

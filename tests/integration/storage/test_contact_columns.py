@@ -1,8 +1,8 @@
-"""The table contacts has the declared columns."""
+"""The tables contacts and stage_contacts have the declared columns."""
 
 from typing import NamedTuple
 
-from schemas.items.contacts import CONTACT_FIELDS
+from schemas.items.contacts import CONTACT_FIELDS, ITEM_FIELDS
 from storage.context import Context
 
 UNDECLARED = {"account_id", "id", "created_at", "updated_at"}
@@ -43,6 +43,14 @@ async def test_the_table_has_the_declared_columns(ctx: Context) -> None:
     }
     actual = await columns_of(ctx, "contacts")
     assert {name: column for name, column in actual.items() if name not in UNDECLARED} == declared
+
+
+async def test_the_staging_table_has_the_columns_that_items_set(ctx: Context) -> None:
+    declared = {
+        field.name: DatabaseColumn(field.column.type, field.column.collation, not_null=False, default=None)
+        for field in ITEM_FIELDS
+    }
+    assert await columns_of(ctx, "stage_contacts") == declared
 
 
 def _printed(default: str | None, type_: str) -> str | None:

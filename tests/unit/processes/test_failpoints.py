@@ -25,7 +25,7 @@ def test_a_step_is_inert_without_a_folder(tmp_path: Path) -> None:
 
 def test_an_armed_step_fails_once_and_names_its_process(folder: Path) -> None:
     (folder / "apply.before_commit").write_text("fail")
-    reach("apply.before_upsert")
+    reach("apply.after_copy")
     with pytest.raises(FailpointError, match=r"apply\.before_commit"):
         reach("apply.before_commit")
     reach("apply.before_commit")

@@ -9,7 +9,9 @@ from schemas.ids import AccountId
 from schemas.operations import JobParams, Operation
 from storage.background import beside
 from storage.context import Context
+from storage.entities import upsert
 from storage.pipeline import chunks, dry_runs
+from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_contacts, make_job, phone
 from tests.integration.worker.cancelling import waiting
 from tests.integration.worker.dry_runs import Stop, dry_run_all, dump, report_of
@@ -235,6 +237,25 @@ async def _finishing(ctx: Context) -> bool:
 
 async def _checked_three_times(checks: list[bool]) -> bool:
     return len(checks) > 2
+
+
+async def test_the_staging_table_is_truncated_after_each_chunk(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A staging table that is emptied by DELETE grows with the job, and each chunk scans all of it."""
+    sizes = []
+    truncate = upsert.truncate_stage
+
+    async def measured(conn: Conn) -> None:
+        sizes.append(await conn.fetchval("SELECT pg_relation_size('stage_contacts')"))
+        await truncate(conn)
+
+    monkeypatch.setattr(upsert, "truncate_stage", measured)
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(n) for n in range(2_000)], chunk_items=200, dry_run=True)
+    assert await dry_run_next(ctx)
+    assert len(sizes) == 10
+    assert max(sizes[1:]) == min(sizes[1:]) > 0
 
 
 async def test_the_bell_wakes_an_idle_worker(
