@@ -1,23 +1,50 @@
 """Run a benchmark: `python -m bench …`, or `./run bench …`."""
 
-from typing import Annotated
+import signal
+import sys
+from collections.abc import Callable
+from inspect import Parameter, get_annotations, signature
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+
+from bench.lab.results import FOLDER, Results
+from bench.loads import duplicates, large, load, memory, operations, peers, scale, stages
+from bench.queries import claims, pages
+from bench.traffic import fair, idle, jobs, latency, queue
+
+BENCHES = (
+    *(load, operations, duplicates, large, memory, scale, peers, stages),
+    *(latency, jobs, queue, fair, idle),
+    *(claims, pages),
+)
+Folder = Annotated[
+    Path, typer.Option("--results", help="Folder of the JSON file.", show_default="bench/results")
+]
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
 
-@app.command()
-def load(
-    *,
-    rows: Annotated[int, typer.Option(min=1000, help="Rows per measurement.")] = 200_000,
-    rounds: Annotated[int, typer.Option(min=1, help="Measurements per case.")] = 3,
-    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
-) -> None:
-    """Measure rows per second of the whole service and of plain COPY + ON CONFLICT, and their ratio."""
-    from bench.load import measure
+def command_of(name: str, measure: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with the options of `measure`. It prints the results and writes them to a file."""
 
-    measure(rows=rows, rounds=rounds, workers=workers)
+    def command(*, folder: Path = FOLDER, **options: Any) -> None:
+        results = Results(name=name, folder=folder, options=dict(options))
+        measure(results, **options)
+        results.end()
+
+    options = [option for option in signature(measure).parameters.values() if option.name != "results"]
+    options.append(Parameter("folder", Parameter.KEYWORD_ONLY, default=FOLDER, annotation=Folder))
+    command.__doc__ = measure.__doc__
+    command.__annotations__ = get_annotations(measure) | {"folder": Folder}
+    command.__signature__ = signature(measure).replace(parameters=options)  # type: ignore[attr-defined]
+    return command
+
+
+for module in BENCHES:
+    name = module.__name__.rpartition(".")[2]
+    app.command(name)(command_of(name, module.measure))
 
 
 @app.command()
@@ -35,4 +62,7 @@ def phone(
 
 
 if __name__ == "__main__":
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit("terminated")
+    )  # so that the service is stopped and removed
     app()

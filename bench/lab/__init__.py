@@ -1,0 +1,1 @@
+"""What the benchmarks share: the service, its clients, the plain reference, the results."""

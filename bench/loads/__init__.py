@@ -1,0 +1,1 @@
+"""Benchmarks of large jobs: rows per second, memory, more workers."""

@@ -1,0 +1,88 @@
+"""`./run bench duplicates`: a file with each contact twice, beside a file of as many different contacts.
+
+The second half of the file repeats the first, so the items of a contact are far apart, and `finish` must
+settle them. The smaller file shows whether the time of an item grows with the file.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from bench.lab.client import Client
+from bench.lab.cost import Cost, cost_of
+from bench.lab.machine import peak_bytes
+from bench.lab.options import Rounds, Workers
+from bench.lab.results import Results
+from bench.lab.rows import contact_rows, ndjson
+from bench.lab.service import Service, running_service
+
+WARM_UP_ROWS = 10_000
+SMALLER = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """The costs of one round."""
+
+    twice: Cost
+    quarter: Cost
+    different: Cost
+
+
+def measure(
+    results: Results,
+    *,
+    contacts: Annotated[int, typer.Option(min=1000, help="Contacts; each is in the file twice.")] = 200_000,
+    rounds: Rounds = 3,
+    workers: Workers = 2,
+) -> None:
+    """Measure a file that contains each contact twice."""
+    found, peak = asyncio.run(_measure(contacts, rounds, workers))
+    twice, different = [one.twice for one in found], [one.different for one in found]
+    quarter = [one.quarter for one in found]
+    ratios = [one.twice.rate / one.different.rate for one in found]
+    growth = [one.quarter.rate / one.twice.rate for one in found]
+    for what, costs in (
+        (f"{2 * contacts:,} items, all different", different),
+        (f"{2 * contacts:,} items, each contact twice", twice),
+        (f"{2 * contacts // SMALLER:,} items, each contact twice", quarter),
+    ):
+        results.row(
+            what,
+            items_per_s=[cost.rate for cost in costs],
+            seconds=[cost.seconds for cost in costs],
+            **Cost.columns(costs),
+        )
+    results.row("twice against different", ratio=ratios)
+    results.row("time an item, against a quarter of the items", ratio=growth)
+    results.row("peak memory of a worker", MB=peak / 1e6)
+    results.target("duplicates", results.median(ratios))
+    results.target("growth", results.median(growth))
+
+
+async def _measure(contacts: int, rounds: int, workers: int) -> tuple[list[Round], int]:
+    async with running_service(workers=workers) as service:
+        client = await service.client()
+        await client.run("contacts.upsert", ndjson(contact_rows(range(WARM_UP_ROWS))))
+        found = [
+            Round(
+                different=await _run(service, client, ndjson(contact_rows(range(2 * contacts)))),
+                quarter=await _run(service, client, _twice(contacts // SMALLER)),
+                twice=await _run(service, client, _twice(contacts)),
+            )
+            for _ in range(rounds)
+        ]
+        return found, max(peak_bytes(worker.pid) for worker in service.workers if worker.pid)
+
+
+def _twice(contacts: int) -> bytes:
+    body = ndjson(contact_rows(range(contacts)))
+    return body + b"\n" + body
+
+
+async def _run(service: Service, client: Client, body: bytes) -> Cost:
+    await service.sql("TRUNCATE contacts")
+    await service.rest()
+    return await cost_of(service, body.count(b"\n") + 1, client.run("contacts.upsert", body))

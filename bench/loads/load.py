@@ -1,0 +1,98 @@
+"""`./run bench load`: compare the whole service with plain COPY + ON CONFLICT of the same rows.
+
+The service gets the rows as one NDJSON upload; its time is from the first byte to the end of the job, with
+validation and a result for every item. Both use the same PostgreSQL, in turns, so the ratio is stable when
+absolute numbers drift with the machine. Both are warmed up with some thousand rows first.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.lab.client import Client
+from bench.lab.cost import Cost, cost_of
+from bench.lab.options import Rounds, Rows, Workers
+from bench.lab.plain import Plain
+from bench.lab.results import Results
+from bench.lab.rows import Row, contact_rows, ndjson
+from bench.lab.service import Service, running_service
+
+WARM_UP_ROWS = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is loaded: the cases follow each other, so that one finds the rows of the one before."""
+
+    what: str
+    key: str
+    suffix: str  # of the names: the same one again means unchanged rows
+    parallel: str = "4"
+    against: str  # the key of the case whose plain rate is the reference
+
+
+CASES = (
+    Case(what="new", key="new", suffix="", against="new"),
+    Case(what="changed", key="changed", suffix="!", against="changed"),
+    Case(what="unchanged, against plain changed", key="unchanged", suffix="!", against="changed"),
+    Case(what="changed, parallel=1", key="in_order", suffix="?", parallel="1", against="in_order"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """One round of one case: both ways."""
+
+    ours: Cost
+    plain: Cost
+
+
+def measure(results: Results, *, rows: Rows = 200_000, rounds: Rounds = 3, workers: Workers = 2) -> None:
+    """Measure rows per second of the whole service and of plain COPY + ON CONFLICT, and their ratio."""
+    pairs = asyncio.run(_measure(rows, rounds, workers))
+    for case in CASES:
+        ours = [pair.ours for pair in pairs[case.key]]
+        plain = [pair.plain for pair in pairs[case.against]]
+        ratios = [one.rate / other.rate for one, other in zip(ours, plain, strict=True)]
+        results.row(
+            case.what,
+            service_rows_per_s=[cost.rate for cost in ours],
+            plain_rows_per_s=[cost.rate for cost in plain],
+            ratio=ratios,
+            **Cost.columns(ours),
+            plain_us=[cost.micros("postgres") + cost.micros("bench") for cost in plain],
+        )
+        results.target(case.key, results.median(ratios))
+
+
+async def _measure(size: int, rounds: int, workers: int) -> dict[str, list[Pair]]:
+    pairs: dict[str, list[Pair]] = defaultdict(list)
+    async with running_service(workers=workers) as service:
+        client = await service.client()
+        plain = await Plain.connect(service.database_url)
+        await plain.empty()
+        warm_up = contact_rows(range(WARM_UP_ROWS), suffix="~")
+        await client.run("contacts.upsert", ndjson(warm_up))
+        await plain.load(warm_up)
+        for _ in range(rounds):
+            await service.sql("TRUNCATE contacts")
+            await plain.empty()
+            for case in CASES:
+                pairs[case.key].append(await _pair(service, client, plain, case, size))
+        await plain.close()
+    return pairs
+
+
+async def _pair(service: Service, client: Client, plain: Plain, case: Case, size: int) -> Pair:
+    rows = contact_rows(range(size), suffix=case.suffix)
+    await service.rest()
+    ours = await load_once(service, client, rows, parallel=case.parallel)
+    await service.rest()
+    return Pair(ours=ours, plain=await cost_of(service, size, plain.load(rows)))
+
+
+async def load_once(service: Service, client: Client, rows: Sequence[Row], **params: str) -> Cost:
+    """Load rows through the service, and return what it cost."""
+    body = ndjson(rows)
+    return await cost_of(service, len(rows), client.run("contacts.upsert", body, **params))

@@ -1,0 +1,173 @@
+"""`./run bench claims`: what a claim and a round of the reconciler cost PostgreSQL when much is stored.
+
+The states are made over HTTP and by the workers. pg_stat_statements counts the statements while one worker
+works. The reference is the same claim in an empty service.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from bench.lab import statements
+from bench.lab.client import NDJSON, Client
+from bench.lab.options import Jobs
+from bench.lab.results import Results
+from bench.lab.rows import json_array, references, small_jobs
+from bench.lab.service import Service, running_service
+from bench.lab.statements import CLAIM
+from bench.traffic.jobs import ITEMS
+from bench.traffic.queue import fill_queue
+from storage.entities.accounts import AccountChange
+
+DAY_SECONDS = 86_400
+TIGHT = AccountChange(item_limit=1, window_seconds=DAY_SECONDS, request_limit=0)
+MEASURED_JOBS = 200
+ONE_TURN = {"WORKER_TURNS": "1"}  # no claim waits for another one
+WATCHED_SECONDS = 5.0
+CHECK_SECONDS = 0.05
+END_SECONDS = 900.0
+UNENDED = "SELECT count(*) FROM jobs WHERE finished_at IS NULL"
+UNTHROTTLED = "SELECT count(*) FROM jobs WHERE finished_at IS NULL AND throttled_until IS NULL"
+LOCK_TURNS = "SELECT FROM account_turns ORDER BY account_id FOR UPDATE"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """The claims of one job: milliseconds of PostgreSQL, statements, and pages that they touched."""
+
+    job: float
+    calls: float
+    buffers: float
+
+
+def measure(
+    results: Results,
+    *,
+    accounts: Annotated[int, typer.Option(min=1, help="Throttled accounts; accounts with jobs.")] = 10_000,
+    jobs: Jobs = 10_000,
+    streams: Annotated[int, typer.Option(min=1, help="Label streams of one account.")] = 1_000,
+) -> None:
+    """Measure claims and the reconciler with many accounts, jobs and streams."""
+    empty = asyncio.run(_few())
+    queued, reconciler = asyncio.run(_queued(accounts, jobs))
+    throttled = asyncio.run(_throttled(accounts))
+    labels = asyncio.run(_labels(streams))
+    for what, claims in (
+        ("one account", empty),
+        (f"{jobs:,} jobs queued", queued),
+        (f"{accounts:,} throttled accounts", throttled),
+        (f"{streams:,} label streams of one account", labels),
+    ):
+        results.row(
+            f"claim: {what}",
+            ms_per_job=claims.job,
+            statements_per_job=claims.calls,
+            pages_per_job=claims.buffers,
+        )
+    results.row(f"reconciler: {accounts:,} accounts with queued jobs", ms_per_second=reconciler)
+    results.target("claim_queued", queued.job)
+    results.target("claim_throttled", throttled.job)
+    results.target("claim_streams", labels.job)
+    results.target("reconciler", reconciler)
+
+
+async def _few() -> Claims:
+    async with running_service(workers=0, statements=True, **ONE_TURN) as service:
+        return await _drain(service, await service.client())
+
+
+async def _queued(accounts: int, jobs: int) -> tuple[Claims, float]:
+    """Measure the claims of the first jobs of many, and the reconciler while no turn can be taken."""
+    async with running_service(workers=0, statements=True, **ONE_TURN) as service:
+        clients = [await service.client() for _ in range(accounts)]
+        bodies = [json_array(rows) for rows in small_jobs(max(1, jobs // accounts), ITEMS)]
+        await fill_queue(clients, bodies)
+        await service.sql("ANALYZE")
+        reconciler = await _reconciler(service)
+        await statements.start(service)
+        before = await _count(service, UNENDED)
+        await service.scale(1)
+        await _until(service, UNENDED, max(0, before - MEASURED_JOBS))
+        return await _claims(service, before - await _count(service, UNENDED)), reconciler
+
+
+async def _reconciler(service: Service) -> float:
+    """Return the milliseconds a second of what is no claim, while the turns of all accounts are locked."""
+    conn = await service.connect()
+    async with conn.transaction():
+        await conn.execute(LOCK_TURNS)
+        await service.scale(2)
+        await asyncio.sleep(2 * WATCHED_SECONDS)  # the start of the workers
+        await statements.start(service)
+        await asyncio.sleep(WATCHED_SECONDS)
+        found = await statements.read(service)
+        await service.scale(0)
+    await conn.close()
+    return sum(one.milliseconds for one in found if not CLAIM.search(one.query)) / WATCHED_SECONDS
+
+
+async def _throttled(accounts: int) -> Claims:
+    async with running_service(workers=0, statements=True, **ONE_TURN) as service:
+        clients = [await service.client(TIGHT) for _ in range(accounts)]
+        await fill_queue(clients, [json_array(rows) for rows in small_jobs(1, 2)])
+        await service.scale(2)
+        await _until(service, UNTHROTTLED, 0)
+        await service.scale(0)
+        await service.sql("ANALYZE")
+        return await _drain(service, await service.client())
+
+
+async def _labels(streams: int) -> Claims:
+    """Measure an account that has a job in each of many streams."""
+    limit = str(streams + 1)
+    async with running_service(workers=0, statements=True, MAX_UNFINISHED_JOBS=limit, **ONE_TURN) as service:
+        client = await service.client()
+        (rows,) = small_jobs(1, 1)
+        for number in range(streams):
+            body = json.dumps({"name": f"label {number}"})
+            label = await client.call(
+                "POST", "/v1/labels", body, {"Content-Type": "application/json"}, status=201
+            )
+            path = f"/v1/bulk/labels.attach?label_id={label['id']}"
+            await client.call("POST", path, references(rows), {"Content-Type": NDJSON}, status=202)
+        await service.sql("ANALYZE")
+        await statements.start(service)
+        await service.scale(1)
+        await _until(service, UNENDED, streams - min(streams, MEASURED_JOBS))
+        return await _claims(service, streams - await _count(service, UNENDED))
+
+
+async def _drain(service: Service, client: Client) -> Claims:
+    """Measure the claims of an account without limits, whose jobs are small."""
+    await fill_queue([client], [json_array(rows) for rows in small_jobs(MEASURED_JOBS, ITEMS)])
+    before = await _count(service, UNENDED)
+    await statements.start(service)
+    await service.scale(1)
+    await _until(service, UNENDED, before - MEASURED_JOBS)
+    return await _claims(service, MEASURED_JOBS)
+
+
+async def _claims(service: Service, jobs: int) -> Claims:
+    found = [one for one in await statements.read(service) if CLAIM.search(one.query)]
+    return Claims(
+        job=sum(one.milliseconds for one in found) / jobs,
+        calls=sum(one.calls for one in found) / jobs,
+        buffers=sum(one.buffers for one in found) / jobs,
+    )
+
+
+async def _until(service: Service, query: str, most: int) -> None:
+    """Wait until a count is at most `most`."""
+    conn = await service.connect()
+    async with asyncio.timeout(END_SECONDS):
+        while await conn.fetchval(query) > most:  # noqa: ASYNC110 - asked from outside; nothing tells it
+            await asyncio.sleep(CHECK_SECONDS)
+    await conn.close()
+
+
+async def _count(service: Service, query: str) -> int:
+    (row,) = await service.sql(query)
+    return int(row[0])

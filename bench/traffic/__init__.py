@@ -1,0 +1,1 @@
+"""Benchmarks of small jobs: latency, jobs per second, fairness, idle processes."""

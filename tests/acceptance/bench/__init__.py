@@ -1,0 +1,1 @@
+"""The benchmarks run through at a tiny size, and the documentation quotes their results."""
