@@ -137,9 +137,16 @@ class Queue:
         )
         return found[0][1] / 1000 if found else float("inf")
 
-    async def announce_end(self, job_id: JobId) -> None:
-        """Announce to the api processes that a job has ended, so that requests that wait for it continue."""
-        await self.breaker.ask(lambda: self.redis.publish(ENDED, str(job_id)))
+    async def announce_ends(self, job_ids: Sequence[JobId]) -> None:
+        """Announce to the api processes that jobs have ended, so that requests that wait continue."""
+
+        async def publish() -> None:
+            async with self.redis.pipeline(transaction=False) as pipe:
+                for job_id in job_ids:
+                    pipe.publish(ENDED, str(job_id))
+                await pipe.execute()
+
+        await self.breaker.ask(publish)
 
     async def ended_jobs(self) -> AsyncIterator[JobId | None]:
         """Yield the id of each job whose end is announced. Raises an error of `breaker.LOST_REDIS`.

@@ -23,7 +23,7 @@ from storage.postgres.pool import open_pool
 from storage.queue import Queue, connect
 from storage.window import Window
 from worker.bells.arq_app import make_worker
-from worker.claim import claim_chunk
+from worker.claim import claim_chunks
 from worker.context import SETTINGS
 from worker.dry_run import dry_run_forever
 from worker.turn import take_turn
@@ -97,6 +97,12 @@ async def _stop(worker: Worker, main: "asyncio.Task[None]") -> None:
         main.cancel()
         await asyncio.wait([main], timeout=0.1)
     await worker.pool.aclose()
+
+
+async def claim_chunk(ctx: Context) -> Claim | None:
+    """Claim the next chunk. Return None if there is none."""
+    claims = await claim_chunks(ctx, most=1)
+    return claims[0] if claims else None
 
 
 async def claim(ctx: Context) -> Claim:

@@ -12,6 +12,7 @@ from storage.pipeline import chunks
 from storage.pipeline.chunks import Claim
 from storage.pipeline.results import ItemResult
 from storage.postgres.db_errors import DEADLOCKED, ROW_REJECTED
+from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
 from worker.finish import finish_if_last
 from worker.operations.base import Applied, Batch
@@ -64,19 +65,25 @@ async def _apply_once(ctx: Context, claim: Claim, batch: Batch) -> Progress:
 
 
 async def _transact(ctx: Context, claim: Claim, batch: Batch, *, isolated: bool) -> Progress:
-    operation = operation_of(claim.operation)
     async with transaction(ctx.pool) as conn:
         if not await chunks.fence(conn, claim):  # done, cancelled or taken over
             return Progress()
-        if isolated:
-            applied = await apply_isolated(conn, operation, claim, batch.items)
-        else:
-            applied = await operation.apply(conn, claim, batch.items)
-        reach("apply.after_upsert")
-        results, errors = complete_results(claim, batch, applied)
-        others_ready = await chunks.record(conn, claim, results, errors, applied.members)
+        progress = await apply_in(conn, claim, batch, isolated=isolated)
         reach("apply.before_commit")
     reach("apply.after_commit")
+    return progress
+
+
+async def apply_in(conn: Conn, claim: Claim, batch: Batch, *, isolated: bool = False) -> Progress:
+    """Apply a chunk and write its results, in a transaction that has checked the fence."""
+    operation = operation_of(claim.operation)
+    if isolated:
+        applied = await apply_isolated(conn, operation, claim, batch.items)
+    else:
+        applied = await operation.apply(conn, claim, batch.items)
+    reach("apply.after_upsert")
+    results, errors = complete_results(claim, batch, applied)
+    others_ready = await chunks.record(conn, claim, results, errors, applied.members)
     return Progress(others_ready, len(errors))
 
 

@@ -1,5 +1,6 @@
 """Claim the next chunk of the account whose turn it is: as many items as its window grants."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -7,11 +8,12 @@ from schemas.operations import OPERATIONS, Operation
 from storage.context import Context
 from storage.failpoints import reach
 from storage.pipeline import chunks, grants, turns
-from storage.pipeline.chunks import Candidate, Claim
+from storage.pipeline.chunks import TOGETHER, Candidate, Claim
 from storage.pipeline.leases import new_token
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
 from storage.window import Grant
+from worker.operations.registry import TOGETHER_OPERATIONS
 
 # A throttled account waits until its window has room for 1/50 of the limit, not just for one item.
 USEFUL_SHARE = 50
@@ -21,36 +23,41 @@ class _WindowAway(Exception):
     """Redis does not respond, so nobody can ask the window of an account."""
 
 
-async def claim_chunk(ctx: Context) -> Claim | None:
-    """Lease the next chunk to apply and add its token to `ctx.held`. The caller, `take_turn`, must remove it.
+async def claim_chunks(ctx: Context, *, most: int = TOGETHER) -> list[Claim]:
+    """Lease the next chunk to apply, or up to `most` of them, each the only chunk of a small job.
+
+    Their tokens are in `ctx.held`, from which the caller, `take_turn`, must remove them.
 
     Tries account after account. For an account without room in its item window it rings a bell for the
     moment when there is room. While Redis does not respond, the accounts with an item limit are left out.
-    Returns None if nothing is left to claim.
+    Returns [] if nothing is left to claim.
     """
-    token = new_token()
-    ctx.held.add(token)  # before the claim is sent: see `keep_claims`
+    tokens = [new_token() for _ in range(most)]
+    ctx.held.update(tokens)  # before the claim is sent: see `keep_claims`
+    claims: list[Claim] = []
     try:
-        claim = await _claim(ctx, token)
-        if claim is not None:
+        claims = await _claim(ctx, tokens)
+        if claims:
             reach("claim.committed")
     except BaseException:
-        ctx.held.discard(token)
+        claims = []
         raise
-    if claim is None:
-        ctx.held.discard(token)
-    return claim
+    finally:
+        ctx.held.difference_update({*tokens} - {claim.token for claim in claims})
+    return claims
 
 
-async def _claim(ctx: Context, token: int) -> Claim | None:
+async def _claim(ctx: Context, tokens: Sequence[int]) -> list[Claim]:
     while True:
-        claim = await chunks.claim_unlimited(ctx.pool, ctx.worker_id, token, skip_limited=ctx.breaker.refuses)
-        if claim is None or isinstance(claim, Claim):
-            return claim
+        claims = await chunks.claim_unlimited(
+            ctx.pool, ctx.worker_id, tokens, together=TOGETHER_OPERATIONS, skip_limited=ctx.breaker.refuses
+        )
+        if isinstance(claims, list):
+            return claims
         with suppress(_WindowAway):  # then the breaker is open, and the next claim skips such accounts
-            limited, wait_seconds = await _claim_limited(ctx, token)
+            limited, wait_seconds = await _claim_limited(ctx, tokens[0])
             if limited is not None:
-                return limited
+                return [limited]
             if wait_seconds:
                 await ctx.queue.ring_work(after_seconds=wait_seconds)
 

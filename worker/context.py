@@ -26,8 +26,8 @@ from worker.turn import keep_claims
 # A chunk that waits for a lock holds a turn, which other accounts need. `worker.turn` postpones its job.
 #
 # Planning takes longer than most statements of a worker: a claim plans for 2 ms and runs for 0.2 ms. So each
-# is planned once for a connection, and only with indexes and nested loops, because the plan must not depend on
-# the statistics of that moment: they may not have seen the account.
+# is planned once for a connection, and only with indexes and nested loops, because the plan must not depend
+# on the statistics of that moment: they may not have seen the account.
 SETTINGS = {
     "synchronous_commit": "off",
     "lock_timeout": "3s",

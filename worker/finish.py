@@ -1,6 +1,7 @@
 """Finish a job after its last chunk: settle, run the closing step, set the terminal state."""
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 
 from schemas.ids import AccountId, JobId
@@ -40,7 +41,7 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
             attempt.failed = True  # not by an error of ours, so it is not counted
         else:
             reach("finish.after_commit")
-            await announce(ctx, job_id, end)
+            await announce(ctx, [end] if end else [])
     if attempt.failed:
         await finish.release(ctx.pool, job)
 
@@ -89,14 +90,22 @@ async def end_job(conn: Conn, account_id: AccountId, job_id: JobId, members: Mem
     Every accepted job ends here. An upload ends in `storage.pipeline.uploads.fail` or `cancellation.cancel`.
     """
     end = await finish.end(conn, account_id, job_id, members)
-    await turns.leave(conn, account_id)
+    await turns.leave(conn, [account_id])
     return end
 
 
-async def announce(ctx: Context, job_id: JobId, end: End | None) -> None:
-    """Announce the end to clients that wait for the job, and ring for the next job of its stream."""
-    logger.info("job %s ended: %s", job_id, end and end.state)
-    await ctx.queue.announce_end(job_id)
+async def end_jobs(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list[End]:
+    """As `end_job`, for jobs of which each has one chunk, which is applied. Return those that have ended."""
+    ends = await finish.end_together(conn, jobs)
+    await turns.leave(conn, sorted({end.account_id for end in ends}))
+    return ends
+
+
+async def announce(ctx: Context, ends: Sequence[End]) -> None:
+    """Announce the ends to clients that wait for the jobs, and ring for the next jobs of their streams."""
+    for end in ends:
+        logger.info("job %s ended: %s", end.job_id, end.state)
+    await ctx.queue.announce_ends([end.job_id for end in ends])
     await ctx.queue.ring_work()
-    if end and end.dry_run_waits:
+    if any(end.dry_run_waits for end in ends):
         await ctx.queue.ring_dry_run()

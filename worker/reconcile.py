@@ -100,7 +100,7 @@ async def _fail(ctx: Context, abandoned: list[ExpiredUpload]) -> None:
                 lease_until=upload.lease_until,
             )
         if failed:
-            await ctx.queue.announce_end(upload.job_id)
+            await ctx.queue.announce_ends([upload.job_id])
 
 
 async def _prune_one(ctx: Context) -> int:

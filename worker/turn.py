@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from schemas.ids import AccountId, JobId
@@ -14,8 +15,9 @@ from storage.pipeline.leases import renewing
 from storage.postgres.db_errors import BUSY, blames_work, is_ours, trouble_of
 from worker.apply import Progress, apply_chunk
 from worker.attempt import delay, fail_rest, log_death, postpone
-from worker.claim import claim_chunk
+from worker.claim import claim_chunks
 from worker.finish import finish_if_last
+from worker.together import apply_together, is_small
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +40,15 @@ async def _take_turn(ctx: Context) -> bool:
     errors: Counter[tuple[AccountId, JobId]] = Counter()  # item errors that this turn has stored
     claimed = False
     while clock() < until:
-        claim = await claim_chunk(ctx)
-        if claim is None:
+        claims = await claim_chunks(ctx)
+        if not claims:
             break
         claimed = True
-        progress = await _apply_or_release(ctx, claim)
-        job = claim.account_id, claim.job_id
-        errors[job] += progress.errors
-        if progress.others_ready:
-            unfinished.add(job)
+        for claim, progress in await _apply_all(ctx, claims):
+            job = claim.account_id, claim.job_id
+            errors[job] += progress.errors
+            if progress.others_ready:
+                unfinished.add(job)
     else:
         await ctx.queue.ring_work()
     for account_id, job_id in +errors:
@@ -71,6 +73,45 @@ def keep_claims(ctx: Context) -> AbstractAsyncContextManager[None]:
             await chunks.disown(ctx.pool, ctx.worker_id, strays)
 
     return renewing(renew, what="the leases of chunks")
+
+
+async def _apply_all(ctx: Context, claims: Sequence[Claim]) -> list[tuple[Claim, Progress]]:
+    """Apply the chunks of one claim: small jobs together, or else one by one. Return what became of each."""
+    left = await _apply_small(ctx, claims)
+    applied = []
+    try:
+        while left:
+            claim = left.pop(0)
+            applied.append((claim, await _apply_or_release(ctx, claim)))
+    finally:
+        await asyncio.shield(_give_back(ctx, left))
+    return applied
+
+
+async def _apply_small(ctx: Context, claims: Sequence[Claim]) -> list[Claim]:
+    """Apply the chunks together if each is a small job. Return the claims to apply one by one.
+
+    If this fails, the jobs that follow another one are released, because that one may fail when it is alone.
+    """
+    if not all(is_small(claim) for claim in claims):
+        return list(claims)
+    left = list(claims)
+    try:
+        if await apply_together(ctx, claims):
+            left = []
+            ctx.held.difference_update(claim.token for claim in claims)
+            return []
+        left = [claim for claim in claims if claim.follows]
+    finally:
+        await asyncio.shield(_give_back(ctx, left))
+    return [claim for claim in claims if not claim.follows]
+
+
+async def _give_back(ctx: Context, claims: Iterable[Claim]) -> None:
+    """Release chunks of which nothing is applied. Does nothing to those that are done."""
+    for claim in claims:
+        await _release(ctx, claim, blame=False)
+        ctx.held.discard(claim.token)
 
 
 async def _apply_or_release(ctx: Context, claim: Claim) -> Progress:

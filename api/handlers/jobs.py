@@ -179,7 +179,7 @@ async def _ring_end(api: Api, account_id: AccountId, job_id: JobId, standing: St
         async with asyncio.timeout(BELL_SECONDS):
             match standing:
                 case Standing(state=JobState.CANCELLED):
-                    await queue.announce_end(job_id)
+                    await queue.announce_ends([job_id])
                 case Standing(unsplit=True):
                     await queue.ring_split(account_id, job_id)
                 case _:

@@ -125,9 +125,9 @@ async def correct(conn: Conn, account_id: AccountId, corrections: Mapping[int, M
     await QUERIES.correct(conn, account_id=account_id, corrections=to_json(wanted).decode())
 
 
-async def forget_changes(conn: Conn, account_id: AccountId) -> None:
-    """Delete the recorded changes of an account that no running job needs, when a job of STREAM ends."""
-    await QUERIES.forget_changes(conn, account_id=account_id, stream=STREAM)
+async def forget_changes(conn: Conn, account_ids: Sequence[AccountId]) -> None:
+    """Delete the recorded changes of accounts that no running job needs, when a job of STREAM ends."""
+    await QUERIES.forget_changes(conn, account_ids=account_ids, stream=STREAM)
 
 
 async def prune_changes(db: Db) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.item_errors import ItemError
+from schemas.items.reader import CHUNK_ITEMS
 from schemas.operations import JobParams
 from schemas.states import Outcome
 from storage.pipeline.leases import LEASE_SECONDS
@@ -18,6 +19,7 @@ from storage.postgres.pool import Conn, Pool
 QUERIES = load(__name__)
 
 MAX_DEATHS = 3  # deaths after which a chunk is claimed in halves: see lock_next_chunk
+TOGETHER = 64  # maximum of small jobs in one claim; their items are at most those of a chunk
 CREDIT_ITEMS = 10_000  # items that an account may catch up after it waited for its window: see lease_chunk
 
 
@@ -53,7 +55,9 @@ class Candidate:
 class Claim:
     """A leased chunk with everything that is needed to apply it.
 
-    `token` is the fence. `failures` counts the errors of ours in the job since its last success.
+    `token` is the fence. `failures` counts the errors of ours in the job since its last success. `total` is
+    the number of items of the job; None: a part is not split yet. `follows`: an earlier job of the stream was
+    claimed together with this one, and must be applied before it.
     """
 
     account_id: AccountId
@@ -64,6 +68,8 @@ class Claim:
     token: int
     deaths: int
     failures: int = 0
+    total: int | None = None
+    follows: bool = False
     operation: str
     params: JobParams
     format: str
@@ -83,26 +89,35 @@ class Members:
 
 
 async def claim_unlimited(
-    db: Pool, worker_id: WorkerId, token: int, *, skip_limited: bool = False
-) -> "Claim | AccountId | None":
-    """Lease the next chunk in one statement, with a `token` of `leases.new_token`.
+    db: Pool,
+    worker_id: WorkerId,
+    tokens: Sequence[int],
+    *,
+    together: Collection[str] = (),
+    skip_limited: bool = False,
+) -> "list[Claim] | AccountId":
+    """Lease the next chunk in one statement, or several, each the only chunk of a small job.
+
+    `tokens` are new ones of `leases.new_token`, one for each chunk that may be leased. `together` holds the
+    operations whose small jobs may be claimed together.
 
     Returns an AccountId if the next account has an item limit: the caller must take a grant of its window
-    before the lease. `skip_limited` leaves out such accounts. Returns None if there is nothing to claim.
+    before the lease. `skip_limited` leaves out such accounts. Returns [] if there is nothing to claim.
     """
-    row = await QUERIES.claim(
+    rows = await QUERIES.claim(
         db,
         worker_id=worker_id,
-        token=token,
+        tokens=tokens,
         lease_seconds=LEASE_SECONDS,
         max_deaths=MAX_DEATHS,
         credit_items=CREDIT_ITEMS,
         skip_limited=skip_limited,
+        items=CHUNK_ITEMS,
+        operations=list(together),
     )
-    if row is None:
-        return None
-    account_id = AccountId(row["account_id"])
-    return account_id if row["job_id"] is None else _claim(account_id, row)
+    if rows and rows[0]["job_id"] is None:
+        return AccountId(rows[0]["account_id"])
+    return [_claim(row["account_id"], row, follows=row["follows"]) for row in rows]
 
 
 async def lock_next(conn: Conn) -> Candidate | None:
@@ -146,6 +161,19 @@ async def fence(conn: Conn, claim: Claim) -> bool:
         token=claim.token,
     )
     return mine is True
+
+
+async def fence_all(conn: Conn, claims: Sequence[Claim]) -> bool:
+    """Lock the chunks of these claims. Return whether every claim still holds its chunk."""
+    held: int = await QUERIES.fence_all(
+        conn,
+        account_ids=[claim.account_id for claim in claims],
+        ids=[claim.job_id for claim in claims],
+        first_indexes=[claim.first_index for claim in claims],
+        items=[claim.items for claim in claims],
+        tokens=[claim.token for claim in claims],
+    )
+    return held == len(claims)
 
 
 async def record(
@@ -222,9 +250,11 @@ async def free(db: Conn | Pool, abandoned: Sequence[ExpiredLease]) -> int:
     return len(rows)
 
 
-def _claim(account_id: AccountId, row: Any) -> Claim:
+def _claim(account_id: int, row: Any, *, follows: bool = False) -> Claim:
     return Claim(
-        account_id=account_id,
+        account_id=AccountId(account_id),
+        follows=follows,
+        total=row["total"],
         job_id=row["job_id"],
         first_index=row["first_index"],
         items=row["items"],

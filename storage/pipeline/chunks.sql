@@ -1,17 +1,12 @@
--- name: claim(worker_id, token, lease_seconds, max_deaths, credit_items, skip_limited)^
--- Lease the next chunk of the account whose turn it is, in one statement, if the account has no item limit. If it
--- has one, job_id is null: the caller must take a grant of the window first. No row: there is nothing to claim, or
--- other workers were faster five times.
--- The limit is tested in the argument, because a condition of the join is evaluated only after the lease is written.
-SELECT n.account_id, l.*
-FROM lock_next_chunk(:max_deaths, :skip_limited) n
-LEFT JOIN LATERAL lease_chunk(n.account_id, CASE n.item_limit WHEN 0 THEN n.job_id END, n.first_index, n.items,
-                              n.deaths, :worker_id, :token, :lease_seconds, :credit_items) l ON true;
+-- name: claim(worker_id, tokens, lease_seconds, max_deaths, credit_items, skip_limited, items, operations)
+-- Lease the next chunk, or several small ones: see claim_chunks.
+SELECT * FROM claim_chunks(:worker_id, :tokens, :lease_seconds, :max_deaths, :credit_items, :skip_limited, :items,
+                           :operations::text[]);
 
 -- name: lock_next(max_deaths)^
 -- First step of a claim with an item limit: lock the account's turn and return its next chunk. Between the steps the
 -- caller takes a grant of the window.
-SELECT *, clock_timestamp() AS postgres_at FROM lock_next_chunk(:max_deaths, false);
+SELECT *, clock_timestamp() AS postgres_at FROM lock_next_chunk(:max_deaths, false, true);
 
 -- name: lease(account_id, id, first_index, items, deaths, worker_id, token, lease_seconds, credit_items)^
 -- Second step: lease as many items as the window has granted. No row: the chunk is not ready any more.
@@ -24,6 +19,19 @@ SELECT true FROM chunks
 WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index AND items = :items
   AND token = :token AND state = 'running'
 FOR UPDATE;
+
+-- name: fence_all(account_ids, ids, first_indexes, items, tokens)$
+-- As `fence`, for several chunks. Return how many of the claims still hold theirs.
+WITH held AS (
+    SELECT FROM unnest(:account_ids::bigint[], :ids::uuid[], :first_indexes::int[], :items::int[], :tokens::bigint[])
+        h (account_id, job_id, first_index, items, token)
+    JOIN chunks c ON c.account_id = h.account_id AND c.job_id = h.job_id AND c.first_index = h.first_index
+        AND c.items = h.items AND c.token = h.token
+    WHERE c.state = 'running'
+    ORDER BY c.account_id, c.job_id
+    FOR UPDATE OF c
+)
+SELECT count(*) FROM held;
 
 -- name: record(account_id, id, first_index, outcomes, contact_ids, merged_into, notes, added, removed, counts, error_indexes, refs, fields, codes, messages, values, items)$
 -- Write the results of a chunk, in the transaction that applies it. `counts` holds created, updated, unchanged,

@@ -1,6 +1,7 @@
 """The finish of a job: one worker leases it, runs the closing step, sets the terminal state."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -39,6 +40,8 @@ class Finishing:
 class End(NamedTuple):
     """The terminal state of a job, and whether a dry run waits in its stream."""
 
+    account_id: AccountId
+    job_id: JobId
     state: JobState
     dry_run_waits: bool
 
@@ -104,9 +107,22 @@ async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members
     if row is None:
         return None
     if row["stream"] == contacts.STREAM:
-        await contacts.forget_changes(conn, account_id)
+        await contacts.forget_changes(conn, [account_id])
     dry_run_waits: bool = await QUERIES.leave_stream(conn, account_id=account_id, stream=row["stream"])
-    return End(JobState(row["state"]), dry_run_waits)
+    return End(account_id, job_id, JobState(row["state"]), dry_run_waits)
+
+
+async def end_together(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list[End]:
+    """End jobs of which each has one chunk, which is applied. Return those that have ended.
+
+    A job that was stopped, or whose account has a dry run that is running, is left out: `claim` decides.
+    """
+    rows = await QUERIES.end_together(
+        conn, account_ids=[account_id for account_id, _ in jobs], ids=[job_id for _, job_id in jobs]
+    )
+    if changed := {row["account_id"] for row in rows if row["stream"] == contacts.STREAM}:
+        await contacts.forget_changes(conn, sorted(changed))
+    return [End(row["account_id"], row["id"], JobState(row["state"]), row["dry_run_waits"]) for row in rows]
 
 
 async def unended(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:

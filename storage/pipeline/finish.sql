@@ -75,6 +75,41 @@ FROM applied a, corrected c
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running')
 RETURNING j.state, j.stream;
 
+-- name: end_together(account_ids, ids)
+-- As `end` and `leave_stream`, for jobs whose only chunk is applied. Jobs are locked in the order of accounts. A job is
+-- absent if it was stopped, has other chunks, or has ended, or if a dry run of its account is running.
+WITH ending AS MATERIALIZED (
+    SELECT j.account_id, j.id
+    FROM unnest(:account_ids::bigint[], :ids::uuid[]) e (account_id, id)
+    JOIN jobs j ON j.account_id = e.account_id AND j.id = e.id
+    WHERE j.state IN ('queued', 'running') AND j.cancel_requested_at IS NULL AND j.error_code IS NULL
+      AND NOT j.dry_run AND NOT leased(j.lease_until)
+      AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id)
+    ORDER BY j.account_id, j.id
+    FOR UPDATE OF j
+), ended AS (
+    UPDATE jobs j SET
+        created = c.created, updated = c.updated, unchanged = c.unchanged, merged = c.merged, skipped = c.skipped,
+        failed = c.failed, added = c.added, removed = c.removed,
+        state = CASE WHEN c.failed > 0 THEN 'completed_with_errors' ELSE 'completed' END,
+        started_at = COALESCE(j.started_at, now()), finished_at = clock_timestamp(),
+        lease_until = NULL, token = NULL, throttled_until = NULL, failures = 0, retry_at = NULL
+    FROM ending e
+    JOIN chunks c ON c.account_id = e.account_id AND c.job_id = e.id AND c.first_index = 0 AND c.state = 'done'
+    WHERE j.account_id = e.account_id AND j.id = e.id AND j.total = c.items
+    RETURNING j.account_id, j.id, j.state, j.stream
+), gone AS (
+    SELECT account_id, stream, count(*)::int AS jobs FROM ended GROUP BY account_id, stream
+), streams_left AS (
+    UPDATE streams s SET pending = s.pending - g.jobs FROM gone g
+    WHERE s.account_id = g.account_id AND s.stream = g.stream
+)
+SELECT d.*, EXISTS (
+    SELECT FROM jobs j
+    WHERE j.account_id = d.account_id AND j.stream = d.stream AND j.state IN ('queued', 'running') AND j.dry_run
+) AS dry_run_waits
+FROM ended d;
+
 -- name: leave_stream(account_id, stream)$
 -- Count one unfinished job less. True: a dry run of this stream is waiting and may be next.
 UPDATE streams SET pending = pending - 1 WHERE account_id = :account_id AND stream = :stream

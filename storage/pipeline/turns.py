@@ -1,5 +1,7 @@
 """The turns of accounts, ordered by virtual time, so that no account waits for another one's large job."""
 
+from collections.abc import Sequence
+
 from schemas.ids import AccountId, JobId
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
@@ -25,10 +27,10 @@ async def wake(conn: Conn, account_id: AccountId) -> None:
     await QUERIES.wake(conn, account_id=account_id)
 
 
-async def leave(conn: Conn, account_id: AccountId) -> None:
-    """Lock the turn, and deactivate it if the account has no other unfinished job."""
-    await lock(conn, account_id)
-    await QUERIES.deactivate_idle(conn, account_id=account_id)
+async def leave(conn: Conn, account_ids: Sequence[AccountId]) -> None:
+    """Lock the turns of accounts, and deactivate those of accounts without another unfinished job."""
+    await QUERIES.lock_many(conn, account_ids=account_ids)
+    await QUERIES.deactivate_idle(conn, account_ids=account_ids)
 
 
 async def due(db: Conn | Pool) -> int:

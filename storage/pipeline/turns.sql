@@ -16,11 +16,14 @@ SELECT FROM account_turns WHERE account_id = :account_id FOR UPDATE;
 -- Make a delayed turn ready at once. The caller has locked the turn.
 UPDATE account_turns SET ready_at = throttled_at WHERE account_id = :account_id AND ready_at > clock_timestamp();
 
--- name: deactivate_idle(account_id)!
--- Deactivate the turn of an account without unfinished jobs. The caller has locked the turn.
-UPDATE account_turns SET active = EXISTS (
-    SELECT FROM streams s WHERE s.account_id = :account_id AND s.pending > 0)
-WHERE account_id = :account_id AND active;
+-- name: lock_many(account_ids)!
+SELECT FROM account_turns WHERE account_id = ANY (:account_ids::bigint[]) ORDER BY account_id FOR UPDATE;
+
+-- name: deactivate_idle(account_ids)!
+-- Deactivate the turns of accounts without unfinished jobs. The caller has locked the turns.
+UPDATE account_turns t SET active = false
+WHERE t.account_id = ANY (:account_ids::bigint[]) AND t.active AND NOT EXISTS (
+    SELECT FROM streams s WHERE s.account_id = t.account_id AND s.pending > 0);
 
 -- name: due()$
 -- The number of chunks that can be claimed now.

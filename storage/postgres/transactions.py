@@ -20,24 +20,33 @@ DURABLE = "SET LOCAL synchronous_commit = on"
 NOT_DURABLE = "SET LOCAL synchronous_commit = off"
 UNLIMITED_TIME = "SET LOCAL statement_timeout = 0"
 LONG_WAIT = f"SET LOCAL lock_timeout = '{LIMITS['lock_timeout']}'"
+SHORT_WAIT = "SET LOCAL lock_timeout = '300ms'"
 WEEK_SECONDS = 7 * 86_400.0  # asyncpg takes no limit for the limit of the pool
 
 
 @asynccontextmanager
 async def transaction(
-    pool: Pool, *, durable: bool | None = None, unlimited_time: bool = False, long_wait: bool = False
+    pool: Pool,
+    *,
+    durable: bool | None = None,
+    unlimited_time: bool = False,
+    long_wait: bool = False,
+    short_wait: bool = False,
 ) -> AsyncIterator[Conn]:
     """Run the body in a transaction, on its own connection.
 
     `durable` sets whether COMMIT waits until this and all earlier commits are on disk; None keeps the
     session's setting. `unlimited_time` removes the statement time-out of the server and of the pool.
-    `long_wait` waits for a lock as long as LIMITS says, also where the pool has a shorter limit.
+    `long_wait` waits for a lock as long as LIMITS says, also where the pool has a shorter limit;
+    `short_wait` waits for a fraction of a second.
     """
     settings = [] if durable is None else [DURABLE if durable else NOT_DURABLE]
     if unlimited_time:
         settings.append(UNLIMITED_TIME)
     if long_wait:
         settings.append(LONG_WAIT)
+    if short_wait:
+        settings.append(SHORT_WAIT)
     committed = False
     try:
         async with pool.acquire() as conn:

@@ -27,6 +27,7 @@ OBJECTS = (
     "views/claimable.sql",
     "functions/lock_next_chunk.sql",
     "functions/lease_chunk.sql",
+    "functions/claim_chunks.sql",
 )
 
 

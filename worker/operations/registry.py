@@ -23,3 +23,7 @@ def _collect() -> dict[Operation, BaseOperation]:
 
 
 REGISTRY = _collect()
+# Small jobs of these may be applied and ended in one transaction: they have no closing step.
+TOGETHER_OPERATIONS = frozenset(
+    name.value for name, operation in REGISTRY.items() if type(operation).close is BaseOperation.close
+)

@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION lease_chunk(
     p_worker_id uuid, p_token bigint, p_lease_seconds double precision, p_credit_items integer
 ) RETURNS TABLE (
     job_id uuid, first_index integer, items integer, skip integer, token bigint, deaths integer,
-    failures smallint, operation text, params jsonb, format text, layout jsonb, body bytea
+    failures smallint, total integer, operation text, params jsonb, format text, layout jsonb, body bytea
 ) LANGUAGE sql VOLATILE ROWS 1 AS $$
     WITH chunk AS MATERIALIZED (
         SELECT * FROM chunks
@@ -41,8 +41,8 @@ CREATE OR REPLACE FUNCTION lease_chunk(
         ) fair
         WHERE t.account_id = chunk.account_id
     )
-    SELECT l.job_id, l.first_index, l.items, l.skip, l.token, l.deaths, j.failures, j.operation, j.params,
-        j.format, j.layout, substring(p.body FROM l.byte_start + 1 FOR l.byte_end - l.byte_start)
+    SELECT l.job_id, l.first_index, l.items, l.skip, l.token, l.deaths, j.failures, j.total, j.operation,
+        j.params, j.format, j.layout, substring(p.body FROM l.byte_start + 1 FOR l.byte_end - l.byte_start)
     FROM leased l
     JOIN jobs j ON j.account_id = l.account_id AND j.id = l.job_id
     JOIN parts p ON p.account_id = l.account_id AND p.job_id = l.job_id AND p.part = l.part

@@ -1,6 +1,7 @@
 -- Lock the turn of the account that has been served least among those with a claimable chunk, and return its next
 -- chunk, which belongs to its oldest job at the head of a stream. Turns that other workers have locked are skipped.
--- If all are locked, wait for the first one. No row: there is nothing to claim, or other workers were faster five times.
+-- If all are locked, wait for the first one, if `p_wait` allows it: never wait for a turn while holding another.
+-- No row: there is nothing to claim, or other workers were faster five times.
 -- `p_skip_limited` leaves out the accounts with an item limit, while nobody can ask their window.
 --
 -- `items` and `deaths` are the values to lease. A chunk with `p_max_deaths` deaths is leased in halves. Each half
@@ -8,7 +9,7 @@
 --
 -- This is a function, not a query, because its second statement must see what other transactions committed while
 -- the first statement waited for its lock.
-CREATE OR REPLACE FUNCTION lock_next_chunk(p_max_deaths integer, p_skip_limited boolean) RETURNS TABLE (
+CREATE OR REPLACE FUNCTION lock_next_chunk(p_max_deaths integer, p_skip_limited boolean, p_wait boolean) RETURNS TABLE (
     account_id bigint, item_limit integer, window_seconds integer,
     job_id uuid, operation text, first_index integer, items integer, deaths integer
 ) LANGUAGE plpgsql AS $$
@@ -21,7 +22,7 @@ BEGIN
           AND (NOT p_skip_limited OR EXISTS (SELECT FROM accounts a WHERE a.id = t.account_id AND a.item_limit = 0))
           AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
         ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t SKIP LOCKED;
-        IF NOT FOUND AND attempt = 1 THEN -- never wait for a turn while holding another
+        IF NOT FOUND AND attempt = 1 AND p_wait THEN
             SELECT t.account_id INTO turn FROM account_turns t
             WHERE t.active AND clock_timestamp() NOT BETWEEN t.throttled_at AND t.ready_at
               AND (NOT p_skip_limited OR EXISTS (SELECT FROM accounts a WHERE a.id = t.account_id AND a.item_limit = 0))

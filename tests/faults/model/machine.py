@@ -15,8 +15,8 @@ from tests.faults.model.driver import Driver
 from tests.faults.model.history import History, failed_items
 from tests.faults.model.strategies import PHONES, PROPERTIES, bodies, jobs
 from tests.faults.model.world import rest_body
+from tests.workers import claim_chunk
 from worker.apply import apply_chunk
-from worker.claim import claim_chunk
 from worker.dry_run import dry_run_next
 from worker.finish import finish_if_last
 

@@ -108,7 +108,7 @@ async def test_claims_continue_while_the_views_are_created_again(
 
     async def claim() -> None:
         while not done.is_set():
-            await chunks.claim_unlimited(ctx.pool, ctx.worker_id, new_token())
+            await chunks.claim_unlimited(ctx.pool, ctx.worker_id, [new_token()])
 
     async with asyncio.TaskGroup() as group:
         for _ in range(8):

@@ -13,6 +13,7 @@ from tests.waiting import until
 from tests.workers import (
     bells,
     claim,
+    claim_chunk,
     counts_of,
     drain,
     job_of,
@@ -21,7 +22,6 @@ from tests.workers import (
 )
 from worker import split as splitter
 from worker.apply import apply_chunk
-from worker.claim import claim_chunk
 from worker.split import split_job
 
 

@@ -20,6 +20,7 @@ from tests.workers import (
     barred,
     bells,
     claim,
+    claim_chunk,
     counts_of,
     drain,
     job_of,
@@ -29,7 +30,6 @@ from tests.workers import (
 )
 from worker import dry_run
 from worker.apply import apply_chunk
-from worker.claim import claim_chunk
 from worker.dry_run import dry_run_forever, dry_run_next
 from worker.finish import finish_if_last
 from worker.split import split_job

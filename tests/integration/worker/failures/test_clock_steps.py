@@ -13,8 +13,7 @@ from storage.pipeline import chunks, dry_runs, finish, uploads
 from storage.pipeline.leases import Watch
 from tests.factories import contact, make_account, make_job
 from tests.integration.worker.cancelling import new_job
-from tests.workers import claim, job_of
-from worker.claim import claim_chunk
+from tests.workers import claim, claim_chunk, job_of
 from worker.reconcile import Leases, free_abandoned, reconcile
 
 BACK = """

@@ -13,9 +13,8 @@ from tests.factories import (
     phone,
 )
 from tests.integration.worker.job_runs import assert_consistent, members_of, run, words_of
-from tests.workers import claim, drain, expire_leases, results_of, versions
+from tests.workers import claim, claim_chunk, drain, expire_leases, results_of, versions
 from worker.apply import apply_chunk
-from worker.claim import claim_chunk
 from worker.reconcile import reconcile
 
 DELETE = Operation.CONTACTS_DELETE

@@ -155,8 +155,9 @@ async def test_a_worker_disowns_a_claim_whose_reply_was_lost(
     monkeypatch.setattr(leases, "RENEW_SECONDS", 0.01)
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(n) for n in range(4)], chunk_items=2)
-    lost = await chunks.claim_unlimited(ctx.pool, ctx.worker_id, leases.new_token())
-    assert isinstance(lost, chunks.Claim)
+    claims = await chunks.claim_unlimited(ctx.pool, ctx.worker_id, [leases.new_token()])
+    assert isinstance(claims, list)
+    (lost,) = claims
     held = await claim(ctx)
     async with keep_claims(ctx):
         await until(lambda: ctx.pool.fetchval("SELECT count(*) FROM chunks WHERE state = 'ready'"))

@@ -12,9 +12,8 @@ from storage.pipeline import chunks, uploads
 from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
-from tests.workers import claim, drain, waiting_backends
+from tests.workers import claim, claim_chunk, drain, waiting_backends
 from worker.apply import apply_chunk
-from worker.claim import claim_chunk
 
 
 async def test_each_job_of_a_stream_starts_after_the_previous_one_has_ended(

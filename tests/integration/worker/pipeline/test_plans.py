@@ -19,9 +19,8 @@ from tests.factories import (
     make_list,
     make_property,
 )
-from tests.workers import claim, counts_of, job_of, open_worker, unfinished
+from tests.workers import claim, claim_chunk, counts_of, job_of, open_worker, unfinished
 from worker.apply import apply_chunk
-from worker.claim import claim_chunk
 from worker.finish import finish_if_last
 from worker.reconcile import reconcile
 

@@ -17,6 +17,7 @@ from tests.workers import (
     barred,
     bells,
     claim,
+    claim_chunk,
     counts_of,
     expire_leases,
     job_of,
@@ -26,7 +27,6 @@ from tests.workers import (
 )
 from worker import reconcile as reconciler
 from worker.apply import apply_chunk
-from worker.claim import claim_chunk
 from worker.reconcile import LOCK, reconcile, reconcile_forever
 from worker.split import split_job
 

@@ -18,6 +18,7 @@ from tests.factories import contact, make_account, make_job
 from tests.waiting import until
 from tests.workers import (
     claim,
+    claim_chunk,
     counts_of,
     drain,
     job_of,
@@ -27,7 +28,6 @@ from tests.workers import (
     versions,
 )
 from worker import reconcile as reconciler
-from worker.claim import claim_chunk
 from worker.reconcile import reconcile, reconcile_forever
 from worker.turn import take_turn
 

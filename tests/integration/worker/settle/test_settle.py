@@ -17,6 +17,7 @@ from tests.waiting import until
 from tests.workers import (
     barred,
     claim,
+    claim_chunk,
     counts_of,
     drain,
     job_of,
@@ -25,7 +26,6 @@ from tests.workers import (
 )
 from worker import settle
 from worker.apply import apply_chunk
-from worker.claim import claim_chunk
 from worker.finish import finish_if_last
 
 BAD = {"phone": "12"}

@@ -1,0 +1,66 @@
+"""Apply several small jobs in one transaction, and end them in it, so that a job costs few round trips."""
+
+import logging
+from collections.abc import Sequence
+
+from storage.context import Context
+from storage.entities import upsert
+from storage.failpoints import reach
+from storage.pipeline import chunks
+from storage.pipeline.chunks import Claim
+from storage.postgres.transactions import transaction
+from worker.apply import apply_in
+from worker.finish import announce, end_jobs, finish_if_last
+from worker.operations.registry import TOGETHER_OPERATIONS
+from worker.prepare import prepare
+
+logger = logging.getLogger(__name__)
+
+
+class _LostClaim(Exception):
+    """A chunk was taken over, done or cancelled, so the later ones of its stream must not be applied."""
+
+
+def is_small(claim: Claim) -> bool:
+    """Return whether a claim is the only chunk of its job, which ends with it."""
+    return (
+        claim.first_index == 0
+        and claim.items == claim.total
+        and not claim.deaths
+        and not claim.failures
+        and claim.operation in TOGETHER_OPERATIONS
+    )
+
+
+async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
+    """Apply small chunks in the order of their claims, and end their jobs. COMMIT waits for the disk once.
+
+    Returns False if nothing was applied, for any reason: the caller applies the chunks one by one, so that an
+    error has its effect on one of them alone. This waits only shortly for locks, for the same reason.
+    """
+    try:
+        # one order of accounts for all workers, so that two of them do not deadlock; the order within an
+        # account stays
+        claims = sorted(claims, key=lambda claim: claim.account_id)
+        batches = [prepare(claim) for claim in claims]
+        async with transaction(ctx.pool, durable=True, short_wait=True) as conn:
+            if not await chunks.fence_all(conn, claims):
+                raise _LostClaim
+            for claim, batch in zip(claims, batches, strict=True):
+                if claim is not claims[0]:
+                    await upsert.empty_stage(conn)
+                await apply_in(conn, claim, batch)
+            reach("apply.before_commit")
+            ends = await end_jobs(conn, [(claim.account_id, claim.job_id) for claim in claims])
+            reach("finish.before_commit")
+    except Exception as error:
+        logger.debug("%d chunks are applied one by one: %s: %s", len(claims), type(error).__name__, error)
+        return False
+    reach("apply.after_commit")
+    reach("finish.after_commit")
+    await announce(ctx, ends)
+    ended = {end.job_id for end in ends}
+    for claim in claims:
+        if claim.job_id not in ended:  # it was cancelled, or a dry run of its account has begun
+            await finish_if_last(ctx, claim.account_id, claim.job_id)
+    return True
