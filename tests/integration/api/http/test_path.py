@@ -52,6 +52,7 @@ HELPERS = {
     "storage/queue.py",
     "storage/repeated_log.py",
     "worker/operations/base.py",
+    "worker/operations/registry.py",
 }
 # The response, and what happens after the row is written.
 AFTERWARDS = {
