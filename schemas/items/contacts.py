@@ -195,6 +195,7 @@ def known_column(name: str) -> str | None:
 
 
 EXTERNAL_ID = KeySearch(SPELLINGS["external_id"])
+ECHO = KeySearch(ECHOES)
 
 
 def may_move_phones(text: bytes) -> bool:

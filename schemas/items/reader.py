@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from schemas.formats import csv_rows, ndjson
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
+from schemas.formats.ndjson import KeySearch
 from schemas.formats.records import Span, Unreadable
 from schemas.items.cells import check, nest
 from schemas.items.faults import Fault, fault_of
@@ -54,7 +55,9 @@ class Run:
     def __init__(self, reader: Reader, format_: str, layout: dict[str, Any] | None, body: bytes) -> None:
         self._read: Callable[[Any], Any | Fault]
         self._records: list[Any]
-        if format_ == Format.CSV:
+        self._body = body
+        self._is_csv = format_ == Format.CSV
+        if self._is_csv:
             assert layout is not None
             self._records = csv_rows.decode(body, CsvLayout.from_dict(layout))
             self._read = reader.read_cells
@@ -65,6 +68,15 @@ class Run:
     def read(self, start: int, stop: int) -> list[Any | Fault]:
         """Return the items at the positions from `start` to before `stop`, or their faults."""
         return [self._read(record) for record in self._records[start:stop]]
+
+    @property
+    def longest(self) -> int:
+        """The largest `size` of a record of the chunk. May be more, up to the size of the chunk."""
+        return len(self._body) if self._is_csv else max(map(len, self._records), default=0)
+
+    def may_have(self, keys: KeySearch) -> bool:
+        """Return whether a record may have one of the keys. May be True although none has."""
+        return self._is_csv or keys.may_be_in(self._body)
 
     def size(self, position: int) -> int:
         """Return about how many bytes the record has; at least the characters of any JSON object in it."""

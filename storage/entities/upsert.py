@@ -1,15 +1,14 @@
 """The bulk upsert: stage contacts with COPY, match them, create or update them in one statement."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from schemas.ids import AccountId
-from schemas.items.contacts import COLUMNS
 from storage.entities.contact_columns import upsert_parts
 from storage.failpoints import reach
+from storage.postgres.array_texts import array_text
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn
 
@@ -50,15 +49,14 @@ async def make_stage(conn: Conn) -> None:
     await QUERIES.make_stage(conn)
 
 
-async def stage(conn: Conn, rows: Sequence[Mapping[str, Any]]) -> None:
-    """COPY rows into the staging table. JSON fields are JSON text. A column that no row has is left out."""
-    present = set().union(*rows)
-    columns = [column for column in COLUMNS if column in present]
-    if all(len(row) == len(columns) for row in rows) and len(columns) > 1:
-        records: Iterable[tuple[Any, ...]] = map(itemgetter(*columns), rows)
-    else:
-        records = (tuple(map(row.get, columns)) for row in rows)
-    await conn.copy_records_to_table(STAGE, records=records, columns=columns)
+async def stage(conn: Conn, columns: Mapping[str, Sequence[Any]]) -> None:
+    """COPY contacts into the staging table: the values of some columns, one for each contact.
+
+    JSON fields are JSON text. None, or a column that is left out, keeps the stored value.
+    """
+    await conn.copy_records_to_table(
+        STAGE, records=zip(*columns.values(), strict=True), columns=list(columns)
+    )
     reach("apply.after_copy")
 
 
@@ -74,9 +72,11 @@ async def truncate_stage(conn: Conn) -> None:
 
 async def upsert(conn: Conn, account_id: AccountId) -> Written:
     """Upsert the staged rows and return those that were written. Unchanged rows are absent."""
-    rows = await QUERIES.upsert(conn, account_id=account_id)
+    written = await QUERIES.upsert(conn, account_id=account_id)
+    phones = written["phones"] or ()
     return Written(
-        {row["phone"]: row["id"] for row in rows}, {row["phone"] for row in rows if row["created"]}
+        dict(zip(phones, written["ids"] or (), strict=True)),
+        {phone for phone, created in zip(phones, written["created"] or (), strict=True) if created},
     )
 
 
@@ -89,15 +89,17 @@ async def clear(conn: Conn, account_id: AccountId, clears: Sequence[Clear]) -> s
 
 async def ids_by_phone(conn: Conn, account_id: AccountId, phones: Sequence[str]) -> dict[str, int]:
     """Return the ids of the stored contacts that have these phones."""
-    rows = await QUERIES.ids_by_phone(conn, account_id=account_id, phones=phones)
-    return {row["phone"]: row["id"] for row in rows}
+    found = await QUERIES.ids_by_phone(conn, account_id=account_id, phones=array_text(phones))
+    return dict(zip(found["phones"] or (), found["ids"] or (), strict=True))
 
 
 async def lock_matches(
     conn: Conn, account_id: AccountId, phones: Sequence[str], external_ids: Sequence[str]
 ) -> list[Stored]:
     """Lock and return the contacts that have one of these phones or external ids."""
-    rows = await QUERIES.lock_matches(conn, account_id=account_id, phones=phones, external_ids=external_ids)
+    rows = await QUERIES.lock_matches(
+        conn, account_id=account_id, phones=array_text(phones), external_ids=array_text(external_ids)
+    )
     return [Stored(**row) for row in rows]
 
 

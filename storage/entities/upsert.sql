@@ -13,18 +13,22 @@ DELETE FROM stage_contacts;
 -- Call it outside of savepoints: from the second call on, PostgreSQL then truncates the file in place.
 TRUNCATE stage_contacts;
 
--- name: upsert(account_id)
--- Create or update the staged contacts, matched by phone; null keeps the stored value. Writes and returns only
--- rows that differ: id, phone and whether the row was created.
-INSERT INTO contacts AS c (account_id, @columns@)
-SELECT :account_id, @staged@
-FROM stage_contacts s
-ORDER BY s.phone
-ON CONFLICT (account_id, phone) DO UPDATE SET
-    @set@,
-    updated_at = now()
-WHERE @changed@
-RETURNING c.id, c.phone, (c.xmax = 0) AS created;
+-- name: upsert(account_id)^
+-- Create or update the staged contacts, matched by phone; null keeps the stored value. Writes only contacts that differ,
+-- in the order of their phones. Returns them as one row of arrays, because that takes less time than a row for each:
+-- ids, phones and whether the contact was created.
+WITH written AS (
+    INSERT INTO contacts AS c (account_id, @columns@)
+    SELECT :account_id, @staged@
+    FROM stage_contacts s
+    ORDER BY s.phone
+    ON CONFLICT (account_id, phone) DO UPDATE SET
+        @set@,
+        updated_at = now()
+    WHERE @changed@
+    RETURNING c.id, c.phone, (c.xmax = 0) AS created
+)
+SELECT array_agg(id) AS ids, array_agg(phone) AS phones, array_agg(created) AS created FROM written;
 
 -- name: clear(account_id, clears)
 -- Set fields to null and remove keys of stored contacts, after the upsert, which has locked them. `clears` is a
@@ -49,11 +53,11 @@ FROM locked l
 WHERE c.account_id = :account_id AND c.id = l.id AND c.ctid = ANY (ARRAY(SELECT place FROM locked))
 RETURNING c.phone;
 
--- name: ids_by_phone(account_id, phones)
--- The ids of the contacts that exist. OFFSET 0 forces one index look-up per phone: without statistics the
--- planner reads all contacts of the account.
-SELECT c.id, c.phone
-FROM unnest(:phones::text[]) wanted (phone)
+-- name: ids_by_phone(account_id, phones)^
+-- The contacts that exist, as one row of arrays: ids and phones. OFFSET 0 forces one index look-up per phone: without
+-- statistics the planner reads all contacts of the account.
+SELECT array_agg(c.id) AS ids, array_agg(c.phone) AS phones
+FROM unnest(:phones::text::text[]) wanted (phone)
 CROSS JOIN LATERAL (
     SELECT id, phone FROM contacts WHERE account_id = :account_id AND phone = wanted.phone OFFSET 0
 ) c;
@@ -62,13 +66,13 @@ CROSS JOIN LATERAL (
 -- Lock the contacts that have one of these phones or external ids, in the order of their phones.
 WITH matches AS (
     SELECT c.id, c.phone
-    FROM unnest(:phones::text[]) wanted (phone)
+    FROM unnest(:phones::text::text[]) wanted (phone)
     CROSS JOIN LATERAL (
         SELECT id, phone FROM contacts WHERE account_id = :account_id AND phone = wanted.phone OFFSET 0
     ) c
     UNION
     SELECT c.id, c.phone
-    FROM unnest(:external_ids::text[]) wanted (external_id)
+    FROM unnest(:external_ids::text::text[]) wanted (external_id)
     CROSS JOIN LATERAL (
         SELECT id, phone FROM contacts
         WHERE account_id = :account_id AND external_id = wanted.external_id OFFSET 0

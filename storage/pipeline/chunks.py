@@ -13,6 +13,7 @@ from schemas.operations import JobParams
 from schemas.states import Outcome
 from storage.pipeline.leases import LEASE_SECONDS
 from storage.pipeline.results import ItemResult, error_columns
+from storage.postgres.array_texts import number_array
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 
@@ -184,24 +185,26 @@ async def record(
     Returns True if other chunks of the job are ready to be claimed, so this was not the last one.
     """
     assert len(results) == claim.items
-    outcomes = [result.outcome for result in results]
-    merged = any(result.merged_into is not None for result in results)
-    noted = any(result.note is not None for result in results)
+    outcomes, contact_ids, merged_into, notes = zip(*results, strict=True)
     others: bool | None = await QUERIES.record(
         conn,
         account_id=claim.account_id,
         id=claim.job_id,
         first_index=claim.first_index,
-        outcomes=outcomes,
-        contact_ids=[result.contact_id for result in results],
-        merged_into=[result.merged_into for result in results] if merged else None,
-        notes=[result.note for result in results] if noted else None,
+        outcomes=number_array(map(int, outcomes)),
+        contact_ids=number_array(contact_ids),
+        merged_into=_array_or_none(merged_into),
+        notes=_array_or_none([note and int(note) for note in notes]),
         added=members.added,
         removed=members.removed,
         counts=[outcomes.count(outcome) for outcome in list(Outcome)[:6]],
         **error_columns(errors),
     )
     return others is True
+
+
+def _array_or_none(values: Sequence[int | None]) -> str | None:
+    return number_array(values) if values.count(None) < len(values) else None
 
 
 async def release(db: Pool, claim: Claim, *, blame: bool) -> None:

@@ -34,13 +34,13 @@ WITH held AS (
 SELECT count(*) FROM held;
 
 -- name: record(account_id, id, first_index, outcomes, contact_ids, merged_into, notes, added, removed, counts, error_indexes, refs, fields, codes, messages, values, items)$
--- Write the results of a chunk, in the transaction that applies it. `counts` holds created, updated, unchanged,
+-- Write the results of a chunk, in the transaction that applies it. The first four arrays come as text. `counts` holds created, updated, unchanged,
 -- merged, skipped, failed. `applied` is drawn after the effect has locked every contact: see `applications` in
 -- storage/schema/tables.sql. True: other chunks of the job are ready to be claimed.
 WITH results AS (
     INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes)
-    VALUES (:account_id, :id, :first_index, :outcomes::smallint[], :contact_ids::bigint[], :merged_into::int[],
-            :notes::smallint[])
+    VALUES (:account_id, :id, :first_index, :outcomes::text::smallint[], :contact_ids::text::bigint[],
+            :merged_into::text::int[], :notes::text::smallint[])
 ), errors AS (
     INSERT INTO item_errors (account_id, job_id, item_index, ref, field, code, message, value, item)
     SELECT :account_id, :id, e.*

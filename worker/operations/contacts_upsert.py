@@ -8,7 +8,15 @@ from pydantic_core import to_json
 from schemas.formats.content_type import Format
 from schemas.ids import AccountId
 from schemas.item_errors import ItemCode
-from schemas.items.contacts import ECHOES, JSON_FIELDS, MAX_JSON_BYTES, WHOLE_JSON_FIELDS, ContactItem
+from schemas.items.contacts import (
+    COLUMNS,
+    ECHO,
+    ECHOES,
+    JSON_FIELDS,
+    MAX_JSON_BYTES,
+    WHOLE_JSON_FIELDS,
+    ContactItem,
+)
 from schemas.items.faults import Fault
 from schemas.items.phone import normaliser_for
 from schemas.items.phone_notation import PhoneFault
@@ -41,6 +49,8 @@ class ContactsUpsert(BaseOperation):
         """Return a function that checks the required fields and the size, and converts the phone to E.164."""
         normalise = normaliser_for(params.region)
         required = params.required + (("external_id",) if params.match_on == "external_id" else ())
+        echoes = ECHOES if run.may_have(ECHO) else ()
+        measured = run.longest > SMALL_RECORD
 
         def prepare(item: ContactItem, position: int) -> ContactItem | Fault:
             for name in required:
@@ -50,9 +60,9 @@ class ContactsUpsert(BaseOperation):
             if isinstance(phone, PhoneFault):
                 return Fault("phone", phone.code, phone.message, item["phone"])
             item["phone"] = phone
-            for name in ECHOES:
+            for name in echoes:
                 item.pop(name, None)  # type: ignore[misc]
-            if not KEYED.isdisjoint(item) and run.size(position) > SMALL_RECORD:
+            if measured and not KEYED.isdisjoint(item) and run.size(position) > SMALL_RECORD:
                 return _too_large(item) or item
             return item
 
@@ -70,10 +80,13 @@ class ContactsUpsert(BaseOperation):
         moved = {target.stored.id: target.phone for target in targets if target.stored and target.moved}
         if moved:
             await upsert.move(conn, account_id, moved)
-        await upsert.stage(conn, [_row(target.item) for target in targets])
+        columns = _columns(targets, fields)
+        await upsert.stage(conn, columns)
         written = await upsert.upsert(conn, account_id)
-        # after the upsert, which locks every row in order: before it, two chunks could deadlock
-        changed = set(moved.values()) | await _clear(conn, account_id, targets)
+        changed = set(moved.values())
+        if _may_have_null(targets, columns):
+            # after the upsert, which locks every row in order: before it, two chunks could deadlock
+            changed |= await _clear(conn, account_id, targets)
         unwritten = [target.phone for target in targets if target.phone not in written.ids]
         ids = await upsert.ids_by_phone(conn, account_id, unwritten) if unwritten else {}
         return Applied(results=_results(targets, written, changed, ids), faults=faults)
@@ -104,6 +117,33 @@ def _too_large(item: ContactItem) -> Fault | None:
     return None
 
 
+def _columns(targets: Sequence[Target], fields: set[str]) -> dict[str, list[Any]]:
+    """Return the values of the contacts, by column: JSON fields as text, without the keys to remove."""
+    items: list[dict[str, Any]] = [target.item for target in targets]  # type: ignore[misc]
+    columns = {name: [item.get(name) for item in items] for name in COLUMNS if name in fields}
+    for name in JSON_FIELDS:
+        if name in columns:
+            columns[name] = [_keys_to_set(keys) for keys in columns[name]]
+    for name in WHOLE_JSON_FIELDS:
+        if name in columns:
+            columns[name] = [None if value is None else to_json(value).decode() for value in columns[name]]
+    return columns
+
+
+def _keys_to_set(keys: dict[str, Any] | None) -> str | None:
+    if keys and None in keys.values():
+        keys = {key: value for key, value in keys.items() if value is not None}
+    return to_json(keys).decode() if keys else None
+
+
+def _may_have_null(targets: Sequence[Target], columns: Mapping[str, Sequence[Any]]) -> bool:
+    """Return whether an item may clear a field or remove a key. Most chunks have no null at all."""
+    if any(None in values for values in columns.values()):
+        return True
+    items: list[dict[str, Any]] = [target.item for target in targets]  # type: ignore[misc]
+    return any(None in item[name].values() for name in JSON_FIELDS if name in columns for item in items)
+
+
 async def _clear(conn: Conn, account_id: AccountId, targets: Sequence[Target]) -> set[str]:
     """Clear the fields and keys that are null in items. Return the phones of the contacts that changed."""
     clears = [_clear_of(target) for target in targets if _has_null(target.item)]
@@ -131,28 +171,6 @@ def _clear_of(target: Target) -> Clear:
     return Clear(phone=target.phone, fields=fields, keys=keys)
 
 
-def _row(item: ContactItem) -> dict[str, Any]:
-    """Return the row to stage: JSON fields as text, without the keys to remove."""
-    row: dict[str, Any] = {**item}
-    for name in JSON_FIELDS:
-        if name in row:
-            _write(row, name)
-    for name in WHOLE_JSON_FIELDS:
-        if row.get(name) is not None:
-            row[name] = to_json(row[name]).decode()
-    return row
-
-
-def _write(row: dict[str, Any], name: str) -> None:
-    keys = row[name]
-    if keys and None in keys.values():
-        keys = {key: value for key, value in keys.items() if value is not None}
-    if keys:
-        row[name] = to_json(keys).decode()
-    else:
-        del row[name]
-
-
 def _results(
     targets: Sequence[Target], written: Written, changed: set[str], ids: Mapping[str, int]
 ) -> dict[int, ItemResult]:
@@ -163,9 +181,9 @@ def _results(
             result = ItemResult(CREATED if target.phone in written.created else UPDATED, id_)
         else:
             result = ItemResult(UPDATED if target.phone in changed else UNCHANGED, ids[target.phone])
-        *earlier, last = target.indexes
+        last = target.indexes[-1]
         results[last] = result
-        for index in earlier:
+        for index in target.indexes[:-1]:
             results[index] = ItemResult(Outcome.MERGED, result.contact_id, last)
     return results
 

@@ -44,6 +44,7 @@ HELPERS = {
     "storage/pipeline/leases.py",
     "storage/pipeline/receiving.py",
     "storage/pipeline/results.py",
+    "storage/postgres/array_texts.py",
     "storage/postgres/db_errors.py",
     "storage/postgres/named_queries.py",
     "storage/postgres/pool.py",
