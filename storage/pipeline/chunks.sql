@@ -11,7 +11,7 @@ SELECT *, clock_timestamp() AS postgres_at FROM lock_next_chunk(:max_deaths, fal
 -- name: lease(account_id, id, first_index, items, deaths, worker_id, token, lease_seconds, credit_items)^
 -- Second step: lease as many items as the window has granted. No row: the chunk is not ready any more.
 SELECT * FROM lease_chunk(:account_id, :id, :first_index, :items, :deaths, :worker_id, :token,
-                          :lease_seconds, :credit_items);
+                          :lease_seconds, :credit_items, true);
 
 -- name: fence(account_id, id, first_index, items, token)$
 -- Lock the chunk and return true if this claim still holds it. Null: taken over, done or cancelled.

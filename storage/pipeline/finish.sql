@@ -76,9 +76,12 @@ WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'runni
 RETURNING j.state, j.stream;
 
 -- name: end_together(account_ids, ids)
--- As `end` and `leave_stream`, for jobs whose only chunk is applied. Jobs are locked in the order of accounts. A job is
--- absent if it was stopped, has other chunks, or has ended, or if a dry run of its account is running.
-WITH ending AS MATERIALIZED (
+-- As `end` and `leave_stream`, for jobs whose only chunk is applied. They end at one moment, and one that followed
+-- another job of its stream starts at that moment, too. Jobs are locked in the order of accounts. A job is absent if it
+-- was stopped, has other chunks, or has ended, or if a dry run of its account is running.
+WITH moment AS MATERIALIZED (
+    SELECT clock_timestamp() AS at
+), ending AS MATERIALIZED (
     SELECT j.account_id, j.id
     FROM unnest(:account_ids::bigint[], :ids::uuid[]) e (account_id, id)
     JOIN jobs j ON j.account_id = e.account_id AND j.id = e.id
@@ -92,9 +95,10 @@ WITH ending AS MATERIALIZED (
         created = c.created, updated = c.updated, unchanged = c.unchanged, merged = c.merged, skipped = c.skipped,
         failed = c.failed, added = c.added, removed = c.removed,
         state = CASE WHEN c.failed > 0 THEN 'completed_with_errors' ELSE 'completed' END,
-        started_at = COALESCE(j.started_at, now()), finished_at = clock_timestamp(),
+        started_at = COALESCE(j.started_at, moment.at), finished_at = moment.at,
         lease_until = NULL, token = NULL, throttled_until = NULL, failures = 0, retry_at = NULL
     FROM ending e
+    CROSS JOIN moment
     JOIN chunks c ON c.account_id = e.account_id AND c.job_id = e.id AND c.first_index = 0 AND c.state = 'done'
     WHERE j.account_id = e.account_id AND j.id = e.id AND j.total = c.items
     RETURNING j.account_id, j.id, j.state, j.stream

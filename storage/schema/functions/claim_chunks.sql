@@ -38,7 +38,7 @@ BEGIN
         taken := taken + head.items;
         RETURN QUERY SELECT head.account_id, false, l.* FROM lease_chunk(
             head.account_id, head.job_id, head.first_index, head.items, head.deaths, p_worker_id, p_tokens[number],
-            p_lease_seconds, p_credit_items) l;
+            p_lease_seconds, p_credit_items, true) l;
         CONTINUE WHEN NOT FOUND;
         EXIT WHEN NOT COALESCE(job.small, false);
         FOR job IN
@@ -56,7 +56,7 @@ BEGIN
             taken := taken + job.items;
             RETURN QUERY SELECT head.account_id, true, l.* FROM lease_chunk(
                 head.account_id, job.id, 0, job.items, 0, p_worker_id, p_tokens[number],
-                p_lease_seconds, p_credit_items) l;
+                p_lease_seconds, p_credit_items, false) l;
             EXIT WHEN NOT FOUND;
         END LOOP;
     END LOOP;

@@ -1,8 +1,10 @@
 -- Lease the first `p_items` items of a ready chunk; the rest becomes a new chunk. Writes the lease, the token
--- and the turn. Returns the chunk with its bytes; no row means that the chunk is not ready.
+-- and the turn. `p_starts`: the job starts now, because no earlier job of its stream is unfinished. Returns the chunk
+-- with its bytes; no row means that the chunk is not ready.
 CREATE OR REPLACE FUNCTION lease_chunk(
     p_account_id bigint, p_job_id uuid, p_first_index integer, p_items integer, p_deaths integer,
-    p_worker_id uuid, p_token bigint, p_lease_seconds double precision, p_credit_items integer
+    p_worker_id uuid, p_token bigint, p_lease_seconds double precision, p_credit_items integer,
+    p_starts boolean
 ) RETURNS TABLE (
     job_id uuid, first_index integer, items integer, skip integer, token bigint, deaths integer,
     failures smallint, total integer, operation text, params jsonb, format text, layout jsonb, body bytea
@@ -28,7 +30,7 @@ CREATE OR REPLACE FUNCTION lease_chunk(
             throttled_until = NULL
         FROM chunk
         WHERE j.account_id = chunk.account_id AND j.id = chunk.job_id
-          AND (j.state = 'queued' OR j.throttled_until IS NOT NULL)
+          AND p_starts AND (j.state = 'queued' OR j.throttled_until IS NOT NULL)
     ), served AS (
         -- an account that waited for its window may catch up by p_credit_items at most
         UPDATE account_turns t SET start_tag = fair.start, virtual_time = fair.start + p_items,
