@@ -1,44 +1,72 @@
 """Attempts at a step of a job. An error of ours delays the job; after MAX_FAILURES the rest of it fails.
 
-Trouble of PostgreSQL or Redis is not an error of ours: it is raised, and not counted.
+Trouble of PostgreSQL or Redis is not an error of ours, so it is not counted. A lock in the way delays
+the job; other trouble is raised.
 """
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 from schemas.ids import AccountId, JobId
 from schemas.job_errors import JobErrorCode
 from storage.context import Context
 from storage.pipeline import cancellation, failures
+from storage.pipeline.leases import RENEW_SECONDS
 from storage.pipeline.split import PartMissing
-from storage.postgres.db_errors import is_ours
+from storage.postgres.db_errors import BUSY, LOST_CONNECTION, SERVER_TROUBLE, is_ours
+
+T = TypeVar("T")
 
 MAX_FAILURES = 5  # of splitting, finishing or dry-running a job, in a row: about 15 seconds
-
-
-class Attempt:
-    """An attempt at a step of a job."""
-
-    failed = False
 
 
 @asynccontextmanager
 async def attempting(
     ctx: Context, account_id: AccountId, job_id: JobId, code: JobErrorCode
-) -> AsyncIterator[Attempt]:
-    """Attempt a step of a job in the body. An error of ours is not raised; it makes `failed` true.
+) -> AsyncIterator[None]:
+    """Attempt a step of a job in the body. An error of ours delays the job and is not raised.
 
-    `code` becomes the error of the job if the step fails repeatedly.
+    `code` becomes the error of the job if the step fails repeatedly. A lock that somebody else holds
+    postpones the job, so that jobs that wait for locks hide no others.
     """
-    attempt = Attempt()
     try:
-        yield attempt
+        yield
+    except BUSY as error:
+        await postpone(ctx, account_id, job_id, error)
     except Exception as error:
         if not is_ours(error):
             raise
-        attempt.failed = True
         await count_failure(ctx, account_id, job_id, code, error)
+
+
+@asynccontextmanager
+async def releasing(
+    ctx: Context, release: Callable[[], Awaitable[object]], *, what: str
+) -> AsyncIterator[None]:
+    """Release a lease if the body raises. The reconciler counts an expired lease as a failure of the job."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        with suppress(*LOST_CONNECTION, *SERVER_TROUBLE, *BUSY):
+            await asyncio.shield(release())
+        raise
+    except Exception:
+        await patiently(ctx, release, what=what)
+        raise
+
+
+async def patiently(ctx: Context, release: Callable[[], Awaitable[T]], *, what: str) -> T:
+    """Release a lease as soon as PostgreSQL responds. Returns what `release` returns."""
+    while True:
+        try:
+            return await release()
+        except (*LOST_CONNECTION, *SERVER_TROUBLE) as error:
+            kind = f"{what} is not released before PostgreSQL responds"
+            ctx.repeated.log(logging.WARNING, kind, "%s: %s", kind, error)
+        await asyncio.sleep(RENEW_SECONDS)
 
 
 async def count_failure(

@@ -17,12 +17,12 @@ from storage.failpoints import reach
 from storage.pipeline import dry_runs
 from storage.pipeline.chunks import Claim, Members
 from storage.pipeline.dry_runs import DryRun, DueDryRun
-from storage.pipeline.leases import RENEW_SECONDS, Watch, renewing
+from storage.pipeline.leases import Watch, renewing
 from storage.postgres.db_errors import LOST_CONNECTION, blames_work, is_ours
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import rolled_back, transaction, without_time_limit
 from worker.apply import complete_results
-from worker.attempt import count_failure, log_death
+from worker.attempt import count_failure, log_death, patiently
 from worker.finish import announce, end_job, finish_if_last
 from worker.operations.base import BaseOperation
 from worker.operations.isolate import apply_isolated
@@ -118,7 +118,8 @@ async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:
 
 async def _handle(ctx: Context, dry_run: DryRun, error: Exception) -> None:
     """Release a dry run after an error. Raise the error if PostgreSQL is in trouble."""
-    blamed = await _release_patiently(ctx, dry_run, blame=blames_work(error))
+    release = partial(dry_runs.release, ctx.pool, dry_run, blame=blames_work(error))
+    blamed = await patiently(ctx, release, what="a dry run")
     if not is_ours(error):
         raise error
     if blamed:
@@ -126,16 +127,6 @@ async def _handle(ctx: Context, dry_run: DryRun, error: Exception) -> None:
     else:
         code = JobErrorCode.DRY_RUN_FAILED
         await count_failure(ctx, dry_run.account_id, dry_run.job_id, code, error)
-
-
-async def _release_patiently(ctx: Context, dry_run: DryRun, *, blame: bool) -> bool:
-    """Release a dry run as soon as PostgreSQL responds: if its lease expired, its chunk would be blamed."""
-    while True:
-        try:
-            return await dry_runs.release(ctx.pool, dry_run, blame=blame)
-        except LOST_CONNECTION as error:
-            ctx.repeated.log(logging.WARNING, "a dry run is not released", "not yet released: %s", error)
-        await asyncio.sleep(RENEW_SECONDS)
 
 
 async def _release(ctx: Context, dry_run: DryRun) -> None:

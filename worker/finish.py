@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 
 from schemas.ids import AccountId, JobId
@@ -14,7 +15,7 @@ from storage.pipeline.finish import End, Finishing
 from storage.pipeline.leases import renewing
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
-from worker.attempt import attempting
+from worker.attempt import attempting, releasing
 from worker.operations.registry import operation_of
 from worker.settle import settle
 
@@ -30,20 +31,18 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
 
     If it fails repeatedly by an error of ours, the job ends without being settled and without a closing step.
     """
-    job = await finish.claim(ctx.pool, account_id, job_id)
-    if job is None:
-        return
-    async with attempting(ctx, account_id, job_id, JobErrorCode.FINISH_FAILED) as attempt:
-        try:
-            async with renewing(partial(finish.renew, ctx.pool, job), what="the lease of a finish"):
+    async with attempting(ctx, account_id, job_id, JobErrorCode.FINISH_FAILED):
+        job = await finish.claim(ctx.pool, account_id, job_id)
+        if job is None:
+            return
+        with suppress(_LostFinish):  # not an error of ours, so it is not counted
+            async with (
+                releasing(ctx, partial(finish.release, ctx.pool, job), what="a finish"),
+                renewing(partial(finish.renew, ctx.pool, job), what="the lease of a finish"),
+            ):
                 end = await _settle_and_end(ctx, job)
-        except _LostFinish:
-            attempt.failed = True  # not by an error of ours, so it is not counted
-        else:
             reach("finish.after_commit")
             await announce(ctx, [end] if end else [])
-    if attempt.failed:
-        await finish.release(ctx.pool, job)
 
 
 async def _settle_and_end(ctx: Context, job: Finishing) -> End | None:

@@ -122,8 +122,9 @@ RETURNING EXISTS (
     WHERE j.account_id = :account_id AND j.stream = :stream AND j.state IN ('queued', 'running') AND j.dry_run);
 
 -- name: unended()
--- Jobs whose chunks are all applied or cancelled and that no worker is finishing, because one died before the finish.
--- Those that were tried least recently come first, so that jobs that cannot be finished hide no others.
+-- Jobs whose chunks are all applied or cancelled, that no worker is finishing and nobody has locked. Those that were
+-- never delayed come first, then those that were tried least recently, so that jobs that cannot be finished hide no
+-- others.
 SELECT j.account_id, j.id FROM jobs j
 WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND NOT leased(j.lease_until) AND NOT delayed(j.retry_at)
@@ -131,5 +132,6 @@ WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
        AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id))
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                   AND c.state IN ('ready', 'running'))
-ORDER BY j.lease_until NULLS FIRST
-LIMIT @jobs_a_round@;
+ORDER BY j.retry_at NULLS FIRST, j.lease_until NULLS FIRST
+LIMIT @jobs_a_round@
+FOR NO KEY UPDATE OF j SKIP LOCKED;

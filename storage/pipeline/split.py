@@ -65,5 +65,5 @@ async def record(conn: Conn, account_id: AccountId, job_id: JobId, items: int) -
 
 
 async def unsplit(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:
-    """Return the jobs that have parts to split, if no error of ours delays them."""
+    """Return the jobs that have parts to split, if nothing delays or locks them."""
     return [(row["account_id"], row["id"]) for row in await QUERIES.unsplit(db)]

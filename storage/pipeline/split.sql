@@ -19,7 +19,9 @@ WHERE account_id = :account_id AND id = :id
 RETURNING total, parallel, dry_run;
 
 -- name: unsplit()
--- Jobs that have parts to split, if no error of ours delays them.
+-- Jobs that have parts to split, if nothing delays them and nobody has locked them. Those that were never delayed come
+-- first, then those that were tried least recently, so that jobs that cannot be split hide no others.
 SELECT account_id, id FROM jobs
 WHERE state IN ('queued', 'running') AND total IS NULL AND NOT delayed(retry_at)
-ORDER BY accepted_at LIMIT @jobs_a_round@;
+ORDER BY retry_at NULLS FIRST, accepted_at LIMIT @jobs_a_round@
+FOR NO KEY UPDATE SKIP LOCKED;
