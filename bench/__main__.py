@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bench import smoke
 from bench.lab.results import FOLDER, Results
 from bench.loads import duplicates, large, load, memory, operations, peers, scale, stages
 from bench.queries import claims, pages
@@ -18,10 +19,12 @@ BENCHES = (
     *(load, operations, duplicates, large, memory, scale, peers, stages),
     *(latency, jobs, queue, fair, idle),
     *(claims, pages),
+    smoke,
 )
 Folder = Annotated[
     Path, typer.Option("--results", help="Folder of the JSON file.", show_default="bench/results")
 ]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if a value is below `at least`.")]
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
 
@@ -29,15 +32,17 @@ app = typer.Typer(no_args_is_help=True, help=__doc__)
 def command_of(name: str, measure: Callable[..., None]) -> Callable[..., None]:
     """Return a command with the options of `measure`. It prints the results and writes them to a file."""
 
-    def command(*, folder: Path = FOLDER, **options: Any) -> None:
+    def command(*, folder: Path, strict: bool, **options: Any) -> None:
         results = Results(name=name, folder=folder, options=dict(options))
         measure(results, **options)
-        results.end()
+        if not results.end() and strict:
+            raise typer.Exit(1)
 
     options = [option for option in signature(measure).parameters.values() if option.name != "results"]
     options.append(Parameter("folder", Parameter.KEYWORD_ONLY, default=FOLDER, annotation=Folder))
+    options.append(Parameter("strict", Parameter.KEYWORD_ONLY, default=False, annotation=Strict))
     command.__doc__ = measure.__doc__
-    command.__annotations__ = get_annotations(measure) | {"folder": Folder}
+    command.__annotations__ = get_annotations(measure) | {"folder": Folder, "strict": Strict}
     command.__signature__ = signature(measure).replace(parameters=options)  # type: ignore[attr-defined]
     return command
 
@@ -45,6 +50,14 @@ def command_of(name: str, measure: Callable[..., None]) -> Callable[..., None]:
 for module in BENCHES:
     name = module.__name__.rpartition(".")[2]
     app.command(name)(command_of(name, module.measure))
+
+
+@app.command()
+def report() -> None:
+    """Write the figures of bench/results into README.md and docs/performance.md, and draw the plots."""
+    from bench.report import report as write
+
+    write()
 
 
 @app.command()

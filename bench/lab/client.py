@@ -93,9 +93,14 @@ class Connection:
         self._writer.close()
         await self._writer.wait_closed()
 
-    async def submit(self, body: bytes, *, wait: int = 0, status: int = 202) -> dict[str, Any]:
-        """Submit a JSON array of contacts, and wait at most `wait` seconds for the end. Return the job."""
-        head = "POST /v1/bulk/contacts.upsert HTTP/1.1\r\nContent-Type: application/json\r\n"
+    async def submit(
+        self, body: bytes, *, operation: str = "contacts.upsert", wait: int = 0, status: int = 202
+    ) -> dict[str, Any]:
+        """Submit a JSON array, and wait at most `wait` seconds for the end. Return the job.
+
+        `operation` may have a query.
+        """
+        head = f"POST /v1/bulk/{operation} HTTP/1.1\r\nContent-Type: application/json\r\n"
         head += f"Content-Length: {len(body)}\r\n" + (f"Prefer: wait={wait}\r\n" if wait else "")
         return await self._call(head, body, status)
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class Results:
     def end(self) -> bool:
         """Print the tables and write the file. Return whether each value reached the last column."""
         console = Console(width=WIDTH)
-        console.print(_table([{"what": row["what"]} | _shown(row) for row in self.rows]))
+        for _, rows in groupby(self.rows, key=list):  # a table for rows with the same columns
+            console.print(_table([{"what": row["what"]} | _shown(row) for row in rows]))
         if self.targets:
             console.print(_table([_shown_target(target) for target in self.targets]))
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ absolute numbers drift with the machine. Both are warmed up with some thousand r
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -48,12 +47,19 @@ class Pair:
     plain: Cost
 
 
+Round = dict[str, Pair]  # by the key of the case
+
+
 def measure(results: Results, *, rows: Rows = 200_000, rounds: Rounds = 3, workers: Workers = 2) -> None:
     """Measure rows per second of the whole service and of plain COPY + ON CONFLICT, and their ratio."""
-    pairs = asyncio.run(_measure(rows, rounds, workers))
+    report(results, asyncio.run(_measure(rows, rounds, workers)))
+
+
+def report(results: Results, rounds: Sequence[Round]) -> None:
+    """Add the rows and the targets."""
     for case in CASES:
-        ours = [pair.ours for pair in pairs[case.key]]
-        plain = [pair.plain for pair in pairs[case.against]]
+        ours = [pairs[case.key].ours for pairs in rounds]
+        plain = [pairs[case.against].plain for pairs in rounds]
         ratios = [one.rate / other.rate for one, other in zip(ours, plain, strict=True)]
         results.row(
             case.what,
@@ -66,22 +72,30 @@ def measure(results: Results, *, rows: Rows = 200_000, rounds: Rounds = 3, worke
         results.target(case.key, results.median(ratios))
 
 
-async def _measure(size: int, rounds: int, workers: int) -> dict[str, list[Pair]]:
-    pairs: dict[str, list[Pair]] = defaultdict(list)
+async def _measure(size: int, rounds: int, workers: int) -> list[Round]:
     async with running_service(workers=workers) as service:
         client = await service.client()
-        plain = await Plain.connect(service.database_url)
-        await plain.empty()
-        warm_up = contact_rows(range(WARM_UP_ROWS), suffix="~")
-        await client.run("contacts.upsert", ndjson(warm_up))
-        await plain.load(warm_up)
-        for _ in range(rounds):
-            await service.sql("TRUNCATE contacts")
-            await plain.empty()
-            for case in CASES:
-                pairs[case.key].append(await _pair(service, client, plain, case, size))
+        plain = await warmed_up(service, client)
+        found = [await run_round(service, client, plain, size) for _ in range(rounds)]
         await plain.close()
-    return pairs
+    return found
+
+
+async def warmed_up(service: Service, client: Client) -> Plain:
+    """Load some rows in both ways. Return the connection of the plain one."""
+    plain = await Plain.connect(service.database_url)
+    await plain.empty()
+    rows = contact_rows(range(WARM_UP_ROWS), suffix="~")
+    await client.run("contacts.upsert", ndjson(rows))
+    await plain.load(rows)
+    return plain
+
+
+async def run_round(service: Service, client: Client, plain: Plain, size: int) -> Round:
+    """Run all cases once, from empty tables on."""
+    await service.sql("TRUNCATE contacts")
+    await plain.empty()
+    return {case.key: await _pair(service, client, plain, case, size) for case in CASES}
 
 
 async def _pair(service: Service, client: Client, plain: Plain, case: Case, size: int) -> Pair:

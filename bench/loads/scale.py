@@ -1,9 +1,9 @@
 """`./run bench scale`: 1, 2, 4 and 8 workers far away from PostgreSQL: each round trip takes 5 ms longer.
 
 Where the database is far away, a worker mostly waits, so more workers apply more, until processors are the
-limit. So the jobs are small: on two cores, large ones would use up the processors with few workers. A worker
-serves one bell at a time here. The jobs are accepted while no worker runs; the time is from the first start
-to the last end.
+limit. So each job attaches a label to one contact: it costs many round trips and little else. A worker serves
+one bell at a time here. Jobs are queued while no worker runs; the rate is that of some seconds after all
+workers have started.
 """
 
 import asyncio
@@ -18,76 +18,104 @@ from bench.lab.cost import Cost
 from bench.lab.options import Rounds
 from bench.lab.relay import HOST, Relay, enter_slow_network
 from bench.lab.results import Results
-from bench.lab.rows import json_array, small_jobs
+from bench.lab.rows import contact_rows, ndjson, phone_of
 from bench.lab.service import Service, running_service
-from bench.traffic.jobs import all_ended
-from bench.traffic.queue import SPAN, fill_queue
 
 ROUND_TRIP_SECONDS = 0.005
 WORKERS = (1, 2, 4, 8)
+CONNECTIONS = 8
+ENDED = "SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL"
+LEFT = "SELECT count(*) FROM jobs WHERE finished_at IS NULL"
 
 
 def measure(
     results: Results,
     *,
     accounts: Annotated[int, typer.Option(min=1, help="Accounts; each has as many jobs.")] = 100,
-    jobs: Annotated[int, typer.Option(min=1, help="Jobs of an account.")] = 8,
-    items: Annotated[int, typer.Option(min=1, help="Items of a job.")] = 100,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs of an account for each worker.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0, help="Seconds of a start, and of a measurement.")] = 8,
     rounds: Rounds = 3,
-    delay: Annotated[
-        str, typer.Option(help="What delays: netem, relay, or auto (netem if possible).")
-    ] = "auto",
+    delay: Annotated[str, typer.Option(help="netem, relay, or auto: netem if possible.")] = "auto",
 ) -> None:
     """Measure 1 to 8 workers with 5 ms more for each round trip to PostgreSQL."""
     one_way = ROUND_TRIP_SECONDS / 2
     by_kernel = delay != "relay" and enter_slow_network(one_way)
     if delay == "netem" and not by_kernel:
-        raise SystemExit("tc netem needs root, and the programs unshare, ip and tc: use --delay relay")
-    results.options["delayed by"] = "tc netem" if by_kernel else "a relay"
-    costs = asyncio.run(_measure(accounts, jobs, items, rounds, 0 if by_kernel else one_way))
+        raise SystemExit("tc netem needs root, its kernel module, and unshare, ip and tc: use --delay relay")
+    results.options["delay"] = "netem" if by_kernel else "relay"
+    trial = _Trial(accounts=accounts, jobs=jobs, seconds=seconds, delay=0 if by_kernel else one_way)
+    costs = asyncio.run(trial.run(rounds))
     alone = results.median([cost.rate for cost in costs[1]])
     for workers, found in costs.items():
-        linear = [cost.rate / (alone * workers) for cost in found]
-        processors = [sum(cost.cpu.values()) / cost.seconds for cost in found]
+        linear = [cost.rate / (alone * workers) if alone else 0 for cost in found]
         results.row(
-            f"{workers} workers",
+            f"{workers} workers" if workers > 1 else "1 worker",
             jobs_per_s=[cost.rate for cost in found],
             against_linear=linear,
-            cores_in_use=processors,
+            cores_in_use=[sum(cost.cpu.values()) / cost.seconds for cost in found],
         )
-        if workers == WORKERS[-1]:
-            results.target("scale", results.median(linear))
+    results.target("scale", results.median(linear))
 
 
-async def _measure(accounts: int, jobs: int, items: int, rounds: int, delay: float) -> dict[int, list[Cost]]:
-    costs: dict[int, list[Cost]] = {workers: [] for workers in WORKERS}
-    async with running_service(workers=0, WORKER_TURNS="1") as service:
-        relay = Relay(service.postgres.home.sockets / ".s.PGSQL.5432", delay)
-        port = await relay.start()
-        clients = [await service.client() for _ in range(accounts)]
-        for _ in range(rounds):
-            for workers in WORKERS:
-                costs[workers].append(await _drain(service, clients, workers, port, jobs, items))
+class _Trial:
+    """A service whose workers reach PostgreSQL through a relay."""
+
+    def __init__(self, *, accounts: int, jobs: int, seconds: float, delay: float) -> None:
+        self._accounts = accounts
+        self._jobs = jobs
+        self._seconds = seconds
+        self._delay = delay
+
+    async def run(self, rounds: int) -> dict[int, list[Cost]]:
+        """Return the costs of all rounds by the number of workers."""
+        costs: dict[int, list[Cost]] = {workers: [] for workers in WORKERS}
+        async with running_service(workers=1, WORKER_TURNS="1", MAX_UNFINISHED_JOBS="1000000") as service:
+            relay = Relay(service.home.sockets / ".s.PGSQL.5432", self._delay)
+            url = _url(service, await relay.start())
+            targets = [await _target(await service.client()) for _ in range(self._accounts)]
+            await service.scale(0)
+            for _ in range(rounds):
+                for workers in WORKERS:
+                    await _fill(targets, self._jobs * workers)
+                    costs[workers].append(await self._drain(service, workers, url))
+            await relay.stop()
+        return costs
+
+    async def _drain(self, service: Service, workers: int, url: str) -> Cost:
+        await service.rest()
+        await service.scale(workers, database_url=url)
+        await asyncio.sleep(self._seconds)  # until all workers work
+        started, (before,), cpu = time.perf_counter(), await service.sql(ENDED), service.cpu()
+        await asyncio.sleep(self._seconds)
+        (after,), seconds = await service.sql(ENDED), time.perf_counter() - started
+        used = {role: value - cpu[role] for role, value in service.cpu().items()}
+        (left,) = await service.sql(LEFT)
         await service.scale(0)
-        await relay.stop()
-    return costs
+        if not left[0]:
+            raise SystemExit(f"{workers} workers drained the queue before the end: use more --jobs")
+        return Cost(count=after[0] - before[0], seconds=seconds, cpu=used)
 
 
-async def _drain(
-    service: Service, clients: list[Client], workers: int, port: int, jobs: int, items: int
-) -> Cost:
-    await service.sql("TRUNCATE contacts")
-    at = time.time()
-    await fill_queue(clients, [json_array(rows) for rows in small_jobs(jobs, items)])
-    await service.rest()
-    before = service.cpu()
-    await service.scale(workers, database_url=_url(service, port))
-    await all_ended(service)
-    after = service.cpu()
-    await service.scale(0)
-    (span,) = await service.sql(SPAN, at)
-    cpu = {role: after[role] - before[role] for role in after}
-    return Cost(count=span["jobs"], seconds=span["seconds"], cpu=cpu)
+async def _target(client: Client) -> tuple[Client, str]:
+    """Make a contact and a label. Return the client and the operation that attaches the label."""
+    await client.run("contacts.upsert", ndjson(contact_rows([0])))
+    headers = {"Content-Type": "application/json"}
+    label = await client.call("POST", "/v1/labels", '{"name": "far"}', headers, status=201)
+    return client, f"labels.attach?label_id={label['id']}"
+
+
+async def _fill(targets: list[tuple[Client, str]], jobs: int) -> None:
+    """Submit `jobs` jobs of each account."""
+    left = iter(targets)
+    body = b'[{"phone": "%b"}]' % phone_of(0).encode()
+
+    async def send() -> None:
+        for client, operation in left:
+            async with client.connection() as connection:
+                for _ in range(jobs):
+                    await connection.submit(body, operation=operation)
+
+    await asyncio.gather(*(send() for _ in range(CONNECTIONS)))
 
 
 def _url(service: Service, port: int) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +19,12 @@ PAUSE_SECONDS = 0.05  # between small jobs, so that they are a visitor and not a
 
 
 @dataclass(frozen=True, kw_only=True)
-class Round:
-    """The seconds of the small jobs, and the rate of the large one."""
+class Visit:
+    """One round: the seconds of the small jobs, and the rows and the rate of the large one."""
 
     alone: list[float]
     beside: list[float]
+    rows: int
     rate: float
 
 
@@ -35,7 +37,11 @@ def measure(
     workers: Workers = 2,
 ) -> None:
     """Measure small jobs of one account beside a large job of another."""
-    found = asyncio.run(_measure(rows, jobs, rounds, workers))
+    report(results, asyncio.run(_measure(rows, jobs, rounds, workers)))
+
+
+def report(results: Results, found: Sequence[Visit]) -> None:
+    """Add the rows and the target."""
     for what, times in (("alone", [one.alone for one in found]), ("beside", [one.beside for one in found])):
         results.row(
             f"{ITEMS} items, {what}",
@@ -46,19 +52,20 @@ def measure(
         )
     ratios = [percentile(one.beside, 95) / percentile(one.alone, 95) for one in found]
     results.row("p95 beside against alone", ratio=ratios)
-    results.row(f"the job of {rows:,} rows", rows_per_s=[one.rate for one in found])
+    results.row(f"the job of {found[0].rows:,} rows", rows_per_s=[one.rate for one in found])
     results.target("fair", statistics.median(ratios))
 
 
-async def _measure(rows: int, jobs: int, rounds: int, workers: int) -> list[Round]:
+async def _measure(rows: int, jobs: int, rounds: int, workers: int) -> list[Visit]:
     async with running_service(workers=workers) as service:
         large, small = await service.client(), await service.client()
         await latencies(small, WARM_UP_JOBS, ITEMS)
         body = ndjson(contact_rows(range(rows)))
-        return [await _round(service, large, small, body, jobs) for _ in range(rounds)]
+        return [await run_round(service, large, small, body, jobs) for _ in range(rounds)]
 
 
-async def _round(service: Service, large: Client, small: Client, body: bytes, jobs: int) -> Round:
+async def run_round(service: Service, large: Client, small: Client, body: bytes, jobs: int) -> Visit:
+    """Run `jobs` small jobs alone, and then small jobs until the large one ends."""
     await service.sql("TRUNCATE contacts")
     await service.rest()
     alone = await _visits(small, jobs, until=None)
@@ -67,7 +74,8 @@ async def _round(service: Service, large: Client, small: Client, body: bytes, jo
     job = await large.submit("contacts.upsert", body)
     ending = asyncio.create_task(_seconds(large, job, started))
     beside = await _visits(small, 1_000_000, until=ending)
-    return Round(alone=alone, beside=beside, rate=(body.count(b"\n") + 1) / await ending)
+    rows = body.count(b"\n") + 1
+    return Visit(alone=alone, beside=beside, rows=rows, rate=rows / await ending)
 
 
 async def _seconds(client: Client, job: dict[str, Any], started: float) -> float:

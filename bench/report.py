@@ -1,0 +1,127 @@
+"""`./run bench report`: write the figures of `bench/results/` into the documentation, and draw its plots.
+
+A page says which figures it shows, and where:
+
+    <!-- bench load: service rows/s, plain rows/s, ratio -->
+    (a table of these columns)
+    <!-- end -->
+
+`<!-- bench targets -->` shows all goals, `<!-- bench taken -->` how the results were taken. A test compares
+the pages with the results, so no figure is written by hand.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.lab.plots import Group, bars
+from bench.lab.results import FOLDER, number, shown
+
+REPOSITORY = Path(__file__).parents[1]
+PAGES = (REPOSITORY / "README.md", REPOSITORY / "docs" / "performance.md")
+PLOTS = REPOSITORY / "docs" / "plots"
+BLOCK = re.compile(r"(<!-- bench (\w+)(?:: ([^>]*?))? -->\n).*?(<!-- end -->)", re.DOTALL)
+# by the name of the plot: the benchmark, the title, the unit, and the columns to draw
+DRAWN = {
+    "load": ("load", "Rows a second: the service beside plain SQL", ("service rows/s", "plain rows/s")),
+    "operations": ("operations", "Rows a second of each operation", ("rows/s",)),
+    "stages": ("stages", "Processor time of a new row, in microseconds", ("µs/row",)),
+    "scale": ("scale", "Jobs a second with more workers, 5 ms away from PostgreSQL", ("jobs/s",)),
+    "latency": ("latency", "Small job on an idle service, in milliseconds", ("p50 ms", "p95 ms")),
+}
+
+Result = dict[str, Any]
+
+
+def report() -> None:
+    """Write the figures and the plots."""
+    results = read_results()
+    for page in PAGES:
+        page.write_text(filled(page.read_text(), results))
+    PLOTS.mkdir(exist_ok=True)
+    for name, text in plots(results).items():
+        (PLOTS / f"{name}.svg").write_text(text)
+
+
+def read_results(folder: Path = FOLDER) -> dict[str, Result]:
+    """Return the results by the name of the benchmark."""
+    return {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def filled(text: str, results: dict[str, Result]) -> str:
+    """Return a page with current tables."""
+
+    def fill(match: re.Match[str]) -> str:
+        start, name, columns, end = match.groups()
+        match name:
+            case "targets":
+                lines = _targets(results)
+            case "taken":
+                lines = _taken(results)
+            case _:
+                lines = _rows(results[name], columns.split(", ") if columns else [])
+        return start + "\n".join(lines) + "\n" + end
+
+    return BLOCK.sub(fill, text)
+
+
+def plots(results: dict[str, Result]) -> dict[str, str]:
+    """Return the plots as SVG, by name. A benchmark without results has none."""
+    return {
+        name: bars(title, [Group(row["what"], _values(row, columns)) for row in results[bench]["rows"]])
+        for name, (bench, title, columns) in DRAWN.items()
+        if bench in results
+    }
+
+
+def _values(row: dict[str, Any], columns: tuple[str, ...]) -> dict[str, float]:
+    return {title: _median(row[title]) for title in columns if title in row}
+
+
+def _median(figure: Any) -> float:
+    return float(figure["median"] if isinstance(figure, dict) else figure)
+
+
+def _rows(result: Result, columns: list[str]) -> Iterator[str]:
+    rows = [row for row in result["rows"] if not columns or any(title in row for title in columns)]
+    titles = columns or list(dict.fromkeys(title for row in rows for title in row if title != "what"))
+    yield from _header(["", *titles])
+    for row in rows:
+        yield _line([row["what"], *(shown(row[title]) if title in row else "" for title in titles)])
+
+
+def _targets(results: dict[str, Result]) -> Iterator[str]:
+    yield from _header(["what", "measured", "goal", "at least", "reached", "benchmark"])
+    for name, result in results.items():
+        for target in result["targets"] if name != "smoke" else []:
+            cells = [f"{number(target[key])} {target['unit']}" for key in ("value", "goal", "least")]
+            verdict = "goal" if _is_goal(target) else "yes" if target["reached"] else "no"
+            yield _line([target["what"], *cells, verdict, f"`{name}`"])
+
+
+def _is_goal(target: dict[str, Any]) -> bool:
+    smaller_is_better = target["goal"] < target["least"]
+    return bool(target["value"] <= target["goal"] if smaller_is_better else target["value"] >= target["goal"])
+
+
+def _taken(results: dict[str, Result]) -> Iterator[str]:
+    yield from _header(["benchmark", "at", "commit", "cores", "load average before", "after", "options"])
+    for name, result in results.items():
+        taken = result["taken"]
+        options = ", ".join(
+            f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}"
+            for key, value in result["options"].items()
+        )
+        loads = (str(taken[key]) for key in ("load_before", "load_after"))
+        yield _line([f"`{name}`", taken["at"][:16], taken["commit"], str(taken["cores"]), *loads, options])
+
+
+def _header(titles: list[str]) -> Iterator[str]:
+    yield _line(titles)
+    yield "|" + "---|" * len(titles)
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
