@@ -9,6 +9,7 @@ from bench.__main__ import app
 
 TINY = {
     "load": "--rows 1000 --rounds 1 --workers 1",
+    "smoke": "--rows 1000 --rounds 1",
     "operations": "--rows 1000 --rounds 1 --workers 1",
     "duplicates": "--contacts 4000 --rounds 1",
     "latency": "--jobs 10 --rounds 1",
