@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 
+POSTGRES_SOCKET = ".s.PGSQL.5432"
 COMMIT_REPLY = b"C\x00\x00\x00\x0bCOMMIT\x00"  # PostgreSQL's CommandComplete of a COMMIT
 
 
@@ -21,6 +23,9 @@ class Proxy:
         self.cut_reply_at: Callable[[bytes], bool] = _never  # the same for bytes from the server
         self.silent = False  # read all bytes, and forward none
         self.delay_seconds = 0.0  # before each piece of bytes, in both directions
+        self.accepted = 0  # connections so far
+        self._flowing = asyncio.Event()
+        self._flowing.set()
 
     async def start(self) -> None:
         """Start to listen."""
@@ -34,12 +39,17 @@ class Proxy:
             self._server = None
         self.path.unlink(missing_ok=True)
         self.cut()
+        self._flowing.set()
         await asyncio.gather(*self._tasks)
 
     def cut(self) -> None:
         """Cut the open connections."""
         for writer in list(self._open):
             writer.transport.abort()
+
+    def hold(self) -> None:
+        """Keep all bytes until `behave`, like a server that is frozen."""
+        self._flowing.clear()
 
     def lose_next_commit(self) -> asyncio.Event:
         """Cut one connection instead of forwarding its next reply to a COMMIT. The event is set then."""
@@ -60,10 +70,12 @@ class Proxy:
         self.cut_at = self.cut_reply_at = _never
         self.silent = False
         self.delay_seconds = 0.0
+        self._flowing.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        self.accepted += 1
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
@@ -91,6 +103,7 @@ class Proxy:
         """Copy until the end, or until the current `condition` (the name of an attribute) is true."""
         with suppress(OSError):
             while data := await reader.read(64 * 1024):
+                await self._flowing.wait()
                 if self.delay_seconds:
                     await asyncio.sleep(self.delay_seconds)
                 if getattr(self, condition)(data):
@@ -100,6 +113,15 @@ class Proxy:
                     await writer.drain()
         for end in ends:
             end.transport.abort()
+
+
+@asynccontextmanager
+async def postgres_proxy(folder: Path, database_url: str) -> AsyncIterator[tuple[Proxy, str]]:
+    """Run a proxy in front of PostgreSQL, with its socket in `folder`. Yields it and the URL through it."""
+    (host,) = parse_qs(urlsplit(database_url).query)["host"]
+    url = database_url.replace(quote(host, safe=""), quote(str(folder), safe=""))
+    async with proxy(folder / POSTGRES_SOCKET, Path(host) / POSTGRES_SOCKET) as line:
+        yield line, url
 
 
 @asynccontextmanager

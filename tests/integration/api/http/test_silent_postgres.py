@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import parse_qs, quote, urlsplit
 
 import aiohttp
 import pytest
@@ -14,32 +13,37 @@ from storage.context import Context
 from storage.postgres.pool import COMMAND_SECONDS
 from tests.factories import contact
 from tests.integration.api.service import Client, Response, Service, make_client, serve
-from tests.proxy import Proxy, proxy
+from tests.proxy import Proxy, postgres_proxy
 from tests.waiting import until
 
 REFUSED_SECONDS = COMMAND_SECONDS / 2  # far below the time limit of a statement, also on a busy machine
 
 
 @pytest.fixture
-async def line(settings: Settings, tmp_path: Path) -> AsyncIterator[Proxy]:
+async def line_and_url(settings: Settings, tmp_path: Path) -> AsyncIterator[tuple[Proxy, str]]:
     """Run a proxy between the api and PostgreSQL."""
     assert settings.database_url is not None
-    async with proxy(tmp_path / ".s.PGSQL.5432", _folder(settings) / ".s.PGSQL.5432") as line:
-        yield line
+    async with postgres_proxy(tmp_path, settings.database_url) as line_and_url:
+        yield line_and_url
 
 
 @pytest.fixture
-async def service(settings: Settings, line: Proxy) -> AsyncIterator[Service]:
+def line(line_and_url: tuple[Proxy, str]) -> Proxy:
+    """Return the proxy between the api and PostgreSQL."""
+    return line_and_url[0]
+
+
+@pytest.fixture
+def through(settings: Settings, line_and_url: tuple[Proxy, str]) -> Settings:
+    """Return the settings of an api that reaches PostgreSQL through the proxy."""
+    return settings.model_copy(update={"database_url": line_and_url[1]})
+
+
+@pytest.fixture
+async def service(through: Settings) -> AsyncIterator[Service]:
     """Run an api that reaches PostgreSQL through the proxy."""
-    async with serve(settings.model_copy(update={"database_url": url_through(line, settings)})) as service:
+    async with serve(through) as service:
         yield service
-
-
-def url_through(line: Proxy, settings: Settings) -> str:
-    """Return the URL of PostgreSQL through the proxy."""
-    assert settings.database_url is not None
-    old, new = (quote(str(folder), safe="") for folder in (_folder(settings), line.path.parent))
-    return settings.database_url.replace(old, new)
 
 
 async def test_every_request_is_a_503_while_postgres_is_silent(line: Proxy, client: Client) -> None:
@@ -77,13 +81,12 @@ async def test_the_api_stops_while_postgres_is_silent(line: Proxy, service: Serv
 
 
 async def test_the_api_starts_while_postgres_is_away(
-    ctx: Context, settings: Settings, line: Proxy, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, through: Settings, line: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(context, "START_SECONDS", 0.0)
     await line.stop()
-    url = url_through(line, settings)
     async with (
-        serve(settings.model_copy(update={"database_url": url})) as service,
+        serve(through) as service,
         aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
     ):
         client = await make_client(ctx, session)
@@ -101,9 +104,3 @@ async def _is_ready(client: Client) -> bool:
 def _assert_unavailable(response: Response) -> None:
     assert (response.status, response.error["code"]) == (503, "unavailable")
     assert int(response.headers["Retry-After"]) >= 1
-
-
-def _folder(settings: Settings) -> Path:
-    """Return the folder of PostgreSQL's socket."""
-    assert settings.database_url is not None
-    return Path(parse_qs(urlsplit(settings.database_url).query)["host"][0])
