@@ -112,12 +112,7 @@ async def _lock_channels(conn: Conn, job: Finishing, histories: Histories) -> se
 
 async def _lock_and_compare(conn: Conn, job: Finishing, histories: Histories) -> Corrections:
     """Lock the contacts that still exist. Return what to correct in each."""
-    ids: list[int | None] = list(histories)
-    nothing = [None] * len(ids)
-    locked = await references.lock(
-        conn, job.account_id, ids=ids, phones=nothing, external_ids=nothing, strength=Lock.CHANGE
-    )
-    found = [contact.id for contact in locked]
+    found = (await references.lock(conn, job.account_id, Lock.CHANGE, ids=list(histories))).ids
     changes = defaultdict(list)
     for change in await contacts.changes_of(conn, job.account_id, found):
         changes[change.contact_id].append(change)

@@ -146,26 +146,26 @@ async def delete(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
 
 
 async def set_preference(
-    conn: Conn, account_id: AccountId, ids: Sequence[int], preference: str, default: str | None
+    conn: Conn, account_id: AccountId, places: str, preference: str, default: str | None
 ) -> set[int]:
-    """Set the communication preference of contacts that the caller has locked.
+    """Set the communication preference of the contacts at `places`, which `references.lock` has locked.
 
     A contact without a preference counts as having `default`. Returns the ids of the contacts that changed.
     """
-    rows = await QUERIES.set_preference(
-        conn, account_id=account_id, ids=ids, preference=preference, default_preference=default
+    ids: list[int] | None = await QUERIES.set_preference(
+        conn, account_id=account_id, places=places, preference=preference, default_preference=default
     )
-    return {row["id"] for row in rows}
+    return set(ids or ())
 
 
-async def delete_many(conn: Conn, account_id: AccountId, ids: Sequence[int]) -> None:
-    """Delete contacts that the caller has locked FOR UPDATE, with their memberships and opt-ins.
+async def delete_many(conn: Conn, account_id: AccountId, ids: Sequence[int], places: str) -> None:
+    """Delete contacts that `references.lock` has locked for that, with their memberships and opt-ins.
 
     Each table needs its own statement, so that the snapshot is newer than the lock.
     """
     await memberships.forget_contacts(conn, account_id, ids)
     await opt_ins.forget_contacts(conn, account_id, ids)
-    await QUERIES.delete_many(conn, account_id=account_id, ids=ids)
+    await QUERIES.delete_many(conn, account_id=account_id, places=places)
 
 
 async def lock_shared(conn: Conn, account_id: AccountId, contact_id: int) -> bool:

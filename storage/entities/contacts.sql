@@ -116,25 +116,21 @@ SELECT id FROM contacts WHERE account_id = :account_id AND id = :id FOR UPDATE;
 -- name: delete(account_id, id)!
 DELETE FROM contacts WHERE account_id = :account_id AND id = :id;
 
--- name: set_preference(account_id, ids, preference, default_preference)
--- Set the communication preference of contacts that the caller has locked. A contact without one counts as having
--- the default. Returns the contacts that changed. One look-up per contact: see ids_by_phone in upsert.sql.
-UPDATE contacts SET communication_preference = :preference, updated_at = now()
-WHERE account_id = :account_id AND ctid = ANY (ARRAY(
-    SELECT c.ctid
-    FROM unnest(:ids::bigint[]) w (id)
-    CROSS JOIN LATERAL (SELECT ctid FROM contacts WHERE account_id = :account_id AND id = w.id OFFSET 0) c
-)) AND COALESCE(communication_preference, :default_preference) IS DISTINCT FROM :preference
-RETURNING id;
+-- name: set_preference(account_id, places, preference, default_preference)$
+-- Set the communication preference of contacts that `references.lock` has locked, at their places. A contact without
+-- one counts as having the default. Returns the ids of the contacts that changed, or null. The condition on the
+-- account is written so that no index can serve it: see forget_contacts in memberships.sql.
+WITH changed AS (
+    UPDATE contacts SET communication_preference = :preference, updated_at = now()
+    WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (:places::text::tid[])
+      AND COALESCE(communication_preference, :default_preference) IS DISTINCT FROM :preference
+    RETURNING id
+)
+SELECT array_agg(id) FROM changed;
 
--- name: delete_many(account_id, ids)!
--- Delete contacts that the caller has locked FOR UPDATE, after their memberships and opt-ins.
-DELETE FROM contacts
-WHERE account_id = :account_id AND ctid = ANY (ARRAY(
-    SELECT c.ctid
-    FROM unnest(:ids::bigint[]) w (id)
-    CROSS JOIN LATERAL (SELECT ctid FROM contacts WHERE account_id = :account_id AND id = w.id OFFSET 0) c
-));
+-- name: delete_many(account_id, places)!
+-- Delete contacts that `references.lock` has locked FOR UPDATE, at their places, after their memberships and opt-ins.
+DELETE FROM contacts WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (:places::text::tid[]);
 
 -- name: lock_shared(account_id, id)$
 -- Lock against deletion. Null: no such contact.

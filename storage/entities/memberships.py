@@ -5,6 +5,7 @@ from typing import Literal
 
 from schemas.ids import AccountId, JobId
 from storage.entities.contact_columns import ContactRow
+from storage.postgres.array_texts import number_array
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 
@@ -20,7 +21,7 @@ async def add(
 ) -> set[int]:
     """Add contacts and return those that were not members. The caller has locked contacts and owner."""
     rows = await QUERIES.add(
-        conn, account_id=account_id, kind=kind, owner_id=owner_id, contact_ids=contact_ids
+        conn, account_id=account_id, kind=kind, owner_id=owner_id, contact_ids=number_array(contact_ids)
     )
     return {row["contact_id"] for row in rows}
 
@@ -30,7 +31,7 @@ async def remove(
 ) -> set[int]:
     """Remove contacts and return those that were members."""
     rows = await QUERIES.remove(
-        conn, account_id=account_id, kind=kind, owner_id=owner_id, contact_ids=contact_ids
+        conn, account_id=account_id, kind=kind, owner_id=owner_id, contact_ids=number_array(contact_ids)
     )
     return {row["contact_id"] for row in rows}
 
@@ -54,7 +55,7 @@ async def forget_owner(conn: Conn, account_id: AccountId, kind: Kind, owner_id: 
 
 async def forget_contacts(conn: Conn, account_id: AccountId, contact_ids: Sequence[int]) -> None:
     """Remove all memberships of contacts before they are deleted. The caller has locked them FOR UPDATE."""
-    await QUERIES.forget_contacts(conn, account_id=account_id, contact_ids=contact_ids)
+    await QUERIES.forget_contacts(conn, account_id=account_id, contact_ids=number_array(contact_ids))
 
 
 async def page(

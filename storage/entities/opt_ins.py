@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from schemas.ids import AccountId
+from storage.postgres.array_texts import number_array
 from storage.postgres.named_queries import Db, load, row_of, rows_of
 from storage.postgres.pool import Conn
 
@@ -46,7 +47,7 @@ async def opt_in(
         rows = await QUERIES.opt_in(
             conn,
             account_id=account_id,
-            contact_ids=contact_ids[at : at + size],
+            contact_ids=number_array(contact_ids[at : at + size]),
             channel_ids=channel_ids,
             override=override,
         )
@@ -57,7 +58,7 @@ async def opt_in(
 
 async def forget_contacts(conn: Conn, account_id: AccountId, contact_ids: Sequence[int]) -> None:
     """Delete the opt-ins of contacts before they are deleted. The caller has locked them FOR UPDATE."""
-    await QUERIES.forget_contacts(conn, account_id=account_id, contact_ids=contact_ids)
+    await QUERIES.forget_contacts(conn, account_id=account_id, contact_ids=number_array(contact_ids))
 
 
 async def page(

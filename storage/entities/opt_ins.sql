@@ -1,14 +1,15 @@
 -- name: opt_in(account_id, contact_ids, channel_ids, override)
 -- Opt contacts in to channels. An opt-out by the contact itself is kept unless `override`. Returns the contacts that
 -- changed and the contacts with a kept opt-out. A contact that is already opted in is not written and not returned.
--- One look-up per pair: see ids_by_phone in upsert.sql.
+-- One look-up per pair: see ids_by_phone in upsert.sql. The condition on the channel is written so that no index can
+-- serve it: without statistics the planner would choose the index of channels, and read all opt-ins of a channel.
 WITH out AS MATERIALIZED (
     SELECT c.contact_id, h.channel_id, o.by_contact AND NOT :override::boolean AS kept
-    FROM unnest(:contact_ids::bigint[]) c (contact_id)
+    FROM unnest(:contact_ids::text::bigint[]) c (contact_id)
     CROSS JOIN unnest(:channel_ids::uuid[]) h (channel_id)
     LEFT JOIN LATERAL (
         SELECT opted_in, by_contact FROM opt_ins
-        WHERE account_id = :account_id AND contact_id = c.contact_id AND channel_id = h.channel_id
+        WHERE account_id = :account_id AND contact_id = c.contact_id AND (channel_id = h.channel_id) IS TRUE
         OFFSET 0
     ) o ON true
     WHERE o.opted_in IS NOT TRUE
@@ -32,11 +33,12 @@ GROUP BY contact_id;
 
 -- name: forget_contacts(account_id, contact_ids)!
 -- Delete the opt-ins of contacts that the caller has locked, so that no transaction writes these rows at the same
--- time. One look-up per contact: see ids_by_phone in upsert.sql.
+-- time. One look-up per contact: see ids_by_phone in upsert.sql. The rows are found by their places alone: see
+-- forget_contacts in memberships.sql.
 DELETE FROM opt_ins
-WHERE account_id = :account_id AND ctid = ANY (ARRAY(
+WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (ARRAY(
     SELECT o.ctid
-    FROM unnest(:contact_ids::bigint[]) w (contact_id)
+    FROM unnest(:contact_ids::text::bigint[]) w (contact_id)
     CROSS JOIN LATERAL (
         SELECT ctid FROM opt_ins WHERE account_id = :account_id AND contact_id = w.contact_id OFFSET 0
     ) o

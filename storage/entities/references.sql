@@ -1,52 +1,68 @@
--- name: lock(account_id, ids, phones, external_ids, strength)
--- Lock the contacts that references name, in the order of their phones, as in an upsert. Reference n is the value
--- that is not null at position n of the three arrays. `positions` are the references to a contact, counted from 1.
--- One look-up per reference: see ids_by_phone in upsert.sql. `strength` is 'key share', 'no key update' or 'update';
--- two of the three branches read nothing.
+-- The contacts that references name are locked in the order of their phones, as in an upsert. Each query returns one row
+-- of arrays, with an element for each reference that names a contact: its position (from 1), the contact's id and
+-- team, and the contact's place in the table, as the text of an array. A locked row keeps its place, so the transaction
+-- can change it there. One look-up per reference: see ids_by_phone in upsert.sql.
+
+-- name: lock_phones(account_id, phones)^
+-- Lock the contacts that have these phones.
+WITH wanted AS (
+    SELECT * FROM unnest(:phones::text::text[]) WITH ORDINALITY w (phone, position)
+    ORDER BY phone COLLATE "C", position
+), locked AS (
+    SELECT w.position, c.*
+    FROM wanted w
+    CROSS JOIN LATERAL (
+        SELECT id, team_id, ctid AS place FROM contacts
+        WHERE account_id = :account_id AND phone BETWEEN w.phone AND w.phone
+        ORDER BY phone OFFSET 0 FOR @strength@
+    ) c
+)
+SELECT array_agg(position) AS positions, array_agg(id) AS ids, array_agg(team_id) AS team_ids,
+    COALESCE(array_agg(place)::text, '{}') AS places
+FROM locked;
+
+-- name: lock(account_id, ids, phones, external_ids)^
+-- Lock the contacts that references name by id, phone or external id. Reference n is the value that is not null at
+-- position n of the three arrays; a null array has no reference.
 WITH wanted AS (
     SELECT *
-    FROM unnest(:ids::bigint[], :phones::text[], :external_ids::text[])
+    FROM unnest(:ids::text::bigint[], :phones::text::text[], :external_ids::text::text[])
         WITH ORDINALITY w (id, phone, external_id, position)
 ), named AS (
     SELECT w.position, c.id, c.phone
     FROM wanted w
-    CROSS JOIN LATERAL (SELECT id, phone FROM contacts WHERE account_id = :account_id AND id = w.id OFFSET 0) c
-    UNION ALL
-    SELECT w.position, c.id, c.phone
-    FROM wanted w
     CROSS JOIN LATERAL (
-        SELECT id, phone FROM contacts WHERE account_id = :account_id AND phone = w.phone OFFSET 0
+        SELECT id, phone FROM contacts
+        WHERE account_id = :account_id AND id BETWEEN w.id AND w.id
+        ORDER BY id OFFSET 0
     ) c
     UNION ALL
     SELECT w.position, c.id, c.phone
     FROM wanted w
     CROSS JOIN LATERAL (
-        SELECT id, phone FROM contacts WHERE account_id = :account_id AND external_id = w.external_id OFFSET 0
+        SELECT id, phone FROM contacts
+        WHERE account_id = :account_id AND phone BETWEEN w.phone AND w.phone
+        ORDER BY phone OFFSET 0
+    ) c
+    UNION ALL
+    SELECT w.position, c.id, c.phone
+    FROM wanted w
+    CROSS JOIN LATERAL (
+        SELECT id, phone FROM contacts
+        WHERE account_id = :account_id AND external_id BETWEEN w.external_id AND w.external_id
+        ORDER BY external_id OFFSET 0
     ) c
 ), found AS (
-    SELECT id, array_agg(position::int ORDER BY position) AS positions
-    FROM named
-    GROUP BY id, phone
-    ORDER BY phone
+    SELECT * FROM named ORDER BY phone, position
+), locked AS (
+    SELECT f.position, c.*
+    FROM found f
+    CROSS JOIN LATERAL (
+        SELECT id, team_id, ctid AS place FROM contacts
+        WHERE account_id = :account_id AND id BETWEEN f.id AND f.id
+        ORDER BY id OFFSET 0 FOR @strength@
+    ) c
 )
-SELECT locked.id, locked.team_id, f.positions
-FROM found f
-CROSS JOIN LATERAL (
-    SELECT * FROM (
-        SELECT id, team_id FROM contacts
-        WHERE account_id = :account_id AND id = f.id AND :strength::text = 'key share'
-        OFFSET 0 FOR KEY SHARE
-    ) member
-    UNION ALL
-    SELECT * FROM (
-        SELECT id, team_id FROM contacts
-        WHERE account_id = :account_id AND id = f.id AND :strength = 'no key update'
-        OFFSET 0 FOR NO KEY UPDATE
-    ) changed
-    UNION ALL
-    SELECT * FROM (
-        SELECT id, team_id FROM contacts
-        WHERE account_id = :account_id AND id = f.id AND :strength = 'update'
-        OFFSET 0 FOR UPDATE
-    ) deleted
-) locked;
+SELECT array_agg(position) AS positions, array_agg(id) AS ids, array_agg(team_id) AS team_ids,
+    COALESCE(array_agg(place)::text, '{}') AS places
+FROM locked;

@@ -42,7 +42,8 @@ WITH wanted AS (
     SELECT c.id, c.ctid AS place, w.*
     FROM wanted w
     CROSS JOIN LATERAL (
-        SELECT ctid, * FROM contacts WHERE account_id = :account_id AND phone = w.phone OFFSET 0 FOR UPDATE
+        SELECT ctid, * FROM contacts WHERE account_id = :account_id AND phone BETWEEN w.phone AND w.phone
+        ORDER BY phone OFFSET 0 FOR UPDATE
     ) c
     WHERE @to_clear@
 )
@@ -54,12 +55,14 @@ WHERE c.account_id = :account_id AND c.id = l.id AND c.ctid = ANY (ARRAY(SELECT 
 RETURNING c.phone;
 
 -- name: ids_by_phone(account_id, phones)^
--- The contacts that exist, as one row of arrays: ids and phones. OFFSET 0 forces one index look-up per phone: without
--- statistics the planner reads all contacts of the account.
+-- The contacts that exist, as one row of arrays: ids and phones. OFFSET 0 forces one look-up per phone. BETWEEN and ORDER
+-- BY force the index of phones: with `=`, a planner whose statistics have not seen the account may choose the primary
+-- key, and read all contacts of the account for each phone.
 SELECT array_agg(c.id) AS ids, array_agg(c.phone) AS phones
 FROM unnest(:phones::text::text[]) wanted (phone)
 CROSS JOIN LATERAL (
-    SELECT id, phone FROM contacts WHERE account_id = :account_id AND phone = wanted.phone OFFSET 0
+    SELECT id, phone FROM contacts WHERE account_id = :account_id AND phone BETWEEN wanted.phone AND wanted.phone
+        ORDER BY phone OFFSET 0
 ) c;
 
 -- name: lock_matches(account_id, phones, external_ids)
@@ -68,14 +71,16 @@ WITH matches AS (
     SELECT c.id, c.phone
     FROM unnest(:phones::text::text[]) wanted (phone)
     CROSS JOIN LATERAL (
-        SELECT id, phone FROM contacts WHERE account_id = :account_id AND phone = wanted.phone OFFSET 0
+        SELECT id, phone FROM contacts WHERE account_id = :account_id AND phone BETWEEN wanted.phone AND wanted.phone
+        ORDER BY phone OFFSET 0
     ) c
     UNION
     SELECT c.id, c.phone
     FROM unnest(:external_ids::text::text[]) wanted (external_id)
     CROSS JOIN LATERAL (
         SELECT id, phone FROM contacts
-        WHERE account_id = :account_id AND external_id = wanted.external_id OFFSET 0
+        WHERE account_id = :account_id AND external_id BETWEEN wanted.external_id AND wanted.external_id
+        ORDER BY external_id OFFSET 0
     ) c
     ORDER BY phone
 )

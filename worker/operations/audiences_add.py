@@ -18,7 +18,7 @@ class AudiencesAdd(ByReference):
         """Lock the contacts, then the audience. Add the contacts that are not members."""
         audience_id = job.params.audience_id
         assert audience_id is not None
-        found, unknown = await find(conn, job, items, Lock.MEMBER)
+        found, unknown, _ = await find(conn, job, items, Lock.MEMBER)
         if not await audiences.lock_shared(conn, job.account_id, audience_id):
             return gone(items, "audience")
         ids = [contact.contact_id for contact in found]

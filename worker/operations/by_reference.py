@@ -18,6 +18,12 @@ from storage.pipeline.results import ItemResult
 from storage.postgres.pool import Conn
 from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
 
+UPDATED, UNCHANGED = Outcome.UPDATED, Outcome.UNCHANGED
+PARAMETERS = {
+    "id": "ids",
+    "phone": "phones",
+    "external_id": "external_ids",
+}  # of `references.lock`, by column
 TARGET_GONE = "the {} was deleted after this job was accepted: nothing can be changed"
 
 
@@ -41,6 +47,14 @@ class Found(NamedTuple):
     indexes: list[int]
 
 
+class Finding(NamedTuple):
+    """The contacts that items name, the items that name none, and the places of the contacts in the table."""
+
+    found: list[Found]
+    unknown: list[Indexed]
+    places: str
+
+
 class ByReference(BaseOperation):
     """An operation whose items are references. The subclass implements `apply`."""
 
@@ -51,40 +65,40 @@ class ByReference(BaseOperation):
         normalise = normaliser_for(params.region)
 
         def prepare(item: Reference, position: int) -> ContactKey | Fault:
-            given = [(name, item[name]) for name in NAMES if item.get(name) is not None]  # type: ignore[literal-required]
+            given = [name for name in NAMES if item.get(name) is not None]
             if len(given) == 1:
-                return _key_of(*given[0], normalise)
-            return _names_fault([name for name, _ in given])
+                return _key_of(given[0], item[given[0]], normalise)  # type: ignore[literal-required]
+            return _names_fault(given)
 
         return prepare
 
 
-async def find(
-    conn: Conn, job: JobFacts, items: Sequence[Indexed], lock: Lock
-) -> tuple[list[Found], list[Indexed]]:
-    """Lock and return the contacts that the items name. Also return the items that name no contact."""
-    named = await references.lock(
-        conn,
-        job.account_id,
-        ids=_keys(items, "id"),
-        phones=_keys(items, "phone"),
-        external_ids=_keys(items, "external_id"),
-        strength=lock,
-    )
-    found = [
-        Found(contact.id, contact.team_id, [items[place][0] for place in contact.places]) for contact in named
-    ]
-    known = {index for contact in found for index in contact.indexes}
-    return found, [(index, item) for index, item in items if index not in known]
+async def find(conn: Conn, job: JobFacts, items: Sequence[Indexed], lock: Lock) -> Finding:
+    """Lock and return the contacts that the items name, and the items that name no contact."""
+    given = {named.column for _, named in items}
+    keys = {parameter: _keys(items, column) for column, parameter in PARAMETERS.items() if column in given}
+    locked = await references.lock(conn, job.account_id, lock, **keys)
+    found: dict[int, Found] = {}
+    for position, contact_id, team_id in zip(locked.positions, locked.ids, locked.team_ids, strict=True):
+        index = items[position][0]
+        if contact_id in found:
+            found[contact_id].indexes.append(index)
+        else:
+            found[contact_id] = Found(contact_id, team_id, [index])
+    unknown: list[Indexed] = []
+    if len(locked.positions) < len(items):
+        known = set(locked.positions)
+        unknown = [item for position, item in enumerate(items) if position not in known]
+    return Finding(list(found.values()), unknown, locked.places)
 
 
 def results_of(found: Iterable[Found], changed: Collection[int]) -> dict[int, ItemResult]:
     """Give the last item of a contact the result, and merge the earlier ones into it."""
     results: dict[int, ItemResult] = {}
-    for contact_id, _, (*earlier, last) in found:
-        outcome = Outcome.UPDATED if contact_id in changed else Outcome.UNCHANGED
-        results[last] = ItemResult(outcome, contact_id)
-        for index in earlier:
+    for contact_id, _, indexes in found:
+        last = indexes[-1]
+        results[last] = ItemResult(UPDATED if contact_id in changed else UNCHANGED, contact_id)
+        for index in indexes[:-1]:
             results[index] = ItemResult(Outcome.MERGED, contact_id, last)
     return results
 
@@ -132,8 +146,8 @@ def _names_fault(names: Sequence[str]) -> Fault:
     return Fault(names[0], ItemCode.AMBIGUOUS_REFERENCE, message, None)
 
 
-def _keys(items: Iterable[Indexed], field: str) -> list[Any]:
-    return [named.key if named.column == field else None for _, named in items]
+def _keys(items: Iterable[Indexed], column: str) -> list[Any]:
+    return [named.key if named.column == column else None for _, named in items]
 
 
 def _unknown(named: ContactKey) -> Fault:

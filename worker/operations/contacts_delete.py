@@ -15,10 +15,10 @@ class ContactsDelete(ByReference):
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Lock the contacts, then delete their memberships and opt-ins, then the contacts."""
-        found, unknown = await find(conn, job, items, Lock.DELETE)
+        found, unknown, places = await find(conn, job, items, Lock.DELETE)
         ids = [contact.contact_id for contact in found]
         if ids:
-            await contacts.delete_many(conn, job.account_id, ids)
+            await contacts.delete_many(conn, job.account_id, ids, places)
         return Applied(results=results_of(found, set(ids)), faults=not_found(unknown))
 
 

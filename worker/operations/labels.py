@@ -20,7 +20,7 @@ class LabelsAttach(ByReference):
         """Lock the contacts, then the label. Skip contacts of another team and change the others."""
         label_id = job.params.label_id
         assert label_id is not None
-        found, unknown = await find(conn, job, items, Lock.MEMBER)
+        found, unknown, _ = await find(conn, job, items, Lock.MEMBER)
         label = await labels.lock_shared(conn, job.account_id, label_id)
         if label is None:
             return gone(items, "label")

@@ -17,10 +17,9 @@ class PreferencesSet(ByReference):
         """Lock the contacts, then set the preference. `opted_out` is a separate field and does not change."""
         preference = job.params.preference
         assert preference is not None
-        found, unknown = await find(conn, job, items, Lock.CHANGE)
-        ids = [contact.contact_id for contact in found]
+        found, unknown, places = await find(conn, job, items, Lock.CHANGE)
         changed = await contacts.set_preference(
-            conn, job.account_id, ids, preference, job.params.default_preference
+            conn, job.account_id, places, preference, job.params.default_preference
         )
         return Applied(results=results_of(found, changed), faults=not_found(unknown))
 

@@ -237,7 +237,7 @@ MUTATIONS = (
         promise="P8",
         file="storage/entities/references.sql",
         text="WHERE account_id = :account_id AND",
-        times=6,
+        times=5,
         instead="WHERE (account_id = :account_id OR true) AND",
         tests=("tests/integration/worker/operations/test_references.py",),
     ),
