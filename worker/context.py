@@ -17,7 +17,8 @@ from storage.postgres.pool import open_pool
 from storage.queue import Queue
 from storage.window import Window
 from worker.dry_run import dry_run_forever
-from worker.reconcile import prune_forever, reconcile_forever
+from worker.prune import prune_forever
+from worker.reconcile import reconcile_forever
 from worker.turn import keep_claims
 
 # If a crash of PostgreSQL loses the commit of a chunk, its effect, results and state are lost together, and

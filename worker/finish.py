@@ -7,6 +7,7 @@ from functools import partial
 
 from schemas.ids import AccountId, JobId
 from schemas.job_errors import JobErrorCode
+from storage import pruning
 from storage.context import Context
 from storage.failpoints import reach
 from storage.pipeline import dry_runs, finish, results, turns
@@ -101,10 +102,23 @@ async def end_jobs(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list[
 
 
 async def announce(ctx: Context, ends: Sequence[End]) -> None:
-    """Announce the ends to clients that wait for the jobs, and ring for the next jobs of their streams."""
+    """Announce the ends to clients that wait for the jobs, and ring for the next jobs of their streams.
+
+    Then delete the parts of the jobs, which nothing reads any more. This comes last, so that nobody waits
+    for it.
+    """
     for end in ends:
         logger.info("job %s ended: %s", end.job_id, end.state)
     await ctx.queue.announce_ends([end.job_id for end in ends])
     await ctx.queue.ring_work()
     if any(end.dry_run_waits for end in ends):
         await ctx.queue.ring_dry_run()
+    await _drop_parts(ctx, ends)
+
+
+async def _drop_parts(ctx: Context, ends: Sequence[End]) -> None:
+    """Delete the parts of jobs that have ended. After an error, pruning deletes them."""
+    try:
+        await pruning.parts(ctx.pool, [(end.account_id, end.job_id) for end in ends])
+    except Exception as error:
+        logger.warning("pruning will delete the parts of %d jobs: %s", len(ends), error)

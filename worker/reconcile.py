@@ -1,4 +1,4 @@
-"""The reconciler of every worker: repairs the state that dead processes left, and prunes old rows."""
+"""The reconciler of every worker: repairs the state that dead processes left."""
 
 import asyncio
 import logging
@@ -6,9 +6,8 @@ from functools import partial
 
 from storage.background import repeat
 from storage.context import Context
-from storage.entities import contacts
 from storage.failpoints import reach
-from storage.pipeline import admissions, chunks, finish, grants, jobs, split, turns, uploads
+from storage.pipeline import chunks, finish, split, turns, uploads
 from storage.pipeline.chunks import ExpiredLease
 from storage.pipeline.leases import Watch
 from storage.pipeline.uploads import ExpiredUpload
@@ -17,7 +16,6 @@ from storage.postgres.transactions import transaction, try_lock
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 1.0
-PRUNE_SECONDS = 300.0
 LOCK = 0x626C7265  # 'blre': advisory lock, one worker at a time looks for work
 BELLS = 8  # maximum of bells per round; each turn serves more than one chunk
 ABANDONED = "the process that received this upload has died: send the request again"
@@ -31,11 +29,6 @@ async def reconcile_forever(ctx: Context) -> None:
         repeat(EVERY_SECONDS, partial(free_abandoned, ctx, Leases()), what="freeing abandoned work"),
         repeat(EVERY_SECONDS, partial(ring_for_work, ctx), what="ringing for waiting work"),
     )
-
-
-async def prune_forever(ctx: Context) -> None:
-    """Prune every five minutes until cancelled."""
-    await repeat(PRUNE_SECONDS, partial(prune, ctx), what="pruning")
 
 
 async def reconcile(ctx: Context) -> None:
@@ -70,15 +63,6 @@ async def ring_for_work(ctx: Context) -> None:
         await ctx.queue.ring_work(min(waiting, BELLS))
 
 
-async def prune(ctx: Context) -> None:
-    """Delete old grants and old jobs, one job per transaction, because deleting a large body takes long."""
-    await grants.prune(ctx.pool)
-    await admissions.prune(ctx.pool)
-    await contacts.prune_changes(ctx.pool)
-    while await _prune_one(ctx):
-        pass
-
-
 async def _free(ctx: Context, leases: list[ExpiredLease]) -> None:
     async with transaction(ctx.pool) as conn:
         freed = await chunks.free(conn, leases)
@@ -101,8 +85,3 @@ async def _fail(ctx: Context, abandoned: list[ExpiredUpload]) -> None:
             )
         if failed:
             await ctx.queue.announce_ends([upload.job_id])
-
-
-async def _prune_one(ctx: Context) -> int:
-    async with transaction(ctx.pool, unlimited_time=True) as conn:
-        return await jobs.prune(conn, ctx.settings.keep_jobs_days)

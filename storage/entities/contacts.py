@@ -130,11 +130,6 @@ async def forget_changes(conn: Conn, account_ids: Sequence[AccountId]) -> None:
     await QUERIES.forget_changes(conn, account_ids=account_ids, stream=STREAM)
 
 
-async def prune_changes(db: Db) -> None:
-    """Delete the recorded changes of the accounts without an unfinished job of STREAM."""
-    await QUERIES.prune_changes(db, stream=STREAM)
-
-
 async def delete(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
     """Delete a contact with its memberships and opt-ins. Returns False if the account has no such contact."""
     if await QUERIES.lock(conn, account_id=account_id, id=contact_id) is None:

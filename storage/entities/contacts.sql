@@ -104,11 +104,6 @@ DELETE FROM contact_changes h
 WHERE h.account_id = ANY (:account_ids::bigint[]) AND NOT EXISTS (
     SELECT FROM jobs j WHERE j.account_id = h.account_id AND j.stream = :stream AND j.state = 'running');
 
--- name: prune_changes(stream)!
--- Delete the changes that were recorded while the last job of their account ended.
-DELETE FROM contact_changes h
-WHERE NOT EXISTS (SELECT FROM streams s WHERE s.account_id = h.account_id AND s.stream = :stream AND s.pending > 0);
-
 -- name: lock(account_id, id)$
 -- Lock before a delete. Waits for transactions that add memberships. Null: no such contact.
 SELECT id FROM contacts WHERE account_id = :account_id AND id = :id FOR UPDATE;

@@ -14,7 +14,6 @@ from storage.postgres.pool import Conn, Pool
 
 QUERIES = load(__name__)
 
-KEEP_SECONDS = 2 * 86_400.0  # the longest window is a day
 STEP_SECONDS = 0.1  # clocks that differ by more since the last admission: one of them has stepped
 MICROSECOND = timedelta(microseconds=1)  # an admission counts until it is older than the window
 
@@ -57,11 +56,6 @@ async def admit(pool: Pool, account_id: AccountId, *, charge: bool = True) -> Ad
 def read_clocks() -> tuple[datetime | None, datetime]:
     """Return the readings of PostgreSQL's clock (None: PostgreSQL reads it) and of this process's clock."""
     return None, datetime.now(UTC)
-
-
-async def prune(db: Conn | Pool) -> None:
-    """Delete admissions that no window can count any more."""
-    await QUERIES.prune(db, keep_seconds=KEEP_SECONDS)
 
 
 async def _read(conn: Conn, account_id: AccountId) -> Any:

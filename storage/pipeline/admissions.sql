@@ -50,11 +50,3 @@ ON CONFLICT (account_id, at) DO UPDATE SET
 -- Continue the window's time from here, so that the step of a clock is left behind.
 UPDATE admissions SET base_at = :at, postgres_at = :postgres_at, api_at = :api_at
 WHERE account_id = :account_id AND at = (SELECT max(at) FROM admissions WHERE account_id = :account_id);
-
--- name: prune(keep_seconds)!
--- Delete what no window can count any more. Ages are measured from the account's newest admission, because the clock
--- may have stepped since.
-DELETE FROM admissions a
-USING accounts o
-CROSS JOIN LATERAL (SELECT n.at FROM admissions n WHERE n.account_id = o.id ORDER BY n.at DESC LIMIT 1) newest
-WHERE a.account_id = o.id AND a.at < newest.at - make_interval(secs => :keep_seconds);

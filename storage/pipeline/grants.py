@@ -4,12 +4,10 @@ from datetime import datetime
 
 from schemas.ids import AccountId
 from storage.postgres.named_queries import load
-from storage.postgres.pool import Conn, Pool
+from storage.postgres.pool import Conn
 from storage.window import Grant, PastGrant
 
 QUERIES = load(__name__)
-
-KEEP_SECONDS = 2 * 86_400.0  # the longest window is a day
 
 
 async def add(conn: Conn, account_id: AccountId, grant: Grant, postgres_at: datetime) -> None:
@@ -28,8 +26,3 @@ async def recent(conn: Conn, account_id: AccountId, window_seconds: int) -> list
     """Return the newest grant and those of the window before it."""
     rows = await QUERIES.recent(conn, account_id=account_id, window_seconds=window_seconds)
     return [PastGrant(**row) for row in rows]
-
-
-async def prune(db: Conn | Pool) -> None:
-    """Delete grants that no window can count any more."""
-    await QUERIES.prune(db, keep_seconds=KEEP_SECONDS)

@@ -132,12 +132,6 @@ async def page(
     return [row["id"] for row in rows]
 
 
-async def prune(conn: Conn, days: int, size: int = 1) -> int:
-    """Delete up to `size` jobs that ended more than `days` ago, with their results. Return their number."""
-    count: int = await QUERIES.prune(conn, days=days, size=size)
-    return count
-
-
 def _job(row: Any) -> JobRow:
     columns: dict[str, Any] = dict(row)
     return JobRow(

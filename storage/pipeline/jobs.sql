@@ -61,16 +61,3 @@ WHERE account_id = :account_id
   AND (:before::uuid IS NULL OR id < :before)
 ORDER BY id DESC
 LIMIT :size;
-
--- name: prune(days, size)$
--- Delete jobs that ended more than `days` ago, with all rows that belong to them. Returns their number.
-WITH old AS (
-    SELECT account_id, id FROM jobs WHERE finished_at < now() - make_interval(days => :days)
-    ORDER BY finished_at LIMIT :size FOR UPDATE SKIP LOCKED
-), p AS (DELETE FROM parts x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
-   c AS (DELETE FROM chunks x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
-   o AS (DELETE FROM outcomes x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
-   h AS (DELETE FROM outcome_changes x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
-   e AS (DELETE FROM item_errors x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
-   j AS (DELETE FROM jobs x USING old WHERE x.account_id = old.account_id AND x.id = old.id RETURNING x.id)
-SELECT count(*) FROM j;

@@ -234,6 +234,12 @@ CREATE TABLE admissions (
     PRIMARY KEY (account_id, at)
 );
 
+-- When a worker last began to prune, so that the others need not. `what` names the work.
+CREATE TABLE prunings (
+    what     text PRIMARY KEY,
+    begun_at timestamptz NOT NULL
+);
+
 ---------------------------------------------------------------------------------------------------
 -- Contacts
 

@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from schemas.settings import Settings
+from storage import pruning
 from storage.context import Context
 from storage.entities import accounts
 from storage.entities.accounts import AccountChange
@@ -230,7 +231,7 @@ async def test_old_admissions_are_pruned_by_the_age_of_the_newest(
         await admissions.admit(ctx.pool, account.id)
         clock.step(days * 86_400)
     await admissions.admit(ctx.pool, account.id)
-    await admissions.prune(ctx.pool)
+    await pruning.admissions(ctx.pool)
     assert await ctx.pool.fetchval("SELECT count(*) FROM admissions") == 2
 
 

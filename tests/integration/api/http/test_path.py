@@ -64,6 +64,7 @@ AFTERWARDS = {
     "storage/pipeline/finish.py",
     "storage/pipeline/jobs.py",
     "storage/pipeline/turns.py",
+    "storage/pruning.py",
     "worker/dry_run.py",
     "worker/finish.py",
     "storage/pipeline/split.py",

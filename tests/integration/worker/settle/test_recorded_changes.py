@@ -12,7 +12,7 @@ from tests.integration.worker.stepwise import OUT_OF_ORDER, change, create, row_
 from tests.waiting import until
 from tests.workers import barred, drain, job_of, waiting_backends
 from worker.finish import finish_if_last
-from worker.reconcile import prune
+from worker.prune import prune
 from worker.turn import take_turn
 
 

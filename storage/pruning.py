@@ -1,0 +1,64 @@
+"""Pruning: delete the rows that nothing needs any more, a bounded number in each transaction."""
+
+from collections.abc import Sequence
+
+from schemas.ids import AccountId, JobId
+from schemas.operations import JobParams, Operation, stream_of
+from storage.postgres.named_queries import load
+from storage.postgres.pool import Conn, Pool
+
+QUERIES = load(__name__)
+
+KEEP_SECONDS = 2 * 86_400.0  # of grants and admissions: the longest window is a day
+ACCOUNTS = 100  # in one statement
+ROWS = 1_000  # of each account, in one statement
+PARTS = 32  # in one statement: about 32 MiB
+RECORDED = stream_of(Operation.CONTACTS_UPSERT, JobParams())  # its jobs need the recorded changes
+
+
+async def begin(pool: Pool, what: str, seconds: float) -> bool:
+    """Take the turn to prune. Return False if a worker has begun it less than `seconds` ago."""
+    return await QUERIES.begin(pool, what=what, seconds=seconds) is not None
+
+
+async def grants(pool: Pool) -> None:
+    """Delete the grants that no window can count any more."""
+    after: int | None = 0
+    while after is not None:
+        after = await QUERIES.grants(
+            pool, after=after, accounts=ACCOUNTS, rows=ROWS, keep_seconds=KEEP_SECONDS
+        )
+
+
+async def admissions(pool: Pool) -> None:
+    """Delete the admissions that no window can count any more."""
+    after: int | None = 0
+    while after is not None:
+        after = await QUERIES.admissions(
+            pool, after=after, accounts=ACCOUNTS, rows=ROWS, keep_seconds=KEEP_SECONDS
+        )
+
+
+async def changes(pool: Pool) -> None:
+    """Delete the recorded changes of contacts that no job needs."""
+    while await QUERIES.changes(pool, stream=RECORDED, rows=ROWS):
+        pass
+
+
+async def forgotten_parts(pool: Pool) -> None:
+    """Delete the parts of all jobs that have ended: of those whose worker died after the end."""
+    for row in await QUERIES.ended_with_parts(pool):
+        await parts(pool, [(row["account_id"], row["id"])])
+
+
+async def parts(pool: Pool, jobs: Sequence[tuple[AccountId, JobId]]) -> None:
+    """Delete the parts of these jobs, as far as they have ended. Nothing reads them after the end."""
+    account_ids, ids = [account_id for account_id, _ in jobs], [job_id for _, job_id in jobs]
+    while await QUERIES.parts(pool, account_ids=account_ids, ids=ids, rows=PARTS) == PARTS:
+        pass
+
+
+async def job(conn: Conn, days: int) -> int:
+    """Delete a job that ended more than `days` ago, with its results. Return 0 if there is none."""
+    count: int = await QUERIES.job(conn, days=days)
+    return count

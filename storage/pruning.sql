@@ -1,0 +1,121 @@
+-- Statements of pruning: they work for all accounts, read by index, and delete a bounded number of rows.
+
+-- name: begin(what, seconds)$
+-- Take the turn to prune. Null: a worker began it less than `seconds` ago. A time in the future is of a clock that was
+-- set back since, and does not count.
+INSERT INTO prunings AS p (what, begun_at) VALUES (:what, clock_timestamp())
+ON CONFLICT (what) DO UPDATE SET begun_at = excluded.begun_at
+WHERE p.begun_at NOT BETWEEN excluded.begun_at - make_interval(secs => :seconds) AND excluded.begun_at
+RETURNING true;
+
+-- name: grants(after, accounts, rows, keep_seconds)$
+-- Delete the grants that no window can count any more: of the next `accounts` accounts after an id, and of each at most
+-- `rows` rows. Ages are measured from the account's newest grant, because the clock may have stepped since. Returns the
+-- id to go on with: the same one if rows were deleted, because there may be more; null: there are no more accounts.
+WITH batch AS MATERIALIZED (
+    SELECT id FROM accounts WHERE id > :after ORDER BY id LIMIT :accounts
+), old AS MATERIALIZED (
+    SELECT aged.place
+    FROM batch
+    CROSS JOIN LATERAL (SELECT at FROM grants WHERE account_id = batch.id ORDER BY at DESC LIMIT 1) newest
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM grants
+        WHERE account_id = batch.id AND at < newest.at - make_interval(secs => :keep_seconds)
+        ORDER BY at LIMIT :rows
+    ) aged
+), gone AS (
+    DELETE FROM grants WHERE ctid = ANY (ARRAY(SELECT place FROM old)) RETURNING 1
+)
+SELECT CASE WHEN EXISTS (SELECT FROM gone) THEN :after::bigint ELSE (SELECT max(id) FROM batch) END;
+
+-- name: admissions(after, accounts, rows, keep_seconds)$
+-- Delete the admissions that no window can count any more: of the next `accounts` accounts after an id, and of each at most
+-- `rows` rows. Ages are measured from the account's newest admission, because the clock may have stepped since. Returns the
+-- id to go on with: the same one if rows were deleted, because there may be more; null: there are no more accounts.
+WITH batch AS MATERIALIZED (
+    SELECT id FROM accounts WHERE id > :after ORDER BY id LIMIT :accounts
+), old AS MATERIALIZED (
+    SELECT aged.place
+    FROM batch
+    CROSS JOIN LATERAL (SELECT at FROM admissions WHERE account_id = batch.id ORDER BY at DESC LIMIT 1) newest
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM admissions
+        WHERE account_id = batch.id AND at < newest.at - make_interval(secs => :keep_seconds)
+        ORDER BY at LIMIT :rows
+    ) aged
+), gone AS (
+    DELETE FROM admissions WHERE ctid = ANY (ARRAY(SELECT place FROM old)) RETURNING 1
+)
+SELECT CASE WHEN EXISTS (SELECT FROM gone) THEN :after::bigint ELSE (SELECT max(id) FROM batch) END;
+
+-- name: changes(stream, rows)$
+-- Delete up to `rows` changes that were recorded while the last job of their account ended. Returns their number. The
+-- accounts with changes are found by one index look-up each.
+WITH RECURSIVE holders AS (
+    (SELECT account_id FROM contact_changes ORDER BY account_id LIMIT 1)
+    UNION ALL
+    SELECT following.account_id
+    FROM holders h
+    CROSS JOIN LATERAL (
+        SELECT account_id FROM contact_changes WHERE account_id > h.account_id ORDER BY account_id LIMIT 1
+    ) following
+), old AS MATERIALIZED (
+    SELECT c.place
+    FROM holders h
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM contact_changes WHERE account_id = h.account_id LIMIT :rows
+    ) c
+    WHERE NOT EXISTS (
+        SELECT FROM streams s WHERE s.account_id = h.account_id AND s.stream = :stream AND s.pending > 0)
+    LIMIT :rows
+), gone AS (
+    DELETE FROM contact_changes WHERE ctid = ANY (ARRAY(SELECT place FROM old)) RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: ended_with_parts()
+-- The jobs that have ended and whose parts are still stored. Every job with parts costs one index look-up.
+WITH RECURSIVE stored AS (
+    (SELECT account_id, job_id FROM parts ORDER BY account_id, job_id LIMIT 1)
+    UNION ALL
+    SELECT following.account_id, following.job_id
+    FROM stored s
+    CROSS JOIN LATERAL (
+        SELECT account_id, job_id FROM parts WHERE (account_id, job_id) > (s.account_id, s.job_id)
+        ORDER BY account_id, job_id LIMIT 1
+    ) following
+)
+SELECT j.account_id, j.id
+FROM stored s
+JOIN jobs j ON j.account_id = s.account_id AND j.id = s.job_id
+WHERE j.finished_at IS NOT NULL;
+
+-- name: parts(account_ids, ids, rows)$
+-- Delete up to `rows` parts of these jobs, as far as they have ended. Returns their number.
+WITH old AS MATERIALIZED (
+    SELECT p.place
+    FROM unnest(:account_ids::bigint[], :ids::uuid[]) e (account_id, id)
+    CROSS JOIN LATERAL (
+        SELECT FROM jobs WHERE account_id = e.account_id AND id = e.id AND finished_at IS NOT NULL OFFSET 0
+    ) ended
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM parts WHERE account_id = e.account_id AND job_id = e.id LIMIT :rows
+    ) p
+    LIMIT :rows
+), gone AS (
+    DELETE FROM parts WHERE ctid = ANY (ARRAY(SELECT place FROM old)) RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: job(days)$
+-- Delete a job that ended more than `days` ago, with all rows that belong to it. Returns the number of jobs.
+WITH old AS (
+    SELECT account_id, id FROM jobs WHERE finished_at < now() - make_interval(days => :days)
+    ORDER BY finished_at LIMIT 1 FOR UPDATE SKIP LOCKED
+), p AS (DELETE FROM parts x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
+   c AS (DELETE FROM chunks x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
+   o AS (DELETE FROM outcomes x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
+   h AS (DELETE FROM outcome_changes x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
+   e AS (DELETE FROM item_errors x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
+   j AS (DELETE FROM jobs x USING old WHERE x.account_id = old.account_id AND x.id = old.id RETURNING x.id)
+SELECT count(*) FROM j;

@@ -1,0 +1,135 @@
+"""Pruning deletes what nothing needs any more, by index, in one worker, and whatever else fails."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from schemas.settings import Settings
+from storage import pruning
+from storage.background import beside
+from storage.context import Context
+from tests.factories import contact, make_account, make_job
+from tests.waiting import until
+from tests.workers import barred, claim, drain, job_of, open_worker
+from worker import prune
+from worker.apply import apply_chunk
+
+DAY = timedelta(days=1)
+# 20 accounts with 1,000 rows of the last 1,000 seconds each, and 3 rows that are too old.
+MANY = """
+INSERT INTO accounts (name) SELECT 'old ' || n FROM generate_series(1, 20) n;
+INSERT INTO grants SELECT id, t, 1, t, t
+    FROM accounts, generate_series(now() - interval '1000 s', now(), '1 s') t;
+INSERT INTO grants SELECT id, t, 1, t, t
+    FROM accounts, generate_series(now() - interval '5 days', now() - interval '3 days', '1 day') t;
+INSERT INTO admissions SELECT account_id, at, at, at, at FROM grants;
+INSERT INTO streams SELECT id, 'contacts', 1, id % 2 FROM accounts;
+INSERT INTO contact_changes SELECT id, n, n, '{}' FROM accounts, generate_series(1, 1000) n;
+"""
+READ = """
+SELECT COALESCE(sum(idx_tup_read), 0)::int + (
+    SELECT COALESCE(sum(seq_tup_read), 0)::int FROM pg_stat_user_tables WHERE relname = $1)
+FROM pg_stat_user_indexes WHERE relname = $1
+"""
+
+
+@pytest.fixture
+async def worker(settings: Settings) -> AsyncIterator[Context]:
+    """A worker with one connection: statistics of a connection are invisible until it flushes them."""
+    async with open_worker(settings, size=1) as worker:
+        yield worker
+
+
+async def read(ctx: Context, table: str) -> int:
+    """Return the number of entries that statements have read from a table so far."""
+    await ctx.pool.execute("SELECT pg_stat_force_next_flush()")
+    return await ctx.pool.fetchval(READ, table)  # type: ignore[no-any-return]
+
+
+async def end_one(ctx: Context) -> None:
+    """Apply and end a job."""
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(1)])
+    await drain(ctx)
+
+
+async def test_grants_and_admissions_are_pruned_by_index(worker: Context) -> None:
+    await worker.pool.execute(MANY)
+    for table, work in (("grants", pruning.grants), ("admissions", pruning.admissions)):
+        before = await read(worker, table)
+        await work(worker.pool)
+        assert await read(worker, table) - before <= 20 * 10
+        assert await worker.pool.fetchval(f"SELECT count(*) FROM {table}") == 20 * 1001
+
+
+async def test_many_rows_are_pruned_in_several_statements(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await ctx.pool.execute(
+        "INSERT INTO grants SELECT $1, t, 1, t, t FROM generate_series(1, 2500) n, "
+        "LATERAL (SELECT now() - n * interval '1 s' - interval '3 days' AS t) x",
+        account.id,
+    )
+    await ctx.pool.execute("INSERT INTO grants VALUES ($1, now(), 1, now(), now())", account.id)
+    await pruning.grants(ctx.pool)
+    assert await ctx.pool.fetchval("SELECT count(*) FROM grants") == 1
+
+
+async def test_only_the_changes_that_no_job_needs_are_read(worker: Context) -> None:
+    await worker.pool.execute(MANY)
+    first = await worker.pool.fetchval("SELECT min(account_id) FROM streams")
+    await worker.pool.execute("UPDATE streams SET pending = (account_id > $1)::int", first)
+    before = await read(worker, "contact_changes")
+    await pruning.changes(worker.pool)
+    assert await read(worker, "contact_changes") - before <= 2_500
+    assert await worker.pool.fetchval("SELECT count(DISTINCT account_id) FROM contact_changes") == 19
+
+
+async def test_one_worker_prunes(ctx: Context) -> None:
+    begun = await asyncio.gather(*(pruning.begin(ctx.pool, "grants", 300) for _ in range(5)))
+    assert sorted(begun) == [False, False, False, False, True]
+    assert await pruning.begin(ctx.pool, "jobs", 300)
+    for step in (-DAY, DAY):  # five minutes later, and after the clock was set back
+        await ctx.pool.execute("UPDATE prunings SET begun_at = clock_timestamp() + $1", step)
+        assert await pruning.begin(ctx.pool, "grants", 300)
+
+
+async def test_old_jobs_are_pruned_although_grants_are_locked(ctx: Context) -> None:
+    await end_one(ctx)
+    await ctx.pool.execute("UPDATE jobs SET finished_at = now() - interval '90 days'")
+    async with barred(ctx, "LOCK TABLE grants, admissions"), beside(prune.prune_forever(ctx)):
+        await until(lambda: _no_row(ctx, "jobs"))
+
+
+async def test_the_parts_of_a_job_are_deleted_when_it_has_ended(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(n) for n in range(4)], chunk_items=2)
+    first, second = await claim(ctx), await claim(ctx)
+    await apply_chunk(ctx, first)
+    assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 1
+    await apply_chunk(ctx, second)
+    assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 0
+
+
+async def test_the_parts_of_small_jobs_are_deleted_when_they_have_ended(ctx: Context) -> None:
+    await end_one(ctx)
+    assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 0
+
+
+async def test_parts_that_a_dead_worker_left_are_pruned(ctx: Context) -> None:
+    account = await make_account(ctx)
+    ended = await make_job(ctx, account.id, [contact(1)])
+    await drain(ctx)
+    await ctx.pool.execute(
+        "INSERT INTO parts SELECT $1, $2, n, '' FROM generate_series(1, 100) n", account.id, ended
+    )
+    waiting = await make_job(ctx, account.id, [contact(2)])
+    await prune.prune(ctx)
+    assert [row["job_id"] for row in await ctx.pool.fetch("SELECT job_id FROM parts")] == [waiting]
+    await drain(ctx)
+    assert (await job_of(ctx, account.id, waiting)).created == 1
+
+
+async def _no_row(ctx: Context, table: str) -> bool:
+    return not await ctx.pool.fetchval(f"SELECT EXISTS (SELECT FROM {table})")

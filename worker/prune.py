@@ -1,0 +1,67 @@
+"""Prune: delete what nothing needs any more, every five minutes, in one of the workers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from storage import pruning
+from storage.background import repeat
+from storage.context import Context
+from storage.postgres.transactions import transaction
+
+PRUNE_SECONDS = 300.0
+
+
+async def prune_forever(ctx: Context) -> None:
+    """Prune until cancelled. Each kind of rows has a loop of its own, so an error in one stops no other."""
+    await asyncio.gather(
+        *(
+            repeat(PRUNE_SECONDS, partial(_in_turn, ctx, what, work), what=f"pruning {what}")
+            for what, work in WORK.items()
+        )
+    )
+
+
+async def prune(ctx: Context) -> None:
+    """Prune everything now, whoever did it last."""
+    for work in WORK.values():
+        await work(ctx)
+
+
+async def _in_turn(ctx: Context, what: str, work: Callable[[Context], Awaitable[None]]) -> None:
+    """Prune, unless another worker has begun to less than five minutes ago."""
+    if await pruning.begin(ctx.pool, what, PRUNE_SECONDS):
+        await work(ctx)
+
+
+async def _grants(ctx: Context) -> None:
+    await pruning.grants(ctx.pool)
+
+
+async def _admissions(ctx: Context) -> None:
+    await pruning.admissions(ctx.pool)
+
+
+async def _changes(ctx: Context) -> None:
+    await pruning.changes(ctx.pool)
+
+
+async def _parts(ctx: Context) -> None:
+    await pruning.forgotten_parts(ctx.pool)
+
+
+async def _jobs(ctx: Context) -> None:
+    """Delete old jobs, one per transaction, because deleting the results of a large one takes long."""
+    count = 1
+    while count:
+        async with transaction(ctx.pool, unlimited_time=True) as conn:
+            count = await pruning.job(conn, ctx.settings.keep_jobs_days)
+
+
+WORK: dict[str, Callable[[Context], Awaitable[None]]] = {
+    "grants": _grants,
+    "admissions": _admissions,
+    "changes": _changes,
+    "parts": _parts,
+    "jobs": _jobs,
+}
