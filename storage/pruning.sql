@@ -117,5 +117,6 @@ WITH old AS (
    o AS (DELETE FROM outcomes x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
    h AS (DELETE FROM outcome_changes x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
    e AS (DELETE FROM item_errors x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
+   n AS (DELETE FROM error_counts x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
    j AS (DELETE FROM jobs x USING old WHERE x.account_id = old.account_id AND x.id = old.id RETURNING x.id)
 SELECT count(*) FROM j;

@@ -2,18 +2,20 @@
 
 import asyncio
 import logging
-from typing import NamedTuple
+from contextlib import suppress
 
 from schemas.item_errors import ItemError
+from schemas.job_errors import JobErrorCode
 from schemas.states import Outcome
 from storage.context import Context
 from storage.failpoints import reach
 from storage.pipeline import chunks
-from storage.pipeline.chunks import Claim
+from storage.pipeline.chunks import Claim, Progress
 from storage.pipeline.results import ItemResult
-from storage.postgres.db_errors import DEADLOCKED, ROW_REJECTED
+from storage.postgres.db_errors import DEADLOCKED, LOCKED_OUT, ROW_REJECTED
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
+from worker.attempt import fail_rest
 from worker.finish import finish_if_last
 from worker.operations.base import Applied, Batch
 from worker.operations.isolate import apply_isolated
@@ -24,18 +26,6 @@ logger = logging.getLogger(__name__)
 
 FAILED = ItemResult(Outcome.FAILED)
 TRIES = 5  # after a deadlock on another unique key, the second try nearly always succeeds
-
-
-class Progress(NamedTuple):
-    """What became of a claimed chunk.
-
-    `others_ready`: other chunks of the job were ready, so the finish of the job was not tried. They may have
-    been applied before this one was committed, so the caller must call `finish_if_last` after its turn.
-    `errors` is the number of item errors that were stored.
-    """
-
-    others_ready: bool = False
-    errors: int = 0
 
 
 async def apply_chunk(ctx: Context, claim: Claim) -> Progress:
@@ -50,6 +40,9 @@ async def apply_chunk(ctx: Context, claim: Claim) -> Progress:
             if attempt == TRIES - 1:
                 raise
             await asyncio.sleep(0.01 * 2**attempt)  # lets the other transaction commit
+    if progress.errors > ctx.settings.max_job_errors:
+        with suppress(*LOCKED_OUT):  # the next chunk with errors tries again, or the finish
+            await fail_rest(ctx, claim.account_id, claim.job_id, JobErrorCode.TOO_MANY_ERRORS)
     if not progress.others_ready:  # also if the fence stopped the claim: repairs a crash after COMMIT
         await finish_if_last(ctx, claim.account_id, claim.job_id)
     return progress
@@ -83,8 +76,7 @@ async def apply_in(conn: Conn, claim: Claim, batch: Batch, *, isolated: bool = F
         applied = await operation.apply(conn, claim, batch.items)
     reach("apply.after_upsert")
     results, errors = complete_results(claim, batch, applied)
-    others_ready = await chunks.record(conn, claim, results, errors, applied.members)
-    return Progress(others_ready, len(errors))
+    return await chunks.record(conn, claim, results, errors, applied.members)
 
 
 def complete_results(

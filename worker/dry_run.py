@@ -22,7 +22,7 @@ from storage.postgres.db_errors import LOST_CONNECTION, blames_work, is_ours
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import rolled_back, transaction, without_time_limit
 from worker.apply import complete_results
-from worker.attempt import count_failure, log_death, patiently
+from worker.attempt import count_failure, fail_rest, log_death, patiently
 from worker.finish import announce, end_job, finish_if_last
 from worker.operations.base import BaseOperation
 from worker.operations.isolate import apply_isolated
@@ -93,16 +93,19 @@ async def _apply_all(ctx: Context, dry_run: DryRun) -> Members | None:
 async def _apply_chunk(ctx: Context, conn: Conn, operation: BaseOperation, chunk: Claim) -> bool:
     """Apply a chunk on the connection that never commits, and commit its results on another connection.
 
-    Returns False if the job was cancelled or another attempt has begun.
+    Returns False if the job was cancelled, has too many item errors, or another attempt has begun.
     """
     batch = prepare(chunk)
     await upsert.truncate_stage(conn)  # outside of savepoints, to free the space at once
     applied = await apply_isolated(conn, operation, chunk, batch.items)
-    recorded = await dry_runs.record(
+    progress = await dry_runs.record(
         ctx.pool, chunk, *complete_results(chunk, batch, applied), applied.members
     )
     reach("dry_run.recorded")
-    return recorded
+    if progress and progress.errors > ctx.settings.max_job_errors:
+        await fail_rest(ctx, chunk.account_id, chunk.job_id, JobErrorCode.TOO_MANY_ERRORS)
+        return False
+    return progress is not None
 
 
 async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:

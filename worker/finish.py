@@ -33,7 +33,8 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
     If it fails repeatedly by an error of ours, the job ends without being settled and without a closing step.
     """
     async with attempting(ctx, account_id, job_id, JobErrorCode.FINISH_FAILED):
-        job = await finish.claim(ctx.pool, account_id, job_id)
+        most = ctx.settings.max_job_errors
+        job = await finish.claim(ctx.pool, account_id, job_id, max_errors=most)
         if job is None:
             return
         with suppress(_LostFinish):  # not an error of ours, so it is not counted

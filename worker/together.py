@@ -46,12 +46,15 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
         async with transaction(ctx.pool, durable=True, short_wait=True) as conn:
             if not await chunks.fence_all(conn, claims):
                 raise _LostClaim
+            complete = []
             for claim, batch in zip(claims, batches, strict=True):
                 if claim is not claims[0]:
                     await upsert.empty_stage(conn)
-                await apply_in(conn, claim, batch)
+                progress = await apply_in(conn, claim, batch)
+                if progress.errors <= ctx.settings.max_job_errors:
+                    complete.append((claim.account_id, claim.job_id))
             reach("apply.before_commit")
-            ends = await end_jobs(conn, [(claim.account_id, claim.job_id) for claim in claims])
+            ends = await end_jobs(conn, complete)
             reach("finish.before_commit")
     except Exception as error:
         logger.debug("%d chunks are applied one by one: %s: %s", len(claims), type(error).__name__, error)
@@ -61,6 +64,6 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
     await announce(ctx, ends)
     ended = {end.job_id for end in ends}
     for claim in claims:
-        if claim.job_id not in ended:  # it was cancelled, or a dry run of its account has begun
+        if claim.job_id not in ended:  # cancelled, too many errors, or a dry run of its account has begun
             await finish_if_last(ctx, claim.account_id, claim.job_id)
     return True

@@ -2,19 +2,17 @@
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from schemas.ids import AccountId, JobId
-from schemas.job_errors import JobErrorCode
 from storage.context import Context
 from storage.pipeline import chunks, failures
-from storage.pipeline.chunks import Claim
+from storage.pipeline.chunks import Claim, Progress
 from storage.pipeline.leases import renewing
 from storage.postgres.db_errors import BUSY, blames_work, is_ours, trouble_of
-from worker.apply import Progress, apply_chunk
-from worker.attempt import delay, fail_rest, log_death, postpone
+from worker.apply import apply_chunk
+from worker.attempt import delay, log_death, postpone
 from worker.claim import claim_chunks
 from worker.finish import finish_if_last
 from worker.together import apply_together, is_small
@@ -37,7 +35,6 @@ async def _take_turn(ctx: Context) -> bool:
     clock = asyncio.get_running_loop().time
     until = clock() + TURN_SECONDS
     unfinished: set[tuple[AccountId, JobId]] = set()  # jobs whose last chunk may be one of this turn
-    errors: Counter[tuple[AccountId, JobId]] = Counter()  # item errors that this turn has stored
     claimed = False
     while clock() < until:
         claims = await claim_chunks(ctx)
@@ -46,13 +43,10 @@ async def _take_turn(ctx: Context) -> bool:
         claimed = True
         for claim, progress in await _apply_all(ctx, claims):
             job = claim.account_id, claim.job_id
-            errors[job] += progress.errors
             if progress.others_ready:
                 unfinished.add(job)
     else:
         await ctx.queue.ring_work()
-    for account_id, job_id in +errors:
-        await _limit_errors(ctx, account_id, job_id, errors[account_id, job_id])
     for account_id, job_id in unfinished:
         await finish_if_last(ctx, account_id, job_id)
     return claimed
@@ -154,10 +148,3 @@ async def _release(ctx: Context, claim: Claim, *, blame: bool) -> None:
             raise
         text = "a chunk of job %s is not released before PostgreSQL responds"
         ctx.repeated.log(logging.WARNING, "a chunk is not released", text, claim.job_id)
-
-
-async def _limit_errors(ctx: Context, account_id: AccountId, job_id: JobId, errors: int) -> None:
-    """Count the stored item errors of a job. Fail the rest of the job above the limit."""
-    stored = await failures.add_errors(ctx.pool, account_id, job_id, errors)
-    if stored > ctx.settings.max_job_errors:
-        await fail_rest(ctx, account_id, job_id, JobErrorCode.TOO_MANY_ERRORS)

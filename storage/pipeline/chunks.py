@@ -89,6 +89,18 @@ class Members:
         return Members(added=self.added + other.added, removed=self.removed + other.removed)
 
 
+class Progress(NamedTuple):
+    """What became of a claimed chunk.
+
+    `others_ready`: other chunks of the job were ready, so the finish of the job was not tried. They may have
+    been applied before this one was committed, so the caller must call `finish_if_last` after its turn.
+    `errors` is the number of item errors of the job so far, or 0 if this chunk has none.
+    """
+
+    others_ready: bool = False
+    errors: int = 0
+
+
 async def claim_unlimited(
     db: Pool,
     worker_id: WorkerId,
@@ -179,14 +191,11 @@ async def fence_all(conn: Conn, claims: Sequence[Claim]) -> bool:
 
 async def record(
     conn: Conn, claim: Claim, results: Sequence[ItemResult], errors: Sequence[ItemError], members: Members
-) -> bool:
-    """Write the results of a chunk and mark it done. `results[i]` belongs to item first_index + i.
-
-    Returns True if other chunks of the job are ready to be claimed, so this was not the last one.
-    """
+) -> Progress:
+    """Write the results of a chunk and mark it done. `results[i]` belongs to item first_index + i."""
     assert len(results) == claim.items
     outcomes, contact_ids, merged_into, notes = zip(*results, strict=True)
-    others: bool | None = await QUERIES.record(
+    row = await QUERIES.record(
         conn,
         account_id=claim.account_id,
         id=claim.job_id,
@@ -200,7 +209,7 @@ async def record(
         counts=[outcomes.count(outcome) for outcome in list(Outcome)[:6]],
         **error_columns(errors),
     )
-    return others is True
+    return Progress(**row)
 
 
 def _array_or_none(values: Sequence[int | None]) -> str | None:

@@ -10,7 +10,7 @@ from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.operations import JobParams
 from storage.pipeline import chunks, results, turns
-from storage.pipeline.chunks import MAX_DEATHS, Claim, Members
+from storage.pipeline.chunks import MAX_DEATHS, Claim, Members, Progress
 from storage.pipeline.leases import LEASE_SECONDS, Watch, new_token
 from storage.pipeline.results import ItemResult
 from storage.postgres.named_queries import load
@@ -90,8 +90,8 @@ async def next_chunk(db: Pool, dry_run: DryRun, after: int) -> Claim | None:
 
 async def record(
     pool: Pool, claim: Claim, results: Sequence[ItemResult], errors: Sequence[ItemError], members: Members
-) -> bool:
-    """Record the results of a chunk. Return False if another attempt has begun or the job is cancelled."""
+) -> Progress | None:
+    """Record the results of a chunk. Return None if another attempt has begun or the job is cancelled."""
     async with transaction(pool) as conn:
         mine: bool | None = await QUERIES.fence(
             conn,
@@ -101,9 +101,7 @@ async def record(
             items=claim.items,
             token=claim.token,
         )
-        if mine:
-            await chunks.record(conn, claim, results, errors, members)
-        return mine is True
+        return await chunks.record(conn, claim, results, errors, members) if mine else None
 
 
 async def renew(db: Pool, dry_run: DryRun) -> None:

@@ -46,9 +46,3 @@ async def delayed(db: Conn | Pool) -> int:
     """Return the number of jobs that had no success since their last failure."""
     jobs: int = await QUERIES.delayed(db)
     return jobs
-
-
-async def add_errors(db: Conn | Pool, account_id: AccountId, job_id: JobId, errors: int) -> int:
-    """Add to the number of stored item errors of a job, and return it; 0 if the job has ended."""
-    stored: int | None = await QUERIES.add_errors(db, account_id=account_id, id=job_id, errors=errors)
-    return stored or 0

@@ -17,8 +17,3 @@ WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running') A
 -- name: delayed()$
 -- Reads the partial index jobs_delayed only.
 SELECT count(*) FROM jobs WHERE retry_at IS NOT NULL AND failures > 0;
-
--- name: add_errors(account_id, id, errors)$
-UPDATE jobs SET stored_errors = stored_errors + :errors
-WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running')
-RETURNING stored_errors;

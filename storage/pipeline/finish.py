@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId
+from schemas.job_errors import JobErrorCode
 from schemas.operations import JobParams
 from schemas.states import JobState, Outcome
 from storage.entities import contacts
@@ -46,14 +47,25 @@ class End(NamedTuple):
     dry_run_waits: bool
 
 
-async def claim(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | None:
-    """Lease the finish of a job.
+async def claim(
+    db: Pool, account_id: AccountId, job_id: JobId, *, max_errors: int | None = None
+) -> Finishing | None:
+    """Lease the finish of a job. With more than `max_errors` item errors, the job fails as a whole.
 
     Returns None if chunks are left, if the job has ended, if another worker has the lease, or if an error of
     ours delays the job.
     """
     token = new_token()
-    row = await QUERIES.claim(db, account_id=account_id, id=job_id, token=token, lease_seconds=LEASE_SECONDS)
+    row = await QUERIES.claim(
+        db,
+        account_id=account_id,
+        id=job_id,
+        token=token,
+        lease_seconds=LEASE_SECONDS,
+        max_errors=max_errors,
+        error_code=JobErrorCode.TOO_MANY_ERRORS.value,
+        error_message=JobErrorCode.TOO_MANY_ERRORS.message,
+    )
     if row is None:
         return None
     return Finishing(

@@ -1,9 +1,17 @@
--- name: claim(account_id, id, token, lease_seconds)^
+-- name: claim(account_id, id, token, lease_seconds, max_errors, error_code, error_message)^
 -- Lease the finish of a job whose chunks are all applied or cancelled, for one worker at a time. A dry run is leased
 -- only if it was stopped (cancelled, or failed as a whole); otherwise the worker that runs it ends it. A job that was not stopped waits while a dry
 -- run of the account is running. `overlaps`: chunks that ran in parallel may name the same contact. This is impossible
--- if every contact was created, because a second chunk would have found the contact.
-UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds), token = :token
+-- if every contact was created, because a second chunk would have found the contact. A job that has stored more than
+-- `max_errors` item errors gets the given error, in case that the worker that stored the last of them has died.
+WITH counted AS (
+    SELECT EXISTS (SELECT FROM error_counts
+                   WHERE account_id = :account_id AND job_id = :id AND errors > :max_errors) AS too_many
+)
+UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds), token = :token,
+    error_code = COALESCE(j.error_code, CASE WHEN too_many THEN :error_code END),
+    error_message = COALESCE(j.error_message, CASE WHEN too_many THEN :error_message END)
+FROM counted
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND NOT leased(j.lease_until) AND NOT delayed(j.retry_at)
   AND (j.cancel_requested_at IS NOT NULL OR j.error_code IS NOT NULL OR NOT j.dry_run

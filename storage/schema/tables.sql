@@ -98,7 +98,6 @@ CREATE TABLE jobs (
     token               bigint,                             -- the fence of the lease of a dry run or of finish
     failures            smallint NOT NULL DEFAULT 0,        -- errors of ours since the last success
     retry_at            timestamptz,                        -- after such an error: nobody works on the job before
-    stored_errors       bigint NOT NULL DEFAULT 0,          -- item errors so far, about: a limit is compared with it
     PRIMARY KEY (account_id, id)
 ) WITH (fillfactor = 70);
 CREATE INDEX jobs_queue ON jobs (account_id, stream, stream_position) WHERE state IN ('queued', 'running');
@@ -193,6 +192,15 @@ CREATE TABLE item_errors (
     value      json,                                        -- json, because jsonb rejects an escaped NUL
     item       json,
     PRIMARY KEY (account_id, job_id, item_index)
+);
+
+-- The number of item errors that the chunks of a job have stored: a limit is compared with it. It is no column of
+-- `jobs`, because a chunk that waits for the job, and a cancellation that waits for the chunk, would deadlock.
+CREATE TABLE error_counts (
+    account_id bigint NOT NULL,
+    job_id     uuid NOT NULL,
+    errors     bigint NOT NULL,
+    PRIMARY KEY (account_id, job_id)
 );
 
 ---------------------------------------------------------------------------------------------------

@@ -8,16 +8,14 @@ import pytest
 from schemas.ids import AccountId, JobId
 from schemas.job_errors import JobErrorCode
 from schemas.operations import JobParams, Operation
-from schemas.settings import Settings
 from storage.context import Context
 from storage.pipeline import failures, split
 from storage.pipeline.chunks import Members
 from tests.factories import contact, make_account, make_job, make_label, make_list
 from tests.integration.worker.cancelling import cancel, make_parts
-from tests.workers import claim, counts_of, drain, job_of, open_worker, results_of
+from tests.workers import counts_of, drain, job_of, results_of
 from worker import finish as finisher
 from worker import split as splitter
-from worker.apply import apply_chunk
 from worker.attempt import MAX_FAILURES, fail_rest
 from worker.dry_run import dry_run_next
 from worker.finish import finish_if_last
@@ -248,28 +246,3 @@ async def test_a_delay_survives_no_step_of_the_clock(ctx: Context, step: str) ->
     await ctx.pool.execute(f"UPDATE jobs SET retry_at = retry_at - interval '{step}'")
     await take_turn(ctx)
     assert (await job_of(ctx, account.id, job_id)).state == "completed"
-
-
-async def test_too_many_item_errors_end_a_job_early(
-    ctx: Context, crew: list[Context], settings: Settings
-) -> None:
-    account = await make_account(ctx)
-    job_id = await make_job(ctx, account.id, [{"phone": "x"}] * 60, chunk_items=10)
-    held = await claim(crew[0])
-    async with open_worker(settings.model_copy(update={"max_job_errors": 49})) as worker:
-        await take_turn(worker)
-    await apply_chunk(crew[0], held)
-    await finish_if_last(ctx, account.id, job_id)
-    job = await job_of(ctx, account.id, job_id)
-    assert (job.state, job.error_code, job.total) == ("failed", "too_many_errors", 60)
-    assert counts_of(job) == {"failed": 50, "cancelled": 10}
-    assert len(await results_of(ctx, account.id, job_id)) == 60
-    await assert_stream_goes_on(ctx, account.id)
-
-
-async def test_as_many_item_errors_as_the_limit_end_no_job(ctx: Context, settings: Settings) -> None:
-    account = await make_account(ctx)
-    job_id = await make_job(ctx, account.id, [{"phone": "x"}] * 60, chunk_items=10)
-    async with open_worker(settings.model_copy(update={"max_job_errors": 60})) as worker:
-        await take_turn(worker)
-    assert counts_of(await job_of(ctx, account.id, job_id)) == {"failed": 60}

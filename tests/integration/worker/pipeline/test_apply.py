@@ -9,6 +9,7 @@ import pytest
 from schemas.states import Outcome
 from storage.context import Context
 from storage.pipeline import chunks
+from storage.pipeline.chunks import Progress
 from tests.factories import contact, make_account, make_job, phone
 from tests.workers import claim, counts_of, drain, job_of, results_of
 from worker.apply import apply_chunk
@@ -33,12 +34,12 @@ async def test_the_chunk_that_commits_last_ends_the_job_even_if_others_were_pend
     recorded, go_on = asyncio.Event(), asyncio.Event()
     record = chunks.record
 
-    async def record_and_wait(*args: Any) -> bool:
-        others_pending = await record(*args)
+    async def record_and_wait(*args: Any) -> Progress:
+        progress = await record(*args)
         if not recorded.is_set():
             recorded.set()
             await go_on.wait()
-        return others_pending
+        return progress
 
     monkeypatch.setattr(chunks, "record", record_and_wait)
     first = asyncio.create_task(take_turn(crew[0]))
