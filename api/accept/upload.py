@@ -104,8 +104,9 @@ class Upload:
         """Accept the job; return the number of its items, or None if a worker must split the parts."""
         await self._written()
         chunks = None if self._opened else await self._chunks()
-        # a long upload is not refused for the sake of a lock
-        async with transaction(self._pool, long_wait=self._opened) as conn:
+        # A long upload is not refused for the sake of a lock. COMMIT releases the locks of the stream and the
+        # turn, for which other requests of the account wait; then the 202 waits for the disk.
+        async with transaction(self._pool, long_wait=self._opened, durable=False, flush=True) as conn:
             total = await self._accept(conn, request_hash, chunks)
             reach("accept.before_commit")
         reach("accept.after_commit")

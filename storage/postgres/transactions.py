@@ -32,6 +32,7 @@ async def transaction(
     unlimited_time: bool = False,
     long_wait: bool = False,
     short_wait: bool = False,
+    flush: bool = False,
 ) -> AsyncIterator[Conn]:
     """Run the body in a transaction, on its own connection.
 
@@ -39,6 +40,9 @@ async def transaction(
     session's setting. `unlimited_time` removes the statement time-out of the server and of the pool.
     `long_wait` waits for a lock as long as LIMITS says, also where the pool has a shorter limit;
     `short_wait` waits for a fraction of a second.
+
+    `flush` is for a transaction that is not durable: after COMMIT has released its locks, wait until it and
+    all earlier commits are on disk. Until then, others may see what a crash can lose.
     """
     settings = [] if durable is None else [DURABLE if durable else NOT_DURABLE]
     if unlimited_time:
@@ -55,6 +59,8 @@ async def transaction(
                     await conn.execute("; ".join(settings))
                 with time_limit(WEEK_SECONDS) if unlimited_time else nullcontext():
                     yield conn
+            if flush:  # on the same connection: another one may lead to a server that has lost the commit
+                await QUERIES.flush(conn)
             committed = True
     except LOST_CONNECTION:
         if not committed:  # otherwise only the return to the pool failed

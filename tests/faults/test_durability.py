@@ -22,10 +22,13 @@ async def running() -> AsyncIterator[Cluster]:
         yield running
 
 
-async def test_an_end_that_was_told_is_not_taken_back(running: Cluster) -> None:
+@pytest.mark.parametrize(
+    "items", [1, 1001]
+)  # a small job ends with its only chunk, others after the last one
+async def test_an_end_that_was_told_is_not_taken_back(running: Cluster, items: int) -> None:
     client = await running.client()
-    for number in range(ENDS):
-        job = await client.submit([contact(number)])
+    for _ in range(ENDS):
+        job = await client.submit([contact(number) for number in range(items)])
         told = await client.ended(job)
         await running.kill_backend()
         await running.database_accepts()

@@ -164,8 +164,8 @@ MUTATIONS = (
         guard="COMMIT before 202: it waits for the disk",
         promise="P1",
         file="api/accept/upload.py",
-        text="transaction(self._pool, long_wait=self._opened)",
-        instead="transaction(self._pool, long_wait=self._opened, durable=False)",
+        text="durable=False, flush=True)",
+        instead="durable=False)",
         tests=("tests/faults/test_durability.py",),
     ),
     Mutation(
@@ -174,6 +174,14 @@ MUTATIONS = (
         file="worker/finish.py",
         text="transaction(ctx.pool, durable=True, unlimited_time=True, long_wait=True)",
         instead="transaction(ctx.pool, unlimited_time=True, long_wait=True)",
+        tests=("tests/faults/test_durability.py",),
+    ),
+    Mutation(
+        guard="durable finish: so do the small jobs that end together",
+        promise="P10",
+        file="worker/together.py",
+        text="transaction(ctx.pool, durable=True, short_wait=True)",
+        instead="transaction(ctx.pool, short_wait=True)",
         tests=("tests/faults/test_durability.py",),
     ),
     Mutation(

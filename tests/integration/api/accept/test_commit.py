@@ -104,7 +104,7 @@ async def test_a_committed_job_is_a_202_although_postgres_fails_right_after(
 
     def after_the_commit(data: bytes) -> bool:
         nonlocal committed
-        was, committed = committed, committed or b"COMMIT" in data
+        was, committed = committed, committed or b"pg_logical_emit_message" in data
         return was
 
     proxied.postgres.cut_at = after_the_commit
