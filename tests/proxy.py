@@ -24,6 +24,8 @@ class Proxy:
         self.silent = False  # read all bytes, and forward none
         self.delay_seconds = 0.0  # before each piece of bytes, in both directions
         self.accepted = 0  # connections so far
+        self._half_open_at: bytes | None = None
+        self._half_open: set[asyncio.StreamWriter] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -65,9 +67,14 @@ class Proxy:
         self.cut_reply_at = is_reply
         return lost
 
+    def half_open_at(self, text: bytes) -> None:
+        """Forward nothing more on the connection that sends `text` next, but keep it open."""
+        self._half_open_at = text
+
     def behave(self) -> None:
         """Forward everything again. What was silenced stays lost."""
         self.cut_at = self.cut_reply_at = _never
+        self._half_open_at = None
         self.silent = False
         self.delay_seconds = 0.0
         self._flowing.set()
@@ -92,6 +99,7 @@ class Proxy:
             )
         finally:
             self._open -= ends
+            self._half_open -= ends
 
     async def _copy(
         self,
@@ -108,7 +116,10 @@ class Proxy:
                     await asyncio.sleep(self.delay_seconds)
                 if getattr(self, condition)(data):
                     break
-                if not self.silent:
+                if self._half_open_at is not None and self._half_open_at in data:
+                    self._half_open_at = None
+                    self._half_open |= ends
+                if not self.silent and writer not in self._half_open:
                     writer.write(data)
                     await writer.drain()
         for end in ends:

@@ -40,6 +40,9 @@ logger = logging.getLogger(__name__)
 # A request that waits for a lock keeps a connection from the requests of all other accounts. A worker holds
 # the locks of a chunk for about a second.
 SHORT_WAITS = {"lock_timeout": "4s"}
+# A statement on a half-open connection, whose other end is gone, reaches this limit. Statements that may take
+# long have a higher one: see `transact` and `transaction`.
+STATEMENT_SECONDS = 8.0
 START_SECONDS = 2.0  # the first requests find the schema read, unless PostgreSQL is away
 SCHEMA_SECONDS = 0.5  # between two attempts to read it
 
@@ -61,7 +64,11 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
     """Connect and run the background tasks. While PostgreSQL is away the api starts and answers with 503."""
     database_url, redis_url = settings.required_urls()
     pool = await open_pool(
-        database_url, size=settings.api_pool_size, name="bulklane-api", settings=SHORT_WAITS
+        database_url,
+        size=settings.api_pool_size,
+        name="bulklane-api",
+        command_seconds=STATEMENT_SECONDS,
+        settings=SHORT_WAITS,
     )
     redis = connect(redis_url, queue_name=settings.queue_name)
     schema_ready = asyncio.Event()

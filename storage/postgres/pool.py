@@ -1,6 +1,7 @@
 """Pools of connections to PostgreSQL, with time limits so that a stopped process does not hold locks."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,22 +13,29 @@ if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
     Conn: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
     _Base: TypeAlias = asyncpg.Pool[asyncpg.Record]
+    _BaseConnection: TypeAlias = asyncpg.Connection[asyncpg.Record]
 else:  # asyncpg's classes take no parameters at run time
     Pool = _Base = asyncpg.Pool
+    _BaseConnection = asyncpg.Connection
     Conn = asyncpg.Connection | PoolConnectionProxy
 
 LIMITS = {
     "statement_timeout": "30s",
     "idle_in_transaction_session_timeout": "5s",  # releases the row locks of a stopped process
     "lock_timeout": "20s",
-    "tcp_user_timeout": "10s",
+    "tcp_user_timeout": "10s",  # the side of the server; KEEPALIVE is that of the client
     "tcp_keepalives_idle": "10",
     "timezone": "UTC",
     "jit": "off",  # statements run for milliseconds; compiling them would take longer
 }
 
 
+# Options of the client's socket: a peer that is gone is noticed after 10 seconds, idle or not. A system may
+# lack some of them.
+KEEPALIVE = {"TCP_KEEPIDLE": 4, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
+
 COMMAND_SECONDS = 40.0  # above statement_timeout: only a half-open connection reaches it
+CANCEL_SECONDS = 2.0
 CONNECT_SECONDS = 5.0
 CLOSE_SECONDS = 5.0
 
@@ -63,11 +71,27 @@ class WatchedPool(_Base):
                 self._waits.discard(wait)
 
 
+class PooledConnection(_BaseConnection):
+    """A connection that is closed if a statement that was cancelled, or reached its limit, does not end.
+
+    asyncpg waits for its end as long as for a statement. On a half-open connection it never comes.
+    """
+
+    def _cancel_current_command(
+        self, sent: "asyncio.Future[None]", ended: "asyncio.Future[None] | None" = None
+    ) -> None:
+        super()._cancel_current_command(sent, ended)  # type: ignore[misc]
+        if ended is not None:
+            limit = asyncio.get_running_loop().call_later(CANCEL_SECONDS, self.terminate)
+            ended.add_done_callback(lambda _: limit.cancel())
+
+
 async def open_pool(
     database_url: str,
     *,
     size: int,
     name: str,
+    command_seconds: float | None = None,
     settings: dict[str, str] | None = None,
     init: Callable[
         ["asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"],
@@ -77,8 +101,17 @@ async def open_pool(
 ) -> WatchedPool:
     """Open a pool of at most `size` connections, which connect when they are first used.
 
-    `name` appears in pg_stat_activity. `settings` are added to LIMITS. `init` prepares each new connection.
+    `name` appears in pg_stat_activity. `command_seconds` is the time limit of a statement on the side of the
+    client, COMMAND_SECONDS by default. `settings` are added to LIMITS. `init` prepares each new connection.
     """
+
+    async def prepare(
+        conn: "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]",
+    ) -> None:
+        _keep_alive(conn)
+        if init is not None:
+            await init(conn)
+
     pool = WatchedPool(
         database_url,
         min_size=0,
@@ -86,12 +119,12 @@ async def open_pool(
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=None,
-        connection_class=asyncpg.Connection,
+        connection_class=PooledConnection,
         record_class=asyncpg.Record,
         timeout=CONNECT_SECONDS,
-        command_timeout=COMMAND_SECONDS,
+        command_timeout=command_seconds or COMMAND_SECONDS,
         server_settings=LIMITS | {"application_name": name} | (settings or {}),
-        init=init,
+        init=prepare,
         reset=_keep_session,
     )
     await pool
@@ -103,6 +136,16 @@ async def close_pool(pool: Pool) -> None:
     with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
         async with asyncio.timeout(CLOSE_SECONDS):
             await pool.close()
+
+
+def _keep_alive(conn: Conn) -> None:
+    """Have the kernel notice that the peer of a TCP connection is gone."""
+    sock = conn._transport.get_extra_info("socket")  # type: ignore[union-attr]  # asyncpg has no public access
+    if sock.family in {socket.AF_INET, socket.AF_INET6}:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEPALIVE.items():
+            if hasattr(socket, option):
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 async def _keep_session(conn: Conn) -> None:

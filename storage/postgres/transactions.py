@@ -1,7 +1,7 @@
 """Transactions: with their own settings, always rolled back, or repeated after a deadlock."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 from typing import TypeVar
 
 import asyncpg
@@ -9,7 +9,7 @@ import asyncpg
 from schemas.errors import Unavailable
 from storage.postgres.db_errors import LOST_CONNECTION
 from storage.postgres.named_queries import load, time_limit
-from storage.postgres.pool import LIMITS, Conn, Pool
+from storage.postgres.pool import COMMAND_SECONDS, LIMITS, Conn, Pool
 
 T = TypeVar("T")
 
@@ -38,8 +38,8 @@ async def transaction(
 
     `durable` sets whether COMMIT waits until this and all earlier commits are on disk; None keeps the
     session's setting. `unlimited_time` removes the statement time-out of the server and of the pool.
-    `long_wait` waits for a lock as long as LIMITS says, also where the pool has a shorter limit;
-    `short_wait` waits for a fraction of a second.
+    `long_wait` waits for a lock and for a statement as long as LIMITS says, also where the pool has shorter
+    limits; `short_wait` waits for a fraction of a second.
 
     `flush` is for a transaction that is not durable: after COMMIT has released its locks, wait until it and
     all earlier commits are on disk. Until then, others may see what a crash can lose.
@@ -57,7 +57,7 @@ async def transaction(
             async with conn.transaction():
                 if settings:
                     await conn.execute("; ".join(settings))
-                with time_limit(WEEK_SECONDS) if unlimited_time else nullcontext():
+                with _limit(unlimited_time, long_wait):
                     yield conn
             if flush:  # on the same connection: another one may lead to a server that has lost the commit
                 await QUERIES.flush(conn)
@@ -83,14 +83,22 @@ async def rolled_back(pool: Pool) -> AsyncIterator[Conn]:
 async def transact(pool: Pool, work: Callable[[Conn], Awaitable[T]]) -> T:
     """Run `work` in a transaction, and repeat it after a deadlock.
 
-    Returns what `work` returns. Raises Unavailable after a lock time-out, or after ATTEMPTS deadlocks.
+    Its statements may change a million rows, so they have COMMAND_SECONDS, also where the pool has a shorter
+    limit. Returns what `work` returns. Raises Unavailable after a lock time-out, or after ATTEMPTS deadlocks.
     """
     with suppress(asyncpg.LockNotAvailableError):
         for _ in range(ATTEMPTS):
             with suppress(asyncpg.DeadlockDetectedError):
                 async with transaction(pool) as conn:
-                    return await work(conn)
+                    with time_limit(COMMAND_SECONDS):
+                        return await work(conn)
     raise Unavailable("a concurrent change holds a lock that this change needs: send the request again")
+
+
+def _limit(unlimited_time: bool, long_wait: bool) -> AbstractContextManager[None]:
+    if unlimited_time:
+        return time_limit(WEEK_SECONDS)
+    return time_limit(COMMAND_SECONDS) if long_wait else nullcontext()
 
 
 async def lift_time_limit(conn: Conn) -> None:

@@ -62,6 +62,24 @@ async def test_every_request_is_a_503_while_postgres_is_silent(line: Proxy, clie
     assert (await client.get(job)).status == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "statement"),
+    [
+        ("GET", "/v1/labels", b"FROM labels"),  # by itself
+        ("POST", "/v1/bulk/contacts.upsert", b"INSERT INTO parts"),  # in a transaction
+    ],
+)
+async def test_one_half_open_connection_is_a_503_and_is_replaced(
+    line: Proxy, client: Client, method: str, path: str, statement: bytes
+) -> None:
+    options = {"json": [contact(1)]} if method == "POST" else {}
+    line.half_open_at(statement)
+    async with asyncio.timeout(REFUSED_SECONDS):
+        _assert_unavailable(await client.call(method, path, **options))
+    assert (await client.get("/readyz")).status == 200, "pings are answered"
+    assert (await client.call(method, path, **options)).status in {200, 202}
+
+
 async def test_readyz_names_the_silent_server(
     ctx: Context, line: Proxy, session: aiohttp.ClientSession
 ) -> None:
