@@ -1,15 +1,17 @@
 """Run a benchmark: `python -m bench …`, or `./run bench …`."""
 
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from inspect import Parameter, get_annotations, signature
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import typer
 
-from bench import smoke
+from bench import phone, smoke
 from bench.lab.results import FOLDER, Results
 from bench.loads import duplicates, large, load, memory, operations, peers, scale, stages
 from bench.queries import claims, pages
@@ -19,7 +21,7 @@ BENCHES = (
     *(load, operations, duplicates, large, memory, scale, peers, stages),
     *(latency, jobs, queue, fair, idle),
     *(claims, pages),
-    smoke,
+    *(phone, smoke),
 )
 Folder = Annotated[
     Path, typer.Option("--results", help="Folder of the JSON file.", show_default="bench/results")
@@ -47,9 +49,21 @@ def command_of(name: str, measure: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-for module in BENCHES:
-    name = module.__name__.rpartition(".")[2]
-    app.command(name)(command_of(name, module.measure))
+def name_of(module: ModuleType) -> str:
+    """Return the name of a benchmark."""
+    return module.__name__.rpartition(".")[2]
+
+
+for bench in BENCHES:
+    app.command(name_of(bench))(command_of(name_of(bench), bench.measure))
+
+
+@app.command("all")
+def run_all() -> None:
+    """Run all benchmarks at their full size, which takes about an hour, then `report`."""
+    for module in BENCHES:
+        subprocess.run([sys.executable, "-m", "bench", name_of(module)], check=True)
+    report()
 
 
 @app.command()
@@ -58,20 +72,6 @@ def report() -> None:
     from bench.report import report as write
 
     write()
-
-
-@app.command()
-def phone(
-    *,
-    numbers: Annotated[int, typer.Option(min=1, help="Number of generated numbers to compare.")] = 2_000_000,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of the numbers, to repeat a run.", show_default="random")
-    ] = None,
-) -> None:
-    """Compare the phone normaliser with phonenumbers: agreement and speed."""
-    from bench.phone import measure
-
-    raise typer.Exit(0 if measure(count=numbers, seed=seed) else 1)
 
 
 if __name__ == "__main__":

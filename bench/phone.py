@@ -10,10 +10,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import cycle
 from random import Random, SystemRandom
+from typing import Annotated
 
 import phonenumbers
+import typer
 from phonenumbers import PhoneNumberFormat
 
+from bench.lab.results import Results
 from bench.phone_numbers import authority, plans, trials, verdict
 from schemas.items.phone import normalise, normaliser_for
 from schemas.items.phone_patterns import fast_path
@@ -75,30 +78,34 @@ def fast_share(numbers: Numbers) -> float:
     return sum(fast_path(region)(text) is not None for text, region in numbers) / len(numbers)
 
 
-def measure(*, count: int, seed: int | None) -> bool:
-    """Compare `count` numbers and print the speed of both. Return False if they disagree on any number."""
-    seed = SystemRandom().randrange(1_000_000) if seed is None else seed
-    tally = _compare_on_all_cores(seed, count)
-    _measure(seed)
-    return not tally.disagreements
+def measure(
+    results: Results,
+    *,
+    numbers: Annotated[int, typer.Option(min=1, help="Generated numbers to compare.")] = 2_000_000,
+    seed: Annotated[int, typer.Option(help="Seed of the numbers; 0: a random one.")] = 0,
+) -> None:
+    """Compare the phone normaliser with phonenumbers: agreement and speed."""
+    seed = seed or SystemRandom().randrange(1, 1_000_000)
+    results.options["seed"] = seed
+    tally = _compare_on_all_cores(seed, numbers)
+    print(*tally.disagreements[:SHOWN], sep="\n", end="\n" if tally.disagreements else "")
+    results.row(
+        "generated texts", trials=tally.trials, valid=tally.valid, disagreements=len(tally.disagreements)
+    )
+    results.target("phone", len(tally.disagreements))
+    _measure_speed(results, seed)
 
 
 def _compare_on_all_cores(seed: int, count: int) -> Tally:
-    started = time.perf_counter()
     tally = Tally()
     share = -(-count // PROCESSES)
     with ProcessPoolExecutor(PROCESSES) as pool:
         for part in pool.map(compare, [seed + turn for turn in range(PROCESSES)], [share] * PROCESSES):
             tally.add(part)
-    print(*tally.disagreements[:SHOWN], sep="\n", end="\n" if tally.disagreements else "")
-    print(
-        f"{tally.trials:,} trials from seed {seed}, {tally.valid:,} of them valid: "
-        f"{len(tally.disagreements)} disagreements, {time.perf_counter() - started:.0f} s"
-    )
     return tally
 
 
-def _measure(seed: int) -> None:
+def _measure_speed(results: Results, seed: int) -> None:
     numbers = valid_numbers(seed, SPEED_NUMBERS)
     written: dict[str, Numbers] = {
         "+14155552671": [(_write(number, PhoneNumberFormat.E164), None) for number, _ in numbers],
@@ -106,11 +113,16 @@ def _measure(seed: int) -> None:
         "4155552671": [(phonenumbers.national_significant_number(number), at) for number, at in numbers],
         "(415) 555-2671": [(_write(number, PhoneNumberFormat.NATIONAL), at) for number, at in numbers],
     }
-    print(f"{'valid, written like':<20}{'fast path':>10}{'normalise':>12}{'phonenumbers':>14}{'ratio':>8}")
     for name, texts in written.items():
         ours = _microseconds(lambda text, region: normaliser_for(region)(text), texts)
         theirs = _microseconds(authority, texts)
-        print(f"{name:<20}{fast_share(texts):>10.1%}{ours:>9.2f} µs{theirs:>11.2f} µs{theirs / ours:>7.1f}x")
+        results.row(
+            f"valid, written like {name}",
+            percent_in_fast_path=fast_share(texts) * 100,
+            normalise_us=ours,
+            phonenumbers_us=theirs,
+            ratio=theirs / ours,
+        )
 
 
 def _write(number: phonenumbers.PhoneNumber, style: int) -> str:

@@ -96,14 +96,14 @@ def _targets(results: dict[str, Result]) -> Iterator[str]:
     yield from _header(["what", "measured", "goal", "at least", "reached", "benchmark"])
     for name, result in results.items():
         for target in result["targets"] if name != "smoke" else []:
-            cells = [f"{number(target[key])} {target['unit']}" for key in ("value", "goal", "least")]
+            cells = [f"{number(target[key])} {target['unit']}".strip() for key in ("value", "goal", "least")]
             verdict = "goal" if _is_goal(target) else "yes" if target["reached"] else "no"
             yield _line([target["what"], *cells, verdict, f"`{name}`"])
 
 
 def _is_goal(target: dict[str, Any]) -> bool:
-    smaller_is_better = target["goal"] < target["least"]
-    return bool(target["value"] <= target["goal"] if smaller_is_better else target["value"] >= target["goal"])
+    larger_is_better = target["goal"] > target["least"]
+    return bool(target["value"] >= target["goal"] if larger_is_better else target["value"] <= target["goal"])
 
 
 def _taken(results: dict[str, Result]) -> Iterator[str]:

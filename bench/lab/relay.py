@@ -89,4 +89,7 @@ class Relay:
                     loop.call_at(waiting[-1][0], send_due)
                 else:
                     writer.write(data)
+            while waiting:
+                await asyncio.sleep(waiting[-1][0] - loop.time())
+                send_due()
         writer.close()

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import typer
 
 from bench.lab.client import Client
-from bench.lab.cost import Cost
+from bench.lab.cost import SERVICE, Cost, Meter
 from bench.lab.options import Rounds
 from bench.lab.relay import HOST, Relay, enter_slow_network
 from bench.lab.results import Results
@@ -52,7 +52,7 @@ def measure(
             f"{workers} workers" if workers > 1 else "1 worker",
             jobs_per_s=[cost.rate for cost in found],
             against_linear=linear,
-            cores_in_use=[sum(cost.cpu.values()) / cost.seconds for cost in found],
+            cores_in_use=[sum(cost.cpu[role] for role in SERVICE) / cost.seconds for cost in found],
         )
     results.target("scale", results.median(linear))
 
@@ -85,15 +85,15 @@ class _Trial:
         await service.rest()
         await service.scale(workers, database_url=url)
         await asyncio.sleep(self._seconds)  # until all workers work
-        started, (before,), cpu = time.perf_counter(), await service.sql(ENDED), service.cpu()
+        meter, started, (before,) = Meter(service), time.perf_counter(), await service.sql(ENDED)
         await asyncio.sleep(self._seconds)
-        (after,), seconds = await service.sql(ENDED), time.perf_counter() - started
-        used = {role: value - cpu[role] for role, value in service.cpu().items()}
+        (after,) = await service.sql(ENDED)
+        cost = meter.cost(after[0] - before[0], time.perf_counter() - started)
         (left,) = await service.sql(LEFT)
         await service.scale(0)
         if not left[0]:
             raise SystemExit(f"{workers} workers drained the queue before the end: use more --jobs")
-        return Cost(count=after[0] - before[0], seconds=seconds, cpu=used)
+        return cost
 
 
 async def _target(client: Client) -> tuple[Client, str]:

@@ -9,7 +9,7 @@ import re
 import time
 
 from bench.lab import statements
-from bench.lab.cost import Cost
+from bench.lab.cost import SERVICE, Cost
 from bench.lab.options import Rounds, Rows, Workers
 from bench.lab.results import Results
 from bench.lab.rows import Row, contact_rows, ndjson
@@ -47,10 +47,7 @@ def measure(results: Results, *, rows: Rows = 200_000, rounds: Rounds = 3, worke
     for stage in ("COPY", "upsert", "record", "the rest"):
         results.row(f"{stage}: PostgreSQL", us_per_row=_times(costs, shares, stage))
     results.row("Valkey", us_per_row=[cost.micros("valkey") for cost in costs])
-    results.row("all", us_per_row=[sum(cost.micros(role) for role in ROLES) for cost in costs])
-
-
-ROLES = ("api", "worker", "postgres", "valkey")
+    results.row("all", us_per_row=[sum(cost.micros(role) for role in SERVICE) for cost in costs])
 
 
 def _times(costs: list[Cost], shares: list[dict[str, float]], stage: str) -> list[float]:

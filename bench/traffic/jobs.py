@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from bench.lab.client import Client
-from bench.lab.cost import Cost
+from bench.lab.cost import Cost, Meter
 from bench.lab.options import Jobs, Rounds, Workers
 from bench.lab.plain import Plain
 from bench.lab.results import Results
@@ -72,14 +72,12 @@ async def _measure(jobs: int, connections: int, rounds: int, workers: int) -> li
 
 async def _round(service: Service, clients: list[Client], jobs: int, connections: int) -> tuple[float, Cost]:
     bodies = [json_array(rows) for rows in small_jobs(jobs, ITEMS)]
-    before, at, started = service.cpu(), time.time(), time.perf_counter()
+    meter, at = Meter(service), time.time()
     accepted = await send_all(clients, bodies, connections)
     await all_ended(service)
-    after = service.cpu()
     (span,) = await service.sql(SPAN, at)
-    assert span["jobs"] == jobs, f"{span['jobs']} jobs of {jobs}, {time.perf_counter() - started:.0f} s"
-    cost = Cost(count=jobs, seconds=span["seconds"], cpu={role: after[role] - before[role] for role in after})
-    return accepted, cost
+    assert span["jobs"] == jobs, f"{span['jobs']} of {jobs} jobs have ended"
+    return accepted, meter.cost(jobs, span["seconds"])
 
 
 async def send_all(clients: list[Client], bodies: list[bytes], connections: int) -> float:

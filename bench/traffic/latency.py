@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 from bench.lab.client import Client, Connection
-from bench.lab.cost import Cost
+from bench.lab.cost import Cost, Meter
 from bench.lab.options import Jobs, Rounds, Workers
 from bench.lab.plain import Plain
 from bench.lab.results import Results
@@ -66,10 +66,9 @@ async def _round(
 ) -> tuple[list[float], list[float], Cost]:
     await service.sql("TRUNCATE contacts")
     await plain.empty()
-    before = service.cpu()
+    meter = Meter(service)
     ours = await latencies(client, jobs, size)
-    after = service.cpu()
-    cost = Cost(count=jobs, seconds=sum(ours), cpu={role: after[role] - before[role] for role in after})
+    cost = meter.cost(jobs, sum(ours))
     return ours, [await plain.load(rows) for rows in small_jobs(jobs, size)], cost
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from bench.lab.client import Client
-from bench.lab.cost import Cost
+from bench.lab.cost import Cost, Meter
 from bench.lab.options import Jobs, Rounds, Workers
 from bench.lab.results import Results
 from bench.lab.rows import json_array, small_jobs
@@ -59,14 +59,13 @@ async def _round(service: Service, clients: list[Client], jobs: int, workers: in
     at = time.time()
     await fill_queue(clients, [json_array(rows) for rows in small_jobs(jobs, ITEMS)])
     await service.rest()
-    before = service.cpu()
     await service.scale(workers)
+    meter = Meter(service)
     await all_ended(service)
-    after = service.cpu()
-    await service.scale(0)
     (span,) = await service.sql(SPAN, at)
-    cpu = {role: after[role] - before[role] for role in after}
-    return Cost(count=span["jobs"], seconds=span["seconds"], cpu=cpu)
+    cost = meter.cost(span["jobs"], span["seconds"])
+    await service.scale(0)
+    return cost
 
 
 async def fill_queue(clients: list[Client], bodies: list[bytes]) -> None:
