@@ -8,6 +8,7 @@ account is applied at the same time, because the transaction holds locks on ever
 import asyncio
 import logging
 from functools import partial
+from typing import Any
 
 from schemas.job_errors import JobErrorCode
 from storage.background import repeat
@@ -24,7 +25,7 @@ from storage.postgres.transactions import rolled_back, transaction, without_time
 from worker.apply import complete_results
 from worker.attempt import count_failure, fail_rest, log_death, patiently
 from worker.finish import announce, end_job, finish_if_last
-from worker.operations.base import BaseOperation
+from worker.operations.base import Applied, Batch
 from worker.operations.isolate import apply_isolated
 from worker.operations.registry import operation_of
 from worker.prepare import prepare
@@ -79,25 +80,54 @@ async def _apply_all(ctx: Context, dry_run: DryRun) -> Members | None:
     """
     while await dry_runs.in_flight(ctx.pool, dry_run.account_id):  # noqa: ASYNC110 - in other processes
         await asyncio.sleep(DRAINED_SECONDS)
-    operation = operation_of(dry_run.operation)
     async with rolled_back(ctx.pool) as conn:
-        after = -1
-        while chunk := await dry_runs.next_chunk(ctx.pool, dry_run, after):
-            if not await _apply_chunk(ctx, conn, operation, chunk):
-                return None
-            after = chunk.first_index
+        if not await _apply_chunks(ctx, conn, dry_run):
+            return None
         async with without_time_limit(conn):  # a closing step may change millions of members
-            return await operation.close(conn, dry_run)
+            return await operation_of(dry_run.operation).close(conn, dry_run)
 
 
-async def _apply_chunk(ctx: Context, conn: Conn, operation: BaseOperation, chunk: Claim) -> bool:
-    """Apply a chunk on the connection that never commits, and commit its results on another connection.
+async def _apply_chunks(ctx: Context, conn: Conn, dry_run: DryRun) -> bool:
+    """Apply all chunks in order. Return False if the job was cancelled or another attempt has begun.
+
+    While PostgreSQL applies a chunk, the next one is prepared and the results of the one before are recorded.
+    If the worker dies meanwhile, the wrong one may be blamed, so nothing overlaps in a `careful` attempt.
+    """
+    recording: asyncio.Task[bool] | None = None
+    preparing = asyncio.create_task(_prepare_next(ctx, dry_run, after=-1))
+    try:
+        while (prepared := await preparing) is not None:
+            chunk, batch = prepared
+            if not dry_run.careful:
+                preparing = asyncio.create_task(_prepare_next(ctx, dry_run, after=chunk.first_index))
+            applied = await _apply_chunk(conn, chunk, batch)
+            if recording is not None and not await recording:
+                return False
+            recording = asyncio.create_task(_record(ctx, chunk, batch, applied))
+            if dry_run.careful:
+                await asyncio.wait({recording})
+                preparing = asyncio.create_task(_prepare_next(ctx, dry_run, after=chunk.first_index))
+        return recording is None or await recording
+    finally:
+        await _stop(preparing, recording)
+
+
+async def _prepare_next(ctx: Context, dry_run: DryRun, *, after: int) -> tuple[Claim, Batch] | None:
+    chunk = await dry_runs.next_chunk(ctx.pool, dry_run, after)
+    return (chunk, prepare(chunk)) if chunk else None
+
+
+async def _apply_chunk(conn: Conn, chunk: Claim, batch: Batch) -> Applied:
+    """Apply a chunk on the connection that never commits."""
+    await upsert.truncate_stage(conn)  # outside of savepoints, to free the space at once
+    return await apply_isolated(conn, operation_of(chunk.operation), chunk, batch.items)
+
+
+async def _record(ctx: Context, chunk: Claim, batch: Batch, applied: Applied) -> bool:
+    """Commit the results of a chunk on another connection.
 
     Returns False if the job was cancelled, has too many item errors, or another attempt has begun.
     """
-    batch = prepare(chunk)
-    await upsert.truncate_stage(conn)  # outside of savepoints, to free the space at once
-    applied = await apply_isolated(conn, operation, chunk, batch.items)
     progress = await dry_runs.record(
         ctx.pool, chunk, *complete_results(chunk, batch, applied), applied.members
     )
@@ -106,6 +136,16 @@ async def _apply_chunk(ctx: Context, conn: Conn, operation: BaseOperation, chunk
         await fail_rest(ctx, chunk.account_id, chunk.job_id, JobErrorCode.TOO_MANY_ERRORS)
         return False
     return progress is not None
+
+
+async def _stop(preparing: "asyncio.Task[Any]", recording: "asyncio.Task[bool] | None") -> None:
+    """Stop to prepare. Wait until results are recorded: the chunk without results is blamed for an error."""
+    preparing.cancel()
+    tasks = {preparing} if recording is None else {preparing, recording}
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # read, so that asyncio does not log it: another error, or the end, came first
 
 
 async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:

@@ -23,7 +23,7 @@ QUERIES = load(__name__, {"candidates": CANDIDATES})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """An attempt at a dry run. `token` is the fence."""
+    """An attempt at a dry run. `token` is the fence. `careful`: a chunk of the job counts a death."""
 
     account_id: AccountId
     job_id: JobId
@@ -32,6 +32,7 @@ class DryRun:
     format: str
     layout: dict[str, Any] | None
     token: int
+    careful: bool
 
 
 class DueDryRun(NamedTuple):
@@ -147,6 +148,7 @@ async def _claim(conn: Conn, account_id: AccountId, job_id: JobId) -> DryRun | N
         return None
     if row["died"]:
         await _blame(conn, account_id, job_id)
+    careful = await QUERIES.careful(conn, account_id=account_id, id=job_id)
     await QUERIES.take_chunks(conn, account_id=account_id, id=job_id, token=token)
     await QUERIES.forget(conn, account_id=account_id, id=job_id)
     return DryRun(
@@ -157,6 +159,7 @@ async def _claim(conn: Conn, account_id: AccountId, job_id: JobId) -> DryRun | N
         format=row["format"],
         layout=json.loads(row["layout"] or "null"),
         token=token,
+        careful=careful,
     )
 
 

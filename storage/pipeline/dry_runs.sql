@@ -36,6 +36,10 @@ FROM chunk
 WHERE c.account_id = chunk.account_id AND c.job_id = chunk.job_id AND c.first_index = chunk.first_index
 RETURNING true;
 
+-- name: careful(account_id, id)$
+-- Whether an attempt has died or failed at a chunk of the job.
+SELECT EXISTS (SELECT FROM chunks WHERE account_id = :account_id AND job_id = :id AND deaths > 0);
+
 -- name: take_chunks(account_id, id, token)!
 -- Reset all chunks, and give them the token of this attempt, so that the fence stops what an earlier one still records.
 UPDATE chunks SET state = 'ready', token = :token, created = 0, updated = 0, unchanged = 0, merged = 0,

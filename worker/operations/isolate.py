@@ -17,14 +17,6 @@ async def apply_isolated(
 
     If the database rejects a batch, it is applied in two halves, in order, each in its own savepoint.
     """
-    applied = await _apply_halves(conn, operation, job, items)
-    applied.results = _folded(applied.results)
-    return applied
-
-
-async def _apply_halves(
-    conn: Conn, operation: BaseOperation, job: JobFacts, items: Sequence[Indexed]
-) -> Applied:
     try:
         async with conn.transaction():  # a savepoint
             await upsert.empty_stage(conn)
@@ -33,10 +25,10 @@ async def _apply_halves(
         if len(items) == 1:
             return Applied(faults={items[0][0]: rejection_of(error)})
     middle = len(items) // 2
-    first = await _apply_halves(conn, operation, job, items[:middle])
-    second = await _apply_halves(conn, operation, job, items[middle:])
+    first = await apply_isolated(conn, operation, job, items[:middle])
+    second = await apply_isolated(conn, operation, job, items[middle:])
     return Applied(
-        results=first.results | second.results,
+        results=_folded(first.results | second.results),
         faults=first.faults | second.faults,
         members=first.members + second.members,
     )
