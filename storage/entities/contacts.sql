@@ -15,7 +15,9 @@ SELECT * FROM contacts WHERE account_id = :account_id AND id = :id;
 -- A page of contacts, newest first, and the total, in one snapshot. An empty page is one row in which only
 -- `total` is not null. Skipped contacts are read from the index alone.
 SELECT counted.total, shown.*
-FROM (SELECT count(*) AS total FROM contacts WHERE account_id = :account_id) counted
+FROM (
+    SELECT COALESCE(sum(contacts), 0)::bigint AS total FROM contact_counts WHERE account_id = :account_id
+) counted
 LEFT JOIN LATERAL (
     SELECT c.*
     FROM (

@@ -19,7 +19,8 @@ HERE = Path(__file__).parent
 
 # In the order of creation: each object may use those above it.
 OBJECTS = (
-    "functions/count_members.sql",  # used only by the triggers in tables.sql
+    "functions/count_members.sql",  # these two are used only by the triggers in tables.sql
+    "functions/count_contacts.sql",
     "functions/leased.sql",
     "functions/delayed.sql",
     "views/running_dry_runs.sql",

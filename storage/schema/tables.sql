@@ -1,6 +1,6 @@
 -- All current tables, indexes and triggers. The migrations create them; this file is maintained by hand, and a test
--- fails if the two differ. To build a database from this folder, run functions/count_members.sql, then this file,
--- then the views and the other functions in the order of storage.schema.OBJECTS.
+-- fails if the two differ. To build a database from this folder, run functions/count_members.sql and
+-- functions/count_contacts.sql, then this file, then the views and the other functions in the order of storage.schema.OBJECTS.
 --
 -- Columns are in the order in which the migrations added them. Every key starts with account_id, so the tables can
 -- be partitioned or distributed by it.
@@ -280,6 +280,19 @@ CREATE TABLE contacts (
 ) WITH (fillfactor = 90);
 CREATE UNIQUE INDEX contacts_external_id ON contacts (account_id, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX contacts_of_team ON contacts (account_id, team_id) WHERE team_id IS NOT NULL;
+
+-- The number of contacts of an account is the sum over its rows, of which one may be negative. There are as many rows as
+-- transactions have changed the account's contacts at once, so that they do not wait for each other.
+CREATE TABLE contact_counts (
+    account_id bigint NOT NULL,
+    slot       integer GENERATED ALWAYS AS IDENTITY,
+    contacts   bigint NOT NULL,
+    PRIMARY KEY (account_id, slot)
+) WITH (fillfactor = 50);
+CREATE TRIGGER contacts_added AFTER INSERT ON contacts REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION count_contacts();
+CREATE TRIGGER contacts_removed AFTER DELETE ON contacts REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION count_contacts();
 
 -- Changes of contacts over REST while a job of the stream `contacts` is unfinished. `settle` does not undo them. The end
 -- of such a job deletes them.

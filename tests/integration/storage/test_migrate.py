@@ -57,6 +57,19 @@ async def test_a_database_of_the_first_release_is_upgraded_and_its_jobs_continue
         assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 9
 
 
+async def test_the_contacts_that_exist_are_counted(make_database: MakeDatabase) -> None:
+    url = await _first_release(make_database)
+    conn = await asyncpg.connect(url)
+    add = """INSERT INTO contacts (account_id, phone)
+             SELECT 7, '+1415200000' || n FROM generate_series($1, $2::int) n"""
+    await conn.execute(add, 1, 3)
+    await migrate(url)
+    await conn.execute(add, 4, 5)
+    counted = await conn.fetchval("SELECT sum(contacts) FROM contact_counts WHERE account_id = 7")
+    await conn.close()
+    assert counted == 5
+
+
 async def test_the_previous_release_is_upgraded_while_its_worker_applies_a_chunk(
     make_database: MakeDatabase, settings: Settings
 ) -> None:
