@@ -155,7 +155,7 @@ async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:
             return False
         await dry_runs.correct_results(conn, dry_run.account_id, dry_run.job_id)
         end = await end_job(conn, dry_run.account_id, dry_run.job_id, members)
-    await announce(ctx, [end] if end else [])
+    await announce(ctx, [end] if end else [], next_turns=ctx.settings.parallel)
     return True
 
 

@@ -44,7 +44,7 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
             ):
                 end = await _settle_and_end(ctx, job)
             reach("finish.after_commit")
-            await announce(ctx, [end] if end else [])
+            await announce(ctx, [end] if end else [], next_turns=ctx.settings.parallel)
 
 
 async def _settle_and_end(ctx: Context, job: Finishing) -> End | None:
@@ -102,16 +102,17 @@ async def end_jobs(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list[
     return ends
 
 
-async def announce(ctx: Context, ends: Sequence[End]) -> None:
-    """Announce the ends to clients that wait for the jobs, and ring for the next jobs of their streams.
+async def announce(ctx: Context, ends: Sequence[End], *, next_turns: int) -> None:
+    """Announce the ends to clients that wait for the jobs, and ring for `next_turns` turns.
 
-    Then delete the parts of the jobs, which nothing reads any more. This comes last, so that nobody waits
-    for it.
+    The next jobs of the streams may be ready, and dry runs may wait there. Then delete the parts of the jobs,
+    which nothing reads any more. This comes last, so that nobody waits for it.
     """
     for end in ends:
         logger.info("job %s ended: %s", end.job_id, end.state)
     await ctx.queue.announce_ends([end.job_id for end in ends])
-    await ctx.queue.ring_work()
+    if next_turns:
+        await ctx.queue.ring_work(next_turns)
     if any(end.dry_run_waits for end in ends):
         await ctx.queue.ring_dry_run()
     await _drop_parts(ctx, ends)

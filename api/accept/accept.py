@@ -90,7 +90,7 @@ async def accept_request(bulk: BulkRequest) -> web.Response:
     else:
         job = new_job(bulk.request, await bulk.plan(), key)
         accepted = await accept_upload(bulk.api, job, bulk.parts(), body.fingerprint)
-        await _ring(bulk.api, job, accepted.total)
+        await _ring(bulk.api, job, accepted)
     return await respond(bulk.request, accepted, seconds, bulk.result)
 
 
@@ -131,15 +131,20 @@ def _read_key(bulk: BulkRequest) -> str | None:
     return None
 
 
-async def _ring(api: Api, job: NewJob, total: int | None) -> None:
-    """Ring for a worker, best effort: the job is accepted even if no worker is rung."""
+async def _ring(api: Api, job: NewJob, accepted: Accepted) -> None:
+    """Ring for a worker, best effort: the job is accepted even if no worker is rung.
+
+    Nobody can apply a job before the earlier ones of its stream have ended. Whoever ends the last of them
+    looks for the next one.
+    """
+    total = accepted.total
     with suppress(TimeoutError):
         async with asyncio.timeout(BELL_SECONDS):
             if total is None:
                 await api.ctx.queue.ring_split(job.account_id, job.id)
             elif job.dry_run:
                 await api.ctx.queue.ring_dry_run()
-            else:
+            elif accepted.first:
                 await api.ctx.queue.ring_work(min(job.parallel, -(-total // CHUNK_ITEMS)))
 
 

@@ -31,11 +31,15 @@ TOO_MANY_BYTES_SECONDS = 10  # the time when jobs end is not known
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """An accepted job. `job` None: an earlier request made it. `total` None: a worker must split it."""
+    """An accepted job. `job` None: an earlier request made it. `total` None: a worker must split it.
+
+    `first`: no earlier job of its stream was unfinished.
+    """
 
     id: JobId
     job: NewJob | None = None
     total: int | None = None
+    first: bool = True
 
 
 async def accept_upload(
@@ -48,7 +52,7 @@ async def accept_upload(
             await upload.reserve()
             async for part in body:
                 await upload.add(part)
-            total = await upload.accept(fingerprint.digest())
+            total, pending = await upload.accept(fingerprint.digest())
         except UploadCut as error:
             await upload.fail(error, leave_a_trace=True)
             raise
@@ -60,7 +64,7 @@ async def accept_upload(
                 upload.fail(UploadCut("the api stopped: send the request again"), leave_a_trace=True)
             )
             raise
-    return Accepted(id=job.id, job=job, total=total)
+    return Accepted(id=job.id, job=job, total=total, first=pending == 1)
 
 
 class Upload:
@@ -100,17 +104,21 @@ class Upload:
         if self._parts % PARTS_A_CHECK == 2:
             await self._check_stored()
 
-    async def accept(self, request_hash: bytes) -> int | None:
-        """Accept the job; return the number of its items, or None if a worker must split the parts."""
+    async def accept(self, request_hash: bytes) -> tuple[int | None, int]:
+        """Accept the job.
+
+        Returns the number of its items, or None if a worker must split the parts; and the number of
+        unfinished jobs of its stream.
+        """
         await self._written()
         chunks = None if self._opened else await self._chunks()
         # A long upload is not refused for the sake of a lock. COMMIT releases the locks of the stream and the
         # turn, for which other requests of the account wait; then the 202 waits for the disk.
         async with transaction(self._pool, long_wait=self._opened, durable=False, flush=True) as conn:
-            total = await self._accept(conn, request_hash, chunks)
+            accepted = await self._accept(conn, request_hash, chunks)
             reach("accept.before_commit")
         reach("accept.after_commit")
-        return total
+        return accepted
 
     async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:
         """End the job as failed; a job that was never stored is stored only to `leave_a_trace`."""
@@ -132,7 +140,9 @@ class Upload:
         arguments = (self._job.format, self._layout, self._held, CHUNK_ITEMS)
         return await asyncio.to_thread(spans, *arguments) if self._bytes >= SHORT_BYTES else spans(*arguments)
 
-    async def _accept(self, conn: Conn, request_hash: bytes, chunks: list[Span] | None) -> int | None:
+    async def _accept(
+        self, conn: Conn, request_hash: bytes, chunks: list[Span] | None
+    ) -> tuple[int | None, int]:
         total = None
         if chunks is not None:
             assert self._held is not None  # the cutters refuse an empty body
@@ -148,11 +158,12 @@ class Upload:
             total=total,
             request_hash=request_hash if self._job.idempotency_key is not None else None,
         )
-        if not await uploads.accept(conn, self._job, received):
+        pending = await uploads.accept(conn, self._job, received)
+        if not pending:
             raise Conflict(
                 "the upload was cancelled, or aborted because the api did not respond: send it again"
             )
-        return total
+        return total, pending
 
     async def _check_stored(self) -> None:
         """Raise BodyTooLarge or RateLimited if the account's unfinished jobs hold too many bytes."""

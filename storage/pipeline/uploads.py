@@ -119,19 +119,20 @@ async def add_part(conn: Conn | Pool, account_id: AccountId, job_id: JobId, part
     await QUERIES.add_part(conn, account_id=account_id, id=job_id, part=part, body=body)
 
 
-async def accept(conn: Conn, job: NewJob, received: Received) -> bool:
+async def accept(conn: Conn, job: NewJob, received: Received) -> int:
     """Accept the job and give it a position in its stream.
 
-    Returns False if the job is not in the state `receiving` any more: it was cancelled, or its lease expired.
+    Returns the number of unfinished jobs of the stream, or 0 if the job is not in the state `receiving` any
+    more: it was cancelled, or its lease expired.
     Raises UploadLost if the stored parts are not the received ones: parts are committed without waiting for
     the disk, so a crash of PostgreSQL can lose some of them, and later parts are stored all the same.
     """
     stored = await QUERIES.stored(conn, account_id=job.account_id, id=job.id)
     if stored is None:
-        return False
+        return 0
     if tuple(stored) != (received.parts, received.parts - 1, received.size):
         raise UploadLost("PostgreSQL has lost a part of the body in a crash: send the request again")
-    position = await QUERIES.accept(
+    pending: int | None = await QUERIES.accept(
         conn,
         account_id=job.account_id,
         id=job.id,
@@ -143,7 +144,7 @@ async def accept(conn: Conn, job: NewJob, received: Received) -> bool:
         total=received.total,
         request_hash=received.request_hash,
     )
-    return position is not None
+    return pending or 0
 
 
 async def fail(

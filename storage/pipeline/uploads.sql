@@ -54,7 +54,8 @@ GROUP BY j.id;
 
 -- name: accept(account_id, id, stream, layout, parallel, parts, bytes, total, request_hash)$
 -- Accept the job: give it a position in its stream and activate the account's turn. `total` is null if a worker must
--- split the job. Returns null if the job is not receiving any more (cancelled, or its lease expired).
+-- split the job. Returns the number of unfinished jobs of the stream, or null if the job is not receiving any more
+-- (cancelled, or its lease expired).
 WITH receiving AS MATERIALIZED (
     SELECT id FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiving' FOR UPDATE
 ), place AS (
@@ -62,7 +63,7 @@ WITH receiving AS MATERIALIZED (
     SELECT :account_id, :stream, 1, 1 FROM receiving
     ON CONFLICT (account_id, stream)
         DO UPDATE SET last_position = s.last_position + 1, pending = s.pending + 1
-    RETURNING last_position
+    RETURNING last_position, pending
 ), turn AS (
     UPDATE account_turns t SET
         active = true,
@@ -78,7 +79,7 @@ UPDATE jobs SET
     request_hash = :request_hash::bytea, lease_until = NULL, accepted_at = clock_timestamp()
 FROM place
 WHERE account_id = :account_id AND id = :id
-RETURNING stream_position;
+RETURNING place.pending;
 
 -- name: fail(account_id, id, error_code, error_message, lease_until)$
 -- End an upload that did not arrive completely as failed, and delete its parts. With a `lease_until`, only if its

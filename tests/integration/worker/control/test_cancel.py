@@ -34,7 +34,7 @@ async def test_all_items_of_a_queued_job_are_cancelled_and_the_next_job_runs(ctx
     assert (job.state, counts_of(job), job.total) == ("cancelled", {"cancelled": 7}, 7)
     assert (job.started_at, job.finished_at is None) == (None, False)
     assert await outcomes_of(ctx, account.id, first) == ["cancelled"] * 7
-    assert await bells(ctx) == {"work": 1}
+    assert set(await bells(ctx)) == {"work"}
     await drain(ctx)
     assert counts_of(await job_of(ctx, account.id, second)) == {"created": 1}
     assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 1

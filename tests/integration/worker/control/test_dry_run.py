@@ -72,7 +72,7 @@ async def test_a_dry_run_keeps_its_place_in_the_stream(ctx: Context) -> None:
     last = await make_job(ctx, account.id, [contact(2)])
     assert not await dry_run_next(ctx)
     await apply_chunk(ctx, await claim(ctx))
-    assert await bells(ctx) == {"work": 1, "dry_run": 1}
+    assert set(await bells(ctx)) == {"work", "dry_run"}
     assert counts_of(await job_of(ctx, account.id, first)) == {"created": 1}
     assert await claim_chunk(ctx) is None
     assert await dry_run_next(ctx)
@@ -148,7 +148,7 @@ async def test_a_dry_run_blocks_other_jobs_of_its_account_only(
     stop.resume.set()
     await dry_running
     assert (await claim(crew[1])).account_id == account.id
-    assert await bells(ctx) == {"work": 1}
+    assert set(await bells(ctx)) == {"work"}
 
 
 async def test_a_dry_run_waits_for_chunks_in_flight(
