@@ -228,8 +228,8 @@ MUTATIONS = (
         guard="settle: only the end of the running job forgets the changes over REST",
         promise="P3",
         file="storage/entities/contacts.sql",
-        text="stream = :stream AND state = 'running')",
-        instead="stream = :stream AND false)",
+        text="j.stream = :stream AND j.state = 'running')",
+        instead="j.stream = :stream AND false)",
         tests=(f"{SETTLE}/test_recorded_changes.py",),
     ),
     Mutation(
