@@ -23,7 +23,7 @@ from storage.postgres.db_errors import LOST_CONNECTION, blames_work, is_ours
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import rolled_back, transaction, without_time_limit
 from worker.apply import complete_results
-from worker.attempt import count_failure, fail_rest, log_death, patiently
+from worker.attempt import MAX_FAILURES, count_failure, fail_rest, log_death, patiently
 from worker.finish import announce, end_job, finish_if_last
 from worker.operations.base import Applied, Batch
 from worker.operations.isolate import apply_isolated
@@ -56,6 +56,9 @@ async def dry_run_next(ctx: Context, watch: Watch[DueDryRun] | None = None) -> b
     dry_run = await dry_runs.claim(ctx.pool, watch)
     if dry_run is None:
         return False
+    if dry_run.failures >= MAX_FAILURES:
+        await _give_up(ctx, dry_run)
+        return True
     try:
         async with renewing(partial(dry_runs.renew, ctx.pool, dry_run), what="the lease of a dry run"):
             members = await _apply_all(ctx, dry_run)
@@ -157,6 +160,13 @@ async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:
         end = await end_job(conn, dry_run.account_id, dry_run.job_id, members)
     await announce(ctx, [end] if end else [], next_turns=ctx.settings.parallel)
     return True
+
+
+async def _give_up(ctx: Context, dry_run: DryRun) -> None:
+    """End a dry run that has killed too many workers after its last chunk."""
+    await _release(ctx, dry_run)
+    await fail_rest(ctx, dry_run.account_id, dry_run.job_id, JobErrorCode.DRY_RUN_FAILED)
+    await finish_if_last(ctx, dry_run.account_id, dry_run.job_id)
 
 
 async def _handle(ctx: Context, dry_run: DryRun, error: Exception) -> None:

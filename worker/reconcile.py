@@ -4,14 +4,17 @@ import asyncio
 import logging
 from functools import partial
 
+from schemas.job_errors import JobErrorCode
 from storage.background import repeat
 from storage.context import Context
 from storage.failpoints import reach
 from storage.pipeline import chunks, finish, split, turns, uploads
 from storage.pipeline.chunks import ExpiredLease
+from storage.pipeline.finish import ExpiredFinish
 from storage.pipeline.leases import Watch
 from storage.pipeline.uploads import ExpiredUpload
 from storage.postgres.transactions import transaction, try_lock
+from worker.attempt import MAX_FAILURES, fail_rest
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +23,7 @@ LOCK = 0x626C7265  # 'blre': advisory lock, one worker at a time looks for work
 BELLS = 8  # maximum of bells per round; each turn serves more than one chunk
 ABANDONED = "the process that received this upload has died: send the request again"
 
-Leases = Watch[ExpiredLease | ExpiredUpload]
+Leases = Watch[ExpiredLease | ExpiredUpload | ExpiredFinish]
 
 
 async def reconcile_forever(ctx: Context) -> None:
@@ -38,14 +41,19 @@ async def reconcile(ctx: Context) -> None:
 
 
 async def free_abandoned(ctx: Context, watch: Leases) -> None:
-    """Free the chunks of dead workers and fail the uploads of dead apis. `watch` tells which are dead."""
-    expired: list[ExpiredLease | ExpiredUpload] = [
+    """Free the chunks and finishes of dead workers, and fail the uploads of dead apis.
+
+    `watch` tells which are dead.
+    """
+    expired: list[ExpiredLease | ExpiredUpload | ExpiredFinish] = [
         *await chunks.expired(ctx.pool),
         *await uploads.expired(ctx.pool),
+        *await finish.expired(ctx.pool),
     ]
     if abandoned := watch.abandoned(expired):
         await _free(ctx, [lease for lease in abandoned if isinstance(lease, ExpiredLease)])
         await _fail(ctx, [upload for upload in abandoned if isinstance(upload, ExpiredUpload)])
+        await _free_finishes(ctx, [lease for lease in abandoned if isinstance(lease, ExpiredFinish)])
 
 
 async def ring_for_work(ctx: Context) -> None:
@@ -85,3 +93,13 @@ async def _fail(ctx: Context, abandoned: list[ExpiredUpload]) -> None:
             )
         if failed:
             await ctx.queue.announce_ends([upload.job_id])
+
+
+async def _free_finishes(ctx: Context, leases: list[ExpiredFinish]) -> None:
+    """Free finishes. One that has killed too many workers is left out, and its job fails."""
+    for job in await finish.free(ctx.pool, leases):
+        logger.warning("a dead worker was finishing job %s: another one tries", job.job_id)
+        if job.failures >= MAX_FAILURES:
+            await fail_rest(ctx, job.account_id, job.job_id, JobErrorCode.FINISH_FAILED)
+        else:
+            await ctx.queue.ring_finish(job.account_id, job.job_id)

@@ -68,15 +68,17 @@ async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing |
 async def fail_rest(pool: Pool, account_id: AccountId, job_id: JobId, code: JobErrorCode) -> None:
     """Fail a job as a whole: its chunks that are not applied yet are cancelled, its total is what was split.
 
-    `finish` then ends it as `failed`, or as `cancelled` if its client has cancelled it before. Raises an
-    error of LOCKED_OUT if the job is locked.
+    `finish` then ends it as `failed`, or as `cancelled` if its client has cancelled it before. The first
+    error of a job stays; only FINISH_FAILED replaces it, because `finish` then leaves out what failed. Raises
+    an error of LOCKED_OUT if the job is locked.
     """
+    replace = code is JobErrorCode.FINISH_FAILED
     async with transaction(pool) as conn:
         await _stop(
             conn,
             account_id,
             job_id,
-            partial(QUERIES.fail, error_code=code.value, error_message=code.message),
+            partial(QUERIES.fail, error_code=code.value, error_message=code.message, replace=replace),
         )
 
 

@@ -23,14 +23,17 @@ UPDATE jobs j SET cancel_requested_at = COALESCE(j.cancel_requested_at, now()), 
 FROM job WHERE j.account_id = :account_id AND j.id = job.id
 RETURNING job.throttled_until IS NOT NULL AS throttled;
 
--- name: fail(account_id, id, error_code, error_message)^
+-- name: fail(account_id, id, error_code, error_message, replace)^
 -- Record on the job that it failed as a whole, or that its cancellation cannot split more parts. The total is what
--- was split by then. The caller holds the account's turn. No row: the job has ended, or was failed before.
+-- was split by then. The caller holds the account's turn. No row: the job has ended, or was failed before and the error
+-- is not to be replaced.
 WITH job AS (
     SELECT id, throttled_until FROM jobs
-    WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running') AND error_code IS NULL FOR UPDATE
+    WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running') 
+      AND (error_code IS NULL OR :replace AND error_code <> :error_code)
+    FOR UPDATE
 )
-UPDATE jobs j SET total = COALESCE(j.total, j.split_items), throttled_until = NULL, retry_at = NULL,
+UPDATE jobs j SET total = COALESCE(j.total, j.split_items), throttled_until = NULL, retry_at = NULL, failures = 0,
     error_code = CASE WHEN j.cancel_requested_at IS NULL OR j.total IS NOT NULL THEN :error_code END,
     error_message = CASE WHEN j.cancel_requested_at IS NULL OR j.total IS NOT NULL THEN :error_message END
 FROM job WHERE j.account_id = :account_id AND j.id = job.id

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.operations import JobParams
-from storage.pipeline import chunks, results, turns
+from storage.pipeline import chunks, failures, results, turns
 from storage.pipeline.chunks import MAX_DEATHS, Claim, Members, Progress
 from storage.pipeline.leases import LEASE_SECONDS, Watch, new_token
 from storage.pipeline.results import ItemResult
@@ -23,7 +23,10 @@ QUERIES = load(__name__, {"candidates": CANDIDATES})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DryRun:
-    """An attempt at a dry run. `token` is the fence. `careful`: a chunk of the job counts a death."""
+    """An attempt at a dry run. `token` is the fence. `careful`: a chunk of the job counts a death.
+
+    `failures` is the number of failures of the job if the last attempt has died after its last chunk, else 0.
+    """
 
     account_id: AccountId
     job_id: JobId
@@ -33,6 +36,7 @@ class DryRun:
     layout: dict[str, Any] | None
     token: int
     careful: bool
+    failures: int = 0
 
 
 class DueDryRun(NamedTuple):
@@ -146,8 +150,9 @@ async def _claim(conn: Conn, account_id: AccountId, job_id: JobId) -> DryRun | N
     )
     if row is None:
         return None
-    if row["died"]:
-        await _blame(conn, account_id, job_id)
+    failed = 0
+    if row["died"] and not await _blame(conn, account_id, job_id):
+        failed = await failures.count(conn, account_id, job_id)
     careful = await QUERIES.careful(conn, account_id=account_id, id=job_id)
     await QUERIES.take_chunks(conn, account_id=account_id, id=job_id, token=token)
     await QUERIES.forget(conn, account_id=account_id, id=job_id)
@@ -160,6 +165,7 @@ async def _claim(conn: Conn, account_id: AccountId, job_id: JobId) -> DryRun | N
         layout=json.loads(row["layout"] or "null"),
         token=token,
         careful=careful,
+        failures=failed,
     )
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId
@@ -11,6 +12,7 @@ from schemas.operations import JobParams
 from schemas.states import JobState, Outcome
 from storage.entities import contacts
 from storage.pipeline.chunks import Members
+from storage.pipeline.failures import MOST_FAILURES
 from storage.pipeline.leases import LEASE_SECONDS, new_token
 from storage.pipeline.split import JOBS_A_ROUND
 from storage.postgres.named_queries import load
@@ -18,7 +20,7 @@ from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes
 
 APPLIED = [outcome for outcome in Outcome if outcome is not Outcome.CANCELLED]
-QUERIES = load(__name__, {"jobs_a_round": JOBS_A_ROUND, **codes(*APPLIED)})
+QUERIES = load(__name__, {"jobs_a_round": JOBS_A_ROUND, "most_failures": MOST_FAILURES, **codes(*APPLIED)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,23 @@ class Finishing:
     token: int  # of the lease
 
 
+class ExpiredFinish(NamedTuple):
+    """A finish whose lease has expired, with the token and the end of the lease."""
+
+    account_id: AccountId
+    job_id: JobId
+    token: int
+    lease_until: datetime
+
+
+class Freed(NamedTuple):
+    """A finish that was freed, and the number of failures of its job."""
+
+    account_id: AccountId
+    job_id: JobId
+    failures: int
+
+
 class End(NamedTuple):
     """The terminal state of a job, and whether a dry run waits in its stream."""
 
@@ -52,8 +71,8 @@ async def claim(
 ) -> Finishing | None:
     """Lease the finish of a job. With more than `max_errors` item errors, the job fails as a whole.
 
-    Returns None if chunks are left, if the job has ended, if another worker has the lease, or if an error of
-    ours delays the job.
+    Returns None if chunks are left, if the job has ended, if another worker has the lease or has left it to
+    expire, or if an error of ours delays the job.
     """
     token = new_token()
     row = await QUERIES.claim(
@@ -105,6 +124,23 @@ async def renew(db: Conn | Pool, job: Finishing) -> None:
 async def release(db: Conn | Pool, job: Finishing) -> None:
     """Release the finish of a job."""
     await QUERIES.release(db, account_id=job.account_id, id=job.job_id, token=job.token)
+
+
+async def expired(db: Conn | Pool) -> list[ExpiredFinish]:
+    """Return the finishes whose leases have expired."""
+    return [ExpiredFinish(**row) for row in await QUERIES.expired(db)]
+
+
+async def free(db: Conn | Pool, abandoned: Sequence[ExpiredFinish]) -> list[Freed]:
+    """Release the finishes of dead workers; each counts a failure of its job, without a delay."""
+    rows = await QUERIES.free(
+        db,
+        account_ids=[lease.account_id for lease in abandoned],
+        ids=[lease.job_id for lease in abandoned],
+        tokens=[lease.token for lease in abandoned],
+        ends=[lease.lease_until for lease in abandoned],
+    )
+    return [Freed(**row) for row in rows]
 
 
 async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members) -> End | None:

@@ -3,7 +3,8 @@
 -- only if it was stopped (cancelled, or failed as a whole); otherwise the worker that runs it ends it. A job that was not stopped waits while a dry
 -- run of the account is running. `overlaps`: chunks that ran in parallel may name the same contact. This is impossible
 -- if every contact was created, because a second chunk would have found the contact. A job that has stored more than
--- `max_errors` item errors gets the given error, in case that the worker that stored the last of them has died.
+-- `max_errors` item errors gets the given error, in case that the worker that stored the last of them has died. An
+-- expired lease is not taken over: `free` ends it, and counts.
 WITH counted AS (
     SELECT EXISTS (SELECT FROM error_counts
                    WHERE account_id = :account_id AND job_id = :id AND errors > :max_errors) AS too_many
@@ -13,7 +14,7 @@ UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds), t
     error_message = COALESCE(j.error_message, CASE WHEN too_many THEN :error_message END)
 FROM counted
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
-  AND NOT leased(j.lease_until) AND NOT delayed(j.retry_at)
+  AND j.lease_until IS NULL AND NOT delayed(j.retry_at)
   AND (j.cancel_requested_at IS NOT NULL OR j.error_code IS NOT NULL OR NOT j.dry_run
        AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id))
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
@@ -42,6 +43,28 @@ WHERE account_id = :account_id AND id = :id AND token = :token AND state IN ('qu
 -- name: release(account_id, id, token)!
 UPDATE jobs SET lease_until = NULL, token = NULL
 WHERE account_id = :account_id AND id = :id AND token = :token AND state IN ('queued', 'running');
+
+-- name: expired()
+-- The leases of finishes that have expired, also those of dry runs that were stopped meanwhile. Rows that a transaction
+-- has locked to end the job are skipped.
+SELECT account_id, id AS job_id, token, lease_until FROM jobs
+WHERE state IN ('queued', 'running') AND lease_until IS NOT NULL AND NOT leased(lease_until)
+  AND (NOT dry_run OR cancel_requested_at IS NOT NULL OR error_code IS NOT NULL)
+FOR NO KEY UPDATE SKIP LOCKED;
+
+-- name: free(account_ids, ids, tokens, ends)
+-- Release the finishes of dead workers, if their leases are still the same, and count a failure for each.
+WITH dead AS (
+    SELECT j.account_id, j.id
+    FROM unnest(:account_ids::bigint[], :ids::uuid[], :tokens::bigint[], :ends::timestamptz[])
+        d (account_id, id, token, lease_until)
+    JOIN jobs j ON j.account_id = d.account_id AND j.id = d.id AND j.token = d.token AND j.lease_until = d.lease_until
+    WHERE j.state IN ('queued', 'running')
+    FOR UPDATE OF j SKIP LOCKED
+)
+UPDATE jobs j SET lease_until = NULL, token = NULL, failures = LEAST(j.failures + 1, @most_failures@)
+FROM dead WHERE j.account_id = dead.account_id AND j.id = dead.id
+RETURNING j.account_id, j.id AS job_id, j.failures;
 
 -- name: end(account_id, id, added, removed)^
 -- Set the terminal state and store the final counts: the sums over the chunks, corrected by outcome_changes, plus the
@@ -135,11 +158,11 @@ RETURNING EXISTS (
 -- others.
 SELECT j.account_id, j.id FROM jobs j
 WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
-  AND NOT leased(j.lease_until) AND NOT delayed(j.retry_at)
+  AND j.lease_until IS NULL AND NOT delayed(j.retry_at)
   AND (j.cancel_requested_at IS NOT NULL OR j.error_code IS NOT NULL OR NOT j.dry_run
        AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id))
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                   AND c.state IN ('ready', 'running'))
-ORDER BY j.retry_at NULLS FIRST, j.lease_until NULLS FIRST
+ORDER BY j.retry_at NULLS FIRST
 LIMIT @jobs_a_round@
 FOR NO KEY UPDATE OF j SKIP LOCKED;

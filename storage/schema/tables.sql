@@ -102,6 +102,7 @@ CREATE TABLE jobs (
 ) WITH (fillfactor = 70);
 CREATE INDEX jobs_queue ON jobs (account_id, stream, stream_position) WHERE state IN ('queued', 'running');
 CREATE INDEX jobs_unsplit ON jobs (retry_at NULLS FIRST, accepted_at) WHERE state IN ('queued', 'running') AND total IS NULL;
+CREATE INDEX jobs_leased ON jobs (lease_until) WHERE state IN ('queued', 'running') AND lease_until IS NOT NULL;
 CREATE INDEX jobs_receiving ON jobs (lease_until) WHERE state = 'receiving';
 CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX jobs_accepted ON jobs (account_id, accepted_at);

@@ -12,6 +12,7 @@ from tests.integration.worker.dry_runs import Stop, die, dump, expire, report_of
 from tests.workers import counts_of, job_of, results_of, unfinished
 from worker.dry_run import dry_run_next
 from worker.finish import finish_if_last
+from worker.reconcile import reconcile
 
 ITEMS = [contact(n % 9, name=f"Name {n // 3}") for n in range(12)] + [{"phone": "12"}]
 
@@ -68,6 +69,7 @@ async def test_any_worker_ends_a_cancelled_dry_run_whose_worker_died(
     assert await cancellation.cancel(ctx.pool, *job) is not None
     await expire(ctx)
     assert not await dry_run_next(ctx)
+    await reconcile(ctx)
     await finish_if_last(ctx, *job)
     row = await job_of(ctx, *job)
     assert (row.state, row.cancelled, sum(counts_of(row).values())) == ("cancelled", 7, 13)

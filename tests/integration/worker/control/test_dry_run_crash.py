@@ -20,6 +20,7 @@ from tests.integration.worker.cancelling import waiting
 from tests.integration.worker.dry_runs import Stop, die, dry_run_all, dump, expire
 from tests.waiting import until
 from tests.workers import barred, counts_of, job_of, results_of, unfinished
+from worker.attempt import MAX_FAILURES
 from worker.dry_run import dry_run_next
 from worker.operations.base import Applied, Indexed, JobFacts
 from worker.operations.contacts_upsert import ContactsUpsert
@@ -237,3 +238,20 @@ async def test_a_chunk_that_kills_workers_is_blamed(
         await dry_runs.release(ctx.pool, claimed, blame=False)
     await dry_run_all(ctx)
     await assert_completed(ctx, job)
+
+
+async def test_a_dry_run_that_kills_every_worker_after_its_last_chunk_fails(
+    ctx: Context, crew: list[Context], job: tuple[AccountId, JobId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(MAX_FAILURES):
+        with monkeypatch.context() as patch:
+            stop = Stop(patch, 0, "_end")
+            running = asyncio.create_task(dry_run_next(crew[0]))
+            await stop.reached.wait()
+            await die(running, monkeypatch)
+        await expire(ctx)
+        await ctx.pool.execute("UPDATE jobs SET retry_at = now() WHERE retry_at IS NOT NULL")
+    await dry_run_next(ctx)
+    row = await job_of(ctx, *job)
+    assert (row.state, row.error_code, counts_of(row)) == ("failed", "dry_run_failed", {"cancelled": 13})
+    assert await ctx.pool.fetchval("SELECT sum(deaths) FROM chunks") == 0

@@ -102,5 +102,6 @@ async def test_the_finish_of_a_dead_worker_is_taken_over(
     assert await finish.claim(ctx.pool, *applied) is None
     assert await finish.unended(ctx.pool) == []
     await set_back(ctx)
+    await reconcile(ctx)
     assert await finish.unended(ctx.pool) == [applied]
     assert await finish.claim(ctx.pool, *applied) is not None
