@@ -18,6 +18,7 @@ from embedded.supervisor.commands import Command, environment
 from storage import migrations
 from storage.entities import accounts
 from storage.entities.accounts import AccountChange
+from storage.postgres.pool import Conn
 
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
@@ -77,16 +78,16 @@ class Service:
 
     async def client(self, change: AccountChange = NO_LIMITS) -> Client:
         """Create an account. Return a client of it, with a session that ends with the service."""
+        (client,) = await self.clients(1, change)
+        return client
+
+    async def clients(self, count: int, change: AccountChange = NO_LIMITS) -> list[Client]:
+        """Create accounts. Return a client of each."""
         conn = await self.connect()
         try:
-            self._accounts += 1
-            account = await accounts.create(conn, f"bench-{self._accounts}", change)
-            _, key = await accounts.create_key(conn, account.id)
+            return [await self._client(conn, change) for _ in range(count)]
         finally:
             await conn.close()
-        client = Client(HOST, self.port, account.id, key)
-        self._stack.push_async_callback(client.close)
-        return client
 
     async def connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         """Open a connection to PostgreSQL."""
@@ -115,6 +116,14 @@ class Service:
             "valkey": [self.valkey],
         }
         return {role: cpu_seconds(_pids(children)) for role, children in roles.items()}
+
+    async def _client(self, conn: Conn, change: AccountChange) -> Client:
+        self._accounts += 1
+        account = await accounts.create(conn, f"bench-{self._accounts}", change)
+        _, key = await accounts.create_key(conn, account.id)
+        client = Client(HOST, self.port, account.id, key)
+        self._stack.push_async_callback(client.close)
+        return client
 
     def _command(self, name: str, role: str, database_url: str) -> Command:
         env = environment(host=HOST, port=self.port, database_url=database_url, redis_url=self.valkey.url)

@@ -72,7 +72,7 @@ class _Trial:
         async with running_service(workers=1, WORKER_TURNS="1", MAX_UNFINISHED_JOBS="1000000") as service:
             relay = Relay(service.home.sockets / ".s.PGSQL.5432", self._delay)
             url = _url(service, await relay.start())
-            targets = [await _target(await service.client()) for _ in range(self._accounts)]
+            targets = [await _target(client) for client in await service.clients(self._accounts)]
             await service.scale(0)
             for _ in range(rounds):
                 for workers in WORKERS:

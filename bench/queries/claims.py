@@ -82,7 +82,7 @@ async def _few() -> Claims:
 async def _queued(accounts: int, jobs: int) -> tuple[Claims, float]:
     """Measure the claims of the first jobs of many, and the reconciler while no turn can be taken."""
     async with running_service(workers=0, statements=True, **ONE_TURN) as service:
-        clients = [await service.client() for _ in range(accounts)]
+        clients = await service.clients(accounts)
         bodies = [json_array(rows) for rows in small_jobs(max(1, jobs // accounts), ITEMS)]
         await fill_queue(clients, bodies)
         await service.sql("ANALYZE")
@@ -111,7 +111,7 @@ async def _reconciler(service: Service) -> float:
 
 async def _throttled(accounts: int) -> Claims:
     async with running_service(workers=0, statements=True, **ONE_TURN) as service:
-        clients = [await service.client(TIGHT) for _ in range(accounts)]
+        clients = await service.clients(accounts, TIGHT)
         await fill_queue(clients, [json_array(rows) for rows in small_jobs(1, 2)])
         await service.scale(2)
         await _until(service, UNTHROTTLED, 0)

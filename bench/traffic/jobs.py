@@ -54,7 +54,7 @@ def measure(
 
 async def _measure(jobs: int, connections: int, rounds: int, workers: int) -> list[tuple[float, Cost, float]]:
     async with running_service(workers=workers, MAX_UNFINISHED_JOBS=str(jobs)) as service:
-        clients = [await service.client() for _ in range(ACCOUNTS)]
+        clients = await service.clients(ACCOUNTS)
         plain = await Plain.connect(service.database_url)
         for client in clients:
             await latencies(client, WARM_UP_JOBS, ITEMS)

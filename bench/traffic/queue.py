@@ -50,7 +50,7 @@ def measure(
 
 async def _measure(change: AccountChange, jobs: int, accounts: int, rounds: int, workers: int) -> list[Cost]:
     async with running_service(workers=0) as service:
-        clients = [await service.client(change) for _ in range(accounts)]
+        clients = await service.clients(accounts, change)
         return [await _round(service, clients, jobs // accounts, workers) for _ in range(rounds)]
 
 
