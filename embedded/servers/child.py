@@ -15,7 +15,8 @@ from embedded.servers import processes
 from embedded.servers.home import EmbeddedError, Home, Owner
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
-POLL_SECONDS = 0.01  # between attempts to connect
+POLL_SECONDS = 0.01  # between the first attempts to connect
+LONGEST_POLL_SECONDS = 0.1  # the pause doubles: each attempt costs a server that recovers a process
 TAIL_BYTES = 4_000  # end of a log that an error message contains
 READY_SECONDS = 60.0  # after a kill, PostgreSQL may have to replay 2 GB of WAL
 
@@ -71,12 +72,14 @@ class Child:
     async def wait_ready(self, within: float = READY_SECONDS) -> None:
         """Wait until the process is ready. Raises StartFailed if it ends, or after `within` seconds."""
         ended = asyncio.ensure_future(self.wait())
+        pause = POLL_SECONDS
         try:
             async with asyncio.timeout(within):
                 while not await self.is_ready():
                     if ended.done():
                         raise self.failed(f"ended with {ended.result()} during the start")
-                    await asyncio.wait({ended}, timeout=POLL_SECONDS)
+                    await asyncio.wait({ended}, timeout=pause)
+                    pause = min(2 * pause, LONGEST_POLL_SECONDS)
         except TimeoutError:
             raise self.failed(f"is not ready after {within:g} seconds") from None
         finally:

@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import signal
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -35,6 +36,10 @@ SETTINGS = {
     "checkpoint_timeout": "15min",
     "log_checkpoints": "off",
 }
+# After a crash, PostgreSQL writes the data folder to the disk before it replays the WAL: by default file by
+# file, which took two to four seconds on a busy machine. This is one call, which only Linux has.
+if sys.platform == "linux":
+    SETTINGS["recovery_init_sync_method"] = "syncfs"
 NOT_DURABLE = {
     "fsync": "off",
     "synchronous_commit": "off",

@@ -89,6 +89,26 @@ async def test_postgres_restarts_after_kill_9_with_all_committed_data(scratch: H
     await postgres.stop()
 
 
+async def test_a_recovery_writes_the_data_folder_in_one_call(scratch: Home) -> None:
+    postgres = await started(Postgres(scratch))
+    assert await query(postgres, "SHOW recovery_init_sync_method") == "syncfs"
+    await postgres.stop()
+
+
+async def test_a_slow_start_is_asked_at_most_ten_times_a_second(scratch: Home) -> None:
+    clock = asyncio.get_running_loop().time
+    attempts: list[float] = []
+
+    class Slow(Valkey):
+        async def is_ready(self) -> bool:
+            attempts.append(clock())
+            return attempts[-1] - attempts[0] >= 1
+
+    slow = await started(Slow(scratch))
+    await slow.stop()
+    assert len(attempts) <= 16  # four with shorter pauses
+
+
 async def test_valkey_restarts_after_kill_9(scratch: Home) -> None:
     valkey = await started(Valkey(scratch))
     valkey.send(signal.SIGKILL)
