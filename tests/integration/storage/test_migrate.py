@@ -41,6 +41,11 @@ def test_released_migrations_do_not_change() -> None:
     assert {revision: hashlib.sha256(text).hexdigest() for revision, text in texts.items()} == RELEASED
 
 
+def test_each_migration_has_a_number_of_its_own() -> None:
+    """Of two with the same number, `migrate` would run one."""
+    assert len(scripts()) == len(list(migrations.HERE.glob("[0-9]*.sql")))
+
+
 async def test_a_database_of_the_first_release_is_upgraded_and_its_jobs_continue(
     make_database: MakeDatabase, settings: Settings
 ) -> None:
