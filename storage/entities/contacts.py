@@ -56,9 +56,13 @@ async def page(
     """Return a page of contacts, newest first, without the first `skip`, and the total number of contacts.
 
     `search` selects the contacts whose name or phone contains this text. A phone number also matches in the
-    national format of the account's region. A text that starts with + must be the start of the phone.
+    national format of the account's region. A text of + and digits selects the phones that start with it.
     """
-    if search:
+    if search and search.startswith("+") and (digits := _digits(search)):
+        records = await QUERIES.search_phones(
+            db, account_id=account.id, start=f"+{digits}", size=size, skip=skip
+        )
+    elif search:
         phone_like = _phone_pattern(search)
         phone = normaliser_for(account.region)(search) if phone_like else None
         records = await QUERIES.search(
@@ -176,19 +180,20 @@ def _name_pattern(text: str) -> str:
 
 
 def _phone_pattern(text: str) -> str | None:
-    """Return the LIKE pattern of the phones that contain the digits of a text.
+    """Return the LIKE pattern of the phones that contain the digits of a text. None: see `_digits`."""
+    digits = _digits(text)
+    return digits and f"%{digits}%"
 
-    Digits of any script count. Returns None for a text that has no digits, or has letters.
-    """
+
+def _digits(text: str) -> str | None:
+    """Return the digits of a phone number, of any script; None for a text without digits, or with letters."""
     digits = ""
     for character in text:
         if (digit := unicodedata.decimal(character, None)) is not None:
             digits += str(digit)
         elif character not in PUNCTUATION and unicodedata.category(character) not in ("Zs", "Pd"):
             return None
-    if not digits:
-        return None
-    return f"+{digits}%" if text.startswith("+") else f"%{digits}%"
+    return digits or None
 
 
 def _change_parameters(

@@ -1,4 +1,4 @@
-"""The total of the contacts of an account is exact at all times, and is not counted for each page."""
+"""The total of the contacts of an account is exact at all times. Pages do not read all contacts."""
 
 import asyncio
 import random
@@ -93,6 +93,17 @@ async def test_a_page_does_not_read_all_contacts(ctx: Context) -> None:
         _, number = await contacts.page(conn, account, search=None, size=20, skip=0)
         assert number == 5_000
         assert await _read(conn) - before <= 200
+
+
+async def test_a_search_for_the_start_of_a_phone_reads_the_contacts_that_match(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await make_contacts(ctx, account.id, range(5_000))
+    async with ctx.pool.acquire() as conn:
+        before = await _read(conn)
+        rows, number = await contacts.page(conn, account, search=phone(1_230)[:-1], size=3, skip=0)
+        assert await _read(conn) - before <= 100
+    assert number == 10
+    assert [row.fields["phone"] for row in rows] == [phone(1_239), phone(1_238), phone(1_237)]
 
 
 async def _read(conn: Conn) -> int:
