@@ -36,12 +36,15 @@ BEGIN
         SELECT n.account_id, a.item_limit, a.window_seconds, n.job_id, j.operation, n.first_index,
             CASE WHEN c.deaths >= p_max_deaths AND c.items > 1 THEN c.items / 2 ELSE c.items END,
             CASE WHEN c.deaths >= p_max_deaths AND c.items > 1 THEN p_max_deaths - 1 ELSE c.deaths END
-        FROM claimable n
+        FROM (SELECT * FROM claimable h WHERE h.account_id = turn.account_id ORDER BY h.accepted_at LIMIT 1) n
         JOIN accounts a ON a.id = n.account_id
-        JOIN jobs j ON j.account_id = n.account_id AND j.id = n.job_id
-        JOIN chunks c ON c.account_id = n.account_id AND c.job_id = n.job_id AND c.first_index = n.first_index
-        WHERE n.account_id = turn.account_id
-        ORDER BY n.accepted_at LIMIT 1;
+        CROSS JOIN LATERAL ( -- a join may begin with all chunks of the job
+            SELECT r.operation FROM jobs r WHERE r.account_id = n.account_id AND r.id = n.job_id OFFSET 0
+        ) j
+        CROSS JOIN LATERAL (
+            SELECT r.items, r.deaths FROM chunks r
+            WHERE r.account_id = n.account_id AND r.job_id = n.job_id AND r.first_index = n.first_index OFFSET 0
+        ) c;
         IF FOUND THEN
             RETURN;
         END IF; -- another worker claimed the chunk while this one waited for the lock: try another account

@@ -92,6 +92,15 @@ async def test_the_path_of_a_chunk_reads_indexes(worker: Context, item_limit: in
     assert await unfinished(worker) == 100  # the jobs of HISTORY only: the job is settled and has ended
 
 
+async def test_a_claim_reads_few_of_the_chunks_of_its_job(worker: Context) -> None:
+    account = await make_account(worker)
+    await make_job(worker, account.id, [contact(n) for n in range(300)], chunk_items=1, parallel=64)
+    await claim(worker)
+    before = await _read(worker, "chunks")
+    await claim(worker)
+    assert await _read(worker, "chunks") - before < 30
+
+
 async def test_a_round_of_the_reconciler_reads_indexes(worker: Context) -> None:
     await worker.pool.execute(HISTORY)
     account = await make_account(worker)
@@ -120,10 +129,8 @@ INSERT INTO opt_ins (account_id, contact_id, channel_id, opted_in, by_contact)
     FROM contacts, (SELECT id FROM channels UNION ALL SELECT gen_random_uuid()) h (channel_id)
     WHERE phone > '+12122002000' ON CONFLICT DO NOTHING;
 """
-READ = """
-SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_user_tables
-WHERE relname IN ('contacts', 'memberships', 'opt_ins')
-"""
+READ = "SELECT sum(seq_tup_read + idx_tup_fetch)::int FROM pg_stat_user_tables WHERE relname = ANY ($1)"
+CROWDED = ("contacts", "memberships", "opt_ins")
 ITEMS = 200
 ROWS_AN_ITEM = 30  # maximum reads for one item, in all three tables
 
@@ -154,15 +161,16 @@ async def test_an_operation_reads_only_the_contacts_of_its_items(
     await worker.pool.execute(CROWD)
     job_id = await make_job(worker, account.id, items, operation=operation, params=params)
     held = await claim(worker)
-    before = await _read(worker)
+    before = await _read(worker, *CROWDED)
     await apply_chunk(worker, held)
     assert sum(counts_of(await job_of(worker, account.id, job_id)).values()) == ITEMS
-    assert await _read(worker) - before <= ITEMS * ROWS_AN_ITEM
+    assert await _read(worker, *CROWDED) - before <= ITEMS * ROWS_AN_ITEM
 
 
-async def _read(worker: Context) -> int:
+async def _read(worker: Context, *tables: str) -> int:
+    """Return how many rows of the tables have been read."""
     await worker.pool.execute("SELECT pg_stat_force_next_flush()")
-    rows: int = await worker.pool.fetchval(READ)
+    rows: int = await worker.pool.fetchval(READ, tables)
     return rows
 
 
