@@ -29,6 +29,8 @@ def make_app(settings: Settings) -> web.Application:
     app.on_response_prepare.append(add_security_headers)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET":
+            app.router.add_route("HEAD", route.path, route.handler)
     app[PUBLIC] = frozenset(route.handler for route in ROUTES if route.public)
     app[FAILED_KEYS] = FailedKeys(settings)
     app[BULK] = frozenset(route.handler for route in ROUTES if route.bulk)

@@ -14,6 +14,7 @@ from storage.postgres.db_errors import LOST_CONNECTION
 from storage.postgres.transactions import ping
 
 PING_SECONDS = 1.8  # a client has its answer within two seconds
+RETRY_SECONDS = 2
 
 
 Status = Literal["ready", "degraded", "not ready"]
@@ -62,12 +63,12 @@ async def readyz(request: web.Request) -> web.Response:
         _responds(ctx.queue.check()),
     )
     status: Status = "not ready" if not (postgres and migrated) else "ready" if redis else "degraded"
-    return web.json_response(
-        Readiness(
-            status=status, postgres=postgres, redis=redis, migrated=migrated, failing_jobs=failing_jobs
-        ).model_dump(),
-        status=503 if status == "not ready" else 200,
-    )
+    readiness = Readiness(
+        status=status, postgres=postgres, redis=redis, migrated=migrated, failing_jobs=failing_jobs
+    ).model_dump()
+    if status == "not ready":
+        return web.json_response(readiness, status=503, headers={"Retry-After": str(RETRY_SECONDS)})
+    return web.json_response(readiness)
 
 
 async def _failing_jobs(api: Api) -> int | None:

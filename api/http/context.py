@@ -31,6 +31,9 @@ class Api:
     ended: Ended
     uploads: Uploads
     schema_ready: asyncio.Event  # set once the database has the schema of this code
+    pages: (
+        asyncio.Semaphore
+    )  # downloads may read so many pages at a time; the other connections are for others
 
 
 API = web.AppKey("api", Api)
@@ -44,6 +47,7 @@ SHORT_WAITS = {"lock_timeout": "4s"}
 # long have a higher one: see `transact` and `transaction`.
 STATEMENT_SECONDS = 8.0
 START_SECONDS = 2.0  # the first requests find the schema read, unless PostgreSQL is away
+PAGES_SHARE = 4  # this part of the connections is for downloads
 SCHEMA_SECONDS = 0.5  # between two attempts to read it
 
 # Set on a request by the middlewares.
@@ -89,7 +93,13 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
         ):
             with suppress(TimeoutError):
                 await asyncio.wait_for(schema_ready.wait(), START_SECONDS)
-            yield Api(ctx=ctx, ended=ended, uploads=uploads, schema_ready=schema_ready)
+            yield Api(
+                ctx=ctx,
+                ended=ended,
+                uploads=uploads,
+                schema_ready=schema_ready,
+                pages=asyncio.Semaphore(max(settings.api_pool_size // PAGES_SHARE, 1)),
+            )
     finally:
         await redis.aclose()
         await close_pool(pool)

@@ -54,12 +54,21 @@ class Protocol(web_protocol.RequestHandler):
         name = type(exc).__name__
         kind = f"request that is not valid HTTP: {name}"
         self.refused.log(logging.WARNING, kind, "%s, from %s", kind, request.remote)
-        request[REQUEST_ID] = new_request_id()
-        response = envelope(request, InvalidRequest(_reason(name), code="malformed_request"), status=status)
+        response = _refusal(request, InvalidRequest(_reason(name), code="malformed_request"), status)
         response.headers.update(SECURITY_HEADERS)
-        response.headers["X-Request-Id"] = request[REQUEST_ID]
-        response.force_close()
         return response
+
+    async def finish_response(
+        self, request: BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send a response. aiohttp refuses an unknown `Expect` before the middlewares run, in plain text."""
+        if isinstance(resp, web.HTTPExpectationFailed):
+            error = InvalidRequest(
+                "the Expect header is not supported: send '100-continue' or no Expect header",
+                code="unsupported_expectation",
+            )
+            resp = _refusal(request, error, resp.status)
+        return await super().finish_response(request, resp, start_time)
 
 
 def install() -> None:
@@ -82,6 +91,15 @@ async def check_framing(request: web.Request, handler: Handler) -> web.StreamRes
         code="unsupported_transfer_encoding",
     )
     response = envelope(request, error, status=501)
+    response.force_close()
+    return response
+
+
+def _refusal(request: BaseRequest, error: InvalidRequest, status: int) -> web.Response:
+    """Return the envelope for a request that no middleware has seen, and have the connection closed."""
+    request[REQUEST_ID] = new_request_id()
+    response = envelope(request, error, status=status)
+    response.headers["X-Request-Id"] = request[REQUEST_ID]
     response.force_close()
     return response
 

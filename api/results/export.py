@@ -97,8 +97,15 @@ async def _stream(request: web.Request, media: Media, page: Page, header_row: st
     )
     request[STREAMING] = True
     await response.prepare(request)
+    if request.method == "HEAD":
+        return response  # aiohttp would send what is written
     text, after = header_row if media is Media.CSV else "", -1
-    while found := await page(after):
+    pages = request.app[API].pages
+    while True:
+        async with pages:
+            found = await page(after)
+        if found is None:
+            break
         lines, after = found
         await response.write((text + lines).encode("utf-8", "backslashreplace"))
         text = ""

@@ -127,6 +127,7 @@ async def test_without_postgres_the_response_is_a_503_with_retry_after(proxied: 
         assert int(response.headers["Retry-After"]) > 0
     ready = await proxied.client.get("/readyz")
     assert (ready.status, ready.json["postgres"], ready.json["redis"]) == (503, False, True)
+    assert int(ready.headers["Retry-After"]) > 0
     assert (await proxied.client.get("/healthz")).status == 200
     await proxied.postgres.start()
     assert (await proxied.client.submit_items([contact(1)])).status == 202

@@ -75,7 +75,7 @@ async def test_an_unknown_path_needs_no_key(session: aiohttp.ClientSession) -> N
 async def test_a_405_lists_the_allowed_methods(client: Client) -> None:
     response = await client.call("DELETE", "/v1/jobs")
     assert (response.status, response.error["code"]) == (405, "method_not_allowed")
-    assert response.headers["Allow"] == "GET"
+    assert response.headers["Allow"] == "GET, HEAD"
 
 
 async def test_a_failed_stream_breaks_the_connection(ctx: Context, service: Service, client: Client) -> None:

@@ -70,6 +70,17 @@ async def test_a_malformed_request_gets_the_envelope(service: Service, request_:
     assert received.count(b"HTTP/1.1") <= 1 + error["message"].count("HTTP/1.1")
 
 
+@pytest.mark.parametrize("path", ["/v1/jobs", "/healthz", "/nowhere"])
+async def test_an_unknown_expectation_gets_the_envelope(service: Service, path: str) -> None:
+    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nExpect: {SECRET}\r\n\r\n".encode()
+    received = await exchange(service, request)
+    response, error = parse(received)
+    assert (response.status, error["code"]) == (417, "unsupported_expectation")
+    assert response.headers["X-Request-Id"] == error["request_id"]
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert SECRET.encode() not in received
+
+
 async def test_malformed_requests_are_one_line_without_headers(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:

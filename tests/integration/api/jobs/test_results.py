@@ -1,5 +1,6 @@
 """Results: every item has exactly one."""
 
+import asyncio
 import csv
 import io
 import json
@@ -8,8 +9,10 @@ from typing import Any
 
 from storage.context import Context
 from tests.factories import contact, phone
-from tests.integration.api.service import Client
+from tests.integration.api.service import Client, Service
 from tests.integration.api.work import work
+from tests.waiting import until
+from tests.workers import barred, waiting_backends
 
 ITEMS = 4_500
 
@@ -97,3 +100,25 @@ async def test_the_first_known_format_of_accept_is_used(ctx: Context, client: Cl
     }.items():
         shown = (await client.get(path, Accept=accept)).headers["Content-Type"]
         assert shown == f"{given}; charset=utf-8", accept
+
+
+async def test_downloads_leave_connections_to_other_requests(
+    ctx: Context, service: Service, client: Client
+) -> None:
+    response = await client.submit_items([contact(1)])
+    await work(ctx)
+    path = response.json["results_url"]
+    size = ctx.settings.api_pool_size
+
+    async def no_more_start() -> bool:
+        waiting = len(await waiting_backends(ctx))
+        return waiting == size or (waiting > 0 and service.api.pages.locked())
+
+    async with barred(ctx, "LOCK TABLE outcomes IN ACCESS EXCLUSIVE MODE"), asyncio.TaskGroup() as group:
+        downloads = [group.create_task(client.get(path, Accept="text/csv")) for _ in range(size * 2)]
+        await until(no_more_start)
+        other = await client.get("/v1/contacts")
+        waited = not any(download.done() for download in downloads)
+        for download in downloads:
+            download.cancel()
+    assert (other.status, waited) == (200, True)
