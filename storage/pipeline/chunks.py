@@ -102,7 +102,7 @@ class Progress(NamedTuple):
 
 
 async def claim_unlimited(
-    db: Pool,
+    db: Conn | Pool,
     worker_id: WorkerId,
     tokens: Sequence[int],
     *,

@@ -52,7 +52,7 @@ CREATE TABLE streams (
     pending       integer NOT NULL CHECK (pending >= 0),    -- jobs that are accepted and have not ended
     PRIMARY KEY (account_id, stream)
 );
-CREATE INDEX streams_pending ON streams (account_id) WHERE pending > 0;
+CREATE INDEX streams_pending ON streams (account_id, stream) WHERE pending > 0;
 
 -- A row exists from the first byte of a request until `prune` deletes the job after its end.
 CREATE TABLE jobs (
@@ -216,7 +216,8 @@ CREATE TABLE account_turns (
     start_tag    bigint NOT NULL DEFAULT 0,                 -- virtual_time before the last claim
     served_at    timestamptz,
     ready_at     timestamptz NOT NULL DEFAULT now(),        -- from throttled_at to ready_at, the window throttles
-    throttled_at timestamptz NOT NULL DEFAULT now()         -- the account; both, so that a clock step freezes nobody
+    throttled_at timestamptz NOT NULL DEFAULT now(),        -- the account; both, so that a clock step freezes nobody
+    last_stream  text                                       -- the stream of the last claim: the next one follows
 );
 CREATE INDEX account_turns_next ON account_turns (virtual_time) WHERE active;
 CREATE INDEX account_turns_clock ON account_turns (served_at DESC NULLS LAST);

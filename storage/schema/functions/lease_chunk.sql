@@ -34,7 +34,8 @@ CREATE OR REPLACE FUNCTION lease_chunk(
     ), served AS (
         -- an account that waited for its window may catch up by p_credit_items at most
         UPDATE account_turns t SET start_tag = fair.start, virtual_time = fair.start + p_items,
-            served_at = clock_timestamp()
+            served_at = clock_timestamp(),
+            last_stream = (SELECT j.stream FROM jobs j WHERE j.account_id = p_account_id AND j.id = p_job_id)
         FROM chunk, LATERAL (
             SELECT GREATEST(own.virtual_time, COALESCE((
                 SELECT c.start_tag FROM account_turns c WHERE c.served_at IS NOT NULL

@@ -4,19 +4,22 @@ from collections import Counter
 
 from schemas.ids import AccountId
 from storage.context import Context
+from storage.pipeline import chunks
+from storage.pipeline.leases import new_token
+from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_job
-from tests.workers import claim, drain
+from tests.workers import claim, claim_chunk, drain
 from worker.apply import apply_chunk
 
 
-async def make_big_job(ctx: Context, account_id: AccountId, chunks: int = 50) -> None:
-    await make_job(ctx, account_id, [contact(n) for n in range(chunks * 3)], chunk_items=3, parallel=4)
+async def make_big_job(ctx: Context, account_id: AccountId, number: int = 50) -> None:
+    await make_job(ctx, account_id, [contact(n) for n in range(number * 3)], chunk_items=3, parallel=4)
 
 
-async def serve(ctx: Context, chunks: int) -> list[AccountId]:
+async def serve(ctx: Context, number: int) -> list[AccountId]:
     """Claim and apply chunks one by one; return the account of each."""
     served = []
-    for _ in range(chunks):
+    for _ in range(number):
         claimed = await claim(ctx)
         await apply_chunk(ctx, claimed)
         served.append(claimed.account_id)
@@ -36,7 +39,7 @@ async def test_a_small_job_is_next_after_the_chunks_in_flight(ctx: Context, crew
 
 async def test_an_idle_account_gains_no_credit(ctx: Context) -> None:
     busy, back = await make_account(ctx), await make_account(ctx)
-    await make_big_job(ctx, back.id, chunks=1)
+    await make_big_job(ctx, back.id, number=1)
     await drain(ctx)
     await make_big_job(ctx, busy.id)
     await serve(ctx, 30)
@@ -50,7 +53,7 @@ async def test_a_busy_account_keeps_its_share_when_another_appears(ctx: Context)
     await serve(ctx, 30)
     newcomers = [await make_account(ctx) for _ in range(3)]
     for newcomer in newcomers:
-        await make_big_job(ctx, newcomer.id, chunks=20)
+        await make_big_job(ctx, newcomer.id, number=20)
     served = Counter(await serve(ctx, 40))
     assert all(9 <= served[account.id] <= 11 for account in (busy, *newcomers))
 
@@ -80,3 +83,40 @@ async def test_an_account_without_work_is_not_active(ctx: Context) -> None:
     assert await ctx.pool.fetchval("SELECT active FROM account_turns")
     await drain(ctx)
     assert not await ctx.pool.fetchval("SELECT active FROM account_turns")
+
+
+async def test_a_large_job_does_not_starve_the_other_streams_of_its_account(ctx: Context) -> None:
+    account = await make_account(ctx, item_limit=0)
+    large = await make_job(ctx, account.id, [contact(n) for n in range(40)], chunk_items=10)
+    others = [
+        await make_job(ctx, account.id, [contact(n) for n in range(20)], chunk_items=10, stream=f"z{number}")
+        for number in range(2)
+    ]
+    served = []
+    while (claimed := await claim_chunk(ctx)) is not None:
+        served.append(claimed.job_id)
+        await apply_chunk(ctx, claimed)
+    assert served == [large, *others, large, *others, large, large]
+    assert await ctx.pool.fetchval("SELECT count(*) FROM jobs WHERE state = 'completed'") == 3
+
+
+async def test_a_claim_reads_few_of_the_streams_of_an_account(ctx: Context) -> None:
+    account = await make_account(ctx, item_limit=0)
+    for number in range(60):
+        await make_job(ctx, account.id, [contact(number)], stream=f"label {number:03}")
+    async with ctx.pool.acquire() as conn:
+        await conn.execute("ANALYZE")
+        for _ in range(3):
+            before = await _rows_read(conn)
+            assert await chunks.claim_unlimited(conn, ctx.worker_id, [new_token()])
+            read = await _rows_read(conn) - before
+        assert read < 30
+
+
+async def _rows_read(conn: Conn) -> int:
+    """Return how many rows this connection has read from `streams`."""
+    await conn.execute("SELECT pg_stat_force_next_flush()")
+    read: int = await conn.fetchval(
+        "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'streams'"
+    )
+    return read
