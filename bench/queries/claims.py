@@ -24,9 +24,7 @@ from storage.entities.accounts import AccountChange
 
 DAY_SECONDS = 86_400
 TIGHT = AccountChange(item_limit=1, window_seconds=DAY_SECONDS, request_limit=0)
-MEASURED_JOBS = 200
 ONE_TURN = {"WORKER_TURNS": "1"}  # no claim waits for another one
-WATCHED_SECONDS = 5.0
 CHECK_SECONDS = 0.05
 END_SECONDS = 900.0
 UNENDED = "SELECT count(*) FROM jobs WHERE finished_at IS NULL"
@@ -49,12 +47,14 @@ def measure(
     accounts: Annotated[int, typer.Option(min=1, help="Throttled accounts; accounts with jobs.")] = 10_000,
     jobs: Jobs = 10_000,
     streams: Annotated[int, typer.Option(min=1, help="Label streams of one account.")] = 1_000,
+    measured: Annotated[int, typer.Option(min=1, help="Jobs whose claims are measured.")] = 200,
+    seconds: Annotated[float, typer.Option(help="Seconds for which the reconciler is measured.")] = 5,
 ) -> None:
     """Measure claims and the reconciler with many accounts, jobs and streams."""
-    empty = asyncio.run(_few())
-    queued, reconciler = asyncio.run(_queued(accounts, jobs))
-    throttled = asyncio.run(_throttled(accounts))
-    labels = asyncio.run(_labels(streams))
+    empty = asyncio.run(_few(measured))
+    queued, reconciler = asyncio.run(_queued(accounts, jobs, measured, seconds))
+    throttled = asyncio.run(_throttled(accounts, measured))
+    labels = asyncio.run(_labels(streams, measured))
     for what, claims in (
         ("one account", empty),
         (f"{jobs:,} jobs queued", queued),
@@ -74,42 +74,42 @@ def measure(
     results.target("reconciler", reconciler)
 
 
-async def _few() -> Claims:
+async def _few(measured: int) -> Claims:
     async with running_service(workers=0, statements=True, **ONE_TURN) as service:
-        return await _drain(service, await service.client())
+        return await _drain(service, await service.client(), measured)
 
 
-async def _queued(accounts: int, jobs: int) -> tuple[Claims, float]:
+async def _queued(accounts: int, jobs: int, measured: int, seconds: float) -> tuple[Claims, float]:
     """Measure the claims of the first jobs of many, and the reconciler while no turn can be taken."""
     async with running_service(workers=0, statements=True, **ONE_TURN) as service:
         clients = await service.clients(accounts)
         bodies = [json_array(rows) for rows in small_jobs(max(1, jobs // accounts), ITEMS)]
         await fill_queue(clients, bodies)
         await service.sql("ANALYZE")
-        reconciler = await _reconciler(service)
+        reconciler = await _reconciler(service, seconds)
         await statements.start(service)
         before = await _count(service, UNENDED)
         await service.scale(1)
-        await _until(service, UNENDED, max(0, before - MEASURED_JOBS))
+        await _until(service, UNENDED, max(0, before - measured))
         return await _claims(service, before - await _count(service, UNENDED)), reconciler
 
 
-async def _reconciler(service: Service) -> float:
+async def _reconciler(service: Service, seconds: float) -> float:
     """Return the milliseconds a second of what is no claim, while the turns of all accounts are locked."""
     conn = await service.connect()
     async with conn.transaction():
         await conn.execute(LOCK_TURNS)
         await service.scale(2)
-        await asyncio.sleep(2 * WATCHED_SECONDS)  # the start of the workers
+        await asyncio.sleep(2 * seconds)  # the start of the workers
         await statements.start(service)
-        await asyncio.sleep(WATCHED_SECONDS)
+        await asyncio.sleep(seconds)
         found = await statements.read(service)
         await service.scale(0)
     await conn.close()
-    return sum(one.milliseconds for one in found if not CLAIM.search(one.query)) / WATCHED_SECONDS
+    return sum(one.milliseconds for one in found if not CLAIM.search(one.query)) / seconds
 
 
-async def _throttled(accounts: int) -> Claims:
+async def _throttled(accounts: int, measured: int) -> Claims:
     async with running_service(workers=0, statements=True, **ONE_TURN) as service:
         clients = await service.clients(accounts, TIGHT)
         await fill_queue(clients, [json_array(rows) for rows in small_jobs(1, 2)])
@@ -117,10 +117,10 @@ async def _throttled(accounts: int) -> Claims:
         await _until(service, UNTHROTTLED, 0)
         await service.scale(0)
         await service.sql("ANALYZE")
-        return await _drain(service, await service.client())
+        return await _drain(service, await service.client(), measured)
 
 
-async def _labels(streams: int) -> Claims:
+async def _labels(streams: int, measured: int) -> Claims:
     """Measure an account that has a job in each of many streams."""
     limit = str(streams + 1)
     async with running_service(workers=0, statements=True, MAX_UNFINISHED_JOBS=limit, **ONE_TURN) as service:
@@ -136,18 +136,18 @@ async def _labels(streams: int) -> Claims:
         await service.sql("ANALYZE")
         await statements.start(service)
         await service.scale(1)
-        await _until(service, UNENDED, streams - min(streams, MEASURED_JOBS))
+        await _until(service, UNENDED, streams - min(streams, measured))
         return await _claims(service, streams - await _count(service, UNENDED))
 
 
-async def _drain(service: Service, client: Client) -> Claims:
+async def _drain(service: Service, client: Client, measured: int) -> Claims:
     """Measure the claims of an account without limits, whose jobs are small."""
-    await fill_queue([client], [json_array(rows) for rows in small_jobs(MEASURED_JOBS, ITEMS)])
+    await fill_queue([client], [json_array(rows) for rows in small_jobs(measured, ITEMS)])
     before = await _count(service, UNENDED)
     await statements.start(service)
     await service.scale(1)
-    await _until(service, UNENDED, before - MEASURED_JOBS)
-    return await _claims(service, MEASURED_JOBS)
+    await _until(service, UNENDED, before - measured)
+    return await _claims(service, measured)
 
 
 async def _claims(service: Service, jobs: int) -> Claims:

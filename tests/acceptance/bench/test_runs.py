@@ -23,11 +23,12 @@ TINY = {
     "stages": "--rows 1000 --rounds 1",
     "scale": "--accounts 2 --jobs 2 --seconds 0 --rounds 1 --delay relay",
     "pages": "--contacts 5000 --requests 1 --rounds 1",
-    "claims": "--accounts 4 --jobs 10 --streams 3",
+    "claims": "--accounts 4 --jobs 10 --streams 3 --measured 5 --seconds 0.2",
 }
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # on a machine that has other work
 @pytest.mark.parametrize("name", TINY)
 def test_a_benchmark_runs_to_its_end_and_writes_its_results(name: str, tmp_path: Path) -> None:
     app([name, *TINY[name].split(), "--results", str(tmp_path)], standalone_mode=False)
