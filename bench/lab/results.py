@@ -79,6 +79,8 @@ class Results:
 
 def number(value: float) -> str:
     """Return a number with about three digits: 54,150; 12.3; 0.70."""
+    if not value:
+        return "0"
     size = abs(value)
     if size >= 1_000:
         return f"{float(f'{value:.3g}'):,.0f}"

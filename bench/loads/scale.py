@@ -22,7 +22,9 @@ from bench.lab.rows import contact_rows, ndjson, phone_of
 from bench.lab.service import Service, running_service
 
 ROUND_TRIP_SECONDS = 0.005
-WORKERS = (1, 2, 4, 8)
+COUNTS = (1, 2, 4, 8)
+START_SECONDS = 120.0
+CHECK_SECONDS = 0.1
 CONNECTIONS = 8
 ENDED = "SELECT count(*) FROM jobs WHERE finished_at IS NOT NULL"
 LEFT = "SELECT count(*) FROM jobs WHERE finished_at IS NULL"
@@ -32,8 +34,9 @@ def measure(
     results: Results,
     *,
     accounts: Annotated[int, typer.Option(min=1, help="Accounts; each has as many jobs.")] = 100,
-    jobs: Annotated[int, typer.Option(min=1, help="Jobs of an account for each worker.")] = 5,
-    seconds: Annotated[float, typer.Option(min=0, help="Seconds of a start, and of a measurement.")] = 8,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs of an account for each worker.")] = 10,
+    seconds: Annotated[float, typer.Option(min=0, help="Seconds of a measurement.")] = 4,
+    workers: Annotated[int, typer.Option(min=1, help="The most worker processes.")] = 8,
     rounds: Rounds = 3,
     delay: Annotated[str, typer.Option(help="netem, relay, or auto: netem if possible.")] = "auto",
 ) -> None:
@@ -44,12 +47,12 @@ def measure(
         raise SystemExit("tc netem needs root, its kernel module, and unshare, ip and tc: use --delay relay")
     results.options["delay"] = "netem" if by_kernel else "relay"
     trial = _Trial(accounts=accounts, jobs=jobs, seconds=seconds, delay=0 if by_kernel else one_way)
-    costs = asyncio.run(trial.run(rounds))
+    costs = asyncio.run(trial.run(rounds, [count for count in COUNTS if count <= workers]))
     alone = results.median([cost.rate for cost in costs[1]])
-    for workers, found in costs.items():
-        linear = [cost.rate / (alone * workers) if alone else 0 for cost in found]
+    for count, found in costs.items():
+        linear = [cost.rate / (alone * count) if alone else 0 for cost in found]
         results.row(
-            f"{workers} workers" if workers > 1 else "1 worker",
+            f"{count} workers" if count > 1 else "1 worker",
             jobs_per_s=[cost.rate for cost in found],
             against_linear=linear,
             cores_in_use=[sum(cost.cpu[role] for role in SERVICE) / cost.seconds for cost in found],
@@ -66,16 +69,16 @@ class _Trial:
         self._seconds = seconds
         self._delay = delay
 
-    async def run(self, rounds: int) -> dict[int, list[Cost]]:
+    async def run(self, rounds: int, counts: list[int]) -> dict[int, list[Cost]]:
         """Return the costs of all rounds by the number of workers."""
-        costs: dict[int, list[Cost]] = {workers: [] for workers in WORKERS}
+        costs: dict[int, list[Cost]] = {workers: [] for workers in counts}
         async with running_service(workers=1, WORKER_TURNS="1", MAX_UNFINISHED_JOBS="1000000") as service:
             relay = Relay(service.home.sockets / ".s.PGSQL.5432", self._delay)
             url = _url(service, await relay.start())
             targets = [await _target(client) for client in await service.clients(self._accounts)]
             await service.scale(0)
             for _ in range(rounds):
-                for workers in WORKERS:
+                for workers in counts:
                     await _fill(targets, self._jobs * workers)
                     costs[workers].append(await self._drain(service, workers, url))
             await relay.stop()
@@ -84,7 +87,7 @@ class _Trial:
     async def _drain(self, service: Service, workers: int, url: str) -> Cost:
         await service.rest()
         await service.scale(workers, database_url=url)
-        await asyncio.sleep(self._seconds)  # until all workers work
+        await _all_work(service)
         meter, started, (before,) = Meter(service), time.perf_counter(), await service.sql(ENDED)
         await asyncio.sleep(self._seconds)
         (after,) = await service.sql(ENDED)
@@ -102,6 +105,14 @@ async def _target(client: Client) -> tuple[Client, str]:
     headers = {"Content-Type": "application/json"}
     label = await client.call("POST", "/v1/labels", '{"name": "far"}', headers, status=201)
     return client, f"labels.attach?label_id={label['id']}"
+
+
+async def _all_work(service: Service) -> None:
+    """Wait until each new worker has written to its log that it has ended a job."""
+    started = {worker.log: worker.log.stat().st_size for worker in service.workers}
+    async with asyncio.timeout(START_SECONDS):
+        while any(log.stat().st_size == size for log, size in started.items()):  # noqa: ASYNC110 - a file
+            await asyncio.sleep(CHECK_SECONDS)
 
 
 async def _fill(targets: list[tuple[Client, str]], jobs: int) -> None:

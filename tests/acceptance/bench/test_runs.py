@@ -21,7 +21,7 @@ TINY = {
     "memory": "--megabytes 10",
     "peers": "--rows 1000 --rounds 1",
     "stages": "--rows 1000 --rounds 1",
-    "scale": "--accounts 2 --jobs 2 --seconds 0 --rounds 1 --delay relay",
+    "scale": "--accounts 2 --jobs 100 --seconds 0 --workers 1 --rounds 1 --delay relay",
     "pages": "--contacts 5000 --requests 1 --rounds 1",
     "claims": "--accounts 4 --jobs 10 --streams 3 --measured 5 --seconds 0.2",
 }
