@@ -48,7 +48,12 @@ class Protocol(web_protocol.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Return the envelope for a refused request; leave any other error to aiohttp."""
+        """Return the envelope for a refused request; leave any other error to aiohttp.
+
+        A response that was cut, mostly by a client that left, is raised: `answer_errors` has logged it.
+        """
+        if isinstance(exc, ConnectionResetError) and request.writer.output_size > 0:
+            raise exc
         if status != MALFORMED_STATUS or request.writer.output_size > 0:
             return super().handle_error(request, status, exc, message)
         name = type(exc).__name__

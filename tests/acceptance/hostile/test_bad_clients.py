@@ -144,6 +144,21 @@ async def test_downloads_that_nobody_reads_are_cut_and_take_little_memory(
             writer.transport.abort()
 
 
+async def test_a_client_that_leaves_a_download_is_logged_without_a_traceback(
+    ctx: Context, settings: Settings, key: str, tmp_path: Path
+) -> None:
+    async with api_process(settings, key, tmp_path, READ_LIMIT="0") as api:
+        job = await _job(ctx, api)
+        for _ in range(5):
+            reader, writer = await api.connect()
+            writer.write(api.head("GET", f"{job}/results", "Accept: application/x-ndjson"))
+            await reader.readexactly(1000)
+            writer.transport.abort()
+        await until(lambda: _logged(api, "response cut at"), seconds=CUT_SECONDS)
+        await _is_served(api)
+    assert "Traceback" not in api.log.read_text()
+
+
 async def _submit(api: ApiProcess) -> str:
     """Submit a job of 1,000 items; return its path."""
     lines = b"\n".join(json.dumps(contact(number)).encode() for number in range(1000))
