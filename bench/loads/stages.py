@@ -41,7 +41,7 @@ def measure(results: Results, *, rows: Rows = 200_000, rounds: Rounds = 3, worke
         results.row(f"{stage}: PostgreSQL", us_per_row=_times(costs, shares, stage))
     results.row("prepare: the worker", us_per_row=prepare)
     results.row(
-        "the rest of the worker: COPY records, statements, answers",
+        "the rest: the worker",
         us_per_row=[whole - part for whole, part in zip(worker, prepare, strict=True)],
     )
     for stage in ("COPY", "upsert", "record", "the rest"):
