@@ -1,7 +1,7 @@
 """The finish of a job: one worker leases it, runs the closing step, sets the terminal state."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -154,10 +154,8 @@ async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members
     )
     if row is None:
         return None
-    if row["stream"] == contacts.STREAM:
-        await contacts.forget_changes(conn, [account_id])
-    dry_run_waits: bool = await QUERIES.leave_stream(conn, account_id=account_id, stream=row["stream"])
-    return End(account_id, job_id, JobState(row["state"]), dry_run_waits)
+    (end,) = await _leave(conn, [{**row, "account_id": account_id, "id": job_id}])
+    return end
 
 
 async def end_together(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list[End]:
@@ -168,9 +166,24 @@ async def end_together(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> l
     rows = await QUERIES.end_together(
         conn, account_ids=[account_id for account_id, _ in jobs], ids=[job_id for _, job_id in jobs]
     )
-    if changed := {row["account_id"] for row in rows if row["stream"] == contacts.STREAM}:
+    return await _leave(conn, rows) if rows else []
+
+
+async def _leave(conn: Conn, jobs: Sequence[Mapping[str, Any]]) -> list[End]:
+    """Forget what only the ended jobs needed, and leave their streams."""
+    if changed := {job["account_id"] for job in jobs if job["stream"] == contacts.STREAM}:
         await contacts.forget_changes(conn, sorted(changed))
-    return [End(row["account_id"], row["id"], JobState(row["state"]), row["dry_run_waits"]) for row in rows]
+    left = await QUERIES.leave_streams(
+        conn,
+        account_ids=[job["account_id"] for job in jobs],
+        streams=[job["stream"] for job in jobs],
+        positions=[job["position"] for job in jobs],
+    )
+    waits = {(stream["account_id"], stream["stream"]): stream["dry_run_waits"] for stream in left}
+    return [
+        End(job["account_id"], job["id"], JobState(job["state"]), waits[job["account_id"], job["stream"]])
+        for job in jobs
+    ]
 
 
 async def unended(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:

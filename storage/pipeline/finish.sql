@@ -104,10 +104,10 @@ UPDATE jobs j SET
     failures = 0, retry_at = NULL
 FROM applied a, corrected c
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running')
-RETURNING j.state, j.stream;
+RETURNING j.state, j.stream, j.stream_position AS position;
 
 -- name: end_together(account_ids, ids)
--- As `end` and `leave_stream`, for jobs whose only chunk is applied. They end at one moment, and one that followed
+-- As `end`, for jobs whose only chunk is applied. They end at one moment, and one that followed
 -- another job of its stream starts at that moment, too. Jobs are locked in the order of accounts. A job is absent if it
 -- was stopped, has other chunks, or has ended, or if a dry run of its account is running.
 WITH moment AS MATERIALIZED (
@@ -132,25 +132,31 @@ WITH moment AS MATERIALIZED (
     CROSS JOIN moment
     JOIN chunks c ON c.account_id = e.account_id AND c.job_id = e.id AND c.first_index = 0 AND c.state = 'done'
     WHERE j.account_id = e.account_id AND j.id = e.id AND j.total = c.items
-    RETURNING j.account_id, j.id, j.state, j.stream
-), gone AS (
-    SELECT account_id, stream, count(*)::int AS jobs FROM ended GROUP BY account_id, stream
-), streams_left AS (
-    UPDATE streams s SET pending = s.pending - g.jobs FROM gone g
-    WHERE s.account_id = g.account_id AND s.stream = g.stream
+    RETURNING j.account_id, j.id, j.state, j.stream, j.stream_position AS position
 )
-SELECT d.*, EXISTS (
-    SELECT FROM jobs j
-    WHERE j.account_id = d.account_id AND j.stream = d.stream AND j.state IN ('queued', 'running') AND j.dry_run
-) AS dry_run_waits
-FROM ended d;
+SELECT * FROM ended;
 
--- name: leave_stream(account_id, stream)$
--- Count one unfinished job less. True: a dry run of this stream is waiting and may be next.
-UPDATE streams SET pending = pending - 1 WHERE account_id = :account_id AND stream = :stream
-RETURNING EXISTS (
+-- name: leave_streams(account_ids, streams, positions)
+-- Count the unfinished jobs of streams less, for each job that has ended, in a statement after the one that ended them.
+-- Returns the streams in which a dry run waits, which may be next. The positions up to ended_position are those of ended
+-- jobs. It is computed from what this statement sees: that may be too low, if another job ends now, but not too high,
+-- because a stream's jobs are accepted in the order of their positions.
+UPDATE streams s SET pending = s.pending - g.jobs, ended_position = GREATEST(s.ended_position, COALESCE((
+    SELECT j.stream_position - 1 FROM jobs j
+    WHERE j.account_id = g.account_id AND j.stream = g.stream AND j.state IN ('queued', 'running')
+      AND j.stream_position > 0 AND j.stream_position > s.ended_position
+    ORDER BY j.stream_position LIMIT 1), g.position))
+FROM (
+    SELECT e.account_id, e.stream, count(*)::int AS jobs, max(e.position) AS position
+    FROM unnest(:account_ids::bigint[], :streams::text[], :positions::bigint[]) e (account_id, stream, position)
+    GROUP BY e.account_id, e.stream
+) g
+WHERE s.account_id = g.account_id AND s.stream = g.stream
+RETURNING s.account_id, s.stream, EXISTS (
     SELECT FROM jobs j
-    WHERE j.account_id = :account_id AND j.stream = :stream AND j.state IN ('queued', 'running') AND j.dry_run);
+    WHERE j.account_id = s.account_id AND j.stream = s.stream AND j.state IN ('queued', 'running') AND j.dry_run
+      AND j.stream_position > 0 AND j.stream_position > s.ended_position
+) AS dry_run_waits;
 
 -- name: unended()
 -- Jobs whose chunks are all applied or cancelled, that no worker is finishing and nobody has locked. Those that were

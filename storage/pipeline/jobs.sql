@@ -26,6 +26,8 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS jobs FROM jobs e
     WHERE e.account_id = j.account_id AND e.stream = j.stream AND e.state IN ('queued', 'running')
       AND e.stream_position < j.stream_position AND j.state IN ('queued', 'running')
+      AND e.stream_position > 0 AND e.stream_position > (
+        SELECT s.ended_position FROM streams s WHERE s.account_id = j.account_id AND s.stream = j.stream)
 ) ahead
 CROSS JOIN LATERAL (
     SELECT json_agg(f) AS first_errors FROM (

@@ -48,7 +48,7 @@ BEGIN
             FROM jobs j
             LEFT JOIN chunks c ON c.account_id = j.account_id AND c.job_id = j.id AND c.first_index = 0
             WHERE j.account_id = head.account_id AND j.stream = job.stream AND j.stream_position > job.stream_position
-              AND j.state IN ('queued', 'running')
+              AND j.stream_position > 0 AND j.state IN ('queued', 'running')
             ORDER BY j.stream_position
         LOOP
             EXIT WHEN job.small IS NOT TRUE OR taken + job.items > p_items OR number = cardinality(p_tokens);

@@ -21,13 +21,13 @@ BEGIN
         SELECT t.account_id, COALESCE(t.last_stream, '') AS last_stream INTO turn FROM account_turns t
         WHERE t.active AND clock_timestamp() NOT BETWEEN t.throttled_at AND t.ready_at
           AND (NOT p_skip_limited OR EXISTS (SELECT FROM accounts a WHERE a.id = t.account_id AND a.item_limit = 0))
-          AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
+          AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id OFFSET 0)
         ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t SKIP LOCKED;
         IF NOT FOUND AND attempt = 1 AND p_wait THEN
             SELECT t.account_id, COALESCE(t.last_stream, '') AS last_stream INTO turn FROM account_turns t
             WHERE t.active AND clock_timestamp() NOT BETWEEN t.throttled_at AND t.ready_at
               AND (NOT p_skip_limited OR EXISTS (SELECT FROM accounts a WHERE a.id = t.account_id AND a.item_limit = 0))
-              AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id)
+              AND EXISTS (SELECT FROM claimable c WHERE c.account_id = t.account_id OFFSET 0)
             ORDER BY t.virtual_time LIMIT 1 FOR UPDATE OF t;
         END IF;
         IF NOT FOUND THEN

@@ -9,6 +9,7 @@ CROSS JOIN LATERAL (
     SELECT j.id, j.accepted_at, j.parallel, j.dry_run, j.retry_at
     FROM jobs j
     WHERE j.account_id = s.account_id AND j.stream = s.stream AND j.state IN ('queued', 'running')
+      AND j.stream_position > 0 AND j.stream_position > s.ended_position -- skips the dead index entries of jobs that have ended
     ORDER BY j.stream_position
     LIMIT 1
 ) head

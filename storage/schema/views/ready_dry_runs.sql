@@ -9,5 +9,5 @@ WHERE j.dry_run AND j.state IN ('queued', 'running') AND j.total IS NOT NULL AND
   AND NOT EXISTS (
     SELECT FROM jobs e
     WHERE e.account_id = j.account_id AND e.stream = j.stream AND e.state IN ('queued', 'running')
-      AND e.stream_position < j.stream_position
+      AND e.stream_position > 0 AND e.stream_position < j.stream_position
 );

@@ -3,13 +3,16 @@
 from collections import Counter
 
 from schemas.ids import AccountId
+from schemas.settings import Settings
 from storage.context import Context
-from storage.pipeline import chunks
+from storage.pipeline import cancellation, chunks
+from storage.pipeline.chunks import TOGETHER
 from storage.pipeline.leases import new_token
 from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_job
-from tests.workers import claim, claim_chunk, drain
+from tests.workers import claim, claim_chunk, drain, open_worker
 from worker.apply import apply_chunk
+from worker.finish import finish_if_last
 
 
 async def make_big_job(ctx: Context, account_id: AccountId, number: int = 50) -> None:
@@ -111,6 +114,46 @@ async def test_a_claim_reads_few_of_the_streams_of_an_account(ctx: Context) -> N
             assert await chunks.claim_unlimited(conn, ctx.worker_id, [new_token()])
             read = await _rows_read(conn) - before
         assert read < 30
+
+
+async def test_a_claim_does_not_read_the_jobs_that_have_ended(settings: Settings) -> None:
+    """PostgreSQL keeps the index entries of ended jobs for a while."""
+    async with open_worker(settings, size=1) as worker:
+        account = await make_account(worker, item_limit=0)
+        for _ in range(2 * TOGETHER):
+            await make_job(worker, account.id, [contact(1)])
+        await drain(worker, turns=1)
+        await make_job(worker, account.id, [contact(1)])
+        before = await _pages_of_jobs(worker)
+        assert await chunks.claim_unlimited(worker.pool, worker.worker_id, [new_token()])
+        assert await _pages_of_jobs(worker) - before < 60  # of 128 jobs before it, each on a page of its own
+
+
+async def test_the_first_unfinished_job_is_found_whatever_order_the_jobs_end_in(ctx: Context) -> None:
+    account = await make_account(ctx, item_limit=0)
+    jobs = [await make_job(ctx, account.id, [contact(1)]) for _ in range(4)]
+    for cancelled in (jobs[3], jobs[1]):
+        await cancellation.cancel(ctx.pool, account.id, cancelled)
+        await finish_if_last(ctx, account.id, cancelled)
+    for job in (jobs[0], jobs[2]):
+        claimed = await claim(ctx)
+        assert claimed.job_id == job
+        await apply_chunk(ctx, claimed)
+    rows = await ctx.pool.fetch("SELECT last_position, ended_position, pending FROM streams")
+    assert [tuple(row) for row in rows] == [(4, 3, 0)]
+    assert await ctx.pool.fetchval("SELECT count(*) FROM claimable") == 0
+    last = await make_job(ctx, account.id, [contact(1)])
+    assert (await claim(ctx)).job_id == last
+
+
+async def _pages_of_jobs(ctx: Context) -> int:
+    """Return how many pages of `jobs` and of its indexes the only connection of a worker has read."""
+    await ctx.pool.execute("SELECT pg_stat_force_next_flush()")
+    pages: int = await ctx.pool.fetchval(
+        "SELECT heap_blks_read + heap_blks_hit + idx_blks_read + idx_blks_hit FROM pg_statio_user_tables "
+        "WHERE relname = 'jobs'"
+    )
+    return pages
 
 
 async def _rows_read(conn: Conn) -> int:
