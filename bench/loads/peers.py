@@ -5,6 +5,7 @@ chunk in the queue to the last one applied.
 """
 
 import asyncio
+import shlex
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -87,7 +88,7 @@ async def _peers(service: Service) -> AsyncIterator[ArqRedis]:
     redis = connect(service.valkey.url, queue_name=QUEUE)
     env = environment(host="", port=0, database_url=service.database_url, redis_url=service.valkey.url)
     env["PYTHONPATH"] = str(Path(__file__).parents[2])
-    line = f"{sys.executable} -m arq bench.loads.peer_worker.WorkerSettings"
+    line = f"{shlex.quote(sys.executable)} -m arq bench.loads.peer_worker.WorkerSettings"
     peers = [
         Command(f"peer-{number}", service.home, line, env=env, cwd=service.home.path)
         for number in range(PROCESSES)

@@ -45,7 +45,8 @@ DELETE, ATTACH, DETACH = Operation.CONTACTS_DELETE, Operation.LABELS_ATTACH, Ope
 
 
 async def claims(ctx: Context, count: int) -> list[Claim]:
-    return [await claim(ctx) for _ in range(count)]
+    """Claim the next chunks; return them in the order in which their jobs were accepted."""
+    return sorted([await claim(ctx) for _ in range(count)], key=lambda claimed: claimed.job_id)
 
 
 @asynccontextmanager

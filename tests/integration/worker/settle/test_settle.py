@@ -154,7 +154,7 @@ async def test_an_interrupted_settle_is_resumed(ctx: Context, crew: list[Context
     later = {f"Name {n}" for n in range(20, 40)}
     settled = sum(contact["name"] in later for contact in await stored(ctx, account_id))
     assert 0 < settled < 20
-    await ctx.pool.execute("UPDATE jobs SET lease_until = now() - interval '1 s'")
+    await ctx.pool.execute("UPDATE jobs SET lease_until = NULL, token = NULL")
     await finish_if_last(crew[1], account_id, job_id)
     await assert_settled(ctx, account_id, job_id, items)
 
@@ -166,7 +166,7 @@ async def test_two_workers_may_settle_one_job_at_once(ctx: Context, crew: list[C
         first = asyncio.create_task(finish_if_last(crew[0], account_id, job_id))
         await until(lambda: waiting_backends(ctx))
         # the second starts before the first has settled anything
-        await ctx.pool.execute("UPDATE jobs SET lease_until = now() - interval '1 s'")
+        await ctx.pool.execute("UPDATE jobs SET lease_until = NULL, token = NULL")
         second = asyncio.create_task(finish_if_last(crew[1], account_id, job_id))
         await until(lambda: _two_wait(ctx))
     await asyncio.gather(first, second)
@@ -191,7 +191,7 @@ async def test_a_worker_that_lost_its_lease_corrects_nothing_after_the_end(
     account_id, job_id, items = await all_applied_but_not_ended(ctx, crew[0])
     late = asyncio.create_task(finish_if_last(crew[0], account_id, job_id))
     await asyncio.wait_for(stopped.wait(), 10)
-    await ctx.pool.execute("UPDATE jobs SET lease_until = now() - interval '1 s'")
+    await ctx.pool.execute("UPDATE jobs SET lease_until = NULL, token = NULL")
     await finish_if_last(crew[1], account_id, job_id)
     await assert_settled(ctx, account_id, job_id, items)
     await change(ctx, account_id, 3, name="Name 3")
