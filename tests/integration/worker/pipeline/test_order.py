@@ -8,11 +8,11 @@ from schemas.ids import AccountId, new_job_id
 from schemas.items.reader import spans
 from schemas.operations import JobParams, Operation
 from storage.context import Context
-from storage.pipeline import chunks, uploads
+from storage.pipeline import chunks, finish, uploads
 from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
-from tests.workers import claim, claim_chunk, drain, waiting_backends
+from tests.workers import claim, claim_chunk, drain, job_of, waiting_backends
 from worker.apply import apply_chunk
 
 
@@ -129,3 +129,13 @@ async def _accept(conn: Conn, account_id: AccountId) -> None:
     total = await uploads.add_chunks(conn, account_id, job.id, 0, 0, spans(Format.NDJSON, None, body, 10))
     received = uploads.Received(layout=None, parallel=1, parts=1, size=len(body), total=total)
     assert await uploads.accept(conn, job, received)
+
+
+async def test_a_job_is_not_finished_while_a_chunk_is_applied(ctx: Context) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(n) for n in range(4)], chunk_items=2)
+    first, second = await claim(ctx), await claim(ctx)
+    await apply_chunk(ctx, first)
+    assert await finish.claim(ctx.pool, account.id, job_id) is None
+    await apply_chunk(ctx, second)
+    assert (await job_of(ctx, account.id, job_id)).state == "completed"
