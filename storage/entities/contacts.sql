@@ -121,8 +121,8 @@ WHERE c.account_id = :account_id AND c.id = w.id AND c.ctid = ANY (ARRAY(SELECT 
 -- job has not begun, so all its items come after these changes.
 DELETE FROM contact_changes h
 WHERE h.account_id = ANY (:account_ids::bigint[]) AND NOT EXISTS (
-    SELECT FROM jobs j WHERE j.account_id = h.account_id AND j.stream = :stream AND j.state = 'running'
-    AND j.stream_position > 0);
+    SELECT FROM jobs j WHERE j.account_id = h.account_id AND j.stream_position > 0
+      AND j.stream = :stream AND j.state = 'running');
 
 -- name: lock(account_id, id)$
 -- Lock before a delete. Waits for transactions that add memberships. Null: no such contact.
