@@ -127,13 +127,13 @@ class Queue:
         wait = cast(Awaitable[object], self.redis.blpop([self._keys[2]], timeout=cast(int, seconds)))
         return await wait is not None
 
-    async def next_bell(self) -> float:
-        """Return the time of the next bell for a later moment, in seconds since 1970; infinity: none.
+    async def next_bell(self, after: float) -> float:
+        """Return the time of the first bell after a moment, in seconds since 1970; infinity: none.
 
         Raises an error of `breaker.LOST_REDIS`.
         """
         found = await self.redis.zrangebyscore(
-            self._keys[0], f"({time.time() * 1000:.0f}", "+inf", start=0, num=1, withscores=True
+            self._keys[0], f"({after * 1000:.0f}", "+inf", start=0, num=1, withscores=True
         )
         return found[0][1] / 1000 if found else float("inf")
 

@@ -28,6 +28,9 @@ class BellWorker(Worker):
         self._queue = Queue(self.pool)
         self._waits = False  # a bell waits for a slot of this worker
         self._slot_freed = asyncio.Event()
+        self._looked_at = (
+            0.0  # before the last look into the queue: what is due since then, it may have missed
+        )
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start the bells for which this worker has a slot."""
@@ -51,8 +54,9 @@ class BellWorker(Worker):
                 async with asyncio.timeout(REST_SECONDS):
                     await self._slot_freed.wait()
         else:
-            pause = min(REST_SECONDS, await self._queue.next_bell() - time.time())
+            pause = min(REST_SECONDS, await self._queue.next_bell(self._looked_at) - time.time())
             await self._queue.wait_for_ring(max(pause, SHORTEST_REST))
+        self._looked_at = time.time()
 
     async def _waiting(self, bells: list[str]) -> list[str]:
         """Return the bells that nobody serves. arq asks for each of them, too, but for one at a time."""

@@ -1,6 +1,7 @@
 """Bells: their number is bounded, single jobs do not wait for turns, and no work is left without a bell."""
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
 import pytest
@@ -39,7 +40,16 @@ async def test_bells_for_later_are_coalesced(ctx: Context, monkeypatch: pytest.M
     for _ in range(100):
         await ctx.queue.ring_work(after_seconds=500)
     assert (await bells(ctx))["work"] <= 2
-    assert await ctx.queue.next_bell() < float("inf")
+    assert await ctx.queue.next_bell(0) < float("inf")
+
+
+async def test_a_bell_that_became_due_since_the_last_look_is_found(ctx: Context) -> None:
+    looked_at = time.time()
+    await ctx.queue.ring_work(after_seconds=0.001)
+    due = await ctx.queue.next_bell(looked_at)
+    await until(lambda: _is_past(due))
+    assert await ctx.queue.next_bell(looked_at) == due
+    assert await ctx.queue.next_bell(due) == float("inf")
 
 
 async def test_work_that_comes_while_a_bell_is_served_rings_another_one(ctx: Context) -> None:
@@ -112,6 +122,10 @@ async def _are_served(ctx: Context, number: int) -> bool:
 
 async def _is_split(ctx: Context) -> bool:
     return bool(await ctx.pool.fetchval("SELECT total FROM jobs"))
+
+
+async def _is_past(moment: float) -> bool:
+    return time.time() > moment
 
 
 async def _ended(ctx: Context) -> bool:
