@@ -7,7 +7,8 @@ from schemas.operations import JobParams, Operation, stream_of
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 
-QUERIES = load(__name__)
+WINDOWS = {table: load(__name__, {"window": table}) for table in ("grants", "admissions")}
+QUERIES = WINDOWS["grants"]  # the other statements name no window
 
 KEEP_SECONDS = 2 * 86_400.0  # of grants and admissions: the longest window is a day
 ACCOUNTS = 100  # in one statement
@@ -21,20 +22,11 @@ async def begin(pool: Pool, what: str, seconds: float) -> bool:
     return await QUERIES.begin(pool, what=what, seconds=seconds) is not None
 
 
-async def grants(pool: Pool) -> None:
-    """Delete the grants that no window can count any more."""
+async def windows(pool: Pool, table: str) -> None:
+    """Delete the rows of a table of WINDOWS that no window can count any more."""
     after: int | None = 0
     while after is not None:
-        after = await QUERIES.grants(
-            pool, after=after, accounts=ACCOUNTS, rows=ROWS, keep_seconds=KEEP_SECONDS
-        )
-
-
-async def admissions(pool: Pool) -> None:
-    """Delete the admissions that no window can count any more."""
-    after: int | None = 0
-    while after is not None:
-        after = await QUERIES.admissions(
+        after = await WINDOWS[table].window(
             pool, after=after, accounts=ACCOUNTS, rows=ROWS, keep_seconds=KEEP_SECONDS
         )
 

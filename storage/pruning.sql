@@ -8,43 +8,24 @@ ON CONFLICT (what) DO UPDATE SET begun_at = excluded.begun_at
 WHERE p.begun_at NOT BETWEEN excluded.begun_at - make_interval(secs => :seconds) AND excluded.begun_at
 RETURNING true;
 
--- name: grants(after, accounts, rows, keep_seconds)$
--- Delete the grants that no window can count any more: of the next `accounts` accounts after an id, and of each at most
--- `rows` rows. Ages are measured from the account's newest grant, because the clock may have stepped since. Returns the
--- id to go on with: the same one if rows were deleted, because there may be more; null: there are no more accounts.
+-- name: window(after, accounts, rows, keep_seconds)$
+-- Delete the rows of @window@ that no window can count any more: of the next `accounts` accounts after an id, and of
+-- each at most `rows` rows. Ages are measured from the account's newest row, because the clock may have stepped since.
+-- Returns the id to go on with: the same one if rows were deleted, because there may be more; null: there are no more
+-- accounts.
 WITH batch AS MATERIALIZED (
     SELECT id FROM accounts WHERE id > :after ORDER BY id LIMIT :accounts
 ), old AS MATERIALIZED (
     SELECT aged.place
     FROM batch
-    CROSS JOIN LATERAL (SELECT at FROM grants WHERE account_id = batch.id ORDER BY at DESC LIMIT 1) newest
+    CROSS JOIN LATERAL (SELECT at FROM @window@ WHERE account_id = batch.id ORDER BY at DESC LIMIT 1) newest
     CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM grants
+        SELECT ctid AS place FROM @window@
         WHERE account_id = batch.id AND at < newest.at - make_interval(secs => :keep_seconds)
         ORDER BY at LIMIT :rows
     ) aged
 ), gone AS (
-    DELETE FROM grants WHERE ctid = ANY (ARRAY(SELECT place FROM old)) RETURNING 1
-)
-SELECT CASE WHEN EXISTS (SELECT FROM gone) THEN :after::bigint ELSE (SELECT max(id) FROM batch) END;
-
--- name: admissions(after, accounts, rows, keep_seconds)$
--- Delete the admissions that no window can count any more: of the next `accounts` accounts after an id, and of each at most
--- `rows` rows. Ages are measured from the account's newest admission, because the clock may have stepped since. Returns the
--- id to go on with: the same one if rows were deleted, because there may be more; null: there are no more accounts.
-WITH batch AS MATERIALIZED (
-    SELECT id FROM accounts WHERE id > :after ORDER BY id LIMIT :accounts
-), old AS MATERIALIZED (
-    SELECT aged.place
-    FROM batch
-    CROSS JOIN LATERAL (SELECT at FROM admissions WHERE account_id = batch.id ORDER BY at DESC LIMIT 1) newest
-    CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM admissions
-        WHERE account_id = batch.id AND at < newest.at - make_interval(secs => :keep_seconds)
-        ORDER BY at LIMIT :rows
-    ) aged
-), gone AS (
-    DELETE FROM admissions WHERE ctid = ANY (ARRAY(SELECT place FROM old)) RETURNING 1
+    DELETE FROM @window@ WHERE ctid = ANY (ARRAY(SELECT place FROM old)) RETURNING 1
 )
 SELECT CASE WHEN EXISTS (SELECT FROM gone) THEN :after::bigint ELSE (SELECT max(id) FROM batch) END;
 

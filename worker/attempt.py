@@ -29,8 +29,8 @@ async def attempting(
 ) -> AsyncIterator[None]:
     """Attempt a step of a job in the body. An error of ours delays the job and is not raised.
 
-    `code` becomes the error of the job if the step fails repeatedly. A lock that somebody else holds
-    postpones the job, so that jobs that wait for locks hide no others.
+    `code` becomes the error of the job if the step fails repeatedly. A lock that another
+    transaction holds postpones the job, so that jobs that wait for locks hide no others.
     """
     try:
         yield

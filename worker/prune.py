@@ -23,7 +23,7 @@ async def prune_forever(ctx: Context) -> None:
 
 
 async def prune(ctx: Context) -> None:
-    """Prune everything now, whoever did it last."""
+    """Prune everything now, whatever worker has the turn."""
     for work in WORK.values():
         await work(ctx)
 
@@ -34,12 +34,8 @@ async def _in_turn(ctx: Context, what: str, work: Callable[[Context], Awaitable[
         await work(ctx)
 
 
-async def _grants(ctx: Context) -> None:
-    await pruning.grants(ctx.pool)
-
-
-async def _admissions(ctx: Context) -> None:
-    await pruning.admissions(ctx.pool)
+async def _windows(ctx: Context, table: str) -> None:
+    await pruning.windows(ctx.pool, table)
 
 
 async def _changes(ctx: Context) -> None:
@@ -59,8 +55,7 @@ async def _jobs(ctx: Context) -> None:
 
 
 WORK: dict[str, Callable[[Context], Awaitable[None]]] = {
-    "grants": _grants,
-    "admissions": _admissions,
+    **{table: partial(_windows, table=table) for table in pruning.WINDOWS},
     "changes": _changes,
     "parts": _parts,
     "jobs": _jobs,

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from schemas.ids import AccountId, JobId
@@ -42,9 +42,8 @@ async def _take_turn(ctx: Context) -> bool:
             break
         claimed = True
         for claim, progress in await _apply_all(ctx, claims):
-            job = claim.account_id, claim.job_id
             if progress.others_ready:
-                unfinished.add(job)
+                unfinished.add((claim.account_id, claim.job_id))
     else:
         await ctx.queue.ring_work()
     for account_id, job_id in unfinished:
@@ -101,11 +100,13 @@ async def _apply_small(ctx: Context, claims: Sequence[Claim]) -> list[Claim]:
     return [claim for claim in claims if not claim.follows]
 
 
-async def _give_back(ctx: Context, claims: Iterable[Claim]) -> None:
+async def _give_back(ctx: Context, claims: Sequence[Claim]) -> None:
     """Release chunks of which nothing is applied. Does nothing to those that are done."""
-    for claim in claims:
-        await _release(ctx, claim, blame=False)
-        ctx.held.discard(claim.token)
+    try:
+        for claim in claims:
+            await _release(ctx, claim, blame=False)
+    finally:  # a claim that stays in `held` is renewed for ever
+        ctx.held.difference_update(claim.token for claim in claims)
 
 
 async def _apply_or_release(ctx: Context, claim: Claim) -> Progress:

@@ -134,8 +134,8 @@ def _read_key(bulk: BulkRequest) -> str | None:
 async def _ring(api: Api, job: NewJob, accepted: Accepted) -> None:
     """Ring for a worker, best effort: the job is accepted even if no worker is rung.
 
-    Nobody can apply a job before the earlier ones of its stream have ended. Whoever ends the last of them
-    looks for the next one.
+    No worker can apply a job before the earlier ones of its stream have ended. The worker that ends the last
+    of them looks for the next one.
     """
     total = accepted.total
     with suppress(TimeoutError):

@@ -29,7 +29,7 @@ RETURNING job.throttled_until IS NOT NULL AS throttled;
 -- is not to be replaced.
 WITH job AS (
     SELECT id, throttled_until FROM jobs
-    WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running') 
+    WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running')
       AND (error_code IS NULL OR :replace AND error_code <> :error_code)
     FOR UPDATE
 )

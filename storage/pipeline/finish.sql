@@ -1,10 +1,10 @@
 -- name: claim(account_id, id, token, lease_seconds, max_errors, error_code, error_message)^
 -- Lease the finish of a job whose chunks are all applied or cancelled, for one worker at a time. A dry run is leased
--- only if it was stopped (cancelled, or failed as a whole); otherwise the worker that runs it ends it. A job that was not stopped waits while a dry
--- run of the account is running. `overlaps`: chunks that ran in parallel may name the same contact. This is impossible
--- if every contact was created, because a second chunk would have found the contact. A job that has stored more than
--- `max_errors` item errors gets the given error, in case that the worker that stored the last of them has died. An
--- expired lease is not taken over: `free` ends it, and counts.
+-- only if it was stopped (cancelled, or failed as a whole); otherwise the worker that runs it ends it. A job that was
+-- not stopped waits while a dry run of the account is running. `overlaps`: chunks that ran in parallel may name the
+-- same contact. This is impossible if every contact was created, because a second chunk would have found the contact.
+-- A job that has stored more than `max_errors` item errors gets the given error, in case that the worker that stored
+-- the last of them has died. An expired lease is not taken over: `free` ends it, and counts.
 WITH counted AS (
     SELECT EXISTS (SELECT FROM error_counts
                    WHERE account_id = :account_id AND job_id = :id AND errors > :max_errors) AS too_many
@@ -107,9 +107,9 @@ WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'runni
 RETURNING j.state, j.stream, j.stream_position AS position;
 
 -- name: end_together(account_ids, ids)
--- As `end`, for jobs whose only chunk is applied. They end at one moment, and one that followed
--- another job of its stream starts at that moment, too. Jobs are locked in the order of accounts. A job is absent if it
--- was stopped, has other chunks, or has ended, or if a dry run of its account is running.
+-- As `end`, for jobs whose only chunk is applied. They end at one moment, and one that followed another job of its
+-- stream starts at that moment, too. Jobs are locked in the order of accounts. A job is absent if it was stopped, has
+-- other chunks, or has ended, or if a dry run of its account is running.
 WITH moment AS MATERIALIZED (
     SELECT clock_timestamp() AS at
 ), ending AS MATERIALIZED (

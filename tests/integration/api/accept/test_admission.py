@@ -231,7 +231,7 @@ async def test_old_admissions_are_pruned_by_the_age_of_the_newest(
         await admissions.admit(ctx.pool, account.id)
         clock.step(days * 86_400)
     await admissions.admit(ctx.pool, account.id)
-    await pruning.admissions(ctx.pool)
+    await pruning.windows(ctx.pool, "admissions")
     assert await ctx.pool.fetchval("SELECT count(*) FROM admissions") == 2
 
 

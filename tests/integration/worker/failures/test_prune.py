@@ -57,9 +57,9 @@ async def end_one(ctx: Context) -> None:
 
 async def test_grants_and_admissions_are_pruned_by_index(worker: Context) -> None:
     await worker.pool.execute(MANY)
-    for table, work in (("grants", pruning.grants), ("admissions", pruning.admissions)):
+    for table in pruning.WINDOWS:
         before = await read(worker, table)
-        await work(worker.pool)
+        await pruning.windows(worker.pool, table)
         assert await read(worker, table) - before <= 20 * 10
         assert await worker.pool.fetchval(f"SELECT count(*) FROM {table}") == 20 * 1001
 
@@ -72,7 +72,7 @@ async def test_many_rows_are_pruned_in_several_statements(ctx: Context) -> None:
         account.id,
     )
     await ctx.pool.execute("INSERT INTO grants VALUES ($1, now(), 1, now(), now())", account.id)
-    await pruning.grants(ctx.pool)
+    await pruning.windows(ctx.pool, "grants")
     assert await ctx.pool.fetchval("SELECT count(*) FROM grants") == 1
 
 

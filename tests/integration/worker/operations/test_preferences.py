@@ -1,10 +1,17 @@
 """preferences.set sets the communication preference of contacts, and changes nothing else."""
 
-from schemas.operations import Operation
+import asyncio
+
+import pytest
+
+from schemas.ids import show_id
+from schemas.operations import JobParams, Operation
 from storage.context import Context
-from tests.factories import make_account, make_contacts, phone
+from tests.factories import make_account, make_contacts, make_job, phone
 from tests.integration.worker.job_runs import run, words_of
-from tests.workers import versions
+from tests.waiting import until
+from tests.workers import barred, claim, counts_of, job_of, versions, waiting_backends
+from worker.apply import apply_chunk
 
 SET = Operation.PREFERENCES_SET
 DEFAULT = "allow_all"
@@ -56,3 +63,23 @@ async def test_a_contact_in_several_chunks_is_updated_once(ctx: Context, crew: l
     )
     assert words_of(results) == ["merged"] * 40 + ["updated"] * 10
     assert [result.merged_into for result in results[:40]] == [40 + n % 10 for n in range(40)]
+
+
+@pytest.mark.parametrize("key", ["id", "phone"])
+async def test_a_preference_that_waits_for_another_change_of_its_contact_is_set(
+    ctx: Context, crew: list[Context], key: str
+) -> None:
+    """The other change moves the contact to another place in the table."""
+    account = await make_account(ctx)
+    (contact_id,) = await make_contacts(ctx, account.id, range(1))
+    value = show_id("ctc", contact_id) if key == "id" else phone(0)
+    params = JobParams(preference="mute_all", default_preference="allow_all")
+    job_id = await make_job(ctx, account.id, [{key: value}], operation=SET, params=params)
+    held = await claim(ctx)
+    async with barred(ctx, "UPDATE contacts SET name = 'New'"):
+        setting = asyncio.create_task(apply_chunk(crew[0], held))
+        await until(lambda: waiting_backends(ctx))
+    await setting
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"updated": 1}
+    rows = await ctx.pool.fetch("SELECT name, communication_preference FROM contacts")
+    assert [tuple(row) for row in rows] == [("New", "mute_all")]

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from schemas.ids import AccountId, show_id
+from schemas.ids import AccountId
 from schemas.operations import JobParams, Operation
 from storage.context import Context
 from storage.entities import labels, memberships
@@ -277,25 +277,3 @@ async def _everything(ctx: Context) -> list[str]:
         await ctx.pool.fetchval(f"SELECT string_agg(t::text, E'\\n' ORDER BY t::text) FROM {table} t") or ""
         for table in tables
     ]
-
-
-@pytest.mark.parametrize("key", ["id", "phone"])
-async def test_a_preference_that_waits_for_another_change_of_its_contact_is_set(
-    ctx: Context, crew: list[Context], key: str
-) -> None:
-    """The other change moves the contact to another place in the table."""
-    account = await make_account(ctx)
-    (contact_id,) = await make_contacts(ctx, account.id, range(1))
-    value = show_id("ctc", contact_id) if key == "id" else phone(0)
-    params = JobParams(preference="mute_all", default_preference="allow_all")
-    job_id = await make_job(
-        ctx, account.id, [{key: value}], operation=Operation.PREFERENCES_SET, params=params
-    )
-    (held,) = await claims(ctx, 1)
-    async with barred(ctx, "UPDATE contacts SET name = 'New'"):
-        setting = asyncio.create_task(apply_chunk(crew[0], held))
-        await until(lambda: waiting_backends(ctx))
-    await setting
-    assert words_of(await results_of(ctx, account.id, job_id)) == ["updated"]
-    rows = await ctx.pool.fetch("SELECT name, communication_preference FROM contacts")
-    assert [tuple(row) for row in rows] == [("New", "mute_all")]
