@@ -1,6 +1,5 @@
 """`python -m api`: serve HTTP until SIGINT or SIGTERM."""
 
-import gc
 import sys
 
 import uvloop
@@ -10,6 +9,7 @@ from api.app import make_app
 from api.http.connections import raise_descriptor_limit
 from schemas.logs import configure
 from schemas.settings import SettingsMissing, get_settings
+from storage.garbage import freeze_loaded
 
 SHUTDOWN_SECONDS = 10.0  # for the requests in progress; after that, uploads are aborted
 
@@ -24,9 +24,7 @@ def main() -> None:
         sys.exit(str(error))
     raise_descriptor_limit()
     app = make_app(settings)
-    # a collection of all that is loaded takes 50 ms, in which no request is served
-    gc.collect()
-    gc.freeze()
+    freeze_loaded()
     web.run_app(
         app,
         host=settings.host,

@@ -9,7 +9,7 @@ from storage.context import Context
 from storage.failpoints import reach
 from storage.pipeline import chunks, grants, turns
 from storage.pipeline.chunks import TOGETHER, Candidate, Claim
-from storage.pipeline.leases import new_token
+from storage.pipeline.leases import new_tokens
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
 from storage.window import Grant
@@ -32,7 +32,7 @@ async def claim_chunks(ctx: Context, *, most: int = TOGETHER) -> list[Claim]:
     moment when there is room. While Redis does not respond, the accounts with an item limit are left out.
     Returns [] if nothing is left to claim.
     """
-    tokens = [new_token() for _ in range(most)]
+    tokens = new_tokens(most)
     ctx.held.update(tokens)  # before the claim is sent: see `keep_claims`
     claims: list[Claim] = []
     try:

@@ -31,9 +31,7 @@ class Api:
     ended: Ended
     uploads: Uploads
     schema_ready: asyncio.Event  # set once the database has the schema of this code
-    pages: (
-        asyncio.Semaphore
-    )  # downloads may read so many pages at a time; the other connections are for others
+    pages: asyncio.Semaphore  # of downloads that are read at once; other requests have the other connections
 
 
 API = web.AppKey("api", Api)

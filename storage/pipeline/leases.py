@@ -5,6 +5,7 @@ set. So the holder gets time to renew: see `Watch`.
 """
 
 import secrets
+import struct
 import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from contextlib import AbstractAsyncContextManager
@@ -65,7 +66,13 @@ def new_token() -> int:
 
     A number that PostgreSQL counts up can repeat after a crash that loses the commit of a claim.
     """
-    return secrets.randbits(63)
+    (token,) = new_tokens(1)
+    return token
+
+
+def new_tokens(count: int) -> list[int]:
+    """Return several of these tokens, from one question to the system, because every claim needs many."""
+    return [number >> 1 for number in struct.unpack(f"{count}Q", secrets.token_bytes(8 * count))]
 
 
 def renewing(

@@ -19,6 +19,7 @@ from schemas.ids import AccountId, JobId
 from schemas.settings import Settings, get_settings
 from storage import queue
 from storage.context import Context
+from storage.garbage import freeze_loaded
 from storage.postgres.db_errors import is_ours
 from worker.bells.arq_worker import BellWorker
 from worker.context import open_context
@@ -125,11 +126,9 @@ async def shutdown(arq: dict[str, Any]) -> None:
 def calm_garbage_collection() -> None:
     """Collect garbage less often, because collections take a tenth of the time of a chunk.
 
-    A chunk creates thousands of objects and releases them all. Objects that exist now, mainly the metadata of
-    phonenumbers, are excluded from collection.
+    A chunk creates thousands of objects and releases them all.
     """
-    gc.collect()
-    gc.freeze()
+    freeze_loaded()
     gc.set_threshold(50_000, 20, 50)
 
 
