@@ -25,7 +25,7 @@ async def beside(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await cancel(task)
 
 
-async def cancel(task: "asyncio.Task[None]") -> None:
+async def cancel(task: "asyncio.Task[Any]") -> None:
     """Cancel a task and wait until it ends.
 
     The cancellation repeats, because redis-py swallows one that arrives while it connects.

@@ -25,7 +25,7 @@ CHECK_MILLISECONDS = 10_000  # after this time the key of the check is gone
 
 WORK = "work:"  # the ids of bells for work begin so
 WORK_BELLS = 16  # maximum of bells for work that wait, however much work there is
-LATER_SECONDS = 0.1  # bells for a later moment are as far apart
+LATER_STEPS = (100, 50, 25, 10)  # milliseconds between bells for later moments: see `later`
 BELL_SECONDS = 3600  # after this time a bell that nobody has served is gone
 PATIENCE_SECONDS = 10.0  # a worker that has begun to serve a bell says so within this time, or it has died
 
@@ -94,8 +94,8 @@ class Queue:
     async def ring_work(self, times: int = 1, *, after_seconds: float = 0) -> None:
         """Announce that there may be chunks to claim, for `times` parallel turns."""
         if after_seconds:
-            later = math.ceil((time.time() + after_seconds) / LATER_SECONDS)
-            await self._ring("work", [f"{WORK}at:{later}"], at=later * LATER_SECONDS)
+            at = later(time.time(), after_seconds)
+            await self._ring("work", [f"{WORK}at:{at}"], at=at)
         else:
             await self._ring("work", [f"{WORK}{slot}" for slot in range(WORK_BELLS)], times=times)
 
@@ -126,6 +126,13 @@ class Queue:
         """
         wait = cast(Awaitable[object], self.redis.blpop([self._keys[2]], timeout=cast(int, seconds)))
         return await wait is not None
+
+    async def pass_ring_on(self) -> None:
+        """Wake another worker, because the one that was woken has no free slot.
+
+        Raises an error of `breaker.LOST_REDIS`.
+        """
+        await cast(Awaitable[int], self.redis.rpush(self._keys[2], ""))
 
     async def next_bell(self, after: float) -> float:
         """Return the time of the first bell after a moment, in seconds since 1970; infinity: none.
@@ -171,12 +178,12 @@ class Queue:
         return int(await self.redis.zcard(self.redis.default_queue_name))
 
     async def _ring(
-        self, task: str, fields: Sequence[str], *args: object, times: int = 1, at: float | None = None
+        self, task: str, fields: Sequence[str], *args: object, times: int = 1, at: int | None = None
     ) -> None:
         """Ring up to `times` of the bells that these fields name and that do not wait."""
         now = int(time.time() * 1000)
         job = serialize_job(task, args, {}, None, now, serializer=serialize)
-        score = now if at is None else int(at * 1000)
+        score = now if at is None else at
         life, patience = BELL_SECONDS * 1000 + max(0, score - now), int(PATIENCE_SECONDS * 1000)
         arguments: list[str | int | bytes | float] = [
             now,
@@ -190,3 +197,14 @@ class Queue:
             *fields,
         ]
         await self.breaker.ask(lambda: self._script(keys=self._keys, args=arguments))
+
+
+def later(now: float, after_seconds: float) -> int:
+    """Return the time of the bell for a moment to wait for, in milliseconds since 1970.
+
+    It is rounded up to a step, so that many accounts that wait share few bells. The step is a hundredth of
+    the wait or less, because an account whose bell is late leaves its window unused for so long.
+    """
+    wait = after_seconds * 1000
+    step = next((step for step in LATER_STEPS if step * 100 <= wait), LATER_STEPS[-1])
+    return math.ceil((now * 1000 + wait) / step) * step

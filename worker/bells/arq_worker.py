@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from contextlib import suppress
 from typing import Any
 
 from arq.constants import in_progress_key_prefix
 from arq.worker import Worker
 
+from storage.background import cancel
 from storage.queue import WORK, Queue
 
 REST_SECONDS = 1.0  # maximum delay of a bell if the ring that wakes a worker is lost
@@ -28,9 +28,17 @@ class BellWorker(Worker):
         self._queue = Queue(self.pool)
         self._waits = False  # a bell waits for a slot of this worker
         self._slot_freed = asyncio.Event()
-        self._looked_at = (
-            0.0  # before the last look into the queue: what is due since then, it may have missed
-        )
+        # before the last look into the queue: what is due since then, it may have missed
+        self._looked_at = 0.0
+        self._ring: asyncio.Task[bool] | None = None  # waits in Redis for the next ring
+
+    async def main(self) -> None:
+        """Serve bells until cancelled. Raises an error of `breaker.LOST_REDIS`."""
+        try:
+            await super().main()
+        finally:
+            if self._ring is not None:
+                await cancel(self._ring)
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start the bells for which this worker has a slot."""
@@ -49,14 +57,40 @@ class BellWorker(Worker):
     async def heart_beat(self) -> None:
         """Do what arq does between two looks into the queue, and wait until a bell is rung."""
         await super().heart_beat()
+        rung = self._take_ring()
         if self._waits:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(REST_SECONDS):
-                    await self._slot_freed.wait()
+            if rung:
+                await self._queue.pass_ring_on()  # to a worker that has a free slot
+            await self._wait_for_slot()
         else:
-            pause = min(REST_SECONDS, await self._queue.next_bell(self._looked_at) - time.time())
-            await self._queue.wait_for_ring(max(pause, SHORTEST_REST))
+            await self._rest(await self._queue.next_bell(self._looked_at) - time.time())
         self._looked_at = time.time()
+
+    async def _wait_for_slot(self) -> None:
+        """Wait until a slot is free, or until a bell is rung that this worker may have to pass on."""
+        slot = asyncio.create_task(self._slot_freed.wait())
+        try:
+            waits = {slot, self._ring} if self._ring else {slot}
+            await asyncio.wait(waits, timeout=REST_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            slot.cancel()
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait until a bell is rung, or for a time.
+
+        The time is measured here, because Redis ends a wait up to 0.1 s late. The wait in Redis goes on
+        through several rests, because a wait that is cancelled can lose a ring.
+        """
+        if self._ring is None:
+            self._ring = asyncio.create_task(self._queue.wait_for_ring(REST_SECONDS))
+        await asyncio.wait({self._ring}, timeout=max(SHORTEST_REST, min(REST_SECONDS, seconds)))
+
+    def _take_ring(self) -> bool:
+        """Return whether a bell was rung since the last call. Raises an error of `breaker.LOST_REDIS`."""
+        if self._ring is None or not self._ring.done():
+            return False
+        ring, self._ring = self._ring, None
+        return ring.result()
 
     async def _waiting(self, bells: list[str]) -> list[str]:
         """Return the bells that nobody serves. arq asks for each of them, too, but for one at a time."""

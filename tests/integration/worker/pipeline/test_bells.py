@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from functools import partial
 
 import pytest
 from arq.constants import in_progress_key_prefix
@@ -35,12 +36,18 @@ async def test_the_number_of_bells_does_not_grow_with_the_work(ctx: Context) -> 
     assert await bells(ctx) == {"work": queue.WORK_BELLS, "split": 1, "finish": 1, "dry_run": 1}
 
 
-async def test_bells_for_later_are_coalesced(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "LATER_SECONDS", 1000.0)
-    for _ in range(100):
-        await ctx.queue.ring_work(after_seconds=500)
-    assert (await bells(ctx))["work"] <= 2
+async def test_bells_for_later_are_coalesced(ctx: Context) -> None:
+    for number in range(100):
+        await ctx.queue.ring_work(after_seconds=500 - number / 1000)
+    assert (await bells(ctx))["work"] <= 20  # two moments, and one more for each 100 ms that this takes
     assert await ctx.queue.next_bell(0) < float("inf")
+
+
+@pytest.mark.parametrize("wait", [0.001, 0.02, 1, 1.98, 2.001, 2.5, 9.9, 10, 3600])
+def test_a_bell_for_later_is_late_by_a_hundredth_of_the_wait_and_never_early(wait: float) -> None:
+    for now in (1_700_000_000.0, 1_700_000_000.001, 1_700_000_000.0991):
+        late = queue.later(now, wait) / 1000 - (now + wait)
+        assert -0.000_001 < late <= max(0.01, min(0.1, wait / 100))
 
 
 async def test_a_bell_that_became_due_since_the_last_look_is_found(ctx: Context) -> None:
@@ -93,6 +100,23 @@ async def test_one_ring_wakes_one_waiting_worker(crew: list[Context]) -> None:
     assert len(waiting) == 1
     await crew[2].queue.ring_work()
     assert [await task for task in waiting] == [True]
+
+
+async def test_a_worker_without_a_free_turn_passes_a_ring_on(ctx: Context, crew: list[Context]) -> None:
+    async with AsyncExitStack() as slots:
+        for _ in range(TURNS):
+            await slots.enter_async_context(crew[0].turn_slots)
+        async with serving(crew[0]):
+            for served in range(1, crew[0].settings.worker_turns + 1):
+                await until(lambda: _are_blocked(ctx, 1))
+                await ctx.queue.ring_work()
+                await until(partial(_are_served, ctx, served))
+            await until(lambda: _are_blocked(ctx, 1))  # the busy worker waits for rings still
+            other = asyncio.create_task(crew[1].queue.wait_for_ring(4.0))
+            await until(lambda: _are_blocked(ctx, 2))
+            await ctx.queue.ring_work()
+            assert await other
+            await slots.aclose()
 
 
 async def test_single_jobs_do_not_wait_for_turns(ctx: Context, crew: list[Context]) -> None:
