@@ -14,6 +14,9 @@ from storage.postgres.pool import Conn
 
 QUERIES = load(__name__, upsert_parts())
 STAGE = "stage_contacts"
+# Always true. A volatile condition makes COPY insert row by row. Otherwise it collects rows, and makes an
+# object for each of up to a thousand, which costs more than it saves: the condition halves the time of COPY.
+ROW_BY_ROW = "random() >= 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ async def stage(conn: Conn, columns: Mapping[str, Sequence[Any]]) -> None:
     JSON fields are JSON text. None, or a column that is left out, keeps the stored value.
     """
     await conn.copy_records_to_table(
-        STAGE, records=zip(*columns.values(), strict=True), columns=list(columns)
+        STAGE, records=zip(*columns.values(), strict=True), columns=list(columns), where=ROW_BY_ROW
     )
     reach("apply.after_copy")
 
