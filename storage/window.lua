@@ -6,7 +6,7 @@
 --           base of the window's time (microseconds): `now` was its time at the readings `redis` and `postgres`
 -- ARGV[1]   limit >= 1; may change between calls
 -- ARGV[2]   window, milliseconds
--- ARGV[3]   want >= 1: the most to grant
+-- ARGV[3]   the sums to grant, rising, separated by commas: the largest that is available, or less than the first
 -- ARGV[4]   minimum >= 1: a smaller grant is refused; a minimum above the limit counts as the limit
 -- ARGV[5]   reading of the server's clock, microseconds; '' means TIME (tests pass it, because TIME cannot be set)
 -- ARGV[6]   reading of PostgreSQL's clock, microseconds; '' if the caller has none
@@ -23,7 +23,7 @@
 local LOG, STATE = KEYS[1], KEYS[2]
 local REBASE, STEP = 1000000, 100000 -- microseconds
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]) * 1000
-local want, minimum = tonumber(ARGV[3]), math.min(tonumber(ARGV[4]), limit)
+local sums, minimum = ARGV[3], math.min(tonumber(ARGV[4]), limit)
 
 local function server_clock()
   if ARGV[5] ~= '' then return tonumber(ARGV[5]) end
@@ -130,7 +130,11 @@ local granted, wait, reset = 0, 0, 0
 if available < minimum then
   wait = until_free(reaching(newest.total - (limit - minimum)).at)
 else
-  granted = math.min(want, available)
+  granted = available
+  for sum in string.gmatch(sums, '%d+') do
+    if tonumber(sum) > available then break end
+    granted = tonumber(sum)
+  end
   newest = {total = newest.total + granted, at = now}
   append(now, newest.total)
   if older > 1 then redis.call('ZREMRANGEBYRANK', LOG, 0, older - 2) end -- all entries before the baseline

@@ -3,11 +3,15 @@
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha1
 from importlib.resources import files
+from itertools import accumulate
 from typing import Any, Literal
 
 from redis.asyncio import Redis
+from redis.exceptions import NoScriptError
 
+from storage.batched import Batched
 from storage.breaker import Breaker
 
 WindowKind = Literal["items", "reads"]
@@ -78,8 +82,10 @@ class Window:
     """
 
     def __init__(self, redis: Redis, breaker: Breaker, *, clock: Callable[[], int] | None = None) -> None:
-        source = files("storage").joinpath("window.lua").read_bytes()
-        self._script = redis.register_script(source)  # EVALSHA; redis-py loads it again after a restart
+        self._source = files("storage").joinpath("window.lua").read_bytes()
+        self._sha = sha1(self._source, usedforsecurity=False).hexdigest()  # as Redis names scripts
+        self._redis = redis
+        self._calls = Batched(self._call_all)
         self._breaker = breaker
         self._clock = clock
 
@@ -92,27 +98,32 @@ class Window:
         window_seconds: int,
         want: int,
         minimum: int = 1,
+        parts: Sequence[int] = (),
         postgres_at: datetime | None,
         history: History | None,
     ) -> Grant | None:
         """Grant `want`, or as much of it as is available, but nothing if that is less than `minimum`.
 
-        Returns None while Redis does not respond.
+        `parts` are amounts whose sum is `want`, and of which only the first one may be granted in part: the
+        grant is the sum of the first few that are available. Calls for several accounts at the same moment
+        share a round trip. Returns None while Redis does not respond.
         A `minimum` above the limit counts as the limit, because it could never be granted. `postgres_at` is
         the current reading of PostgreSQL's clock. `history()` returns the newest grant and those of the
         window before it, in any order. It is called only if the window is cold; without it, a cold window
-        starts empty. Raises ValueError unless 1 <= minimum <= want and limit and window_seconds are at least
-        1. A caller without a limit must not call this.
+        starts empty. Raises ValueError unless 1 <= minimum <= want, or the first of the parts, and limit and
+        window_seconds are at least 1. A caller without a limit must not call this.
         """
-        if not 1 <= minimum <= want:
-            raise ValueError(f"minimum must be from 1 to want ({want}), not {minimum}")
+        parts = parts or [want]
+        if sum(parts) != want or not 1 <= minimum <= parts[0]:
+            raise ValueError(f"minimum must be from 1 to {parts[0]}, not {minimum}; parts: a sum of {want}")
         if limit < 1 or window_seconds < 1:
             raise ValueError(f"limit ({limit}) and window_seconds ({window_seconds}) must be at least 1")
         readings = (
             "" if self._clock is None else self._clock(),
             "" if postgres_at is None else _microseconds(postgres_at),
         )
-        arguments = [limit, window_seconds * 1000, want, minimum, *readings]
+        sums = ",".join(map(str, accumulate(parts)))
+        arguments = [limit, window_seconds * 1000, sums, minimum, *readings]
         return await self._run(_keys(kind, account_id), arguments, history)
 
     async def _run(self, keys: list[str], arguments: list[Any], history: History | None) -> Grant | None:
@@ -132,8 +143,33 @@ class Window:
         )
 
     async def _call(self, keys: list[str], arguments: list[Any]) -> list[int] | None:
-        reply: list[int] | None = await self._breaker.ask(lambda: self._script(keys, arguments))
-        return reply
+        return await self._calls.ask([*keys, *arguments])
+
+    async def _call_all(self, calls: Sequence[list[Any]]) -> Sequence[list[int] | None]:
+        """Run the script for several accounts. All replies are None while Redis does not respond."""
+        replies = await self._breaker.ask(lambda: self._send(calls))
+        return [None] * len(calls) if replies is None else replies
+
+    async def _send(self, calls: Sequence[list[Any]]) -> list[list[int]]:
+        """Send the calls together, and those again that found no script: the server has been restarted."""
+        replies = await self._execute(calls)
+        unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if unknown:
+            await self._redis.script_load(self._source)
+            again = await self._execute([calls[place] for place in unknown])
+            for place, reply in zip(unknown, again, strict=True):
+                replies[place] = reply
+        for reply in replies:
+            if isinstance(reply, Exception):
+                raise reply
+        return replies
+
+    async def _execute(self, calls: Sequence[list[Any]]) -> list[Any]:
+        pipeline = self._redis.pipeline(transaction=False)
+        for call in calls:
+            pipeline.evalsha(self._sha, 2, *call)
+        replies: list[Any] = await pipeline.execute(raise_on_error=False)
+        return replies
 
 
 def _keys(kind: WindowKind, account_id: int) -> list[str]:
