@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -15,11 +16,11 @@ from schemas.settings import Settings
 from storage.background import beside
 from storage.context import Context
 from storage.entities import upsert
-from storage.pipeline import jobs, results
-from storage.pipeline.chunks import Claim
+from storage.pipeline import chunks, jobs, results
+from storage.pipeline.chunks import Candidate, Claim
 from storage.pipeline.jobs import JobRow
 from storage.pipeline.results import ResultRow
-from storage.postgres.pool import open_pool
+from storage.postgres.pool import Conn, open_pool
 from storage.queue import Queue, connect
 from storage.window import Window
 from worker.bells.arq_app import make_worker
@@ -108,6 +109,26 @@ async def claim_chunk(ctx: Context) -> Claim | None:
 async def claim(ctx: Context) -> Claim:
     """Claim the next chunk; assert that there is one."""
     claimed = await claim_chunk(ctx)
+    assert claimed is not None
+    return claimed
+
+
+async def lock_next(conn: Conn) -> Candidate | None:
+    """Begin to claim in the transaction of a connection: lock a turn and return its next chunk."""
+    return next(iter(await chunks.choose(conn, most=1)), None)
+
+
+async def lease(ctx: Context, conn: Conn, chunk: Candidate, *, items: int, token: int) -> Claim | None:
+    """End the claim: lease the first items of the chunk. Return None if it is not ready any more."""
+    cut = replace(chunk, items=items)
+    return next(iter(await chunks.lease(conn, [cut], worker_id=ctx.worker_id, tokens=[token])), None)
+
+
+async def claim_in(ctx: Context, conn: Conn) -> Claim:
+    """Claim one item of the next chunk in the transaction of a connection; assert that there is one."""
+    chunk = await lock_next(conn)
+    assert chunk is not None
+    claimed = await lease(ctx, conn, chunk, items=1, token=1)
     assert claimed is not None
     return claimed
 

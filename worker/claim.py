@@ -1,19 +1,28 @@
 """Claim the next chunk of the account whose turn it is: as many items as its window grants."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from itertools import groupby
+from operator import attrgetter
 
 from schemas.operations import OPERATIONS, Operation
+from storage.batched import Batched
 from storage.context import Context
 from storage.failpoints import reach
 from storage.pipeline import chunks, grants, turns
 from storage.pipeline.chunks import TOGETHER, Candidate, Claim
+from storage.pipeline.grants import Log, NewGrant
 from storage.pipeline.leases import new_tokens
+from storage.pipeline.turns import Throttled
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
-from storage.window import Grant
+from storage.window import Grant, PastGrant
 from worker.operations.registry import TOGETHER_OPERATIONS
+
+History = Batched[Log, Sequence[PastGrant]]
 
 # A throttled account waits until its window has room for 1/50 of the limit, not just for one item.
 USEFUL_SHARE = 50
@@ -55,53 +64,88 @@ async def _claim(ctx: Context, tokens: Sequence[int]) -> list[Claim]:
         if isinstance(claims, list):
             return claims
         with suppress(_WindowAway):  # then the breaker is open, and the next claim skips such accounts
-            limited, wait_seconds = await _claim_limited(ctx, tokens[0])
-            if limited is not None:
-                return [limited]
-            if wait_seconds:
+            claims, waits = await _claim_limited(ctx, tokens)
+            for wait_seconds in waits:
                 await ctx.queue.ring_work(after_seconds=wait_seconds)
+            if claims:
+                return claims
 
 
-async def _claim_limited(ctx: Context, token: int) -> tuple[Claim | None, float]:
-    """Claim a chunk within the account's item limit: this is where the item window is enforced.
+async def _claim_limited(ctx: Context, tokens: Sequence[int]) -> tuple[list[Claim], set[float]]:
+    """Claim chunks within the item limits of their accounts: this is where the item window is enforced.
 
-    Returns the claim and 0; None and the seconds to wait if the account is throttled; None and 0 if another
-    worker took the chunk, so that the caller tries again.
+    Returns the claims, and the seconds to wait of the accounts that are throttled. Both are empty if other
+    workers took the chunks, so that the caller tries again.
 
-    The account's turn stays locked from the choice of the chunk to the commit, so that no other claim reads
-    the grants of the account while a grant is not committed. Raises _WindowAway if nobody can ask the window.
+    The turns of the accounts stay locked from the choice of the chunks to the commit, so that no other claim
+    reads the grants of an account while a grant is not committed. Raises _WindowAway if nobody can ask the
+    windows.
     """
     async with transaction(ctx.pool) as conn:
-        chunk = await chunks.lock_next(conn)
-        if chunk is None:
-            return None, 0
-        items = chunk.items
-        if chunk.item_limit:
-            grant = await _take_grant(ctx, conn, chunk)
-            if not grant.granted:
-                await turns.throttle(conn, chunk.account_id, chunk.job_id, grant.wait_seconds)
-                return None, grant.wait_seconds
-            await grants.add(conn, chunk.account_id, grant, chunk.postgres_at)
-            items = grant.granted
-        return await chunks.lease(conn, chunk, items=items, worker_id=ctx.worker_id, token=token), 0
+        chosen = await chunks.choose(conn, most=len(tokens), together=TOGETHER_OPERATIONS)
+        taken = await _take_grants(ctx, conn, [chunk for chunk in chosen if chunk.item_limit])
+        if granted := [new for new in taken if new.grant.granted]:
+            await grants.add(conn, granted)
+        throttled = _throttled(chosen, taken)
+        if throttled:
+            await turns.throttle(conn, throttled)
+        claims = []
+        if allowed := _within(chosen, taken):
+            claims = await chunks.lease(conn, allowed, worker_id=ctx.worker_id, tokens=tokens[: len(allowed)])
+    return claims, {one.wait_seconds for one in throttled}
 
 
-async def _take_grant(ctx: Context, conn: Conn, chunk: Candidate) -> Grant:
+async def _take_grants(ctx: Context, conn: Conn, limited: Sequence[Candidate]) -> list[NewGrant]:
+    """Ask the windows of all accounts at once. One query loads the grants of all whose windows are cold."""
+    history: History = Batched(partial(grants.recent, conn))
+    accounts = [list(of_account) for _, of_account in groupby(limited, attrgetter("account_id"))]
+    taken = []
+    grants_taken = await asyncio.gather(*(_take_grant(ctx, history, of_account) for of_account in accounts))
+    for (first, *_), grant in zip(accounts, grants_taken, strict=True):
+        if grant is None:
+            raise _WindowAway
+        taken.append(NewGrant(first.account_id, grant, first.postgres_at))
+    return taken
+
+
+async def _take_grant(ctx: Context, history: History, wanted: Sequence[Candidate]) -> Grant | None:
+    """Take a grant for chunks of one account. It may cut only the first one. None: Redis is away."""
+    first = wanted[0]
     useful = (
-        chunk.items
-        if OPERATIONS[Operation(chunk.operation)].whole
-        else max(1, chunk.item_limit // USEFUL_SHARE)
+        first.items
+        if OPERATIONS[Operation(first.operation)].whole
+        else max(1, first.item_limit // USEFUL_SHARE)
     )
-    grant = await ctx.window.take(
+    return await ctx.window.take(
         kind="items",
-        account_id=chunk.account_id,
-        limit=chunk.item_limit,
-        window_seconds=chunk.window_seconds,
-        want=chunk.items,
-        minimum=min(chunk.items, useful),
-        postgres_at=chunk.postgres_at,
-        history=partial(grants.recent, conn, chunk.account_id, chunk.window_seconds),
+        account_id=first.account_id,
+        limit=first.item_limit,
+        window_seconds=first.window_seconds,
+        want=sum(chunk.items for chunk in wanted),
+        minimum=min(first.items, useful),
+        parts=[chunk.items for chunk in wanted],
+        postgres_at=first.postgres_at,
+        history=partial(history.ask, Log(first.account_id, first.window_seconds)),
     )
-    if grant is None:
-        raise _WindowAway
-    return grant
+
+
+def _within(chosen: Sequence[Candidate], taken: Sequence[NewGrant]) -> list[Candidate]:
+    """Return the chunks that may be leased, cut to what was granted. Without a limit, all of them."""
+    room = {new.account_id: new.grant.granted for new in taken}
+    allowed = []
+    for chunk in chosen:
+        items = min(chunk.items, room.get(chunk.account_id, chunk.items))
+        if items:
+            allowed.append(chunk if items == chunk.items else replace(chunk, items=items))
+            if chunk.account_id in room:
+                room[chunk.account_id] -= items
+    return allowed
+
+
+def _throttled(chosen: Sequence[Candidate], taken: Sequence[NewGrant]) -> list[Throttled]:
+    first = {chunk.account_id: chunk.job_id for chunk in reversed(chosen)}
+    return [
+        Throttled(new.account_id, first[new.account_id], new.grant.wait_seconds)
+        for new in taken
+        if not new.grant.granted
+    ]

@@ -62,13 +62,13 @@ async def ring_for_work(ctx: Context) -> None:
         if not await try_lock(conn, LOCK):
             return
         unsplit, unended = await split.unsplit(conn), await finish.unended(conn)
-        waiting = await turns.due(conn)
+        waiting = await turns.due(conn, BELLS)
     for account_id, job_id in unsplit:
         await ctx.queue.ring_split(account_id, job_id)
     for account_id, job_id in unended:
         await ctx.queue.ring_finish(account_id, job_id)
     if waiting:
-        await ctx.queue.ring_work(min(waiting, BELLS))
+        await ctx.queue.ring_work(waiting)
 
 
 async def _free(ctx: Context, leases: list[ExpiredLease]) -> None:

@@ -82,22 +82,24 @@ async def _apply_all(ctx: Context, claims: Sequence[Claim]) -> list[tuple[Claim,
 
 
 async def _apply_small(ctx: Context, claims: Sequence[Claim]) -> list[Claim]:
-    """Apply the chunks together if each is a small job. Return the claims to apply one by one.
+    """Apply the chunks that are small jobs together. Return the claims to apply one by one.
 
     If this fails, the jobs that follow another one are released, because that one may fail when it is alone.
     """
-    if not all(is_small(claim) for claim in claims):
-        return list(claims)
-    left = list(claims)
+    small = [claim for claim in claims if is_small(claim)]
+    others = [claim for claim in claims if not is_small(claim)]
+    if not small:
+        return others
+    left = small
     try:
-        if await apply_together(ctx, claims):
+        if await apply_together(ctx, small):
             left = []
-            ctx.held.difference_update(claim.token for claim in claims)
-            return []
-        left = [claim for claim in claims if claim.follows]
+            ctx.held.difference_update(claim.token for claim in small)
+            return others
+        left = [claim for claim in small if claim.follows]
     finally:
         await asyncio.shield(_give_back(ctx, left))
-    return [claim for claim in claims if not claim.follows]
+    return [claim for claim in small if not claim.follows] + others
 
 
 async def _give_back(ctx: Context, claims: Sequence[Claim]) -> None:

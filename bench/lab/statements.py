@@ -11,7 +11,7 @@ SELECT query, calls, total_exec_time AS milliseconds, shared_blks_hit + shared_b
 FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ORDER BY total_exec_time DESC
 """
-CLAIM = re.compile(r"lock_next_chunk|lease_chunk|claim_\w+ ?\(")
+CLAIM = re.compile(r"choose_chunks|lease_chunks|claim_\w+ ?\(")
 
 
 @dataclass(frozen=True, kw_only=True)

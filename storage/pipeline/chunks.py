@@ -19,9 +19,9 @@ from storage.postgres.pool import Conn, Pool
 
 QUERIES = load(__name__)
 
-MAX_DEATHS = 3  # deaths after which a chunk is claimed in halves: see lock_next_chunk
+MAX_DEATHS = 3  # deaths after which a chunk is claimed in halves: see choose_chunks
 TOGETHER = 64  # maximum of small jobs in one claim; their items are at most those of a chunk
-CREDIT_ITEMS = 10_000  # items that an account may catch up after it waited for its window: see lease_chunk
+CREDIT_ITEMS = 10_000  # items that an account may catch up after it waited for its window: see lease_chunks
 
 
 class ExpiredLease(NamedTuple):
@@ -36,20 +36,21 @@ class ExpiredLease(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """The chunk to lease next, before a grant of its account's window. An `item_limit` of 0: no limit.
+    """A chunk to lease, before a grant of its account's window. An `item_limit` of 0: no limit.
 
-    `postgres_at` is the reading of PostgreSQL's clock after the lock of the turn.
+    `postgres_at` is the reading of PostgreSQL's clock after the lock of the turn. `follows`: as in a Claim.
     """
 
     account_id: AccountId
     item_limit: int
     window_seconds: int
+    postgres_at: datetime
     job_id: JobId
     operation: str
     first_index: int
     items: int
     deaths: int
-    postgres_at: datetime
+    follows: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,37 +131,38 @@ async def claim_unlimited(
     )
     if rows and rows[0]["job_id"] is None:
         return AccountId(rows[0]["account_id"])
-    return [_claim(row["account_id"], row, follows=row["follows"]) for row in rows]
+    return [_claim(row) for row in rows]
 
 
-async def lock_next(conn: Conn) -> Candidate | None:
-    """Lock the turn of the account to serve next and return the chunk to lease, or None if there is none."""
-    row = await QUERIES.lock_next(conn, max_deaths=MAX_DEATHS)
-    return Candidate(**row) if row else None
+async def choose(conn: Conn, *, most: int, together: Collection[str] = ()) -> list[Candidate]:
+    """Lock the turns of the accounts to serve next. Return up to `most` of their chunks, to lease in order.
+
+    There is more than one only if each is the only chunk of a small job. `together`: as in `claim_unlimited`.
+    """
+    rows = await QUERIES.choose(
+        conn, most=most, items=CHUNK_ITEMS, operations=list(together), max_deaths=MAX_DEATHS
+    )
+    return [Candidate(**row) for row in rows]
 
 
 async def lease(
-    conn: Conn,
-    chunk: Candidate,
-    *,
-    items: int,
-    worker_id: WorkerId,
-    token: int,
-) -> Claim | None:
-    """Lease the first `items` items of a chunk. Return None if the chunk is not ready any more."""
-    row = await QUERIES.lease(
+    conn: Conn, candidates: Sequence[Candidate], *, worker_id: WorkerId, tokens: Sequence[int]
+) -> list[Claim]:
+    """Lease the first `items` items of chunks. A chunk that is not ready any more is absent."""
+    rows = await QUERIES.lease(
         conn,
-        account_id=chunk.account_id,
-        id=chunk.job_id,
-        first_index=chunk.first_index,
-        items=items,
-        deaths=chunk.deaths,
+        account_ids=[chunk.account_id for chunk in candidates],
+        ids=[chunk.job_id for chunk in candidates],
+        first_indexes=[chunk.first_index for chunk in candidates],
+        items=[chunk.items for chunk in candidates],
+        deaths=[chunk.deaths for chunk in candidates],
+        follows=[chunk.follows for chunk in candidates],
+        tokens=tokens,
         worker_id=worker_id,
-        token=token,
         lease_seconds=LEASE_SECONDS,
         credit_items=CREDIT_ITEMS,
     )
-    return _claim(chunk.account_id, row) if row else None
+    return [_claim(row) for row in rows]
 
 
 async def fence(conn: Conn, claim: Claim) -> bool:
@@ -262,10 +264,10 @@ async def free(db: Conn | Pool, abandoned: Sequence[ExpiredLease]) -> int:
     return len(rows)
 
 
-def _claim(account_id: int, row: Any, *, follows: bool = False) -> Claim:
+def _claim(row: Any) -> Claim:
     return Claim(
-        account_id=AccountId(account_id),
-        follows=follows,
+        account_id=AccountId(row["account_id"]),
+        follows=row["follows"],
         total=row["total"],
         job_id=row["job_id"],
         first_index=row["first_index"],

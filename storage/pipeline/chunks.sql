@@ -3,15 +3,15 @@
 SELECT * FROM claim_chunks(:worker_id, :tokens, :lease_seconds, :max_deaths, :credit_items, :skip_limited, :items,
                            :operations::text[]);
 
--- name: lock_next(max_deaths)^
--- First step of a claim with an item limit: lock the account's turn and return its next chunk. Between the steps the
--- caller takes a grant of the window.
-SELECT *, clock_timestamp() AS postgres_at FROM lock_next_chunk(:max_deaths, false, true);
+-- name: choose(most, items, operations, max_deaths)
+-- First step of a claim with item limits: lock turns and return chunks to lease. Between the steps the caller takes grants
+-- of the windows.
+SELECT * FROM choose_chunks(:most, :items, :operations::text[], :max_deaths, 'take');
 
--- name: lease(account_id, id, first_index, items, deaths, worker_id, token, lease_seconds, credit_items)^
--- Second step: lease as many items as the window has granted. No row: the chunk is not ready any more.
-SELECT * FROM lease_chunk(:account_id, :id, :first_index, :items, :deaths, :worker_id, :token,
-                          :lease_seconds, :credit_items, true);
+-- name: lease(account_ids, ids, first_indexes, items, deaths, follows, tokens, worker_id, lease_seconds, credit_items)
+-- Second step: lease as many items as the windows have granted. A chunk that is not ready any more is absent.
+SELECT * FROM lease_chunks(:account_ids, :ids, :first_indexes, :items, :deaths, :follows, :tokens, :worker_id,
+                           :lease_seconds, :credit_items);
 
 -- name: fence(account_id, id, first_index, items, token)$
 -- Lock the chunk and return true if this claim still holds it. Null: taken over, done or cancelled.

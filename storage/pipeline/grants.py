@@ -1,6 +1,8 @@
 """The grants of the item windows: what the window is loaded from when Redis has lost it."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from schemas.ids import AccountId
 from storage.postgres.named_queries import load
@@ -10,19 +12,45 @@ from storage.window import Grant, PastGrant
 QUERIES = load(__name__)
 
 
-async def add(conn: Conn, account_id: AccountId, grant: Grant, postgres_at: datetime) -> None:
-    """Store a grant, with the reading of PostgreSQL's clock that its window was asked with."""
+class NewGrant(NamedTuple):
+    """A grant to store, with the reading of PostgreSQL's clock that its window was asked with."""
+
+    account_id: AccountId
+    grant: Grant
+    postgres_at: datetime
+
+
+class Log(NamedTuple):
+    """The grants of an account that a window of `window_seconds` needs."""
+
+    account_id: AccountId
+    window_seconds: int
+
+
+async def add(conn: Conn, grants: Sequence[NewGrant]) -> None:
+    """Store grants, one of each account."""
     await QUERIES.add(
         conn,
-        account_id=account_id,
-        at=grant.at,
-        items=grant.granted,
-        redis_at=grant.redis_at,
-        postgres_at=postgres_at,
+        account_ids=[new.account_id for new in grants],
+        ats=[new.grant.at for new in grants],
+        items=[new.grant.granted for new in grants],
+        redis_ats=[new.grant.redis_at for new in grants],
+        postgres_ats=[new.postgres_at for new in grants],
     )
 
 
-async def recent(conn: Conn, account_id: AccountId, window_seconds: int) -> list[PastGrant]:
-    """Return the newest grant and those of the window before it."""
-    rows = await QUERIES.recent(conn, account_id=account_id, window_seconds=window_seconds)
-    return [PastGrant(**row) for row in rows]
+async def recent(conn: Conn, logs: Sequence[Log]) -> list[list[PastGrant]]:
+    """Return, for each of these logs, the newest grant and those of the window before it."""
+    found: Mapping[AccountId, list[PastGrant]] = {log.account_id: [] for log in logs}
+    rows = await QUERIES.recent(
+        conn,
+        account_ids=[log.account_id for log in logs],
+        windows=[log.window_seconds for log in logs],
+    )
+    for row in rows:
+        found[row["account_id"]].append(
+            PastGrant(
+                at=row["at"], amount=row["amount"], redis_at=row["redis_at"], postgres_at=row["postgres_at"]
+            )
+        )
+    return [found[log.account_id] for log in logs]

@@ -1,6 +1,7 @@
 """The turns of accounts, ordered by virtual time, so that no account waits for another one's large job."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from schemas.ids import AccountId, JobId
 from storage.postgres.named_queries import load
@@ -9,9 +10,22 @@ from storage.postgres.pool import Conn, Pool
 QUERIES = load(__name__)
 
 
-async def throttle(conn: Conn, account_id: AccountId, job_id: JobId, wait_seconds: float) -> None:
-    """Delay the account's turn by `wait_seconds`, until its window has room. Mark the job as throttled."""
-    await QUERIES.throttle(conn, account_id=account_id, id=job_id, wait_seconds=wait_seconds)
+class Throttled(NamedTuple):
+    """An account whose window has no room, the job that waits for it, and the seconds to wait."""
+
+    account_id: AccountId
+    job_id: JobId
+    wait_seconds: float
+
+
+async def throttle(conn: Conn, throttled: Sequence[Throttled]) -> None:
+    """Delay the turns of accounts until their windows have room. Mark the jobs as throttled."""
+    await QUERIES.throttle(
+        conn,
+        account_ids=[one.account_id for one in throttled],
+        ids=[one.job_id for one in throttled],
+        waits=[one.wait_seconds for one in throttled],
+    )
 
 
 async def lock(conn: Conn, account_id: AccountId) -> None:
@@ -33,7 +47,8 @@ async def leave(conn: Conn, account_ids: Sequence[AccountId]) -> None:
     await QUERIES.deactivate_idle(conn, account_ids=account_ids)
 
 
-async def due(db: Conn | Pool) -> int:
-    """Return the number of chunks that can be claimed now."""
-    count: int = await QUERIES.due(db)
+async def due(db: Conn | Pool, most: int) -> int:
+    """Return the number of chunks that can be claimed now, but not more than `most`."""
+    await QUERIES.wake_due(db, most=most)
+    count: int = await QUERIES.due(db, most=most)
     return count

@@ -1,13 +1,14 @@
--- name: throttle(account_id, id, wait_seconds)!
--- Delay the account's turn until its window has room again. `throttled_at` bounds the delay on the other side, so that
--- it ends early, and not late, if the clock is set back.
-WITH turn AS (
-    UPDATE account_turns SET throttled_at = clock_timestamp(),
-        ready_at = clock_timestamp() + make_interval(secs => :wait_seconds)
-    WHERE account_id = :account_id
+-- name: throttle(account_ids, ids, waits)!
+-- Delay the turns of accounts until their windows have room again; `waits` are seconds. `throttled_at` bounds the delay on
+-- the other side, so that it ends early, and not late, if the clock is set back. Each job that waits is marked.
+WITH throttled AS (
+    SELECT * FROM unnest(:account_ids::bigint[], :ids::uuid[], :waits::double precision[]) t (account_id, id, seconds)
+), turn AS (
+    UPDATE account_turns t SET throttled_at = clock_timestamp(), ready_at = clock_timestamp() + make_interval(secs => throttled.seconds)
+    FROM throttled WHERE t.account_id = throttled.account_id
 )
-UPDATE jobs SET throttled_until = clock_timestamp() + make_interval(secs => :wait_seconds)
-WHERE account_id = :account_id AND id = :id;
+UPDATE jobs j SET throttled_until = clock_timestamp() + make_interval(secs => throttled.seconds)
+FROM throttled WHERE j.account_id = throttled.account_id AND j.id = throttled.id;
 
 -- name: lock(account_id)!
 SELECT FROM account_turns WHERE account_id = :account_id FOR UPDATE;
@@ -25,19 +26,25 @@ UPDATE account_turns t SET active = false
 WHERE t.account_id = ANY (:account_ids::bigint[]) AND t.active AND NOT EXISTS (
     SELECT FROM streams s WHERE s.account_id = t.account_id AND s.pending > 0);
 
--- name: due()$
--- The number of chunks that can be claimed now.
-SELECT COALESCE(sum(LEAST(waiting.chunks, j.parallel - running.chunks)), 0)::int
-FROM claimable c
-JOIN account_turns t ON t.account_id = c.account_id
-JOIN jobs j ON j.account_id = c.account_id AND j.id = c.job_id
-CROSS JOIN LATERAL (
-    SELECT count(*) AS chunks FROM (
-        SELECT FROM chunks w WHERE w.account_id = c.account_id AND w.job_id = c.job_id AND w.state = 'ready'
-        LIMIT j.parallel) few
-) waiting
-CROSS JOIN LATERAL (
-    SELECT count(*) AS chunks FROM chunks r
-    WHERE r.account_id = c.account_id AND r.job_id = c.job_id AND r.state = 'running'
-) running
-WHERE clock_timestamp() NOT BETWEEN t.throttled_at AND t.ready_at;
+-- name: wake_due(most)!
+SELECT wake_turns(:most);
+
+-- name: due(most)$
+-- The number of chunks that can be claimed now, but not more than `most`. Reads as many turns as it counts chunks, and
+-- those of accounts whose chunks are all in flight.
+SELECT LEAST(COALESCE(sum(chunks), 0), :most)::int FROM (
+    SELECT LEAST(waiting.chunks, c.parallel - running.chunks) AS chunks
+    FROM account_turns t
+    CROSS JOIN LATERAL (SELECT * FROM claimable c WHERE c.account_id = t.account_id LIMIT :most) c
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS chunks FROM (
+            SELECT FROM chunks w WHERE w.account_id = c.account_id AND w.job_id = c.job_id AND w.state = 'ready'
+            LIMIT c.parallel) few
+    ) waiting
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS chunks FROM chunks r
+        WHERE r.account_id = c.account_id AND r.job_id = c.job_id AND r.state = 'running'
+    ) running
+    WHERE t.active AND t.ready_at <= t.throttled_at
+    LIMIT :most
+) found;

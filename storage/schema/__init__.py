@@ -26,8 +26,9 @@ OBJECTS = (
     "views/running_dry_runs.sql",
     "views/ready_dry_runs.sql",
     "views/claimable.sql",
-    "functions/lock_next_chunk.sql",
-    "functions/lease_chunk.sql",
+    "functions/wake_turns.sql",
+    "functions/choose_chunks.sql",
+    "functions/lease_chunks.sql",
     "functions/claim_chunks.sql",
 )
 

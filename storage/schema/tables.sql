@@ -222,7 +222,10 @@ CREATE TABLE account_turns (
     throttled_at timestamptz NOT NULL DEFAULT now(),        -- the account; both, so that a clock step freezes nobody
     last_stream  text                                       -- the stream of the last claim: the next one follows
 );
-CREATE INDEX account_turns_next ON account_turns (virtual_time) WHERE active;
+-- The turns that are due, those that wait for their window, and since when: see wake_turns.
+CREATE INDEX account_turns_next ON account_turns (virtual_time) WHERE active AND ready_at <= throttled_at;
+CREATE INDEX account_turns_waiting ON account_turns (ready_at) WHERE ready_at > throttled_at;
+CREATE INDEX account_turns_waiting_since ON account_turns (throttled_at) WHERE ready_at > throttled_at;
 CREATE INDEX account_turns_clock ON account_turns (served_at DESC NULLS LAST);
 
 -- What the item windows have granted. A window that Redis has lost is loaded from this table.

@@ -73,7 +73,7 @@ async def finish_due(ctx: Context) -> bool:
 
 async def apply_due(ctx: Context) -> bool:
     """Take the turns that are due. Return whether a chunk was applied: then more may be due."""
-    wanted = min(await turns.due(ctx.pool), ctx.settings.worker_turns)
+    wanted = await turns.due(ctx.pool, ctx.settings.worker_turns)
     results = await asyncio.gather(*(take_turn(ctx) for _ in range(wanted)), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):

@@ -1,11 +1,6 @@
--- Lease the next chunk of the account whose turn it is. If it is the only chunk of a small job, lease more of them: the
--- next jobs of its stream, then those of the next accounts, until there are `p_items` items or no tokens are left. The
--- worker applies them in one transaction, in this order. `follows`: an earlier job of the same stream is in this claim,
--- so the chunk must not be applied unless that one is.
---
--- If the first account has an item limit, the only row has no job_id: the caller must take a grant of its window first.
--- No row: there is nothing to claim. A chunk that a worker may have died of is leased alone, and so is every chunk of an
--- operation that is not among `p_operations`.
+-- Choose the next chunks and lease them in one statement, as far as no window has to be asked: see choose_chunks and
+-- lease_chunks. If the first account has an item limit, the only row has no job_id: the caller must choose again, and take
+-- a grant of its window before the lease. No row: there is nothing to claim.
 CREATE OR REPLACE FUNCTION claim_chunks(
     p_worker_id uuid, p_tokens bigint[], p_lease_seconds double precision, p_max_deaths integer,
     p_credit_items integer, p_skip_limited boolean, p_items integer, p_operations text[]
@@ -15,50 +10,23 @@ CREATE OR REPLACE FUNCTION claim_chunks(
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    head record;
-    job record;
-    number integer := 0;
-    taken integer := 0;
+    chosen record;
 BEGIN
-    WHILE number < cardinality(p_tokens) LOOP
-        SELECT n.* INTO head FROM lock_next_chunk(p_max_deaths, p_skip_limited, number = 0) n;
-        EXIT WHEN NOT FOUND;
-        IF head.item_limit > 0 THEN
-            IF number = 0 THEN
-                account_id := head.account_id;
-                RETURN NEXT;
-            END IF;
-            EXIT;
-        END IF;
-        SELECT j.stream, j.stream_position,
-            j.total = head.items AND head.deaths = 0 AND j.failures = 0 AND j.operation = ANY (p_operations) AS small
-        INTO job FROM jobs j WHERE j.account_id = head.account_id AND j.id = head.job_id;
-        EXIT WHEN number > 0 AND (NOT job.small OR taken + head.items > p_items);
-        number := number + 1;
-        taken := taken + head.items;
-        RETURN QUERY SELECT head.account_id, false, l.* FROM lease_chunk(
-            head.account_id, head.job_id, head.first_index, head.items, head.deaths, p_worker_id, p_tokens[number],
-            p_lease_seconds, p_credit_items, true) l;
-        CONTINUE WHEN NOT FOUND;
-        EXIT WHEN NOT COALESCE(job.small, false);
-        FOR job IN
-            SELECT j.id, c.items, c.state = 'ready' AND c.deaths = 0 AND c.items = j.total AND NOT j.dry_run
-                AND j.cancel_requested_at IS NULL AND j.error_code IS NULL AND j.failures = 0
-                AND NOT delayed(j.retry_at) AND j.operation = ANY (p_operations) AS small
-            FROM jobs j
-            LEFT JOIN chunks c ON c.account_id = j.account_id AND c.job_id = j.id AND c.first_index = 0
-            WHERE j.account_id = head.account_id AND j.stream = job.stream AND j.stream_position > job.stream_position
-              AND j.stream_position > 0 AND j.state IN ('queued', 'running')
-            ORDER BY j.stream_position
-        LOOP
-            EXIT WHEN job.small IS NOT TRUE OR taken + job.items > p_items OR number = cardinality(p_tokens);
-            number := number + 1;
-            taken := taken + job.items;
-            RETURN QUERY SELECT head.account_id, true, l.* FROM lease_chunk(
-                head.account_id, job.id, 0, job.items, 0, p_worker_id, p_tokens[number],
-                p_lease_seconds, p_credit_items, false) l;
-            EXIT WHEN NOT FOUND;
-        END LOOP;
-    END LOOP;
+    SELECT array_agg(c.account_id) AS account_ids, array_agg(c.job_id) AS job_ids, array_agg(c.first_index) AS first_indexes,
+        array_agg(c.items) AS items, array_agg(c.deaths) AS deaths, array_agg(c.follows) AS follows
+    INTO chosen
+    FROM choose_chunks(cardinality(p_tokens), p_items, p_operations, p_max_deaths,
+        CASE WHEN p_skip_limited THEN 'skip' ELSE 'stop' END) c;
+    IF chosen.account_ids IS NULL THEN
+        RETURN;
+    END IF;
+    IF chosen.job_ids[1] IS NULL THEN
+        account_id := chosen.account_ids[1];
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT * FROM lease_chunks(
+        chosen.account_ids, chosen.job_ids, chosen.first_indexes, chosen.items, chosen.deaths, chosen.follows,
+        p_tokens, p_worker_id, p_lease_seconds, p_credit_items);
 END
 $$;

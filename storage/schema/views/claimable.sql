@@ -3,10 +3,11 @@
 -- a dry run. An account has no claimable chunk while one of its dry runs is running. The claim itself checks the
 -- window and the turn.
 CREATE OR REPLACE VIEW claimable AS
-SELECT s.account_id, s.stream, head.id AS job_id, head.accepted_at, ready.first_index
+SELECT s.account_id, s.stream, head.id AS job_id, head.stream_position, head.operation, head.total, head.failures, head.parallel,
+    ready.first_index, ready.items, ready.deaths
 FROM streams s
 CROSS JOIN LATERAL (
-    SELECT j.id, j.accepted_at, j.parallel, j.dry_run, j.retry_at
+    SELECT j.id, j.stream_position, j.operation, j.total, j.failures, j.parallel, j.dry_run, j.retry_at
     FROM jobs j
     WHERE j.account_id = s.account_id AND j.stream = s.stream AND j.state IN ('queued', 'running')
       AND j.stream_position > 0 AND j.stream_position > s.ended_position -- skips the dead index entries of jobs that have ended
@@ -14,7 +15,7 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) head
 CROSS JOIN LATERAL (
-    SELECT c.first_index
+    SELECT c.first_index, c.items, c.deaths
     FROM chunks c
     WHERE c.account_id = s.account_id AND c.job_id = head.id AND c.state = 'ready'
     ORDER BY c.first_index

@@ -99,9 +99,9 @@ MUTATIONS = (
     Mutation(
         guard="lease: only a ready chunk is leased",
         promise="P2",
-        file="storage/schema/functions/lease_chunk.sql",
-        text="          AND state = 'ready'\n        FOR UPDATE",
-        instead="        FOR UPDATE",
+        file="storage/schema/functions/lease_chunks.sql",
+        text="          AND (c.state = 'ready') IS TRUE",
+        instead="         ",
         tests=(f"{PIPELINE}/test_order.py",),
     ),
     Mutation(

@@ -40,8 +40,8 @@ async def test_the_migrations_create_the_schema_in_the_files(
         ("DROP TRIGGER memberships_added ON memberships", "memberships_added"),
         ("CREATE VIEW more AS SELECT 1", "+view more"),
         (
-            "CREATE FUNCTION lock_next_chunk() RETURNS int LANGUAGE sql RETURN 1",
-            "+function lock_next_chunk()",
+            "CREATE FUNCTION choose_chunks() RETURNS int LANGUAGE sql RETURN 1",
+            "+function choose_chunks()",
         ),
     ],
 )

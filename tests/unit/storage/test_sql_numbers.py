@@ -15,9 +15,7 @@ FILES = [
 ]
 IGNORED = re.compile(r"--[^\n]*|'[^']*'|\[\d+\]")  # comments, strings, elements of an array
 NUMBER = re.compile(r"(?<![\w.$@:])\d[\d_]*(?![\w@])")
-FREE = re.compile(
-    r"/ 2\b|\b1\.\.5\b"
-)  # half of a chunk; the attempts of lock_next_chunk, which only SQL uses
+FREE = re.compile(r"/ 2\b")  # half of a chunk
 # 0 and 1 are allowed, except as the code of an outcome or a note, which Python defines.
 CODE = re.compile(
     r"\b(outcome|outcomes|what|was|note|notes)\b\s*(=|<>|IN \()\s*\d|array_fill\(\d|interval '\d"

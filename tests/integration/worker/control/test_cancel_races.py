@@ -7,7 +7,7 @@ import pytest
 from schemas.errors import Unavailable
 from schemas.operations import JobParams, Operation
 from storage.context import Context
-from storage.pipeline import cancellation, chunks, turns, uploads
+from storage.pipeline import cancellation, turns, uploads
 from storage.pipeline.uploads import NewJob, Received
 from tests.factories import contact, make_account, make_job, make_list
 from tests.integration.worker.cancelling import cancel, new_job, outcomes_of, waiting
@@ -15,6 +15,7 @@ from tests.waiting import until
 from tests.workers import (
     barred,
     claim,
+    claim_in,
     counts_of,
     drain,
     job_of,
@@ -43,9 +44,7 @@ async def test_cancel_waits_for_a_claim_and_the_rest_of_its_chunk(ctx: Context, 
     job_id = await make_job(ctx, account.id, [contact(n) for n in range(9)], chunk_items=3)
     await apply_chunk(ctx, await claim(ctx))  # the job has started, so the next claim does not update it
     async with ctx.pool.acquire() as conn, conn.transaction():
-        candidate = await chunks.lock_next(conn)
-        assert candidate is not None
-        await chunks.lease(conn, candidate, items=1, worker_id=ctx.worker_id, token=1)
+        await claim_in(ctx, conn)
         cancelling = asyncio.create_task(cancellation.cancel(crew[0].pool, account.id, job_id))
         await until(lambda: waiting(ctx, 1))
     await cancelling

@@ -10,7 +10,7 @@ from schemas.operations import JobParams, Operation
 from storage.background import beside
 from storage.context import Context
 from storage.entities import upsert
-from storage.pipeline import chunks, dry_runs
+from storage.pipeline import dry_runs
 from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_contacts, make_job, phone
 from tests.integration.worker.cancelling import waiting
@@ -21,6 +21,7 @@ from tests.workers import (
     bells,
     claim,
     claim_chunk,
+    claim_in,
     counts_of,
     drain,
     job_of,
@@ -182,12 +183,9 @@ async def test_a_dry_run_waits_for_a_claim_in_progress(
     await make_job(ctx, account.id, [contact(1)], dry_run=True)
     begun = Stop(monkeypatch, 0)
     async with ctx.pool.acquire() as conn, conn.transaction():
-        candidate = await chunks.lock_next(conn)
-        assert candidate is not None
-        held = await chunks.lease(conn, candidate, items=1, worker_id=ctx.worker_id, token=1)
+        held = await claim_in(ctx, conn)
         dry_running = asyncio.create_task(dry_run_next(crew[0]))
         await until(lambda: waiting(ctx, 1))
-    assert held is not None
     await until(lambda: _dry_running(ctx))
     assert not begun.reached.is_set()
     await apply_chunk(ctx, held)

@@ -13,7 +13,7 @@ from storage.pipeline import chunks, dry_runs, finish, uploads
 from storage.pipeline.leases import Watch
 from tests.factories import contact, make_account, make_job
 from tests.integration.worker.cancelling import new_job
-from tests.workers import claim, claim_chunk, job_of
+from tests.workers import claim, claim_chunk, job_of, lock_next
 from worker.reconcile import Leases, free_abandoned, reconcile
 
 BACK = """
@@ -39,10 +39,10 @@ async def test_a_throttled_account_asks_its_window_again(ctx: Context) -> None:
     await claim(ctx)
     assert await claim_chunk(ctx) is None
     async with ctx.pool.acquire() as conn, conn.transaction():
-        assert await chunks.lock_next(conn) is None
+        assert await lock_next(conn) is None
     await set_back(ctx)
     async with ctx.pool.acquire() as conn, conn.transaction():
-        assert await chunks.lock_next(conn) is not None
+        assert await lock_next(conn) is not None
 
 
 async def test_a_chunk_of_a_dead_worker_is_freed_and_that_of_a_living_one_is_kept(

@@ -8,11 +8,11 @@ from schemas.ids import AccountId, new_job_id
 from schemas.items.reader import spans
 from schemas.operations import JobParams, Operation
 from storage.context import Context
-from storage.pipeline import chunks, finish, uploads
+from storage.pipeline import finish, uploads
 from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
-from tests.workers import claim, claim_chunk, drain, job_of, waiting_backends
+from tests.workers import claim, claim_chunk, drain, job_of, lease, lock_next, waiting_backends
 from worker.apply import apply_chunk
 
 
@@ -84,11 +84,9 @@ async def test_a_chunk_that_is_not_ready_any_more_is_not_leased(ctx: Context) ->
     account = await make_account(ctx, item_limit=100)
     await make_job(ctx, account.id, [contact(n) for n in range(10)])
     async with ctx.pool.acquire() as conn, conn.transaction():
-        chunk = await chunks.lock_next(conn)
+        chunk = await lock_next(conn)
         assert chunk is not None
-        leases = [
-            await chunks.lease(conn, chunk, items=4, worker_id=ctx.worker_id, token=token) for token in (1, 2)
-        ]
+        leases = [await lease(ctx, conn, chunk, items=4, token=token) for token in (1, 2)]
     assert [lease and lease.token for lease in leases] == [1, None]
 
 

@@ -98,14 +98,6 @@ async def test_some_jobs_follow_no_other_one(ctx: Context, kind: str) -> None:
     assert claimed(await claim_chunks(ctx)) == [(first, False)]
 
 
-async def test_accounts_with_an_item_limit_are_not_claimed_with_others(ctx: Context) -> None:
-    free, limited = await make_account(ctx, item_limit=0), await make_account(ctx, item_limit=5)
-    (one,), (other, _) = await jobs_of(ctx, free.id, 1), await jobs_of(ctx, limited.id, 2)
-    assert claimed(await claim_chunks(ctx)) == [(one, False)]
-    assert claimed(await claim_chunks(ctx)) == [(other, False)]
-    assert await ctx.pool.fetchval("SELECT sum(items) FROM grants") == 1
-
-
 async def test_a_claim_that_lost_one_chunk_applies_none(ctx: Context) -> None:
     """If a job was taken over by another worker, the jobs that follow it must not come before it."""
     account = await make_account(ctx, item_limit=0)

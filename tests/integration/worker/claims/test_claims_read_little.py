@@ -1,0 +1,123 @@
+"""A claim, and a look of the reconciler, read what they return, not what is stored."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from schemas.settings import Settings
+from storage.context import Context
+from storage.pipeline import chunks, turns
+from storage.pipeline.leases import new_tokens
+from tests.factories import contact, make_account, make_job
+from tests.workers import claim, open_worker
+from worker.claim import claim_chunks
+from worker.context import SETTINGS
+
+FILL = """
+WITH made AS (
+    INSERT INTO accounts (name, item_limit) SELECT $1 || n, $2 FROM generate_series(1, $3::int) n RETURNING id
+), turn AS (
+    INSERT INTO account_turns (account_id, active, ready_at)
+    SELECT id, true, now() + make_interval(secs => $5) FROM made
+), stream AS (
+    INSERT INTO streams (account_id, stream, last_position, pending)
+    SELECT id, to_char(s, '00000'), 1, 1 FROM made, generate_series(1, $4::int) s
+), job AS (
+    INSERT INTO jobs (account_id, id, operation, stream, stream_position, state, format, parallel, total,
+                      parts, split_parts, request_id, accepted_at)
+    SELECT id, gen_random_uuid(), 'contacts.upsert', to_char(s, '00000'), 1, 'queued', 'ndjson', 4, 1,
+           1, 1, 'r', now()
+    FROM made, generate_series(1, $4::int) s RETURNING account_id, id
+), part AS (
+    INSERT INTO parts (account_id, job_id, part, body)
+    SELECT account_id, id, 0, '{"phone": "+14152000001"}' FROM job
+)
+INSERT INTO chunks (account_id, job_id, first_index, items, part, byte_start, byte_end)
+SELECT account_id, id, 0, 1, 0, 0, 25 FROM job
+"""
+ROWS = """
+SELECT relname, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables
+WHERE relname IN ('account_turns', 'accounts', 'streams', 'jobs', 'chunks', 'grants', 'parts')
+"""
+
+
+@pytest.fixture
+async def worker(settings: Settings) -> AsyncIterator[Context]:
+    """A worker with one connection and the settings of a worker's sessions."""
+    async with open_worker(settings, size=1) as worker:
+        for name, value in SETTINGS.items():
+            await worker.pool.execute("SELECT set_config($1, $2, false)", name, value)
+        yield worker
+
+
+async def fill(
+    worker: Context, *, accounts: int, streams: int = 1, item_limit: int = 0, wait_seconds: float = 0
+) -> None:
+    """Make accounts with a job of one item in each of several streams; their windows throttle them."""
+    await worker.pool.execute(FILL, f"{wait_seconds} ", item_limit, accounts, streams, wait_seconds)
+
+
+async def rows_read(worker: Context) -> dict[str, int]:
+    await worker.pool.execute("SELECT pg_stat_force_next_flush()")
+    return {row[0]: row[1] for row in await worker.pool.fetch(ROWS)}
+
+
+async def read_by_claim(worker: Context, *, tokens: int = 1) -> dict[str, int]:
+    """Claim, and return how many rows of each table that has read, after a first claim that plans."""
+    await claim(worker)
+    before = await rows_read(worker)
+    small = ["contacts.upsert"]
+    assert await chunks.claim_unlimited(worker.pool, worker.worker_id, new_tokens(tokens), together=small)
+    after = await rows_read(worker)
+    return {table: after[table] - before[table] for table in after}
+
+
+async def test_a_claim_reads_no_throttled_account(worker: Context) -> None:
+    await fill(worker, accounts=500, wait_seconds=3600)
+    await fill(worker, accounts=10)
+    await worker.pool.execute("UPDATE account_turns SET virtual_time = 100 WHERE ready_at <= throttled_at")
+    read = await read_by_claim(worker)
+    assert max(read.values()) < 20, read
+
+
+async def test_accounts_whose_windows_have_room_are_claimed(worker: Context) -> None:
+    await fill(worker, accounts=3, wait_seconds=3600)
+    assert await claim_chunks(worker) == []
+    await worker.pool.execute("UPDATE account_turns SET ready_at = now(), throttled_at = '2020-01-01'")
+    assert len(await claim_chunks(worker)) == 3
+    assert await worker.pool.fetchval("SELECT count(*) FROM account_turns WHERE ready_at > throttled_at") == 0
+
+
+async def test_a_claim_of_many_streams_reads_each_once(worker: Context) -> None:
+    await fill(worker, accounts=1, streams=500)
+    read = await read_by_claim(worker, tokens=64)
+    assert read["streams"] < 4 * 64, read
+    assert max(read.values()) < 10 * 64, read
+
+
+async def test_a_claim_of_many_accounts_reads_each_once(worker: Context) -> None:
+    await fill(worker, accounts=500)
+    read = await read_by_claim(worker, tokens=64)
+    assert max(read.values()) < 10 * 64, read
+
+
+async def test_many_jobs_with_item_limits_are_claimed_by_few_statements(worker: Context) -> None:
+    await fill(worker, accounts=64, item_limit=1000)
+    assert len(await claim_chunks(worker)) == 64
+
+
+async def test_a_look_for_due_work_is_bounded(worker: Context) -> None:
+    await fill(worker, accounts=500)
+    await turns.due(worker.pool, 8)
+    before = await rows_read(worker)
+    assert await turns.due(worker.pool, 8) == 8
+    after = await rows_read(worker)
+    assert max(after[table] - before[table] for table in after) < 8 * 8
+
+
+async def test_what_is_due_is_counted_to_the_limit(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(n) for n in range(9)], chunk_items=1, parallel=4)
+    assert [await turns.due(ctx.pool, most) for most in (3, 8)] == [3, 4]
+    await claim(ctx)
+    assert await turns.due(ctx.pool, 8) == 3
