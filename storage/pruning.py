@@ -1,7 +1,5 @@
 """Pruning: delete the rows that nothing needs any more, a bounded number in each transaction."""
 
-from collections.abc import Sequence
-
 from schemas.ids import AccountId, JobId
 from schemas.operations import JobParams, Operation, stream_of
 from storage.postgres.named_queries import load
@@ -40,13 +38,12 @@ async def changes(pool: Pool) -> None:
 async def forgotten_parts(pool: Pool) -> None:
     """Delete the parts of all jobs that have ended: of those whose worker died after the end."""
     for row in await QUERIES.ended_with_parts(pool):
-        await parts(pool, [(row["account_id"], row["id"])])
+        await parts(pool, row["account_id"], row["id"])
 
 
-async def parts(pool: Pool, jobs: Sequence[tuple[AccountId, JobId]]) -> None:
-    """Delete the parts of these jobs, as far as they have ended. Nothing reads them after the end."""
-    account_ids, ids = [account_id for account_id, _ in jobs], [job_id for _, job_id in jobs]
-    while await QUERIES.parts(pool, account_ids=account_ids, ids=ids, rows=PARTS) == PARTS:
+async def parts(pool: Pool, account_id: AccountId, job_id: JobId) -> None:
+    """Delete the parts of a job, if it has ended. Nothing reads them after the end."""
+    while await QUERIES.parts(pool, account_id=account_id, id=job_id, rows=PARTS) == PARTS:
         pass
 
 

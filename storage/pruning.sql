@@ -71,18 +71,15 @@ FROM stored s
 JOIN jobs j ON j.account_id = s.account_id AND j.id = s.job_id
 WHERE j.finished_at IS NOT NULL;
 
--- name: parts(account_ids, ids, rows)$
--- Delete up to `rows` parts of these jobs, as far as they have ended. Returns their number.
+-- name: parts(account_id, id, rows)$
+-- Delete up to `rows` parts of a job that has ended. Returns their number.
 WITH old AS MATERIALIZED (
     SELECT p.place
-    FROM unnest(:account_ids::bigint[], :ids::uuid[]) e (account_id, id)
+    FROM jobs j
     CROSS JOIN LATERAL (
-        SELECT FROM jobs WHERE account_id = e.account_id AND id = e.id AND finished_at IS NOT NULL OFFSET 0
-    ) ended
-    CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM parts WHERE account_id = e.account_id AND job_id = e.id LIMIT :rows
+        SELECT ctid AS place FROM parts WHERE account_id = j.account_id AND job_id = j.id LIMIT :rows
     ) p
-    LIMIT :rows
+    WHERE j.account_id = :account_id AND j.id = :id AND j.finished_at IS NOT NULL
 ), gone AS (
     DELETE FROM parts WHERE ctid = ANY (ARRAY(SELECT place FROM old)) RETURNING 1
 )

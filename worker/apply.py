@@ -4,14 +4,13 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from schemas.item_errors import ItemError
 from schemas.job_errors import JobErrorCode
 from schemas.states import Outcome
 from storage.context import Context
 from storage.failpoints import reach
-from storage.pipeline import chunks
+from storage.pipeline import chunks, results
 from storage.pipeline.chunks import Claim, Progress
-from storage.pipeline.results import ItemResult
+from storage.pipeline.results import Done, ItemResult
 from storage.postgres.db_errors import DEADLOCKED, LOCKED_OUT, ROW_REJECTED
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
@@ -61,28 +60,25 @@ async def _transact(ctx: Context, claim: Claim, batch: Batch, *, isolated: bool)
     async with transaction(ctx.pool) as conn:
         if not await chunks.fence(conn, claim):  # done, cancelled or taken over
             return Progress()
-        progress = await apply_in(conn, claim, batch, isolated=isolated)
+        progress = await _apply_in(conn, claim, batch, isolated=isolated)
         reach("apply.before_commit")
     reach("apply.after_commit")
     return progress
 
 
-async def apply_in(conn: Conn, claim: Claim, batch: Batch, *, isolated: bool = False) -> Progress:
-    """Apply a chunk and write its results, in a transaction that has checked the fence."""
+async def _apply_in(conn: Conn, claim: Claim, batch: Batch, *, isolated: bool) -> Progress:
     operation = operation_of(claim.operation)
     if isolated:
         applied = await apply_isolated(conn, operation, claim, batch.items)
     else:
         applied = await operation.apply(conn, claim, batch.items)
     reach("apply.after_upsert")
-    results, errors = complete_results(claim, batch, applied)
-    return await chunks.record(conn, claim, results, errors, applied.members)
+    return await results.record(conn, complete(claim, batch, applied))
 
 
-def complete_results(
-    claim: Claim, batch: Batch, applied: Applied
-) -> tuple[list[ItemResult], list[ItemError]]:
-    """Return the result of every item of the chunk, and all item errors. An item without a result failed."""
+def complete(claim: Claim, batch: Batch, applied: Applied) -> Done:
+    """Return a chunk with the result of every item, and all item errors. An item without a result failed."""
     get = applied.results.get
-    results = [get(index, FAILED) for index in range(claim.first_index, claim.first_index + claim.items)]
-    return results, batch.errors + [batch.error(index, fault) for index, fault in applied.faults.items()]
+    completed = [get(index, FAILED) for index in range(claim.first_index, claim.first_index + claim.items)]
+    errors = batch.errors + [batch.error(index, fault) for index, fault in applied.faults.items()]
+    return Done(claim, completed, errors, applied.members)

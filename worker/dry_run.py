@@ -15,16 +15,16 @@ from storage.background import repeat
 from storage.context import Context
 from storage.entities import upsert
 from storage.failpoints import reach
-from storage.pipeline import dry_runs
+from storage.pipeline import dry_runs, finish
 from storage.pipeline.chunks import Claim, Members
 from storage.pipeline.dry_runs import DryRun, DueDryRun
 from storage.pipeline.leases import Watch, renewing
 from storage.postgres.db_errors import LOST_CONNECTION, blames_work, is_ours
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import rolled_back, transaction, without_time_limit
-from worker.apply import complete_results
+from worker.apply import complete
 from worker.attempt import MAX_FAILURES, count_failure, fail_rest, log_death, patiently
-from worker.finish import announce, end_job, finish_if_last
+from worker.finish import announce, drop_parts, finish_if_last
 from worker.operations.base import Applied, Batch
 from worker.operations.isolate import apply_isolated
 from worker.operations.registry import operation_of
@@ -131,9 +131,7 @@ async def _record(ctx: Context, chunk: Claim, batch: Batch, applied: Applied) ->
 
     Returns False if the job was cancelled, has too many item errors, or another attempt has begun.
     """
-    progress = await dry_runs.record(
-        ctx.pool, chunk, *complete_results(chunk, batch, applied), applied.members
-    )
+    progress = await dry_runs.record(ctx.pool, complete(chunk, batch, applied))
     reach("dry_run.recorded")
     if progress and progress.errors > ctx.settings.max_job_errors:
         await fail_rest(ctx, chunk.account_id, chunk.job_id, JobErrorCode.TOO_MANY_ERRORS)
@@ -157,8 +155,10 @@ async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:
         if not await dry_runs.lock_complete(conn, dry_run):
             return False
         await dry_runs.correct_results(conn, dry_run.account_id, dry_run.job_id)
-        end = await end_job(conn, dry_run.account_id, dry_run.job_id, members)
-    await announce(ctx, [end] if end else [], next_turns=ctx.settings.parallel)
+        end = await finish.end(conn, dry_run.account_id, dry_run.job_id, members)
+    if end:
+        await announce(ctx, [end], next_turns=ctx.settings.parallel)
+        await drop_parts(ctx, end)
     return True
 
 

@@ -10,7 +10,7 @@ from schemas.job_errors import JobErrorCode
 from storage import pruning
 from storage.context import Context
 from storage.failpoints import reach
-from storage.pipeline import dry_runs, finish, results, turns
+from storage.pipeline import dry_runs, finish, results
 from storage.pipeline.chunks import Members
 from storage.pipeline.finish import End, Finishing
 from storage.pipeline.leases import renewing
@@ -44,7 +44,9 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
             ):
                 end = await _settle_and_end(ctx, job)
             reach("finish.after_commit")
-            await announce(ctx, [end] if end else [], next_turns=ctx.settings.parallel)
+            if end:
+                await announce(ctx, [end], next_turns=ctx.settings.parallel)
+                await drop_parts(ctx, end)
 
 
 async def _settle_and_end(ctx: Context, job: Finishing) -> End | None:
@@ -69,7 +71,7 @@ async def _close_and_end(ctx: Context, job: Finishing) -> End | None:
         # a dry run was stopped: no closing step, but results to correct
         if job.dry_run and job.error_code != JobErrorCode.FINISH_FAILED:
             await dry_runs.correct_results(conn, job.account_id, job.job_id)
-        end = await end_job(conn, job.account_id, job.job_id, members)
+        end = await finish.end(conn, job.account_id, job.job_id, members)
         reach("finish.before_commit")
         return end
 
@@ -85,28 +87,10 @@ async def _close(conn: Conn, job: Finishing) -> Members:
     return await operation_of(job.operation).close(conn, job)
 
 
-async def end_job(conn: Conn, account_id: AccountId, job_id: JobId, members: Members) -> End | None:
-    """Set the terminal state of a locked job, then leave the stream, then the turn. The order is fixed.
-
-    Every accepted job ends here. An upload ends in `storage.pipeline.uploads.fail` or `cancellation.cancel`.
-    """
-    end = await finish.end(conn, account_id, job_id, members)
-    await turns.leave(conn, [account_id])
-    return end
-
-
-async def end_jobs(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list[End]:
-    """As `end_job`, for jobs of which each has one chunk, which is applied. Return those that have ended."""
-    ends = await finish.end_together(conn, jobs)
-    await turns.leave(conn, sorted({end.account_id for end in ends}))
-    return ends
-
-
 async def announce(ctx: Context, ends: Sequence[End], *, next_turns: int) -> None:
     """Announce the ends to clients that wait for the jobs, and ring for `next_turns` turns.
 
-    The next jobs of the streams may be ready, and dry runs may wait there. Then delete the parts of the jobs,
-    which nothing reads any more. This comes last, so that nobody waits for it.
+    The next jobs of the streams may be ready, and dry runs may wait there.
     """
     for end in ends:
         logger.info("job %s ended: %s", end.job_id, end.state)
@@ -115,12 +99,14 @@ async def announce(ctx: Context, ends: Sequence[End], *, next_turns: int) -> Non
         await ctx.queue.ring_work(next_turns)
     if any(end.dry_run_waits for end in ends):
         await ctx.queue.ring_dry_run()
-    await _drop_parts(ctx, ends)
 
 
-async def _drop_parts(ctx: Context, ends: Sequence[End]) -> None:
-    """Delete the parts of jobs that have ended. After an error, pruning deletes them."""
+async def drop_parts(ctx: Context, end: End) -> None:
+    """Delete the parts of a job that has ended, after its end was announced: they may be many.
+
+    Nothing reads them any more. After an error, pruning deletes them.
+    """
     try:
-        await pruning.parts(ctx.pool, [(end.account_id, end.job_id) for end in ends])
+        await pruning.parts(ctx.pool, end.account_id, end.job_id)
     except Exception as error:
-        logger.warning("pruning will delete the parts of %d jobs: %s", len(ends), error)
+        logger.warning("pruning will delete the parts of job %s: %s", end.job_id, error)

@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Sequence
+from itertools import groupby
 
 from storage.context import Context
-from storage.entities import upsert
 from storage.failpoints import reach
-from storage.pipeline import chunks
+from storage.pipeline import chunks, finish, results
 from storage.pipeline.chunks import Claim
+from storage.pipeline.results import Done
+from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
-from worker.apply import apply_in
-from worker.finish import announce, end_jobs, finish_if_last
-from worker.operations.registry import TOGETHER_OPERATIONS
+from worker.apply import complete
+from worker.finish import announce, finish_if_last
+from worker.operations.base import Batch
+from worker.operations.registry import TOGETHER_OPERATIONS, operation_of
 from worker.prepare import prepare
 
 logger = logging.getLogger(__name__)
@@ -46,15 +49,14 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
         async with transaction(ctx.pool, durable=True, short_wait=True) as conn:
             if not await chunks.fence_all(conn, claims):
                 raise _LostClaim
-            complete = []
-            for claim, batch in zip(claims, batches, strict=True):
-                if claim is not claims[0]:
-                    await upsert.empty_stage(conn)
-                progress = await apply_in(conn, claim, batch)
-                if progress.errors <= ctx.settings.max_job_errors:
-                    complete.append((claim.account_id, claim.job_id))
+            progress = await results.record_all(conn, await _apply(conn, claims, batches))
+            complete = [
+                (claim.account_id, claim.job_id)
+                for claim, after in zip(claims, progress, strict=True)
+                if after.errors <= ctx.settings.max_job_errors
+            ]
             reach("apply.before_commit")
-            ends = await end_jobs(conn, complete)
+            ends = await finish.end_small(conn, complete)
             reach("finish.before_commit")
     except Exception as error:
         logger.debug("%d chunks are applied one by one: %s: %s", len(claims), type(error).__name__, error)
@@ -67,3 +69,17 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
         if claim.job_id not in ended:  # cancelled, too many errors, or a dry run of its account has begun
             await finish_if_last(ctx, claim.account_id, claim.job_id)
     return True
+
+
+async def _apply(conn: Conn, claims: Sequence[Claim], batches: Sequence[Batch]) -> list[Done]:
+    """Apply chunks in their order, those of one operation that follow each other at once."""
+    done = []
+    chunks_of = groupby(zip(claims, batches, strict=True), key=lambda chunk: chunk[0].operation)
+    for operation, run in ((name, list(run)) for name, run in chunks_of):
+        applied = await operation_of(operation).apply_jobs(
+            conn, [(claim, batch.items) for claim, batch in run]
+        )
+        for (claim, batch), effect in zip(run, applied, strict=True):
+            done.append(complete(claim, batch, effect))
+    reach("apply.after_upsert")
+    return done

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from schemas.ids import AccountId, JobId
@@ -22,28 +22,32 @@ logger = logging.getLogger(__name__)
 TURN_SECONDS = 2.0  # a stopping worker needs at most this time plus one chunk
 
 
-async def take_turn(ctx: Context) -> bool:
+async def take_turn(ctx: Context, hear: Callable[[], Awaitable[None]] | None = None) -> bool:
     """Wait for a slot, claim and apply chunks that are due, then finish the jobs that may be complete.
 
+    Calls `hear` once, before the claim that finds nothing left: what is announced after it rings a new bell.
     Rings again if the time ends before the work. Returns whether there was a chunk to claim.
     """
     async with ctx.turn_slots:
-        return await _take_turn(ctx)
+        return await _take_turn(ctx, hear)
 
 
-async def _take_turn(ctx: Context) -> bool:
+async def _take_turn(ctx: Context, hear: Callable[[], Awaitable[None]] | None) -> bool:
     clock = asyncio.get_running_loop().time
     until = clock() + TURN_SECONDS
     unfinished: set[tuple[AccountId, JobId]] = set()  # jobs whose last chunk may be one of this turn
     claimed = False
     while clock() < until:
         claims = await claim_chunks(ctx)
-        if not claims:
-            break
-        claimed = True
+        claimed = claimed or bool(claims)
         for claim, progress in await _apply_all(ctx, claims):
             if progress.others_ready:
                 unfinished.add((claim.account_id, claim.job_id))
+        if hear is not None:
+            await hear()
+            hear = None
+        elif not claims:
+            break
     else:
         await ctx.queue.ring_work()
     for account_id, job_id in unfinished:

@@ -57,8 +57,7 @@ def upsert_parts() -> dict[str, str]:
         "uncompressed": _list(lambda f: f"ALTER {f.name} SET STORAGE EXTERNAL", BY_KEY),
         "columns": _list(lambda f: f.name, ITEM_FIELDS),
         "staged": _list(lambda f: _or_default("s", f), ITEM_FIELDS),
-        "set": _list(lambda f: f"{f.name} = {_merged(f)}", SET_BY_ITEMS),
-        "changed": _any(lambda f: f"{_merged(f)} IS DISTINCT FROM c.{f.name}", SET_BY_ITEMS),
+        "on_conflict": _on_conflict(),
         "clear_keys": _list(lambda f: f"{f.name} text[]", BY_KEY),
         "to_clear": _any(_to_clear, (*CLEARABLE, *BY_KEY)),
         "cleared": _list(_cleared, (*CLEARABLE, *BY_KEY)),
@@ -94,6 +93,13 @@ def _merged(field: ContactField) -> str:
     """Return the expression for the value that an upsert stores."""
     name = field.name
     return f"(c.{name} || excluded.{name})" if field.by_key else f"COALESCE(excluded.{name}, c.{name})"
+
+
+def _on_conflict() -> str:
+    """Return the clause that updates a stored contact, if it differs."""
+    values = _list(lambda f: f"{f.name} = {_merged(f)}", SET_BY_ITEMS)
+    changed = _any(lambda f: f"{_merged(f)} IS DISTINCT FROM c.{f.name}", SET_BY_ITEMS)
+    return f"ON CONFLICT (account_id, phone) DO UPDATE SET {values}, updated_at = now()\nWHERE {changed}"
 
 
 def _to_clear(field: ContactField) -> str:

@@ -129,11 +129,6 @@ async def correct(conn: Conn, account_id: AccountId, corrections: Mapping[int, M
     await QUERIES.correct(conn, account_id=account_id, corrections=to_json(wanted).decode())
 
 
-async def forget_changes(conn: Conn, account_ids: Sequence[AccountId]) -> None:
-    """Delete the recorded changes of accounts that no running job needs, when a job of STREAM ends."""
-    await QUERIES.forget_changes(conn, account_ids=account_ids, stream=STREAM)
-
-
 async def delete(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
     """Delete a contact with its memberships and opt-ins. Returns False if the account has no such contact."""
     if await QUERIES.lock(conn, account_id=account_id, id=contact_id) is None:

@@ -116,14 +116,6 @@ UPDATE contacts c SET (@columns@, updated_at) = (
 FROM wanted w
 WHERE c.account_id = :account_id AND c.id = w.id AND c.ctid = ANY (ARRAY(SELECT place FROM wanted));
 
--- name: forget_changes(account_ids, stream)!
--- Delete the recorded changes of accounts after a job of `stream` has ended, unless another one is running. The next
--- job has not begun, so all its items come after these changes.
-DELETE FROM contact_changes h
-WHERE h.account_id = ANY (:account_ids::bigint[]) AND NOT EXISTS (
-    SELECT FROM jobs j WHERE j.account_id = h.account_id AND j.stream_position > 0
-      AND j.stream = :stream AND j.state = 'running');
-
 -- name: lock(account_id, id)$
 -- Lock before a delete. Waits for transactions that add memberships. Null: no such contact.
 SELECT id FROM contacts WHERE account_id = :account_id AND id = :id FOR UPDATE;

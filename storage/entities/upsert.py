@@ -47,6 +47,9 @@ class Written(NamedTuple):
     created: set[str]
 
 
+NOTHING_WRITTEN = Written({}, set())
+
+
 async def make_stage(conn: Conn) -> None:
     """Create the staging table of a new connection. Pass this function to `open_pool` as `init`."""
     await QUERIES.make_stage(conn)
@@ -55,7 +58,8 @@ async def make_stage(conn: Conn) -> None:
 async def stage(conn: Conn, columns: Mapping[str, Sequence[Any]]) -> None:
     """COPY contacts into the staging table: the values of some columns, one for each contact.
 
-    JSON fields are JSON text. None, or a column that is left out, keeps the stored value.
+    For contacts of several accounts, `account_id` is one of the columns. JSON fields are JSON text. None, or
+    a column that is left out, keeps the stored value.
     """
     await conn.copy_records_to_table(
         STAGE, records=zip(*columns.values(), strict=True), columns=list(columns), where=ROW_BY_ROW
@@ -75,11 +79,19 @@ async def truncate_stage(conn: Conn) -> None:
 
 async def upsert(conn: Conn, account_id: AccountId) -> Written:
     """Upsert the staged rows and return those that were written. Unchanged rows are absent."""
-    written = await QUERIES.upsert(conn, account_id=account_id)
-    phones = written["phones"] or ()
+    return _written(await QUERIES.upsert(conn, account_id=account_id))
+
+
+async def upsert_several(conn: Conn) -> dict[AccountId, Written]:
+    """As `upsert`, for staged contacts that have an `account_id`. Return what was written by account."""
+    return {row["account_id"]: _written(row) for row in await QUERIES.upsert_several(conn)}
+
+
+def _written(row: Any) -> Written:
+    phones = row["phones"] or ()
     return Written(
-        dict(zip(phones, written["ids"] or (), strict=True)),
-        {phone for phone, created in zip(phones, written["created"] or (), strict=True) if created},
+        dict(zip(phones, row["ids"] or (), strict=True)),
+        {phone for phone, created in zip(phones, row["created"] or (), strict=True) if created},
     )
 
 
@@ -94,6 +106,17 @@ async def ids_by_phone(conn: Conn, account_id: AccountId, phones: Sequence[str])
     """Return the ids of the stored contacts that have these phones."""
     found = await QUERIES.ids_by_phone(conn, account_id=account_id, phones=array_text(phones))
     return dict(zip(found["phones"] or (), found["ids"] or (), strict=True))
+
+
+async def ids_in_accounts(
+    conn: Conn, contacts: Sequence[tuple[AccountId, str]]
+) -> dict[AccountId, dict[str, int]]:
+    """Return the ids of the stored contacts with these accounts and phones, by account and phone."""
+    account_ids, phones = zip(*contacts, strict=True)
+    found: dict[AccountId, dict[str, int]] = {}
+    for row in await QUERIES.ids_in_accounts(conn, account_ids=list(account_ids), phones=array_text(phones)):
+        found.setdefault(row["account_id"], {})[row["phone"]] = row["id"]
+    return found
 
 
 async def lock_matches(

@@ -1,7 +1,9 @@
 -- name: make_stage()#
--- Create the connection's staging table, which COPY fills and `upsert` reads. A commit empties it.
+-- Create the connection's staging table, which COPY fills and `upsert` reads. A commit empties it. Its account_id is null
+-- unless contacts of several accounts are staged.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_contacts (
-    @stage@
+    @stage@,
+    account_id bigint
 ) ON COMMIT DELETE ROWS;
 -- Not compressed: metadata_size and properties_size limit the uncompressed size.
 ALTER TABLE stage_contacts @uncompressed@;
@@ -22,13 +24,23 @@ WITH written AS (
     SELECT :account_id, @staged@
     FROM stage_contacts s
     ORDER BY s.phone
-    ON CONFLICT (account_id, phone) DO UPDATE SET
-        @set@,
-        updated_at = now()
-    WHERE @changed@
+    @on_conflict@
     RETURNING c.id, c.phone, (c.xmax = 0) AS created
 )
 SELECT array_agg(id) AS ids, array_agg(phone) AS phones, array_agg(created) AS created FROM written;
+
+-- name: upsert_several()
+-- As `upsert`, for staged contacts of several accounts, in the order of the accounts. Returns a row of arrays for each.
+WITH written AS (
+    INSERT INTO contacts AS c (account_id, @columns@)
+    SELECT s.account_id, @staged@
+    FROM stage_contacts s
+    ORDER BY s.account_id, s.phone
+    @on_conflict@
+    RETURNING c.account_id, c.id, c.phone, (c.xmax = 0) AS created
+)
+SELECT account_id, array_agg(id) AS ids, array_agg(phone) AS phones, array_agg(created) AS created
+FROM written GROUP BY account_id;
 
 -- name: clear(account_id, clears)
 -- Set fields to null and remove keys of stored contacts, after the upsert, which has locked them. `clears` is a
@@ -63,6 +75,16 @@ FROM unnest(:phones::text::text[]) wanted (phone)
 CROSS JOIN LATERAL (
     SELECT id, phone FROM contacts WHERE account_id = :account_id AND phone BETWEEN wanted.phone AND wanted.phone
         ORDER BY phone OFFSET 0
+) c;
+
+-- name: ids_in_accounts(account_ids, phones)
+-- As `ids_by_phone`, for contacts of several accounts.
+SELECT wanted.account_id, wanted.phone, c.id
+FROM unnest(:account_ids::bigint[], :phones::text::text[]) wanted (account_id, phone)
+CROSS JOIN LATERAL (
+    SELECT id, phone FROM contacts
+    WHERE account_id = wanted.account_id AND phone BETWEEN wanted.phone AND wanted.phone
+    ORDER BY phone OFFSET 0
 ) c;
 
 -- name: lock_matches(account_id, phones, external_ids)

@@ -7,13 +7,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId, WorkerId
-from schemas.item_errors import ItemError
 from schemas.items.reader import CHUNK_ITEMS
 from schemas.operations import JobParams
-from schemas.states import Outcome
 from storage.pipeline.leases import LEASE_SECONDS
-from storage.pipeline.results import ItemResult, error_columns
-from storage.postgres.array_texts import number_array
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 
@@ -189,33 +185,6 @@ async def fence_all(conn: Conn, claims: Sequence[Claim]) -> bool:
         tokens=[claim.token for claim in claims],
     )
     return held == len(claims)
-
-
-async def record(
-    conn: Conn, claim: Claim, results: Sequence[ItemResult], errors: Sequence[ItemError], members: Members
-) -> Progress:
-    """Write the results of a chunk and mark it done. `results[i]` belongs to item first_index + i."""
-    assert len(results) == claim.items
-    outcomes, contact_ids, merged_into, notes = zip(*results, strict=True)
-    row = await QUERIES.record(
-        conn,
-        account_id=claim.account_id,
-        id=claim.job_id,
-        first_index=claim.first_index,
-        outcomes=number_array(map(int, outcomes)),
-        contact_ids=number_array(contact_ids),
-        merged_into=_array_or_none(merged_into),
-        notes=_array_or_none([note and int(note) for note in notes]),
-        added=members.added,
-        removed=members.removed,
-        counts=[outcomes.count(outcome) for outcome in list(Outcome)[:6]],
-        **error_columns(errors),
-    )
-    return Progress(**row)
-
-
-def _array_or_none(values: Sequence[int | None]) -> str | None:
-    return number_array(values) if values.count(None) < len(values) else None
 
 
 async def release(db: Pool, claim: Claim, *, blame: bool) -> None:

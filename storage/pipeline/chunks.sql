@@ -33,35 +33,6 @@ WITH held AS (
 )
 SELECT count(*) FROM held;
 
--- name: record(account_id, id, first_index, outcomes, contact_ids, merged_into, notes, added, removed, counts, error_indexes, refs, fields, codes, messages, values, items)^
--- Write the results of a chunk, in the transaction that applies it. The first four arrays come as text. `counts` holds created, updated, unchanged,
--- merged, skipped, failed. `applied` is drawn after the effect has locked every contact: see `applications` in
--- storage/schema/tables.sql. `others_ready`: other chunks of the job are ready to be claimed. `errors`: the item errors
--- of the job so far, or 0 if this chunk has none.
-WITH results AS (
-    INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes)
-    VALUES (:account_id, :id, :first_index, :outcomes::text::smallint[], :contact_ids::text::bigint[],
-            :merged_into::text::int[], :notes::text::smallint[])
-), errors AS (
-    INSERT INTO item_errors (account_id, job_id, item_index, ref, field, code, message, value, item)
-    SELECT :account_id, :id, e.*
-    FROM unnest(:error_indexes::int[], :refs::text[], :fields::text[], :codes::text[], :messages::text[],
-                :values::json[], :items::json[]) e
-), counted AS (
-    INSERT INTO error_counts AS n (account_id, job_id, errors)
-    SELECT :account_id, :id, cardinality(:error_indexes::int[]) WHERE cardinality(:error_indexes::int[]) > 0
-    ON CONFLICT (account_id, job_id) DO UPDATE SET errors = n.errors + excluded.errors
-    RETURNING n.errors
-)
-UPDATE chunks SET state = 'done', worker_id = NULL, lease_until = NULL,
-    created = (:counts::int[])[1], updated = (:counts::int[])[2], unchanged = (:counts::int[])[3],
-    merged = (:counts::int[])[4], skipped = (:counts::int[])[5], failed = (:counts::int[])[6],
-    added = :added, removed = :removed, applied = nextval('applications')
-WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index
-RETURNING EXISTS (SELECT FROM chunks c WHERE c.account_id = :account_id AND c.job_id = :id AND c.state = 'ready')
-        AS others_ready,
-    COALESCE((SELECT errors FROM counted), 0) AS errors;
-
 -- name: release(account_id, id, first_index, token, deaths)!
 -- Make a chunk ready again that could not be applied. `deaths` is 1 if the chunk may be the cause.
 UPDATE chunks SET state = 'ready', token = 0, deaths = deaths + :deaths, worker_id = NULL, lease_until = NULL

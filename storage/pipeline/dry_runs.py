@@ -1,18 +1,16 @@
 """Dry runs: claim the next one, record the results of an attempt, release it."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId
-from schemas.item_errors import ItemError
 from schemas.operations import JobParams
-from storage.pipeline import chunks, failures, results, turns
-from storage.pipeline.chunks import MAX_DEATHS, Claim, Members, Progress
+from storage.pipeline import failures, results, turns
+from storage.pipeline.chunks import MAX_DEATHS, Claim, Progress
 from storage.pipeline.leases import LEASE_SECONDS, Watch, new_token
-from storage.pipeline.results import ItemResult
+from storage.pipeline.results import Done
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.transactions import transaction, without_time_limit
@@ -93,10 +91,9 @@ async def next_chunk(db: Pool, dry_run: DryRun, after: int) -> Claim | None:
     )
 
 
-async def record(
-    pool: Pool, claim: Claim, results: Sequence[ItemResult], errors: Sequence[ItemError], members: Members
-) -> Progress | None:
+async def record(pool: Pool, done: Done) -> Progress | None:
     """Record the results of a chunk. Return None if another attempt has begun or the job is cancelled."""
+    claim = done.claim
     async with transaction(pool) as conn:
         mine: bool | None = await QUERIES.fence(
             conn,
@@ -106,7 +103,7 @@ async def record(
             items=claim.items,
             token=claim.token,
         )
-        return await chunks.record(conn, claim, results, errors, members) if mine else None
+        return await results.record(conn, done) if mine else None
 
 
 async def renew(db: Pool, dry_run: DryRun) -> None:

@@ -1,7 +1,7 @@
 """The finish of a job: one worker leases it, runs the closing step, sets the terminal state."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -144,7 +144,7 @@ async def free(db: Conn | Pool, abandoned: Sequence[ExpiredFinish]) -> list[Free
 
 
 async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members) -> End | None:
-    """Store the final counts, set the terminal state and leave the stream.
+    """Store the final counts, set the terminal state, and leave the stream and the turn.
 
     `members` counts the memberships that the closing step changed, in addition to those of the chunks.
     Returns None if the job has already ended.
@@ -154,36 +154,28 @@ async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members
     )
     if row is None:
         return None
-    (end,) = await _leave(conn, [{**row, "account_id": account_id, "id": job_id}])
-    return end
+    (left,) = await QUERIES.leave(
+        conn,
+        account_ids=[account_id],
+        streams=[row["stream"]],
+        positions=[row["position"]],
+        recorded=contacts.STREAM,
+    )
+    return End(account_id, job_id, JobState(row["state"]), left["dry_run_waits"])
 
 
-async def end_together(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list[End]:
-    """End jobs of which each has one chunk, which is applied. Return those that have ended.
+async def end_small(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list[End]:
+    """End jobs of which each has one chunk, which is applied, and delete their parts. Return their ends.
 
     A job that was stopped, or whose account has a dry run that is running, is left out: `claim` decides.
     """
-    rows = await QUERIES.end_together(
-        conn, account_ids=[account_id for account_id, _ in jobs], ids=[job_id for _, job_id in jobs]
-    )
-    return await _leave(conn, rows) if rows else []
-
-
-async def _leave(conn: Conn, jobs: Sequence[Mapping[str, Any]]) -> list[End]:
-    """Forget what only the ended jobs needed, and leave their streams."""
-    if changed := {job["account_id"] for job in jobs if job["stream"] == contacts.STREAM}:
-        await contacts.forget_changes(conn, sorted(changed))
-    left = await QUERIES.leave_streams(
+    rows = await QUERIES.end_small(
         conn,
-        account_ids=[job["account_id"] for job in jobs],
-        streams=[job["stream"] for job in jobs],
-        positions=[job["position"] for job in jobs],
+        account_ids=[account_id for account_id, _ in jobs],
+        ids=[job_id for _, job_id in jobs],
+        recorded=contacts.STREAM,
     )
-    waits = {(stream["account_id"], stream["stream"]): stream["dry_run_waits"] for stream in left}
-    return [
-        End(job["account_id"], job["id"], JobState(job["state"]), waits[job["account_id"], job["stream"]])
-        for job in jobs
-    ]
+    return [End(row["account_id"], row["id"], JobState(row["state"]), row["dry_run_waits"]) for row in rows]
 
 
 async def unended(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:

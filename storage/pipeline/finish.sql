@@ -106,57 +106,13 @@ FROM applied a, corrected c
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running')
 RETURNING j.state, j.stream, j.stream_position AS position;
 
--- name: end_together(account_ids, ids)
--- As `end`, for jobs whose only chunk is applied. They end at one moment, and one that followed another job of its
--- stream starts at that moment, too. Jobs are locked in the order of accounts. A job is absent if it was stopped, has
--- other chunks, or has ended, or if a dry run of its account is running.
-WITH moment AS MATERIALIZED (
-    SELECT clock_timestamp() AS at
-), ending AS MATERIALIZED (
-    SELECT j.account_id, j.id
-    FROM unnest(:account_ids::bigint[], :ids::uuid[]) e (account_id, id)
-    JOIN jobs j ON j.account_id = e.account_id AND j.id = e.id
-    WHERE j.state IN ('queued', 'running') AND j.cancel_requested_at IS NULL AND j.error_code IS NULL
-      AND NOT j.dry_run AND NOT leased(j.lease_until)
-      AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id)
-    ORDER BY j.account_id, j.id
-    FOR UPDATE OF j
-), ended AS (
-    UPDATE jobs j SET
-        created = c.created, updated = c.updated, unchanged = c.unchanged, merged = c.merged, skipped = c.skipped,
-        failed = c.failed, added = c.added, removed = c.removed,
-        state = CASE WHEN c.failed > 0 THEN 'completed_with_errors' ELSE 'completed' END,
-        started_at = COALESCE(j.started_at, moment.at), finished_at = moment.at,
-        lease_until = NULL, token = NULL, throttled_until = NULL, failures = 0, retry_at = NULL
-    FROM ending e
-    CROSS JOIN moment
-    JOIN chunks c ON c.account_id = e.account_id AND c.job_id = e.id AND c.first_index = 0 AND c.state = 'done'
-    WHERE j.account_id = e.account_id AND j.id = e.id AND j.total = c.items
-    RETURNING j.account_id, j.id, j.state, j.stream, j.stream_position AS position
-)
-SELECT * FROM ended;
+-- name: end_small(account_ids, ids, recorded)
+-- As `end` and `leave`, for jobs whose only chunk is applied. Their parts are deleted, too.
+SELECT * FROM end_small_jobs(:account_ids, :ids, :recorded);
 
--- name: leave_streams(account_ids, streams, positions)
--- Count the unfinished jobs of streams less, for each job that has ended, in a statement after the one that ended them.
--- Returns the streams in which a dry run waits, which may be next. The positions up to ended_position are those of ended
--- jobs. It is computed from what this statement sees: that may be too low, if another job ends now, but not too high,
--- because a stream's jobs are accepted in the order of their positions.
-UPDATE streams s SET pending = s.pending - g.jobs, ended_position = GREATEST(s.ended_position, COALESCE((
-    SELECT j.stream_position - 1 FROM jobs j
-    WHERE j.account_id = g.account_id AND j.stream = g.stream AND j.state IN ('queued', 'running')
-      AND j.stream_position > 0 AND j.stream_position > s.ended_position
-    ORDER BY j.stream_position LIMIT 1), g.position))
-FROM (
-    SELECT e.account_id, e.stream, count(*)::int AS jobs, max(e.position) AS position
-    FROM unnest(:account_ids::bigint[], :streams::text[], :positions::bigint[]) e (account_id, stream, position)
-    GROUP BY e.account_id, e.stream
-) g
-WHERE s.account_id = g.account_id AND s.stream = g.stream
-RETURNING s.account_id, s.stream, EXISTS (
-    SELECT FROM jobs j
-    WHERE j.account_id = s.account_id AND j.stream = s.stream AND j.state IN ('queued', 'running') AND j.dry_run
-      AND j.stream_position > 0 AND j.stream_position > s.ended_position
-) AS dry_run_waits;
+-- name: leave(account_ids, streams, positions, recorded)
+-- Leave the streams and the turns of the jobs that the statement before has ended.
+SELECT * FROM leave_jobs(:account_ids, :streams, :positions, :recorded);
 
 -- name: unended()
 -- Jobs whose chunks are all applied or cancelled, that no worker is finishing and nobody has locked. Those that were

@@ -10,6 +10,8 @@ from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.items.reader import CHUNK_ITEMS
 from schemas.states import Note, Outcome
+from storage.pipeline.chunks import Claim, Members, Progress
+from storage.postgres.array_texts import number_array
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes
@@ -38,6 +40,15 @@ class ItemResult(NamedTuple):
     note: Note | None = None
 
 
+class Done(NamedTuple):
+    """A chunk with its results and item errors. `results[i]` belongs to item first_index + i of the claim."""
+
+    claim: Claim
+    results: Sequence[ItemResult]
+    errors: Sequence[ItemError]
+    members: Members
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow:
     """The result of one item as a client sees it. A failed item or a note has a code and a message."""
@@ -48,6 +59,59 @@ class ResultRow:
     merged_into: int | None
     code: str | None
     message: str | None
+
+
+async def record(conn: Conn, done: Done) -> Progress:
+    """Write the results of a chunk and mark it done."""
+    (progress,) = await record_all(conn, [done])
+    return progress
+
+
+async def record_all(conn: Conn, done: Sequence[Done]) -> list[Progress]:
+    """Write the results of several chunks and mark them done. Return the progress of each."""
+    errors = [(chunk.claim, error) for chunk in done for error in chunk.errors]
+    rows = await QUERIES.record(
+        conn,
+        **_columns_of(done),
+        error_accounts=[claim.account_id for claim, _ in errors],
+        error_jobs=[claim.job_id for claim, _ in errors],
+        **error_columns([error for _, error in errors]),
+    )
+    progress = {
+        (row["account_id"], row["job_id"], row["first_index"]): Progress(row["others_ready"], row["errors"])
+        for row in rows
+    }
+    return [progress[claim.account_id, claim.job_id, claim.first_index] for claim, *_ in done]
+
+
+def _columns_of(done: Sequence[Done]) -> dict[str, Sequence[Any]]:
+    """Return the results of chunks as the parallel arrays that `record` takes."""
+    columns: dict[str, Sequence[Any]] = {
+        "account_ids": [chunk.claim.account_id for chunk in done],
+        "ids": [chunk.claim.job_id for chunk in done],
+        "first_indexes": [chunk.claim.first_index for chunk in done],
+        "added": [chunk.members.added for chunk in done],
+        "removed": [chunk.members.removed for chunk in done],
+    }
+    names = ("outcomes", "contact_ids", "merged_into", "notes", "counts")
+    return columns | dict(zip(names, zip(*map(_texts_of, done), strict=True), strict=True))
+
+
+def _texts_of(chunk: Done) -> tuple[str | None, ...]:
+    """Return the results of a chunk by column, and the number of each outcome, as texts of arrays."""
+    assert len(chunk.results) == chunk.claim.items
+    outcomes, contact_ids, merged_into, notes = zip(*chunk.results, strict=True)
+    return (
+        number_array(map(int, outcomes)),
+        number_array(contact_ids),
+        _array_or_none(merged_into),
+        _array_or_none([note and int(note) for note in notes]),
+        number_array([outcomes.count(outcome) for outcome in list(Outcome)[:6]]),
+    )
+
+
+def _array_or_none(values: Sequence[int | None]) -> str | None:
+    return number_array(values) if values.count(None) < len(values) else None
 
 
 async def merge_repeated(conn: Conn, account_id: AccountId, job_id: JobId) -> None:

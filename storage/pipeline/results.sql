@@ -1,3 +1,43 @@
+-- name: record(account_ids, ids, first_indexes, outcomes, contact_ids, merged_into, notes, added, removed, counts, error_accounts, error_jobs, error_indexes, refs, fields, codes, messages, values, items)
+-- Write the results of chunks, in the transaction that applies them. Arrays in an array come as text. `counts` holds
+-- created, updated, unchanged, merged, skipped, failed of each chunk. `applied` is drawn after the effect has locked
+-- every contact: see `applications` in storage/schema/tables.sql. Returns for each chunk `others_ready`: other chunks of
+-- the job are ready to be claimed; and `errors`: the item errors of the job so far, or 0 if the chunk has none.
+WITH done AS MATERIALIZED (
+    SELECT * FROM unnest(
+        :account_ids::bigint[], :ids::uuid[], :first_indexes::int[], :outcomes::text[], :contact_ids::text[],
+        :merged_into::text[], :notes::text[], :added::int[], :removed::int[], :counts::text[]
+    ) d (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes, added, removed, counts)
+), results AS (
+    INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes)
+    SELECT account_id, job_id, first_index, outcomes::smallint[], contact_ids::bigint[], merged_into::int[],
+        notes::smallint[]
+    FROM done
+), errors AS (
+    INSERT INTO item_errors (account_id, job_id, item_index, ref, field, code, message, value, item)
+    SELECT e.*
+    FROM unnest(:error_accounts::bigint[], :error_jobs::uuid[], :error_indexes::int[], :refs::text[], :fields::text[],
+                :codes::text[], :messages::text[], :values::json[], :items::json[]) e
+), counted AS (
+    INSERT INTO error_counts AS n (account_id, job_id, errors)
+    SELECT e.account_id, e.job_id, count(*)
+    FROM unnest(:error_accounts::bigint[], :error_jobs::uuid[]) e (account_id, job_id)
+    GROUP BY e.account_id, e.job_id
+    ON CONFLICT (account_id, job_id) DO UPDATE SET errors = n.errors + excluded.errors
+    RETURNING n.account_id, n.job_id, n.errors
+)
+UPDATE chunks c SET state = 'done', worker_id = NULL, lease_until = NULL,
+    created = (d.counts::int[])[1], updated = (d.counts::int[])[2], unchanged = (d.counts::int[])[3],
+    merged = (d.counts::int[])[4], skipped = (d.counts::int[])[5], failed = (d.counts::int[])[6],
+    added = d.added, removed = d.removed, applied = nextval('applications')
+FROM done d
+WHERE c.account_id = d.account_id AND c.job_id = d.job_id AND c.first_index = d.first_index
+RETURNING c.account_id, c.job_id, c.first_index,
+    EXISTS (SELECT FROM chunks o WHERE o.account_id = c.account_id AND o.job_id = c.job_id AND o.state = 'ready')
+        AS others_ready,
+    COALESCE((SELECT n.errors FROM counted n WHERE n.account_id = c.account_id AND n.job_id = c.job_id), 0)
+        AS errors;
+
 -- name: merge_repeated(account_id, id)
 -- Merge the results of contacts that several chunks name: the last item keeps the result, the earlier ones are merged
 -- into it. Only for chunks that ran in parallel, so the condition is that of `overlaps` in `claim` of finish.sql. Skipped

@@ -41,12 +41,6 @@ async def wake(conn: Conn, account_id: AccountId) -> None:
     await QUERIES.wake(conn, account_id=account_id)
 
 
-async def leave(conn: Conn, account_ids: Sequence[AccountId]) -> None:
-    """Lock the turns of accounts, and deactivate those of accounts without another unfinished job."""
-    await QUERIES.lock_many(conn, account_ids=account_ids)
-    await QUERIES.deactivate_idle(conn, account_ids=account_ids)
-
-
 async def due(db: Conn | Pool, most: int) -> int:
     """Return the number of chunks that can be claimed now, but not more than `most`."""
     await QUERIES.wake_due(db, most=most)

@@ -17,15 +17,6 @@ SELECT FROM account_turns WHERE account_id = :account_id FOR UPDATE;
 -- Make a delayed turn ready at once. The caller has locked the turn.
 UPDATE account_turns SET ready_at = throttled_at WHERE account_id = :account_id AND ready_at > clock_timestamp();
 
--- name: lock_many(account_ids)!
-SELECT FROM account_turns WHERE account_id = ANY (:account_ids::bigint[]) ORDER BY account_id FOR UPDATE;
-
--- name: deactivate_idle(account_ids)!
--- Deactivate the turns of accounts without unfinished jobs. The caller has locked the turns.
-UPDATE account_turns t SET active = false
-WHERE t.account_id = ANY (:account_ids::bigint[]) AND t.active AND NOT EXISTS (
-    SELECT FROM streams s WHERE s.account_id = t.account_id AND s.pending > 0);
-
 -- name: wake_due(most)!
 SELECT wake_turns(:most);
 

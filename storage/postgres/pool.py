@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
+import asyncpg.transaction
 from asyncpg.pool import PoolConnectionProxy
 
 if TYPE_CHECKING:
@@ -77,6 +78,19 @@ class PooledConnection(_BaseConnection):
     asyncpg waits for its end as long as for a statement. On a half-open connection it never comes.
     """
 
+    _opening = ""  # statements to send together with the next one, which is BEGIN
+
+    def transaction_with(self, settings: str) -> asyncpg.transaction.Transaction:
+        """Return a transaction that sends SET statements together with BEGIN, to save a round trip."""
+        self._opening = settings
+        return self.transaction()
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109
+        """Run a statement. See asyncpg."""
+        if self._opening:
+            query, self._opening = query + self._opening, ""
+        return await super().execute(query, *args, timeout=timeout)
+
     def _cancel_current_command(
         self, sent: "asyncio.Future[None]", ended: "asyncio.Future[None] | None" = None
     ) -> None:
@@ -84,6 +98,12 @@ class PooledConnection(_BaseConnection):
         if ended is not None:
             limit = asyncio.get_running_loop().call_later(CANCEL_SECONDS, self.terminate)
             ended.add_done_callback(lambda _: limit.cancel())
+
+
+def begin(conn: Conn, settings: Sequence[str]) -> asyncpg.transaction.Transaction:
+    """Return a transaction with these SET statements, to enter at once. Not for a transaction in another."""
+    opened: PooledConnection = conn  # type: ignore[assignment]  # of a pool: a proxy of it
+    return opened.transaction_with(";".join(settings)) if settings else conn.transaction()
 
 
 async def open_pool(

@@ -9,7 +9,7 @@ import asyncpg
 from schemas.errors import Unavailable
 from storage.postgres.db_errors import LOST_CONNECTION
 from storage.postgres.named_queries import load, time_limit
-from storage.postgres.pool import COMMAND_SECONDS, LIMITS, Conn, Pool
+from storage.postgres.pool import COMMAND_SECONDS, LIMITS, Conn, Pool, begin
 
 T = TypeVar("T")
 
@@ -54,9 +54,7 @@ async def transaction(
     committed = False
     try:
         async with pool.acquire() as conn:
-            async with conn.transaction():
-                if settings:
-                    await conn.execute("; ".join(settings))
+            async with begin(conn, settings):
                 with _limit(unlimited_time, long_wait):
                     yield conn
             if flush:  # on the same connection: another one may lead to a server that has lost the commit

@@ -30,6 +30,8 @@ OBJECTS = (
     "functions/choose_chunks.sql",
     "functions/lease_chunks.sql",
     "functions/claim_chunks.sql",
+    "functions/leave_jobs.sql",
+    "functions/end_small_jobs.sql",
 )
 
 

@@ -8,7 +8,7 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, cast
 from uuid import UUID
 
@@ -79,13 +79,8 @@ def _options(settings: Settings) -> dict[str, Any]:
 
 
 async def work(arq: dict[str, Any]) -> None:
-    """Take a turn, because there may be chunks to claim.
-
-    Then hear the bell and look again: what is accepted while a bell waits or is served rings no other one.
-    """
-    await _serve(arq, take_turn)
-    await _hear(arq)
-    await _serve(arq, take_turn)
+    """Take a turn, because there may be chunks to claim."""
+    await _serve(arq, take_turn, partial(_hear, arq))
 
 
 async def split(arq: dict[str, Any], account_id: int, job_id: str) -> None:

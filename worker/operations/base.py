@@ -88,6 +88,12 @@ class BaseOperation(ABC):
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Apply items in the caller's transaction, with the same effect as one by one, in their order."""
 
+    async def apply_jobs(
+        self, conn: Conn, jobs: Sequence[tuple[JobFacts, Sequence[Indexed]]]
+    ) -> list[Applied]:
+        """Apply the items of several small jobs with the same effect as in turn. See `apply`."""
+        return [await self.apply(conn, job, items) for job, items in jobs]
+
     async def close(self, conn: Conn, job: JobFacts) -> Members:
         """Run the closing step in the transaction that ends the job. Most operations have none.
 

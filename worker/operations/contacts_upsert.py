@@ -1,7 +1,6 @@
-"""contacts.upsert: create or update contacts, matched by external id or phone."""
+"""Create or update contacts, matched by external id or phone. The operations on lists begin so, too."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from pydantic_core import to_json
 
@@ -9,12 +8,10 @@ from schemas.formats.content_type import Format
 from schemas.ids import AccountId
 from schemas.item_errors import ItemCode
 from schemas.items.contacts import (
-    COLUMNS,
     ECHO,
     ECHOES,
     JSON_FIELDS,
     MAX_JSON_BYTES,
-    WHOLE_JSON_FIELDS,
     ContactItem,
 )
 from schemas.items.faults import Fault
@@ -22,18 +19,15 @@ from schemas.items.phone import normaliser_for
 from schemas.items.phone_notation import PhoneFault
 from schemas.items.properties import Definitions
 from schemas.items.reader import Run
-from schemas.operations import JobParams, Operation
-from schemas.states import Outcome
+from schemas.operations import JobParams
 from storage.entities import channels, properties, upsert
-from storage.entities.upsert import Clear, Written
-from storage.pipeline.results import ItemResult
 from storage.postgres.pool import Conn
 from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
 from worker.operations.resolve import Target, merge_by_phone, resolve
+from worker.operations.upsert_rows import clears_of, columns_of, may_have_null, results_of
 
 Checked = tuple[Sequence[Indexed], dict[int, Fault]]  # the valid items, and the faults of the rest
 
-CREATED, UPDATED, UNCHANGED = Outcome.CREATED, Outcome.UPDATED, Outcome.UNCHANGED
 TOO_LARGE = {name: ItemCode(f"{name}_too_large") for name in JSON_FIELDS}
 KEYED = frozenset(JSON_FIELDS)
 # The JSON fields of a smaller record are not measured, because a character takes fewer than 8 bytes as JSON.
@@ -80,16 +74,27 @@ class ContactsUpsert(BaseOperation):
         moved = {target.stored.id: target.phone for target in targets if target.stored and target.moved}
         if moved:
             await upsert.move(conn, account_id, moved)
-        columns = _columns(targets, fields)
+        columns = columns_of(targets, fields)
         await upsert.stage(conn, columns)
         written = await upsert.upsert(conn, account_id)
         changed = set(moved.values())
-        if _may_have_null(targets, columns):
+        if may_have_null(targets, columns):
             # after the upsert, which locks every row in order: before it, two chunks could deadlock
             changed |= await _clear(conn, account_id, targets)
         unwritten = [target.phone for target in targets if target.phone not in written.ids]
         ids = await upsert.ids_by_phone(conn, account_id, unwritten) if unwritten else {}
-        return Applied(results=_results(targets, written, changed, ids), faults=faults)
+        return Applied(results=results_of(targets, written, changed, ids), faults=faults)
+
+    async def apply_jobs(
+        self, conn: Conn, jobs: Sequence[tuple[JobFacts, Sequence[Indexed]]]
+    ) -> list[Applied]:
+        """See the base class. Each job finds the staging table empty."""
+        applied: list[Applied] = []
+        for job, items in jobs:
+            if applied:
+                await upsert.empty_stage(conn)
+            applied.append(await self.apply(conn, job, items))
+        return applied
 
 
 async def _targets(
@@ -117,75 +122,10 @@ def _too_large(item: ContactItem) -> Fault | None:
     return None
 
 
-def _columns(targets: Sequence[Target], fields: set[str]) -> dict[str, list[Any]]:
-    """Return the values of the contacts, by column: JSON fields as text, without the keys to remove."""
-    items: list[dict[str, Any]] = [target.item for target in targets]  # type: ignore[misc]
-    columns = {name: [item.get(name) for item in items] for name in COLUMNS if name in fields}
-    for name in JSON_FIELDS:
-        if name in columns:
-            columns[name] = [_keys_to_set(keys) for keys in columns[name]]
-    for name in WHOLE_JSON_FIELDS:
-        if name in columns:
-            columns[name] = [None if value is None else to_json(value).decode() for value in columns[name]]
-    return columns
-
-
-def _keys_to_set(keys: dict[str, Any] | None) -> str | None:
-    if keys and None in keys.values():
-        keys = {key: value for key, value in keys.items() if value is not None}
-    return to_json(keys).decode() if keys else None
-
-
-def _may_have_null(targets: Sequence[Target], columns: Mapping[str, Sequence[Any]]) -> bool:
-    """Return whether an item may clear a field or remove a key. Most chunks have no null at all."""
-    if any(None in values for values in columns.values()):
-        return True
-    items: list[dict[str, Any]] = [target.item for target in targets]  # type: ignore[misc]
-    return any(None in item[name].values() for name in JSON_FIELDS if name in columns for item in items)
-
-
 async def _clear(conn: Conn, account_id: AccountId, targets: Sequence[Target]) -> set[str]:
     """Clear the fields and keys that are null in items. Return the phones of the contacts that changed."""
-    clears = [_clear_of(target) for target in targets if _has_null(target.item)]
+    clears = clears_of(targets)
     return await upsert.clear(conn, account_id, clears) if clears else set()
-
-
-def _has_null(item: ContactItem) -> bool:
-    """Return whether a field, or a key of a JSON field, is null."""
-    if None in item.values():
-        return True
-    for name in JSON_FIELDS:  # no generator: this runs for every row
-        keys: dict[str, Any] | None = item.get(name)  # type: ignore[assignment]
-        if keys and None in keys.values():
-            return True
-    return False
-
-
-def _clear_of(target: Target) -> Clear:
-    item: dict[str, Any] = dict(target.item)
-    keys = {
-        name: tuple(key for key, value in (item.pop(name, None) or {}).items() if value is None)
-        for name in JSON_FIELDS
-    }
-    fields = tuple(name for name, value in item.items() if value is None)
-    return Clear(phone=target.phone, fields=fields, keys=keys)
-
-
-def _results(
-    targets: Sequence[Target], written: Written, changed: set[str], ids: Mapping[str, int]
-) -> dict[int, ItemResult]:
-    """Give the last item of a contact the result, and merge the earlier ones into it."""
-    results: dict[int, ItemResult] = {}
-    for target in targets:
-        if (id_ := written.ids.get(target.phone)) is not None:
-            result = ItemResult(CREATED if target.phone in written.created else UPDATED, id_)
-        else:
-            result = ItemResult(UPDATED if target.phone in changed else UNCHANGED, ids[target.phone])
-        last = target.indexes[-1]
-        results[last] = result
-        for index in target.indexes[:-1]:
-            results[index] = ItemResult(Outcome.MERGED, result.contact_id, last)
-    return results
 
 
 async def check(conn: Conn, job: JobFacts, items: Sequence[Indexed], fields: set[str]) -> Checked:
@@ -237,6 +177,3 @@ async def _check_channels(conn: Conn, job: JobFacts, items: Sequence[Indexed]) -
 def _unknown_channel(item: ContactItem) -> Fault:
     message = "default_channel_id names no channel of the account: list the channels to find its id"
     return Fault("default_channel_id", ItemCode.UNKNOWN_CHANNEL, message, str(item.get("default_channel_id")))
-
-
-OPERATIONS = {Operation.CONTACTS_UPSERT: ContactsUpsert()}

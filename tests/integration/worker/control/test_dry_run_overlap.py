@@ -68,7 +68,7 @@ async def test_nothing_overlaps_after_a_death(
 
     async def recorded(*args: Any) -> Any:
         done = await record(*args)
-        steps.append(f"record {args[1].first_index}")
+        steps.append(f"record {args[1].claim.first_index}")
         return done
 
     monkeypatch.setattr(dry_runs, "record", recorded)

@@ -33,7 +33,7 @@ class Running:
     turns: int = 0
     most: int = 0
 
-    async def take_turn(self, _: Context) -> bool:
+    async def take_turn(self, _: Context, hear: object = None) -> bool:
         self.turns += 1
         self.most = max(self.most, self.turns)
         await self.go_on.wait()

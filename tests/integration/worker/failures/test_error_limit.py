@@ -8,11 +8,10 @@ from schemas.ids import AccountId
 from schemas.settings import Settings
 from storage.context import Context
 from storage.pipeline import dry_runs
-from storage.pipeline.chunks import Members
 from tests.factories import contact, make_account, make_job
 from tests.workers import claim, counts_of, drain, job_of, open_worker, results_of, unfinished
 from worker import apply
-from worker.apply import apply_chunk, complete_results
+from worker.apply import apply_chunk, complete
 from worker.dry_run import dry_run_next
 from worker.finish import finish_if_last
 from worker.operations.base import Applied
@@ -122,8 +121,7 @@ async def test_a_dry_run_that_starts_again_counts_anew(ctx: Context, strict: Con
     assert first is not None
     chunk = await dry_runs.next_chunk(ctx.pool, first, -1)
     assert chunk is not None
-    results, errors = complete_results(chunk, prepare(chunk), Applied())
-    assert await dry_runs.record(ctx.pool, chunk, results, errors, Members())
+    assert await dry_runs.record(ctx.pool, complete(chunk, prepare(chunk), Applied()))
     await dry_runs.release(ctx.pool, first, blame=False)
     await dry_run_next(strict)
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"failed": 49}

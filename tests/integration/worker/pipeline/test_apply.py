@@ -8,7 +8,7 @@ import pytest
 
 from schemas.states import Outcome
 from storage.context import Context
-from storage.pipeline import chunks
+from storage.pipeline import results
 from storage.pipeline.chunks import Progress
 from tests.factories import contact, make_account, make_job, phone
 from tests.workers import claim, counts_of, drain, job_of, results_of
@@ -32,7 +32,7 @@ async def test_the_chunk_that_commits_last_ends_the_job_even_if_others_were_pend
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(1), contact(2)], chunk_items=1)
     recorded, go_on = asyncio.Event(), asyncio.Event()
-    record = chunks.record
+    record = results.record
 
     async def record_and_wait(*args: Any) -> Progress:
         progress = await record(*args)
@@ -41,7 +41,7 @@ async def test_the_chunk_that_commits_last_ends_the_job_even_if_others_were_pend
             await go_on.wait()
         return progress
 
-    monkeypatch.setattr(chunks, "record", record_and_wait)
+    monkeypatch.setattr(results, "record", record_and_wait)
     first = asyncio.create_task(take_turn(crew[0]))
     await recorded.wait()
     await take_turn(crew[1])  # applies and commits the other chunk, which is not the last one

@@ -25,7 +25,8 @@ def poison(monkeypatch: pytest.MonkeyPatch) -> None:
                 raise RuntimeError("poison")
             return await super().apply(conn, job, items)
 
-    monkeypatch.setattr(operation_of("contacts.upsert"), "apply", Poisonous().apply, raising=False)
+    for name in ("apply", "apply_jobs"):
+        monkeypatch.setattr(operation_of("contacts.upsert"), name, getattr(Poisonous(), name), raising=False)
 
 
 async def turns_until_ended(ctx: Context) -> None:

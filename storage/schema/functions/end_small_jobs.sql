@@ -1,0 +1,46 @@
+-- End jobs whose only chunk is applied, leave their streams and turns, and delete their parts, which are small and which
+-- nothing reads after the end. They end at one moment, and one that followed another job of its stream starts at that
+-- moment, too. Jobs are locked in the order of accounts. A job is absent from the result if it was stopped, has other
+-- chunks, or has ended, or if a dry run of its account is running.
+CREATE OR REPLACE FUNCTION end_small_jobs(p_account_ids bigint[], p_ids uuid[], p_recorded text)
+RETURNS TABLE (account_id bigint, id uuid, state text, dry_run_waits boolean) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    moment timestamptz := clock_timestamp();
+    ended record;
+BEGIN
+    WITH ending AS MATERIALIZED (
+        SELECT j.account_id, j.id
+        FROM unnest(p_account_ids, p_ids) e (account_id, id)
+        JOIN jobs j ON j.account_id = e.account_id AND j.id = e.id
+        WHERE j.state IN ('queued', 'running') AND j.cancel_requested_at IS NULL AND j.error_code IS NULL
+          AND NOT j.dry_run AND NOT leased(j.lease_until)
+          AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id)
+        ORDER BY j.account_id, j.id
+        FOR UPDATE OF j
+    ), done AS (
+        UPDATE jobs j SET
+            created = c.created, updated = c.updated, unchanged = c.unchanged, merged = c.merged, skipped = c.skipped,
+            failed = c.failed, added = c.added, removed = c.removed,
+            state = CASE WHEN c.failed > 0 THEN 'completed_with_errors' ELSE 'completed' END,
+            started_at = COALESCE(j.started_at, moment), finished_at = moment,
+            lease_until = NULL, token = NULL, throttled_until = NULL, failures = 0, retry_at = NULL
+        FROM ending e
+        JOIN chunks c ON c.account_id = e.account_id AND c.job_id = e.id AND c.first_index = 0 AND c.state = 'done'
+        WHERE j.account_id = e.account_id AND j.id = e.id AND j.total = c.items
+        RETURNING j.account_id, j.id, j.state, j.stream, j.stream_position
+    )
+    SELECT array_agg(d.account_id) AS account_ids, array_agg(d.id) AS ids, array_agg(d.state) AS states,
+        array_agg(d.stream) AS streams, array_agg(d.stream_position) AS positions
+    INTO ended FROM done d;
+    IF ended.ids IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY SELECT e.account_id, e.id, e.state, l.dry_run_waits
+    FROM unnest(ended.account_ids, ended.ids, ended.states, ended.streams) e (account_id, id, state, stream)
+    JOIN leave_jobs(ended.account_ids, ended.streams, ended.positions, p_recorded) l
+        ON l.account_id = e.account_id AND l.stream = e.stream;
+    DELETE FROM parts p USING unnest(ended.account_ids, ended.ids) e (account_id, id)
+    WHERE p.account_id = e.account_id AND p.job_id = e.id;
+END
+$$;

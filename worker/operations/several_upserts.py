@@ -1,0 +1,91 @@
+"""contacts.upsert: several small jobs, possibly of several accounts, take one COPY and one statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from schemas.ids import AccountId
+from schemas.operations import Operation
+from storage.entities import upsert
+from storage.postgres.pool import Conn
+from worker.operations.base import Applied, Indexed, JobFacts
+from worker.operations.contacts_upsert import ContactsUpsert
+from worker.operations.resolve import Target, merge_by_phone
+from worker.operations.upsert_rows import columns_of, has_null, results_of
+
+# Fields that need more than the upsert: a look at other contacts, at the definitions, or at the channels.
+ALONE = frozenset(("external_id", "properties", "default_channel_id"))
+
+Job = tuple[JobFacts, Sequence[Indexed]]
+Phone = tuple[AccountId, str]
+
+
+@dataclass(slots=True)
+class _Group:
+    """Jobs to apply at once, by position. No two of them name the same contact, so their order is free."""
+
+    jobs: list[tuple[int, AccountId, list[Target]]] = field(default_factory=list)
+    fields: set[str] = field(default_factory=set)
+    phones: set[Phone] = field(default_factory=set)
+
+
+class SeveralUpserts(ContactsUpsert):
+    """Create or update the contacts of one job, or of several small jobs at once."""
+
+    async def apply_jobs(self, conn: Conn, jobs: Sequence[Job]) -> list[Applied]:
+        """See the base class. Jobs that name different contacts are staged and upserted together."""
+        applied: dict[int, Applied] = {}
+        group = _Group()
+        staged = False
+        for position, (job, items) in enumerate(jobs):
+            fields: set[str] = set().union(*(item for _, item in items))
+            targets = _simple(items, fields)
+            phones = {(job.account_id, target.phone) for target in targets or ()}
+            if targets is None or not group.phones.isdisjoint(phones):
+                staged = await _apply_group(conn, group, applied, staged=staged)
+                group = _Group()
+            if targets is None:
+                if staged:
+                    await upsert.empty_stage(conn)
+                applied[position] = await self.apply(conn, job, items)
+                staged = True
+            else:
+                group.jobs.append((position, job.account_id, targets))
+                group.fields |= fields
+                group.phones |= phones
+        await _apply_group(conn, group, applied, staged=staged)
+        return [applied[position] for position in range(len(jobs))]
+
+
+def _simple(items: Sequence[Indexed], fields: set[str]) -> list[Target] | None:
+    """Return the contacts of a job that needs nothing but the upsert, or None."""
+    if not ALONE.isdisjoint(fields):
+        return None
+    targets = merge_by_phone(items)
+    return None if any(has_null(target.item) for target in targets) else targets
+
+
+async def _apply_group(conn: Conn, group: _Group, applied: dict[int, Applied], *, staged: bool) -> bool:
+    """Apply a group and store its effect by position. Return whether the staging table is in use."""
+    targets = [target for _, _, targets in group.jobs for target in targets]
+    if not targets:
+        applied |= {position: Applied() for position, _, _ in group.jobs}
+        return staged
+    if staged:
+        await upsert.empty_stage(conn)
+    owners = [account_id for _, account_id, targets in group.jobs for _ in targets]
+    await upsert.stage(conn, {"account_id": owners, **columns_of(targets, group.fields)})
+    written = await upsert.upsert_several(conn)
+    unwritten = [
+        (owner, target.phone)
+        for owner, target in zip(owners, targets, strict=True)
+        if owner not in written or target.phone not in written[owner].ids
+    ]
+    ids = await upsert.ids_in_accounts(conn, unwritten) if unwritten else {}
+    for position, account_id, of_job in group.jobs:
+        rows = written.get(account_id, upsert.NOTHING_WRITTEN)
+        results = results_of(of_job, rows, set(), ids.get(account_id, {}))
+        applied[position] = Applied(results=results)
+    return True
+
+
+OPERATIONS = {Operation.CONTACTS_UPSERT: SeveralUpserts()}
