@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
-from cli import accounts, keys, migrate, serve
+from cli import accounts, keys, migrate, search_index, serve
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+app.add_typer(search_index.app, name="search-index")
 
 
 def _show_version(wanted: bool) -> None:

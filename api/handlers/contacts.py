@@ -17,7 +17,7 @@ from schemas.items.properties import Definitions
 from schemas.wire.contact_bodies import ContactChange, Facts, NewContact
 from schemas.wire.contacts import Contact, ContactPage, Deleted
 from schemas.wire.query_models import ContactsQuery
-from storage.entities import channels, contacts, properties, teams
+from storage.entities import channels, contact_search, contacts, properties, teams
 from storage.entities.accounts import Account
 from storage.entities.contact_columns import ContactRow
 from storage.postgres.pool import Conn
@@ -55,7 +55,7 @@ KnownContactId = Annotated[int, KNOWN_CONTACT]
 async def list_contacts(request: web.Request, query: ContactsQuery) -> web.Response:
     """List contacts, newest first; `search` finds a text in the name or the phone number."""
     ctx = request.app[API].ctx
-    rows, total = await contacts.page(
+    rows, total = await contact_search.page(
         ctx.pool,
         request[ACCOUNT],
         search=query.search,

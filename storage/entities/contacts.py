@@ -1,6 +1,5 @@
-"""Single contacts and pages of contacts: read, add, change, delete."""
+"""Single contacts: read, add, change, delete."""
 
-import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -10,10 +9,8 @@ from pydantic_core import from_json, to_json
 from schemas.errors import Conflict, NotAcceptable
 from schemas.ids import AccountId
 from schemas.items.contacts import COLUMNS, JSON_FIELDS, KEY
-from schemas.items.phone import normaliser_for
 from schemas.operations import JobParams, Operation, stream_of
 from storage.entities import memberships, opt_ins
-from storage.entities.accounts import Account
 from storage.entities.contact_columns import ContactRow, contact_parts
 from storage.postgres.db_errors import violations_as
 from storage.postgres.named_queries import Db, load
@@ -22,7 +19,6 @@ from storage.postgres.pool import Conn
 QUERIES = load(__name__, contact_parts())
 STREAM = stream_of(Operation.CONTACTS_UPSERT, JobParams())  # the jobs that set fields of contacts
 RECORDED = frozenset(COLUMNS) - {KEY}  # the fields that an item can change
-PUNCTUATION = frozenset("+-().,/·")  # allowed in a phone number, besides spaces and dashes
 
 
 class RecordedChange(NamedTuple):
@@ -48,35 +44,6 @@ async def get(db: Db, account_id: AccountId, contact_id: int) -> ContactRow | No
     """Return a contact, or None if the account has no such contact."""
     record = await QUERIES.get(db, account_id=account_id, id=contact_id)
     return ContactRow.of(record) if record else None
-
-
-async def page(
-    db: Db, account: Account, *, search: str | None, size: int, skip: int
-) -> tuple[list[ContactRow], int]:
-    """Return a page of contacts, newest first, without the first `skip`, and the total number of contacts.
-
-    `search` selects the contacts whose name or phone contains this text. A phone number also matches in the
-    national format of the account's region. A text of + and digits selects the phones that start with it.
-    """
-    if search and search.startswith("+") and (digits := _digits(search)):
-        records = await QUERIES.search_phones(
-            db, account_id=account.id, start=f"+{digits}", size=size, skip=skip
-        )
-    elif search:
-        phone_like = _phone_pattern(search)
-        phone = normaliser_for(account.region)(search) if phone_like else None
-        records = await QUERIES.search(
-            db,
-            account_id=account.id,
-            name_like=_name_pattern(search),
-            phone_like=phone_like,
-            phone=phone if isinstance(phone, str) else None,
-            size=size,
-            skip=skip,
-        )
-    else:
-        records = await QUERIES.page(db, account_id=account.id, size=size, skip=skip)
-    return [ContactRow.of(record) for record in records if record["id"] is not None], records[0]["total"]
 
 
 async def insert(db: Db, account_id: AccountId, fields: Mapping[str, Any]) -> ContactRow:
@@ -165,30 +132,6 @@ async def delete_many(conn: Conn, account_id: AccountId, ids: Sequence[int], pla
 async def lock_shared(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
     """Lock a contact against deletion (FOR KEY SHARE). Return False if it does not exist."""
     return await QUERIES.lock_shared(conn, account_id=account_id, id=contact_id) is not None
-
-
-def _name_pattern(text: str) -> str:
-    """Return the LIKE pattern of the names that contain a text. Wildcards in the text are escaped."""
-    for character in ("\\", "%", "_"):
-        text = text.replace(character, "\\" + character)
-    return f"%{text}%"
-
-
-def _phone_pattern(text: str) -> str | None:
-    """Return the LIKE pattern of the phones that contain the digits of a text. None: see `_digits`."""
-    digits = _digits(text)
-    return digits and f"%{digits}%"
-
-
-def _digits(text: str) -> str | None:
-    """Return the digits of a phone number, of any script; None for a text without digits, or with letters."""
-    digits = ""
-    for character in text:
-        if (digit := unicodedata.decimal(character, None)) is not None:
-            digits += str(digit)
-        elif character not in PUNCTUATION and unicodedata.category(character) not in ("Zs", "Pd"):
-            return None
-    return digits or None
 
 
 def _change_parameters(

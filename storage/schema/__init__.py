@@ -32,6 +32,7 @@ OBJECTS = (
     "functions/claim_chunks.sql",
     "functions/leave_jobs.sql",
     "functions/end_small_jobs.sql",
+    "functions/search_contacts.sql",
 )
 
 

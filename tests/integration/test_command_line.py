@@ -91,3 +91,15 @@ def test_accounts_and_keys_are_managed(tmp_path: Path, database_url: str) -> Non
     assert run("keys", "revoke", key_id) == f"revoked {key_id} of acme\n"
     assert "can be revoked" in run("keys", "revoke", key_id)
     assert "IN" in run("accounts", "list")
+
+
+def test_the_index_of_the_search_is_switched_on_and_off(tmp_path: Path, database_url: str) -> None:
+    def run(word: str) -> str:
+        done = bulklane("search-index", word, home=tmp_path, DATABASE_URL=database_url)
+        return done.stdout + done.stderr
+
+    assert run("status") == "off\n"
+    assert run("on") == "the search uses the index\n"
+    assert run("status") == "on, 0 MiB\n"
+    assert run("off") == "there is no index\n"
+    assert run("status") == "off\n"

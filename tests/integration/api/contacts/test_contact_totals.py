@@ -5,7 +5,7 @@ import random
 
 from schemas.ids import AccountId
 from storage.context import Context
-from storage.entities import contacts
+from storage.entities import contact_search
 from storage.entities.accounts import Account
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import rolled_back, transaction
@@ -24,7 +24,7 @@ FROM pg_stat_user_tables WHERE relname = 'contacts'
 
 
 async def total(ctx: Context, account: Account) -> int:
-    _, number = await contacts.page(ctx.pool, account, search=None, size=1, skip=0)
+    _, number = await contact_search.page(ctx.pool, account, search=None, size=1, skip=0)
     return number
 
 
@@ -89,24 +89,24 @@ async def test_a_page_does_not_read_all_contacts(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_contacts(ctx, account.id, range(5_000))
     async with ctx.pool.acquire() as conn:
-        before = await _read(conn)
-        _, number = await contacts.page(conn, account, search=None, size=20, skip=0)
+        before = await rows_read(conn)
+        _, number = await contact_search.page(conn, account, search=None, size=20, skip=0)
         assert number == 5_000
-        assert await _read(conn) - before <= 200
+        assert await rows_read(conn) - before <= 200
 
 
 async def test_a_search_for_the_start_of_a_phone_reads_the_contacts_that_match(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_contacts(ctx, account.id, range(5_000))
     async with ctx.pool.acquire() as conn:
-        before = await _read(conn)
-        rows, number = await contacts.page(conn, account, search=phone(1_230)[:-1], size=3, skip=0)
-        assert await _read(conn) - before <= 100
+        before = await rows_read(conn)
+        rows, number = await contact_search.page(conn, account, search=phone(1_230)[:-1], size=3, skip=0)
+        assert await rows_read(conn) - before <= 100
     assert number == 10
     assert [row.fields["phone"] for row in rows] == [phone(1_239), phone(1_238), phone(1_237)]
 
 
-async def _read(conn: Conn) -> int:
+async def rows_read(conn: Conn) -> int:
     """Return the number of rows and index entries of contacts that statements of a connection read."""
     await conn.execute("SELECT pg_stat_force_next_flush()")
     return await conn.fetchval(READ)  # type: ignore[no-any-return]

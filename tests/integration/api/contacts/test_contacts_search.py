@@ -14,6 +14,7 @@ def names(page: Any) -> list[str | None]:
     return [contact["name"] for contact in page["data"]]
 
 
+PEOPLE = ["Priya Sharma", "100% Wool", "snake_case", "back\\slash", "Ärger mit Straße", "मुंबई", "Emoji 🙂"]
 SEARCHES = [
     ("priya", ["Priya Sharma"]),
     ("YA SH", ["Priya Sharma"]),
@@ -34,8 +35,7 @@ SEARCHES = [
 
 @pytest.mark.parametrize(("text", "expected"), SEARCHES)
 async def test_a_search_finds_a_part_of_the_name(client: Client, text: str, expected: list[str]) -> None:
-    people = ["Priya Sharma", "100% Wool", "snake_case", "back\\slash", "Ärger mit Straße", "मुंबई", "Emoji 🙂"]
-    for number, name in enumerate(people):
+    for number, name in enumerate(PEOPLE):
         await create(client, number, name=name)
     assert names(await list_contacts(client, search=text)) == expected
 
