@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from importlib.resources import files
 from secrets import token_hex
 from typing import Any, cast
@@ -18,7 +18,7 @@ from redis.backoff import ExponentialBackoff
 from schemas.ids import AccountId, JobId
 from storage.breaker import Breaker
 
-ENDED = "bulklane:ended"  # pub/sub channel: the ids of jobs that ended
+ENDED = "bulklane:ended"  # pub/sub channel: the ids of jobs that ended together, with spaces between
 SOCKET_SECONDS = 5.0  # a half-open connection must not block for ever
 CHECK_KEY = "bulklane:check"
 CHECK_MILLISECONDS = 10_000  # after this time the key of the check is gone
@@ -146,16 +146,10 @@ class Queue:
 
     async def announce_ends(self, job_ids: Sequence[JobId]) -> None:
         """Announce to the api processes that jobs have ended, so that requests that wait continue."""
+        message = " ".join(map(str, job_ids))
+        await self.breaker.ask(lambda: self.redis.publish(ENDED, message))
 
-        async def publish() -> None:
-            async with self.redis.pipeline(transaction=False) as pipe:
-                for job_id in job_ids:
-                    pipe.publish(ENDED, str(job_id))
-                await pipe.execute()
-
-        await self.breaker.ask(publish)
-
-    async def ended_jobs(self) -> AsyncIterator[JobId | None]:
+    async def ended_jobs(self) -> AsyncGenerator[JobId | None, None]:
         """Yield the id of each job whose end is announced. Raises an error of `breaker.LOST_REDIS`.
 
         The first value is None: from then on no announcement is missed.
@@ -167,7 +161,8 @@ class Queue:
                 # shorter than the socket's time-out: redis-py then checks the health of a silent connection
                 message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=2.0)
                 if message is not None:
-                    yield JobId(UUID(message["data"].decode()))
+                    for job_id in message["data"].decode().split():
+                        yield JobId(UUID(job_id))
 
     async def check(self) -> None:
         """Check that Redis responds and accepts writes. Raises an error of `breaker.LOST_REDIS`."""

@@ -92,8 +92,8 @@ async def announce(ctx: Context, ends: Sequence[End], *, next_turns: int) -> Non
 
     The next jobs of the streams may be ready, and dry runs may wait there.
     """
-    for end in ends:
-        logger.info("job %s ended: %s", end.job_id, end.state)
+    # one record for all: a record for each small job would take a tenth of its time
+    logger.info("; ".join([f"job {end.job_id} ended: {end.state}" for end in ends]))
     await ctx.queue.announce_ends([end.job_id for end in ends])
     if next_turns:
         await ctx.queue.ring_work(next_turns)

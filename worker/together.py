@@ -63,7 +63,8 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
         return False
     reach("apply.after_commit")
     reach("finish.after_commit")
-    await announce(ctx, ends, next_turns=0)  # this turn looks for the next jobs
+    if ends:
+        await announce(ctx, ends, next_turns=0)  # this turn looks for the next jobs
     ended = {end.job_id for end in ends}
     for claim in claims:
         if claim.job_id not in ended:  # cancelled, too many errors, or a dry run of its account has begun

@@ -4,10 +4,12 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from functools import partial
+from uuid import uuid4
 
 import pytest
 from arq.constants import in_progress_key_prefix
 
+from schemas.ids import JobId
 from storage import queue
 from storage.context import Context
 from tests.factories import contact, make_account, make_job
@@ -117,6 +119,15 @@ async def test_a_worker_without_a_free_turn_passes_a_ring_on(ctx: Context, crew:
             await ctx.queue.ring_work()
             assert await other
             await slots.aclose()
+
+
+async def test_the_ends_of_several_jobs_are_announced_at_once(ctx: Context) -> None:
+    jobs = [JobId(uuid4()) for _ in range(3)]
+    heard = ctx.queue.ended_jobs()
+    assert await anext(heard) is None
+    await ctx.queue.announce_ends(jobs)
+    assert [await anext(heard) for _ in jobs] == jobs
+    await heard.aclose()
 
 
 async def test_single_jobs_do_not_wait_for_turns(ctx: Context, crew: list[Context]) -> None:
