@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -13,7 +12,7 @@ from storage.batched import Batched
 from storage.context import Context
 from storage.failpoints import reach
 from storage.pipeline import chunks, grants, turns
-from storage.pipeline.chunks import TOGETHER, Candidate, Claim
+from storage.pipeline.chunks import TOGETHER, Candidate, Claim, TurnsLocked
 from storage.pipeline.grants import Log, NewGrant
 from storage.pipeline.leases import new_tokens
 from storage.pipeline.turns import Throttled
@@ -58,17 +57,25 @@ async def claim_chunks(ctx: Context, *, most: int = TOGETHER) -> list[Claim]:
 
 async def _claim(ctx: Context, tokens: Sequence[int]) -> list[Claim]:
     while True:
-        claims = await chunks.claim_unlimited(
-            ctx.pool, ctx.worker_id, tokens, together=TOGETHER_OPERATIONS, skip_limited=ctx.breaker.refuses
-        )
-        if isinstance(claims, list):
-            return claims
-        with suppress(_WindowAway):  # then the breaker is open, and the next claim skips such accounts
+        try:
+            claims = await chunks.claim_unlimited(
+                ctx.pool,
+                ctx.worker_id,
+                tokens,
+                together=TOGETHER_OPERATIONS,
+                skip_limited=ctx.breaker.refuses,
+            )
+            if claims is not None:
+                return claims
             claims, waits = await _claim_limited(ctx, tokens)
             for wait_seconds in waits:
                 await ctx.queue.ring_work(after_seconds=wait_seconds)
             if claims:
                 return claims
+        except TurnsLocked as locked:
+            await turns.wait(ctx.pool, locked.args[0])
+        except _WindowAway:
+            pass  # the breaker is open now, and the next claim skips such accounts
 
 
 async def _claim_limited(ctx: Context, tokens: Sequence[int]) -> tuple[list[Claim], set[float]]:
@@ -78,8 +85,8 @@ async def _claim_limited(ctx: Context, tokens: Sequence[int]) -> tuple[list[Clai
     workers took the chunks, so that the caller tries again.
 
     The turns of the accounts stay locked from the choice of the chunks to the commit, so that no other claim
-    reads the grants of an account while a grant is not committed. Raises _WindowAway if nobody can ask the
-    windows.
+    reads the grants of an account while a grant is not committed. Raises TurnsLocked, and _WindowAway if
+    nobody can ask the windows.
     """
     async with transaction(ctx.pool) as conn:
         chosen = await chunks.choose(conn, most=len(tokens), together=TOGETHER_OPERATIONS)

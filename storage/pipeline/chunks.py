@@ -30,6 +30,13 @@ class ExpiredLease(NamedTuple):
     lease_until: datetime
 
 
+class TurnsLocked(Exception):
+    """Others hold the turns of all accounts with chunks to claim: wait for that of the AccountId in `args`.
+
+    Wait in another transaction, because the present one may hold turns for which others wait.
+    """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """A chunk to lease, before a grant of its account's window. An `item_limit` of 0: no limit.
@@ -105,14 +112,15 @@ async def claim_unlimited(
     *,
     together: Collection[str] = (),
     skip_limited: bool = False,
-) -> "list[Claim] | AccountId":
+) -> list[Claim] | None:
     """Lease the next chunk in one statement, or several, each the only chunk of a small job.
 
     `tokens` are new ones of `leases.new_token`, one for each chunk that may be leased. `together` holds the
     operations whose small jobs may be claimed together.
 
-    Returns an AccountId if the next account has an item limit: the caller must take a grant of its window
-    before the lease. `skip_limited` leaves out such accounts. Returns [] if there is nothing to claim.
+    Returns None if the next account has an item limit: the caller must use `choose` and `lease`, and take a
+    grant of its window in between. `skip_limited` leaves out such accounts. Returns [] if there is nothing to
+    claim. Raises TurnsLocked.
     """
     rows = await QUERIES.claim(
         db,
@@ -126,7 +134,8 @@ async def claim_unlimited(
         operations=list(together),
     )
     if rows and rows[0]["job_id"] is None:
-        return AccountId(rows[0]["account_id"])
+        _raise_if_locked(rows[0])
+        return None
     return [_claim(row) for row in rows]
 
 
@@ -134,11 +143,19 @@ async def choose(conn: Conn, *, most: int, together: Collection[str] = ()) -> li
     """Lock the turns of the accounts to serve next. Return up to `most` of their chunks, to lease in order.
 
     There is more than one only if each is the only chunk of a small job. `together`: as in `claim_unlimited`.
+    Raises TurnsLocked.
     """
     rows = await QUERIES.choose(
         conn, most=most, items=CHUNK_ITEMS, operations=list(together), max_deaths=MAX_DEATHS
     )
+    if rows and rows[0]["job_id"] is None:
+        _raise_if_locked(rows[0])
     return [Candidate(**row) for row in rows]
+
+
+def _raise_if_locked(row: Any) -> None:
+    if row["account_id"] is not None:
+        raise TurnsLocked(row["account_id"])
 
 
 async def lease(

@@ -28,6 +28,11 @@ async def throttle(conn: Conn, throttled: Sequence[Throttled]) -> None:
     )
 
 
+async def wait(pool: Pool, account_id: AccountId) -> None:
+    """Wait until nobody has locked the account's turn."""
+    await QUERIES.lock(pool, account_id=account_id)
+
+
 async def lock(conn: Conn, account_id: AccountId) -> None:
     """Lock the account's turn. A claim holds this lock from its choice of the chunk until its commit."""
     await QUERIES.lock(conn, account_id=account_id)

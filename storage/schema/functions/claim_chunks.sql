@@ -1,6 +1,6 @@
 -- Choose the next chunks and lease them in one statement, as far as no window has to be asked: see choose_chunks and
--- lease_chunks. If the first account has an item limit, the only row has no job_id: the caller must choose again, and take
--- a grant of its window before the lease. No row: there is nothing to claim.
+-- lease_chunks. If the only row has no job_id, it tells what the caller must do first: wait for the turn of account_id, or,
+-- if that is null, choose in a transaction, because the first account has an item limit. No row: there is nothing to claim.
 CREATE OR REPLACE FUNCTION claim_chunks(
     p_worker_id uuid, p_tokens bigint[], p_lease_seconds double precision, p_max_deaths integer,
     p_credit_items integer, p_skip_limited boolean, p_items integer, p_operations text[]

@@ -9,7 +9,8 @@ from schemas.ids import AccountId, JobId
 from storage.context import Context
 from storage.pipeline.chunks import Claim
 from tests.factories import contact, make_account, make_job
-from tests.workers import bells, counts_of, drain, job_of, unfinished
+from tests.waiting import until
+from tests.workers import barred, bells, counts_of, drain, job_of, unfinished, waiting_backends
 from worker.claim import claim_chunks
 from worker.turn import take_turn
 
@@ -122,6 +123,21 @@ async def test_four_workers_never_exceed_the_windows_of_many_accounts(
         assert fullest <= 20 + place
     assert await unfinished(ctx) == 0
     assert await ctx.pool.fetchval("SELECT sum(items) FROM grants") == 64 * 6
+
+
+async def test_a_claim_that_waits_for_a_turn_holds_no_other(ctx: Context, crew: list[Context]) -> None:
+    """Otherwise two claims deadlock: each has woken a turn and waits for that of the other."""
+    idle, busy = [await make_account(ctx, item_limit=100) for _ in range(2)]
+    await jobs_of(ctx, idle.id, [5])
+    await claim_chunks(ctx)  # now nothing of the account can be claimed
+    await ctx.pool.execute("UPDATE account_turns SET ready_at = now(), throttled_at = '2020-01-01'")
+    (job,) = await jobs_of(ctx, busy.id, [5])
+    await ctx.pool.execute("UPDATE account_turns SET ready_at = throttled_at WHERE account_id = $1", busy.id)
+    async with barred(ctx, f"SELECT FROM account_turns WHERE account_id = {busy.id} FOR UPDATE"):
+        claiming = asyncio.create_task(claim_chunks(crew[0]))
+        await until(lambda: waiting_backends(ctx))
+        await ctx.pool.execute("SELECT FROM account_turns WHERE account_id = $1 FOR UPDATE NOWAIT", idle.id)
+    assert [claim.job_id for claim in await claiming] == [job]
 
 
 async def test_redis_away_leaves_the_chunks_ready(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
