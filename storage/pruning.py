@@ -16,7 +16,7 @@ RECORDED = stream_of(Operation.CONTACTS_UPSERT, JobParams())  # its jobs need th
 
 
 async def begin(pool: Pool, what: str, seconds: float) -> bool:
-    """Take the turn to prune. Return False if a worker has begun it less than `seconds` ago."""
+    """Take the turn to do `what`. Return False if a worker has begun it less than `seconds` ago."""
     return await QUERIES.begin(pool, what=what, seconds=seconds) is not None
 
 

@@ -1,7 +1,7 @@
 -- Statements of pruning: they work for all accounts, read by index, and delete a bounded number of rows.
 
 -- name: begin(what, seconds)$
--- Take the turn to prune. Null: a worker began it less than `seconds` ago. A time in the future is of a clock that was
+-- Take the turn to do something. Null: a worker began it less than `seconds` ago. A time in the future is of a clock that was
 -- set back since, and does not count.
 INSERT INTO prunings AS p (what, begun_at) VALUES (:what, clock_timestamp())
 ON CONFLICT (what) DO UPDATE SET begun_at = excluded.begun_at

@@ -5,6 +5,7 @@ import logging
 from functools import partial
 
 from schemas.job_errors import JobErrorCode
+from storage import pruning
 from storage.background import repeat
 from storage.context import Context
 from storage.failpoints import reach
@@ -19,6 +20,7 @@ from worker.attempt import MAX_FAILURES, fail_rest
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 1.0
+ROUND = 0.9  # of EVERY_SECONDS: after this time another worker may look for work
 LOCK = 0x626C7265  # 'blre': advisory lock, one worker at a time looks for work
 BELLS = 8  # maximum of bells per round; each turn serves more than one chunk
 ABANDONED = "the process that received this upload has died: send the request again"
@@ -30,7 +32,7 @@ async def reconcile_forever(ctx: Context) -> None:
     """Reconcile every second until cancelled. A Redis that hangs delays the bells and nothing else."""
     await asyncio.gather(
         repeat(EVERY_SECONDS, partial(free_abandoned, ctx, Leases()), what="freeing abandoned work"),
-        repeat(EVERY_SECONDS, partial(ring_for_work, ctx), what="ringing for waiting work"),
+        repeat(EVERY_SECONDS, partial(ring_in_turn, ctx), what="ringing for waiting work"),
     )
 
 
@@ -54,6 +56,14 @@ async def free_abandoned(ctx: Context, watch: Leases) -> None:
         await _free(ctx, [lease for lease in abandoned if isinstance(lease, ExpiredLease)])
         await _fail(ctx, [upload for upload in abandoned if isinstance(upload, ExpiredUpload)])
         await _free_finishes(ctx, [lease for lease in abandoned if isinstance(lease, ExpiredFinish)])
+
+
+async def ring_in_turn(ctx: Context) -> bool:
+    """Ring for all waiting work, unless another worker did in this round. Return whether this one did."""
+    if not await pruning.begin(ctx.pool, "ringing", ROUND * EVERY_SECONDS):
+        return False
+    await ring_for_work(ctx)
+    return True
 
 
 async def ring_for_work(ctx: Context) -> None:

@@ -57,6 +57,10 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
             ]
             reach("apply.before_commit")
             ends = await finish.end_small(conn, complete)
+            ended = {end.job_id for end in ends}
+            left = [(claim.account_id, claim.job_id) for claim in claims if claim.job_id not in ended]
+            if left:  # cancelled, too many errors, or a dry run of its account has begun
+                await finish.start(conn, left)
             reach("finish.before_commit")
     except Exception as error:
         logger.debug("%d chunks are applied one by one: %s: %s", len(claims), type(error).__name__, error)
@@ -65,10 +69,8 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
     reach("finish.after_commit")
     if ends:
         await announce(ctx, ends, next_turns=0)  # this turn looks for the next jobs
-    ended = {end.job_id for end in ends}
-    for claim in claims:
-        if claim.job_id not in ended:  # cancelled, too many errors, or a dry run of its account has begun
-            await finish_if_last(ctx, claim.account_id, claim.job_id)
+    for account_id, job_id in left:
+        await finish_if_last(ctx, account_id, job_id)
     return True
 
 

@@ -178,6 +178,13 @@ async def end_small(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list
     return [End(row["account_id"], row["id"], JobState(row["state"]), row["dry_run_waits"]) for row in rows]
 
 
+async def start(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> None:
+    """Mark jobs as running whose chunks are applied, but which `end_small` has left out."""
+    await QUERIES.start(
+        conn, account_ids=[account_id for account_id, _ in jobs], ids=[job_id for _, job_id in jobs]
+    )
+
+
 async def unended(db: Conn | Pool) -> list[tuple[AccountId, JobId]]:
     """Return the jobs whose chunks are all applied or cancelled and that no worker is finishing."""
     return [(row["account_id"], row["id"]) for row in await QUERIES.unended(db)]

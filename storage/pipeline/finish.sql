@@ -114,17 +114,25 @@ SELECT * FROM end_small_jobs(:account_ids, :ids, :recorded);
 -- Leave the streams and the turns of the jobs that the statement before has ended.
 SELECT * FROM leave_jobs(:account_ids, :streams, :positions, :recorded);
 
+-- name: start(account_ids, ids)!
+-- Mark jobs as running whose chunks were applied together with those of an earlier job, and that have not ended with it.
+UPDATE jobs j SET state = 'running', started_at = COALESCE(j.started_at, clock_timestamp())
+FROM unnest(:account_ids::bigint[], :ids::uuid[]) e (account_id, id)
+WHERE j.account_id = e.account_id AND j.id = e.id AND j.state = 'queued';
+
 -- name: unended()
 -- Jobs whose chunks are all applied or cancelled, that no worker is finishing and nobody has locked. Those that were
 -- never delayed come first, then those that were tried least recently, so that jobs that cannot be finished hide no
--- others.
+-- others. A job that is queued and not stopped has a chunk that is not applied, unless it is empty; so has one that waits
+-- for its window. The index jobs_unended leaves them out.
 SELECT j.account_id, j.id FROM jobs j
-WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL
-  AND j.lease_until IS NULL AND NOT delayed(j.retry_at)
+WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL AND j.lease_until IS NULL AND j.throttled_until IS NULL
+  AND (j.state = 'running' OR j.cancel_requested_at IS NOT NULL OR j.error_code IS NOT NULL OR j.total = 0)
+  AND NOT delayed(j.retry_at)
   AND (j.cancel_requested_at IS NOT NULL OR j.error_code IS NOT NULL OR NOT j.dry_run
        AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id))
-  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
-                  AND c.state IN ('ready', 'running'))
+  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'ready')
+  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'running')
 ORDER BY j.retry_at NULLS FIRST
 LIMIT @jobs_a_round@
 FOR NO KEY UPDATE OF j SKIP LOCKED;

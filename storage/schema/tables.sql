@@ -107,6 +107,9 @@ CREATE INDEX jobs_queue ON jobs (account_id, stream, stream_position)
     WHERE state IN ('queued', 'running') AND stream_position > 0;
 CREATE INDEX jobs_unsplit ON jobs (retry_at NULLS FIRST, accepted_at) WHERE state IN ('queued', 'running') AND total IS NULL;
 CREATE INDEX jobs_leased ON jobs (lease_until) WHERE state IN ('queued', 'running') AND lease_until IS NOT NULL;
+CREATE INDEX jobs_unended ON jobs (retry_at NULLS FIRST)
+    WHERE state IN ('queued', 'running') AND total IS NOT NULL AND lease_until IS NULL AND throttled_until IS NULL
+      AND (state = 'running' OR cancel_requested_at IS NOT NULL OR error_code IS NOT NULL OR total = 0);
 CREATE INDEX jobs_receiving ON jobs (lease_until) WHERE state = 'receiving';
 CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX jobs_dry_runs ON jobs (account_id, accepted_at) WHERE dry_run AND state IN ('queued', 'running');
@@ -250,7 +253,7 @@ CREATE TABLE admissions (
     PRIMARY KEY (account_id, at)
 );
 
--- When a worker last began to prune, so that the others need not. `what` names the work.
+-- When a worker last began to prune, or to look for work, so that the others need not. `what` names the work.
 CREATE TABLE prunings (
     what     text PRIMARY KEY,
     begun_at timestamptz NOT NULL

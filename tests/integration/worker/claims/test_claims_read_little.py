@@ -6,12 +6,15 @@ import pytest
 
 from schemas.settings import Settings
 from storage.context import Context
-from storage.pipeline import chunks, turns
+from storage.pipeline import chunks, finish, turns
 from storage.pipeline.leases import new_tokens
 from tests.factories import contact, make_account, make_job
-from tests.workers import claim, open_worker
+from tests.workers import bells, claim, open_worker
+from worker import together
 from worker.claim import claim_chunks
 from worker.context import SETTINGS
+from worker.reconcile import ring_in_turn
+from worker.together import apply_together
 
 FILL = """
 WITH made AS (
@@ -34,6 +37,11 @@ WITH made AS (
 )
 INSERT INTO chunks (account_id, job_id, first_index, items, part, byte_start, byte_end)
 SELECT account_id, id, 0, 1, 0, 0, 25 FROM job
+"""
+DONE = """
+INSERT INTO chunks (account_id, job_id, first_index, items, part, byte_start, byte_end, state)
+SELECT account_id, job_id, n, 1, 0, 0, 0, CASE n WHEN 501 THEN 'ready' ELSE 'done' END
+FROM chunks, generate_series(1, 501) n
 """
 ROWS = """
 SELECT relname, seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables
@@ -115,9 +123,49 @@ async def test_a_look_for_due_work_is_bounded(worker: Context) -> None:
     assert max(after[table] - before[table] for table in after) < 8 * 8
 
 
+@pytest.mark.parametrize("progress", ["queued", "throttled", "running"])
+async def test_a_look_for_jobs_to_finish_is_bounded(worker: Context, progress: str) -> None:
+    """A running job is read, but not its chunks that are done."""
+    await fill(worker, accounts=1 if progress == "running" else 500)
+    if progress == "throttled":
+        await worker.pool.execute("UPDATE jobs SET state = 'running', throttled_until = now()")
+    if progress == "running":
+        await worker.pool.execute("UPDATE jobs SET state = 'running'")
+        await worker.pool.execute(DONE)
+    await finish.unended(worker.pool)
+    before = await rows_read(worker)
+    assert await finish.unended(worker.pool) == []
+    after = await rows_read(worker)
+    assert max(after[table] - before[table] for table in after) < 20
+
+
+async def test_one_worker_looks_for_work_in_a_round(ctx: Context, crew: list[Context]) -> None:
+    account = await make_account(ctx)
+    await make_job(ctx, account.id, [contact(1)])
+    assert await ring_in_turn(crew[0])
+    assert await bells(ctx) == {"work": 1}
+    assert not await ring_in_turn(crew[1])
+
+
 async def test_what_is_due_is_counted_to_the_limit(ctx: Context) -> None:
     account = await make_account(ctx)
     await make_job(ctx, account.id, [contact(n) for n in range(9)], chunk_items=1, parallel=4)
     assert [await turns.due(ctx.pool, most) for most in (3, 8)] == [3, 4]
     await claim(ctx)
     assert await turns.due(ctx.pool, 8) == 3
+
+
+async def test_jobs_applied_together_that_did_not_end_are_found(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also a job that follows another one, if the worker dies after the commit."""
+
+    async def die(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(together, "finish_if_last", die)
+    async with open_worker(settings.model_copy(update={"max_job_errors": 0})) as worker:
+        account = await make_account(worker)
+        jobs = [(account.id, await make_job(worker, account.id, [7])) for _ in range(2)]
+        assert await apply_together(worker, await claim_chunks(worker))
+        assert sorted(await finish.unended(worker.pool)) == sorted(jobs)

@@ -92,6 +92,7 @@ async def applied(ctx: Context) -> tuple[AccountId, JobId]:
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [contact(1)])
     await ctx.pool.execute("UPDATE chunks SET state = 'done', created = 1")
+    await ctx.pool.execute("UPDATE jobs SET state = 'running'")
     assert await finish.claim(ctx.pool, account.id, job_id) is not None
     return account.id, job_id
 
