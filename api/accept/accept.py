@@ -17,14 +17,13 @@ from api.http.context import ACCOUNT, API, REQUEST_ID, Api
 from api.http.job_view import accepted_view, job_view
 from api.http.validation import all_of, gathering
 from api.http.waiting import wanted_wait
-from schemas.errors import NotAcceptable
+from schemas.errors import NotAcceptable, NotFound
 from schemas.formats.content_type import Format
 from schemas.ids import JobId, new_job_id, show_job_id
 from schemas.items.reader import CHUNK_ITEMS
 from schemas.operations import JobParams, Operation, stream_of
 from schemas.states import JobState
 from storage.entities.accounts import Account
-from storage.pipeline import jobs
 from storage.pipeline.jobs import JobRow
 from storage.pipeline.uploads import NewJob
 from storage.postgres.db_errors import LOST_CONNECTION
@@ -81,17 +80,22 @@ class BulkRequest(ABC):
 
 
 async def accept_request(bulk: BulkRequest) -> web.Response:
-    """Accept the job of a bulk request, or find the earlier job of its idempotency key, and respond."""
+    """Accept the job of a bulk request, or find the earlier job of its idempotency key, and respond.
+
+    The response is a 202, or a 200 (207: an item failed) with the result if the job ends within the seconds
+    that the request waits.
+    """
     key = _read_key(bulk)
     seconds = wanted_wait(bulk.request, bulk.account)
     body = await bulk.open()
     if earlier := await find_earlier(bulk.api, bulk.account.id, key):
-        accepted = Accepted(id=same_request(earlier, await body.digest(), key))
-    else:
-        job = new_job(bulk.request, await bulk.plan(), key)
-        accepted = await accept_upload(bulk.api, job, bulk.parts(), body.fingerprint)
-        await _ring(bulk.api, job, accepted)
-    return await respond(bulk.request, accepted, seconds, bulk.result)
+        return await _respond_again(bulk, same_request(earlier, await body.digest(), key), seconds)
+    job = new_job(bulk.request, await bulk.plan(), key)
+    with bulk.api.ended.listen(job.id) as heard:  # before the job is accepted, so that its end is not missed
+        arrived = bulk.request.content.is_eof()
+        accepted = await accept_upload(bulk.api, job, bulk.parts(), body.fingerprint, arrived=arrived)
+        await _ring(bulk.api, accepted)
+        return await _respond(bulk, accepted, seconds, heard)
 
 
 def new_job(request: web.Request, plan: Plan, key: str | None) -> NewJob:
@@ -111,59 +115,72 @@ def new_job(request: web.Request, plan: Plan, key: str | None) -> NewJob:
     )
 
 
-async def respond(
-    request: web.Request, accepted: Accepted, seconds: float, result: ResultBody | None = None
-) -> web.Response:
-    """Respond with 202, or with 200 (207: an item failed) and the result if the job ends within `seconds`."""
-    headers = {"Location": f"/v1/jobs/{show_job_id(accepted.id)}"}
-    if accepted.job is None:
-        headers["Idempotent-Replayed"] = "true"
-    status, body = await _look(request, accepted, seconds, result)
-    if status != 202:
-        headers |= {"Preference-Applied": f"wait={seconds:g}", "Bulklane-Job": show_job_id(accepted.id)}
-    text = body.model_dump_json(exclude_unset=result is not None)
-    return web.Response(text=text, status=status, content_type="application/json", headers=headers)
-
-
 def _read_key(bulk: BulkRequest) -> str | None:
     with gathering(bulk.problems):
         return read_key(bulk.request)
     return None
 
 
-async def _ring(api: Api, job: NewJob, accepted: Accepted) -> None:
+async def _ring(api: Api, accepted: Accepted) -> None:
     """Ring for a worker, best effort: the job is accepted even if no worker is rung.
 
     No worker can apply a job before the earlier ones of its stream have ended. The worker that ends the last
     of them looks for the next one.
     """
-    total = accepted.total
+    job, total = accepted.job, accepted.total
     with suppress(TimeoutError):
         async with asyncio.timeout(BELL_SECONDS):
             if total is None:
                 await api.ctx.queue.ring_split(job.account_id, job.id)
             elif job.dry_run:
                 await api.ctx.queue.ring_dry_run()
-            elif accepted.first:
+            elif not accepted.place.ahead:
                 await api.ctx.queue.ring_work(min(job.parallel, -(-total // CHUNK_ITEMS)))
 
 
-async def _look(
-    request: web.Request, accepted: Accepted, seconds: float, result: ResultBody | None
-) -> tuple[int, BaseModel]:
-    """Return status and body after the job has ended or the time is up."""
-    api, account = request.app[API], request[ACCOUNT]
+async def _respond(
+    bulk: BulkRequest, accepted: Accepted, seconds: float, heard: asyncio.Event
+) -> web.Response:
+    """Respond to the request of a new job, after it has ended or the time is up."""
+    job = accepted.job
     try:
-        if seconds:
-            await api.ended.wait(account.id, accepted.id, seconds)
-        (job,) = await jobs.views(api.ctx.pool, account.id, [accepted.id])
-        if seconds and job.state in (JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS):
-            status = 207 if job.failed else 200
-            return status, job_view(job) if result is None else await result(api, account, job)
-        return 202, job_view(job)
+        if seconds and (row := await bulk.api.ended.wait(job.account_id, job.id, seconds, heard=heard)):
+            return await _show(bulk, row, seconds)
     except LOST_CONNECTION as error:
-        if accepted.job is None:
-            raise
         # the job is accepted: after a 503, the client would send it again
         logger.warning("job accepted, but its state cannot be read: %s: %s", type(error).__name__, error)
-        return 202, accepted_view(accepted.job, accepted.total)
+    return _response(202, job.id, accepted_view(job, accepted.place, accepted.total))
+
+
+async def _respond_again(bulk: BulkRequest, job_id: JobId, seconds: float) -> web.Response:
+    """Respond to the repetition of a request that made this job."""
+    row = await bulk.api.ended.wait(bulk.account.id, job_id, seconds)
+    if row is None:
+        raise NotFound(f"the job {show_job_id(job_id)} of this request was deleted", code="unknown_job")
+    response = await _show(bulk, row, seconds)
+    response.headers["Idempotent-Replayed"] = "true"
+    return response
+
+
+async def _show(bulk: BulkRequest, job: JobRow, seconds: float) -> web.Response:
+    """Respond with the result of a job if it ended while the request waited, or else with the job."""
+    if not seconds or job.state not in (JobState.COMPLETED, JobState.COMPLETED_WITH_ERRORS):
+        return _response(202, job.id, job_view(job))
+    status = 207 if job.failed else 200
+    if bulk.result is None:
+        response = _response(status, job.id, job_view(job))
+    else:
+        response = _response(status, job.id, await bulk.result(bulk.api, bulk.account, job), unset=False)
+    response.headers["Preference-Applied"] = f"wait={seconds:g}"
+    response.headers["Bulklane-Job"] = show_job_id(job.id)
+    return response
+
+
+def _response(status: int, job_id: JobId, body: BaseModel, *, unset: bool = True) -> web.Response:
+    """Return a response about a job. Without `unset`, members of the body that were not set are left out."""
+    return web.Response(
+        text=body.model_dump_json(exclude_unset=not unset),
+        status=status,
+        content_type="application/json",
+        headers={"Location": f"/v1/jobs/{show_job_id(job_id)}"},
+    )

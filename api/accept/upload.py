@@ -1,7 +1,8 @@
 """Upload: store the body of a bulk request as the parts of a job, and accept the job.
 
-A body of one part needs one transaction. A longer one is stored while it arrives, in constant memory, under a
-job in the state `receiving`. If it is incomplete, the job ends as `failed` and its bytes are deleted.
+A body of one part is accepted by one statement, which takes several jobs if they come at once. A longer one
+is stored while it arrives, in constant memory, under a job in the state `receiving`. If it is incomplete, the
+job ends as `failed` and its bytes are deleted.
 """
 
 import asyncio
@@ -14,14 +15,13 @@ from api.accept.body import SHORT_BYTES, Fingerprint, JobPart
 from api.accept.idempotency import in_progress
 from api.http.context import Api
 from schemas.errors import BodyTooLarge, BulklaneError, Conflict, RateLimited, UploadCut
-from schemas.formats.records import Span
-from schemas.ids import JobId
 from schemas.items.contacts import may_move_phones
 from schemas.items.reader import CHUNK_ITEMS, spans
 from schemas.operations import CONTACT, OPERATIONS
 from storage.failpoints import reach
 from storage.pipeline import uploads
-from storage.pipeline.uploads import IdempotencyKeyTaken, NewJob, Received
+from storage.pipeline.receiving import SmallJob
+from storage.pipeline.uploads import IdempotencyKeyTaken, NewJob, Place, Received
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.transactions import transaction
 
@@ -31,28 +31,28 @@ TOO_MANY_BYTES_SECONDS = 10  # the time when jobs end is not known
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """An accepted job. `job` None: an earlier request made it. `total` None: a worker must split it.
+    """An accepted job. `total` None: a worker must split it."""
 
-    `first`: no earlier job of its stream was unfinished.
-    """
-
-    id: JobId
-    job: NewJob | None = None
-    total: int | None = None
-    first: bool = True
+    job: NewJob
+    place: Place
+    total: int | None
 
 
 async def accept_upload(
-    api: Api, job: NewJob, body: AsyncIterator[JobPart], fingerprint: Fingerprint
+    api: Api, job: NewJob, body: AsyncIterator[JobPart], fingerprint: Fingerprint, *, arrived: bool
 ) -> Accepted:
-    """Store the parts of a body and accept the job; if it raises a BulklaneError, nothing is applied."""
-    upload = Upload(api.ctx.pool, job, api.ctx.settings.max_stored_bytes)
+    """Store the parts of a body and accept the job; if it raises a BulklaneError, nothing is applied.
+
+    The idempotency key of a body that has not `arrived` is reserved while it arrives.
+    """
+    upload = Upload(api, job)
     with api.uploads.keep(job.account_id, job.id):
         try:
-            await upload.reserve()
+            if not arrived:
+                await upload.reserve()
             async for part in body:
                 await upload.add(part)
-            total, pending = await upload.accept(fingerprint.digest())
+            total, place = await upload.accept(fingerprint.digest())
         except UploadCut as error:
             await upload.fail(error, leave_a_trace=True)
             raise
@@ -64,17 +64,18 @@ async def accept_upload(
                 upload.fail(UploadCut("the api stopped: send the request again"), leave_a_trace=True)
             )
             raise
-    return Accepted(id=job.id, job=job, total=total, first=pending == 1)
+    return Accepted(job=job, place=place, total=total)
 
 
 class Upload:
     """Stores the parts of one job. It holds the first part until there is a second: most bodies have one."""
 
-    def __init__(self, pool: Pool, job: NewJob, max_stored_bytes: int) -> None:
+    def __init__(self, api: Api, job: NewJob) -> None:
         self._job = job
-        self._max_stored_bytes = max_stored_bytes  # of all unfinished jobs of the account
+        self._max_stored_bytes = api.ctx.settings.max_stored_bytes  # of all unfinished jobs of the account
         self._layout: dict[str, Any] | None = None
-        self._pool = pool
+        self._pool = api.ctx.pool
+        self._uploads = api.uploads
         self._held: bytes | None = None
         self._parts = 0
         self._bytes = 0
@@ -104,21 +105,20 @@ class Upload:
         if self._parts % PARTS_A_CHECK == 2:
             await self._check_stored()
 
-    async def accept(self, request_hash: bytes) -> tuple[int | None, int]:
-        """Accept the job.
+    async def accept(self, digest: bytes) -> tuple[int | None, Place]:
+        """Accept the job of the request with this fingerprint.
 
-        Returns the number of its items, or None if a worker must split the parts; and the number of
-        unfinished jobs of its stream.
+        Returns the number of its items, or None if a worker must split the parts; and its place.
         """
         await self._written()
-        chunks = None if self._opened else await self._chunks()
-        # A long upload is not refused for the sake of a lock. COMMIT releases the locks of the stream and the
-        # turn, for which other requests of the account wait; then the 202 waits for the disk.
-        async with transaction(self._pool, long_wait=self._opened, durable=False, flush=True) as conn:
-            accepted = await self._accept(conn, request_hash, chunks)
-            reach("accept.before_commit")
+        request_hash = digest if self._job.idempotency_key is not None else None
+        small = None if self._opened else await self._small(request_hash)
+        if small is None or self._reserved:
+            return await self._accept_stored(small, request_hash)
+        reach("accept.before_commit")
+        place = await self._accept_small(small)
         reach("accept.after_commit")
-        return accepted
+        return small.total, place
 
     async def fail(self, error: BulklaneError, *, leave_a_trace: bool) -> None:
         """End the job as failed; a job that was never stored is stored only to `leave_a_trace`."""
@@ -134,36 +134,58 @@ class Upload:
             await uploads.fail(conn, self._job.account_id, self._job.id, error.code, error.message)
             await uploads.drop_parts(conn, self._job.account_id, self._job.id)
 
-    async def _chunks(self) -> list[Span]:
-        """Return the chunks of a body of one part; short records take some hundred milliseconds."""
+    async def _small(self, request_hash: bytes | None) -> SmallJob:
         assert self._held is not None  # the cutters refuse an empty body
         arguments = (self._job.format, self._layout, self._held, CHUNK_ITEMS)
-        return await asyncio.to_thread(spans, *arguments) if self._bytes >= SHORT_BYTES else spans(*arguments)
+        # short records take some hundred milliseconds
+        is_long = self._bytes >= SHORT_BYTES
+        chunks = await asyncio.to_thread(spans, *arguments) if is_long else spans(*arguments)
+        return SmallJob(
+            job=self._job,
+            body=self._held,
+            chunks=chunks,
+            layout=self._layout,
+            parallel=self._parallel(),
+            request_hash=request_hash,
+        )
 
-    async def _accept(
-        self, conn: Conn, request_hash: bytes, chunks: list[Span] | None
-    ) -> tuple[int | None, int]:
-        total = None
-        if chunks is not None:
-            assert self._held is not None  # the cutters refuse an empty body
-            await self._open_job(conn)
-            await uploads.add_part(conn, self._job.account_id, self._job.id, 0, self._held)
-            self._parts = 1
-            total = await uploads.add_chunks(conn, self._job.account_id, self._job.id, 0, 0, chunks)
+    async def _accept_small(self, small: SmallJob) -> Place:
+        key = self._job.idempotency_key
+        with suppress(IdempotencyKeyTaken):
+            return await self._uploads.accept_small(small)
+        assert key is not None
+        await uploads.free_key(self._pool, self._job.account_id, key)
+        try:
+            return await self._uploads.accept_small(small)
+        except IdempotencyKeyTaken:
+            raise in_progress(key) from None
+
+    async def _accept_stored(
+        self, small: SmallJob | None, request_hash: bytes | None
+    ) -> tuple[int | None, Place]:
+        """Accept a job in the state `receiving`. The body of a `small` one is not stored yet."""
         received = Received(
             layout=self._layout,
-            parallel=1 if self._in_order() else self._job.parallel,
-            parts=self._parts,
+            parallel=self._parallel(),
+            parts=self._parts if small is None else 1,
             size=self._bytes,
-            total=total,
-            request_hash=request_hash if self._job.idempotency_key is not None else None,
+            total=None if small is None else small.total,
+            request_hash=request_hash,
         )
-        pending = await uploads.accept(conn, self._job, received)
-        if not pending:
-            raise Conflict(
-                "the upload was cancelled, or aborted because the api did not respond: send it again"
-            )
-        return total, pending
+        # A long upload is not refused for the sake of a lock. COMMIT releases the locks of the stream and the
+        # turn, for which other requests of the account wait; then the 202 waits for the disk.
+        async with transaction(self._pool, long_wait=self._opened, durable=False, flush=True) as conn:
+            if small is not None:
+                await uploads.add_part(conn, self._job.account_id, self._job.id, 0, small.body)
+                await uploads.add_chunks(conn, self._job.account_id, self._job.id, 0, 0, small.chunks)
+            place = await uploads.accept(conn, self._job, received)
+            if place is None:
+                raise Conflict(
+                    "the upload was cancelled, or aborted because the api did not respond: send it again"
+                )
+            reach("accept.before_commit")
+        reach("accept.after_commit")
+        return received.total, place
 
     async def _check_stored(self) -> None:
         """Raise BodyTooLarge or RateLimited if the account's unfinished jobs hold too many bytes."""
@@ -187,6 +209,7 @@ class Upload:
         except IdempotencyKeyTaken:
             assert self._job.idempotency_key is not None
             raise in_progress(self._job.idempotency_key) from None
+        self._uploads.leased.add((self._job.account_id, self._job.id))
 
     async def _open(self) -> None:
         assert self._held is not None
@@ -212,6 +235,10 @@ class Upload:
         if self._writing is not None:
             await asyncio.wait({self._writing})
             self._writing.result()
+
+    def _parallel(self) -> int:
+        """Return how many chunks may be in flight."""
+        return 1 if self._in_order() else self._job.parallel
 
     def _in_order(self) -> bool:
         """Return whether chunks must run in order: by the operation, or if items can move phones."""

@@ -71,9 +71,10 @@ async def get_job(request: web.Request, job_id: JobIdInPath, query: JobQuery) ->
     account = request[ACCOUNT]
     api = request.app[API]
     if query.wait:
-        await api.ended.wait(account.id, job_id, query.wait)
-    rows = await jobs.views(api.ctx.pool, account.id, [job_id])
-    return shown(job_view(JOB.found(request, next(iter(rows), None))))
+        row = await api.ended.wait(account.id, job_id, query.wait)
+    else:
+        row = await jobs.view(api.ctx.pool, account.id, job_id)
+    return shown(job_view(JOB.found(request, row)))
 
 
 @endpoint(responses={200: Response(model=Listing[ItemErrorView], also=FILES)})
@@ -122,9 +123,8 @@ async def cancel_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
         raise Conflict(message, code="job_ended")
     await _ring_end(api, account.id, job_id, standing)
     seconds = wanted_wait(request, account) if "Prefer" in request.headers else CANCEL_WAIT_SECONDS
-    await api.ended.wait(account.id, job_id, seconds)
-    (row,) = await jobs.views(api.ctx.pool, account.id, [job_id])
-    return shown(job_view(row))
+    row = await api.ended.wait(account.id, job_id, seconds)
+    return shown(job_view(JOB.found(request, row)))
 
 
 @endpoint(responses={200: Job, 202: Job, 207: Job})

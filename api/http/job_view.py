@@ -8,7 +8,7 @@ from schemas.states import JobState
 from schemas.wire.jobs import Counts, ItemErrorView, Job, JobError, Memberships, ResultView
 from storage.pipeline.jobs import JobRow
 from storage.pipeline.results import ResultRow
-from storage.pipeline.uploads import NewJob
+from storage.pipeline.uploads import NewJob, Place
 
 COUNTED = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
@@ -44,9 +44,8 @@ def job_view(job: JobRow) -> Job:
     )
 
 
-def accepted_view(job: NewJob, total: int | None) -> Job:
-    """Return the view of a job that was just accepted, when PostgreSQL no longer responds."""
-    now = datetime.now(UTC)
+def accepted_view(job: NewJob, place: Place, total: int | None) -> Job:
+    """Return the view of a job that was just accepted."""
     name = show_job_id(job.id)
     nothing = dict.fromkeys(COUNTED, 0)
     return Job(
@@ -58,7 +57,7 @@ def accepted_view(job: NewJob, total: int | None) -> Job:
         counts=Counts(**nothing, pending=total or 0),
         memberships=Memberships(added=0, removed=0),
         progress=None if total is None else 0.0,
-        position=0,
+        position=place.ahead,
         throttled_until=None,
         eta=None,
         error=None,
@@ -68,8 +67,8 @@ def accepted_view(job: NewJob, total: int | None) -> Job:
         dry_run=job.dry_run,
         parent_id=show_job_id(job.parent_id) if job.parent_id else None,
         request_id=job.request_id,
-        received_at=now,
-        accepted_at=now,
+        received_at=place.received_at,
+        accepted_at=place.accepted_at,
         started_at=None,
         finished_at=None,
     )

@@ -4,17 +4,17 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Self
 
 from aiohttp import web
 
 from schemas.ids import AccountId, JobId
-from schemas.states import JobState
 from schemas.wire.query_models import MAX_WAIT_SECONDS
 from storage.background import cancel, repeat
 from storage.entities.accounts import Account
 from storage.pipeline import jobs
+from storage.pipeline.jobs import JobRow
 from storage.postgres.pool import Pool
 from storage.queue import Queue
 
@@ -65,28 +65,36 @@ class Ended:
         """The number of requests that wait now."""
         return sum(map(len, self._waiting.values()))
 
-    async def wait(self, account_id: AccountId, job_id: JobId, seconds: float) -> JobState | None:
-        """Return the job's state when it has ended or the time is up; None: the account has no such job.
+    async def wait(
+        self, account_id: AccountId, job_id: JobId, seconds: float, *, heard: asyncio.Event | None = None
+    ) -> JobRow | None:
+        """Return the job when it has ended or the time is up; None: the account has no such job.
 
-        The wait also ends when the process stops. No database connection is held while waiting.
+        The wait also ends when the process stops. No database connection is held while waiting. `heard` is
+        the event of a caller that listens since before the job was accepted: then the job is not read first.
         """
         clock = asyncio.get_running_loop().time
         until = clock() + seconds
-        with self._listen(job_id) as event:
+        with nullcontext(heard) if heard else self.listen(job_id) as event:
+            if heard:
+                await self._hear(event, seconds)
             while True:
                 event.clear()
-                state = await jobs.state_of(self._pool, account_id, job_id)
+                job = await jobs.view(self._pool, account_id, job_id)
                 left = until - clock()
-                if state is None or state.ended or left <= 0 or self.closing:
-                    return state
-                try:
-                    hears = self._subscribed and self._queue.breaker.closed
-                    await asyncio.wait_for(event.wait(), min(left, LOOK_SECONDS if hears else DEAF_SECONDS))
-                except TimeoutError:
-                    continue
+                if job is None or job.state.ended or left <= 0 or self.closing:
+                    return job
+                await self._hear(event, left)
+
+    async def _hear(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event; at most for the time after which the state must be read again."""
+        hears = self._subscribed and self._queue.breaker.closed
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, LOOK_SECONDS if hears else DEAF_SECONDS)):
+                await event.wait()
 
     @contextmanager
-    def _listen(self, job_id: JobId) -> Iterator[asyncio.Event]:
+    def listen(self, job_id: JobId) -> Iterator[asyncio.Event]:
         """Yield an event that is set when the job has ended, or when its state must be read again.
 
         Listen before reading the state, so that no announcement is missed in between.

@@ -17,7 +17,7 @@ from storage.postgres.pool import Conn, Pool
 
 FIRST_ERRORS = 20  # item errors in a job view
 LARGE_BYTES = 4096  # a larger value or item is left out of a job view
-QUERIES = load(__name__, {"first_errors": FIRST_ERRORS, "large_bytes": LARGE_BYTES})
+QUERIES = load(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,12 @@ class Parent:
     dry_run: bool
     state: JobState
     failed: int
+
+
+async def view(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> JobRow | None:
+    """Return a job as a client sees it, or None if the account has no such job."""
+    row = await QUERIES.view(db, account_id=account_id, id=job_id)
+    return _job(row) if row else None
 
 
 async def views(db: Conn | Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> list[JobRow]:
@@ -134,6 +140,7 @@ async def page(
 
 def _job(row: Any) -> JobRow:
     columns: dict[str, Any] = dict(row)
+    del columns["account_id"]
     return JobRow(
         id=columns.pop("id"),
         state=JobState(columns.pop("state")),

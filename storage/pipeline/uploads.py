@@ -13,7 +13,7 @@ from schemas.ids import AccountId, JobId
 from schemas.operations import JobParams, Operation
 from storage.pipeline.leases import LONGEST_UPLOAD_LEASE_SECONDS, UPLOAD_LEASE_SECONDS
 from storage.postgres.db_errors import violations_as
-from storage.postgres.named_queries import load
+from storage.postgres.named_queries import load, row_or_none
 from storage.postgres.pool import Conn, Pool
 
 IDEMPOTENCY_HOURS = 24  # after this time an idempotency key is free again
@@ -50,6 +50,15 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The place of an accepted job: `ahead` unfinished jobs of its stream come first."""
+
+    ahead: int
+    received_at: datetime
+    accepted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
     """An earlier request with the same idempotency key. `request_hash` is None while it is being received."""
 
@@ -72,14 +81,7 @@ class IdempotencyKeyTaken(Exception):
 async def open_job(conn: Conn | Pool, job: NewJob) -> None:
     """Store the job of a new upload. Raises IdempotencyKeyTaken if another request uses the key."""
     if job.idempotency_key is not None:
-        await QUERIES.fail_expired(
-            conn,
-            account_id=job.account_id,
-            key=job.idempotency_key,
-            error_code="upload_incomplete",
-            error_message="the process that received this upload has died; the request was sent again",
-        )
-        await QUERIES.release_idempotency_key(conn, account_id=job.account_id, key=job.idempotency_key)
+        await free_key(conn, job.account_id, job.idempotency_key)
     with violations_as(jobs_idempotency=IdempotencyKeyTaken(job.idempotency_key)):
         await QUERIES.open(
             conn,
@@ -96,6 +98,18 @@ async def open_job(conn: Conn | Pool, job: NewJob) -> None:
             idempotency_key=job.idempotency_key,
             lease_seconds=UPLOAD_LEASE_SECONDS,
         )
+
+
+async def free_key(conn: Conn | Pool, account_id: AccountId, key: str) -> None:
+    """Free an idempotency key that `by_idempotency_key` does not find any more."""
+    await QUERIES.fail_expired(
+        conn,
+        account_id=account_id,
+        key=key,
+        error_code="upload_incomplete",
+        error_message="the process that received this upload has died; the request was sent again",
+    )
+    await QUERIES.release_idempotency_key(conn, account_id=account_id, key=key)
 
 
 async def by_idempotency_key(db: Conn | Pool, account_id: AccountId, key: str) -> Earlier | None:
@@ -119,20 +133,19 @@ async def add_part(conn: Conn | Pool, account_id: AccountId, job_id: JobId, part
     await QUERIES.add_part(conn, account_id=account_id, id=job_id, part=part, body=body)
 
 
-async def accept(conn: Conn, job: NewJob, received: Received) -> int:
+async def accept(conn: Conn, job: NewJob, received: Received) -> Place | None:
     """Accept the job and give it a position in its stream.
 
-    Returns the number of unfinished jobs of the stream, or 0 if the job is not in the state `receiving` any
-    more: it was cancelled, or its lease expired.
+    Returns None if the job is not in the state `receiving` any more: it was cancelled, or its lease expired.
     Raises UploadLost if the stored parts are not the received ones: parts are committed without waiting for
     the disk, so a crash of PostgreSQL can lose some of them, and later parts are stored all the same.
     """
     stored = await QUERIES.stored(conn, account_id=job.account_id, id=job.id)
     if stored is None:
-        return 0
+        return None
     if tuple(stored) != (received.parts, received.parts - 1, received.size):
         raise UploadLost("PostgreSQL has lost a part of the body in a crash: send the request again")
-    pending: int | None = await QUERIES.accept(
+    row = await QUERIES.accept(
         conn,
         account_id=job.account_id,
         id=job.id,
@@ -144,7 +157,7 @@ async def accept(conn: Conn, job: NewJob, received: Received) -> int:
         total=received.total,
         request_hash=received.request_hash,
     )
-    return pending or 0
+    return row_or_none(Place, row)
 
 
 async def fail(

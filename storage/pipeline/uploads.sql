@@ -52,25 +52,14 @@ LEFT JOIN parts p ON p.account_id = j.account_id AND p.job_id = j.id
 WHERE j.account_id = :account_id AND j.id = :id AND j.state = 'receiving'
 GROUP BY j.id;
 
--- name: accept(account_id, id, stream, layout, parallel, parts, bytes, total, request_hash)$
+-- name: accept(account_id, id, stream, layout, parallel, parts, bytes, total, request_hash)^
 -- Accept the job: give it a position in its stream and activate the account's turn. `total` is null if a worker must
--- split the job. Returns the number of unfinished jobs of the stream, or null if the job is not receiving any more
+-- split the job. Returns its place; no row if the job is not receiving any more
 -- (cancelled, or its lease expired).
 WITH receiving AS MATERIALIZED (
     SELECT id FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiving' FOR UPDATE
-), place AS (
-    INSERT INTO streams AS s (account_id, stream, last_position, pending)
-    SELECT :account_id, :stream, 1, 1 FROM receiving
-    ON CONFLICT (account_id, stream)
-        DO UPDATE SET last_position = s.last_position + 1, pending = s.pending + 1
-    RETURNING last_position, pending
-), turn AS (
-    UPDATE account_turns t SET
-        active = true,
-        virtual_time = CASE WHEN t.active THEN t.virtual_time ELSE GREATEST(t.virtual_time, (
-            SELECT c.start_tag FROM account_turns c WHERE c.served_at IS NOT NULL
-            ORDER BY c.served_at DESC NULLS LAST LIMIT 1)) END
-    WHERE t.account_id = :account_id AND EXISTS (SELECT FROM place)
+), place AS MATERIALIZED (
+    SELECT e.* FROM receiving CROSS JOIN LATERAL enter_stream(:account_id, :stream, 1) e
 )
 UPDATE jobs SET
     state = 'queued', stream_position = place.last_position, layout = :layout::jsonb, parallel = :parallel,
@@ -79,7 +68,7 @@ UPDATE jobs SET
     request_hash = :request_hash::bytea, lease_until = NULL, accepted_at = clock_timestamp()
 FROM place
 WHERE account_id = :account_id AND id = :id
-RETURNING place.pending;
+RETURNING place.pending - 1 AS ahead, received_at, accepted_at;
 
 -- name: fail(account_id, id, error_code, error_message, lease_until)$
 -- End an upload that did not arrive completely as failed, and delete its parts. With a `lease_until`, only if its

@@ -12,6 +12,7 @@ then creates it again.
 import hashlib
 from pathlib import Path
 
+from storage.pipeline.jobs import FIRST_ERRORS, LARGE_BYTES
 from storage.pipeline.leases import LONGEST_DELAY_SECONDS, LONGEST_LEASE_SECONDS
 from storage.postgres.templates import render
 
@@ -23,12 +24,14 @@ OBJECTS = (
     "functions/count_contacts.sql",
     "functions/leased.sql",
     "functions/delayed.sql",
+    "functions/enter_stream.sql",
     "views/running_dry_runs.sql",
     "views/ready_dry_runs.sql",
     "views/claimable.sql",
     "functions/wake_turns.sql",
     "functions/choose_chunks.sql",
     "functions/lease_chunks.sql",
+    "views/job_views.sql",
     "functions/claim_chunks.sql",
     "functions/leave_jobs.sql",
     "functions/end_small_jobs.sql",
@@ -40,6 +43,7 @@ OBJECTS = (
 NUMBERS: dict[str, dict[str, str | int]] = {
     "functions/leased.sql": {"twice_the_longest_lease": 2 * LONGEST_LEASE_SECONDS},
     "functions/delayed.sql": {"twice_the_longest_delay": 2 * LONGEST_DELAY_SECONDS},
+    "views/job_views.sql": {"first_errors": FIRST_ERRORS, "large_bytes": LARGE_BYTES},
 }
 
 

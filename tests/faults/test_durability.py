@@ -38,10 +38,11 @@ async def test_an_end_that_was_told_is_not_taken_back(running: Cluster, items: i
     await invariants.hold(running)
 
 
-async def test_a_job_that_was_accepted_is_not_lost(running: Cluster) -> None:
+@pytest.mark.parametrize("items", [1, 40_000])  # a small job is accepted by one statement, others in parts
+async def test_a_job_that_was_accepted_is_not_lost(running: Cluster, items: int) -> None:
     client = await running.client()
     running.workers[0].freeze()
-    job = await client.submit([contact(1)])
+    job = await client.submit([contact(number) for number in range(items)])
     await running.kill_backend()
     await running.database_accepts()
     rows = await running.sql("SELECT state FROM jobs WHERE id = $1", read_job_id(job))

@@ -161,6 +161,23 @@ MUTATIONS = (
         tests=(f"{ACCEPT}/test_commit.py",),
     ),
     Mutation(
+        guard="COMMIT before 202: so does the statement of a small job",
+        promise="P1",
+        file="api/accept/upload.py",
+        text="        place = await self._accept_small(small)\n",
+        instead="        now = __import__('datetime').datetime.now()\n"
+        "        place = Place(ahead=0, received_at=now, accepted_at=now)\n",
+        tests=(f"{ACCEPT}/test_commit.py",),
+    ),
+    Mutation(
+        guard="COMMIT before 202: a small job waits for the disk, too",
+        promise="P1",
+        file="api/http/context.py",
+        text='SHORT_WAITS = {"lock_timeout": "4s"}',
+        instead='SHORT_WAITS = {"lock_timeout": "4s", "synchronous_commit": "off"}',
+        tests=("tests/faults/test_durability.py",),
+    ),
+    Mutation(
         guard="COMMIT before 202: it waits for the disk",
         promise="P1",
         file="api/accept/upload.py",

@@ -27,7 +27,7 @@ async def test_the_migrations_create_the_schema_in_the_files(
     ("change", "sign"),
     [
         ("ALTER TABLE jobs ADD more text", "+table jobs: column"),
-        ("ALTER TABLE jobs ALTER error_message TYPE varchar", "error_message character varying"),
+        ("ALTER TABLE jobs ALTER format TYPE varchar", "format character varying"),
         ("ALTER TABLE jobs ALTER stream DROP NOT NULL", "column 5 stream"),
         ("ALTER TABLE jobs ALTER parts SET DEFAULT 1", "DEFAULT 1"),
         ("ALTER TABLE jobs RESET (fillfactor)", "table jobs"),
