@@ -25,7 +25,11 @@ CREATE OR REPLACE FUNCTION choose_chunks(
 ) RETURNS TABLE (
     account_id bigint, item_limit integer, window_seconds integer, postgres_at timestamptz, job_id uuid, operation text,
     first_index integer, items integer, deaths integer, follows boolean
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql
+-- The order comes from the indexes. Otherwise, the planner may read and sort all streams of an account, or look up jobs by
+-- an index that only begins with the account.
+SET enable_sort = off SET enable_incremental_sort = off SET enable_bitmapscan = off
+AS $$
 #variable_conflict use_column
 DECLARE
     due refcursor;
