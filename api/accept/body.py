@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -100,7 +101,8 @@ async def cut_parts(
     match format_:
         case Format.JSON:
             text = await read_whole(pieces)
-            envelope = await asyncio.to_thread(split_array, text, max_items=settings.max_json_items)
+            split = partial(split_array, text, max_items=settings.max_json_items)
+            envelope = split() if len(text) < SHORT_BYTES else await asyncio.to_thread(split)
             for data in envelope.parts:
                 yield JobPart(data=data)
         case Format.NDJSON:
