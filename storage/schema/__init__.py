@@ -42,6 +42,7 @@ OBJECTS = (
 # The placeholders of a file, and their values.
 NUMBERS: dict[str, dict[str, str | int]] = {
     "functions/leased.sql": {"twice_the_longest_lease": 2 * LONGEST_LEASE_SECONDS},
+    "functions/search_contacts.sql": {"longer_look": 20},  # times as many contacts
     "functions/delayed.sql": {"twice_the_longest_delay": 2 * LONGEST_DELAY_SECONDS},
     "views/job_views.sql": {"first_errors": FIRST_ERRORS, "large_bytes": LARGE_BYTES},
 }

@@ -57,7 +57,7 @@ BEGIN
         IF cardinality(candidates) <= p_candidates THEN
             RETURN ARRAY(SELECT id FROM unnest(candidates) AS c (id) ORDER BY id DESC LIMIT p_most);
         END IF;
-        newest := 20 * p_newest;
+        newest := @longer_look@ * p_newest;
     END LOOP;
     RETURN NULL;
 END

@@ -244,9 +244,9 @@ MUTATIONS = (
     Mutation(
         guard="settle: only the end of the running job forgets the changes over REST",
         promise="P3",
-        file="storage/entities/contacts.sql",
-        text="j.stream = :stream AND j.state = 'running')",
-        instead="j.stream = :stream AND false)",
+        file="storage/schema/functions/leave_jobs.sql",
+        text="j.stream = p_recorded AND j.state = 'running')",
+        instead="j.stream = p_recorded AND false)",
         tests=(f"{SETTLE}/test_recorded_changes.py",),
     ),
     Mutation(
