@@ -2,10 +2,11 @@
 
 -- name: begin(what, seconds)$
 -- Take the turn to do something. Null: a worker began it less than `seconds` ago. A time in the future is of a clock that was
--- set back since, and does not count.
+-- set back since, and does not count. The clock is read again after the lock of the row: of two workers at once, the one
+-- that waited would take a time after its own for one in the future.
 INSERT INTO prunings AS p (what, begun_at) VALUES (:what, clock_timestamp())
-ON CONFLICT (what) DO UPDATE SET begun_at = excluded.begun_at
-WHERE p.begun_at NOT BETWEEN excluded.begun_at - make_interval(secs => :seconds) AND excluded.begun_at
+ON CONFLICT (what) DO UPDATE SET begun_at = clock_timestamp()
+WHERE p.begun_at NOT BETWEEN clock_timestamp() - make_interval(secs => :seconds) AND clock_timestamp()
 RETURNING true;
 
 -- name: window(after, accounts, rows, keep_seconds)$

@@ -39,6 +39,8 @@ class BellWorker(Worker):
         finally:
             if self._ring is not None:
                 await cancel(self._ring)
+                if not self._ring.cancelled():
+                    self._ring.exception()  # read, so that asyncio does not log it
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start the bells for which this worker has a slot."""

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 
 from schemas.settings import Settings
+from storage import watch
 from storage.context import Context
 from tests.factories import contact, phone
 from tests.integration.api.service import Client, Response, Service, make_client, serve
@@ -47,9 +48,12 @@ class Watched(NamedTuple):
 
 
 @pytest.fixture
-async def watched(ctx: Context, settings: Settings, tmp_path: Path) -> AsyncIterator[Watched]:
-    """Run a watched api. Its next connection has prepared the statements of a small job."""
+async def watched(
+    ctx: Context, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Watched]:
+    """Run a watched api without pings. Its next connection has prepared the statements of a small job."""
     assert settings.database_url is not None
+    monkeypatch.setattr(watch, "ping", _no_ping)
     async with (
         postgres_proxy(tmp_path, settings.database_url) as (line, url),
         serve(settings.model_copy(update={"database_url": url})) as service,
@@ -63,6 +67,10 @@ async def watched(ctx: Context, settings: Settings, tmp_path: Path) -> AsyncIter
             await submit
         line.cut_at = traffic = Traffic()
         yield Watched(service, client, traffic)
+
+
+async def _no_ping(_: object) -> None:
+    """Send nothing: the watch of the api pings once in a while, which is none of the statements of a job."""
 
 
 async def _burst(client: Client, numbers: range, **headers: str) -> list[Response]:

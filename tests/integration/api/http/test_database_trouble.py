@@ -56,7 +56,7 @@ async def test_an_error_of_ours_is_a_500_with_one_traceback(
     ctx: Context, client: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     job = (await client.submit_items([contact(1)])).headers["Location"]
-    await ctx.pool.execute("ALTER TABLE item_errors DROP COLUMN value")
+    await ctx.pool.execute("ALTER TABLE item_errors DROP COLUMN value CASCADE")
     responses = [await client.get(f"{job}/errors") for _ in range(5)]
     assert [response.status for response in responses] == [500] * 5
     tracebacks = [record for record in caplog.records if record.exc_info]

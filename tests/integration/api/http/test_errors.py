@@ -82,7 +82,7 @@ async def test_a_failed_stream_breaks_the_connection(ctx: Context, service: Serv
     """A second response inside the first one would look like data."""
     response = await client.submit_items([{"phone": "12"}] * 5)
     await work(ctx)
-    await ctx.pool.execute("ALTER TABLE item_errors DROP COLUMN value")
+    await ctx.pool.execute("ALTER TABLE item_errors DROP COLUMN value CASCADE")
     with pytest.raises(aiohttp.ClientError):
         await client.get(f"{response.headers['Location']}/errors", Accept="text/csv")
 
