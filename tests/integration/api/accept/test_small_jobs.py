@@ -17,6 +17,7 @@ from tests.integration.api.service import Client, Response, Service, make_client
 from tests.integration.api.work import stored, work
 from tests.proxy import postgres_proxy
 from tests.waiting import until
+from tests.workers import unfinished
 
 SYNC = b"S\x00\x00\x00\x04"  # ends each statement that is sent to PostgreSQL
 LOCK = "SELECT FROM streams WHERE account_id = $1 AND stream = 'contacts' FOR UPDATE"
@@ -62,7 +63,7 @@ async def watched(
         client = await make_client(ctx, session)
         for _ in range(2):
             submit = asyncio.create_task(client.submit_items([contact(0)], Prefer="wait=30"))
-            await until(lambda: _holds(service.api.ended.waiting == 1))
+            await until(lambda: unfinished(ctx))
             await work(ctx)
             await submit
         line.cut_at = traffic = Traffic()
@@ -89,7 +90,7 @@ async def test_a_job_needs_three_statements(watched: Watched) -> None:
 async def test_a_job_that_is_awaited_is_read_once(ctx: Context, watched: Watched) -> None:
     watched.traffic.statements.clear()
     submit = asyncio.create_task(watched.client.submit_items([contact(1)], Prefer="wait=30"))
-    await until(lambda: _holds(watched.service.api.ended.waiting == 1))
+    await until(lambda: unfinished(ctx))
     await work(ctx)
     assert (await submit).status == 200
     assert len(watched.traffic.statements) == 4
