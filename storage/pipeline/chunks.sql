@@ -22,16 +22,16 @@ FOR UPDATE;
 
 -- name: fence_all(account_ids, ids, first_indexes, items, tokens)$
 -- As `fence`, for several chunks. Return how many of the claims still hold theirs.
-WITH held AS (
-    SELECT FROM unnest(:account_ids::bigint[], :ids::uuid[], :first_indexes::int[], :items::int[], :tokens::bigint[])
-        h (account_id, job_id, first_index, items, token)
-    JOIN chunks c ON c.account_id = h.account_id AND c.job_id = h.job_id AND c.first_index = h.first_index
-        AND c.items = h.items AND c.token = h.token
-    WHERE c.state = 'running'
-    ORDER BY c.account_id, c.job_id
-    FOR UPDATE OF c
-)
-SELECT count(*) FROM held;
+-- Each is looked up by its key: a join that was planned while the table was small reads the whole table.
+SELECT count(*)
+FROM unnest(:account_ids::bigint[], :ids::uuid[], :first_indexes::int[], :items::int[], :tokens::bigint[])
+    h (account_id, job_id, first_index, items, token)
+CROSS JOIN LATERAL (
+    SELECT FROM chunks c
+    WHERE c.account_id = h.account_id AND c.job_id = h.job_id AND c.first_index = h.first_index
+      AND (c.items = h.items AND c.token = h.token AND c.state = 'running') IS TRUE
+    OFFSET 0 FOR UPDATE
+) held;
 
 -- name: release(account_id, id, first_index, token, deaths)!
 -- Make a chunk ready again that could not be applied. `deaths` is 1 if the chunk may be the cause.

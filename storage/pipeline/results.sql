@@ -3,11 +3,17 @@
 -- created, updated, unchanged, merged, skipped, failed of each chunk. `applied` is drawn after the effect has locked
 -- every contact: see `applications` in storage/schema/tables.sql. Returns for each chunk `others_ready`: other chunks of
 -- the job are ready to be claimed; and `errors`: the item errors of the job so far, or 0 if the chunk has none.
+-- The caller has locked the chunks. Each is looked up by its key: see `fence_all`.
 WITH done AS MATERIALIZED (
-    SELECT * FROM unnest(
+    SELECT d.*, c.place FROM unnest(
         :account_ids::bigint[], :ids::uuid[], :first_indexes::int[], :outcomes::text[], :contact_ids::text[],
         :merged_into::text[], :notes::text[], :added::int[], :removed::int[], :counts::text[]
     ) d (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes, added, removed, counts)
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place FROM chunks
+        WHERE account_id = d.account_id AND job_id = d.job_id AND first_index = d.first_index
+        OFFSET 0
+    ) c
 ), results AS (
     INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes)
     SELECT account_id, job_id, first_index, outcomes::smallint[], contact_ids::bigint[], merged_into::int[],
@@ -31,7 +37,7 @@ UPDATE chunks c SET state = 'done', worker_id = NULL, lease_until = NULL,
     merged = (d.counts::int[])[4], skipped = (d.counts::int[])[5], failed = (d.counts::int[])[6],
     added = d.added, removed = d.removed, applied = nextval('applications')
 FROM done d
-WHERE c.account_id = d.account_id AND c.job_id = d.job_id AND c.first_index = d.first_index
+WHERE c.ctid = d.place
 RETURNING c.account_id, c.job_id, c.first_index,
     EXISTS (SELECT FROM chunks o WHERE o.account_id = c.account_id AND o.job_id = c.job_id AND o.state = 'ready')
         AS others_ready,

@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from schemas.settings import Settings
+from schemas.states import Outcome
 from storage.context import Context
-from storage.pipeline import chunks, finish, turns
+from storage.pipeline import chunks, finish, results, turns
+from storage.pipeline.chunks import Claim, Members
 from storage.pipeline.leases import new_tokens
+from storage.pipeline.results import Done, ItemResult
 from tests.factories import contact, make_account, make_job
 from tests.workers import bells, claim, open_worker
 from worker import together
@@ -119,6 +122,27 @@ async def test_a_claim_of_many_accounts_reads_each_once(worker: Context, planned
     await fill(worker, accounts=500)
     read = await read_by_claim(worker, planned, tokens=64)
     assert max(read.values()) < 10 * 64, read
+
+
+async def test_recording_results_reads_no_other_chunk(worker: Context) -> None:
+    """Also if the statements were planned while the tables were nearly empty."""
+    await fill(worker, accounts=1)
+    await worker.pool.execute("ANALYZE")
+    await _fence_and_record(worker, await claim_chunks(worker))
+    await fill(worker, accounts=500)
+    claims = await claim_chunks(worker)
+    before = await rows_read(worker)
+    await _fence_and_record(worker, claims)
+    after = await rows_read(worker)
+    read = {table: after[table] - before[table] for table in after}
+    assert max(read.values()) < 4 * len(claims), read
+
+
+async def _fence_and_record(worker: Context, claims: list[Claim]) -> None:
+    async with worker.pool.acquire() as conn, conn.transaction():
+        assert await chunks.fence_all(conn, claims)
+        done = [Done(one, [ItemResult(Outcome.FAILED)], [], Members()) for one in claims]
+        assert len(await results.record_all(conn, done)) == len(claims)
 
 
 async def test_many_jobs_with_item_limits_are_claimed_by_few_statements(worker: Context) -> None:
