@@ -12,7 +12,7 @@ from storage.background import beside
 from storage.context import Context
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
-from tests.workers import barred, claim, drain, job_of, open_worker
+from tests.workers import barred, claim, drain, job_of, open_worker, waiting_backends
 from worker import prune
 from worker.apply import apply_chunk
 
@@ -93,6 +93,18 @@ async def test_one_worker_prunes(ctx: Context) -> None:
     for step in (-DAY, DAY):  # five minutes later, and after the clock was set back
         await ctx.pool.execute("UPDATE prunings SET begun_at = clock_timestamp() + $1", step)
         assert await pruning.begin(ctx.pool, "grants", 300)
+
+
+async def test_a_worker_that_waited_for_the_turn_of_another_one_does_not_prune_too(ctx: Context) -> None:
+    """Its own time is older than that of the other one, which is not a time in the future."""
+    assert await pruning.begin(ctx.pool, "grants", 0)
+    async with ctx.pool.acquire() as conn:
+        async with conn.transaction():
+            await conn.execute("SELECT FROM prunings FOR UPDATE")
+            late = asyncio.create_task(pruning.begin(ctx.pool, "grants", 300))
+            await until(lambda: waiting_backends(ctx))
+            await conn.execute("UPDATE prunings SET begun_at = clock_timestamp()")
+        assert not await late
 
 
 async def test_old_jobs_are_pruned_although_grants_are_locked(ctx: Context) -> None:
