@@ -40,7 +40,7 @@ TARGETS = {
     "fair": _target("another account's small job beside a large one, p95 against idle", "x", 2, 3),
     "idle": _target("idle processor time of two workers, of one core", "%", 1, 2),
     "page": _target("GET /v1/contacts?limit=20, p50", "ms", 20, 50),
-    "search": _target("GET /v1/contacts?search=, slowest p50", "ms", 50, 150),
+    "search": _target("GET /v1/contacts?search=, with the index, slowest p50", "ms", 50, 150),
     "claim_throttled": _target("claim behind throttled accounts", "ms", 0.3, 1),
     "claim_streams": _target("claim of an account with many label streams", "ms", 0.3, 1),
     "claim_queued": _target("claim and lease with many queued jobs", "ms", 0.25, 0.35),
