@@ -14,7 +14,7 @@ from storage.pipeline.chunks import ExpiredLease
 from storage.pipeline.finish import ExpiredFinish
 from storage.pipeline.leases import Watch
 from storage.pipeline.uploads import ExpiredUpload
-from storage.postgres.transactions import transaction, try_lock
+from storage.postgres.transactions import end_silent_sessions, transaction, try_lock
 from worker.attempt import MAX_FAILURES, fail_rest
 
 logger = logging.getLogger(__name__)
@@ -59,9 +59,14 @@ async def free_abandoned(ctx: Context, watch: Leases) -> None:
 
 
 async def ring_in_turn(ctx: Context) -> bool:
-    """Ring for all waiting work, unless another worker did in this round. Return whether this one did."""
+    """Ring for all waiting work, unless another worker did in this round. Return whether this one did.
+
+    End what stopped processes hold before, because the work may wait for it.
+    """
     if not await pruning.begin(ctx.pool, "ringing", ROUND * EVERY_SECONDS):
         return False
+    if ended := await end_silent_sessions(ctx.pool):
+        logger.warning("%d sessions of PostgreSQL were ended: their processes do not go on", ended)
     await ring_for_work(ctx)
     return True
 

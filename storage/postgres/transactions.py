@@ -21,6 +21,8 @@ NOT_DURABLE = "SET LOCAL synchronous_commit = off"
 UNLIMITED_TIME = "SET LOCAL statement_timeout = 0"
 LONG_WAIT = f"SET LOCAL lock_timeout = '{LIMITS['lock_timeout']}'"
 SHORT_WAIT = "SET LOCAL lock_timeout = '300ms'"
+NAMES = ["bulklane-api", "bulklane-worker"]  # of the sessions of our processes: see `pool.open_pool`
+SILENT_SECONDS = 5.0  # as for a session that is idle in a transaction: see LIMITS
 WEEK_SECONDS = 7 * 86_400.0  # asyncpg takes no limit for the limit of the pool
 
 
@@ -116,6 +118,16 @@ async def try_lock(conn: Conn, key: int) -> bool:
     """Take the advisory lock `key` until the transaction ends. Return False if another session holds it."""
     taken: bool = await QUERIES.try_lock(conn, key=key)
     return taken
+
+
+async def end_silent_sessions(db: Conn | Pool, *, seconds: float = SILENT_SECONDS) -> int:
+    """End the sessions of our processes that wait for their clients in the middle of a command.
+
+    asyncpg prepares a statement by one message, and runs it by another. A process that is stopped in between
+    holds its locks, and no limit of PostgreSQL ends that. Returns the number of sessions.
+    """
+    count: int = await QUERIES.end_silent_sessions(db, names=NAMES, seconds=seconds)
+    return count
 
 
 async def ping(db: Conn | Pool) -> None:
