@@ -22,7 +22,7 @@ class Batched(Generic[Question, Answer]):
     async def ask(self, question: Question) -> Answer:
         """Return the answer to one question."""
         batch = self._batch
-        if batch is None:
+        if batch is None or batch.task.cancelling():  # cancelled before it began: it answers nobody
             batch = self._batch = _Batch()
             batch.task = asyncio.create_task(self._answer(batch))  # begins after all who ask in this round
         batch.asked.append(question)

@@ -71,3 +71,20 @@ async def test_the_call_is_cancelled_and_over_when_all_are_cancelled() -> None:
     with pytest.raises(asyncio.CancelledError):
         await asyncio.gather(*asking)
     assert service.cancelled
+
+
+@pytest.mark.parametrize("rounds", [0, 5])
+async def test_a_call_that_was_cancelled_before_it_began_takes_no_later_question(rounds: int) -> None:
+    service = Service()
+    service.gate.set()
+    asked = asyncio.create_task(service.batched.ask(1))
+    await asyncio.sleep(0)  # it has asked, and the call has not begun
+    cancelled = asyncio.all_tasks() - {asyncio.current_task()}
+    assert asked in cancelled
+    for task in cancelled:
+        task.cancel()
+    for _ in range(rounds):
+        await asyncio.sleep(0)
+    assert await service.batched.ask(2) == 4
+    await asyncio.wait(cancelled)
+    assert service.calls == [[2]]
