@@ -10,7 +10,7 @@ from storage.breaker import Breaker
 from storage.postgres.pool import Pool
 from storage.queue import Queue
 from storage.repeated_log import RepeatedLog
-from storage.window import Window
+from storage.windows.window import Window
 
 UNLIMITED = 2**31
 

@@ -15,11 +15,6 @@ PARTS = 32  # in one statement: about 32 MiB
 RECORDED = stream_of(Operation.CONTACTS_UPSERT, JobParams())  # its jobs need the recorded changes
 
 
-async def begin(pool: Pool, what: str, seconds: float) -> bool:
-    """Take the turn to do `what`. Return False if a worker has begun it less than `seconds` ago."""
-    return await QUERIES.begin(pool, what=what, seconds=seconds) is not None
-
-
 async def windows(pool: Pool, table: str) -> None:
     """Delete the rows of a table of WINDOWS that no window can count any more."""
     after: int | None = 0

@@ -1,14 +1,5 @@
 -- Statements of pruning: they work for all accounts, read by index, and delete a bounded number of rows.
 
--- name: begin(what, seconds)$
--- Take the turn to do something. Null: a worker began it less than `seconds` ago. A time in the future is of a clock that was
--- set back since, and does not count. The clock is read again after the lock of the row: of two workers at once, the one
--- that waited would take a time after its own for one in the future.
-INSERT INTO prunings AS p (what, begun_at) VALUES (:what, clock_timestamp())
-ON CONFLICT (what) DO UPDATE SET begun_at = clock_timestamp()
-WHERE p.begun_at NOT BETWEEN clock_timestamp() - make_interval(secs => :seconds) AND clock_timestamp()
-RETURNING true;
-
 -- name: window(after, accounts, rows, keep_seconds)$
 -- Delete the rows of @window@ that no window can count any more: of the next `accounts` accounts after an id, and of
 -- each at most `rows` rows. Ages are measured from the account's newest row, because the clock may have stepped since.

@@ -22,7 +22,7 @@ from storage.pipeline.jobs import JobRow
 from storage.pipeline.results import ResultRow
 from storage.postgres.pool import Conn, open_pool
 from storage.queue import Queue, connect
-from storage.window import Window
+from storage.windows.window import Window
 from worker.bells.arq_app import make_worker
 from worker.claim import claim_chunks
 from worker.context import SETTINGS

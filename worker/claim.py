@@ -11,14 +11,15 @@ from schemas.operations import OPERATIONS, Operation
 from storage.batched import Batched
 from storage.context import Context
 from storage.failpoints import reach
-from storage.pipeline import chunks, grants, turns
+from storage.pipeline import chunks, turns
 from storage.pipeline.chunks import TOGETHER, Candidate, Claim, TurnsLocked
-from storage.pipeline.grants import Log, NewGrant
 from storage.pipeline.leases import new_tokens
 from storage.pipeline.turns import Throttled
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
-from storage.window import Grant, PastGrant
+from storage.windows import grants
+from storage.windows.grants import Log, NewGrant
+from storage.windows.window import Grant, PastGrant
 from worker.operations.registry import TOGETHER_OPERATIONS
 
 History = Batched[Log, Sequence[PastGrant]]

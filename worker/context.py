@@ -15,7 +15,7 @@ from storage.context import Context
 from storage.entities import upsert
 from storage.postgres.pool import open_pool
 from storage.queue import Queue
-from storage.window import Window
+from storage.windows.window import Window
 from worker.dry_run import dry_run_forever
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever

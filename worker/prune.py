@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from storage import pruning
+from storage import pruning, rounds
 from storage.background import repeat
 from storage.context import Context
 from storage.postgres.transactions import transaction
@@ -30,7 +30,7 @@ async def prune(ctx: Context) -> None:
 
 async def _in_turn(ctx: Context, what: str, work: Callable[[Context], Awaitable[None]]) -> None:
     """Prune, unless another worker has begun to less than five minutes ago."""
-    if await pruning.begin(ctx.pool, what, PRUNE_SECONDS):
+    if await rounds.begin(ctx.pool, what, PRUNE_SECONDS):
         await work(ctx)
 
 

@@ -5,7 +5,7 @@ import logging
 from functools import partial
 
 from schemas.job_errors import JobErrorCode
-from storage import pruning
+from storage import rounds
 from storage.background import repeat
 from storage.context import Context
 from storage.failpoints import reach
@@ -63,7 +63,7 @@ async def ring_in_turn(ctx: Context) -> bool:
 
     End what stopped processes hold before, because the work may wait for it.
     """
-    if not await pruning.begin(ctx.pool, "ringing", ROUND * EVERY_SECONDS):
+    if not await rounds.begin(ctx.pool, "ringing", ROUND * EVERY_SECONDS):
         return False
     if ended := await end_silent_sessions(ctx.pool):
         logger.warning("%d sessions of PostgreSQL were ended: their processes do not go on", ended)

@@ -20,7 +20,7 @@ from storage.pipeline.receiving import Uploads, keep_uploads
 from storage.postgres.pool import Pool, close_pool, open_pool
 from storage.queue import Queue, connect
 from storage.watch import watching
-from storage.window import Window
+from storage.windows.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

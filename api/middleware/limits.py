@@ -11,9 +11,10 @@ from api.http.context import ACCOUNT, API, LIMITS
 from schemas.errors import RateLimited
 from schemas.settings import Settings
 from storage.entities.accounts import Account
-from storage.pipeline import admissions, uploads
-from storage.pipeline.admissions import Admission
-from storage.window import Grant
+from storage.pipeline import uploads
+from storage.windows import admissions
+from storage.windows.admissions import Admission
+from storage.windows.window import Grant
 
 READ_SECONDS = 60  # READ_LIMIT is a number of requests a minute
 TOO_MANY_JOBS_SECONDS = 5  # the time when one of them ends is not known

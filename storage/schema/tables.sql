@@ -253,8 +253,8 @@ CREATE TABLE admissions (
     PRIMARY KEY (account_id, at)
 );
 
--- When a worker last began to prune, or to look for work, so that the others need not. `what` names the work.
-CREATE TABLE prunings (
+-- When a worker last began a round of periodic work, so that the others need not. `what` names the work.
+CREATE TABLE rounds (
     what     text PRIMARY KEY,
     begun_at timestamptz NOT NULL
 );

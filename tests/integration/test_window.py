@@ -12,7 +12,7 @@ import pytest
 from redis.asyncio import Redis
 
 from storage import breaker
-from storage.window import PastGrant, WindowKind
+from storage.windows.window import PastGrant, WindowKind
 from tests.integration.window_model import (
     ITEMS_LOG,
     SECOND,

@@ -9,7 +9,7 @@ from functools import partial
 from redis.asyncio import Redis
 
 from storage.breaker import Breaker
-from storage.window import EPOCH, MICROSECOND, Grant, PastGrant, Window
+from storage.windows.window import EPOCH, MICROSECOND, Grant, PastGrant, Window
 
 START = 1_700_000_000_000_000  # microseconds; a realistic value, so that a lost digit is visible
 SECOND = 1_000_000

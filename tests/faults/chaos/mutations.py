@@ -131,7 +131,7 @@ MUTATIONS = (
     Mutation(
         guard="cold window: a restarted server has lost grants",
         promise="P4",
-        file="storage/window.lua",
+        file="storage/windows/window.lua",
         text="return state[1] ~= run or state[2] ~= ARGV[2] or",
         instead="return state[2] ~= ARGV[2] or",
         tests=("tests/integration/test_window.py",),
@@ -139,7 +139,7 @@ MUTATIONS = (
     Mutation(
         guard="cold window: an empty log loads the grants from PostgreSQL",
         promise="P4",
-        file="storage/window.lua",
+        file="storage/windows/window.lua",
         text="  if ARGV[7] ~= '1' then return {0} end\n",
         instead="",
         tests=("tests/integration/test_window.py",),

@@ -15,7 +15,7 @@ from storage import pruning
 from storage.context import Context
 from storage.entities import accounts
 from storage.entities.accounts import AccountChange
-from storage.pipeline import admissions
+from storage.windows import admissions
 from tests.factories import contact, make_account
 from tests.integration.api.service import Client, Response, make_client, serve
 from tests.integration.api.work import work

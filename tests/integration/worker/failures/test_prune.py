@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from schemas.settings import Settings
-from storage import pruning
+from storage import pruning, rounds
 from storage.background import beside
 from storage.context import Context
 from tests.factories import contact, make_account, make_job
@@ -87,23 +87,23 @@ async def test_only_the_changes_that_no_job_needs_are_read(worker: Context) -> N
 
 
 async def test_one_worker_prunes(ctx: Context) -> None:
-    begun = await asyncio.gather(*(pruning.begin(ctx.pool, "grants", 300) for _ in range(5)))
+    begun = await asyncio.gather(*(rounds.begin(ctx.pool, "grants", 300) for _ in range(5)))
     assert sorted(begun) == [False, False, False, False, True]
-    assert await pruning.begin(ctx.pool, "jobs", 300)
+    assert await rounds.begin(ctx.pool, "jobs", 300)
     for step in (-DAY, DAY):  # five minutes later, and after the clock was set back
-        await ctx.pool.execute("UPDATE prunings SET begun_at = clock_timestamp() + $1", step)
-        assert await pruning.begin(ctx.pool, "grants", 300)
+        await ctx.pool.execute("UPDATE rounds SET begun_at = clock_timestamp() + $1", step)
+        assert await rounds.begin(ctx.pool, "grants", 300)
 
 
 async def test_a_worker_that_waited_for_the_turn_of_another_one_does_not_prune_too(ctx: Context) -> None:
     """Its own time is older than that of the other one, which is not a time in the future."""
-    assert await pruning.begin(ctx.pool, "grants", 0)
+    assert await rounds.begin(ctx.pool, "grants", 0)
     async with ctx.pool.acquire() as conn:
         async with conn.transaction():
-            await conn.execute("SELECT FROM prunings FOR UPDATE")
-            late = asyncio.create_task(pruning.begin(ctx.pool, "grants", 300))
+            await conn.execute("SELECT FROM rounds FOR UPDATE")
+            late = asyncio.create_task(rounds.begin(ctx.pool, "grants", 300))
             await until(lambda: waiting_backends(ctx))
-            await conn.execute("UPDATE prunings SET begun_at = clock_timestamp()")
+            await conn.execute("UPDATE rounds SET begun_at = clock_timestamp()")
         assert not await late
 
 

@@ -13,7 +13,7 @@ from schemas.ids import AccountId
 from storage.context import Context
 from storage.entities import accounts
 from storage.entities.accounts import AccountChange
-from storage.window import MICROSECOND, Grant, Window
+from storage.windows.window import MICROSECOND, Grant, Window
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
 from tests.workers import (

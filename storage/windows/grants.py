@@ -7,7 +7,7 @@ from typing import NamedTuple
 from schemas.ids import AccountId
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn
-from storage.window import Grant, PastGrant
+from storage.windows.window import Grant, PastGrant
 
 QUERIES = load(__name__)
 

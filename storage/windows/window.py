@@ -82,7 +82,7 @@ class Window:
     """
 
     def __init__(self, redis: Redis, breaker: Breaker, *, clock: Callable[[], int] | None = None) -> None:
-        self._source = files("storage").joinpath("window.lua").read_bytes()
+        self._source = files("storage.windows").joinpath("window.lua").read_bytes()
         self._sha = sha1(self._source, usedforsecurity=False).hexdigest()  # as Redis names scripts
         self._redis = redis
         self._calls = Batched(self._call_all)
