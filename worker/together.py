@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from storage.context import Context
+from storage.entities import upsert
 from storage.failpoints import reach
 from storage.pipeline import chunks, finish, results
 from storage.pipeline.chunks import Claim
@@ -76,9 +77,11 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
 
 async def _apply(conn: Conn, claims: Sequence[Claim], batches: Sequence[Batch]) -> list[Done]:
     """Apply chunks in their order, those of one operation that follow each other at once."""
-    done = []
+    done: list[Done] = []
     chunks_of = groupby(zip(claims, batches, strict=True), key=lambda chunk: chunk[0].operation)
     for operation, run in ((name, list(run)) for name, run in chunks_of):
+        if done:  # otherwise the contacts of another account would be upserted once more, into this one
+            await upsert.empty_stage(conn)
         applied = await operation_of(operation).apply_jobs(
             conn, [(claim, batch.items) for claim, batch in run]
         )

@@ -86,7 +86,10 @@ class BaseOperation(ABC):
 
     @abstractmethod
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
-        """Apply items in the caller's transaction, with the same effect as one by one, in their order."""
+        """Apply items in the caller's transaction, with the same effect as one by one, in their order.
+
+        The staging table of the connection is empty.
+        """
 
     async def apply_jobs(
         self, conn: Conn, jobs: Sequence[tuple[JobFacts, Sequence[Indexed]]]
