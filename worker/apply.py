@@ -5,12 +5,11 @@ import logging
 from contextlib import suppress
 
 from schemas.job_errors import JobErrorCode
-from schemas.states import Outcome
 from storage.context import Context
 from storage.failpoints import reach
 from storage.pipeline import chunks, results
 from storage.pipeline.chunks import Claim, Progress
-from storage.pipeline.results import Done, ItemResult
+from storage.pipeline.results import Done
 from storage.postgres.db_errors import DEADLOCKED, LOCKED_OUT, ROW_REJECTED
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
@@ -23,7 +22,6 @@ from worker.prepare import prepare
 
 logger = logging.getLogger(__name__)
 
-FAILED = ItemResult(Outcome.FAILED)
 TRIES = 5  # after a deadlock on another unique key, the second try nearly always succeeds
 
 
@@ -77,8 +75,6 @@ async def _apply_in(conn: Conn, claim: Claim, batch: Batch, *, isolated: bool) -
 
 
 def complete(claim: Claim, batch: Batch, applied: Applied) -> Done:
-    """Return a chunk with the result of every item, and all item errors. An item without a result failed."""
-    get = applied.results.get
-    completed = [get(index, FAILED) for index in range(claim.first_index, claim.first_index + claim.items)]
+    """Return a chunk with its results and all item errors."""
     errors = batch.errors + [batch.error(index, fault) for index, fault in applied.faults.items()]
-    return Done(claim, completed, errors, applied.members)
+    return Done(claim, applied.results, errors, applied.members)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, NamedTuple
 
 from schemas.ids import AccountId
@@ -91,7 +92,7 @@ def _written(row: Any) -> Written:
     phones = row["phones"] or ()
     return Written(
         dict(zip(phones, row["ids"] or (), strict=True)),
-        {phone for phone, created in zip(phones, row["created"] or (), strict=True) if created},
+        set(compress(phones, row["created"] or ())),
     )
 
 

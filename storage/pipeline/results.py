@@ -1,8 +1,9 @@
 """The results of a job's items: clients read them, the finish of the job corrects them."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -29,22 +30,42 @@ QUERIES = load(
 LONG_SECONDS = 3600.0  # for aggregates over all results of a job, possibly many millions
 ERRORS_A_READ = 200
 CHUNKS_A_READ = 2  # at most 2,000 results
+COUNTED = [outcome for outcome in Outcome if outcome is not Outcome.CANCELLED]  # outcomes of applied items
 
 
-class ItemResult(NamedTuple):
-    """The result of one item. `merged_into` is the index of the item that it was merged into."""
+@dataclass(slots=True, kw_only=True)
+class ItemResults:
+    """The results of items, by index. No object for each item, because a job has millions of them.
 
-    outcome: Outcome
-    contact_id: int | None = None
-    merged_into: int | None = None
-    note: Note | None = None
+    An item without an outcome failed. `merged_into` holds the index of the item that one was merged into.
+    """
+
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    contact_ids: dict[int, int] = field(default_factory=dict)
+    merged_into: dict[int, int] = field(default_factory=dict)
+    notes: dict[int, Note] = field(default_factory=dict)
+
+    def merge(self, index: int, last: int) -> None:
+        """Merge an item into a later item of its contact, which has a result."""
+        self.outcomes[index] = Outcome.MERGED
+        self.contact_ids[index] = self.contact_ids[last]
+        self.merged_into[index] = last
+        self.notes.pop(index, None)
+
+    def __or__(self, other: "ItemResults") -> "ItemResults":
+        return ItemResults(
+            outcomes=self.outcomes | other.outcomes,
+            contact_ids=self.contact_ids | other.contact_ids,
+            merged_into=self.merged_into | other.merged_into,
+            notes=self.notes | other.notes,
+        )
 
 
 class Done(NamedTuple):
-    """A chunk with its results and item errors. `results[i]` belongs to item first_index + i of the claim."""
+    """A chunk with its results and item errors."""
 
     claim: Claim
-    results: Sequence[ItemResult]
+    results: ItemResults
     errors: Sequence[ItemError]
     members: Members
 
@@ -99,19 +120,20 @@ def _columns_of(done: Sequence[Done]) -> dict[str, Sequence[Any]]:
 
 def _texts_of(chunk: Done) -> tuple[str | None, ...]:
     """Return the results of a chunk by column, and the number of each outcome, as texts of arrays."""
-    assert len(chunk.results) == chunk.claim.items
-    outcomes, contact_ids, merged_into, notes = zip(*chunk.results, strict=True)
+    results = chunk.results
+    indexes = range(chunk.claim.first_index, chunk.claim.first_index + chunk.claim.items)
+    outcomes = bytes(map(results.outcomes.get, indexes, repeat(Outcome.FAILED)))
     return (
-        number_array(map(int, outcomes)),
-        number_array(contact_ids),
-        _array_or_none(merged_into),
-        _array_or_none([note and int(note) for note in notes]),
-        number_array([outcomes.count(outcome) for outcome in list(Outcome)[:6]]),
+        number_array(outcomes),
+        number_array(map(results.contact_ids.get, indexes)),
+        _array_or_none(results.merged_into, indexes),
+        _array_or_none({index: int(note) for index, note in results.notes.items()}, indexes),
+        number_array(map(outcomes.count, COUNTED)),
     )
 
 
-def _array_or_none(values: Sequence[int | None]) -> str | None:
-    return number_array(values) if values.count(None) < len(values) else None
+def _array_or_none(values: Mapping[int, int], indexes: Iterable[int]) -> str | None:
+    return number_array(map(values.get, indexes)) if values else None
 
 
 async def merge_repeated(conn: Conn, account_id: AccountId, job_id: JobId) -> None:

@@ -11,7 +11,7 @@ from schemas.items.faults import Fault
 from schemas.items.reader import Run
 from schemas.operations import JobParams
 from storage.pipeline.chunks import Members
-from storage.pipeline.results import ItemResult
+from storage.pipeline.results import ItemResults
 from storage.postgres.pool import Conn
 
 Indexed = tuple[int, Any]  # the index of an item in the request, and the prepared item
@@ -48,7 +48,7 @@ class Batch:
 class Applied:
     """The effect of applying items: a result or a fault per index, and the number of changed memberships."""
 
-    results: dict[int, ItemResult] = field(default_factory=dict)
+    results: ItemResults = field(default_factory=ItemResults)
     faults: dict[int, Fault] = field(default_factory=dict)
     members: Members = field(default_factory=Members)
 

@@ -14,7 +14,7 @@ from schemas.operations import JobParams
 from schemas.states import Outcome
 from storage.entities import references
 from storage.entities.references import Lock
-from storage.pipeline.results import ItemResult
+from storage.pipeline.results import ItemResults
 from storage.postgres.pool import Conn
 from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
 
@@ -92,14 +92,15 @@ async def find(conn: Conn, job: JobFacts, items: Sequence[Indexed], lock: Lock) 
     return Finding(list(found.values()), unknown, locked.places)
 
 
-def results_of(found: Iterable[Found], changed: Collection[int]) -> dict[int, ItemResult]:
+def results_of(found: Iterable[Found], changed: Collection[int]) -> ItemResults:
     """Give the last item of a contact the result, and merge the earlier ones into it."""
-    results: dict[int, ItemResult] = {}
+    results = ItemResults()
     for contact_id, _, indexes in found:
-        last = indexes[-1]
-        results[last] = ItemResult(UPDATED if contact_id in changed else UNCHANGED, contact_id)
-        for index in indexes[:-1]:
-            results[index] = ItemResult(Outcome.MERGED, contact_id, last)
+        *earlier, last = indexes
+        results.outcomes[last] = UPDATED if contact_id in changed else UNCHANGED
+        results.contact_ids[last] = contact_id
+        for index in earlier:
+            results.merge(index, last)
     return results
 
 

@@ -23,8 +23,8 @@ from schemas.operations import JobParams
 from storage.entities import channels, properties, upsert
 from storage.postgres.pool import Conn
 from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
-from worker.operations.resolve import Target, merge_by_phone, resolve
-from worker.operations.upsert_rows import clears_of, columns_of, may_have_null, results_of
+from worker.operations.resolve import Targets, merge_by_phone, resolve
+from worker.operations.upsert_rows import clears_of, columns_of, results_of
 
 Checked = tuple[Sequence[Indexed], dict[int, Fault]]  # the valid items, and the faults of the rest
 
@@ -69,19 +69,18 @@ class ContactsUpsert(BaseOperation):
         items, faults = await check(conn, job, items, fields)
         targets, unmatched = await _targets(conn, job, items, fields)
         faults |= unmatched
-        if not targets:
+        if not targets.phones:
             return Applied(faults=faults)
-        moved = {target.stored.id: target.phone for target in targets if target.stored and target.moved}
-        if moved:
-            await upsert.move(conn, account_id, moved)
-        columns = columns_of(targets, fields)
+        if targets.moved:
+            await upsert.move(conn, account_id, targets.moved)
+        columns, may_clear = columns_of(targets.items, fields)
         await upsert.stage(conn, columns)
         written = await upsert.upsert(conn, account_id)
-        changed = set(moved.values())
-        if may_have_null(targets, columns):
+        changed = set(targets.moved.values())
+        if may_clear:
             # after the upsert, which locks every row in order: before it, two chunks could deadlock
             changed |= await _clear(conn, account_id, targets)
-        unwritten = [target.phone for target in targets if target.phone not in written.ids]
+        unwritten = [phone for phone in targets.phones if phone not in written.ids]
         ids = await upsert.ids_by_phone(conn, account_id, unwritten) if unwritten else {}
         return Applied(results=results_of(targets, written, changed, ids), faults=faults)
 
@@ -99,7 +98,7 @@ class ContactsUpsert(BaseOperation):
 
 async def _targets(
     conn: Conn, job: JobFacts, items: Sequence[Indexed], fields: set[str]
-) -> tuple[list[Target], dict[int, Fault]]:
+) -> tuple[Targets, dict[int, Fault]]:
     if "external_id" not in fields:
         return merge_by_phone(items), {}
     external_ids = [item["external_id"] for _, item in items if item.get("external_id")]
@@ -122,7 +121,7 @@ def _too_large(item: ContactItem) -> Fault | None:
     return None
 
 
-async def _clear(conn: Conn, account_id: AccountId, targets: Sequence[Target]) -> set[str]:
+async def _clear(conn: Conn, account_id: AccountId, targets: Targets) -> set[str]:
     """Clear the fields and keys that are null in items. Return the phones of the contacts that changed."""
     clears = clears_of(targets)
     return await upsert.clear(conn, account_id, clears) if clears else set()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from schemas.states import Outcome
 from storage.entities import upsert
-from storage.pipeline.results import ItemResult
+from storage.pipeline.results import ItemResults
 from storage.postgres.db_errors import ROW_REJECTED, rejection_of
 from storage.postgres.pool import Conn
 from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
@@ -34,21 +34,18 @@ async def apply_isolated(
     )
 
 
-def _folded(results: dict[int, ItemResult]) -> dict[int, ItemResult]:
+def _folded(results: ItemResults) -> ItemResults:
     """Merge the results that several batches gave one contact into the result of its last item.
 
     Skipped items changed no contact, so each keeps its result.
     """
-    done = {index: result for index, result in results.items() if result.outcome is not Outcome.SKIPPED}
-    last: dict[int | None, int] = {}
-    strongest: dict[int | None, Outcome] = {}
-    for index in sorted(done):
-        result = done[index]
-        last[result.contact_id] = index
-        strongest[result.contact_id] = min(strongest.get(result.contact_id, Outcome.MERGED), result.outcome)
-    return results | {
-        index: result._replace(outcome=strongest[result.contact_id])
-        if last[result.contact_id] == index
-        else ItemResult(Outcome.MERGED, result.contact_id, last[result.contact_id])
-        for index, result in done.items()
-    }
+    indexes_of: dict[int, list[int]] = {}
+    for index, contact_id in sorted(results.contact_ids.items()):
+        if results.outcomes[index] is not Outcome.SKIPPED:
+            indexes_of.setdefault(contact_id, []).append(index)
+    for indexes in indexes_of.values():
+        *earlier, last = indexes
+        results.outcomes[last] = min(results.outcomes[index] for index in indexes)
+        for index in earlier:
+            results.merge(index, last)
+    return results

@@ -7,7 +7,7 @@ from schemas.states import Note, Outcome
 from storage.entities import labels, memberships
 from storage.entities.references import Lock
 from storage.pipeline.chunks import Members
-from storage.pipeline.results import ItemResult
+from storage.pipeline.results import ItemResults
 from storage.postgres.pool import Conn
 from worker.operations.base import Applied, Indexed, JobFacts
 from worker.operations.by_reference import ByReference, Found, find, gone, results_of
@@ -58,14 +58,12 @@ def _of_another_team(contact: Found, team_id: int | None) -> bool:
     return None not in (contact.team_id, team_id) and contact.team_id != team_id
 
 
-def _skipped(others: Iterable[Found], unknown: Iterable[Indexed]) -> dict[int, ItemResult]:
+def _skipped(others: Iterable[Found], unknown: Iterable[Indexed]) -> ItemResults:
     """Return one result for each skipped item. Skipped items are not merged, because nothing changes."""
-    results = {
-        index: ItemResult(Outcome.SKIPPED, contact.contact_id, note=Note.SKIPPED_TEAM_MISMATCH)
-        for contact in others
-        for index in contact.indexes
-    }
-    return results | {index: ItemResult(Outcome.SKIPPED, note=Note.SKIPPED_CROSS_ORG) for index, _ in unknown}
+    contact_ids = {index: contact.contact_id for contact in others for index in contact.indexes}
+    notes = dict.fromkeys(contact_ids, Note.SKIPPED_TEAM_MISMATCH)
+    notes |= {index: Note.SKIPPED_CROSS_ORG for index, _ in unknown}
+    return ItemResults(outcomes=dict.fromkeys(notes, Outcome.SKIPPED), contact_ids=contact_ids, notes=notes)
 
 
 OPERATIONS = {Operation.LABELS_ATTACH: LabelsAttach(), Operation.LABELS_DETACH: LabelsDetach()}

@@ -67,19 +67,17 @@ def _list_of(job: JobFacts) -> int:
 
 
 def _contacts_of(applied: Applied) -> list[int]:
-    return list({result.contact_id for result in applied.results.values() if result.contact_id is not None})
+    return list(set(applied.results.contact_ids.values()))
 
 
 def _correct_results(applied: Applied, changed: set[int], kept: set[int]) -> None:
     """Correct the results of the upsert, because memberships and opt-ins count as changes, too."""
-    for index, result in applied.results.items():
-        if result.outcome is Outcome.MERGED:
-            continue
-        touched = result.outcome is Outcome.UNCHANGED and result.contact_id in changed
-        applied.results[index] = result._replace(
-            outcome=Outcome.UPDATED if touched else result.outcome,
-            note=Note.KEPT_OPTED_OUT if result.contact_id in kept else None,
-        )
+    results = applied.results
+    for index, outcome in results.outcomes.items():
+        if outcome is Outcome.UNCHANGED and results.contact_ids[index] in changed:
+            results.outcomes[index] = Outcome.UPDATED
+        if kept and outcome is not Outcome.MERGED and results.contact_ids[index] in kept:
+            results.notes[index] = Note.KEPT_OPTED_OUT
 
 
 OPERATIONS = {

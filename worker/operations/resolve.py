@@ -5,8 +5,9 @@ otherwise it creates a contact. With `match_on`, only the phone or only the exte
 is then an ordinary field that must stay unique.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import assert_never
 
 from schemas.item_errors import ItemCode
@@ -16,9 +17,25 @@ from schemas.operations import MatchOn
 from storage.entities.upsert import Stored
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """Contacts as they will be stored, in columns, because a job has millions of them.
+
+    `phones`, `items` and `indexes` have an element for each contact: its phone, the items that match it,
+    merged into one, and the index of the last of them. `merged` holds the index of the last item by that of
+    each earlier one. `moved` holds the new phones of stored contacts, by id.
+    """
+
+    phones: Sequence[str]
+    items: Sequence[ContactItem]
+    indexes: Sequence[int]
+    merged: Mapping[int, int] = field(default_factory=dict)
+    moved: Mapping[int, str] = field(default_factory=dict)
+
+
 @dataclass(slots=True)
 class Target:
-    """A contact as it will be stored: the merged items that match it, and the indexes of these items."""
+    """A contact while its items are matched: the merged items, and the indexes of these items."""
 
     phone: str
     item: ContactItem
@@ -32,26 +49,39 @@ class Target:
         return self.stored is not None and self.stored.phone != self.phone
 
 
-def merge_by_phone(items: Iterable[tuple[int, ContactItem]]) -> list[Target]:
+def merge_by_phone(items: Sequence[tuple[int, ContactItem]]) -> Targets:
     """Merge the items of each contact, if no item has an external id, so that only the phone decides."""
+    indexes, contacts = zip(*items, strict=True) if items else ((), ())
+    phones = list(map(itemgetter("phone"), contacts))
+    if len(set(phones)) == len(phones):  # in most chunks
+        return Targets(phones=phones, items=contacts, indexes=indexes)
     targets: dict[str, Target] = {}
-    for index, item in items:
-        phone = item["phone"]
+    for phone, (index, item) in zip(phones, items, strict=True):
         target = targets.get(phone)
         if target is None:
             targets[phone] = Target(phone, item, [index])
         else:
             target.item = merge(target.item, item)
             target.indexes.append(index)
-    return list(targets.values())
+    return _in_columns(targets.values())
+
+
+def _in_columns(targets: Collection[Target]) -> Targets:
+    return Targets(
+        phones=[target.phone for target in targets],
+        items=[target.item for target in targets],
+        indexes=[target.indexes[-1] for target in targets],
+        merged={index: target.indexes[-1] for target in targets for index in target.indexes[:-1]},
+        moved={target.stored.id: target.phone for target in targets if target.stored and target.moved},
+    )
 
 
 def resolve(
     items: Iterable[tuple[int, ContactItem]], stored: Iterable[Stored], match_on: MatchOn = "auto"
-) -> tuple[list[Target], dict[int, Fault]]:
+) -> tuple[Targets, dict[int, Fault]]:
     """Merge the items of each contact. `stored` are the contacts that any of the items can match.
 
-    Returns one target per contact, and the faults of the items that cannot be applied, by index.
+    Returns the contacts, and the faults of the items that cannot be applied, by index.
     """
     by_phone: dict[str, Target] = {}
     by_external_id: dict[str, Target] = {}
@@ -81,7 +111,7 @@ def resolve(
         target.item = merge(target.item, item) if target.item is not item else item
         target.indexes.append(index)
         touched[id(target)] = target
-    return list(touched.values()), faults
+    return _in_columns(touched.values()), faults
 
 
 def _match(match_on: MatchOn, holder: Target | None, owner: Target | None) -> Target | None:

@@ -9,7 +9,7 @@ from storage.entities import upsert
 from storage.postgres.pool import Conn
 from worker.operations.base import Applied, Indexed, JobFacts
 from worker.operations.contacts_upsert import ContactsUpsert
-from worker.operations.resolve import Target, merge_by_phone
+from worker.operations.resolve import Targets, merge_by_phone
 from worker.operations.upsert_rows import columns_of, has_null, results_of
 
 # Fields that need more than the upsert: a look at other contacts, at the definitions, or at the channels.
@@ -23,7 +23,7 @@ Phone = tuple[AccountId, str]
 class _Group:
     """Jobs to apply at once, by position. No two of them name the same contact, so their order is free."""
 
-    jobs: list[tuple[int, AccountId, list[Target]]] = field(default_factory=list)
+    jobs: list[tuple[int, AccountId, Targets]] = field(default_factory=list)
     fields: set[str] = field(default_factory=set)
     phones: set[Phone] = field(default_factory=set)
 
@@ -39,7 +39,7 @@ class SeveralUpserts(ContactsUpsert):
         for position, (job, items) in enumerate(jobs):
             fields: set[str] = set().union(*(item for _, item in items))
             targets = _simple(items, fields)
-            phones = {(job.account_id, target.phone) for target in targets or ()}
+            phones = {(job.account_id, phone) for phone in targets.phones} if targets else set()
             if targets is None or not group.phones.isdisjoint(phones):
                 staged = await _apply_group(conn, group, applied, staged=staged)
                 group = _Group()
@@ -56,29 +56,30 @@ class SeveralUpserts(ContactsUpsert):
         return [applied[position] for position in range(len(jobs))]
 
 
-def _simple(items: Sequence[Indexed], fields: set[str]) -> list[Target] | None:
+def _simple(items: Sequence[Indexed], fields: set[str]) -> Targets | None:
     """Return the contacts of a job that needs nothing but the upsert, or None."""
     if not ALONE.isdisjoint(fields):
         return None
     targets = merge_by_phone(items)
-    return None if any(has_null(target.item) for target in targets) else targets
+    return None if any(map(has_null, targets.items)) else targets
 
 
 async def _apply_group(conn: Conn, group: _Group, applied: dict[int, Applied], *, staged: bool) -> bool:
     """Apply a group and store its effect by position. Return whether the staging table is in use."""
-    targets = [target for _, _, targets in group.jobs for target in targets]
-    if not targets:
+    items = [item for _, _, targets in group.jobs for item in targets.items]
+    if not items:
         applied |= {position: Applied() for position, _, _ in group.jobs}
         return staged
     if staged:
         await upsert.empty_stage(conn)
-    owners = [account_id for _, account_id, targets in group.jobs for _ in targets]
-    await upsert.stage(conn, {"account_id": owners, **columns_of(targets, group.fields)})
+    owners = [account_id for _, account_id, targets in group.jobs for _ in targets.phones]
+    columns, _ = columns_of(items, group.fields)
+    await upsert.stage(conn, {"account_id": owners, **columns})
     written = await upsert.upsert_several(conn)
     unwritten = [
-        (owner, target.phone)
-        for owner, target in zip(owners, targets, strict=True)
-        if owner not in written or target.phone not in written[owner].ids
+        (owner, phone)
+        for owner, phone in zip(owners, columns["phone"], strict=True)
+        if owner not in written or phone not in written[owner].ids
     ]
     ids = await upsert.ids_in_accounts(conn, unwritten) if unwritten else {}
     for position, account_id, of_job in group.jobs:

@@ -5,12 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from schemas.settings import Settings
-from schemas.states import Outcome
 from storage.context import Context
 from storage.pipeline import chunks, finish, results, turns
 from storage.pipeline.chunks import Claim, Members
 from storage.pipeline.leases import new_tokens
-from storage.pipeline.results import Done, ItemResult
+from storage.pipeline.results import Done, ItemResults
 from tests.factories import contact, make_account, make_job
 from tests.workers import bells, claim, open_worker
 from worker import together
@@ -141,7 +140,7 @@ async def test_recording_results_reads_no_other_chunk(worker: Context) -> None:
 async def _fence_and_record(worker: Context, claims: list[Claim]) -> None:
     async with worker.pool.acquire() as conn, conn.transaction():
         assert await chunks.fence_all(conn, claims)
-        done = [Done(one, [ItemResult(Outcome.FAILED)], [], Members()) for one in claims]
+        done = [Done(one, ItemResults(), [], Members()) for one in claims]
         assert len(await results.record_all(conn, done)) == len(claims)
 
 

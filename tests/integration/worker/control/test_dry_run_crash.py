@@ -12,7 +12,7 @@ from schemas.states import Outcome
 from storage.context import Context
 from storage.pipeline import dry_runs, leases
 from storage.pipeline.chunks import Members
-from storage.pipeline.results import Done, ItemResult
+from storage.pipeline.results import Done, ItemResults
 from storage.postgres.db_errors import LOST_CONNECTION
 from storage.postgres.pool import Conn
 from tests.factories import contact, make_account, make_contacts, make_job
@@ -120,7 +120,7 @@ async def test_a_late_worker_cannot_record_results(ctx: Context, job: tuple[Acco
     await expire(ctx)
     second = await dry_runs.claim(ctx.pool)
     assert second is not None
-    assert not await dry_runs.record(ctx.pool, Done(chunk, [], [], Members()))
+    assert not await dry_runs.record(ctx.pool, Done(chunk, ItemResults(), [], Members()))
     assert await dry_runs.next_chunk(ctx.pool, first, -1) is None
     await dry_runs.release(ctx.pool, first, blame=True)
     assert await ctx.pool.fetchval("SELECT sum(deaths) FROM chunks") == 1  # caused by the second claim
@@ -138,7 +138,7 @@ async def test_results_that_a_late_worker_is_recording_are_discarded(
     assert chunk is not None
     await expire(ctx)
     async with barred(ctx, "LOCK TABLE chunks IN SHARE MODE"):
-        item_results = [ItemResult(Outcome.CREATED)] * chunk.items
+        item_results = ItemResults(outcomes=dict.fromkeys(range(chunk.items), Outcome.CREATED))
         late = asyncio.create_task(dry_runs.record(crew[0].pool, Done(chunk, item_results, [], Members())))
         await until(lambda: waiting(ctx, 1))
         taking_over = asyncio.create_task(dry_run_next(crew[1]))
