@@ -1,6 +1,6 @@
 """Prepare a chunk: convert its bytes to valid, normalised items and item errors. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from schemas.item_errors import ItemCode
@@ -54,18 +54,18 @@ def prepare(claim: Claim) -> Batch:
 
 
 def prepare_some(
-    operation: BaseOperation, job: JobFacts, chunk: AppliedChunk, indexes: Iterable[int]
+    operation: BaseOperation, job: JobFacts, chunk: AppliedChunk, indexes: Collection[int]
 ) -> Iterator[Indexed]:
     """Yield some items of an applied chunk, prepared again.
 
     All of them were valid when they were applied. A fault means that the code has changed since.
     """
     run = _run(job, chunk.body)
+    positions = [index - chunk.first_index + chunk.skip for index in indexes]
+    read = [run.read(position, position + 1)[0] for position in positions]
     prepare_item = operation.preparer(job.params, run)
-    for index in indexes:
-        position = index - chunk.first_index + chunk.skip
-        (item,) = run.read(position, position + 1)
-        yield index, prepare_item(item, position)
+    for index, position, item in zip(indexes, positions, read, strict=True):
+        yield index, item if isinstance(item, Fault) else prepare_item(item, position)
 
 
 def raw_item(job: JobFacts, chunk: AppliedChunk, index: int) -> Any:

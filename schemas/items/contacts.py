@@ -29,17 +29,28 @@ KEY = "phone"  # the field that every item has, and by which the upsert finds th
 LEAP_YEAR = 2000  # for birth dates without a year, so that 29 February is valid
 
 
-def _language(tag: str | None) -> str | None:
-    return _standard_language(tag.strip()) if tag is not None else None
+class _Languages(dict[str | None, str | None]):
+    """The standard forms of language tags. A look-up of a known tag calls no Python code."""
+
+    MOST = 10_000  # tags to keep: a client may send any
+
+    def __missing__(self, given: str | None) -> str | None:
+        standard = None if given is None else _standard_language(given.strip())
+        if len(self) >= self.MOST:
+            self.clear()
+        self[given] = standard
+        return standard
 
 
-@lru_cache(maxsize=10_000)
 def _standard_language(tag: str) -> str:
     if not langcodes.tag_is_valid(tag):  # also well-formed tags that are not registered, such as "true"
         raise PydanticCustomError(
             ItemCode.INVALID_LANGUAGE, "is not a language tag: write one like en or hi-IN (BCP 47)"
         )
     return langcodes.standardize_tag(tag)
+
+
+LANGUAGES = _Languages()
 
 
 @lru_cache(maxsize=1)
@@ -94,7 +105,7 @@ Text = Annotated[str, StringConstraints(max_length=255)]
 Short = Annotated[str, StringConstraints(max_length=64)]
 Email = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$")]
 ExternalId = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(check_id)]
-Language = Annotated[Short | None, AfterValidator(_language)]
+Language = Annotated[Short | None, AfterValidator(LANGUAGES.__getitem__)]
 Age = Annotated[int, Field(ge=0, le=150)]
 Timezone = Annotated[Short | None, AfterValidator(_timezone)]
 BirthDate = Annotated[
@@ -195,7 +206,6 @@ def known_column(name: str) -> str | None:
 
 
 EXTERNAL_ID = KeySearch(SPELLINGS["external_id"])
-ECHO = KeySearch(ECHOES)
 
 
 def may_move_phones(text: bytes) -> bool:

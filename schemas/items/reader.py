@@ -1,6 +1,6 @@
 """Read valid items from the bytes of a chunk, for every operation and every format."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -8,7 +8,6 @@ from pydantic import TypeAdapter, ValidationError
 from schemas.formats import csv_rows, ndjson
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
-from schemas.formats.ndjson import KeySearch
 from schemas.formats.records import Span, Unreadable
 from schemas.items.cells import check, nest
 from schemas.items.faults import Fault, fault_of
@@ -56,6 +55,7 @@ class Run:
         self._read: Callable[[Any], Any | Fault]
         self._records: list[Any]
         self._body = body
+        self._fields: set[str] = set()  # of the items that were read
         self._is_csv = format_ == Format.CSV
         if self._is_csv:
             assert layout is not None
@@ -67,16 +67,18 @@ class Run:
 
     def read(self, start: int, stop: int) -> list[Any | Fault]:
         """Return the items at the positions from `start` to before `stop`, or their faults."""
-        return [self._read(record) for record in self._records[start:stop]]
+        items = [self._read(record) for record in self._records[start:stop]]
+        self._fields = self._fields.union(*(item for item in items if type(item) is dict))
+        return items
 
     @property
     def longest(self) -> int:
         """The largest `size` of a record of the chunk. May be more, up to the size of the chunk."""
         return len(self._body) if self._is_csv else max(map(len, self._records), default=0)
 
-    def may_have(self, keys: KeySearch) -> bool:
-        """Return whether a record may have one of the keys. May be True although none has."""
-        return self._is_csv or keys.may_be_in(self._body)
+    def has_any(self, fields: Iterable[str]) -> bool:
+        """Return whether an item that was read has one of the fields."""
+        return not self._fields.isdisjoint(fields)
 
     def size(self, position: int) -> int:
         """Return about how many bytes the record has; at least the characters of any JSON object in it."""

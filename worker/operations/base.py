@@ -79,7 +79,7 @@ class BaseOperation(ABC):
 
     @abstractmethod
     def preparer(self, params: JobParams, run: Run) -> Callable[[Any, int], Any | Fault]:
-        """Return a pure function that takes an item and its position in the run.
+        """Return a pure function that takes an item of the run, read before, and its position.
 
         It returns the normalised item, or the fault of the item.
         """

@@ -8,7 +8,6 @@ from schemas.formats.content_type import Format
 from schemas.ids import AccountId
 from schemas.item_errors import ItemCode
 from schemas.items.contacts import (
-    ECHO,
     ECHOES,
     JSON_FIELDS,
     MAX_JSON_BYTES,
@@ -43,7 +42,7 @@ class ContactsUpsert(BaseOperation):
         """Return a function that checks the required fields and the size, and converts the phone to E.164."""
         normalise = normaliser_for(params.region)
         required = params.required + (("external_id",) if params.match_on == "external_id" else ())
-        echoes = ECHOES if run.may_have(ECHO) else ()
+        echoes = ECHOES if run.has_any(ECHOES) else ()
         measured = run.longest > SMALL_RECORD
 
         def prepare(item: ContactItem, position: int) -> ContactItem | Fault:

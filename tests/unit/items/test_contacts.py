@@ -7,6 +7,7 @@ import pytest
 from typing_extensions import TypedDict
 
 from schemas.formats.ndjson import KeySearch
+from schemas.items import contacts
 from schemas.items.contact_field import Column, spelled, stored_fields
 from schemas.items.contacts import SPELLINGS, ContactItem, known_column, may_move_phones, merge
 from schemas.items.faults import Fault
@@ -24,6 +25,13 @@ def cells(**fields: str) -> Any:
     return READER.read_cells(
         {"phone": PHONE, **{name.replace("__", "."): cell for name, cell in fields.items()}}
     )
+
+
+def test_the_number_of_language_tags_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contacts.LANGUAGES, "MOST", 5)
+    for spaces in range(20):
+        assert read(language="en" + " " * spaces)["language"] == "en"
+        assert len(contacts.LANGUAGES) <= 5
 
 
 @pytest.mark.parametrize("name", ["phone", "phone_number", "phoneNumber"])
