@@ -115,10 +115,10 @@ def _columns_of(done: Sequence[Done]) -> dict[str, Sequence[Any]]:
         "removed": [chunk.members.removed for chunk in done],
     }
     names = ("outcomes", "contact_ids", "merged_into", "notes", "counts")
-    return columns | dict(zip(names, zip(*map(_texts_of, done), strict=True), strict=True))
+    return columns | dict(zip(names, zip(*map(texts_of, done), strict=True), strict=True))
 
 
-def _texts_of(chunk: Done) -> tuple[str | None, ...]:
+def texts_of(chunk: Done) -> tuple[str | None, ...]:
     """Return the results of a chunk by column, and the number of each outcome, as texts of arrays."""
     results = chunk.results
     indexes = range(chunk.claim.first_index, chunk.claim.first_index + chunk.claim.items)
