@@ -50,12 +50,14 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
 
 
 async def _settle_and_end(ctx: Context, job: Finishing) -> End | None:
-    if _is_settled(job):
+    """Settle and merge only if a contact is named twice. In most jobs none is, and both sort all results."""
+    repeated = _is_settled(job) and await results.any_repeated(ctx.pool, job.account_id, job.job_id)
+    if repeated:
         await settle(ctx, job)
-    return await _close_and_end(ctx, job)
+    return await _close_and_end(ctx, job, repeated=repeated)
 
 
-async def _close_and_end(ctx: Context, job: Finishing) -> End | None:
+async def _close_and_end(ctx: Context, job: Finishing, *, repeated: bool) -> End | None:
     """Run the closing step, merge results, and end the job in one transaction.
 
     The first two may take long, and other transactions need the row of the job, so the job is locked only
@@ -64,7 +66,7 @@ async def _close_and_end(ctx: Context, job: Finishing) -> End | None:
     """
     async with transaction(ctx.pool, durable=True, unlimited_time=True, long_wait=True) as conn:
         members = await _close(conn, job)
-        if _is_settled(job):
+        if repeated:
             await results.merge_repeated(conn, job.account_id, job.job_id)
         if not await finish.lock_finished(conn, job):
             raise _LostFinish

@@ -44,6 +44,14 @@ RETURNING c.account_id, c.job_id, c.first_index,
     COALESCE((SELECT n.errors FROM counted n WHERE n.account_id = c.account_id AND n.job_id = c.job_id), 0)
         AS errors;
 
+-- name: any_repeated(account_id, id)$
+-- Whether the results of a job name a contact more than once. It takes a sort of numbers alone, which is a fraction of
+-- what `merge_repeated` and `declare` of reordered.sql take.
+SELECT count(u.contact_id) > count(DISTINCT u.contact_id)
+FROM outcomes o
+CROSS JOIN LATERAL unnest(o.contact_ids) u (contact_id)
+WHERE o.account_id = :account_id AND o.job_id = :id;
+
 -- name: merge_repeated(account_id, id)
 -- Merge the results of contacts that several chunks name: the last item keeps the result, the earlier ones are merged
 -- into it. Only for chunks that ran in parallel, so the condition is that of `overlaps` in `claim` of finish.sql. Skipped

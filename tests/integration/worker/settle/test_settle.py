@@ -10,7 +10,8 @@ import pytest
 from schemas.ids import AccountId, JobId
 from schemas.states import Outcome
 from storage.context import Context
-from tests.factories import contact, make_account, make_job, phone
+from storage.pipeline import reordered, results
+from tests.factories import contact, make_account, make_contacts, make_job, phone
 from tests.integration.worker.contact_model import Item, Model, make_defined_account, sparse_item, stored
 from tests.integration.worker.stepwise import change, row_of
 from tests.waiting import until
@@ -49,12 +50,12 @@ async def assert_results(
 
     The last item of a contact has the contact's outcome; the earlier ones are merged into it.
     """
-    results = await results_of(ctx, account_id, job_id)
+    found = await results_of(ctx, account_id, job_id)
     last = {item["phone"]: index for index, item in enumerate(items) if item is not BAD}
     was = {contact["phone"]: contact for contact in before.plain()}
     now = {contact["phone"]: contact for contact in after.plain()}
     ids = {row["phone"]: row["id"] for row in await ctx.pool.fetch("SELECT phone, id FROM contacts")}
-    for index, (item, result) in enumerate(zip(items, results, strict=True)):
+    for index, (item, result) in enumerate(zip(items, found, strict=True)):
         key = item["phone"]
         actual = (result.outcome, result.contact_id, result.merged_into)
         if item is BAD:
@@ -69,7 +70,7 @@ async def assert_results(
             assert result.outcome in (Outcome.UPDATED, Outcome.UNCHANGED)
             assert actual[1:] == (ids[key], None)
     job = await job_of(ctx, account_id, job_id)
-    assert counts_of(job) == Counter(result.outcome.word for result in results)
+    assert counts_of(job) == Counter(result.outcome.word for result in found)
     assert sum(counts_of(job).values()) == job.total == len(items)
 
 
@@ -117,6 +118,23 @@ async def test_chunks_applied_backwards_end_with_the_last_item(ctx: Context) -> 
     assert row["name"] == "Name 8"
     assert row["metadata"] == {"n": 8, **{f"k{n}": n for n in range(9)}}
     assert counts_of(await job_of(ctx, account.id, job_id)) == {"created": 1, "merged": 8}
+
+
+async def test_results_are_not_sorted_by_contact_if_no_contact_is_named_twice(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbid(*arguments: Any, **options: Any) -> None:
+        pytest.fail("a sort of all results, although no contact is named twice")
+
+    account = await make_account(ctx)
+    await make_contacts(ctx, account.id, range(9))
+    items = [contact(n, name="changed") for n in range(9)]
+    job_id = await make_job(ctx, account.id, items, chunk_items=3, parallel=3)
+    monkeypatch.setattr(results, "merge_repeated", forbid)
+    monkeypatch.setattr(reordered, "opened", forbid)
+    for claimed in reversed([await claim(ctx) for _ in range(3)]):
+        await apply_chunk(ctx, claimed)
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"updated": 9}
 
 
 async def all_applied_but_not_ended(ctx: Context, worker: Context) -> tuple[AccountId, JobId, list[Item]]:
