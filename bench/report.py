@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.lab.plots import Group, bars
-from bench.lab.results import FOLDER, number, shown
+from bench.lab.results import FOLDER, median, number, shown
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = (REPOSITORY / "README.md", REPOSITORY / "docs" / "performance.md")
@@ -77,11 +77,7 @@ def plots(results: dict[str, Result]) -> dict[str, str]:
 
 
 def _values(row: dict[str, Any], columns: tuple[str, ...]) -> dict[str, float]:
-    return {title: _median(row[title]) for title in columns if title in row}
-
-
-def _median(figure: Any) -> float:
-    return float(figure["median"] if isinstance(figure, dict) else figure)
+    return {title: median(row[title]) for title in columns if title in row}
 
 
 def _rows(result: Result, columns: list[str]) -> Iterator[str]:
@@ -96,14 +92,16 @@ def _targets(results: dict[str, Result]) -> Iterator[str]:
     yield from _header(["what", "measured", "goal", "at least", "reached", "benchmark"])
     for name, result in results.items():
         for target in result["targets"] if name != "smoke" else []:
-            cells = [f"{number(target[key])} {target['unit']}".strip() for key in ("value", "goal", "least")]
+            figures = (shown(target["measured"]), number(target["goal"]), number(target["least"]))
+            cells = [f"{figure} {target['unit']}".strip() for figure in figures]
             verdict = "goal" if _is_goal(target) else "yes" if target["reached"] else "no"
             yield _line([target["what"], *cells, verdict, f"`{name}`"])
 
 
 def _is_goal(target: dict[str, Any]) -> bool:
     larger_is_better = target["goal"] > target["least"]
-    return bool(target["value"] >= target["goal"] if larger_is_better else target["value"] <= target["goal"])
+    measured = median(target["measured"])
+    return bool(measured >= target["goal"] if larger_is_better else measured <= target["goal"])
 
 
 def _taken(results: dict[str, Result]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import platform
 import re
 import statistics
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -43,18 +43,18 @@ class Results:
         """
         self.rows.append({"what": what} | {_title(name): _figure(value) for name, value in figures.items()})
 
-    def target(self, key: str, value: float) -> None:
-        """Compare a value with a goal: see `bench.lab.targets`."""
-        goal = TARGETS[key]
+    def target(self, key: str, measured: float | Sequence[float]) -> None:
+        """Compare a number, or the median of the numbers of all rounds, with a goal: see `lab.targets`."""
+        goal, figure = TARGETS[key], _figure(measured)
         self.targets.append(
-            {"target": key, "what": goal.what, "value": value, "unit": goal.unit, "goal": goal.goal}
-            | {"least": goal.least, "reached": goal.reached(value)}
+            {"target": key, "what": goal.what, "measured": figure, "unit": goal.unit}
+            | {"goal": goal.goal, "least": goal.least, "reached": goal.reached(median(figure))}
         )
 
-    @staticmethod
-    def median(values: Sequence[float]) -> float:
-        """Return the median of the rounds."""
-        return statistics.median(values)
+    def targets_of(self, rounds: Sequence[Mapping[str, float]]) -> None:
+        """Compare the numbers of all rounds with their goals. A round has them by the keys of the goals."""
+        for key in rounds[0]:
+            self.target(key, [values[key] for values in rounds])
 
     def end(self) -> bool:
         """Print the tables and write the file. Return whether each value reached the last column."""
@@ -87,6 +87,11 @@ def number(value: float) -> str:
     return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"
 
 
+def median(figure: Any) -> float:
+    """Return the median of the rounds of a figure, or the number that it is."""
+    return float(figure["median"] if isinstance(figure, dict) else figure)
+
+
 def shown(figure: Any) -> str:
     """Return a figure of a row as text: the median, and the range of the rounds."""
     if not isinstance(figure, dict):
@@ -116,9 +121,14 @@ def _shown(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _shown_target(target: dict[str, Any]) -> dict[str, str]:
-    value, goal, least = (f"{number(target[name])} {target['unit']}" for name in ("value", "goal", "least"))
-    verdict = "yes" if target["reached"] else "NO"
-    return {"target": target["what"], "value": value, "goal": goal, "at least": least, "reached": verdict}
+    unit = target["unit"]
+    return {
+        "target": target["what"],
+        "measured": f"{shown(target['measured'])} {unit}",
+        "goal": f"{number(target['goal'])} {unit}",
+        "at least": f"{number(target['least'])} {unit}",
+        "reached": "yes" if target["reached"] else "NO",
+    }
 
 
 def _table(rows: list[dict[str, str]]) -> Table:

@@ -5,7 +5,6 @@ settle them. The smaller file shows whether the time of an item grows with the f
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -41,16 +40,8 @@ def measure(
 ) -> None:
     """Measure a file that contains each contact twice."""
     found, peak = asyncio.run(_measure(contacts, rounds, workers))
-    report(results, found)
-    results.row("peak memory of a worker", MB=peak / 1e6)
-
-
-def report(results: Results, found: Sequence[Twice]) -> None:
-    """Add the rows and the targets."""
     twice, different = [one.twice for one in found], [one.different for one in found]
     quarter = [one.quarter for one in found]
-    ratios = [one.twice.rate / one.different.rate for one in found]
-    growth = [one.quarter.rate / one.twice.rate for one in found]
     for what, costs in (
         (f"{different[0].count:,} items, all different", different),
         (f"{twice[0].count:,} items, each contact twice", twice),
@@ -62,10 +53,20 @@ def report(results: Results, found: Sequence[Twice]) -> None:
             seconds=[cost.seconds for cost in costs],
             **Cost.columns(costs),
         )
-    results.row("twice against different", ratio=ratios)
-    results.row("time an item, against a quarter of the items", ratio=growth)
-    results.target("duplicates", results.median(ratios))
-    results.target("growth", results.median(growth))
+    results.row("twice against different", ratio=[ratios(one)["duplicates"] for one in found])
+    results.row(
+        "time an item, against a quarter of the items", ratio=[ratios(one)["growth"] for one in found]
+    )
+    results.row("peak memory of a worker", MB=peak / 1e6)
+    results.targets_of([ratios(one) for one in found])
+
+
+def ratios(one: Twice) -> dict[str, float]:
+    """Return the rate of repeated contacts against that of others, and the growth, by target."""
+    return {
+        "duplicates": one.twice.rate / one.different.rate,
+        "growth": one.quarter.rate / one.twice.rate,
+    }
 
 
 async def _measure(contacts: int, rounds: int, workers: int) -> tuple[list[Twice], int]:

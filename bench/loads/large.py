@@ -41,7 +41,7 @@ def measure(
         **Cost.columns(ours),
         plain_us=[cost.micros("postgres") + cost.micros("bench") for cost in plain],
     )
-    results.target("large", results.median(ratios))
+    results.target("large", ratios)
 
 
 async def _measure(contacts: int, size: int, rounds: int, workers: int) -> list[Pair]:

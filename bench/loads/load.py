@@ -25,7 +25,7 @@ class Case:
     """What is loaded: the cases follow each other, so that one finds the rows of the one before."""
 
     what: str
-    key: str
+    key: str  # of the target
     suffix: str  # of the names: the same one again means unchanged rows
     parallel: str = "4"
     against: str  # the key of the case whose plain rate is the reference
@@ -52,24 +52,24 @@ Round = dict[str, Pair]  # by the key of the case
 
 def measure(results: Results, *, rows: Rows = 200_000, rounds: Rounds = 3, workers: Workers = 2) -> None:
     """Measure rows per second of the whole service and of plain COPY + ON CONFLICT, and their ratio."""
-    report(results, asyncio.run(_measure(rows, rounds, workers)))
-
-
-def report(results: Results, rounds: Sequence[Round]) -> None:
-    """Add the rows and the targets."""
+    found = asyncio.run(_measure(rows, rounds, workers))
     for case in CASES:
-        ours = [pairs[case.key].ours for pairs in rounds]
-        plain = [pairs[case.against].plain for pairs in rounds]
-        ratios = [one.rate / other.rate for one, other in zip(ours, plain, strict=True)]
+        ours = [pairs[case.key].ours for pairs in found]
+        plain = [pairs[case.against].plain for pairs in found]
         results.row(
             case.what,
             service_rows_per_s=[cost.rate for cost in ours],
             plain_rows_per_s=[cost.rate for cost in plain],
-            ratio=ratios,
+            ratio=[ratios(pairs)[case.key] for pairs in found],
             **Cost.columns(ours),
             plain_us=[cost.micros("postgres") + cost.micros("bench") for cost in plain],
         )
-        results.target(case.key, results.median(ratios))
+    results.targets_of([ratios(pairs) for pairs in found])
+
+
+def ratios(pairs: Round) -> dict[str, float]:
+    """Return the rates of the service against those of plain SQL, by target."""
+    return {case.key: pairs[case.key].ours.rate / pairs[case.against].plain.rate for case in CASES}
 
 
 async def _measure(size: int, rounds: int, workers: int) -> list[Round]:
@@ -81,11 +81,11 @@ async def _measure(size: int, rounds: int, workers: int) -> list[Round]:
     return found
 
 
-async def warmed_up(service: Service, client: Client) -> Plain:
+async def warmed_up(service: Service, client: Client, size: int = WARM_UP_ROWS) -> Plain:
     """Load some rows in both ways. Return the connection of the plain one."""
     plain = await Plain.connect(service.database_url)
     await plain.empty()
-    rows = contact_rows(range(WARM_UP_ROWS), suffix="~")
+    rows = contact_rows(range(size), suffix="~")
     await client.run("contacts.upsert", ndjson(rows))
     await plain.load(rows)
     return plain

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from bench.lab.client import Client
 from bench.lab.cost import Cost, cost_of
@@ -11,29 +12,69 @@ from bench.lab.rows import contact_rows, ndjson, references
 from bench.lab.service import Service, running_service
 
 WARM_UP_ROWS = 10_000
-CASES = ("dry_run", "new", "lists.add", "lists.add, all fields", "preferences.set", "contacts.delete")
 
-Round = dict[str, Cost]  # by case
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """An operation to measure, with all fields of contacts or with phones only.
+
+    The cases follow each other, so that one finds the contacts of the one before.
+    """
+
+    what: str
+    operation: str
+    fields: bool = False
+    params: dict[str, str] = field(default_factory=dict)
+    target: str | None = None
+
+
+NEW = Case(what="new", operation="contacts.upsert", fields=True)
+ALL_FIELDS = Case(what="lists.add, all fields", operation="lists.add", fields=True)
+CASES = (
+    Case(
+        what="dry run",
+        operation="contacts.upsert",
+        fields=True,
+        params={"dry_run": "true"},
+        target="dry_run",
+    ),
+    NEW,
+    Case(what="lists.add", operation="lists.add", target="lists.add"),
+    ALL_FIELDS,
+    Case(
+        what="preferences.set",
+        operation="preferences.set",
+        params={"preference": "mute_all"},
+        target="preferences.set",
+    ),
+    Case(what="contacts.delete", operation="contacts.delete", target="contacts.delete"),
+)
+
+Round = dict[str, Cost]  # by `what` of the case
 
 
 def measure(results: Results, *, rows: Rows = 200_000, rounds: Rounds = 3, workers: Workers = 2) -> None:
     """Measure the other operations and the dry run beside new rows."""
-    report(results, asyncio.run(_measure(rows, rounds, workers)))
-
-
-def report(results: Results, rounds: Sequence[Round]) -> None:
-    """Add the rows and the targets."""
+    found = asyncio.run(_measure(rows, rounds, workers))
     for case in CASES:
-        costs = [one[case] for one in rounds]
-        ratios = [one[case].rate / one["new"].rate for one in rounds]
+        costs = [one[case.what] for one in found]
+        against = [one[case.what].rate / one[NEW.what].rate for one in found]
         results.row(
-            case.replace("_", " "),
+            case.what,
             rows_per_s=[cost.rate for cost in costs],
-            against_new=ratios,
+            against_new=against,
             **Cost.columns(costs),
         )
-        if case in {"dry_run", "lists.add", "preferences.set", "contacts.delete"}:
-            results.target(case, results.median(ratios))
+    results.targets_of([ratios(one) for one in found])
+
+
+def ratios(costs: Round) -> dict[str, float]:
+    """Return the rates against the rate of new rows, by target."""
+    return {
+        case.target: costs[case.what].rate / costs[NEW.what].rate
+        for case in CASES
+        if case.target and case.what in costs
+    }
 
 
 async def _measure(size: int, rounds: int, workers: int) -> list[Round]:
@@ -43,24 +84,21 @@ async def _measure(size: int, rounds: int, workers: int) -> list[Round]:
         return [await run_round(service, client, f"list {number}", size) for number in range(rounds)]
 
 
-async def run_round(service: Service, client: Client, name: str, size: int) -> Round:
-    """Run all cases once, from an empty table on. `name` is for the lists."""
+async def run_round(
+    service: Service, client: Client, name: str, size: int, cases: Sequence[Case] = CASES
+) -> Round:
+    """Run cases once, from an empty table on. `name` is for the lists."""
     await service.sql("TRUNCATE contacts, memberships")
     costs: Round = {}
     rows = contact_rows(range(size))
-    bodies, phones = ndjson(rows), references(rows)
-    lists = [await _list(client, f"{name}{suffix}") for suffix in ("a", "b")]
-
-    async def run(case: str, operation: str, body: bytes, **params: str) -> None:
+    bodies = {True: ndjson(rows), False: references(rows)}
+    for case in cases:
+        params = dict(case.params)
+        if case.operation == "lists.add":
+            params["list_id"] = await _list(client, f"{name}, {case.what}")
         await service.rest()
-        costs[case] = await cost_of(service, size, client.run(operation, body, **params))
-
-    await run("dry_run", "contacts.upsert", bodies, dry_run="true")
-    await run("new", "contacts.upsert", bodies)
-    await run("lists.add", "lists.add", phones, list_id=lists[0])
-    await run("lists.add, all fields", "lists.add", bodies, list_id=lists[1])
-    await run("preferences.set", "preferences.set", phones, preference="mute_all")
-    await run("contacts.delete", "contacts.delete", phones)
+        work = client.run(case.operation, bodies[case.fields], **params)
+        costs[case.what] = await cost_of(service, size, work)
     return costs
 
 

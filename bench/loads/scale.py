@@ -7,6 +7,7 @@ workers have started.
 """
 
 import asyncio
+import statistics
 import time
 from typing import Annotated
 from urllib.parse import quote
@@ -48,7 +49,7 @@ def measure(
     results.options["delay"] = "netem" if by_kernel else "relay"
     trial = _Trial(accounts=accounts, jobs=jobs, seconds=seconds, delay=0 if by_kernel else one_way)
     costs = asyncio.run(trial.run(rounds, [count for count in COUNTS if count <= workers]))
-    alone = results.median([cost.rate for cost in costs[1]])
+    alone = statistics.median([cost.rate for cost in costs[1]])
     for count, found in costs.items():
         linear = [cost.rate / (alone * count) if alone else 0 for cost in found]
         results.row(
@@ -57,7 +58,7 @@ def measure(
             against_linear=linear,
             cores_in_use=[sum(cost.cpu[role] for role in SERVICE) / cost.seconds for cost in found],
         )
-    results.target("scale", results.median(linear))
+    results.target("scale", linear)
 
 
 class _Trial:

@@ -25,7 +25,7 @@ def measure(
     found = asyncio.run(_measure(seconds, rounds, workers))
     for role, shares in found.items():
         results.row(f"{workers} workers" if role == "worker" else role, percent_of_a_core=shares)
-    results.target("idle", sorted(found["worker"])[rounds // 2])
+    results.target("idle", found["worker"])
 
 
 async def _measure(seconds: float, rounds: int, workers: int) -> dict[str, list[float]]:

@@ -4,7 +4,6 @@ The reference is COPY + ON CONFLICT of the same rows, a transaction a job, one a
 """
 
 import asyncio
-import statistics
 import time
 from collections.abc import Iterator
 from typing import Annotated
@@ -49,7 +48,7 @@ def measure(
         plain_per_s=[plain for _, _, plain in found],
         **Cost.columns([cost for _, cost, _ in found]),
     )
-    results.target("jobs", statistics.median(ended))
+    results.target("jobs", ended)
 
 
 async def _measure(jobs: int, connections: int, rounds: int, workers: int) -> list[tuple[float, Cost, float]]:

@@ -41,8 +41,7 @@ def measure(
             plain_p50_ms=[statistics.median(other) * 1e3 for other in plain],
             **Cost.columns(costs),
         )
-        if f"latency_{size}" in {"latency_10", "latency_1000"}:
-            results.target(f"latency_{size}", statistics.median(middle))
+        results.target(f"latency_{size}", middle)
 
 
 async def _measure(
