@@ -57,7 +57,7 @@ async def _apply_once(ctx: Context, claim: Claim, batch: Batch) -> Progress:
 async def _transact(ctx: Context, claim: Claim, batch: Batch, *, isolated: bool) -> Progress:
     async with transaction(ctx.pool) as conn:
         if not await chunks.fence(conn, claim):  # done, cancelled or taken over
-            return Progress()
+            return Progress(applied=False)
         progress = await _apply_in(conn, claim, batch, isolated=isolated)
         reach("apply.before_commit")
     reach("apply.after_commit")

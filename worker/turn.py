@@ -73,37 +73,41 @@ def keep_claims(ctx: Context) -> AbstractAsyncContextManager[None]:
 
 
 async def _apply_all(ctx: Context, claims: Sequence[Claim]) -> list[tuple[Claim, Progress]]:
-    """Apply the chunks of one claim: small jobs together, or else one by one. Return what became of each."""
-    left = await _apply_small(ctx, claims)
-    applied = []
+    """Apply the chunks of one claim: small jobs together, or else one by one. Return what became of each.
+
+    A job that follows one that is not applied is released.
+    """
+    left = list(claims)
+    applied: list[tuple[Claim, Progress]] = []
+    waits = False  # whether the job that the next one follows is not applied
     try:
+        left = await _apply_small(ctx, left)
         while left:
+            if waits and left[0].follows:
+                await _give_back(ctx, [left.pop(0)])
+                continue
             claim = left.pop(0)
-            applied.append((claim, await _apply_or_release(ctx, claim)))
+            progress = await _apply_or_release(ctx, claim)
+            applied.append((claim, progress))
+            waits = not progress.applied
     finally:
         await asyncio.shield(_give_back(ctx, left))
     return applied
 
 
-async def _apply_small(ctx: Context, claims: Sequence[Claim]) -> list[Claim]:
-    """Apply the chunks that are small jobs together. Return the claims to apply one by one.
-
-    If this fails, the jobs that follow another one are released, because that one may fail when it is alone.
-    """
-    small = [claim for claim in claims if is_small(claim)]
-    others = [claim for claim in claims if not is_small(claim)]
-    if not small:
-        return others
-    left = small
-    try:
-        if await apply_together(ctx, small):
-            left = []
-            ctx.held.difference_update(claim.token for claim in small)
-            return others
-        left = [claim for claim in small if claim.follows]
-    finally:
-        await asyncio.shield(_give_back(ctx, left))
-    return [claim for claim in small if not claim.follows] + others
+async def _apply_small(ctx: Context, claims: list[Claim]) -> list[Claim]:
+    """Apply the chunks that are small jobs together. Return the claims to apply one by one, in order."""
+    small: list[Claim] = []
+    others: list[Claim] = []
+    place = others
+    for claim in claims:
+        # a job that follows one of the others must not come before it
+        place = small if is_small(claim) and not (claim.follows and place is others) else others
+        place.append(claim)
+    if not small or not await apply_together(ctx, small):
+        return claims
+    ctx.held.difference_update(claim.token for claim in small)
+    return others
 
 
 async def _give_back(ctx: Context, claims: Sequence[Claim]) -> None:
@@ -129,7 +133,7 @@ async def _apply_or_release(ctx: Context, claim: Claim) -> Progress:
     except BUSY as error:
         await asyncio.shield(_release(ctx, claim, blame=False))
         await postpone(ctx, claim.account_id, claim.job_id, error)
-        return Progress(others_ready=True)
+        return Progress(others_ready=True, applied=False)
     except Exception as error:
         blame = blames_work(error)
         await asyncio.shield(_release(ctx, claim, blame=blame))
@@ -139,7 +143,7 @@ async def _apply_or_release(ctx: Context, claim: Claim) -> Progress:
             log_death(ctx, claim.job_id, error)
         else:
             await delay(ctx, claim.account_id, claim.job_id, error)
-        return Progress(others_ready=True)
+        return Progress(others_ready=True, applied=False)
     except asyncio.CancelledError:
         await asyncio.shield(_release(ctx, claim, blame=False))
         raise
