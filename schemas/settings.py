@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     # work
     parallel: int = Field(default=4, ge=1, le=64)  # chunks of one job in flight, across all workers
     worker_turns: int = Field(default=2, ge=1, le=64)  # bells that one worker process serves at once
-    worker_pool_size: int = Field(default=10, ge=3)  # PostgreSQL connections of one worker process
+    worker_pool_size: int = Field(default=24, ge=3)  # PostgreSQL connections of one worker process
     api_pool_size: int = Field(default=10, ge=2)
     queue_name: str = "bulklane"  # the arq queue; workers and api must agree
 

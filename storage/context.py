@@ -1,6 +1,5 @@
 """The context: the dependencies that api and worker pass to the functions they call."""
 
-import asyncio
 import logging
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ from storage.breaker import Breaker
 from storage.postgres.pool import Pool
 from storage.queue import Queue
 from storage.repeated_log import RepeatedLog
+from storage.slots import Slots
 from storage.windows.window import Window
 
 UNLIMITED = 2**31
@@ -28,7 +28,9 @@ class Context:
     # another token is disowned: the connection broke before the worker read the claim, or released it.
     held: set[int] = field(default_factory=set)
     # The turns of this worker: bells, those of an earlier connection to Redis, and polling share them.
-    turn_slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UNLIMITED))
+    turn_slots: Slots = field(default_factory=lambda: Slots(UNLIMITED, places=UNLIMITED))
+    # the steps of single jobs: split and finish
+    job_slots: Slots = field(default_factory=lambda: Slots(UNLIMITED, places=UNLIMITED))
     # Logs errors that may occur for every chunk.
     repeated: RepeatedLog = field(default_factory=lambda: RepeatedLog(logging.getLogger("worker")))
 

@@ -22,14 +22,16 @@ from storage.pipeline.jobs import JobRow
 from storage.pipeline.results import ResultRow
 from storage.postgres.pool import Conn, open_pool
 from storage.queue import Queue, connect
+from storage.slots import Slots
 from storage.windows.window import Window
 from worker.bells.arq_app import make_worker
 from worker.claim import claim_chunks
-from worker.context import SETTINGS
+from worker.context import JOB_SLOTS, SETTINGS
 from worker.dry_run import dry_run_forever
 from worker.turn import take_turn
 
 TURNS = 8  # that a worker takes at once, at most
+PATIENCE = 60.0  # seconds: a turn of a test is over when `take_turn` returns, also on a slow machine
 POLL = 0.01  # seconds between two checks
 COUNTS = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
@@ -51,7 +53,8 @@ async def open_worker(
         window=Window(arq, queue.breaker),
         settings=settings,
         worker_id=WorkerId(uuid4()),
-        turn_slots=asyncio.Semaphore(TURNS),
+        turn_slots=Slots(TURNS, places=TURNS, patience=PATIENCE),
+        job_slots=Slots(JOB_SLOTS, places=TURNS, patience=PATIENCE),
     )
     await pool.close()
     await arq.aclose()

@@ -13,7 +13,7 @@ from storage.pipeline.results import Done
 from storage.postgres.db_errors import DEADLOCKED, LOCKED_OUT, ROW_REJECTED
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
-from worker.attempt import fail_rest
+from worker.attempt import Step, fail_rest
 from worker.finish import finish_if_last
 from worker.operations.base import Applied, Batch
 from worker.operations.isolate import apply_isolated
@@ -25,13 +25,18 @@ logger = logging.getLogger(__name__)
 TRIES = 5  # after a deadlock on another unique key, the second try nearly always succeeds
 
 
-async def apply_chunk(ctx: Context, claim: Claim) -> Progress:
-    """Apply one claimed chunk. Safe to run twice."""
+async def apply_chunk(
+    ctx: Context, claim: Claim, *, short_wait: bool = False, finish: Step = finish_if_last
+) -> Progress:
+    """Apply one claimed chunk. Safe to run twice. With `short_wait`, it waits only shortly for locks.
+
+    Calls `finish` if the job may be complete.
+    """
     batch = prepare(claim)
     progress = Progress()
     for attempt in range(TRIES):
         try:
-            progress = await _apply_once(ctx, claim, batch)
+            progress = await _apply_once(ctx, claim, batch, short_wait=short_wait)
             break
         except DEADLOCKED:
             if attempt == TRIES - 1:
@@ -41,21 +46,23 @@ async def apply_chunk(ctx: Context, claim: Claim) -> Progress:
         with suppress(*LOCKED_OUT):  # the next chunk with errors tries again, or the finish
             await fail_rest(ctx, claim.account_id, claim.job_id, JobErrorCode.TOO_MANY_ERRORS)
     if not progress.others_ready:  # also if the fence stopped the claim: repairs a crash after COMMIT
-        await finish_if_last(ctx, claim.account_id, claim.job_id)
+        await finish(ctx, claim.account_id, claim.job_id)
     return progress
 
 
-async def _apply_once(ctx: Context, claim: Claim, batch: Batch) -> Progress:
+async def _apply_once(ctx: Context, claim: Claim, batch: Batch, *, short_wait: bool) -> Progress:
     """Apply a chunk in one transaction. If the database rejects a row, isolate the bad rows in another."""
     try:
-        return await _transact(ctx, claim, batch, isolated=False)
+        return await _transact(ctx, claim, batch, isolated=False, short_wait=short_wait)
     except ROW_REJECTED as error:
         logger.info("row of chunk %s of job %s was rejected: %s", claim.first_index, claim.job_id, error)
-        return await _transact(ctx, claim, batch, isolated=True)
+        return await _transact(ctx, claim, batch, isolated=True, short_wait=short_wait)
 
 
-async def _transact(ctx: Context, claim: Claim, batch: Batch, *, isolated: bool) -> Progress:
-    async with transaction(ctx.pool) as conn:
+async def _transact(
+    ctx: Context, claim: Claim, batch: Batch, *, isolated: bool, short_wait: bool
+) -> Progress:
+    async with transaction(ctx.pool, short_wait=short_wait) as conn:
         if not await chunks.fence(conn, claim):  # done, cancelled or taken over
             return Progress(applied=False)
         progress = await _apply_in(conn, claim, batch, isolated=isolated)

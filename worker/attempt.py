@@ -17,10 +17,26 @@ from storage.pipeline import cancellation, failures
 from storage.pipeline.leases import RENEW_SECONDS
 from storage.pipeline.split import PartMissing
 from storage.postgres.db_errors import BUSY, LOST_CONNECTION, SERVER_TROUBLE, is_ours
+from storage.slots import Slot
 
 T = TypeVar("T")
+Step = Callable[[Context, AccountId, JobId], Awaitable[None]]
 
 MAX_FAILURES = 5  # of splitting, finishing or dry-running a job, in a row: about 15 seconds
+
+
+async def in_job_slot(ctx: Context, step: Step, account_id: AccountId, job_id: JobId) -> None:
+    """Do a step of a single job in a slot for such steps. If it takes long, it leaves the slot and goes on.
+
+    Does nothing while too many steps of the account take long. The reconciler rings again.
+    """
+
+    async def work(slot: Slot) -> None:
+        if not ctx.job_slots.has_its_share(account_id):
+            with slot.step(account_id):
+                await step(ctx, account_id, job_id)
+
+    await ctx.job_slots.run(work)
 
 
 @asynccontextmanager

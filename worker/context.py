@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from uuid import uuid4
 
 from arq.connections import ArqRedis
@@ -15,16 +15,20 @@ from storage.context import Context
 from storage.entities import upsert
 from storage.postgres.pool import open_pool
 from storage.queue import Queue
+from storage.slots import Slots
 from storage.windows.window import Window
 from worker.dry_run import dry_run_forever
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
 from worker.turn import keep_claims
 
+JOB_SLOTS = 4  # steps of single jobs (split, finish) that one worker does at once, beside its turns
+SLOW_STEPS = 4  # how many of each kind leave their slots: see `Slots`
+
 # If a crash of PostgreSQL loses the commit of a chunk, its effect, results and state are lost together, and
 # the chunk is applied again. The commit that finishes a job waits for the disk (worker.finish).
 #
-# A chunk that waits for a lock holds a turn, which other accounts need. `worker.turn` postpones its job.
+# A chunk that waits for a lock too long is given back, and `worker.turn` postpones its job.
 #
 # Planning takes longer than most statements of a worker: a claim plans for 2 ms and runs for 0.2 ms. So each
 # is planned once for a connection, and only with indexes and nested loops, because the plan must not depend
@@ -61,10 +65,13 @@ async def open_context(
             window=Window(redis, queue.breaker),
             settings=settings,
             worker_id=WorkerId(uuid4()),
-            turn_slots=asyncio.Semaphore(settings.worker_turns),
+            turn_slots=Slots(settings.worker_turns, places=SLOW_STEPS),
+            job_slots=Slots(JOB_SLOTS, places=SLOW_STEPS),
         )
         async with (
             keep_claims(ctx),
+            aclosing(ctx.turn_slots),
+            aclosing(ctx.job_slots),
             beside(reconcile_forever(ctx), prune_forever(ctx), dry_run_forever(ctx, dry_run_bell)),
         ):
             yield ctx

@@ -49,6 +49,11 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
                 await drop_parts(ctx, end)
 
 
+async def ring_finish(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
+    """Ring for the finish, in place of `finish_if_last`, which may take long."""
+    await ctx.queue.ring_finish(account_id, job_id)
+
+
 async def _settle_and_end(ctx: Context, job: Finishing) -> End | None:
     """Settle and merge only if a contact is named twice. In most jobs none is, and both sort all results."""
     repeated = _is_settled(job) and await results.any_repeated(ctx.pool, job.account_id, job.job_id)

@@ -11,10 +11,11 @@ from storage.pipeline import chunks, failures
 from storage.pipeline.chunks import Claim, Progress
 from storage.pipeline.leases import renewing
 from storage.postgres.db_errors import BUSY, blames_work, is_ours, trouble_of
+from storage.slots import Slot
 from worker.apply import apply_chunk
-from worker.attempt import delay, log_death, postpone
+from worker.attempt import Step, delay, log_death, postpone
 from worker.claim import claim_chunks
-from worker.finish import finish_if_last
+from worker.finish import finish_if_last, ring_finish
 from worker.together import apply_together, is_small
 
 logger = logging.getLogger(__name__)
@@ -27,32 +28,56 @@ async def take_turn(ctx: Context, hear: Callable[[], Awaitable[None]] | None = N
 
     Calls `hear` once, before the claim that finds nothing left: what is announced after it rings a new bell.
     Rings again if the time ends before the work. Returns whether there was a chunk to claim.
+
+    If a step takes long, the turn leaves its slot and this returns True. Another turn goes on with the rest.
     """
-    async with ctx.turn_slots:
-        return await _take_turn(ctx, hear)
+    turn = _Turn(ctx, hear)
+    claimed = await ctx.turn_slots.run(turn.take)
+    if claimed is None:
+        await turn.hear()
+        await ctx.queue.ring_work()
+        return True
+    return claimed
 
 
-async def _take_turn(ctx: Context, hear: Callable[[], Awaitable[None]] | None) -> bool:
-    clock = asyncio.get_running_loop().time
-    until = clock() + TURN_SECONDS
-    unfinished: set[tuple[AccountId, JobId]] = set()  # jobs whose last chunk may be one of this turn
-    claimed = False
-    while clock() < until:
-        claims = await claim_chunks(ctx)
-        claimed = claimed or bool(claims)
-        for claim, progress in await _apply_all(ctx, claims):
-            if progress.others_ready:
-                unfinished.add((claim.account_id, claim.job_id))
+class _Turn:
+    """One turn, and whether its bell was heard."""
+
+    def __init__(self, ctx: Context, hear: Callable[[], Awaitable[None]] | None) -> None:
+        self._ctx = ctx
+        self._hear = hear
+        self._unfinished: set[tuple[AccountId, JobId]] = set()  # jobs whose last chunk may be of this turn
+
+    async def hear(self) -> bool:
+        """Hear the bell. Return False if it was heard before, or if there is none."""
+        hear, self._hear = self._hear, None
         if hear is not None:
             await hear()
-            hear = None
-        elif not claims:
-            break
-    else:
-        await ctx.queue.ring_work()
-    for account_id, job_id in unfinished:
-        await finish_if_last(ctx, account_id, job_id)
-    return claimed
+        return hear is not None
+
+    async def take(self, slot: Slot) -> bool:
+        clock = asyncio.get_running_loop().time
+        until = clock() + TURN_SECONDS
+        claimed = False
+        while clock() < until and not slot.left.done():
+            claims = await claim_chunks(self._ctx)
+            claimed = claimed or bool(claims)
+            if claims:
+                with slot.step(claims[0].account_id) as may_wait:
+                    await self._apply(claims, may_wait=may_wait)
+            if not slot.left.done() and not await self.hear() and not claims:
+                break
+        else:
+            await self._ctx.queue.ring_work()
+        for account_id, job_id in self._unfinished:
+            with slot.step(account_id) as may_wait:
+                await _finish(may_wait)(self._ctx, account_id, job_id)
+        return claimed
+
+    async def _apply(self, claims: Sequence[Claim], *, may_wait: bool) -> None:
+        for claim, progress in await _apply_all(self._ctx, claims, may_wait=may_wait):
+            if progress.others_ready:
+                self._unfinished.add((claim.account_id, claim.job_id))
 
 
 def keep_claims(ctx: Context) -> AbstractAsyncContextManager[None]:
@@ -72,11 +97,16 @@ def keep_claims(ctx: Context) -> AbstractAsyncContextManager[None]:
     return renewing(renew, what="the leases of chunks")
 
 
-async def _apply_all(ctx: Context, claims: Sequence[Claim]) -> list[tuple[Claim, Progress]]:
+async def _apply_all(
+    ctx: Context, claims: Sequence[Claim], *, may_wait: bool
+) -> list[tuple[Claim, Progress]]:
     """Apply the chunks of one claim: small jobs together, or else one by one. Return what became of each.
 
-    A job that follows one that is not applied is released.
+    A job that follows one that is not applied is released. Several chunks wait only shortly for locks,
+    because they may be of several accounts.
     """
+    short_wait = len(claims) > 1 or not may_wait
+    finish = _finish(may_wait)
     left = list(claims)
     applied: list[tuple[Claim, Progress]] = []
     waits = False  # whether the job that the next one follows is not applied
@@ -87,12 +117,16 @@ async def _apply_all(ctx: Context, claims: Sequence[Claim]) -> list[tuple[Claim,
                 await _give_back(ctx, [left.pop(0)])
                 continue
             claim = left.pop(0)
-            progress = await _apply_or_release(ctx, claim)
+            progress = await _apply_or_release(ctx, claim, short_wait=short_wait, finish=finish)
             applied.append((claim, progress))
             waits = not progress.applied
     finally:
         await asyncio.shield(_give_back(ctx, left))
     return applied
+
+
+def _finish(may_wait: bool) -> Step:
+    return finish_if_last if may_wait else ring_finish
 
 
 async def _apply_small(ctx: Context, claims: list[Claim]) -> list[Claim]:
@@ -119,14 +153,14 @@ async def _give_back(ctx: Context, claims: Sequence[Claim]) -> None:
         ctx.held.difference_update(claim.token for claim in claims)
 
 
-async def _apply_or_release(ctx: Context, claim: Claim) -> Progress:
+async def _apply_or_release(ctx: Context, claim: Claim, *, short_wait: bool, finish: Step) -> Progress:
     """Apply a chunk. An error releases it; one of ours delays its job, or counts as a death of the chunk.
 
     A lock that somebody else holds postpones the job, so that it takes no turn from other accounts. Other
     trouble of PostgreSQL or Redis, and the cancellation of this task, are raised: they end the turn.
     """
     try:
-        progress = await apply_chunk(ctx, claim)
+        progress = await apply_chunk(ctx, claim, short_wait=short_wait, finish=finish)
         if claim.failures:
             await failures.reset(ctx.pool, claim.account_id, claim.job_id)
         return progress

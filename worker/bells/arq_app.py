@@ -21,14 +21,14 @@ from storage import queue
 from storage.context import Context
 from storage.garbage import freeze_loaded
 from storage.postgres.db_errors import is_ours
+from worker.attempt import in_job_slot
 from worker.bells.arq_worker import BellWorker
-from worker.context import open_context
+from worker.context import JOB_SLOTS, open_context
 from worker.finish import finish_if_last
 from worker.split import split_job
 from worker.turn import take_turn
 
 LONG_SECONDS = 3600  # time limit to split or finish a job of many millions of items
-JOB_SLOTS = 4  # bells for single jobs (split, finish) that one worker serves at once, beside its turns
 STOP_SECONDS = 15  # for the turns in progress when a worker stops; more than a turn plus one chunk
 
 
@@ -86,13 +86,13 @@ async def work(arq: dict[str, Any]) -> None:
 async def split(arq: dict[str, Any], account_id: int, job_id: str) -> None:
     """Split a job, because it may have parts to split."""
     await _hear(arq)
-    await _serve(arq, split_job, AccountId(account_id), JobId(UUID(job_id)))
+    await _serve(arq, in_job_slot, split_job, AccountId(account_id), JobId(UUID(job_id)))
 
 
 async def finish(arq: dict[str, Any], account_id: int, job_id: str) -> None:
     """Finish a job, if all its chunks are applied or cancelled."""
     await _hear(arq)
-    await _serve(arq, finish_if_last, AccountId(account_id), JobId(UUID(job_id)))
+    await _serve(arq, in_job_slot, finish_if_last, AccountId(account_id), JobId(UUID(job_id)))
 
 
 async def dry_run(arq: dict[str, Any]) -> None:

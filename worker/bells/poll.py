@@ -8,6 +8,7 @@ from schemas.ids import AccountId, JobId
 from storage.background import repeat
 from storage.context import Context
 from storage.pipeline import finish, split, turns
+from worker.attempt import Step, in_job_slot
 from worker.finish import finish_if_last
 from worker.split import split_job
 from worker.turn import take_turn
@@ -15,7 +16,6 @@ from worker.turn import take_turn
 EVERY_SECONDS = 1.0
 
 Work = Callable[[Context], Awaitable[bool]]
-Step = Callable[[Context, AccountId, JobId], Awaitable[None]]
 
 
 class Poll:
@@ -86,7 +86,7 @@ async def _each(ctx: Context, step: Step, jobs: list[tuple[AccountId, JobId]]) -
     errors = []
     for account_id, job_id in jobs:
         try:
-            await step(ctx, account_id, job_id)
+            await in_job_slot(ctx, step, account_id, job_id)
         except Exception as error:
             errors.append(error)
     if errors:

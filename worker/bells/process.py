@@ -54,9 +54,13 @@ async def _work(ctx: Context, bell: asyncio.Event, stop: asyncio.Event) -> None:
     async with beside(bells.serve_forever(), poll.run_forever()):
         await stop.wait()
         logger.info("stopping: finishing the turns in progress")
-        await asyncio.wait(
-            [asyncio.create_task(bells.end()), asyncio.create_task(poll.end())], timeout=STOP_SECONDS
-        )
+        await asyncio.wait([asyncio.create_task(_end(ctx, bells, poll))], timeout=STOP_SECONDS)
+
+
+async def _end(ctx: Context, bells: "Bells", poll: Poll) -> None:
+    """Begin nothing, and wait for the end of what was begun."""
+    await asyncio.gather(bells.end(), poll.end())
+    await asyncio.gather(ctx.turn_slots.wait(), ctx.job_slots.wait())
 
 
 async def _unless(stop: asyncio.Event, task: "asyncio.Task[Any]") -> bool:

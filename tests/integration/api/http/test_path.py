@@ -56,6 +56,7 @@ HELPERS = {
     "storage/watch.py",
     "storage/queue.py",
     "storage/repeated_log.py",
+    "storage/slots.py",
     "worker/operations/base.py",
     "worker/operations/registry.py",
     "worker/operations/upsert_rows.py",

@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from storage import queue
 from storage.background import beside
 from storage.context import Context
+from storage.slots import Slot, Slots
 from tests.waiting import until
 from worker import turn
 from worker.bells import process
@@ -33,7 +34,7 @@ class Running:
     turns: int = 0
     most: int = 0
 
-    async def take_turn(self, _: Context, hear: object = None) -> bool:
+    async def take_turn(self, _: Slot) -> bool:
         self.turns += 1
         self.most = max(self.most, self.turns)
         await self.go_on.wait()
@@ -51,7 +52,7 @@ class Running:
 async def running(crew: list[Context], monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
     """Run bells with a context that allows two turns."""
     settings = crew[0].settings.model_copy(update={"worker_turns": TURNS})
-    ctx = replace(crew[0], settings=settings, turn_slots=asyncio.Semaphore(TURNS))
+    ctx = replace(crew[0], settings=settings, turn_slots=Slots(TURNS, places=0))
     running = Running(Bells(ctx, asyncio.Event()), ctx)
 
     def make(*arguments: Context | asyncio.Event) -> BellWorker:
@@ -69,7 +70,7 @@ async def running(crew: list[Context], monkeypatch: pytest.MonkeyPatch) -> Async
         return worker
 
     monkeypatch.setattr(process, "make_worker", make)
-    monkeypatch.setattr(turn, "_take_turn", running.take_turn)
+    monkeypatch.setattr(turn._Turn, "take", lambda _, slot: running.take_turn(slot))
     async with beside(running.bells.serve_forever()):
         await ctx.queue.ring_work(queue.WORK_BELLS)
         await until(running.are_taken)

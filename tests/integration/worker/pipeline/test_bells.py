@@ -107,7 +107,7 @@ async def test_one_ring_wakes_one_waiting_worker(crew: list[Context]) -> None:
 async def test_a_worker_without_a_free_turn_passes_a_ring_on(ctx: Context, crew: list[Context]) -> None:
     async with AsyncExitStack() as slots:
         for _ in range(TURNS):
-            await slots.enter_async_context(crew[0].turn_slots)
+            await slots.enter_async_context(crew[0].turn_slots.semaphore)
         async with serving(crew[0]):
             for served in range(1, crew[0].settings.worker_turns + 1):
                 await until(lambda: _are_blocked(ctx, 1))
@@ -135,7 +135,7 @@ async def test_single_jobs_do_not_wait_for_turns(ctx: Context, crew: list[Contex
     job = await make_job(ctx, account.id, [contact(n) for n in range(3)], split=False)
     async with AsyncExitStack() as slots:
         for _ in range(TURNS):
-            await slots.enter_async_context(crew[0].turn_slots)
+            await slots.enter_async_context(crew[0].turn_slots.semaphore)
         async with serving(crew[0]):
             await ctx.queue.ring_work(queue.WORK_BELLS)
             await until(lambda: _are_served(ctx, crew[0].settings.worker_turns))
