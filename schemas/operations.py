@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.ids import show_id
 from schemas.items import contacts, references
@@ -31,6 +31,10 @@ class Operation(StrEnum):
 
 
 MatchOn = Literal["auto", "phone", "external_id"]
+
+
+class NewerJob(Exception):
+    """This release does not know the operation of a job, or one of its parameters: a newer one stored it."""
 
 
 class JobParams(BaseModel):
@@ -182,3 +186,15 @@ OPERATIONS: dict[Operation, Traits] = {
 def stream_of(operation: Operation, params: JobParams) -> str:
     """Return the name of a job's stream."""
     return OPERATIONS[operation].stream.format(params=params)
+
+
+def facts_of(operation: str, params: str) -> dict[str, Any]:
+    """Return the `operation` of a stored job, and its `params`, which are given as JSON.
+
+    If one of them is unknown, the operation is no Operation. This raises no NewerJob, because one such job
+    among several that are claimed at once must not affect the others.
+    """
+    try:
+        return {"operation": operation, "params": JobParams.model_validate_json(params)}
+    except ValidationError:
+        return {"operation": f"{operation} with the parameters {params}", "params": JobParams()}

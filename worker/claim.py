@@ -7,7 +7,7 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
-from schemas.operations import OPERATIONS, Operation
+from schemas.operations import OPERATIONS
 from storage.batched import Batched
 from storage.context import Context
 from storage.failpoints import reach
@@ -26,6 +26,7 @@ History = Batched[Log, Sequence[PastGrant]]
 
 # A throttled account waits until its window has room for 1/50 of the limit, not just for one item.
 USEFUL_SHARE = 50
+WHOLE = frozenset(name.value for name, traits in OPERATIONS.items() if traits.whole)
 
 
 class _WindowAway(Exception):
@@ -119,11 +120,7 @@ async def _take_grants(ctx: Context, conn: Conn, limited: Sequence[Candidate]) -
 async def _take_grant(ctx: Context, history: History, wanted: Sequence[Candidate]) -> Grant | None:
     """Take a grant for chunks of one account. It may cut only the first one. None: Redis is away."""
     first = wanted[0]
-    useful = (
-        first.items
-        if OPERATIONS[Operation(first.operation)].whole
-        else max(1, first.item_limit // USEFUL_SHARE)
-    )
+    useful = first.items if first.operation in WHOLE else max(1, first.item_limit // USEFUL_SHARE)
     return await ctx.window.take(
         kind="items",
         account_id=first.account_id,

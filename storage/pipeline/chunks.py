@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.items.reader import CHUNK_ITEMS
-from schemas.operations import JobParams
+from schemas.operations import JobParams, facts_of
 from storage.pipeline.leases import LEASE_SECONDS
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
@@ -264,8 +264,7 @@ def _claim(row: Any) -> Claim:
         token=row["token"],
         deaths=row["deaths"],
         failures=row["failures"],
-        operation=row["operation"],
-        params=JobParams.model_validate_json(row["params"]),
+        **facts_of(row["operation"], row["params"]),
         format=row["format"],
         layout=json.loads(row["layout"] or "null"),
         body=row["body"],

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId
-from schemas.operations import JobParams
+from schemas.operations import JobParams, facts_of
 from storage.pipeline import failures, results, turns
 from storage.pipeline.chunks import MAX_DEATHS, Claim, Progress
 from storage.pipeline.leases import LEASE_SECONDS, Watch, new_token
@@ -156,8 +156,7 @@ async def _claim(conn: Conn, account_id: AccountId, job_id: JobId) -> DryRun | N
     return DryRun(
         account_id=account_id,
         job_id=job_id,
-        operation=row["operation"],
-        params=JobParams.model_validate_json(row["params"]),
+        **facts_of(row["operation"], row["params"]),
         format=row["format"],
         layout=json.loads(row["layout"] or "null"),
         token=token,

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId
 from schemas.job_errors import JobErrorCode
-from schemas.operations import JobParams
+from schemas.operations import JobParams, facts_of
 from schemas.states import JobState, Outcome
 from storage.entities import contacts
 from storage.pipeline.chunks import Members
@@ -90,8 +90,7 @@ async def claim(
     return Finishing(
         account_id=account_id,
         job_id=job_id,
-        operation=row["operation"],
-        params=JobParams.model_validate_json(row["params"]),
+        **facts_of(row["operation"], row["params"]),
         format=row["format"],
         layout=json.loads(row["layout"] or "null"),
         dry_run=row["dry_run"],

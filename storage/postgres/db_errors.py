@@ -24,6 +24,7 @@ from redis.exceptions import RedisError
 from schemas.errors import BulklaneError
 from schemas.item_errors import ItemCode
 from schemas.items.faults import Fault
+from schemas.operations import NewerJob
 
 # asyncpg also raises InternalClientError after the postmaster has died.
 LOST_CONNECTION = (
@@ -112,11 +113,12 @@ def is_ours(error: BaseException) -> bool:
 def blames_work(error: BaseException) -> bool:
     """Return whether an item may have caused the error. Its chunk then counts a death.
 
-    False: the process was stopped, a server was in trouble, or the database lacks what our code expects, such
-    as a column or a privilege. The same work can succeed later, unchanged. An exception of our own Python
-    code counts, because only the items differ between the chunks that succeed and the one that fails.
+    False: the process was stopped, a server was in trouble, a newer release stored the job, or the database
+    lacks what our code expects, such as a column or a privilege. The same work can succeed later, unchanged.
+    An exception of our own Python code counts, because only the items differ between the chunks that succeed
+    and the one that fails.
     """
-    if isinstance(error, (asyncpg.PostgresError, RedisError, BulklaneError)):
+    if isinstance(error, (asyncpg.PostgresError, RedisError, BulklaneError, NewerJob)):
         return isinstance(error, CAUSED_BY_ITEMS)
     return isinstance(error, Exception) and is_ours(error)
 

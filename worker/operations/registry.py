@@ -3,14 +3,18 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from schemas.operations import Operation
+from schemas.operations import NewerJob, Operation
 from worker import operations
 from worker.operations.base import BaseOperation
 
 
 def operation_of(operation: str) -> BaseOperation:
-    """Return the object that does the work of an operation. Raises ValueError if it is unknown."""
-    return REGISTRY[Operation(operation)]
+    """Return the object that does the work of an operation. Raises NewerJob if it is unknown."""
+    try:
+        return REGISTRY[Operation(operation)]
+    except ValueError:
+        message = f"this release does not know the operation {operation}: install the newer release"
+        raise NewerJob(message) from None
 
 
 def _collect() -> dict[Operation, BaseOperation]:
