@@ -6,6 +6,7 @@ import uvloop
 from aiohttp import web
 
 from api.app import make_app
+from api.http.access_log import AccessLog, access
 from api.http.connections import raise_descriptor_limit
 from schemas.logs import configure
 from schemas.settings import SettingsMissing, get_settings
@@ -31,7 +32,8 @@ def main() -> None:
         port=settings.port,
         loop=uvloop.new_event_loop(),
         print=None,
-        access_log=None,
+        access_log=access,
+        access_log_class=AccessLog,
         keepalive_timeout=settings.keepalive_seconds,
         shutdown_timeout=SHUTDOWN_SECONDS,
         auto_decompress=False,  # our decoder is bounded, and distinguishes a cut body from a corrupt one

@@ -32,7 +32,7 @@ def configure(settings: Settings) -> None:
         )
     )
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
+        foreign_pre_chain=[*shared, _add_fields],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
@@ -54,6 +54,14 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _add_fields(
+    _: structlog.types.WrappedLogger, __: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Add what a call of the standard library's logging passed as `extra={"fields": {...}}`."""
+    event.update(getattr(event["_record"], "fields", {}))
+    return event
 
 
 def _hide_values(

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from contextlib import suppress
 
+from schemas.ids import show_job_id
 from schemas.job_errors import JobErrorCode
 from storage.context import Context
 from storage.failpoints import reach
@@ -55,7 +56,8 @@ async def _apply_once(ctx: Context, claim: Claim, batch: Batch, *, short_wait: b
     try:
         return await _transact(ctx, claim, batch, isolated=False, short_wait=short_wait)
     except ROW_REJECTED as error:
-        logger.info("row of chunk %s of job %s was rejected: %s", claim.first_index, claim.job_id, error)
+        job = show_job_id(claim.job_id)
+        logger.info("row of chunk %s of job %s was rejected: %s", claim.first_index, job, error)
         return await _transact(ctx, claim, batch, isolated=True, short_wait=short_wait)
 
 

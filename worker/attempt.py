@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
-from schemas.ids import AccountId, JobId
+from schemas.ids import AccountId, JobId, show_job_id
 from schemas.job_errors import JobErrorCode
 from storage.context import Context
 from storage.pipeline import cancellation, failures
@@ -100,14 +100,14 @@ async def delay(ctx: Context, account_id: AccountId, job_id: JobId, error: Excep
     """Log an error of ours and delay the job. Return the number of failures since the last success."""
     kind = f"work on a job failed with {type(error).__name__}"
     text = "work on job %s failed and is tried again later: %s"
-    ctx.repeated.log(logging.ERROR, kind, text, job_id, error, exc_info=error)
+    ctx.repeated.log(logging.ERROR, kind, text, show_job_id(job_id), error, exc_info=error)
     return await failures.count(ctx.pool, account_id, job_id)
 
 
 async def postpone(ctx: Context, account_id: AccountId, job_id: JobId, error: Exception) -> None:
     """Delay a job without a failure, because PostgreSQL is busy: mostly, somebody else holds a lock."""
     text = "work on job %s waits for a lock and is tried again later: %s"
-    ctx.repeated.log(logging.WARNING, "work on a job waits for a lock", text, job_id, error)
+    ctx.repeated.log(logging.WARNING, "work on a job waits for a lock", text, show_job_id(job_id), error)
     await failures.postpone(ctx.pool, account_id, job_id)
 
 
@@ -115,11 +115,11 @@ def log_death(ctx: Context, job_id: JobId, error: Exception) -> None:
     """Log an error that an item may have caused. Its chunk has counted a death."""
     kind = f"a chunk failed with {type(error).__name__}"
     text = "a chunk of job %s failed and counts a death: %s"
-    ctx.repeated.log(logging.WARNING, kind, text, job_id, error, exc_info=error)
+    ctx.repeated.log(logging.WARNING, kind, text, show_job_id(job_id), error, exc_info=error)
 
 
 async def fail_rest(ctx: Context, account_id: AccountId, job_id: JobId, code: JobErrorCode) -> None:
     """Fail the rest of a job, and ring for its finish."""
-    ctx.repeated.log(logging.ERROR, code, "the rest of job %s fails: %s", job_id, code)
+    ctx.repeated.log(logging.ERROR, code, "the rest of job %s fails: %s", show_job_id(job_id), code)
     await cancellation.fail_rest(ctx.pool, account_id, job_id, code)
     await ctx.queue.ring_finish(account_id, job_id)

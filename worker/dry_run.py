@@ -10,6 +10,7 @@ import logging
 from functools import partial
 from typing import Any
 
+from schemas.ids import show_job_id
 from schemas.job_errors import JobErrorCode
 from storage.background import repeat
 from storage.context import Context
@@ -186,4 +187,4 @@ async def _release(ctx: Context, dry_run: DryRun) -> None:
     try:
         await dry_runs.release(ctx.pool, dry_run, blame=False)
     except LOST_CONNECTION:
-        logger.warning("dry run %s is not released: its lease will expire", dry_run.job_id)
+        logger.warning("dry run %s is not released: its lease will expire", show_job_id(dry_run.job_id))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from schemas.ids import AccountId, JobId
+from schemas.ids import AccountId, JobId, show_job_id
 from schemas.job_errors import JobErrorCode
 from storage import pruning
 from storage.context import Context
@@ -100,7 +100,7 @@ async def announce(ctx: Context, ends: Sequence[End], *, next_turns: int) -> Non
     The next jobs of the streams may be ready, and dry runs may wait there.
     """
     # one record for all: a record for each small job would take a tenth of its time
-    logger.info("; ".join([f"job {end.job_id} ended: {end.state}" for end in ends]))
+    logger.info("; ".join([f"job {show_job_id(end.job_id)} ended: {end.state}" for end in ends]))
     await ctx.queue.announce_ends([end.job_id for end in ends])
     if next_turns:
         await ctx.queue.ring_work(next_turns)
@@ -116,4 +116,4 @@ async def drop_parts(ctx: Context, end: End) -> None:
     try:
         await pruning.parts(ctx.pool, end.account_id, end.job_id)
     except Exception as error:
-        logger.warning("pruning will delete the parts of job %s: %s", end.job_id, error)
+        logger.warning("pruning will delete the parts of job %s: %s", show_job_id(end.job_id), error)

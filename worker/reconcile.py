@@ -4,6 +4,7 @@ import asyncio
 import logging
 from functools import partial
 
+from schemas.ids import show_job_id
 from schemas.job_errors import JobErrorCode
 from storage import rounds
 from storage.background import repeat
@@ -113,7 +114,7 @@ async def _fail(ctx: Context, abandoned: list[ExpiredUpload]) -> None:
 async def _free_finishes(ctx: Context, leases: list[ExpiredFinish]) -> None:
     """Free finishes. One that has killed too many workers is left out, and its job fails."""
     for job in await finish.free(ctx.pool, leases):
-        logger.warning("a dead worker was finishing job %s: another one tries", job.job_id)
+        logger.warning("a dead worker was finishing job %s: another one tries", show_job_id(job.job_id))
         if job.failures >= MAX_FAILURES:
             await fail_rest(ctx, job.account_id, job.job_id, JobErrorCode.FINISH_FAILED)
         else:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from schemas.ids import AccountId, JobId
+from schemas.ids import AccountId, JobId, show_job_id
 from storage.context import Context
 from storage.pipeline import chunks, failures
 from storage.pipeline.chunks import Claim, Progress
@@ -192,4 +192,4 @@ async def _release(ctx: Context, claim: Claim, *, blame: bool) -> None:
         if trouble_of(error) is None:
             raise
         text = "a chunk of job %s is not released before PostgreSQL responds"
-        ctx.repeated.log(logging.WARNING, "a chunk is not released", text, claim.job_id)
+        ctx.repeated.log(logging.WARNING, "a chunk is not released", text, show_job_id(claim.job_id))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.formats.content_type import Format
-from schemas.ids import AccountId, JobId
+from schemas.ids import AccountId, JobId, show_job_id
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 
@@ -48,7 +48,7 @@ async def next_part(conn: Conn, account_id: AccountId, job_id: JobId) -> Unsplit
     if row is None:
         return None
     if row["body"] is None:
-        raise PartMissing(f"part {row['part']} of {row['parts']} of job {job_id} is not stored")
+        raise PartMissing(f"part {row['part']} of {row['parts']} of job {show_job_id(job_id)} is not stored")
     return UnsplitPart(
         format=Format(row["format"]),
         layout=json.loads(row["layout"] or "null"),

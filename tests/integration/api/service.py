@@ -11,6 +11,7 @@ from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from api.app import make_app
+from api.http.access_log import AccessLog, access
 from api.http.context import API, Api
 from schemas.settings import Settings
 from storage.context import Context
@@ -39,7 +40,13 @@ class Service:
 async def serve(settings: Settings, *, shutdown_seconds: float = 1.0) -> AsyncIterator[Service]:
     """Serve on a free port of the loopback interface, with the options of `python -m api`."""
     app = make_app(settings)
-    runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=shutdown_seconds)
+    runner = web.AppRunner(
+        app,
+        auto_decompress=False,
+        access_log=access,
+        access_log_class=AccessLog,
+        shutdown_timeout=shutdown_seconds,
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

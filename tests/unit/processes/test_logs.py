@@ -63,6 +63,14 @@ def test_values_of_rows_are_not_logged(log: Callable[[], str], message: str) -> 
     assert PHONE not in log()
 
 
+def test_fields_of_a_line_are_shown(log: Callable[[], str]) -> None:
+    logging.getLogger("api").info("request", extra={"fields": {"status": 202, "account": "org_1"}})
+    text = log().replace('"', "").replace(": ", "=")
+    assert "status=202" in text
+    assert "account=org_1" in text
+    assert "_record" not in text
+
+
 def test_settings_do_not_show_urls_with_passwords() -> None:
     settings = Settings(
         database_url=f"postgresql://user:{PASSWORD}@host/db", redis_url=f"redis://:{PASSWORD}@host"
