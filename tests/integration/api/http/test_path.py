@@ -63,6 +63,7 @@ HELPERS = {
 }
 # The response, and what happens after the row is written.
 AFTERWARDS = {
+    "api/http/access_log.py",
     "api/http/job_view.py",
     "api/http/waiting.py",
     "storage/entities/contacts.py",
