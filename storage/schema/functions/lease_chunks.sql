@@ -10,6 +10,8 @@ CREATE OR REPLACE FUNCTION lease_chunks(
     deaths integer, failures smallint, total integer, operation text, params jsonb, format text, layout jsonb, body bytea
 ) LANGUAGE plpgsql AS $$ -- not sql, because such a function plans its statement at each call
 #variable_conflict use_column
+DECLARE
+    moment timestamptz := clock_timestamp(); -- later times are from before the clock was set back
 BEGIN
     RETURN QUERY
     -- a LIMIT that is no constant: the planner expects one row, so it looks each up by its key whatever the statistics say
@@ -55,7 +57,7 @@ BEGIN
             JOIN account_turns own ON own.account_id = account.account_id
             CROSS JOIN (
                 SELECT COALESCE((
-                    SELECT c.start_tag FROM account_turns c WHERE c.served_at IS NOT NULL
+                    SELECT c.start_tag FROM account_turns c WHERE c.served_at <= moment
                     ORDER BY c.served_at DESC NULLS LAST LIMIT 1), 0) AS start_tag
             ) clock
         ) fair

@@ -1,8 +1,10 @@
-"""The clock of PostgreSQL is set back by an hour: nothing that was to end soon waits for an hour.
+"""A clock is set back by an hour: nothing that was to end soon waits for an hour.
 
-All stored times are moved one hour into the future, which is the same for everything that compares them.
+For PostgreSQL, all stored times are moved one hour into the future, which is the same for all that compares
+them.
 """
 
+import time
 from functools import partial
 
 import pytest
@@ -11,10 +13,12 @@ from schemas.ids import AccountId, JobId
 from storage.context import Context
 from storage.pipeline import chunks, dry_runs, finish, uploads
 from storage.pipeline.leases import Watch
+from storage.queue import WORK_BELLS
 from tests.factories import contact, make_account, make_job
 from tests.integration.worker.cancelling import new_job
-from tests.workers import claim, claim_chunk, job_of, lock_next
+from tests.workers import claim, claim_chunk, drain, job_of, lock_next
 from worker.reconcile import Leases, free_abandoned, reconcile
+from worker.turn import take_turn
 
 BACK = """
     UPDATE {table} SET {column} = {column} + interval '1 hour' WHERE {column} IS NOT NULL
@@ -25,7 +29,9 @@ COLUMNS = [
     ("jobs", "retry_at"),
     ("account_turns", "ready_at"),
     ("account_turns", "throttled_at"),
+    ("account_turns", "served_at"),
 ]
+TURN = "SELECT virtual_time, start_tag FROM account_turns WHERE account_id = $1"
 
 
 async def set_back(ctx: Context) -> None:
@@ -106,3 +112,46 @@ async def test_the_finish_of_a_dead_worker_is_taken_over(
     await reconcile(ctx)
     assert await finish.unended(ctx.pool) == [applied]
     assert await finish.claim(ctx.pool, *applied) is not None
+
+
+async def test_an_account_that_begins_has_no_advance_over_those_that_were_served_since(ctx: Context) -> None:
+    before, busy, new = [(await make_account(ctx)).id for _ in range(3)]
+    await make_job(ctx, before, [contact(1)])
+    await take_turn(ctx)
+    await set_back(ctx)
+    await make_job(ctx, busy, [contact(number) for number in range(60)], chunk_items=20)
+    await drain(ctx)
+    served = await ctx.pool.fetchrow(TURN, busy)
+    await make_job(ctx, new, [contact(1)])
+    begun = await ctx.pool.fetchrow(TURN, new)
+    assert served
+    assert begun
+    assert begun["virtual_time"] == served["start_tag"] > 0
+
+
+async def test_bells_that_were_rung_before_a_step_are_rung_again(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(1)])
+
+    async def ring() -> None:
+        await ctx.queue.ring_work(WORK_BELLS)
+        await ctx.queue.ring_split(account.id, job_id)
+
+    now = time.time()
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "time", lambda: now + 3600)
+        await ring()
+    assert await _due(ctx) == 0
+    for _ in range(2):
+        await ring()
+        assert await _due(ctx) == WORK_BELLS + 1
+    assert await ctx.queue.length() == WORK_BELLS + 1
+
+
+async def _due(ctx: Context) -> int:
+    """Return the number of bells that arq would serve now."""
+    redis = ctx.queue.redis
+    due: int = await redis.zcount(redis.default_queue_name, "-inf", time.time() * 1000 + 1)
+    return due
