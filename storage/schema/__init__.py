@@ -12,6 +12,7 @@ then creates it again.
 import hashlib
 from pathlib import Path
 
+from schemas.formats.records import PART_BYTES
 from storage.pipeline.jobs import FIRST_ERRORS, LARGE_BYTES
 from storage.pipeline.leases import LONGEST_DELAY_SECONDS, LONGEST_LEASE_SECONDS
 from storage.postgres.templates import render
@@ -42,6 +43,7 @@ OBJECTS = (
 # The placeholders of a file, and their values.
 NUMBERS: dict[str, dict[str, str | int]] = {
     "functions/leased.sql": {"twice_the_longest_lease": 2 * LONGEST_LEASE_SECONDS},
+    "functions/choose_chunks.sql": {"claim_bytes": PART_BYTES},
     "functions/search_contacts.sql": {"longer_look": 20},  # times as many contacts
     "functions/delayed.sql": {"twice_the_longest_delay": 2 * LONGEST_DELAY_SECONDS},
     "views/job_views.sql": {"first_errors": FIRST_ERRORS, "large_bytes": LARGE_BYTES},

@@ -1,7 +1,7 @@
 -- Lock the turn of the account that has been served least among those with a claimable chunk, and return its next
 -- chunk. Its streams are served in turns, in the order of their names. If the chunk is the only one of a small job, return
 -- more of them: the next jobs of its stream, those of the account's next streams, then those of the next accounts, until
--- there are `p_items` items or `p_most` chunks. The caller leases them in this order and in this transaction.
+-- there are `p_items` items, `p_most` chunks or the bytes of a part, which bound the memory of a worker. The caller leases them in this order and in this transaction.
 -- `follows`: an earlier job of the same stream is among the chosen ones.
 --
 -- `p_limited` tells what to do with the accounts that have an item limit: 'take' chooses them like the others, and the
@@ -40,6 +40,8 @@ DECLARE
     width integer := 1;
     number integer := 0;
     taken integer := 0;
+    bytes integer := 0;
+    fits boolean;
     passed boolean;
     ends boolean := false;
 BEGIN
@@ -81,10 +83,11 @@ BEGIN
                 SELECT h.items = h.total AND h.deaths = 0 AND h.failures = 0 AND h.operation = ANY (p_operations) AS small
             ) head
             CROSS JOIN LATERAL (
-                SELECT h.job_id, h.operation, h.first_index, h.items, h.deaths, head.small IS TRUE AS small, false AS follows
+                SELECT h.job_id, h.operation, h.first_index, h.items, h.deaths, h.bytes, head.small IS TRUE AS small,
+                    false AS follows
                 UNION ALL
-                (SELECT j.id, j.operation, c.first_index, c.items, c.deaths, c.state = 'ready' AND c.deaths = 0
-                    AND c.items = j.total AND NOT j.dry_run AND j.cancel_requested_at IS NULL AND j.error_code IS NULL
+                (SELECT j.id, j.operation, c.first_index, c.items, c.deaths, c.byte_end - c.byte_start,
+                    c.state = 'ready' AND c.deaths = 0 AND c.items = j.total AND NOT j.dry_run AND j.cancel_requested_at IS NULL AND j.error_code IS NULL
                     AND j.failures = 0 AND NOT delayed(j.retry_at) AND j.operation = ANY (p_operations), true
                  FROM jobs j
                  LEFT JOIN chunks c ON c.account_id = j.account_id AND c.job_id = j.id AND c.first_index = 0
@@ -94,11 +97,12 @@ BEGIN
                  ORDER BY j.stream_position LIMIT p_most)
             ) k
         LOOP
+            fits := taken + chunk.items <= p_items AND bytes + chunk.bytes <= @claim_bytes@;
             IF chunk.follows THEN
-                passed := passed OR chunk.small IS NOT TRUE OR taken + chunk.items > p_items;
+                passed := passed OR chunk.small IS NOT TRUE OR NOT fits;
                 CONTINUE WHEN passed;
             ELSE
-                IF number > 0 AND (NOT chunk.small OR taken + chunk.items > p_items) THEN
+                IF number > 0 AND NOT (chunk.small AND fits) THEN
                     RETURN;
                 END IF;
                 passed := false;
@@ -119,6 +123,7 @@ BEGIN
             RETURN NEXT;
             number := number + 1;
             taken := taken + chunk.items;
+            bytes := bytes + chunk.bytes;
             IF NOT chunk.small OR number = p_most THEN
                 RETURN;
             END IF;

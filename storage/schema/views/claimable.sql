@@ -4,7 +4,7 @@
 -- window and the turn.
 CREATE OR REPLACE VIEW claimable AS
 SELECT s.account_id, s.stream, head.id AS job_id, head.stream_position, head.operation, head.total, head.failures, head.parallel,
-    ready.first_index, ready.items, ready.deaths
+    ready.first_index, ready.items, ready.deaths, ready.bytes
 FROM streams s
 CROSS JOIN LATERAL (
     SELECT j.id, j.stream_position, j.operation, j.total, j.failures, j.parallel, j.dry_run, j.retry_at
@@ -15,7 +15,7 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) head
 CROSS JOIN LATERAL (
-    SELECT c.first_index, c.items, c.deaths
+    SELECT c.first_index, c.items, c.deaths, c.byte_end - c.byte_start AS bytes
     FROM chunks c
     WHERE c.account_id = s.account_id AND c.job_id = head.id AND c.state = 'ready'
     ORDER BY c.first_index

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from schemas.formats.records import PART_BYTES
 from schemas.ids import AccountId, JobId
 from schemas.states import JobState
 from storage.context import Context
@@ -65,6 +66,15 @@ async def test_a_claim_has_bounds(ctx: Context) -> None:
     for _ in range(3):
         await make_job(ctx, other.id, [contact(n) for n in range(400)])
     assert [claim.items for claim in await claim_chunks(ctx)] == [400, 400]
+
+
+@pytest.mark.parametrize("accounts", [1, 3])
+async def test_a_claim_has_the_bytes_of_a_part(ctx: Context, accounts: int) -> None:
+    ids = [(await make_account(ctx, item_limit=0)).id for _ in range(accounts)]
+    for place in range(3):
+        item = contact(1, metadata={"k": "x" * (PART_BYTES // 2 - 100)})
+        await make_job(ctx, ids[place % accounts], [item])
+    assert len(await claim_chunks(ctx)) == 2
 
 
 async def test_what_is_not_small_ends_a_claim(ctx: Context) -> None:
