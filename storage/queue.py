@@ -4,6 +4,7 @@ import json
 import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from secrets import token_hex
 from typing import Any, cast
@@ -14,6 +15,7 @@ from arq.jobs import serialize_job
 from redis.asyncio.connection import ConnectionPool, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.commands.core import AsyncScript
 
 from schemas.ids import AccountId, JobId
 from storage.breaker import Breaker
@@ -77,6 +79,14 @@ def arq_settings(redis_url: str) -> RedisSettings:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Bells to serve: their ids and times (ms since 1970). `waits`: another bell waits for a slot."""
+
+    bells: list[tuple[str, int]]
+    waits: bool
+
+
 class Queue:
     """Rings bells. A failure is not raised, because the reconciler rings again.
 
@@ -89,7 +99,8 @@ class Queue:
         self.breaker = Breaker(self.check)
         name = redis.default_queue_name
         self._keys = [name, f"{name}:waiting", f"{name}:wake"]
-        self._script = redis.register_script(files("storage").joinpath("bells.lua").read_bytes())
+        self._ring_bells = self._script("ring_bells.lua")
+        self._take_bells = self._script("take_bells.lua")
 
     async def ring_work(self, times: int = 1, *, after_seconds: float = 0) -> None:
         """Announce that there may be chunks to claim, for `times` parallel turns."""
@@ -110,6 +121,17 @@ class Queue:
     async def ring_dry_run(self) -> None:
         """Announce that a dry run may be ready to start."""
         await self._ring("dry_run", ["dry_run"])
+
+    async def take_bells(self, *, most: int, turns: int, read: int, seconds: float) -> Taken:
+        """Take up to `most` bells to serve, up to `turns` of them for work, of the first `read` of the queue.
+
+        They are marked for `seconds` as arq marks its jobs in progress, so no other worker takes them. Raises
+        an error of `breaker.LOST_REDIS`.
+        """
+        now, life = int(time.time() * 1000), int(seconds * 1000)
+        waits, *taken = await self._take_bells(keys=self._keys[:1], args=[now, read, most, turns, WORK, life])
+        bells = [(bell.decode(), int(float(at))) for bell, at in zip(taken[::2], taken[1::2], strict=True)]
+        return Taken(bells=bells, waits=bool(waits))
 
     async def hear(self, bell: str) -> None:
         """Allow a bell to be rung again. Call it before the last look for the work that it announces.
@@ -172,6 +194,9 @@ class Queue:
         """Return the number of bells, including those that a worker is serving."""
         return int(await self.redis.zcard(self.redis.default_queue_name))
 
+    def _script(self, name: str) -> AsyncScript:
+        return self.redis.register_script(files("storage").joinpath(name).read_bytes())
+
     async def _ring(
         self, task: str, fields: Sequence[str], *args: object, times: int = 1, at: int | None = None
     ) -> None:
@@ -191,7 +216,7 @@ class Queue:
             times,
             *fields,
         ]
-        await self.breaker.ask(lambda: self._script(keys=self._keys, args=arguments))
+        await self.breaker.ask(lambda: self._ring_bells(keys=self._keys, args=arguments))
 
 
 def later(now: float, after_seconds: float) -> int:

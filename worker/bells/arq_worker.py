@@ -4,7 +4,6 @@ import asyncio
 import time
 from typing import Any
 
-from arq.constants import in_progress_key_prefix
 from arq.worker import Worker
 
 from storage.background import cancel
@@ -42,19 +41,37 @@ class BellWorker(Worker):
                 if not self._ring.cancelled():
                     self._ring.exception()  # read, so that asyncio does not log it
 
-    async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Start the bells for which this worker has a slot."""
+    async def _poll_iteration(self) -> None:
+        """Start the bells for which this worker has a slot, and wait for the next ones.
+
+        This takes one call to Redis in place of arq's one and five for each bell, which it makes in series.
+        """
+        if self.allow_pick_jobs:
+            await self._start_bells()
+        for bell, task in list(self.tasks.items()):
+            if task.done():
+                del self.tasks[bell]
+                task.result()  # raises an error of Redis
+        await self.heart_beat()
+
+    async def _start_bells(self) -> None:
         self._slot_freed.clear()
-        waiting = await self._waiting([job_id.decode() for job_id in job_ids])
-        waiting.sort(key=_is_work)  # stable: the oldest first
-        self._waits = False
-        for bell in waiting:
-            if self.job_counter >= self.max_jobs or (_is_work(bell) and self._busy_turns() >= self._turns):
-                self._waits = True
-                return
-            await super().start_jobs([bell.encode()])
-            if task := self.tasks.get(bell):
-                task.add_done_callback(lambda _: self._slot_freed.set())
+        taken = await self._queue.take_bells(
+            most=self.max_jobs - self.job_counter,
+            turns=self._turns - self._busy_turns(),
+            read=self.queue_read_limit,
+            seconds=self.in_progress_timeout_s,
+        )
+        self._waits = taken.waits
+        for bell, at in taken.bells:
+            await self.sem.acquire()  # arq releases it, and counts down, when the task is done
+            self.job_counter += 1
+            self.tasks[bell] = task = asyncio.create_task(self.run_job(bell, at))
+            task.add_done_callback(self._end_bell)
+
+    def _end_bell(self, _: "asyncio.Task[None]") -> None:
+        self._release_sem_dec_counter_on_complete()
+        self._slot_freed.set()
 
     async def heart_beat(self) -> None:
         """Do what arq does between two looks into the queue, and wait until a bell is rung."""
@@ -94,16 +111,5 @@ class BellWorker(Worker):
         ring, self._ring = self._ring, None
         return ring.result()
 
-    async def _waiting(self, bells: list[str]) -> list[str]:
-        """Return the bells that nobody serves. arq asks for each of them, too, but for one at a time."""
-        if not bells:
-            return []
-        served = await self.pool.mget([in_progress_key_prefix + bell for bell in bells])
-        return [bell for bell, mark in zip(bells, served, strict=True) if mark is None]
-
     def _busy_turns(self) -> int:
-        return sum(_is_work(bell) and not task.done() for bell, task in self.tasks.items())
-
-
-def _is_work(bell: str) -> bool:
-    return bell.startswith(WORK)
+        return sum(bell.startswith(WORK) and not task.done() for bell, task in self.tasks.items())

@@ -14,7 +14,7 @@ from storage import queue
 from storage.context import Context
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
-from tests.workers import TURNS, bells, serving, unfinished
+from tests.workers import TURNS, bells, job_of, serving, unfinished
 
 
 async def _in_queue(ctx: Context) -> list[str]:
@@ -93,6 +93,46 @@ async def test_the_bell_of_a_dead_worker_is_rung_again(ctx: Context, monkeypatch
     assert len(await _in_queue(ctx)) == 2
 
 
+async def test_bells_are_taken_once_single_jobs_first_and_the_oldest_first(
+    ctx: Context, crew: list[Context]
+) -> None:
+    account = await make_account(ctx)
+    jobs = [await make_job(ctx, account.id, [contact(1)], split=False) for _ in range(2)]
+    await ctx.queue.ring_work(3)
+    await ctx.queue.ring_work(after_seconds=60)
+    for job in jobs:
+        await ctx.queue.ring_split(account.id, job)
+    rung = await _in_queue(ctx)
+    first = await take(crew[0], most=3, turns=2)
+    assert [bell.rsplit(":", 2)[0] for bell, _ in first.bells] == [
+        *(f"split:{job}" for job in jobs),
+        "work:0",
+    ]
+    assert first.waits
+    assert not (await take(crew[1], most=0, turns=0)).bells
+    second = await take(crew[1], most=9, turns=1)
+    assert _fields(second) == ["work:1"]
+    assert second.waits
+    third = await take(crew[1], most=9, turns=9)
+    assert _fields(third) == ["work:2"]  # the other one is not due
+    assert not third.waits
+    assert await _in_queue(ctx) == rung  # a bell leaves the queue when it is served
+    assert await _are_served(ctx, 5)
+
+
+async def test_to_take_bells_is_one_call_to_redis(ctx: Context, crew: list[Context]) -> None:
+    account = await make_account(ctx)
+    job = await make_job(ctx, account.id, [contact(1)])
+    async with serving(crew[0]):
+        await until(lambda: _are_blocked(ctx, 1))
+        await ctx.queue.redis.config_resetstat()
+        await ctx.queue.ring_work()
+        await until(lambda: _ended(ctx))
+        calls = await ctx.queue.redis.info("commandstats")
+    assert not {"cmdstat_watch", "cmdstat_mget"} & set(calls)
+    assert (await job_of(ctx, account.id, job)).state == "completed"
+
+
 async def test_one_ring_wakes_one_waiting_worker(crew: list[Context]) -> None:
     waits = [asyncio.create_task(worker.queue.wait_for_ring(4.0)) for worker in crew[:2]]
     await until(lambda: _are_blocked(crew[2], 2))
@@ -145,6 +185,14 @@ async def test_single_jobs_do_not_wait_for_turns(ctx: Context, crew: list[Contex
             assert (await bells(ctx))["work"] == queue.WORK_BELLS
             await slots.aclose()
             await until(lambda: _ended(ctx))
+
+
+def _fields(taken: queue.Taken) -> list[str]:
+    return [bell.rsplit(":", 2)[0] for bell, _ in taken.bells]
+
+
+async def take(ctx: Context, *, most: int, turns: int) -> queue.Taken:
+    return await ctx.queue.take_bells(most=most, turns=turns, read=100, seconds=60)
 
 
 async def _are_blocked(ctx: Context, number: int) -> bool:
