@@ -1,7 +1,6 @@
 """Run a benchmark: `python -m bench …`, or `./run bench …`."""
 
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from inspect import Parameter, get_annotations, signature
@@ -15,6 +14,8 @@ from bench import phone, smoke
 from bench.lab.results import FOLDER, Results
 from bench.loads import duplicates, large, load, memory, operations, peers, scale, stages
 from bench.queries import claims, pages
+from bench.series import SERIES
+from bench.series import run as run_series
 from bench.traffic import fair, idle, jobs, latency, queue
 
 BENCHES = (
@@ -59,11 +60,24 @@ for bench in BENCHES:
 
 
 @app.command("all")
-def run_all() -> None:
-    """Run all benchmarks at their full size, which takes about an hour, then `report`."""
-    for module in BENCHES:
-        subprocess.run([sys.executable, "-m", "bench", name_of(module)], check=True)
-    report()
+def run_all(
+    names: Annotated[list[str] | None, typer.Argument(help="Benchmarks to run.", show_default="all")] = None,
+    folder: Folder = FOLDER,
+    *,
+    tiny: Annotated[bool, typer.Option("--tiny", help="Only show that all run; needs --results.")] = False,
+) -> None:
+    """Run all benchmarks at the sizes of the page, about half an hour on two cores, then `report`."""
+    if unknown := set(names or ()) - SERIES.keys():
+        raise typer.BadParameter(f"no benchmark has the name {min(unknown)}: use {', '.join(SERIES)}")
+    if tiny and folder == FOLDER:
+        raise typer.BadParameter("tiny results mean nothing: use --results with another folder")
+    failures = run_series(names or [], folder, tiny=tiny)
+    if folder == FOLDER:
+        report()
+    for failure in failures:
+        print(f"{failure}: its results are those of an earlier run", file=sys.stderr)
+    if failures:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -6,18 +6,21 @@ A page says which figures it shows, and where:
     (a table of these columns)
     <!-- end -->
 
-`<!-- bench targets -->` shows all goals, `<!-- bench taken -->` how the results were taken. A test compares
-the pages with the results, so no figure is written by hand.
+`<!-- bench targets -->` shows all goals, `<!-- bench missed -->` where to read why some are missed, and
+`<!-- bench taken -->` how the results were taken. A test compares the pages with the results, so no figure is
+written by hand.
 """
 
 import json
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from bench.lab.plots import Group, bars
 from bench.lab.results import FOLDER, median, number, shown
+from bench.lab.targets import TARGETS
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = (REPOSITORY / "README.md", REPOSITORY / "docs" / "performance.md")
@@ -29,6 +32,12 @@ DRAWN = {
     "operations": ("operations", "Rows a second of each operation", ("rows/s",)),
     "stages": ("stages", "Processor time of a new row, in microseconds", ("µs/row",)),
     "scale": ("scale", "Jobs a second with more workers, 5 ms away from PostgreSQL", ("jobs/s",)),
+    "duplicates": ("duplicates", "Items a second with and without duplicates", ("items/s",)),
+    "peers": ("peers", "New rows a second: the service beside hand-written workers", ("rows/s",)),
+    "queue": ("queue", "Queued small jobs drained a second", ("drained/s",)),
+    "fair": ("fair", "Small job alone and beside a large job, in milliseconds", ("p50 ms", "p95 ms")),
+    "pages": ("pages", "Pages and searches, in milliseconds", ("p50 ms",)),
+    "claims": ("claims", "Time of PostgreSQL for the claim of a small job, in milliseconds", ("ms/job",)),
     "latency": ("latency", "Small job on an idle service, in milliseconds", ("p50 ms", "p95 ms")),
 }
 
@@ -58,6 +67,8 @@ def filled(text: str, results: dict[str, Result]) -> str:
         match name:
             case "targets":
                 lines = _targets(results)
+            case "missed":
+                lines = _missed(results)
             case "taken":
                 lines = _taken(results)
             case _:
@@ -90,12 +101,38 @@ def _rows(result: Result, columns: list[str]) -> Iterator[str]:
 
 def _targets(results: dict[str, Result]) -> Iterator[str]:
     yield from _header(["what", "measured", "goal", "at least", "reached", "benchmark"])
-    for name, result in results.items():
-        for target in result["targets"] if name != "smoke" else []:
-            figures = (shown(target["measured"]), number(target["goal"]), number(target["least"]))
-            cells = [f"{figure} {target['unit']}".strip() for figure in figures]
-            verdict = "goal" if _is_goal(target) else "yes" if target["reached"] else "no"
-            yield _line([target["what"], *cells, verdict, f"`{name}`"])
+    for name, target in _measured(results):
+        figures = (shown(target["measured"]), number(target["goal"]), number(target["least"]))
+        cells = [f"{figure} {target['unit']}".strip() for figure in figures]
+        verdict = "goal" if _is_goal(target) else "yes" if target["reached"] else "no"
+        yield _line([target["what"], *cells, verdict, f"`{name}`"])
+
+
+def _missed(results: dict[str, Result]) -> Iterator[str]:
+    """Yield a list of the sections that show what bounds the values below `at least`."""
+    missed = [target for _, target in _measured(results) if not target["reached"]]
+    for section, targets in groupby(sorted(missed, key=_section), key=_section):
+        yield f"- [{section}](#{slug(section)}) {'; '.join(target['what'] for target in targets)}."
+    if not missed:
+        yield "None."
+
+
+def _section(target: dict[str, Any]) -> str:
+    return TARGETS[target["target"]].section
+
+
+def slug(heading: str) -> str:
+    """Return the anchor of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+def _measured(results: dict[str, Result]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the measured targets with the names of their benchmarks, in the order of TARGETS."""
+    found = [
+        (name, target) for name, result in results.items() if name != "smoke" for target in result["targets"]
+    ]
+    order = list(TARGETS)
+    return sorted(found, key=lambda one: order.index(one[1]["target"]))
 
 
 def _is_goal(target: dict[str, Any]) -> bool:

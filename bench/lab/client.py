@@ -108,12 +108,24 @@ class Connection:
         """Return the JSON of a GET."""
         return await self._call(f"GET {path} HTTP/1.1\r\n", b"", 200)
 
+    async def get_or_refusal(self, path: str) -> dict[str, Any] | None:
+        """Return the JSON of a GET, or None if the answer is a 503."""
+        status, content = await self._exchange(f"GET {path} HTTP/1.1\r\n", b"")
+        assert status in {200, 503}, content
+        value: dict[str, Any] | None = json.loads(content) if status == 200 else None
+        return value
+
     async def _call(self, head: str, body: bytes, status: int) -> dict[str, Any]:
+        received, content = await self._exchange(head, body)
+        assert received == status, content
+        value: dict[str, Any] = json.loads(content)
+        return value
+
+    async def _exchange(self, head: str, body: bytes) -> tuple[int, bytes]:
+        """Send a request. Return the status and the body of the answer."""
         head += f"Host: bench\r\nAuthorization: Bearer {self._key}\r\n\r\n"
         self._writer.write(head.encode() + body)
         answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         _, _, rest = answer.partition(b"content-length:")
         content = await self._reader.readexactly(int(rest.split(b"\r\n", 1)[0]))
-        assert answer.split(b" ", 2)[1] == b"%d" % status, content
-        value: dict[str, Any] = json.loads(content)
-        return value
+        return int(answer.split(b" ", 2)[1]), content

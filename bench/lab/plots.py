@@ -6,7 +6,7 @@ from xml.sax.saxutils import escape
 
 from bench.lab.results import number
 
-WIDTH, LABEL_WIDTH, VALUE_WIDTH = 760, 270, 60
+WIDTH, LABEL_WIDTH, VALUE_WIDTH = 800, 320, 60
 BAR, GAP, HEAD = 16, 12, 54
 COLOURS = ("#2563eb", "#9ca3af", "#d97706")
 TEXT = "#6b7280"  # readable on white and on black

@@ -36,12 +36,13 @@ async def read(service: Service) -> list[Statement]:
     return [one for one in found if "pg_stat_statements" not in one.query and "CHECKPOINT" not in one.query]
 
 
-def by_stage(statements: list[Statement], stages: Mapping[str, "re.Pattern[str]"]) -> dict[str, float]:
-    """Return the milliseconds of each stage: of the statements that match its pattern and none before it."""
+def shares(statements: list[Statement], stages: Mapping[str, "re.Pattern[str]"]) -> dict[str, float]:
+    """Return the share of each stage in the time. A statement belongs to its first match."""
     times = dict.fromkeys(stages, 0.0)
     for statement in statements:
         for stage, pattern in stages.items():
             if pattern.search(statement.query):
                 times[stage] += statement.milliseconds
                 break
-    return times
+    whole = sum(times.values())
+    return {stage: milliseconds / whole for stage, milliseconds in times.items()}

@@ -1,10 +1,12 @@
 """`./run bench duplicates`: a file with each contact twice, beside a file of as many different contacts.
 
 The second half of the file repeats the first, so the items of a contact are far apart, and `finish` must
-settle them. The smaller file shows whether the time of an item grows with the file.
+settle them. A smaller file and a very large one show whether the time of an item and the memory of a worker
+grow with the file.
 """
 
 import asyncio
+import statistics
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,6 +22,7 @@ from bench.lab.service import Service, running_service
 
 WARM_UP_ROWS = 10_000
 SMALLER = 4
+STEP = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +39,18 @@ def measure(
     *,
     contacts: Annotated[int, typer.Option(min=1000, help="Contacts; each is in the file twice.")] = 200_000,
     rounds: Rounds = 3,
+    large: Annotated[int, typer.Option(min=1000, help="Contacts of the very large file.")] = 800_000,
     workers: Workers = 2,
 ) -> None:
     """Measure a file that contains each contact twice."""
-    found, peak = asyncio.run(_measure(contacts, rounds, workers))
+    found, largest, peaks = asyncio.run(_measure(contacts, rounds, large, workers))
     twice, different = [one.twice for one in found], [one.different for one in found]
     quarter = [one.quarter for one in found]
     for what, costs in (
         (f"{different[0].count:,} items, all different", different),
         (f"{twice[0].count:,} items, each contact twice", twice),
         (f"{quarter[0].count:,} items, each contact twice", quarter),
+        (f"{largest.count:,} items, each contact twice", [largest]),
     ):
         results.row(
             what,
@@ -57,8 +62,13 @@ def measure(
     results.row(
         "time an item, against a quarter of the items", ratio=[ratios(one)["growth"] for one in found]
     )
-    results.row("peak memory of a worker", MB=peak / 1e6)
+    growth = statistics.median([one.twice.rate for one in found]) / largest.rate
+    results.row("the same, of the very large file", ratio=growth)
+    for items, peak in peaks.items():
+        results.row(f"peak memory of a worker after {items:,} items", MB=peak / 1e6)
     results.targets_of([ratios(one) for one in found])
+    results.target("growth_large", growth)
+    results.target("memory_settle", peaks[largest.count] / peaks[twice[0].count])
 
 
 def ratios(one: Twice) -> dict[str, float]:
@@ -69,12 +79,21 @@ def ratios(one: Twice) -> dict[str, float]:
     }
 
 
-async def _measure(contacts: int, rounds: int, workers: int) -> tuple[list[Twice], int]:
+async def _measure(
+    contacts: int, rounds: int, large: int, workers: int
+) -> tuple[list[Twice], Cost, dict[int, int]]:
+    """Return the rounds, the cost of the very large file, and the peak memory by the items of a file."""
     async with running_service(workers=workers) as service:
         client = await service.client()
         await client.run("contacts.upsert", ndjson(contact_rows(range(WARM_UP_ROWS))))
         found = [await run_round(service, client, contacts) for _ in range(rounds)]
-        return found, max(peak_bytes(worker.pid) for worker in service.workers if worker.pid)
+        peaks = {found[0].twice.count: _peak(service)}
+        largest = await _run(service, client, _twice(large))
+        return found, largest, peaks | {largest.count: _peak(service)}
+
+
+def _peak(service: Service) -> int:
+    return max(peak_bytes(worker.pid) for worker in service.workers if worker.pid)
 
 
 async def run_round(service: Service, client: Client, contacts: int) -> Twice:
@@ -87,7 +106,9 @@ async def run_round(service: Service, client: Client, contacts: int) -> Twice:
 
 
 def _twice(contacts: int) -> bytes:
-    body = ndjson(contact_rows(range(contacts)))
+    """Return the file. Its rows are made in steps, because they need several times the memory of the file."""
+    steps = range(0, contacts, STEP)
+    body = b"\n".join(ndjson(contact_rows(range(at, min(contacts, at + STEP)))) for at in steps)
     return body + b"\n" + body
 
 

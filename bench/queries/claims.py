@@ -13,7 +13,7 @@ import typer
 
 from bench.lab import statements
 from bench.lab.client import NDJSON, Client
-from bench.lab.options import Jobs
+from bench.lab.options import Jobs, Rounds
 from bench.lab.results import Results
 from bench.lab.rows import json_array, references, small_jobs
 from bench.lab.service import Service, running_service
@@ -49,13 +49,14 @@ def measure(
     streams: Annotated[int, typer.Option(min=1, help="Label streams of one account.")] = 1_000,
     measured: Annotated[int, typer.Option(min=1, help="Jobs whose claims are measured.")] = 200,
     seconds: Annotated[float, typer.Option(help="Seconds for which the reconciler is measured.")] = 5,
+    rounds: Rounds = 3,
 ) -> None:
     """Measure claims and the reconciler with many accounts, jobs and streams."""
-    empty = asyncio.run(_few(measured))
-    queued, reconciler = asyncio.run(_queued(accounts, jobs, measured, seconds))
-    throttled = asyncio.run(_throttled(accounts, measured))
-    labels = asyncio.run(_labels(streams, measured))
-    for what, claims in (
+    empty = asyncio.run(_few(measured, rounds))
+    queued, reconciler = asyncio.run(_queued(accounts, jobs, measured, seconds, rounds))
+    throttled = asyncio.run(_throttled(accounts, measured, rounds))
+    labels = asyncio.run(_labels(streams, measured, rounds))
+    for what, found in (
         ("one account", empty),
         (f"{jobs:,} jobs queued", queued),
         (f"{accounts:,} throttled accounts", throttled),
@@ -63,53 +64,54 @@ def measure(
     ):
         results.row(
             f"claim: {what}",
-            ms_per_job=claims.job,
-            statements_per_job=claims.calls,
-            pages_per_job=claims.buffers,
+            ms_per_job=[claims.job for claims in found],
+            statements_per_job=[claims.calls for claims in found],
+            pages_per_job=[claims.buffers for claims in found],
         )
     results.row(f"reconciler: {accounts:,} accounts with queued jobs", ms_per_second=reconciler)
-    results.target("claim_queued", queued.job)
-    results.target("claim_throttled", throttled.job)
-    results.target("claim_streams", labels.job)
+    results.target("claim_queued", [claims.job for claims in queued])
+    results.target("claim_throttled", [claims.job for claims in throttled])
+    results.target("claim_streams", [claims.job for claims in labels])
     results.target("reconciler", reconciler)
 
 
-async def _few(measured: int) -> Claims:
+async def _few(measured: int, rounds: int) -> list[Claims]:
     async with running_service(workers=0, statements=True, **ONE_TURN) as service:
-        return await _drain(service, await service.client(), measured)
+        client = await service.client()
+        return [await _drain(service, client, measured) for _ in range(rounds)]
 
 
-async def _queued(accounts: int, jobs: int, measured: int, seconds: float) -> tuple[Claims, float]:
+async def _queued(
+    accounts: int, jobs: int, measured: int, seconds: float, rounds: int
+) -> tuple[list[Claims], list[float]]:
     """Measure the claims of the first jobs of many, and the reconciler while no turn can be taken."""
     async with running_service(workers=0, statements=True, **ONE_TURN) as service:
         clients = await service.clients(accounts)
         bodies = [json_array(rows) for rows in small_jobs(max(1, jobs // accounts), ITEMS)]
         await fill_queue(clients, bodies)
         await service.sql("ANALYZE")
-        reconciler = await _reconciler(service, seconds)
-        await statements.start(service)
-        before = await _count(service, UNENDED)
-        await service.scale(1)
-        await _until(service, UNENDED, max(0, before - measured))
-        return await _claims(service, before - await _count(service, UNENDED)), reconciler
+        reconciler = await _reconciler(service, seconds, rounds)
+        return await _first_claims(service, measured, rounds), reconciler
 
 
-async def _reconciler(service: Service, seconds: float) -> float:
+async def _reconciler(service: Service, seconds: float, rounds: int) -> list[float]:
     """Return the milliseconds a second of what is no claim, while the turns of all accounts are locked."""
-    conn = await service.connect()
+    conn, found = await service.connect(), []
     async with conn.transaction():
         await conn.execute(LOCK_TURNS)
         await service.scale(2)
         await asyncio.sleep(2 * seconds)  # the start of the workers
-        await statements.start(service)
-        await asyncio.sleep(seconds)
-        found = await statements.read(service)
+        for _ in range(rounds):
+            await statements.start(service)
+            await asyncio.sleep(seconds)
+            others = [one for one in await statements.read(service) if not CLAIM.search(one.query)]
+            found.append(sum(one.milliseconds for one in others) / seconds)
         await service.scale(0)
     await conn.close()
-    return sum(one.milliseconds for one in found if not CLAIM.search(one.query)) / seconds
+    return found
 
 
-async def _throttled(accounts: int, measured: int) -> Claims:
+async def _throttled(accounts: int, measured: int, rounds: int) -> list[Claims]:
     async with running_service(workers=0, statements=True, **ONE_TURN) as service:
         clients = await service.clients(accounts, TIGHT)
         await fill_queue(clients, [json_array(rows) for rows in small_jobs(1, 2)])
@@ -117,10 +119,11 @@ async def _throttled(accounts: int, measured: int) -> Claims:
         await _until(service, UNTHROTTLED, 0)
         await service.scale(0)
         await service.sql("ANALYZE")
-        return await _drain(service, await service.client(), measured)
+        client = await service.client()
+        return [await _drain(service, client, measured) for _ in range(rounds)]
 
 
-async def _labels(streams: int, measured: int) -> Claims:
+async def _labels(streams: int, measured: int, rounds: int) -> list[Claims]:
     """Measure an account that has a job in each of many streams."""
     limit = str(streams + 1)
     async with running_service(workers=0, statements=True, MAX_UNFINISHED_JOBS=limit, **ONE_TURN) as service:
@@ -134,24 +137,32 @@ async def _labels(streams: int, measured: int) -> Claims:
             path = f"/v1/bulk/labels.attach?label_id={label['id']}"
             await client.call("POST", path, references(rows), {"Content-Type": NDJSON}, status=202)
         await service.sql("ANALYZE")
-        await statements.start(service)
-        await service.scale(1)
-        await _until(service, UNENDED, streams - min(streams, measured))
-        return await _claims(service, streams - await _count(service, UNENDED))
+        return await _first_claims(service, measured, rounds)
 
 
 async def _drain(service: Service, client: Client, measured: int) -> Claims:
-    """Measure the claims of an account without limits, whose jobs are small."""
+    """Measure the claims of an account without limits, whose jobs are small. No other job can be claimed."""
     await fill_queue([client], [json_array(rows) for rows in small_jobs(measured, ITEMS)])
-    before = await _count(service, UNENDED)
-    await statements.start(service)
-    await service.scale(1)
-    await _until(service, UNENDED, before - measured)
     return await _claims(service, measured)
 
 
-async def _claims(service: Service, jobs: int) -> Claims:
+async def _first_claims(service: Service, measured: int, rounds: int) -> list[Claims]:
+    """Measure the claims of the first jobs that wait, and of the next ones, while any is left."""
+    found: list[Claims] = []
+    while len(found) < rounds and (await _count(service, UNENDED) or not found):
+        found.append(await _claims(service, measured))
+    return found
+
+
+async def _claims(service: Service, measured: int) -> Claims:
+    """Measure the claims of a worker until it has ended `measured` jobs, or a few more."""
+    before = await _count(service, UNENDED)
+    await statements.start(service)
+    await service.scale(1)
+    await _until(service, UNENDED, max(0, before - measured))
     found = [one for one in await statements.read(service) if CLAIM.search(one.query)]
+    jobs = before - await _count(service, UNENDED)
+    await service.scale(0)
     return Claims(
         job=sum(one.milliseconds for one in found) / jobs,
         calls=sum(one.calls for one in found) / jobs,

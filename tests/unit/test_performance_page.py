@@ -8,6 +8,7 @@ import pytest
 from bench import report
 from bench.__main__ import BENCHES, name_of
 from bench.lab.results import number
+from bench.lab.targets import TARGETS
 
 FIGURE = re.compile(r"\d[\d.,]*\s*(?:(?:rows|items|jobs)/s|rows a second|ms\b|µs\b|MB\b|%|\u00d7|times\b)")
 CHOSEN = {"5 ms"}  # how the benchmark is set up, not what it measured
@@ -33,7 +34,16 @@ def test_a_page_has_no_figure_of_its_own(page: Path) -> None:
 
 def test_the_page_shows_every_benchmark() -> None:
     shown = {match[1] for match in report.BLOCK.findall(PERFORMANCE.read_text())}
-    assert shown == {name_of(bench) for bench in BENCHES} - {"smoke"} | {"targets", "taken"}
+    assert shown == {name_of(bench) for bench in BENCHES} - {"smoke"} | {"targets", "missed", "taken"}
+
+
+def test_the_page_has_a_section_for_each_goal_that_shows_what_bounds_it() -> None:
+    headings = set(re.findall("^## (.+)$", PERFORMANCE.read_text(), re.MULTILINE))
+    assert {target.section for target in TARGETS.values()} <= headings
+
+
+def test_the_page_shows_every_plot() -> None:
+    assert set(re.findall(r"\(plots/(\w+)\.svg\)", PERFORMANCE.read_text())) == report.DRAWN.keys()
 
 
 @pytest.mark.parametrize(
