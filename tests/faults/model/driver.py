@@ -18,7 +18,9 @@ from tests.faults.model.world import Targets, World
 from tests.integration.api.service import Client, Response
 from tests.workers import results_of
 
-DONE = "SELECT first_index, items FROM chunks WHERE job_id = $1 AND state = 'done' ORDER BY first_index"
+DONE = """
+    SELECT job_id, first_index, items FROM chunks WHERE job_id = ANY ($1) AND state = 'done' ORDER BY applied
+"""
 
 
 class Driver:
@@ -53,15 +55,16 @@ class Driver:
         self.runs[job_id] = Run(job)
 
     def learn(self) -> None:
-        """Apply in the model what is newly applied, and end what has ended."""
+        """Apply in the model what is newly applied, in the same order, and end what has ended."""
+        rehearsed = {job_id for job_id, run in self.runs.items() if run.job.dry_run}
+        for job_id, first, items in self.world.fetch(DONE, [*self.runs.keys() - rehearsed]):
+            run = self.runs[job_id]
+            if first not in run.applied:
+                self.history.apply(run, range(first, first + items))
+                if len(run.applied) == len(run.job.items):  # before the next job of its stream
+                    self._end_if_ended(job_id, run)
         for job_id, run in list(self.runs.items()):
-            if not run.job.dry_run:
-                for first, items in self.world.fetch(DONE, job_id):
-                    if first not in run.applied:
-                        self.history.apply(run, range(first, first + items))
-            state = self.world.state(job_id)
-            if state.ended:
-                self._end(job_id, run, state)
+            self._end_if_ended(job_id, run)
         if not self.runs:
             self.compare()
 
@@ -89,6 +92,10 @@ class Driver:
                 if applied and pending and min(pending) < max(applied):
                     return False
         return True
+
+    def _end_if_ended(self, job_id: JobId, run: Run) -> None:
+        if (state := self.world.state(job_id)).ended:
+            self._end(job_id, run, state)
 
     def _end(self, job_id: JobId, run: Run, state: JobState) -> None:
         self.ended[job_id] = self.runs.pop(job_id)

@@ -13,14 +13,16 @@ from storage.pipeline.chunks import Claim
 from tests.faults.model.contact import ModelContact
 from tests.faults.model.driver import Driver
 from tests.faults.model.history import History, failed_items
-from tests.faults.model.strategies import PHONES, PROPERTIES, bodies, jobs
+from tests.faults.model.strategies import MOST_ITEMS, PHONES, PROPERTIES, bodies, jobs
 from tests.faults.model.world import rest_body
 from tests.workers import claim_chunk
 from worker.apply import apply_chunk
 from worker.dry_run import dry_run_next
 from worker.finish import finish_if_last
+from worker.turn import take_turn
 
 SMALL = st.integers(1, 4)
+CHUNK_ITEMS = [1, 1, 2, 3, MOST_ITEMS, MOST_ITEMS]  # at most; with MOST_ITEMS a job has one chunk
 
 
 class AccountMachine(Driver, RuleBasedStateMachine):
@@ -42,7 +44,7 @@ class AccountMachine(Driver, RuleBasedStateMachine):
         self.targets = self.world.make_targets(self.client.account.id, PROPERTIES)
         self.history = History(self.targets.surroundings)
 
-    @rule(data=st.data(), parallel=st.sampled_from([4, 4, 2, 1]), chunk_items=st.sampled_from([1, 1, 2, 3]))
+    @rule(data=st.data(), parallel=st.sampled_from([4, 4, 2, 1]), chunk_items=st.sampled_from(CHUNK_ITEMS))
     def submit(self, data: st.DataObject, parallel: int, chunk_items: int) -> None:
         """Submit a job of any operation."""
         job = data.draw(jobs(self.targets, self.history.account), "job")
@@ -69,6 +71,13 @@ class AccountMachine(Driver, RuleBasedStateMachine):
         for _ in range(chunks):
             if (claim := self.world.run(claim_chunk(self.world.ctx))) is not None:
                 self._apply(claim)
+
+    @precondition(lambda self: self.runs)
+    @rule()
+    def take_turn(self) -> None:
+        """Apply all that is due, as a worker does: small jobs are claimed, applied and ended together."""
+        self.world.run(take_turn(self.world.ctx))
+        self.learn()
 
     @precondition(lambda self: self.claims)
     @rule()
