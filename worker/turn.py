@@ -9,6 +9,7 @@ from schemas.ids import AccountId, JobId, show_job_id
 from storage.context import Context
 from storage.pipeline import chunks, failures
 from storage.pipeline.chunks import Claim, Progress
+from storage.pipeline.finish import start as start_jobs
 from storage.pipeline.leases import renewing
 from storage.postgres.db_errors import BUSY, blames_work, is_ours, trouble_of
 from storage.slots import Slot
@@ -160,6 +161,8 @@ async def _apply_or_release(ctx: Context, claim: Claim, *, short_wait: bool, fin
     trouble of PostgreSQL or Redis, and the cancellation of this task, are raised: they end the turn.
     """
     try:
+        if claim.follows:  # the claim has not started the job
+            await start_jobs(ctx.pool, [(claim.account_id, claim.job_id)])
         progress = await apply_chunk(ctx, claim, short_wait=short_wait, finish=finish)
         if claim.failures:
             await failures.reset(ctx.pool, claim.account_id, claim.job_id)

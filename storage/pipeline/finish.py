@@ -177,10 +177,10 @@ async def end_small(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list
     return [End(row["account_id"], row["id"], JobState(row["state"]), row["dry_run_waits"]) for row in rows]
 
 
-async def start(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> None:
-    """Mark jobs as running whose chunks are applied, but which `end_small` has left out."""
+async def start(db: Conn | Pool, jobs: Sequence[tuple[AccountId, JobId]]) -> None:
+    """Mark jobs as running that were claimed behind another one. `unended` finds none that is queued."""
     await QUERIES.start(
-        conn, account_ids=[account_id for account_id, _ in jobs], ids=[job_id for _, job_id in jobs]
+        db, account_ids=[account_id for account_id, _ in jobs], ids=[job_id for _, job_id in jobs]
     )
 
 

@@ -115,7 +115,7 @@ SELECT * FROM end_small_jobs(:account_ids, :ids, :recorded);
 SELECT * FROM leave_jobs(:account_ids, :streams, :positions, :recorded);
 
 -- name: start(account_ids, ids)!
--- Mark jobs as running whose chunks were applied together with those of an earlier job, and that have not ended with it.
+-- Mark jobs as running that were claimed behind an earlier one. `unended` does not find them while they are queued.
 UPDATE jobs j SET state = 'running', started_at = COALESCE(j.started_at, clock_timestamp())
 FROM unnest(:account_ids::bigint[], :ids::uuid[]) e (account_id, id)
 WHERE j.account_id = e.account_id AND j.id = e.id AND j.state = 'queued';

@@ -9,10 +9,11 @@ import pytest
 from schemas.ids import AccountId, JobId
 from storage import failpoints
 from storage.context import Context
-from storage.pipeline import chunks, failures
+from storage.pipeline import chunks, failures, finish
 from storage.pipeline.chunks import Claim
 from tests.factories import contact, make_account, make_job
 from tests.workers import counts_of, drain, job_of
+from worker import turn
 from worker.finish import finish_if_last
 from worker.turn import take_turn
 
@@ -73,6 +74,24 @@ async def test_a_job_that_is_delayed_while_it_is_claimed_comes_before_those_that
     await finish_if_last(ctx, account.id, first)
     await drain(ctx)
     assert await ctx.pool.fetchval(NAME, account.id) == "third"
+
+
+async def test_a_job_that_was_applied_alone_after_another_one_is_finished_if_the_worker_dies(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = await make_account(ctx)
+    _, second = await jobs_of(ctx, account.id, [UNSTORABLE, "second"])
+
+    async def die(ctx: Context, account_id: AccountId, job_id: JobId) -> None:
+        if job_id == second:
+            raise ConnectionError
+        await finish_if_last(ctx, account_id, job_id)
+
+    monkeypatch.setattr(turn, "finish_if_last", die)
+    with pytest.raises(ConnectionError):
+        await take_turn(ctx)
+    assert await ctx.pool.fetchval(NAME, account.id) == "second"
+    assert await finish.unended(ctx.pool) == [(account.id, second)]
 
 
 async def _only_job(ctx: Context, account_id: AccountId) -> JobId:
