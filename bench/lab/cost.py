@@ -30,7 +30,12 @@ class Cost:
     def columns(costs: "Sequence[Cost]", roles: Sequence[str] = ("postgres", "worker", "api")) -> Figures:
         """Return a column for each role, for `Results.row`: the processor time of a row in microseconds."""
         columns: Figures = {f"{role}_us": [cost.micros(role) for cost in costs] for role in roles}
-        return columns | {"all_us": [sum(map(cost.micros, SERVICE)) for cost in costs]}
+        return columns | {"all_us": [cost.all_micros for cost in costs]}
+
+    @property
+    def all_micros(self) -> float:
+        """The processor time of one row or job in all processes of the service, in microseconds."""
+        return sum(map(self.micros, SERVICE))
 
     def micros(self, role: str) -> float:
         """The processor time of one row or job in microseconds."""

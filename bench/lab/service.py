@@ -85,7 +85,8 @@ class Service:
         """Create accounts. Return a client of each."""
         conn = await self.connect()
         try:
-            return [await self._client(conn, change) for _ in range(count)]
+            async with conn.transaction():  # one wait for the disk for all
+                return [await self._client(conn, change) for _ in range(count)]
         finally:
             await conn.close()
 

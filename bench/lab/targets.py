@@ -57,7 +57,7 @@ TARGETS = {
         DUPLICATES, "each contact twice: time an item, against a file of a quarter", "x", 1, 1.25
     ),
     "growth_large": _target(
-        DUPLICATES, "each contact twice: time an item of a very large file, against that file", "x", 1, 1.25
+        DUPLICATES, "each contact twice: processor time an item, very large against that file", "x", 1, 1.25
     ),
     "memory_settle": _target(
         DUPLICATES,

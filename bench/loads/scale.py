@@ -80,7 +80,8 @@ class _Trial:
             await service.scale(0)
             for _ in range(rounds):
                 for workers in counts:
-                    await _fill(targets, self._jobs * workers)
+                    (left,) = await service.sql(LEFT)
+                    await _fill(targets, self._jobs * workers - left[0] // self._accounts)
                     costs[workers].append(await self._drain(service, workers, url))
             await relay.stop()
         return costs

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from bench.lab import statements
 from bench.lab.client import Client
-from bench.lab.cost import SERVICE, Cost, Meter
+from bench.lab.cost import Cost, Meter
 from bench.lab.options import Jobs, Rounds, Rows, Workers
 from bench.lab.results import Results
 from bench.lab.rows import COLUMNS, Row, contact_rows, ndjson
@@ -80,7 +80,7 @@ def _report_rows(results: Results, rows: int, loads: Sequence["Spent"]) -> None:
     for stage in ("COPY", "upsert", "record", "the rest"):
         results.row(f"{stage}: PostgreSQL", us_per_row=[load.postgres(stage) for load in loads])
     results.row("Valkey", us_per_row=[cost.micros("valkey") for cost in costs])
-    results.row("all", us_per_row=[sum(cost.micros(role) for role in SERVICE) for cost in costs])
+    results.row("all", us_per_row=[cost.all_micros for cost in costs])
 
 
 def _report_jobs(results: Results, found: Sequence["Spent"]) -> None:
@@ -90,7 +90,7 @@ def _report_jobs(results: Results, found: Sequence["Spent"]) -> None:
     for stage in STAGES_OF_A_JOB:
         results.row(f"small job: {stage}: PostgreSQL", us_per_job=[jobs.postgres(stage) for jobs in found])
     results.row("small job: Valkey", us_per_job=[cost.micros("valkey") for cost in costs])
-    results.row("small job: all", us_per_job=[sum(map(cost.micros, SERVICE)) for cost in costs])
+    results.row("small job: all", us_per_job=[cost.all_micros for cost in costs])
 
 
 @dataclass(frozen=True, kw_only=True)
