@@ -17,13 +17,14 @@ from api.http.context import ACCOUNT, API, REQUEST_ID, Api
 from api.http.job_view import accepted_view, job_view
 from api.http.validation import all_of, gathering
 from api.http.waiting import wanted_wait
-from schemas.errors import NotAcceptable, NotFound
+from schemas.errors import NotAcceptable, NotFound, Unavailable
 from schemas.formats.content_type import Format
 from schemas.ids import JobId, new_job_id, show_job_id
 from schemas.items.reader import CHUNK_ITEMS
 from schemas.operations import JobParams, Operation, stream_of
 from schemas.states import JobState
 from storage.entities.accounts import Account
+from storage.pipeline import uploads
 from storage.pipeline.jobs import JobRow
 from storage.pipeline.uploads import NewJob
 from storage.postgres.db_errors import LOST_CONNECTION
@@ -31,6 +32,10 @@ from storage.postgres.db_errors import LOST_CONNECTION
 logger = logging.getLogger(__name__)
 
 BELL_SECONDS = 1.0  # a Redis that hangs must not delay the 202; the reconciler rings again
+# A client that waits is told the end of a small job, which is durable, so the job itself need not be. If it
+# has not ended after this time, the api waits for the disk, as the client may be told that it was accepted.
+SMALL_JOB_SECONDS = 0.25
+CONFIRM_AGAIN_SECONDS = 0.1
 ResultBody = Callable[[Api, Account, JobRow], Awaitable[BaseModel]]  # makes the response for an ended job
 
 
@@ -93,7 +98,9 @@ async def accept_request(bulk: BulkRequest) -> web.Response:
     job = new_job(bulk.request, await bulk.plan(), key)
     with bulk.api.ended.listen(job.id) as heard:  # before the job is accepted, so that its end is not missed
         arrived = bulk.request.content.is_eof()
-        accepted = await accept_upload(bulk.api, job, bulk.parts(), body.fingerprint, arrived=arrived)
+        accepted = await accept_upload(
+            bulk.api, job, bulk.parts(), body.fingerprint, arrived=arrived, durable=not seconds
+        )
         await _ring(bulk.api, accepted)
         return await _respond(bulk, accepted, seconds, heard)
 
@@ -144,7 +151,7 @@ async def _respond(
     """Respond to the request of a new job, after it has ended or the time is up."""
     job = accepted.job
     try:
-        if seconds and (row := await bulk.api.ended.wait(job.account_id, job.id, seconds, heard=heard)):
+        if seconds and (row := await _await_end(bulk.api, accepted, seconds, heard)):
             return await _show(bulk, row, seconds)
     except LOST_CONNECTION as error:
         # the job is accepted: after a 503, the client would send it again
@@ -152,11 +159,43 @@ async def _respond(
     return _response(202, job.id, accepted_view(job, accepted.place, accepted.total))
 
 
+async def _await_end(api: Api, accepted: Accepted, seconds: float, heard: asyncio.Event) -> JobRow | None:
+    """Return the job when it has ended or the time is up, and is on disk. None: it cannot be read.
+
+    A job that has ended is on disk. Raises UploadLost if a crash has lost the job, and Unavailable if nobody
+    knows, because PostgreSQL does not respond.
+    """
+    job, durable, row = accepted.job, accepted.durable, None
+    if not durable and not await api.ended.hear(heard, min(seconds, SMALL_JOB_SECONDS)):
+        await _confirm(api, job, seconds)
+        durable = True
+    with suppress(*(() if durable else LOST_CONNECTION)):
+        row = await api.ended.wait(job.account_id, job.id, seconds, heard=heard)
+    if not (durable or (row and row.state.ended)):
+        await _confirm(api, job, seconds)
+    return row
+
+
+async def _confirm(api: Api, job: NewJob, seconds: float) -> None:
+    """Wait until an accepted job is on disk. Tries again for `seconds` while PostgreSQL does not respond."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + seconds
+    while True:
+        try:
+            return await uploads.confirm(api.ctx.pool, job.account_id, job.id)
+        except LOST_CONNECTION as error:
+            if clock() > until:
+                raise Unavailable("PostgreSQL does not respond: send the request again") from error
+        await asyncio.sleep(CONFIRM_AGAIN_SECONDS)
+
+
 async def _respond_again(bulk: BulkRequest, job_id: JobId, seconds: float) -> web.Response:
     """Respond to the repetition of a request that made this job."""
     row = await bulk.api.ended.wait(bulk.account.id, job_id, seconds)
     if row is None:
         raise NotFound(f"the job {show_job_id(job_id)} of this request was deleted", code="unknown_job")
+    if not row.state.ended:  # the first request may still wait for the disk
+        await uploads.confirm(bulk.api.ctx.pool, bulk.account.id, job_id)
     response = await _show(bulk, row, seconds)
     response.headers["Idempotent-Replayed"] = "true"
     return response

@@ -31,21 +31,32 @@ TOO_MANY_BYTES_SECONDS = 10  # the time when jobs end is not known
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """An accepted job. `total` None: a worker must split it."""
+    """An accepted job. `total` None: a worker must split it.
+
+    If it is not `durable`, call `uploads.confirm` before a client hears that it was accepted.
+    """
 
     job: NewJob
     place: Place
     total: int | None
+    durable: bool
 
 
 async def accept_upload(
-    api: Api, job: NewJob, body: AsyncIterator[JobPart], fingerprint: Fingerprint, *, arrived: bool
+    api: Api,
+    job: NewJob,
+    body: AsyncIterator[JobPart],
+    fingerprint: Fingerprint,
+    *,
+    arrived: bool,
+    durable: bool = True,
 ) -> Accepted:
     """Store the parts of a body and accept the job; if it raises a BulklaneError, nothing is applied.
 
-    The idempotency key of a body that has not `arrived` is reserved while it arrives.
+    The idempotency key of a body that has not `arrived` is reserved while it arrives. The caller of one that
+    need not be `durable` must look whether the accepted job is.
     """
-    upload = Upload(api, job)
+    upload = Upload(api, job, durable=durable)
     with api.uploads.keep(job.account_id, job.id):
         try:
             if not arrived:
@@ -64,14 +75,15 @@ async def accept_upload(
                 upload.fail(UploadCut("the api stopped: send the request again"), leave_a_trace=True)
             )
             raise
-    return Accepted(job=job, place=place, total=total)
+    return Accepted(job=job, place=place, total=total, durable=upload.durable)
 
 
 class Upload:
     """Stores the parts of one job. It holds the first part until there is a second: most bodies have one."""
 
-    def __init__(self, api: Api, job: NewJob) -> None:
+    def __init__(self, api: Api, job: NewJob, *, durable: bool) -> None:
         self._job = job
+        self.durable = durable  # whether the accepted job is on disk
         self._max_stored_bytes = api.ctx.settings.max_stored_bytes  # of all unfinished jobs of the account
         self._layout: dict[str, Any] | None = None
         self._pool = api.ctx.pool
@@ -147,6 +159,7 @@ class Upload:
             layout=self._layout,
             parallel=self._parallel(),
             request_hash=request_hash,
+            durable=self.durable,
         )
 
     async def _accept_small(self, small: SmallJob) -> Place:
@@ -185,6 +198,7 @@ class Upload:
                 )
             reach("accept.before_commit")
         reach("accept.after_commit")
+        self.durable = True
         return received.total, place
 
     async def _check_stored(self) -> None:

@@ -77,21 +77,25 @@ class Ended:
         until = clock() + seconds
         with nullcontext(heard) if heard else self.listen(job_id) as event:
             if heard:
-                await self._hear(event, seconds)
+                await self.hear(event, seconds)
             while True:
                 event.clear()
                 job = await jobs.view(self._pool, account_id, job_id)
                 left = until - clock()
                 if job is None or job.state.ended or left <= 0 or self.closing:
                     return job
-                await self._hear(event, left)
+                await self.hear(event, left)
 
-    async def _hear(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait for an event; at most for the time after which the state must be read again."""
+    async def hear(self, event: asyncio.Event, seconds: float) -> bool:
+        """Wait for an event of `listen`; at most for the time after which the state must be read again.
+
+        Returns whether it is set.
+        """
         hears = self._subscribed and self._queue.breaker.closed
         with suppress(TimeoutError):
             async with asyncio.timeout(min(seconds, LOOK_SECONDS if hears else DEAF_SECONDS)):
                 await event.wait()
+        return event.is_set()
 
     @contextmanager
     def listen(self, job_id: JobId) -> Iterator[asyncio.Event]:

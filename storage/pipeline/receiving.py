@@ -27,7 +27,10 @@ QUERIES = load(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmallJob:
-    """A job whose whole body is one part, with its chunks."""
+    """A job whose whole body is one part, with its chunks.
+
+    If it is not `durable`, a crash of PostgreSQL can lose it until `uploads.confirm` has returned.
+    """
 
     job: NewJob
     body: bytes
@@ -35,6 +38,7 @@ class SmallJob:
     layout: dict[str, Any] | None
     parallel: int
     request_hash: bytes | None
+    durable: bool = True
 
     @property
     def total(self) -> int:
@@ -125,7 +129,12 @@ async def accept_small(
     """
     with violations_as(jobs_idempotency=IdempotencyKeyTaken()):
         row = await QUERIES.accept_small(
-            db, account_id=account_id, stream=stream, **_columns(jobs), **_chunk_columns(jobs)
+            db,
+            account_id=account_id,
+            stream=stream,
+            **_columns(jobs),
+            **_chunk_columns(jobs),
+            durable=any(small.durable for small in jobs),
         )
     first = row_of(Place, row)
     return [replace(first, ahead=first.ahead + number) for number in range(len(jobs))]

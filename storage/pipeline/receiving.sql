@@ -1,6 +1,6 @@
--- name: accept_small(account_id, stream, ids, operations, params, formats, layouts, parallels, request_ids, dry_runs, parent_ids, idempotency_keys, request_hashes, bodies, totals, chunk_jobs, first_indexes, starts, ends, items)^
+-- name: accept_small(account_id, stream, ids, operations, params, formats, layouts, parallels, request_ids, dry_runs, parent_ids, idempotency_keys, request_hashes, bodies, totals, chunk_jobs, first_indexes, starts, ends, items, durable)^
 -- Store and accept jobs of a stream whose bodies have one part each, in the order of the arrays. `chunk_jobs` holds the
--- number of a chunk's job, from 1. Returns the place of the first one. COMMIT waits for the disk.
+-- number of a chunk's job, from 1. Returns the place of the first one. COMMIT waits for the disk if `durable`.
 WITH incoming AS MATERIALIZED (
     SELECT * FROM unnest(
         :ids::uuid[], :operations::text[], :params::text[], :formats::text[], :layouts::text[], :parallels::int[],
@@ -10,7 +10,9 @@ WITH incoming AS MATERIALIZED (
         idempotency_key, request_hash, body, total, number)
 ), place AS MATERIALIZED (
     SELECT e.last_position - cardinality(:ids::uuid[]) AS before, e.pending - cardinality(:ids::uuid[]) AS ahead,
-        now() AS received_at, clock_timestamp() AS accepted_at
+        now() AS received_at, clock_timestamp() AS accepted_at,
+        -- until the end of this transaction, which is this statement
+        set_config('synchronous_commit', CASE WHEN :durable THEN current_setting('synchronous_commit') ELSE 'off' END, true)
     FROM enter_stream(:account_id, :stream, cardinality(:ids::uuid[])) e
 ), job AS (
     INSERT INTO jobs (account_id, id, operation, params, stream, stream_position, state, format, layout, parallel,

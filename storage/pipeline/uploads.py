@@ -160,6 +160,12 @@ async def accept(conn: Conn, job: NewJob, received: Received) -> Place | None:
     return row_or_none(Place, row)
 
 
+async def confirm(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> None:
+    """Wait until an accepted job is on disk. Raises UploadLost if a crash of PostgreSQL has lost it."""
+    if not await QUERIES.confirm(db, account_id=account_id, id=job_id):
+        raise UploadLost("PostgreSQL has lost the request in a crash: send it again")
+
+
 async def fail(
     db: Conn | Pool,
     account_id: AccountId,

@@ -3,6 +3,9 @@
 The cluster writes asynchronous commits ten seconds late, so a crash loses what did not wait for the disk.
 """
 
+import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +13,9 @@ import pytest
 from schemas.ids import read_job_id
 from tests.factories import contact
 from tests.faults.harness import invariants
+from tests.faults.harness.client import PatientClient, ndjson
 from tests.faults.harness.cluster import Cluster, cluster
+from tests.integration.api.service import Response
 
 ENDS = 3
 
@@ -50,3 +55,55 @@ async def test_a_job_that_was_accepted_is_not_lost(running: Cluster, items: int)
     running.workers[0].thaw()
     await client.ended(job)
     await invariants.hold(running)
+
+
+async def submit(client: PatientClient, **headers: str) -> Response:
+    """Send a small request once, to the next api."""
+    headers = {"Content-Type": "application/x-ndjson"} | headers
+    return await client.once("POST", "/v1/bulk/contacts.upsert", data=ndjson([contact(1)]), headers=headers)
+
+
+async def test_a_job_whose_client_waited_in_vain_is_not_lost(running: Cluster) -> None:
+    client = await running.client()
+    running.workers[0].freeze()
+    response = await submit(client, Prefer="wait=1")
+    assert response.status == 202
+    await running.kill_backend()
+    await running.database_accepts()
+    assert len(await running.sql("SELECT FROM jobs WHERE id = $1", read_job_id(response.json["id"]))) == 1
+    running.workers[0].thaw()
+    await client.ended(response.json["id"])
+
+
+async def test_a_job_that_a_repeated_request_was_told_is_not_lost(running: Cluster) -> None:
+    """The first request waits, so its job is not on disk yet when the second one finds it."""
+    await running.add_api()
+    client = await running.client()
+    running.workers[0].freeze()
+    running.steps.arm("accept.after_commit", "stop")
+    key = {"Idempotency-Key": "one"}
+    first = asyncio.create_task(submit(client, Prefer="wait=9", **key))
+    pid = await running.steps.stopped_at("accept.after_commit")
+    second = await submit(client, **key)
+    assert (second.status, second.headers["Idempotent-Replayed"]) == (202, "true")
+    await running.kill_backend()
+    await running.database_accepts()
+    assert len(await running.sql("SELECT FROM jobs WHERE id = $1", read_job_id(second.json["id"]))) == 1
+    os.kill(pid, signal.SIGCONT)
+    running.workers[0].thaw()
+    await client.ended(second.json["id"])
+    await first
+
+
+async def test_a_crash_while_a_client_waits_is_not_answered_with_202(running: Cluster) -> None:
+    client = await running.client()
+    running.workers[0].freeze()
+    running.steps.arm("accept.after_commit", "stop")
+    waiting = asyncio.create_task(submit(client, Prefer="wait=9"))
+    pid = await running.steps.stopped_at("accept.after_commit")
+    await running.kill_backend()
+    await running.database_accepts()
+    assert await running.sql("SELECT FROM jobs") == []
+    os.kill(pid, signal.SIGCONT)
+    assert (await waiting).status == 503
+    running.workers[0].thaw()

@@ -129,6 +129,36 @@ async def test_a_failure_at_commit_is_a_500_and_no_job(ctx: Context, client: Cli
     assert await _stored_jobs(ctx) == 0
 
 
+async def test_a_job_that_is_not_on_disk_is_asked_for_until_postgres_responds(
+    ctx: Context, proxied: ProxiedApi
+) -> None:
+    """The COMMIT of a small job whose client waits does not wait for the disk."""
+    await ctx.pool.execute("UPDATE accounts SET request_limit = 0")  # the admission has a COMMIT of its own
+    cut = 0
+
+    def twice(data: bytes) -> bool:
+        nonlocal cut
+        if b"emit_message" not in data or cut == 2:
+            return False
+        cut += 1
+        return True
+
+    proxied.postgres.cut_at = twice
+    response = await _submit(ctx, proxied.client, "small", Prefer="wait=5")
+    assert response.status == 202, response.body
+    assert cut == 2
+    assert response.json == await proxied.client.job(response)
+
+
+async def test_a_job_that_may_not_be_on_disk_is_a_503_while_postgres_is_away(
+    ctx: Context, proxied: ProxiedApi
+) -> None:
+    await ctx.pool.execute("UPDATE accounts SET request_limit = 0")
+    proxied.postgres.cut_at = lambda data: b"emit_message" in data
+    response = await _submit(ctx, proxied.client, "small", Prefer="wait=1")
+    assert (response.status, response.error["code"]) == (503, "unavailable")
+
+
 @SIZES
 async def test_a_committed_job_is_a_202_although_postgres_fails_right_after(
     ctx: Context, proxied: ProxiedApi, size: str
@@ -144,7 +174,9 @@ async def test_a_committed_job_is_a_202_although_postgres_fails_right_after(
         return was
 
     proxied.postgres.cut_at = after_the_commit
-    response = await _submit(ctx, proxied.client, size, Prefer="wait=1")
+    # a small job of a client that waits is not on disk yet: see the test above
+    waits = {"Prefer": "wait=1"} if size == "reserved" else {}
+    response = await _submit(ctx, proxied.client, size, **waits)
     assert response.status == 202, response.body
     proxied.postgres.cut_at = lambda _: False
     job = await proxied.client.job(response)

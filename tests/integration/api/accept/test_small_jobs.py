@@ -9,6 +9,7 @@ from typing import NamedTuple
 import aiohttp
 import pytest
 
+from api.accept import accept
 from schemas.settings import Settings
 from storage import watch
 from storage.context import Context
@@ -87,7 +88,10 @@ async def test_a_job_needs_three_statements(watched: Watched) -> None:
     assert response.json == await watched.client.job(response)
 
 
-async def test_a_job_that_is_awaited_is_read_once(ctx: Context, watched: Watched) -> None:
+async def test_a_job_that_is_awaited_is_read_once(
+    ctx: Context, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accept, "SMALL_JOB_SECONDS", 30)  # nobody waits for the disk before
     watched.traffic.statements.clear()
     submit = asyncio.create_task(watched.client.submit_items([contact(1)], Prefer="wait=30"))
     await until(lambda: unfinished(ctx))
