@@ -7,8 +7,8 @@ from typing import Any
 
 from schemas.operations import Operation
 from tests.factories import phone
-from tests.faults.model.one_by_one import UPSERTS, ModelJob
 from tests.faults.model.world import Targets
+from tests.model.one_by_one import UPSERTS, ModelJob
 
 STABLE = 800
 VOLATILE = range(STABLE, 1_600)

@@ -12,8 +12,8 @@ from tests.faults.chaos.workload import Sent, Workload
 from tests.faults.harness import invariants
 from tests.faults.harness.cluster import Cluster
 from tests.faults.model import stored
-from tests.faults.model.account import ModelAccount
-from tests.faults.model.one_by_one import ModelJob, apply_item, close_overwrite
+from tests.model.account import ModelAccount
+from tests.model.one_by_one import ModelJob, apply_item, close_overwrite
 
 STUCK = ("no job is in progress", "no lease, running chunk or pending stream is left")
 OUTCOMES = "SELECT outcomes FROM outcomes WHERE account_id = $1 AND job_id = $2 ORDER BY first_index"

@@ -25,10 +25,10 @@ from tests.faults.chaos.jobs import JobMaker
 from tests.faults.chaos.looking import look
 from tests.faults.harness.client import PatientClient
 from tests.faults.harness.cluster import Cluster
-from tests.faults.model.account import ModelAccount
-from tests.faults.model.one_by_one import Effect, ModelJob
 from tests.faults.model.requests import query_of
 from tests.faults.model.world import Targets
+from tests.model.account import ModelAccount
+from tests.model.one_by_one import Effect, ModelJob
 
 REST = range(2_000, 2_040)
 MOST_UNFINISHED = 3  # jobs that a client has in flight

@@ -1,8 +1,6 @@
-"""An independent model of one account: its contacts after requests that are applied one by one.
+"""The order in which requests take effect, and a state machine that compares it with the service.
 
-Written from docs/reference. It imports nothing of the api, the worker or the storage, so a mistake of theirs
-is not a mistake of the model. `ModelAccount` applies items and REST changes one by one. `History` decides
-their order:
+`ModelAccount` of `tests.model` applies items and REST changes one by one. `History` decides their order:
 
 - The items of a job take effect when their chunk is applied, in the order of the request. A cancelled item
   and a dry run have no effect.

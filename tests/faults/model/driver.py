@@ -10,12 +10,12 @@ from schemas.ids import JobId, read_job_id
 from schemas.states import JobState, Outcome
 from storage.pipeline.results import ResultRow
 from tests.faults.model import stored
-from tests.faults.model.contact import ModelContact
 from tests.faults.model.history import History, Run
-from tests.faults.model.one_by_one import ModelJob, apply_item
 from tests.faults.model.requests import query_of
 from tests.faults.model.world import Targets, World
 from tests.integration.api.service import Client, Response
+from tests.model.contact import ModelContact
+from tests.model.one_by_one import ModelJob, apply_item
 from tests.workers import results_of
 
 DONE = """

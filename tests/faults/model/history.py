@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.model.account import ModelAccount, Surroundings
-from tests.faults.model.contact import ModelContact
-from tests.faults.model.one_by_one import Effect, ModelJob, apply_item, close_overwrite
+from tests.model.account import ModelAccount, Surroundings
+from tests.model.contact import ModelContact
+from tests.model.one_by_one import Effect, ModelJob, apply_item, close_overwrite
 
 Change = Callable[[ModelAccount], None]
 

@@ -10,11 +10,11 @@ from schemas.ids import read_id, show_job_id
 from schemas.operations import Operation
 from storage.pipeline import finish
 from storage.pipeline.chunks import Claim
-from tests.faults.model.contact import ModelContact
 from tests.faults.model.driver import Driver
 from tests.faults.model.history import History, failed_items
 from tests.faults.model.strategies import MOST_ITEMS, PHONES, PROPERTIES, bodies, jobs
 from tests.faults.model.world import rest_body
+from tests.model.contact import ModelContact
 from tests.workers import claim_chunk
 from worker.apply import apply_chunk
 from worker.dry_run import dry_run_next

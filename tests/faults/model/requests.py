@@ -2,7 +2,7 @@
 
 from schemas.ids import show_id
 from schemas.operations import Operation
-from tests.faults.model.one_by_one import ModelJob
+from tests.model.one_by_one import ModelJob
 
 
 def query_of(job: ModelJob) -> dict[str, str]:

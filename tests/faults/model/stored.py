@@ -5,7 +5,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.faults.model.contact import FIELDS, FIRST_PREFERENCE, KEYED
+from tests.model.contact import FIELDS, FIRST_PREFERENCE, KEYED
 
 CONTACTS = "SELECT c.id, to_jsonb(c)::text AS fields FROM contacts c WHERE account_id = $1 ORDER BY phone"
 OWNERS = "SELECT contact_id, kind, owner_id FROM memberships WHERE account_id = $1"

@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from schemas.operations import Operation
-from tests.faults.model.account import ModelAccount
-from tests.faults.model.one_by_one import UPSERTS, ModelJob
 from tests.faults.model.world import Targets
+from tests.model.account import ModelAccount
+from tests.model.one_by_one import UPSERTS, ModelJob
 
 CONTACTS = 3
 MOST_ITEMS = 9

@@ -17,8 +17,8 @@ from storage.context import Context
 from storage.pipeline.chunks import Claim
 from tests.factories import make_audience, make_channel, make_label, make_list, make_property, make_team
 from tests.faults.model import stored
-from tests.faults.model.account import Surroundings
 from tests.integration.api.service import Client, make_client, serve
+from tests.model.account import Surroundings
 from tests.workers import open_worker
 
 # Chunks of a few items, so that a job has several. A chunk is a range of a part: any cut is valid.

@@ -8,8 +8,8 @@ import pytest
 from schemas.operations import Operation
 from storage.context import Context
 from tests.factories import contact, make_account, make_contacts, make_list, phone
-from tests.integration.worker.contact_model import Model, make_defined_account, sparse_item, stored
 from tests.integration.worker.job_runs import assert_consistent, members_of, run, run_job, words_of
+from tests.integration.worker.upserts import Upserts, make_defined_account, sparse_item, stored
 from tests.workers import counts_of, job_of, versions
 
 ADD, REMOVE, OVERWRITE = Operation.LISTS_ADD, Operation.LISTS_REMOVE, Operation.LISTS_OVERWRITE
@@ -80,7 +80,7 @@ async def test_parallel_chunks_give_the_result_of_items_one_by_one(
     account = await make_defined_account(ctx)
     list_id = await make_list(ctx, account.id)
     await run(ctx, account.id, ADD, [contact(n) for n in range(20)], list_id=list_id)
-    model = Model()
+    model = Upserts()
     for n in range(20):
         model.apply(contact(n))
     items: list[Any] = [sparse_item(rng, 30) for _ in range(120)]

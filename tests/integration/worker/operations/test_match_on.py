@@ -10,8 +10,8 @@ from schemas.operations import Operation
 from storage.context import Context
 from storage.pipeline.results import ResultRow
 from tests.factories import make_account, make_list, phone
-from tests.integration.worker.contact_model import Item, stored
 from tests.integration.worker.job_runs import run, words_of
+from tests.integration.worker.upserts import Item, stored
 from tests.workers import versions
 
 UPSERT, ADD = Operation.CONTACTS_UPSERT, Operation.LISTS_ADD

@@ -10,7 +10,8 @@ from schemas.states import Outcome
 from storage.context import Context
 from storage.pipeline.results import ResultRow
 from tests.factories import make_account, make_job, phone
-from tests.integration.worker.contact_model import Contact, Item, Model, stored
+from tests.integration.worker.upserts import Item, Upserts, stored
+from tests.model.contact import ModelContact
 from tests.workers import counts_of, drain, job_of, results_of, versions
 
 
@@ -35,8 +36,8 @@ async def test_chunks_with_external_ids_give_the_result_of_items_one_by_one(
 ) -> None:
     rng = random.Random(seed)
     account = await make_account(ctx)
-    model = Model()
-    contacts: dict[int, Contact] = {}  # contact id -> contact of the model, across all jobs
+    model = Upserts()
+    contacts: dict[int, ModelContact] = {}  # contact id -> contact of the model, across all jobs
     for _ in range(4):
         items = [item_of(rng) for _ in range(40)]
         expected = [model.apply(item) for item in items]
@@ -51,7 +52,7 @@ async def test_chunks_with_external_ids_give_the_result_of_items_one_by_one(
 
 
 def assert_results(
-    results: list[ResultRow], expected: list[Contact | str], contacts: dict[int, Contact]
+    results: list[ResultRow], expected: list[ModelContact | str], contacts: dict[int, ModelContact]
 ) -> None:
     """Assert that each item fails with the expected code or has the id of the expected contact."""
     for result, outcome in zip(results, expected, strict=True):

@@ -4,7 +4,7 @@ import random
 
 from storage.context import Context
 from tests.factories import make_job, phone
-from tests.integration.worker.contact_model import Model, make_defined_account, sparse_item, stored
+from tests.integration.worker.upserts import Upserts, make_defined_account, sparse_item, stored
 from tests.workers import counts_of, drain, job_of, results_of, versions
 
 
@@ -24,7 +24,7 @@ async def test_the_jobs_of_an_account_change_no_row_of_another(ctx: Context, cre
     ids = {result.contact_id for result in await results_of(ctx, other.id, job_id)}
     assert ids.isdisjoint(before)
     assert await results_of(ctx, account.id, job_id) == []
-    model = Model()
+    model = Upserts()
     for item in swapped + cleared:
         model.apply(item)
     assert await stored(ctx, other.id) == model.plain()
@@ -34,7 +34,7 @@ async def test_two_accounts_may_have_the_same_phones(ctx: Context, crew: list[Co
     rng = random.Random(6)
     runs = []
     for _ in range(2):
-        account, model = await make_defined_account(ctx), Model()
+        account, model = await make_defined_account(ctx), Upserts()
         items = [sparse_item(rng, 15) for _ in range(60)]
         for item in items:
             model.apply(item)
@@ -42,7 +42,7 @@ async def test_two_accounts_may_have_the_same_phones(ctx: Context, crew: list[Co
     await drain(*crew)
     for account_id, model, job_id in runs:
         assert await stored(ctx, account_id) == model.plain()
-        assert counts_of(await job_of(ctx, account_id, job_id))["created"] == len(model.contacts)
+        assert counts_of(await job_of(ctx, account_id, job_id))["created"] == len(model.plain())
         unchanged = await make_job(ctx, account_id, [{"phone": phone(n)} for n in range(15)])
         await drain(ctx)
         ids = {result.contact_id for result in await results_of(ctx, account_id, unchanged)}

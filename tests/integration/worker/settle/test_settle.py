@@ -12,8 +12,8 @@ from schemas.states import Outcome
 from storage.context import Context
 from storage.pipeline import reordered, results
 from tests.factories import contact, make_account, make_contacts, make_job, phone
-from tests.integration.worker.contact_model import Item, Model, make_defined_account, sparse_item, stored
 from tests.integration.worker.stepwise import change, row_of
+from tests.integration.worker.upserts import Item, Upserts, make_defined_account, sparse_item, stored
 from tests.waiting import until
 from tests.workers import (
     barred,
@@ -44,7 +44,7 @@ async def apply_shuffled(rng: random.Random, crew: list[Context]) -> None:
 
 
 async def assert_results(
-    ctx: Context, account_id: AccountId, job_id: JobId, items: list[Item], before: Model, after: Model
+    ctx: Context, account_id: AccountId, job_id: JobId, items: list[Item], before: Upserts, after: Upserts
 ) -> None:
     """Assert the result of every item, and the counts of the job.
 
@@ -78,7 +78,7 @@ async def assert_results(
 async def test_shuffled_chunks_end_as_one_by_one(ctx: Context, crew: list[Context], seed: int) -> None:
     rng = random.Random(seed)
     account = await make_defined_account(ctx)
-    before, after = Model(), Model()
+    before, after = Upserts(), Upserts()
     earlier = [sparse_item(rng, 20) for _ in range(30)]
     await make_job(ctx, account.id, earlier, parallel=1)
     await drain(ctx)
@@ -98,7 +98,7 @@ async def test_shuffled_chunks_end_as_one_by_one(ctx: Context, crew: list[Contex
 async def test_many_jobs_drained_by_four_workers_end_as_one_by_one(ctx: Context, crew: list[Context]) -> None:
     rng = random.Random(99)
     account = await make_defined_account(ctx)
-    model = Model()
+    model = Upserts()
     for _ in range(4):
         items = [sparse_item(rng, 25) for _ in range(120)]
         for item in items:
@@ -225,11 +225,11 @@ async def _two_wait(ctx: Context) -> bool:
 async def assert_settled(ctx: Context, account_id: AccountId, job_id: JobId, items: list[Item]) -> None:
     names = {contact["phone"]: contact["name"] for contact in await stored(ctx, account_id)}
     assert names == {phone(n): f"Name {n + 20}" for n in range(20)}
-    await assert_results(ctx, account_id, job_id, items, Model(), _model_of(items))
+    await assert_results(ctx, account_id, job_id, items, Upserts(), _model_of(items))
 
 
-def _model_of(items: list[Item]) -> Model:
-    model = Model()
+def _model_of(items: list[Item]) -> Upserts:
+    model = Upserts()
     for item in items:
         model.apply(item)
     return model

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from schemas.ids import AccountId
 from storage.context import Context
 from tests.factories import phone
-from tests.integration.worker.contact_model import Contact, Item, make_defined_account, sparse_item, stored
 from tests.integration.worker.stepwise import LAST, change, create, delete, start
+from tests.integration.worker.upserts import Item, fields_of, make_defined_account, sparse_item, stored
+from tests.model.contact import ModelContact
 from tests.workers import counts_of, job_of, results_of
 
 CONTACTS = 3
@@ -41,11 +42,11 @@ class Life:
         """Return the phone and the fields that are not empty."""
         steps = [(index, 0, item) for index, item in self.applied]
         steps += [(index, 1 + turn, fields) for turn, (index, fields) in enumerate(self.changes)]
-        contact = Contact(phone(self.number))
+        contact = ModelContact(phone(self.number))
         contact.set(self.created_with)
         for _, _, fields in sorted(steps, key=lambda step: step[:2]):
             contact.set(fields)
-        return contact.plain()
+        return fields_of(contact.plain())
 
 
 class LivesModel:

@@ -1,16 +1,18 @@
-"""A simple model of an upsert that applies items one by one. Tests compare the stored contacts with it."""
+"""The fields that upserts set: the stored ones and those of the model, and random items."""
 
 import json
 import random
-from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.ids import AccountId
+from schemas.operations import Operation
 from storage.context import Context
 from storage.entities.accounts import Account
 from tests.factories import make_account, make_property, phone
+from tests.model.account import ModelAccount, Surroundings
+from tests.model.contact import FIELDS, KEYED, ModelContact
+from tests.model.one_by_one import ModelJob, apply_item
 
-JSON_FIELDS = ("metadata", "properties")
 # For each key: its type and some values. null removes the key.
 PROPERTIES: dict[str, tuple[str, list[Any]]] = {
     "a": ("number", [1, 2.5, None]),
@@ -19,72 +21,35 @@ PROPERTIES: dict[str, tuple[str, list[Any]]] = {
     "d": ("date", ["2024-02-29", "1990-05-17", None]),
 }
 NOT_OF_AN_ITEM = "{id,account_id,created_at,updated_at,communication_preference,opted_out,team_id}"
+OF_AN_ITEM = {"phone", *FIELDS, *KEYED}
+UPSERT = ModelJob(operation=Operation.CONTACTS_UPSERT, items=[])
 Item = dict[str, Any]
 
 
-@dataclass(eq=False)
-class Contact:
-    """A contact and its fields. Compared by identity: contacts with equal fields are different contacts."""
-
-    phone: str
-    fields: dict[str, Any] = field(default_factory=dict)
-
-    def set(self, item: Item) -> None:
-        """Set the fields that an item sets."""
-        for name, value in item.items():
-            if name == "phone":
-                continue
-            if name in JSON_FIELDS:
-                keys = self.fields.setdefault(name, {})
-                for key, inner in value.items():
-                    keys[key] = inner
-                    if inner is None:
-                        del keys[key]
-            elif value is None:
-                self.fields.pop(name, None)
-            else:
-                self.fields[name] = value
-
-    def plain(self) -> dict[str, Any]:
-        """Return the phone and the fields that are not empty."""
-        return {"phone": self.phone, **{name: value for name, value in self.fields.items() if value != {}}}
-
-
-class Model:
-    """All contacts of an account."""
+class Upserts:
+    """The contacts of an account to which upserts are applied one by one."""
 
     def __init__(self) -> None:
-        self.contacts: list[Contact] = []
+        types = {name: type_ for name, (type_, _) in PROPERTIES.items()}
+        self._account = ModelAccount(Surroundings(properties=types))
 
-    def apply(self, item: Item) -> Contact | str:
+    def apply(self, item: Item) -> ModelContact | str:
         """Apply an item; return the contact that it refers to, or the code of its error."""
-        external_id = item.get("external_id")
-        holder = self._find(lambda contact: contact.phone == item["phone"])
-        owner = self._find(lambda contact: external_id and contact.fields.get("external_id") == external_id)
-        if owner is not None and holder is not None and owner is not holder:
-            return "phone_taken"
-        contact = owner or holder
-        if contact is None:
-            contact = Contact(item["phone"])
-            self.contacts.append(contact)
-        elif external_id and contact.fields.get("external_id") not in (None, external_id):
-            return "external_id_mismatch"
-        contact.phone = item["phone"]
-        contact.set(item)
-        return contact
+        effect = apply_item(self._account, UPSERT, item)
+        return effect.contact or effect.code or ""
 
-    def plain(self) -> list[dict[str, Any]]:
+    def plain(self) -> list[Item]:
         """Return all contacts, ordered by phone."""
-        return sorted((contact.plain() for contact in self.contacts), key=lambda contact: contact["phone"])
-
-    def _find(self, test: Any) -> Contact | None:
-        found = [contact for contact in self.contacts if test(contact)]
-        assert len(found) < 2
-        return found[0] if found else None
+        return [fields_of(contact) for contact in self._account.plain().values()]
 
 
-async def stored(ctx: Context, account_id: AccountId) -> list[dict[str, Any]]:
-    """Return all stored contacts of an account in the format of `Model.plain`."""
+def fields_of(contact: Item) -> Item:
+    """Return the phone and the fields of a plain contact that an item can set and that are not empty."""
+    return {name: value for name, value in contact.items() if name in OF_AN_ITEM and value not in (None, {})}
+
+
+async def stored(ctx: Context, account_id: AccountId) -> list[Item]:
+    """Return all stored contacts of an account in the format of `Upserts.plain`, with any other column."""
     rows = await ctx.pool.fetch(
         "SELECT to_jsonb(c) - $2::text::text[] FROM contacts c WHERE account_id = $1 ORDER BY phone",
         account_id,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.model.contact import KEYED, ModelContact
+from tests.model.contact import KEYED, ModelContact
 
 # The camelCase names of single contacts; the other fields have the same name in items.
 REST_NAMES = {

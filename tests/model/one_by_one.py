@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.operations import Operation
-from tests.faults.model.account import ModelAccount
-from tests.faults.model.contact import ModelContact
+from tests.model.account import ModelAccount
+from tests.model.contact import ModelContact
 
 VALID_PHONE = re.compile(r"\+1415[2-9][0-9]{6}")  # the phones that the tests use
 TYPES: dict[str, tuple[type, ...]] = {
