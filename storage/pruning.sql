@@ -39,7 +39,7 @@ WITH RECURSIVE holders AS (
         SELECT ctid AS place FROM contact_changes WHERE account_id = h.account_id LIMIT :rows
     ) c
     WHERE NOT EXISTS (
-        SELECT FROM streams s WHERE s.account_id = h.account_id AND s.stream = :stream AND s.pending > 0)
+        SELECT FROM streams s WHERE s.account_id = h.account_id AND s.stream = :stream AND s.pending > 0 OFFSET 0)
     LIMIT :rows
 ), gone AS (
     DELETE FROM contact_changes WHERE ctid = ANY (ARRAY(SELECT place FROM old)) RETURNING 1
@@ -60,7 +60,9 @@ WITH RECURSIVE stored AS (
 )
 SELECT j.account_id, j.id
 FROM stored s
-JOIN jobs j ON j.account_id = s.account_id AND j.id = s.job_id
+CROSS JOIN LATERAL (
+    SELECT account_id, id, finished_at FROM jobs WHERE account_id = s.account_id AND id = s.job_id OFFSET 0
+) j
 WHERE j.finished_at IS NOT NULL;
 
 -- name: parts(account_id, id, rows)$
@@ -82,11 +84,11 @@ SELECT count(*) FROM gone;
 WITH old AS (
     SELECT account_id, id FROM jobs WHERE finished_at < now() - make_interval(days => :days)
     ORDER BY finished_at LIMIT 1 FOR UPDATE SKIP LOCKED
-), p AS (DELETE FROM parts x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
-   c AS (DELETE FROM chunks x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
-   o AS (DELETE FROM outcomes x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
-   h AS (DELETE FROM outcome_changes x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
-   e AS (DELETE FROM item_errors x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
-   n AS (DELETE FROM error_counts x USING old WHERE x.account_id = old.account_id AND x.job_id = old.id),
-   j AS (DELETE FROM jobs x USING old WHERE x.account_id = old.account_id AND x.id = old.id RETURNING x.id)
+), p AS (DELETE FROM parts x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
+   c AS (DELETE FROM chunks x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
+   o AS (DELETE FROM outcomes x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
+   h AS (DELETE FROM outcome_changes x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
+   e AS (DELETE FROM item_errors x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
+   n AS (DELETE FROM error_counts x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
+   j AS (DELETE FROM jobs x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.id = old.id RETURNING x.id)
 SELECT count(*) FROM j;

@@ -12,6 +12,8 @@ from embedded.servers import Postgres, Valkey, open_scratch, processes
 SHARED_MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 512 * 1024**2
 PREFIX = "bulklane-test-"
+# A test about plans counts the pages of its statements: see tests/integration/plans. The others do not count.
+SETTINGS = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "none"}
 
 
 class TestServers:
@@ -25,7 +27,7 @@ class TestServers:
     def __init__(self) -> None:
         self._folder = make_scratch_folder()
         home = open_scratch(self._folder)
-        self._postgres = Postgres(home, durable=False)
+        self._postgres = Postgres(home, durable=False, settings=SETTINGS)
         self._valkey = Valkey(home, durable=False)
         # one event loop until `stop`: asyncio's handles on the processes belong to it
         self._runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)

@@ -29,18 +29,7 @@ SLOW_STEPS = 4  # how many of each kind leave their slots: see `Slots`
 # the chunk is applied again. The commit that finishes a job waits for the disk (worker.finish).
 #
 # A chunk that waits for a lock too long is given back, and `worker.turn` postpones its job.
-#
-# Planning takes longer than most statements of a worker: a claim plans for 2 ms and runs for 0.2 ms. So each
-# is planned once for a connection, and only with indexes and nested loops, because the plan must not depend
-# on the statistics of that moment: they may not have seen the account.
-SETTINGS = {
-    "synchronous_commit": "off",
-    "lock_timeout": "3s",
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_hashjoin": "off",
-    "enable_mergejoin": "off",
-}
+SETTINGS = {"synchronous_commit": "off", "lock_timeout": "3s"}
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 INSERT INTO audiences (account_id, name) VALUES (:account_id, :name) RETURNING *;
 
 -- name: get(account_id, id)^
-SELECT * FROM audiences WHERE account_id = :account_id AND id = :id;
+SELECT * FROM audiences WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id;
 
 -- name: page(account_id, after, size)
 -- Ordered by id, after the given id.
@@ -26,11 +26,13 @@ RETURNING *;
 
 -- name: lock(account_id, id)$
 -- Lock before a delete. Waits for transactions that add contacts. Null: no such audience.
-SELECT id FROM audiences WHERE account_id = :account_id AND id = :id FOR UPDATE;
+SELECT id FROM audiences WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR UPDATE;
 
 -- name: delete(account_id, id)!
-DELETE FROM audiences WHERE account_id = :account_id AND id = :id;
+-- The caller has locked it.
+DELETE FROM audiences WHERE (account_id = :account_id) IS TRUE AND ctid = (
+    SELECT ctid FROM audiences WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id);
 
 -- name: lock_shared(account_id, id)$
 -- Lock against deletion before members are added. Null: no such audience.
-SELECT id FROM audiences WHERE account_id = :account_id AND id = :id FOR KEY SHARE;
+SELECT id FROM audiences WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR KEY SHARE;

@@ -3,12 +3,12 @@
 INSERT INTO channels (account_id, id, name, phone) VALUES (:account_id, :id, :name, :phone) RETURNING *;
 
 -- name: get(account_id, id)^
-SELECT * FROM channels WHERE account_id = :account_id AND id = :id;
+SELECT * FROM channels WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id;
 
 -- name: page(account_id, after, size)
 -- Ordered by id, which grows with time, after the given id (null: from the first).
 SELECT * FROM channels
-WHERE account_id = :account_id AND (:after::uuid IS NULL OR id > :after)
+WHERE account_id = :account_id AND id > COALESCE(:after::uuid, '00000000-0000-0000-0000-000000000000')
 ORDER BY id LIMIT :size;
 
 -- name: resolve(account_id, ids, phones)
@@ -39,8 +39,8 @@ WITH batch AS MATERIALIZED (
     SELECT c.id FROM (SELECT * FROM batch ORDER BY phone) b
     CROSS JOIN LATERAL (
         SELECT id FROM contacts
-        WHERE account_id = :account_id AND id = b.id AND default_channel_id = :id
-        OFFSET 0 FOR UPDATE
+        WHERE account_id = :account_id AND id BETWEEN b.id AND b.id AND default_channel_id = :id
+        ORDER BY id OFFSET 0 FOR UPDATE
     ) c
 ), forgotten AS (
     UPDATE contacts c SET default_channel_id = NULL, updated_at = now()
@@ -51,17 +51,19 @@ SELECT max(id) FROM batch;
 
 -- name: lock(account_id, id)$
 -- Lock before a delete. Waits for transactions that opt contacts in. Null: no such channel.
-SELECT id FROM channels WHERE account_id = :account_id AND id = :id FOR UPDATE;
+SELECT id FROM channels WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR UPDATE;
 
 -- name: forget_opt_ins(account_id, id)!
 DELETE FROM opt_ins WHERE account_id = :account_id AND channel_id = :id;
 
 -- name: delete(account_id, id)!
-DELETE FROM channels WHERE account_id = :account_id AND id = :id;
+-- The caller has locked it.
+DELETE FROM channels WHERE (account_id = :account_id) IS TRUE AND ctid = (
+    SELECT ctid FROM channels WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id);
 
 -- name: lock_shared(account_id, id)$
 -- Lock against deletion before a contact is opted in or gets it as its default. Null: no such channel.
-SELECT id FROM channels WHERE account_id = :account_id AND id = :id FOR KEY SHARE;
+SELECT id FROM channels WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR KEY SHARE;
 
 -- name: lock_many_shared(account_id, ids)
 -- Lock the existing channels among these ids against deletion.

@@ -3,7 +3,7 @@
 INSERT INTO contact_lists (account_id, name) VALUES (:account_id, :name) RETURNING *;
 
 -- name: get(account_id, id)^
-SELECT * FROM contact_lists WHERE account_id = :account_id AND id = :id;
+SELECT * FROM contact_lists WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id;
 
 -- name: page(account_id, archived, after, size)
 -- The archived or the active lists, ordered by id, after the given id.

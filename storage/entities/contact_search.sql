@@ -24,7 +24,9 @@ LEFT JOIN LATERAL (
     FROM (
         SELECT id FROM contacts WHERE account_id = :account_id ORDER BY id DESC LIMIT :size OFFSET :skip
     ) wanted
-    CROSS JOIN LATERAL (SELECT * FROM contacts WHERE account_id = :account_id AND id = wanted.id OFFSET 0) c
+    CROSS JOIN LATERAL (
+        SELECT * FROM contacts WHERE account_id = :account_id AND id BETWEEN wanted.id AND wanted.id ORDER BY id OFFSET 0
+    ) c
 ) shown ON true
 ORDER BY shown.id DESC;
 

@@ -2,14 +2,17 @@
 -- Contacts in the order of the ids. Unknown ids are absent. One index look-up per id: see ids_by_phone in upsert.sql.
 SELECT c.*
 FROM unnest(:ids::bigint[]) WITH ORDINALITY wanted (id, place)
-CROSS JOIN LATERAL (SELECT * FROM contacts WHERE account_id = :account_id AND id = wanted.id OFFSET 0) c
+CROSS JOIN LATERAL (
+    SELECT * FROM contacts WHERE account_id = :account_id AND id BETWEEN wanted.id AND wanted.id ORDER BY id OFFSET 0
+) c
 ORDER BY wanted.place;
 
 -- name: id_by_external_id(account_id, external_id)$
-SELECT id FROM contacts WHERE account_id = :account_id AND external_id = :external_id;
+SELECT id FROM contacts
+WHERE account_id = :account_id AND external_id BETWEEN :external_id AND :external_id ORDER BY external_id;
 
 -- name: get(account_id, id)^
-SELECT * FROM contacts WHERE account_id = :account_id AND id = :id;
+SELECT * FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id;
 
 -- name: insert(account_id, fields)^
 -- Add a contact. `fields` is a JSON object of columns; an absent column gets its default. Can violate
@@ -21,7 +24,7 @@ RETURNING *;
 
 -- name: lock_to_change(account_id, id)$
 -- Lock before a change, so that `change` sees every job that has changed the contact. Null: no such contact.
-SELECT id FROM contacts WHERE account_id = :account_id AND id = :id FOR NO KEY UPDATE;
+SELECT id FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR NO KEY UPDATE;
 
 -- name: change(account_id, id, fields, @key_parameters@, as_item, stream)^
 -- Set the columns that the JSON object `fields` has; null clears a column. Each JSON field has two parameters: the
@@ -38,7 +41,8 @@ UPDATE contacts c SET (@columns@, updated_at) = (
     SELECT @new_values@, now()
     FROM jsonb_populate_record(c, :fields::jsonb) n
 )
-WHERE c.account_id = :account_id AND c.id = :id
+WHERE (c.account_id = :account_id) IS TRUE
+  AND c.ctid = (SELECT ctid FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id)
   AND (jsonb_populate_record(c, :fields::jsonb) IS DISTINCT FROM c OR @keys_changed@)
 RETURNING *;
 
@@ -51,12 +55,12 @@ ORDER BY applied;
 -- name: correct(account_id, corrections)!
 -- Set fields of contacts that the caller has locked. `corrections` is a JSON array of objects with the `id` of the
 -- contact and the parameters `fields`, keys and `_gone` of `change`. Can violate what `insert` can. One look-up per
--- contact: see ids_by_phone in upsert.sql. The condition on ctid keeps the planner from reading them all.
+-- contact: see ids_by_phone in upsert.sql.
 WITH wanted AS MATERIALIZED (
     SELECT c.ctid AS place, w.*
     FROM jsonb_to_recordset(:corrections::jsonb) AS w (id bigint, fields jsonb, @correction_keys@)
     CROSS JOIN LATERAL (
-        SELECT ctid FROM contacts WHERE account_id = :account_id AND id = w.id OFFSET 0
+        SELECT ctid FROM contacts WHERE account_id = :account_id AND id BETWEEN w.id AND w.id ORDER BY id OFFSET 0
     ) c
 )
 UPDATE contacts c SET (@columns@, updated_at) = (
@@ -64,14 +68,15 @@ UPDATE contacts c SET (@columns@, updated_at) = (
     FROM jsonb_populate_record(c, w.fields) n
 )
 FROM wanted w
-WHERE c.account_id = :account_id AND c.id = w.id AND c.ctid = ANY (ARRAY(SELECT place FROM wanted));
+WHERE (c.account_id = :account_id) IS TRUE AND c.ctid = w.place;
 
 -- name: lock(account_id, id)$
 -- Lock before a delete. Waits for transactions that add memberships. Null: no such contact.
-SELECT id FROM contacts WHERE account_id = :account_id AND id = :id FOR UPDATE;
+SELECT id FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR UPDATE;
 
 -- name: delete(account_id, id)!
-DELETE FROM contacts WHERE account_id = :account_id AND id = :id;
+DELETE FROM contacts WHERE (account_id = :account_id) IS TRUE AND ctid = (
+    SELECT ctid FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id);
 
 -- name: set_preference(account_id, places, preference, default_preference)$
 -- Set the communication preference of contacts that `references.lock` has locked, at their places. A contact without
@@ -91,4 +96,4 @@ DELETE FROM contacts WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (:p
 
 -- name: lock_shared(account_id, id)$
 -- Lock against deletion. Null: no such contact.
-SELECT id FROM contacts WHERE account_id = :account_id AND id = :id FOR KEY SHARE;
+SELECT id FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR KEY SHARE;

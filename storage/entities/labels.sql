@@ -5,7 +5,7 @@ VALUES (:account_id, :name, :colour, :team_id)
 RETURNING *;
 
 -- name: get(account_id, id)^
-SELECT * FROM labels WHERE account_id = :account_id AND id = :id;
+SELECT * FROM labels WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id;
 
 -- name: page(account_id, team_id, after, size)
 -- Ordered by id, after the given id. A null team_id selects all labels.
@@ -34,12 +34,14 @@ RETURNING *;
 
 -- name: lock(account_id, id)$
 -- Lock before a delete. Waits for transactions that add contacts. Null: no such label.
-SELECT id FROM labels WHERE account_id = :account_id AND id = :id FOR UPDATE;
+SELECT id FROM labels WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR UPDATE;
 
 -- name: delete(account_id, id)!
-DELETE FROM labels WHERE account_id = :account_id AND id = :id;
+-- The caller has locked it.
+DELETE FROM labels WHERE (account_id = :account_id) IS TRUE AND ctid = (
+    SELECT ctid FROM labels WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id);
 
 -- name: lock_shared(account_id, id)^
 -- Lock against deletion before members are added or removed. The trigger writes the count of the label at the end
 -- of the statement, so that chunks run in parallel as long as possible. No row: no such label.
-SELECT id, team_id FROM labels WHERE account_id = :account_id AND id = :id FOR KEY SHARE;
+SELECT id, team_id FROM labels WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR KEY SHARE;

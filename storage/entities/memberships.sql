@@ -23,15 +23,26 @@ WITH named AS MATERIALIZED (
     WHERE o.account_id = :account_id AND o.job_id = :id AND u.contact_id IS NOT NULL
 ), gone AS (
     DELETE FROM memberships m
-    WHERE m.account_id = :account_id AND m.kind = :kind AND m.owner_id = :owner_id
+    USING (
+        SELECT ctid AS place, contact_id FROM memberships
+        WHERE account_id = :account_id AND kind = :kind AND owner_id BETWEEN :owner_id AND :owner_id
+        ORDER BY owner_id OFFSET 0
+    ) o
+    WHERE (m.account_id = :account_id) IS TRUE AND m.ctid = o.place
       AND EXISTS (SELECT FROM named)
-      AND NOT EXISTS (SELECT FROM named n WHERE n.contact_id = m.contact_id)
+      AND NOT EXISTS (SELECT FROM named n WHERE n.contact_id = o.contact_id)
     RETURNING 1
 )
 SELECT count(*)::int AS members FROM gone;
 
 -- name: forget_owner(account_id, kind, owner_id)!
-DELETE FROM memberships WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id;
+DELETE FROM memberships m
+USING (
+    SELECT ctid AS place FROM memberships
+    WHERE account_id = :account_id AND kind = :kind AND owner_id BETWEEN :owner_id AND :owner_id
+    ORDER BY owner_id OFFSET 0
+) o
+WHERE (m.account_id = :account_id) IS TRUE AND m.ctid = o.place;
 
 -- name: forget_contacts(account_id, contact_ids)!
 -- Remove all memberships of contacts that the caller has locked. One look-up per contact: see ids_by_phone in
@@ -53,8 +64,10 @@ WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (ARRAY(
 SELECT c.*
 FROM (
     SELECT contact_id FROM memberships
-    WHERE account_id = :account_id AND kind = :kind AND owner_id = :owner_id AND contact_id > :after
-    ORDER BY contact_id LIMIT :size
+    WHERE account_id = :account_id AND kind = :kind AND owner_id BETWEEN :owner_id AND :owner_id AND contact_id > :after
+    ORDER BY owner_id, contact_id LIMIT :size
 ) m
-CROSS JOIN LATERAL (SELECT * FROM contacts WHERE account_id = :account_id AND id = m.contact_id OFFSET 0) c
+CROSS JOIN LATERAL (
+    SELECT * FROM contacts WHERE account_id = :account_id AND id BETWEEN m.contact_id AND m.contact_id ORDER BY id OFFSET 0
+) c
 ORDER BY m.contact_id;

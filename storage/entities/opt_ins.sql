@@ -9,8 +9,9 @@ WITH out AS MATERIALIZED (
     CROSS JOIN unnest(:channel_ids::uuid[]) h (channel_id)
     LEFT JOIN LATERAL (
         SELECT opted_in, by_contact FROM opt_ins
-        WHERE account_id = :account_id AND contact_id = c.contact_id AND (channel_id = h.channel_id) IS TRUE
-        OFFSET 0
+        WHERE account_id = :account_id AND contact_id BETWEEN c.contact_id AND c.contact_id
+          AND (channel_id = h.channel_id) IS TRUE
+        ORDER BY contact_id OFFSET 0
     ) o ON true
     WHERE o.opted_in IS NOT TRUE
 ), written AS (
@@ -40,18 +41,24 @@ WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (ARRAY(
     SELECT o.ctid
     FROM unnest(:contact_ids::text::bigint[]) w (contact_id)
     CROSS JOIN LATERAL (
-        SELECT ctid FROM opt_ins WHERE account_id = :account_id AND contact_id = w.contact_id OFFSET 0
+        SELECT ctid FROM opt_ins
+        WHERE account_id = :account_id AND contact_id BETWEEN w.contact_id AND w.contact_id ORDER BY contact_id OFFSET 0
     ) o
 ));
 
 -- name: page(account_id, contact_id, after, size)
 -- The opt-ins of a contact, ordered by channel id, after the given id (null: from the first).
 SELECT o.*, c.name AS channel_name
-FROM opt_ins o
-JOIN channels c ON c.account_id = o.account_id AND c.id = o.channel_id
-WHERE o.account_id = :account_id AND o.contact_id = :contact_id
-  AND (:after::uuid IS NULL OR o.channel_id > :after)
-ORDER BY o.channel_id LIMIT :size;
+FROM (
+    SELECT * FROM opt_ins
+    WHERE account_id = :account_id AND contact_id BETWEEN :contact_id AND :contact_id
+      AND channel_id > COALESCE(:after::uuid, '00000000-0000-0000-0000-000000000000')
+    ORDER BY contact_id, channel_id LIMIT :size
+) o
+CROSS JOIN LATERAL (
+    SELECT name FROM channels WHERE account_id = :account_id AND id BETWEEN o.channel_id AND o.channel_id ORDER BY id OFFSET 0
+) c
+ORDER BY o.channel_id;
 
 -- name: put(account_id, contact_id, channel_id, opted_in, by_contact)!
 -- Record an opt-in or an opt-out. Nothing changes if the contact itself has opted out and `by_contact` is false.
@@ -66,6 +73,11 @@ WHERE excluded.by_contact OR o.opted_in OR NOT o.by_contact;
 
 -- name: get(account_id, contact_id, channel_id)^
 SELECT o.*, c.name AS channel_name
-FROM opt_ins o
-JOIN channels c ON c.account_id = o.account_id AND c.id = o.channel_id
-WHERE o.account_id = :account_id AND o.contact_id = :contact_id AND o.channel_id = :channel_id;
+FROM (
+    SELECT * FROM opt_ins
+    WHERE account_id = :account_id AND contact_id BETWEEN :contact_id AND :contact_id AND channel_id = :channel_id
+    ORDER BY contact_id OFFSET 0
+) o
+CROSS JOIN LATERAL (
+    SELECT name FROM channels WHERE account_id = :account_id AND id BETWEEN o.channel_id AND o.channel_id ORDER BY id OFFSET 0
+) c;

@@ -3,7 +3,7 @@
 INSERT INTO teams (account_id, name) VALUES (:account_id, :name) RETURNING *;
 
 -- name: get(account_id, id)^
-SELECT * FROM teams WHERE account_id = :account_id AND id = :id;
+SELECT * FROM teams WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id;
 
 -- name: page(account_id, after, size)
 -- Ordered by id, after the given id.
@@ -17,7 +17,7 @@ RETURNING *;
 
 -- name: lock(account_id, id)$
 -- Lock before a delete. Waits for transactions that assign the team to a label or a contact. Null: no such team.
-SELECT id FROM teams WHERE account_id = :account_id AND id = :id FOR UPDATE;
+SELECT id FROM teams WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR UPDATE;
 
 -- name: in_use(account_id, id)$
 -- Whether a label or a contact belongs to the team.
@@ -25,8 +25,10 @@ SELECT EXISTS (SELECT FROM labels WHERE account_id = :account_id AND team_id = :
     OR EXISTS (SELECT FROM contacts WHERE account_id = :account_id AND team_id = :id);
 
 -- name: delete(account_id, id)!
-DELETE FROM teams WHERE account_id = :account_id AND id = :id;
+-- The caller has locked it.
+DELETE FROM teams WHERE (account_id = :account_id) IS TRUE AND ctid = (
+    SELECT ctid FROM teams WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id);
 
 -- name: lock_shared(account_id, id)$
 -- Lock against deletion before the team is assigned to a label or a contact. Null: no such team.
-SELECT id FROM teams WHERE account_id = :account_id AND id = :id FOR KEY SHARE;
+SELECT id FROM teams WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR KEY SHARE;

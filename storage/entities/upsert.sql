@@ -45,7 +45,7 @@ FROM written GROUP BY account_id;
 -- name: clear(account_id, clears)
 -- Set fields to null and remove keys of stored contacts, after the upsert, which has locked them. `clears` is a
 -- JSON array of {phone, fields, metadata, properties}: names of fields, and keys to remove from each JSON field.
--- Returns the phones that changed. The condition on ctid keeps the planner from reading all contacts of the account.
+-- Returns the phones that changed.
 WITH wanted AS (
     SELECT * FROM jsonb_to_recordset(:clears::jsonb)
         AS w (phone text COLLATE "C", fields text[], @clear_keys@)
@@ -63,7 +63,7 @@ UPDATE contacts c SET
     @cleared@,
     updated_at = now()
 FROM locked l
-WHERE c.account_id = :account_id AND c.id = l.id AND c.ctid = ANY (ARRAY(SELECT place FROM locked))
+WHERE (c.account_id = :account_id) IS TRUE AND c.ctid = l.place
 RETURNING c.phone;
 
 -- name: ids_by_phone(account_id, phones)^
@@ -110,16 +110,27 @@ SELECT c.id, c.phone, c.external_id
 FROM matches m
 CROSS JOIN LATERAL (
     SELECT id, phone, external_id FROM contacts
-    WHERE account_id = :account_id AND id = m.id
-    OFFSET 0 FOR UPDATE
+    WHERE account_id = :account_id AND id BETWEEN m.id AND m.id
+    ORDER BY id OFFSET 0 FOR UPDATE
 ) c;
 
 -- name: park(account_id, ids)!
 -- First half of a move: free the phones, so that contacts can exchange them.
-UPDATE contacts SET phone = '~' || id WHERE account_id = :account_id AND id = ANY (:ids::bigint[]);
+-- The caller has locked the contacts.
+UPDATE contacts SET phone = '~' || id
+WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (ARRAY(
+    SELECT c.ctid
+    FROM unnest(:ids::bigint[]) w (id)
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM contacts WHERE account_id = :account_id AND id BETWEEN w.id AND w.id ORDER BY id OFFSET 0
+    ) c
+));
 
 -- name: move(account_id, ids, phones)!
 -- Second half of a move: give each contact its new phone.
 UPDATE contacts c SET phone = m.phone, updated_at = now()
 FROM unnest(:ids::bigint[], :phones::text[]) m (id, phone)
-WHERE c.account_id = :account_id AND c.id = m.id;
+CROSS JOIN LATERAL (
+    SELECT ctid AS place FROM contacts WHERE account_id = :account_id AND id BETWEEN m.id AND m.id ORDER BY id OFFSET 0
+) l
+WHERE (c.account_id = :account_id) IS TRUE AND c.ctid = l.place;

@@ -1,8 +1,9 @@
 -- name: look(account_id, id)^
 -- The state of a job, without a lock. `open`: parts or chunks are left that can be cancelled.
-SELECT j.state, j.total IS NULL AS unsplit, j.total IS NULL OR EXISTS (
-    SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
-    AND c.state IN ('ready', 'running')) AS open
+SELECT j.state, j.total IS NULL AS unsplit, j.total IS NULL
+    OR EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'ready' OFFSET 0)
+    OR EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'running' OFFSET 0)
+    AS open
 FROM jobs j WHERE j.account_id = :account_id AND j.id = :id;
 
 -- name: cancel_upload(account_id, id)$
@@ -16,11 +17,11 @@ RETURNING id;
 -- Record the cancellation on the job, and end its delay after an error of ours. The caller holds the account's turn.
 -- No row: the job has ended. `throttled`: the job was waiting for the window.
 WITH job AS (
-    SELECT id, throttled_until FROM jobs
+    SELECT account_id, id, throttled_until FROM jobs
     WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running') FOR UPDATE
 )
 UPDATE jobs j SET cancel_requested_at = COALESCE(j.cancel_requested_at, now()), throttled_until = NULL, retry_at = NULL
-FROM job WHERE j.account_id = :account_id AND j.id = job.id
+FROM job WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.id
 RETURNING job.throttled_until IS NOT NULL AS throttled;
 
 -- name: fail(account_id, id, error_code, error_message, replace)^
@@ -28,7 +29,7 @@ RETURNING job.throttled_until IS NOT NULL AS throttled;
 -- was split by then. The caller holds the account's turn. No row: the job has ended, or was failed before and the error
 -- is not to be replaced.
 WITH job AS (
-    SELECT id, throttled_until FROM jobs
+    SELECT account_id, id, throttled_until FROM jobs
     WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running')
       AND (error_code IS NULL OR :replace AND error_code <> :error_code)
     FOR UPDATE
@@ -36,7 +37,7 @@ WITH job AS (
 UPDATE jobs j SET total = COALESCE(j.total, j.split_items), throttled_until = NULL, retry_at = NULL, failures = 0,
     error_code = CASE WHEN j.cancel_requested_at IS NULL OR j.total IS NOT NULL THEN :error_code END,
     error_message = CASE WHEN j.cancel_requested_at IS NULL OR j.total IS NOT NULL THEN :error_message END
-FROM job WHERE j.account_id = :account_id AND j.id = job.id
+FROM job WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.id
 RETURNING job.throttled_until IS NOT NULL AS throttled;
 
 -- name: cancel_chunks(account_id, id)!

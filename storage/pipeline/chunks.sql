@@ -49,7 +49,7 @@ WITH mine AS MATERIALIZED (
 ), renewed AS (
     UPDATE chunks c SET lease_until = now() + make_interval(secs => :lease_seconds)
     FROM mine
-    WHERE c.account_id = mine.account_id AND c.job_id = mine.job_id AND c.first_index = mine.first_index
+    WHERE c.account_id = ANY (ARRAY[mine.account_id]) AND c.job_id = mine.job_id AND c.first_index = mine.first_index
       AND mine.token = ANY (:tokens::bigint[])
 )
 SELECT token FROM mine WHERE token <> ALL (:tokens::bigint[]);
@@ -68,15 +68,17 @@ FOR NO KEY UPDATE SKIP LOCKED;
 -- name: free(account_ids, ids, first_indexes, tokens, ends)
 -- Make the chunks of dead workers ready again, if their leases are still the same, and count a death for each.
 WITH dead AS (
-    SELECT c.account_id, c.job_id, c.first_index
+    SELECT d.account_id, d.job_id, d.first_index
     FROM unnest(:account_ids::bigint[], :ids::uuid[], :first_indexes::int[], :tokens::bigint[], :ends::timestamptz[])
         d (account_id, job_id, first_index, token, lease_until)
-    JOIN chunks c ON c.account_id = d.account_id AND c.job_id = d.job_id AND c.first_index = d.first_index
-        AND c.token = d.token AND c.lease_until = d.lease_until
-    WHERE c.state = 'running'
-    FOR UPDATE OF c SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT FROM chunks
+        WHERE account_id = d.account_id AND job_id = d.job_id AND first_index = d.first_index
+          AND (token = d.token AND lease_until = d.lease_until AND state = 'running') IS TRUE
+        OFFSET 0 FOR UPDATE SKIP LOCKED
+    ) c
 )
 UPDATE chunks c SET state = 'ready', token = 0, deaths = c.deaths + 1, worker_id = NULL, lease_until = NULL
 FROM dead
-WHERE c.account_id = dead.account_id AND c.job_id = dead.job_id AND c.first_index = dead.first_index
+WHERE c.account_id = ANY (ARRAY[dead.account_id]) AND c.job_id = dead.job_id AND c.first_index = dead.first_index
 RETURNING c.account_id, c.job_id, c.first_index;

@@ -6,15 +6,15 @@ SELECT account_id, id AS job_id, token, lease_until FROM ready_dry_runs ORDER BY
 -- Lease a dry run. The caller holds the turn of its account, so no claim of the account commits at the same time.
 -- `died`: an earlier worker did not release it. No row: another worker has it, or it may not start any more.
 WITH job AS (
-    SELECT j.id, j.lease_until FROM jobs j
+    SELECT j.account_id, j.id, j.lease_until FROM jobs j
     WHERE j.account_id = :account_id AND j.id = :id AND NOT leased(j.lease_until)
-      AND EXISTS (SELECT FROM ready_dry_runs r WHERE r.account_id = j.account_id AND r.id = j.id)
+      AND EXISTS (SELECT FROM ready_dry_runs r WHERE r.account_id = j.account_id AND r.id = j.id OFFSET 0)
     FOR UPDATE OF j SKIP LOCKED
 )
 UPDATE jobs j SET state = 'running', started_at = COALESCE(j.started_at, clock_timestamp()),
     token = :token, lease_until = now() + make_interval(secs => :lease_seconds)
 FROM job
-WHERE j.account_id = :account_id AND j.id = job.id
+WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.id
 RETURNING j.operation, j.params, j.format, j.layout, job.lease_until IS NOT NULL AS died;
 
 -- name: blame(account_id, id, max_deaths)$
@@ -33,7 +33,7 @@ WITH chunk AS (
 UPDATE chunks c SET items = CASE WHEN chunk.halved THEN chunk.items / 2 ELSE chunk.items END,
     deaths = CASE WHEN chunk.halved THEN :max_deaths - 1 ELSE chunk.deaths + 1 END
 FROM chunk
-WHERE c.account_id = chunk.account_id AND c.job_id = chunk.job_id AND c.first_index = chunk.first_index
+WHERE c.account_id = ANY (ARRAY[chunk.account_id]) AND c.job_id = chunk.job_id AND c.first_index = chunk.first_index
 RETURNING true;
 
 -- name: careful(account_id, id)$
@@ -57,7 +57,8 @@ DELETE FROM item_errors WHERE account_id = :account_id AND job_id = :id;
 -- Whether anything else of the account is being applied or finished.
 SELECT EXISTS (SELECT FROM chunks WHERE account_id = :account_id AND state = 'running') OR EXISTS (
     SELECT FROM jobs
-    WHERE account_id = :account_id AND state IN ('queued', 'running') AND NOT dry_run AND leased(lease_until));
+    WHERE (account_id = :account_id) IS TRUE AND state IN ('queued', 'running') AND lease_until IS NOT NULL
+      AND NOT dry_run AND leased(lease_until));
 
 -- name: next_chunk(account_id, id, token, after)^
 -- The first chunk after the given index, with its bytes. No row: there is none, the rest is cancelled, or another
@@ -109,14 +110,15 @@ WITH created AS (
         SELECT c.id
         FROM unnest(o.contact_ids) WITH ORDINALITY u (contact_id, position)
         LEFT JOIN LATERAL (
-            SELECT id FROM contacts WHERE account_id = :account_id AND id = u.contact_id OFFSET 0
+            SELECT id FROM contacts WHERE account_id = :account_id AND id BETWEEN u.contact_id AND u.contact_id
+            ORDER BY id OFFSET 0
         ) c ON true
         ORDER BY u.position)
     WHERE o.account_id = :account_id AND o.job_id = :id AND EXISTS (SELECT FROM created)
     RETURNING 1
 ), corrected AS (
     UPDATE outcome_changes h SET contact_id = (
-        SELECT id FROM contacts WHERE account_id = :account_id AND id = h.contact_id)
+        SELECT id FROM contacts WHERE account_id = :account_id AND id BETWEEN h.contact_id AND h.contact_id ORDER BY id)
     WHERE h.account_id = :account_id AND h.job_id = :id AND EXISTS (SELECT FROM created)
     RETURNING 1
 )

@@ -16,15 +16,15 @@ FROM counted
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND j.lease_until IS NULL AND NOT delayed(j.retry_at)
   AND (j.cancel_requested_at IS NOT NULL OR j.error_code IS NOT NULL OR NOT j.dry_run
-       AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id))
-  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
-                  AND c.state IN ('ready', 'running'))
+       AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id OFFSET 0))
+  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'ready' OFFSET 0)
+  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'running' OFFSET 0)
 RETURNING j.operation, j.params, j.format, j.layout, j.dry_run, j.error_code,
     j.parallel > 1 AND EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
-                               AND c.updated + c.unchanged > 0) AS overlaps,
+                               AND c.updated + c.unchanged > 0 OFFSET 0) AS overlaps,
     j.cancel_requested_at IS NOT NULL AND (j.split_parts < j.parts OR EXISTS (
         SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
-        AND c.state = 'cancelled')) AS cancelled;
+        AND c.state = 'cancelled' OFFSET 0)) AS cancelled;
 
 -- name: lock_finished(account_id, id, token, error_code)^
 -- Lock the job if all its chunks are applied or cancelled, it has not ended, and this claim still holds its finish.
@@ -32,8 +32,8 @@ RETURNING j.operation, j.params, j.format, j.layout, j.dry_run, j.error_code,
 SELECT j.id FROM jobs j
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND j.token = :token AND j.error_code IS NOT DISTINCT FROM :error_code
-  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
-                  AND c.state IN ('ready', 'running'))
+  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'ready' OFFSET 0)
+  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'running' OFFSET 0)
 FOR UPDATE OF j;
 
 -- name: renew(account_id, id, token, lease_seconds)!
@@ -55,15 +55,18 @@ FOR NO KEY UPDATE SKIP LOCKED;
 -- name: free(account_ids, ids, tokens, ends)
 -- Release the finishes of dead workers, if their leases are still the same, and count a failure for each.
 WITH dead AS (
-    SELECT j.account_id, j.id
+    SELECT d.account_id, d.id
     FROM unnest(:account_ids::bigint[], :ids::uuid[], :tokens::bigint[], :ends::timestamptz[])
         d (account_id, id, token, lease_until)
-    JOIN jobs j ON j.account_id = d.account_id AND j.id = d.id AND j.token = d.token AND j.lease_until = d.lease_until
-    WHERE j.state IN ('queued', 'running')
-    FOR UPDATE OF j SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT FROM jobs
+        WHERE account_id = d.account_id AND id = d.id
+          AND (token = d.token AND lease_until = d.lease_until AND state IN ('queued', 'running')) IS TRUE
+        OFFSET 0 FOR UPDATE SKIP LOCKED
+    ) j
 )
 UPDATE jobs j SET lease_until = NULL, token = NULL, failures = LEAST(j.failures + 1, @most_failures@)
-FROM dead WHERE j.account_id = dead.account_id AND j.id = dead.id
+FROM dead WHERE j.account_id = ANY (ARRAY[dead.account_id]) AND j.id = dead.id
 RETURNING j.account_id, j.id AS job_id, j.failures;
 
 -- name: end(account_id, id, added, removed)^
@@ -118,7 +121,7 @@ SELECT * FROM leave_jobs(:account_ids, :streams, :positions, :recorded);
 -- Mark jobs as running that were claimed behind an earlier one. `unended` does not find them while they are queued.
 UPDATE jobs j SET state = 'running', started_at = COALESCE(j.started_at, clock_timestamp())
 FROM unnest(:account_ids::bigint[], :ids::uuid[]) e (account_id, id)
-WHERE j.account_id = e.account_id AND j.id = e.id AND j.state = 'queued';
+WHERE j.account_id = ANY (ARRAY[e.account_id]) AND j.id = e.id AND (j.state = 'queued') IS TRUE;
 
 -- name: unended()
 -- Jobs whose chunks are all applied or cancelled, that no worker is finishing and nobody has locked. Those that were
@@ -130,9 +133,9 @@ WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL AND j.lease_until
   AND (j.state = 'running' OR j.cancel_requested_at IS NOT NULL OR j.error_code IS NOT NULL OR j.total = 0)
   AND NOT delayed(j.retry_at)
   AND (j.cancel_requested_at IS NOT NULL OR j.error_code IS NOT NULL OR NOT j.dry_run
-       AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id))
-  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'ready')
-  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'running')
+       AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id OFFSET 0))
+  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'ready' OFFSET 0)
+  AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'running' OFFSET 0)
 ORDER BY j.retry_at NULLS FIRST
 LIMIT @jobs_a_round@
 FOR NO KEY UPDATE OF j SKIP LOCKED;

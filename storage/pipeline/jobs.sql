@@ -24,6 +24,6 @@ WHERE account_id = :account_id
   AND (:state::text IS NULL OR state = :state)
   AND (:operation::text IS NULL OR operation = :operation)
   AND (:since::timestamptz IS NULL OR received_at >= :since)
-  AND (:before::uuid IS NULL OR id < :before)
+  AND id < COALESCE(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
 ORDER BY id DESC
 LIMIT :size;

@@ -39,7 +39,7 @@ UPDATE chunks c SET state = 'done', worker_id = NULL, lease_until = NULL,
 FROM done d
 WHERE c.ctid = d.place
 RETURNING c.account_id, c.job_id, c.first_index,
-    EXISTS (SELECT FROM chunks o WHERE o.account_id = c.account_id AND o.job_id = c.job_id AND o.state = 'ready')
+    EXISTS (SELECT FROM chunks o WHERE o.account_id = c.account_id AND o.job_id = c.job_id AND o.state = 'ready' OFFSET 0)
         AS others_ready,
     COALESCE((SELECT n.errors FROM counted n WHERE n.account_id = c.account_id AND n.job_id = c.job_id), 0)
         AS errors;

@@ -5,10 +5,10 @@ WITH throttled AS (
     SELECT * FROM unnest(:account_ids::bigint[], :ids::uuid[], :waits::double precision[]) t (account_id, id, seconds)
 ), turn AS (
     UPDATE account_turns t SET throttled_at = clock_timestamp(), ready_at = clock_timestamp() + make_interval(secs => throttled.seconds)
-    FROM throttled WHERE t.account_id = throttled.account_id
+    FROM throttled WHERE t.account_id = ANY (ARRAY[throttled.account_id])
 )
 UPDATE jobs j SET throttled_until = clock_timestamp() + make_interval(secs => throttled.seconds)
-FROM throttled WHERE j.account_id = throttled.account_id AND j.id = throttled.id;
+FROM throttled WHERE j.account_id = ANY (ARRAY[throttled.account_id]) AND j.id = throttled.id;
 
 -- name: lock(account_id)!
 SELECT FROM account_turns WHERE account_id = :account_id FOR UPDATE;

@@ -23,7 +23,7 @@ WITH failed AS (
     WHERE account_id = :account_id AND idempotency_key = :key AND state = 'receiving' AND lease_until < now()
     RETURNING account_id, id
 )
-DELETE FROM parts p USING failed WHERE p.account_id = failed.account_id AND p.job_id = failed.id;
+DELETE FROM parts p USING failed WHERE p.account_id = ANY (ARRAY[failed.account_id]) AND p.job_id = failed.id;
 
 -- name: release_idempotency_key(account_id, key)!
 -- Free the key if `by_idempotency_key` finds no request: after a day, or if its request was not accepted.
@@ -86,14 +86,14 @@ WITH failed AS (
       AND lease_until = COALESCE(:lease_until::timestamptz, lease_until)
     RETURNING account_id, id
 ), bytes AS (
-    DELETE FROM parts p USING failed WHERE p.account_id = failed.account_id AND p.job_id = failed.id
+    DELETE FROM parts p USING failed WHERE p.account_id = ANY (ARRAY[failed.account_id]) AND p.job_id = failed.id
 )
 SELECT id FROM failed;
 
 -- name: renew(account_ids, ids, lease_seconds)!
 UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)
 FROM unnest(:account_ids::bigint[], :ids::uuid[]) mine (account_id, id)
-WHERE j.account_id = mine.account_id AND j.id = mine.id AND j.state = 'receiving';
+WHERE j.account_id = ANY (ARRAY[mine.account_id]) AND j.id = mine.id AND (j.state = 'receiving') IS TRUE;
 
 -- name: expired(longest_seconds)
 -- Uploads whose leases have expired: see `leased` in storage/schema/functions.
@@ -102,15 +102,20 @@ WHERE state = 'receiving'
   AND NOT (lease_until > now() AND lease_until < now() + make_interval(secs => :longest_seconds));
 
 -- name: unfinished(account_id)$
-SELECT COALESCE(sum(pending), 0)::int
-    + (SELECT count(*) FROM jobs WHERE account_id = :account_id AND state = 'receiving')
+SELECT COALESCE(sum(pending), 0)::int + (SELECT count(*) FROM (
+    SELECT FROM jobs WHERE account_id = :account_id AND state = 'receiving' ORDER BY lease_until OFFSET 0) r)
 FROM streams WHERE account_id = :account_id AND pending > 0;
 
 -- name: stored_bytes(account_id)$
 -- The bytes of the unfinished jobs. Those of an upload are not in its row yet; octet_length reads no body.
-SELECT COALESCE((SELECT sum(bytes) FROM jobs WHERE account_id = :account_id AND state IN ('queued', 'running')), 0)::bigint
-    + COALESCE((SELECT sum(octet_length(p.body)) FROM jobs j JOIN parts p ON p.account_id = j.account_id AND p.job_id = j.id
-                WHERE j.account_id = :account_id AND j.state = 'receiving'), 0)::bigint;
+SELECT COALESCE((SELECT sum(q.bytes) FROM (
+    SELECT bytes FROM jobs WHERE account_id = :account_id AND state IN ('queued', 'running') AND stream_position > 0
+    ORDER BY stream, stream_position OFFSET 0) q), 0)::bigint
+    + COALESCE((SELECT sum(p.bytes) FROM (
+        SELECT id FROM jobs WHERE account_id = :account_id AND state = 'receiving' ORDER BY lease_until OFFSET 0
+    ) j CROSS JOIN LATERAL (
+        SELECT octet_length(body) AS bytes FROM parts WHERE account_id = :account_id AND job_id = j.id OFFSET 0
+    ) p), 0)::bigint;
 
 -- name: add_chunks(account_id, id, part, first_indexes, starts, ends, items)!
 INSERT INTO chunks (account_id, job_id, part, first_index, byte_start, byte_end, items)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import fields
-from functools import lru_cache
+from functools import lru_cache, wraps
 from importlib.resources import files
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -54,6 +54,7 @@ def load(module: str, names: Mapping[str, str | int] | None = None) -> Any:
 
 
 def _listed(query: Callable[..., AsyncIterator[Any]]) -> Callable[..., Awaitable[Any]]:
+    @wraps(query)
     async def rows(db: Db, *, within: float | None = None, **parameters: Any) -> Any:
         with time_limit(within) if within else nullcontext():
             async for records in query(db, **parameters):

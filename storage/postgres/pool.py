@@ -29,6 +29,19 @@ LIMITS = {
     "timezone": "UTC",
     "jit": "off",  # statements run for milliseconds; compiling them would take longer
 }
+# Planning takes longer than most statements: a claim plans for 2 ms and runs for 0.2 ms. So each is planned
+# once for a connection, and only with nested loops over indexes, in the order of the indexes, because the
+# plan must not depend on the statistics of that moment: they may not have seen the account, or tables that
+# were nearly empty. What a statement must do for that is in docs/design.md.
+PLANS = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_sort": "off",
+    "enable_incremental_sort": "off",
+}
 
 
 # Options of the client's socket: a peer that is gone is noticed after 10 seconds, idle or not. A system may
@@ -122,7 +135,8 @@ async def open_pool(
     """Open a pool of at most `size` connections, which connect when they are first used.
 
     `name` appears in pg_stat_activity. `command_seconds` is the time limit of a statement on the side of the
-    client, COMMAND_SECONDS by default. `settings` are added to LIMITS. `init` prepares each new connection.
+    client, COMMAND_SECONDS by default. `settings` are added to LIMITS and PLANS. `init` prepares each new
+    connection.
     """
 
     async def prepare(
@@ -143,7 +157,7 @@ async def open_pool(
         record_class=asyncpg.Record,
         timeout=CONNECT_SECONDS,
         command_timeout=command_seconds or COMMAND_SECONDS,
-        server_settings=LIMITS | {"application_name": name} | (settings or {}),
+        server_settings=LIMITS | PLANS | {"application_name": name} | (settings or {}),
         init=prepare,
         reset=_keep_session,
     )

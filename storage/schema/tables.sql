@@ -110,7 +110,7 @@ CREATE INDEX jobs_leased ON jobs (lease_until) WHERE state IN ('queued', 'runnin
 CREATE INDEX jobs_unended ON jobs (retry_at NULLS FIRST)
     WHERE state IN ('queued', 'running') AND total IS NOT NULL AND lease_until IS NULL AND throttled_until IS NULL
       AND (state = 'running' OR cancel_requested_at IS NOT NULL OR error_code IS NOT NULL OR total = 0);
-CREATE INDEX jobs_receiving ON jobs (lease_until) WHERE state = 'receiving';
+CREATE INDEX jobs_receiving ON jobs (account_id, lease_until) WHERE state = 'receiving';
 CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX jobs_dry_runs ON jobs (account_id, accepted_at) WHERE dry_run AND state IN ('queued', 'running');
 CREATE INDEX jobs_delayed ON jobs (retry_at) WHERE retry_at IS NOT NULL;
@@ -159,7 +159,7 @@ CREATE TABLE chunks (
 );
 CREATE INDEX chunks_ready ON chunks (account_id, job_id, first_index) WHERE state = 'ready';
 CREATE INDEX chunks_running ON chunks (account_id, job_id) WHERE state = 'running';
-CREATE INDEX chunks_leases ON chunks (worker_id) WHERE state = 'running';
+CREATE INDEX chunks_leases ON chunks (worker_id) WHERE state = 'running' AND worker_id IS NOT NULL;
 
 -- The results of one chunk. Element i of each array, counted from 0, belongs to item first_index + i.
 CREATE TABLE outcomes (

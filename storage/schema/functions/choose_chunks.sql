@@ -26,9 +26,6 @@ CREATE OR REPLACE FUNCTION choose_chunks(
     account_id bigint, item_limit integer, window_seconds integer, postgres_at timestamptz, job_id uuid, operation text,
     first_index integer, items integer, deaths integer, follows boolean
 ) LANGUAGE plpgsql
--- The order comes from the indexes. Otherwise, the planner may read and sort all streams of an account, or look up jobs by
--- an index that only begins with the account.
-SET enable_sort = off SET enable_incremental_sort = off SET enable_bitmapscan = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -70,8 +67,8 @@ BEGIN
         FOR chunk IN
             -- in the order of the turns; of each account the streams after the last one by name, then the others
             SELECT n.account_id, a.item_limit, a.window_seconds, k.*
-            FROM (SELECT * FROM unnest(turns, last_streams) u (account_id, last_stream) LIMIT width) n -- see lease_chunks
-            JOIN accounts a ON a.id = n.account_id
+            FROM unnest(turns, last_streams) n (account_id, last_stream)
+            CROSS JOIN LATERAL (SELECT item_limit, window_seconds FROM accounts l WHERE l.id = n.account_id OFFSET 0) a
             CROSS JOIN LATERAL (
                 (SELECT * FROM claimable c WHERE c.account_id = n.account_id AND c.stream > n.last_stream
                  ORDER BY c.stream LIMIT p_most)
@@ -90,7 +87,10 @@ BEGIN
                     c.state = 'ready' AND c.deaths = 0 AND c.items = j.total AND NOT j.dry_run AND j.cancel_requested_at IS NULL AND j.error_code IS NULL
                     AND j.failures = 0 AND NOT delayed(j.retry_at) AND j.operation = ANY (p_operations), true
                  FROM jobs j
-                 LEFT JOIN chunks c ON c.account_id = j.account_id AND c.job_id = j.id AND c.first_index = 0
+                 LEFT JOIN LATERAL (
+                     SELECT o.first_index, o.items, o.deaths, o.state, o.byte_start, o.byte_end FROM chunks o
+                     WHERE o.account_id = j.account_id AND o.job_id = j.id AND o.first_index = 0 OFFSET 0
+                 ) c ON true
                  WHERE head.small AND j.account_id = h.account_id AND j.stream = h.stream
                    AND j.stream_position > h.stream_position
                    AND j.stream_position > 0 AND j.state IN ('queued', 'running')

@@ -10,14 +10,16 @@ DECLARE
     ended record;
 BEGIN
     WITH ending AS MATERIALIZED (
-        SELECT j.account_id, j.id
-        FROM unnest(p_account_ids, p_ids) e (account_id, id)
-        JOIN jobs j ON j.account_id = e.account_id AND j.id = e.id
-        WHERE j.state IN ('queued', 'running') AND j.cancel_requested_at IS NULL AND j.error_code IS NULL
-          AND NOT j.dry_run AND NOT leased(j.lease_until)
-          AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id)
-        ORDER BY j.account_id, j.id
-        FOR UPDATE OF j
+        SELECT e.account_id, e.id
+        FROM (SELECT * FROM unnest(p_account_ids, p_ids) u (account_id, id) ORDER BY u.account_id, u.id) e
+        CROSS JOIN LATERAL (
+            SELECT FROM jobs j
+            WHERE j.account_id = e.account_id AND j.id = e.id
+              AND (j.state IN ('queued', 'running')) IS TRUE AND j.cancel_requested_at IS NULL AND j.error_code IS NULL
+              AND (NOT j.dry_run) IS TRUE AND NOT leased(j.lease_until)
+              AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id OFFSET 0)
+            OFFSET 0 FOR UPDATE OF j
+        ) locked
     ), done AS (
         UPDATE jobs j SET
             created = c.created, updated = c.updated, unchanged = c.unchanged, merged = c.merged, skipped = c.skipped,
@@ -26,8 +28,11 @@ BEGIN
             started_at = COALESCE(j.started_at, moment), finished_at = moment,
             lease_until = NULL, token = NULL, throttled_until = NULL, failures = 0, retry_at = NULL
         FROM ending e
-        JOIN chunks c ON c.account_id = e.account_id AND c.job_id = e.id AND c.first_index = 0 AND c.state = 'done'
-        WHERE j.account_id = e.account_id AND j.id = e.id AND j.total = c.items
+        CROSS JOIN LATERAL (
+            SELECT * FROM chunks o
+            WHERE o.account_id = e.account_id AND o.job_id = e.id AND o.first_index = 0 AND o.state = 'done' OFFSET 0
+        ) c
+        WHERE j.account_id = ANY (ARRAY[e.account_id]) AND j.id = e.id AND j.total = c.items
         RETURNING j.account_id, j.id, j.state, j.stream, j.stream_position
     )
     SELECT array_agg(d.account_id) AS account_ids, array_agg(d.id) AS ids, array_agg(d.state) AS states,
@@ -41,6 +46,6 @@ BEGIN
     JOIN leave_jobs(ended.account_ids, ended.streams, ended.positions, p_recorded) l
         ON l.account_id = e.account_id AND l.stream = e.stream;
     DELETE FROM parts p USING unnest(ended.account_ids, ended.ids) e (account_id, id)
-    WHERE p.account_id = e.account_id AND p.job_id = e.id;
+    WHERE p.account_id = ANY (ARRAY[e.account_id]) AND p.job_id = e.id;
 END
 $$;

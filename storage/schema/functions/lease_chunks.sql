@@ -14,18 +14,16 @@ DECLARE
     moment timestamptz := clock_timestamp(); -- later times are from before the clock was set back
 BEGIN
     RETURN QUERY
-    -- a LIMIT that is no constant: the planner expects one row, so it looks each up by its key whatever the statistics say
-    WITH chosen AS MATERIALIZED (
-        SELECT * FROM unnest(p_account_ids, p_job_ids, p_first_indexes, p_items, p_deaths, p_follows, p_tokens)
+    WITH chunk AS MATERIALIZED (
+        SELECT c.*, n.items, n.deaths, n.follows, n.token, n.place
+        FROM unnest(p_account_ids, p_job_ids, p_first_indexes, p_items, p_deaths, p_follows, p_tokens)
             WITH ORDINALITY n (account_id, job_id, first_index, items, deaths, follows, token, place)
-        LIMIT cardinality(p_job_ids)
-    ), chunk AS MATERIALIZED (
-        SELECT c.ctid AS at, c.account_id, c.job_id, c.first_index, c.items AS held, c.part, c.byte_start, c.byte_end, c.skip,
-            n.items, n.deaths, n.follows, n.token, n.place
-        FROM chosen n
-        JOIN chunks c ON c.account_id = n.account_id AND c.job_id = n.job_id AND c.first_index = n.first_index
-          AND (c.state = 'ready') IS TRUE -- otherwise it may read the whole index of ready chunks
-        FOR UPDATE OF c
+        CROSS JOIN LATERAL (
+            SELECT h.ctid AS at, h.account_id, h.job_id, h.first_index, h.items AS held, h.part, h.byte_start, h.byte_end, h.skip
+            FROM chunks h
+            WHERE h.account_id = n.account_id AND h.job_id = n.job_id AND h.first_index = n.first_index
+              AND (h.state = 'ready') IS TRUE OFFSET 0 FOR UPDATE
+        ) c
     ), rest AS (
         INSERT INTO chunks (account_id, job_id, first_index, items, part, byte_start, byte_end, skip, deaths)
         SELECT account_id, job_id, first_index + items, held - items, part, byte_start, byte_end, skip + items, deaths
@@ -35,14 +33,14 @@ BEGIN
             worker_id = p_worker_id, lease_until = now() + make_interval(secs => p_lease_seconds)
         FROM chunk WHERE c.ctid = chunk.at
     ), job AS MATERIALIZED (
-        SELECT chunk.*, j.ctid AS job_at, j.stream, j.failures, j.total, j.operation, j.params, j.format, j.layout,
+        SELECT chunk.*, j.stream, j.failures, j.total, j.operation, j.params, j.format, j.layout,
             NOT chunk.follows AND (j.state = 'queued' OR j.throttled_until IS NOT NULL) AS starts
         FROM chunk
-        JOIN jobs j ON j.account_id = chunk.account_id AND j.id = chunk.job_id
+        CROSS JOIN LATERAL (SELECT * FROM jobs o WHERE o.account_id = chunk.account_id AND o.id = chunk.job_id OFFSET 0) j
     ), started AS (
         UPDATE jobs j SET state = 'running', started_at = COALESCE(j.started_at, clock_timestamp()),
             throttled_until = NULL
-        FROM job WHERE j.account_id = job.account_id AND j.id = job.job_id AND job.starts
+        FROM job WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.job_id AND job.starts
     ), served AS (
         -- an account that waited for its window may catch up by p_credit_items at most
         UPDATE account_turns t SET start_tag = fair.start, virtual_time = fair.start + fair.items,
@@ -54,20 +52,24 @@ BEGIN
                 SELECT account_id, sum(items) AS items, (array_agg(stream ORDER BY place DESC))[1] AS stream
                 FROM job GROUP BY account_id ORDER BY min(place)
             ) account
-            JOIN account_turns own ON own.account_id = account.account_id
+            CROSS JOIN LATERAL (
+                SELECT w.account_id, w.virtual_time FROM account_turns w WHERE w.account_id = account.account_id OFFSET 0
+            ) own
             CROSS JOIN (
                 SELECT COALESCE((
                     SELECT c.start_tag FROM account_turns c WHERE c.served_at <= moment
                     ORDER BY c.served_at DESC NULLS LAST LIMIT 1), 0) AS start_tag
             ) clock
         ) fair
-        WHERE t.account_id = fair.account_id
+        WHERE t.account_id = ANY (ARRAY[fair.account_id])
     )
     SELECT job.account_id, job.follows, job.job_id, job.first_index, job.items, job.skip, job.token, job.deaths, job.failures,
         job.total, job.operation, job.params, job.format, job.layout,
         substring(p.body FROM job.byte_start + 1 FOR job.byte_end - job.byte_start)
     FROM job
-    JOIN parts p ON p.account_id = job.account_id AND p.job_id = job.job_id AND p.part = job.part
+    CROSS JOIN LATERAL (
+        SELECT body FROM parts r WHERE r.account_id = job.account_id AND r.job_id = job.job_id AND r.part = job.part OFFSET 0
+    ) p
     ORDER BY job.place;
 END
 $$;

@@ -15,7 +15,7 @@ BEGIN
         DELETE FROM contact_changes h
         WHERE h.account_id = ANY (p_account_ids) AND NOT EXISTS (
             SELECT FROM jobs j WHERE j.account_id = h.account_id AND j.stream_position > 0
-              AND j.stream = p_recorded AND j.state = 'running');
+              AND j.stream = p_recorded AND j.state = 'running' OFFSET 0);
     END IF;
     -- Count the unfinished jobs of the streams less. The positions up to ended_position are those of ended jobs. It is
     -- computed from what this statement sees: that may be too low, if another job ends now, but not too high, because
@@ -30,17 +30,17 @@ BEGIN
         FROM unnest(p_account_ids, p_streams, p_positions) e (account_id, stream, position)
         GROUP BY e.account_id, e.stream
     ) g
-    WHERE s.account_id = g.account_id AND s.stream = g.stream
+    WHERE s.account_id = ANY (ARRAY[g.account_id]) AND s.stream = g.stream
     RETURNING s.account_id, s.stream, EXISTS (
         SELECT FROM jobs j
         WHERE j.account_id = s.account_id AND j.stream = s.stream AND j.state IN ('queued', 'running') AND j.dry_run
-          AND j.stream_position > 0 AND j.stream_position > s.ended_position
+          AND j.stream_position > 0 AND j.stream_position > s.ended_position OFFSET 0
     );
     -- Deactivate the turns of accounts without unfinished jobs. The second statement sees what was accepted while the
     -- first one waited.
     PERFORM FROM account_turns t WHERE t.account_id = ANY (p_account_ids) ORDER BY t.account_id FOR UPDATE;
     UPDATE account_turns t SET active = false
     WHERE t.account_id = ANY (p_account_ids) AND t.active AND NOT EXISTS (
-        SELECT FROM streams s WHERE s.account_id = t.account_id AND s.pending > 0);
+        SELECT FROM streams s WHERE s.account_id = t.account_id AND s.pending > 0 OFFSET 0);
 END
 $$;

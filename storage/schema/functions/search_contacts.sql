@@ -13,7 +13,7 @@ CREATE OR REPLACE FUNCTION search_contacts(
     p_account_id bigint, p_name_like text, p_phone_like text, p_phone text, p_phone_start text, p_by_index boolean,
     p_candidates integer, p_newest integer, p_most bigint
 ) RETURNS bigint[] LANGUAGE plpgsql STABLE
-SET enable_seqscan = off SET enable_sort = off SET max_parallel_workers_per_gather = 0 AS $$
+SET enable_seqscan = off SET enable_bitmapscan = on SET enable_sort = off SET max_parallel_workers_per_gather = 0 AS $$
 DECLARE
     newest integer := p_newest;
     candidates bigint[];

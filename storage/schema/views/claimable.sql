@@ -22,7 +22,7 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) ready
 WHERE s.pending > 0 AND NOT head.dry_run AND NOT delayed(head.retry_at)
-  AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = s.account_id)
+  AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = s.account_id OFFSET 0)
   AND head.parallel > (
     SELECT count(*)
     FROM chunks c

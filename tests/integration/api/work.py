@@ -9,16 +9,27 @@ from worker.finish import finish_if_last
 from worker.split import split_job
 from worker.turn import take_turn
 
+# Jobs whose windows do not throttle them.
+DUE = """
+SELECT count(*) FROM jobs JOIN account_turns t USING (account_id)
+WHERE state IN ('queued', 'running') AND t.ready_at <= t.throttled_at
+"""
+
 
 async def work(ctx: Context) -> None:
-    """Split, apply and finish all accepted jobs, and run the dry runs."""
-    while await ctx.pool.fetchval("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"):
-        for account_id, job_id in await unsplit(ctx.pool):
-            await split_job(ctx, account_id, job_id)
-        await take_turn(ctx)
-        await dry_run_next(ctx)
-        for account_id, job_id in await finish.unended(ctx.pool):
-            await finish_if_last(ctx, account_id, job_id)
+    """Split, apply and finish all accepted jobs, and run the dry runs, until no job is left that may run."""
+    while await ctx.pool.fetchval(DUE):
+        await work_once(ctx)
+
+
+async def work_once(ctx: Context) -> None:
+    """Do what can be done now."""
+    for account_id, job_id in await unsplit(ctx.pool):
+        await split_job(ctx, account_id, job_id)
+    await take_turn(ctx)
+    await dry_run_next(ctx)
+    for account_id, job_id in await finish.unended(ctx.pool):
+        await finish_if_last(ctx, account_id, job_id)
 
 
 async def split(ctx: Context) -> None:

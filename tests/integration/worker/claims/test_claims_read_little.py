@@ -123,6 +123,16 @@ async def test_a_claim_of_many_accounts_reads_each_once(worker: Context, planned
     assert max(read.values()) < 10 * 64, read
 
 
+async def test_a_claim_reads_few_of_the_chunks_of_its_job(worker: Context) -> None:
+    account = await make_account(worker)
+    await make_job(worker, account.id, [contact(n) for n in range(300)], chunk_items=1, parallel=64)
+    await claim(worker)
+    before = await rows_read(worker)
+    await claim(worker)
+    after = await rows_read(worker)
+    assert after["chunks"] - before["chunks"] < 30
+
+
 async def test_recording_results_reads_no_other_chunk(worker: Context) -> None:
     """Also if the statements were planned while the tables were nearly empty."""
     await fill(worker, accounts=1)
