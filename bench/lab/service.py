@@ -104,6 +104,17 @@ class Service:
         finally:
             await conn.close()
 
+    @asynccontextmanager
+    async def claims_nothing(self) -> AsyncIterator[None]:
+        """Lock the turns of all accounts while the body runs, so that no worker can claim anything."""
+        conn = await self.connect()
+        try:
+            async with conn.transaction():
+                await conn.execute("SELECT FROM account_turns ORDER BY account_id FOR UPDATE")
+                yield
+        finally:
+            await conn.close()
+
     async def rest(self) -> None:
         """Write all changed pages, so that no measurement writes the pages of the one before."""
         await self.sql("CHECKPOINT")

@@ -29,7 +29,6 @@ CHECK_SECONDS = 0.05
 END_SECONDS = 900.0
 UNENDED = "SELECT count(*) FROM jobs WHERE finished_at IS NULL"
 UNTHROTTLED = "SELECT count(*) FROM jobs WHERE finished_at IS NULL AND throttled_until IS NULL"
-LOCK_TURNS = "SELECT FROM account_turns ORDER BY account_id FOR UPDATE"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,9 +95,8 @@ async def _queued(
 
 async def _reconciler(service: Service, seconds: float, rounds: int) -> list[float]:
     """Return the milliseconds a second of what is no claim, while the turns of all accounts are locked."""
-    conn, found = await service.connect(), []
-    async with conn.transaction():
-        await conn.execute(LOCK_TURNS)
+    found = []
+    async with service.claims_nothing():
         await service.scale(2)
         await asyncio.sleep(2 * seconds)  # the start of the workers
         for _ in range(rounds):
@@ -107,7 +105,6 @@ async def _reconciler(service: Service, seconds: float, rounds: int) -> list[flo
             others = [one for one in await statements.read(service) if not CLAIM.search(one.query)]
             found.append(sum(one.milliseconds for one in others) / seconds)
         await service.scale(0)
-    await conn.close()
     return found
 
 

@@ -1,7 +1,8 @@
 """`./run bench queue`: many queued small jobs of many accounts; how fast two workers drain them.
 
-The jobs are accepted while no worker runs. The time is from the first start of a job to the last end, by the
-clock of PostgreSQL. One row is for accounts without limits, one for accounts with the default item limit.
+The jobs are accepted while no worker runs, and wait until all workers have started. The time is from the
+first start of a job to the last end, by the clock of PostgreSQL. One row is for accounts without limits, one
+for accounts with the default item limit.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from bench.traffic.jobs import ITEMS, all_ended
 from storage.entities.accounts import AccountChange
 
 CONNECTIONS = 8
+START_SECONDS = 4.0  # for the workers, so that their start does not count
 SPAN = """
 SELECT count(*) AS jobs, extract(epoch FROM max(finished_at) - min(started_at))::float AS seconds FROM jobs
 WHERE received_at > to_timestamp($1::float)
@@ -58,8 +60,10 @@ async def _round(service: Service, clients: list[Client], jobs: int, workers: in
     at = time.time()
     await fill_queue(clients, [json_array(rows) for rows in small_jobs(jobs, ITEMS)])
     await service.rest()
-    await service.scale(workers)
-    meter = Meter(service)
+    async with service.claims_nothing():
+        await service.scale(workers)
+        await asyncio.sleep(START_SECONDS)
+        meter = Meter(service)
     await all_ended(service)
     (span,) = await service.sql(SPAN, at)
     cost = meter.cost(span["jobs"], span["seconds"])
