@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from api.accept.form import open_form
+from api.accept.idempotency import HEADER
 from api.http.body_stream import arriving, pipeline_for, read_pieces, read_whole
 from schemas.formats.content_type import Format, format_for
 from schemas.formats.csv_header import Columns
@@ -27,15 +28,20 @@ SHORT_BYTES = 64 * 1024  # are worked on without letting other requests run
 class Fingerprint:
     """The SHA-256 of method, path, query and decoded body, computed while the body arrives.
 
-    The same body with another Content-Encoding has the same fingerprint.
+    The same body with another Content-Encoding has the same fingerprint. A request without an idempotency key
+    needs none, so its body is not hashed.
     """
 
     def __init__(self, request: web.Request) -> None:
         query = sorted(request.query.items())
         self._hash = hashlib.sha256(repr((request.method, request.path, query)).encode())
+        self._wanted = HEADER in request.headers
 
-    async def over(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Yield the pieces, and add each to the hash."""
+    def over(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Return the pieces; each is added to the hash when it is read."""
+        return self._hashed(pieces) if self._wanted else pieces
+
+    async def _hashed(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for piece in pieces:
             self._hash.update(piece)
             yield piece

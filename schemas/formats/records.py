@@ -141,4 +141,5 @@ def filled_lines(text: bytes, blank: bytes = b"") -> int:
 
 def count_lines(text: bytes) -> int:
     """Return the number of line ends: each LF, CRLF or lone CR."""
-    return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
+    ends = text.count(b"\n")
+    return ends + text.count(b"\r") - text.count(b"\r\n") if b"\r" in text else ends

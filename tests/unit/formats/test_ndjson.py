@@ -167,7 +167,9 @@ def _units(letter: str) -> list[int]:
 
 
 @given(
-    lines=st.lists(st.sampled_from([b"1", b"", b" ", b"\t\r", b"\v\f", b"x y"]), max_size=30),
+    lines=st.lists(
+        st.sampled_from([b"1", b"", b" ", b"\t\r", b"\v\f", b"x y", b"{}", b"{}\r", b"}"]), max_size=30
+    ),
     part_bytes=st.integers(8, 30),
 )
 def test_parts_hold_all_records_and_none_is_blank(lines: list[bytes], part_bytes: int) -> None:
