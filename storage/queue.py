@@ -29,7 +29,9 @@ WORK = "work:"  # the ids of bells for work begin so
 WORK_BELLS = 16  # maximum of bells for work that wait, however much work there is
 LATER_STEPS = (100, 50, 25, 10)  # milliseconds between bells for later moments: see `later`
 BELL_SECONDS = 3600  # after this time a bell that nobody has served is gone
-PATIENCE_SECONDS = 10.0  # a worker that has begun to serve a bell says so within this time, or it has died
+# A worker that has begun to serve a bell says so within this time, or it has died, or has lost the reply that
+# gave it the bell. With the next round of the reconciler, this is well below the 10 s that promise P6 allows.
+PATIENCE_SECONDS = 5.0
 
 
 def serialize(job: dict[str, Any]) -> bytes:

@@ -15,6 +15,7 @@ from storage.context import Context
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
 from tests.workers import TURNS, bells, job_of, serving, unfinished
+from worker.reconcile import EVERY_SECONDS
 
 
 async def _in_queue(ctx: Context) -> list[str]:
@@ -91,6 +92,10 @@ async def test_the_bell_of_a_dead_worker_is_rung_again(ctx: Context, monkeypatch
     monkeypatch.setattr(queue, "PATIENCE_SECONDS", 0.0)
     await ctx.queue.ring_dry_run()
     assert len(await _in_queue(ctx)) == 2
+
+
+def test_the_bell_of_a_dead_worker_is_rung_again_within_the_promised_time() -> None:
+    assert queue.PATIENCE_SECONDS + 2 * EVERY_SECONDS < 10
 
 
 async def test_bells_are_taken_once_single_jobs_first_and_the_oldest_first(
