@@ -1,9 +1,9 @@
 """`./run bench scale`: 1, 2, 4 and 8 workers far away from PostgreSQL: each round trip takes 5 ms longer.
 
 Where the database is far away, a worker mostly waits, so more workers apply more, until processors are the
-limit. So each job attaches a label to one contact: it costs many round trips and little else. A worker serves
-one bell at a time here. Jobs are queued while no worker runs; the rate is that of some seconds after all
-workers have started.
+limit. So each job overwrites a list with one contact: it has a closing step, so it is applied alone, and
+costs many round trips and little else. A worker serves one bell at a time here. Jobs are queued while no
+worker runs; the rate is that of some seconds after all workers have started.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from bench.lab.cost import SERVICE, Cost, Meter
 from bench.lab.options import Rounds
 from bench.lab.relay import HOST, Relay, enter_slow_network
 from bench.lab.results import Results
-from bench.lab.rows import contact_rows, ndjson, phone_of
+from bench.lab.rows import phone_of
 from bench.lab.service import Service, running_service
 
 ROUND_TRIP_SECONDS = 0.005
@@ -35,7 +35,7 @@ def measure(
     results: Results,
     *,
     accounts: Annotated[int, typer.Option(min=1, help="Accounts; each has as many jobs.")] = 100,
-    jobs: Annotated[int, typer.Option(min=1, help="Jobs of an account for each worker.")] = 10,
+    jobs: Annotated[int, typer.Option(min=1, help="Jobs of an account for each worker.")] = 3,
     seconds: Annotated[float, typer.Option(min=0, help="Seconds of a measurement.")] = 4,
     workers: Annotated[int, typer.Option(min=1, help="The most worker processes.")] = 8,
     rounds: Rounds = 3,
@@ -102,11 +102,10 @@ class _Trial:
 
 
 async def _target(client: Client) -> tuple[Client, str]:
-    """Make a contact and a label. Return the client and the operation that attaches the label."""
-    await client.run("contacts.upsert", ndjson(contact_rows([0])))
+    """Make a list. Return the client and the operation that overwrites the list."""
     headers = {"Content-Type": "application/json"}
-    label = await client.call("POST", "/v1/labels", '{"name": "far"}', headers, status=201)
-    return client, f"labels.attach?label_id={label['id']}"
+    made = await client.call("POST", "/v1/contact-lists", '{"name": "far"}', headers, status=201)
+    return client, f"lists.overwrite?list_id={made['id']}"
 
 
 async def _all_work(service: Service) -> None:
