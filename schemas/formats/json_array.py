@@ -124,6 +124,8 @@ class _Reader:
             return
         lines: list[bytes] = []
         while True:
+            if run := self._text.skip_run(_LINES_AT_ONCE):
+                lines.append(self._lines(run))
             lines.append(self._element())
             if len(lines) == _LINES_AT_ONCE or len(lines[-1]) > WINDOW_BYTES:
                 self._found.parts += cutter.feed(b"".join(lines))
@@ -145,14 +147,26 @@ class _Reader:
         if not line or len(line) > MAX_RECORD_BYTES:
             message = f"The item at index {index} has more than {MAX_RECORD_BYTES} bytes."
             self._refuse(message, f"{self._key}[{index}]")
-        self._found.total = index + 1
+        self._count(1)
+        return b"\n" + line if index else line
+
+    def _lines(self, elements: list[str]) -> bytes:
+        """Return elements as lines, as `_element` does."""
+        begin = b"\n" if self._found.total else b""
+        self._count(len(elements))
+        lines = "\n".join(elements).encode()
+        if lines.count(b"\n") >= len(elements) or b"\r" in lines:
+            lines = b"\n".join([one.encode().translate(_LINE_BREAKS_TO_SPACES) for one in elements])
+        return begin + lines
+
+    def _count(self, elements: int) -> None:
+        self._found.total = (self._found.total or 0) + elements
         if self._found.total > self._max_items:
             raise BodyTooLarge(
                 f"The request has more than {self._max_items} items. Send the rest in further requests.",
                 code="too_many_items",
                 param=self._key,
             )
-        return b"\n" + line if index else line
 
     def _object(self) -> None:
         """Read the members of an object after its brace."""

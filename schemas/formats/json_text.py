@@ -7,6 +7,7 @@ text only. The end of a longer value is found in short steps.
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from math import isinf
 from typing import Any, Final, NoReturn, TypeAlias
 
@@ -80,6 +81,25 @@ class JsonText:
     def skip(self) -> str:
         """Read the next value, of at most LARGEST_BYTES; return its text. Raises what `read` raises."""
         return self._scan(SKIPPING.raw_decode, LARGEST_BYTES, _skip_long)[1]
+
+    def skip_run(self, most: int) -> list[str]:
+        """Read up to `most` values that a comma follows, and the commas, as far as the window has them whole.
+
+        Returns their texts: [] if the next value needs `skip`, which also tells what is wrong with it.
+        """
+        window, pos, scan = self._window, self._pos, SKIPPING.scan_once  # type: ignore[attr-defined]
+        texts: list[str] = []
+        with suppress(StopIteration, ValueError, RecursionError):
+            while len(texts) < most:
+                if window[pos : pos + 1] <= " ":
+                    pos = _SPACE.match(window, pos).end()  # type: ignore[union-attr]  # also matches no text
+                end = scan(window, pos)[1]
+                if window[end : end + 1] != ",":
+                    break
+                texts.append(window[pos:end])
+                pos = end + 1
+                self._pos = pos
+        return texts
 
     def _scan(self, scan: _Scan, most: int, scan_long: _Scan) -> tuple[Any, str]:
         """Read a value with `scan`, or, if it does not end within WINDOW_BYTES, with `scan_long`."""

@@ -201,3 +201,13 @@ def test_an_item_too_large_for_a_part_is_refused_with_its_index() -> None:
         split(json.dumps([1, "x" * MAX_RECORD_BYTES]))
 
     assert (caught.value.code, caught.value.param) == ("record_too_large", "items[1]")
+
+
+@pytest.mark.parametrize("between", [",", ", ", " ,", "\r\n,\n"])
+def test_runs_of_elements_keep_their_order_and_their_text(between: str) -> None:
+    elements = [f'{{"a":\n {n}, "b":\r[1,2]}}' if n % 70 == 0 else str(n) for n in range(250)]
+    found = split_array(f"[{between.join(elements)}]".encode(), max_items=250)
+    lines = b"".join(found.parts).decode().split("\n")
+    assert lines == [element.replace("\n", " ").replace("\r", " ") for element in elements]
+    with pytest.raises(BodyTooLarge, match="more than 249 items"):
+        split_array(f"[{between.join(elements)}]".encode(), max_items=249)
