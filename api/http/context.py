@@ -39,8 +39,9 @@ API = web.AppKey("api", Api)
 logger = logging.getLogger(__name__)
 
 # A request that waits for a lock keeps a connection from the requests of all other accounts. A worker holds
-# the locks of a chunk for about a second.
-SHORT_WAITS = {"lock_timeout": "4s"}
+# the locks of a chunk for about a second. A 202 says that the job is on disk, also on a server whose own
+# configuration does not wait for the disk.
+SETTINGS = {"lock_timeout": "4s", "synchronous_commit": "on"}
 # A statement on a half-open connection, whose other end is gone, reaches this limit. Statements that may take
 # long have a higher one: see `transact` and `transaction`.
 STATEMENT_SECONDS = 8.0
@@ -70,7 +71,7 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
         size=settings.api_pool_size,
         name="bulklane-api",
         command_seconds=STATEMENT_SECONDS,
-        settings=SHORT_WAITS,
+        settings=SETTINGS,
     )
     redis = connect(redis_url, queue_name=settings.queue_name)
     schema_ready = asyncio.Event()

@@ -173,8 +173,8 @@ MUTATIONS = (
         guard="COMMIT before 202: a small job waits for the disk, too",
         promise="P1",
         file="api/http/context.py",
-        text='SHORT_WAITS = {"lock_timeout": "4s"}',
-        instead='SHORT_WAITS = {"lock_timeout": "4s", "synchronous_commit": "off"}',
+        text='"synchronous_commit": "on"}',
+        instead='"synchronous_commit": "off"}',
         tests=("tests/faults/test_durability.py",),
     ),
     Mutation(

@@ -243,3 +243,12 @@ async def test_without_valkey_readyz_reports_it(proxied: ProxiedApi) -> None:
     ready = await proxied.client.get("/readyz")
     assert (ready.status, ready.json["postgres"], ready.json["redis"]) == (200, True, False)
     assert ready.json["status"] == "degraded"
+
+
+async def test_a_commit_waits_for_the_disk_whatever_the_server_is_set_to(
+    ctx: Context, settings: Settings
+) -> None:
+    database = await ctx.pool.fetchval("SELECT current_database()")
+    await ctx.pool.execute(f"ALTER DATABASE {database} SET synchronous_commit = off")
+    async with serve(settings) as service:
+        assert await service.api.ctx.pool.fetchval("SHOW synchronous_commit") == "on"

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from api.http.context import SHORT_WAITS
+from api.http.context import SETTINGS
 from schemas.ids import read_job_id
 from schemas.settings import Settings
 from storage.context import Context
@@ -29,7 +29,7 @@ async def test_a_read_only_server_is_a_503_for_requests_cancels_and_retries(
     ctx: Context, client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = (await client.submit_items([contact(1)])).headers["Location"]
-    monkeypatch.setitem(SHORT_WAITS, "default_transaction_read_only", "on")
+    monkeypatch.setitem(SETTINGS, "default_transaction_read_only", "on")
     async with other_client(ctx, settings) as standby:
         standby.key = client.key
         for response in (
@@ -44,7 +44,7 @@ async def test_a_read_only_server_is_a_503_for_requests_cancels_and_retries(
 async def test_a_server_in_trouble_is_one_line_in_the_log(
     ctx: Context, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(SHORT_WAITS, "default_transaction_read_only", "on")
+    monkeypatch.setitem(SETTINGS, "default_transaction_read_only", "on")
     async with other_client(ctx, settings) as standby:
         for number in range(20):
             _assert_unavailable(await standby.submit_items([contact(number)]), "PostgreSQL is read-only")

@@ -5,7 +5,7 @@ import re
 import aiohttp
 import pytest
 
-from api.http.context import SHORT_WAITS
+from api.http.context import SETTINGS
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact
@@ -130,7 +130,7 @@ async def test_an_invalid_wait_is_refused(client: Client, wait: str) -> None:
 async def test_a_lock_timeout_is_a_503(
     ctx: Context, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(SHORT_WAITS, "lock_timeout", "100ms")
+    monkeypatch.setitem(SETTINGS, "lock_timeout", "100ms")
     async with (
         serve(settings) as service,
         aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
