@@ -14,7 +14,7 @@ import storage
 from schemas.settings import Settings
 from tests.integration.plans.every_route import prepare
 from tests.integration.plans.growing_world import Sessions, make_world, open_sessions
-from tests.integration.plans.page_counts import PageCounter, Read, counting, text_of
+from tests.page_counts import PageCounter, Read, counting, text_of
 
 LEVELS = 3  # an index of a large table has up to so many times the levels of that of a small one
 PAGES = 40  # what a statement may read in any table

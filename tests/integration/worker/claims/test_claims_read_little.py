@@ -11,6 +11,7 @@ from storage.pipeline.chunks import Claim, Members
 from storage.pipeline.leases import new_tokens
 from storage.pipeline.results import Done, ItemResults
 from tests.factories import contact, make_account, make_job
+from tests.page_counts import counting
 from tests.workers import bells, claim, open_worker
 from worker import together
 from worker.claim import claim_chunks
@@ -152,6 +153,20 @@ async def _fence_and_record(worker: Context, claims: list[Claim]) -> None:
         assert await chunks.fence_all(conn, claims)
         done = [Done(one, ItemResults(), [], Members()) for one in claims]
         assert len(await results.record_all(conn, done)) == len(claims)
+
+
+async def test_a_claim_that_finds_no_due_turn_does_not_look_for_chunks(worker: Context) -> None:
+    await worker.pool.execute("SET pg_stat_statements.track = 'all'")
+    await fill(worker, accounts=2)
+    assert worker.settings.database_url is not None
+    async with counting(worker.settings.database_url) as counter:
+        async with counter.step("work"):
+            assert len(await claim_chunks(worker)) == 2
+        await worker.pool.execute("UPDATE account_turns SET active = false")
+        async with counter.step("no work"):
+            assert await claim_chunks(worker) == []
+    looks = [step for step, text in counter.read if text.startswith("SELECT t.account_id, COALESCE(")]
+    assert looks == ["work"]
 
 
 async def test_many_jobs_with_item_limits_are_claimed_by_few_statements(worker: Context) -> None:
