@@ -25,6 +25,10 @@ SELECT {account}, phone, name, email, language, metadata FROM plain_stage
 ON CONFLICT (account_id, phone) DO UPDATE SET name = excluded.name, email = excluded.email,
     language = excluded.language, metadata = excluded.metadata
 """
+FILLFACTOR = """
+SELECT option_value FROM pg_class, pg_options_to_table(reloptions)
+WHERE oid = 'contacts'::regclass AND option_name = 'fillfactor'
+"""
 
 
 class Plain:
@@ -49,6 +53,8 @@ class Plain:
         """Make the table `plain` again, so that no round finds the pages of another one."""
         await self._conn.execute("DROP TABLE IF EXISTS plain")
         await self._conn.execute("CREATE TABLE plain (LIKE contacts INCLUDING ALL)")
+        fillfactor = await self._conn.fetchval(FILLFACTOR)  # which LIKE does not copy
+        await self._conn.execute(f"ALTER TABLE plain SET (fillfactor = {fillfactor})")
 
     async def load(self, rows: Sequence[Row]) -> float:
         """Upsert rows. Return the seconds."""

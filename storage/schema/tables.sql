@@ -288,7 +288,7 @@ CREATE TABLE contacts (
     team_id                  bigint,                        -- no foreign key: see memberships
     PRIMARY KEY (account_id, id),
     CONSTRAINT contacts_phone UNIQUE (account_id, phone)
-) WITH (fillfactor = 90);
+) WITH (fillfactor = 70); -- room for changed rows: see docs/design.md
 CREATE UNIQUE INDEX contacts_external_id ON contacts (account_id, external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX contacts_of_team ON contacts (account_id, team_id) WHERE team_id IS NOT NULL;
 
