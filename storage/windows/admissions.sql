@@ -26,8 +26,11 @@ WITH account AS (
     ) passed
 ), counted AS (
     SELECT a.at, a.requests, sum(a.requests) OVER (ORDER BY a.at DESC) AS and_newer
-    FROM admissions a, account, tick
-    WHERE a.account_id = :account_id AND a.at >= tick.at - account.length
+    FROM account
+    CROSS JOIN tick
+    CROSS JOIN LATERAL (
+        SELECT at, requests FROM admissions WHERE account_id = :account_id AND at >= tick.at - account.length OFFSET 0
+    ) a
 ), used AS (
     SELECT COALESCE(sum(requests), 0)::int AS requests,
         max(at) FILTER (WHERE and_newer >= (SELECT request_limit FROM account)) AS blocks

@@ -122,7 +122,9 @@ async def limited_jobs(at: Sessions) -> None:
     assert await claim_chunks(at.ctx) == []
     for held in claims:
         await apply_chunk(at.ctx, held)
-    await at.ctx.pool.execute("DELETE FROM grants WHERE account_id = $1", at.world.limited.id)
+    await at.ctx.pool.execute(
+        "DELETE FROM grants WHERE account_id = $1 AND at > now() - interval '1 h'", at.world.limited.id
+    )
     await at.ctx.pool.execute(
         "UPDATE account_turns SET ready_at = throttled_at WHERE account_id = $1", at.world.limited.id
     )

@@ -63,7 +63,7 @@ SELECT account_id, id, 1 FROM jobs WHERE request_id = 'crowd' AND state = 'compl
 INSERT INTO grants (account_id, at, items, redis_at, postgres_at)
 SELECT id, t, 1, t, t FROM accounts, generate_series(now() - interval '3 h' - interval '9 s', now() - interval '3 h', '1 s') t
 UNION ALL
-SELECT @limited@, now() - interval '4 h' - make_interval(secs => n), 1, now(), now() FROM generate_series(1, @contacts@ / 50) n
+SELECT @limited@, now() - interval '4 h' - make_interval(secs => n), 1, now(), now() FROM generate_series(1, @contacts@ / 5) n
 ON CONFLICT DO NOTHING;
 
 INSERT INTO admissions (account_id, at, base_at, postgres_at, api_at)
