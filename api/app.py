@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from api.http.connections import CONNECTIONS, Connections, most_connections
-from api.http.context import API, open_api
+from api.http.context import API, BULK, open_api
 from api.http.memory import MEMORY, Memory
 from api.middleware import MIDDLEWARES
 from api.middleware.authenticate import FAILED_KEYS, PUBLIC
 from api.middleware.errors import REPEATED
 from api.middleware.failed_keys import FailedKeys
-from api.middleware.limits import BULK
 from api.middleware.refused import install
 from api.middleware.security_headers import add_security_headers
 from api.route import ROUTE_TABLE

@@ -49,9 +49,13 @@ START_SECONDS = 2.0  # the first requests find the schema read, unless PostgreSQ
 PAGES_SHARE = 4  # this part of the connections is for downloads
 SCHEMA_SECONDS = 0.5  # between two attempts to read it
 
+# the handlers that the admission window counts
+BULK: web.AppKey[frozenset[object]] = web.AppKey("bulk", frozenset)
+
 # Set on a request by the middlewares.
 REQUEST_ID = web.RequestKey("request_id", str)
 ACCOUNT = web.RequestKey("account", Account)
+UNFINISHED = web.RequestKey("unfinished", int)  # jobs of the account that have not ended; of bulk requests
 LIMITS: web.RequestKey[Mapping[str, str]] = web.RequestKey("limits", Mapping)  # headers of the response
 REFUSAL_STATUS = web.RequestKey("refusal_status", int)  # of NotAcceptable, if it is not 422
 STREAMING = web.RequestKey("streaming", bool)  # the response has begun

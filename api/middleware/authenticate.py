@@ -3,10 +3,11 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.http.context import ACCOUNT, API
+from api.http.context import ACCOUNT, API, BULK, UNFINISHED
 from api.middleware.failed_keys import FailedKeys
 from schemas.errors import NotAuthenticated, Unavailable
 from storage.entities import accounts
+from storage.entities.accounts import Account
 
 FAILED_KEYS = web.AppKey("failed_keys", FailedKeys)
 PUBLIC: web.AppKey[frozenset[object]] = web.AppKey("public", frozenset)  # handlers that need no key
@@ -29,12 +30,23 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
         api = request.app[API]
         if not api.schema_ready.is_set():
             raise Unavailable("the database was not reached yet, or is not migrated: send the request again")
-        account = await accounts.by_key(api.ctx.pool, key)
+        account = await _account_of(request, key)
         if account is None:
             request.app[FAILED_KEYS].count(request)
             raise NotAuthenticated("the key is unknown or revoked: send a valid key of the account")
         request[ACCOUNT] = account
     return await handler(request)
+
+
+async def _account_of(request: web.Request, key: str) -> Account | None:
+    """Return the account of a key. For a bulk request, the same statement counts its unfinished jobs."""
+    pool = request.app[API].ctx.pool
+    if request.match_info.handler not in request.app[BULK]:
+        return await accounts.by_key(pool, key)
+    if (found := await accounts.by_key_with_jobs(pool, key)) is None:
+        return None
+    account, request[UNFINISHED] = found
+    return account
 
 
 def key_of(request: web.Request) -> str | None:

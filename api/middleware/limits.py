@@ -7,20 +7,16 @@ from typing import Literal
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.http.context import ACCOUNT, API, LIMITS
+from api.http.context import ACCOUNT, API, BULK, LIMITS, UNFINISHED
 from schemas.errors import RateLimited
 from schemas.settings import Settings
 from storage.entities.accounts import Account
-from storage.pipeline import uploads
 from storage.windows import admissions
 from storage.windows.admissions import Admission
 from storage.windows.window import Grant
 
 READ_SECONDS = 60  # READ_LIMIT is a number of requests a minute
 TOO_MANY_JOBS_SECONDS = 5  # the time when one of them ends is not known
-
-# the handlers that the admission window counts
-BULK: web.AppKey[frozenset[object]] = web.AppKey("bulk", frozenset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +54,7 @@ async def _charge_bulk(request: web.Request, account: Account) -> None:
     """Charge the admission window, unless too many jobs of the account have not ended. Raises RateLimited."""
     ctx = request.app[API].ctx
     policy = bulk_policy(account)
-    unfinished = await uploads.unfinished(ctx.pool, account.id)
+    unfinished = request[UNFINISHED]
     full = unfinished >= ctx.settings.max_unfinished_jobs
     if policy.limit:
         admission = await admissions.admit(ctx.pool, account.id, charge=not full)

@@ -92,6 +92,15 @@ async def by_key(db: Conn | Pool, key: str) -> Account | None:
     return row_or_none(Account, record)
 
 
+async def by_key_with_jobs(db: Conn | Pool, key: str) -> tuple[Account, int] | None:
+    """Return what `by_key` returns, and how many jobs of the account have not ended, uploads included."""
+    owner = _owner(key)
+    record = owner and await QUERIES.by_key_with_jobs(db, account_id=owner, key_hash=_hash(key))
+    if not record:
+        return None
+    return row_of(Account, record), record["unfinished"]
+
+
 async def create_key(db: Conn | Pool, account_id: AccountId) -> tuple[str, str]:
     """Create an API key and return (id, key). Only its hash is stored, so the key cannot be read again.
 

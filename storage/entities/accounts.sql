@@ -43,6 +43,18 @@ FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 WHERE k.account_id = :account_id AND k.key_hash = :key_hash AND k.revoked_at IS NULL;
 
+-- name: by_key_with_jobs(account_id, key_hash)^
+-- As `by_key`, with the number of jobs of the account that have not ended, uploads included.
+SELECT a.*, jobs.unfinished
+FROM api_keys k
+JOIN accounts a ON a.id = k.account_id
+CROSS JOIN LATERAL (
+    SELECT COALESCE(sum(s.pending), 0)::int + (SELECT count(*)::int FROM (
+        SELECT FROM jobs j WHERE j.account_id = a.id AND j.state = 'receiving' ORDER BY j.lease_until OFFSET 0) r) AS unfinished
+    FROM streams s WHERE s.account_id = a.id AND s.pending > 0
+) jobs
+WHERE k.account_id = :account_id AND k.key_hash = :key_hash AND k.revoked_at IS NULL;
+
 -- name: add_key(account_id, id, key_hash)!
 INSERT INTO api_keys (account_id, id, key_hash) VALUES (:account_id, :id, :key_hash);
 

@@ -206,12 +206,6 @@ async def expired(db: Conn | Pool) -> list[ExpiredUpload]:
     return [ExpiredUpload(**row) for row in rows]
 
 
-async def unfinished(db: Conn | Pool, account_id: AccountId) -> int:
-    """Return how many jobs of the account have not ended, uploads included."""
-    count: int = await QUERIES.unfinished(db, account_id=account_id)
-    return count
-
-
 async def stored_bytes(db: Conn | Pool, account_id: AccountId) -> int:
     """Return the bytes of all parts of the account's jobs that have not ended, uploads included."""
     size: int = await QUERIES.stored_bytes(db, account_id=account_id)

@@ -101,11 +101,6 @@ SELECT account_id, id AS job_id, lease_until FROM jobs
 WHERE state = 'receiving'
   AND NOT (lease_until > now() AND lease_until < now() + make_interval(secs => :longest_seconds));
 
--- name: unfinished(account_id)$
-SELECT COALESCE(sum(pending), 0)::int + (SELECT count(*) FROM (
-    SELECT FROM jobs WHERE account_id = :account_id AND state = 'receiving' ORDER BY lease_until OFFSET 0) r)
-FROM streams WHERE account_id = :account_id AND pending > 0;
-
 -- name: stored_bytes(account_id)$
 -- The bytes of the unfinished jobs. Those of an upload are not in its row yet; octet_length reads no body.
 SELECT COALESCE((SELECT sum(q.bytes) FROM (

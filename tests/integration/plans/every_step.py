@@ -182,7 +182,7 @@ async def uploads_that_end(at: Sessions) -> None:
         await uploads.renew(pool, [(account_id, job.id)])
         await uploads.add_part(pool, account_id, job.id, 0, b"part")
         await uploads.stored_bytes(pool, account_id)
-        await uploads.unfinished(pool, account_id)
+        await uploads.confirm(pool, account_id, job.id)
         if end == "forget":
             await uploads.forget(pool, account_id, job.id)
         elif end == "fail":

@@ -46,7 +46,6 @@ HELPERS = {
     "storage/failpoints.py",
     "storage/group_commit.py",  # the only job at this moment
     "storage/pipeline/leases.py",
-    "storage/pipeline/receiving.py",
     "storage/pipeline/results.py",
     "storage/postgres/array_texts.py",
     "storage/postgres/db_errors.py",
