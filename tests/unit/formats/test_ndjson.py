@@ -56,7 +56,11 @@ def test_every_value_is_read_once_and_in_order(
     assert found == values
 
 
-@given(run=HOSTILE, limit=st.integers(min_value=1, max_value=4))
+LONG = [b'"%b"' % (b"x" * 99), b"1\r", b"", b" "]
+LONG_LINES = st.lists(st.sampled_from(LONG), max_size=20).map(b"\n".join)
+
+
+@given(run=HOSTILE | LONG_LINES, limit=st.integers(min_value=1, max_value=4))
 def test_spans_and_items_agree_for_any_bytes(run: bytes, limit: int) -> None:
     found = list(spans(run, limit))
 
