@@ -56,7 +56,10 @@ async def ring_finish(ctx: Context, account_id: AccountId, job_id: JobId) -> Non
 
 async def _settle_and_end(ctx: Context, job: Finishing) -> End | None:
     """Settle and merge only if a contact is named twice. In most jobs none is, and both sort all results."""
-    repeated = _is_settled(job) and await results.any_repeated(ctx.pool, job.account_id, job.job_id)
+    repeated = False
+    if _is_settled(job):
+        async with transaction(ctx.pool, unlimited_time=True) as conn:
+            repeated = await results.any_repeated(conn, job.account_id, job.job_id)
     if repeated:
         await settle(ctx, job)
     return await _close_and_end(ctx, job, repeated=repeated)

@@ -135,7 +135,8 @@ async def lock_complete(conn: Conn, dry_run: DryRun) -> bool:
 async def correct_results(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
     """Merge the results of contacts that several chunks name, and remove the ids that were rolled back."""
     async with without_time_limit(conn):  # each statement reads all results, possibly millions
-        await results.merge_repeated(conn, account_id, job_id)
+        if await results.any_repeated(conn, account_id, job_id):
+            await results.merge_repeated(conn, account_id, job_id)
         await QUERIES.hide_created(conn, account_id=account_id, id=job_id)
 
 

@@ -16,7 +16,6 @@ from storage.postgres.array_texts import number_array
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes
-from storage.postgres.transactions import transaction
 
 MAX_INDEX = 2**31 - 1  # largest index of an item: PostgreSQL's largest integer
 PAGE_BYTES = 1024**2  # item errors in one read
@@ -137,11 +136,13 @@ def _array_or_none(values: Mapping[int, int], indexes: Iterable[int]) -> str | N
     return number_array(map(values.get, indexes)) if values else None
 
 
-async def any_repeated(pool: Pool, account_id: AccountId, job_id: JobId) -> bool:
-    """Return whether the results of a job name a contact more than once."""
-    async with transaction(pool, unlimited_time=True) as conn:  # reads all results, possibly many millions
-        repeated: bool = await QUERIES.any_repeated(conn, account_id=account_id, id=job_id)
-        return repeated
+async def any_repeated(conn: Conn, account_id: AccountId, job_id: JobId) -> bool:
+    """Return whether the results of a job name a contact more than once.
+
+    The caller has lifted the time limit of statements, because this reads all results, possibly millions.
+    """
+    repeated: bool = await QUERIES.any_repeated(conn, account_id=account_id, id=job_id)
+    return repeated
 
 
 async def merge_repeated(conn: Conn, account_id: AccountId, job_id: JobId) -> None:

@@ -10,6 +10,7 @@ import pytest
 from schemas.operations import OPERATIONS, JobParams, Operation
 from storage.context import Context
 from storage.entities.accounts import Account
+from storage.pipeline import results
 from tests.factories import (
     contact,
     make_account,
@@ -24,7 +25,7 @@ from tests.factories import (
     phone,
 )
 from tests.integration.worker.dry_runs import dry_run_all, dump, report_of
-from tests.workers import drain, job_of, results_of
+from tests.workers import counts_of, drain, job_of, results_of
 
 KNOWN, ALL = 20, 35  # existing contacts, and phones that items use
 UPSERTS = {
@@ -162,3 +163,18 @@ async def test_a_dry_run_changes_nothing_and_reports_the_same_as_the_real_run(
     ]
     assert [result.contact_id for result in await results_of(ctx, world.account.id, dry)] == known
     assert (await job_of(ctx, world.account.id, dry)).total == 60
+
+
+async def test_a_dry_run_does_not_sort_results_by_contact_if_no_contact_is_named_twice(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbid(*arguments: Any) -> None:
+        pytest.fail("a sort of all results, although no contact is named twice")
+
+    account = await make_account(ctx)
+    await make_contacts(ctx, account.id, range(9))
+    items = [contact(n, name="changed") for n in range(9)]
+    job_id = await make_job(ctx, account.id, items, chunk_items=3, dry_run=True)
+    monkeypatch.setattr(results, "merge_repeated", forbid)
+    assert await dry_run_all(ctx) == 1
+    assert counts_of(await job_of(ctx, account.id, job_id)) == {"updated": 9}
