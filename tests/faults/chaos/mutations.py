@@ -245,8 +245,8 @@ MUTATIONS = (
         guard="settle: only the end of the running job forgets the changes over REST",
         promise="P3",
         file="storage/schema/functions/leave_jobs.sql",
-        text="j.stream = p_recorded AND j.state = 'running')",
-        instead="j.stream = p_recorded AND false)",
+        text="j.stream = p_recorded AND j.state = 'running' OFFSET 0)",
+        instead="j.stream = p_recorded AND false OFFSET 0)",
         tests=(f"{SETTLE}/test_recorded_changes.py",),
     ),
     Mutation(
