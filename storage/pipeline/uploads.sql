@@ -74,7 +74,7 @@ RETURNING place.pending - 1 AS ahead, received_at, accepted_at;
 -- Return whether the job is stored, and wait until it is on disk. The message makes this a transaction that writes WAL, so
 -- its commit waits for the disk, also for all earlier commits.
 WITH flush AS MATERIALIZED (SELECT pg_logical_emit_message(true, 'bulklane', ''))
-SELECT EXISTS (SELECT FROM jobs WHERE account_id = :account_id AND id = :id) FROM flush;
+SELECT EXISTS (SELECT FROM jobs WHERE account_id = :account_id AND id = :id OFFSET 0) FROM flush;
 
 -- name: fail(account_id, id, error_code, error_message, lease_until)$
 -- End an upload that did not arrive completely as failed, and delete its parts. With a `lease_until`, only if its

@@ -213,6 +213,7 @@ async def rare_steps(at: Sessions) -> None:
     await finish.release(pool, finishing)
     await finish_if_last(at.ctx, account_id, job_id)
     await jobs.shape_of(pool, account_id, job_id)
+    await uploads.confirm(pool, account_id, job_id)
     job_id = await make_job(at.ctx, account_id, items)
     async with pool.acquire() as conn, conn.transaction():
         await finish.start(conn, [(account_id, job_id)])
