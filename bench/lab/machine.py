@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
@@ -24,13 +23,8 @@ def family(pids: Iterable[int]) -> set[int]:
     return found
 
 
-def memory_bytes(pid: int) -> int:
-    """Return the resident memory of a process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-
-
 def peak_bytes(pid: int) -> int:
-    """Return the largest resident memory of a process since its start, or since `reset_peak`."""
+    """Return the largest resident memory of a process since its start."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
