@@ -33,9 +33,8 @@ class GroupCommit(Generic[Key, Value, Result]):
         self._most_bytes = most_bytes
         self._size = size
         self._alone = alone
-        self._waiting: dict[
-            Key, list[_Entry[Value, Result]]
-        ] = {}  # an entry for each key with a call that runs
+        # what waits, by key; a key is absent unless a call for it runs
+        self._waiting: dict[Key, list[_Entry[Value, Result]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:

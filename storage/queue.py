@@ -224,8 +224,9 @@ class Queue:
 def later(now: float, after_seconds: float) -> int:
     """Return the time of the bell for a moment to wait for, in milliseconds since 1970.
 
-    It is rounded up to a step, so that many accounts that wait share few bells. The step is a hundredth of
-    the wait or less, because an account whose bell is late leaves its window unused for so long.
+    It is rounded up to a step, so that many accounts that wait share few bells. The step is short, because
+    an account whose bell is late leaves its window unused for so long: at most a hundredth of the wait, or
+    10 ms if the wait is shorter than a second.
     """
     wait = after_seconds * 1000
     step = next((step for step in LATER_STEPS if step * 100 <= wait), LATER_STEPS[-1])

@@ -1,4 +1,4 @@
-"""Claim the next chunk of the account whose turn it is: as many items as its window grants."""
+"""Claim the next chunks of the accounts whose turn it is: as many items as their windows grant."""
 
 import asyncio
 from collections.abc import Sequence

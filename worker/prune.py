@@ -29,7 +29,7 @@ async def prune(ctx: Context) -> None:
 
 
 async def _in_turn(ctx: Context, what: str, work: Callable[[Context], Awaitable[None]]) -> None:
-    """Prune, unless another worker has begun to less than five minutes ago."""
+    """Prune, unless another worker has begun to, less than five minutes ago."""
     if await rounds.begin(ctx.pool, what, PRUNE_SECONDS):
         await work(ctx)
 

@@ -26,7 +26,10 @@ class _LostClaim(Exception):
 
 
 def is_small(claim: Claim) -> bool:
-    """Return whether a claim is the only chunk of its job, which ends with it."""
+    """Return whether a claim is a small job: the only chunk of a job that can end together with others.
+
+    A job that had deaths or failures is applied alone, so that it cannot make other jobs fail.
+    """
     return (
         claim.first_index == 0
         and claim.items == claim.total
@@ -51,13 +54,13 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
             if not await chunks.fence_all(conn, claims):
                 raise _LostClaim
             progress = await results.record_all(conn, await _apply(conn, claims, batches))
-            complete = [
+            to_end = [
                 (claim.account_id, claim.job_id)
                 for claim, after in zip(claims, progress, strict=True)
                 if after.errors <= ctx.settings.max_job_errors
             ]
             reach("apply.before_commit")
-            ends = await finish.end_small(conn, complete)
+            ends = await finish.end_small(conn, to_end)
             ended = {end.job_id for end in ends}
             left = [(claim.account_id, claim.job_id) for claim in claims if claim.job_id not in ended]
             if left:  # cancelled, too many errors, or a dry run of its account has begun

@@ -42,7 +42,7 @@ async def take_turn(ctx: Context, hear: Callable[[], Awaitable[None]] | None = N
 
 
 class _Turn:
-    """One turn, and whether its bell was heard."""
+    """One turn: whether its bell was heard, and which jobs it must finish."""
 
     def __init__(self, ctx: Context, hear: Callable[[], Awaitable[None]] | None) -> None:
         self._ctx = ctx
@@ -57,6 +57,10 @@ class _Turn:
         return hear is not None
 
     async def take(self, slot: Slot) -> bool:
+        """Take the turn. It ends when nothing is left, when its time is over, or when it has left its slot.
+
+        Returns whether there was a chunk to claim.
+        """
         clock = asyncio.get_running_loop().time
         until = clock() + TURN_SECONDS
         claimed = False
@@ -72,7 +76,8 @@ class _Turn:
             await self._ctx.queue.ring_work()
         for account_id, job_id in self._unfinished:
             with slot.step(account_id) as may_wait:
-                await _finish(may_wait)(self._ctx, account_id, job_id)
+                finish = _finish_step(may_wait=may_wait)
+                await finish(self._ctx, account_id, job_id)
         return claimed
 
     async def _apply(self, claims: Sequence[Claim], *, may_wait: bool) -> None:
@@ -107,7 +112,7 @@ async def _apply_all(
     because they may be of several accounts.
     """
     short_wait = len(claims) > 1 or not may_wait
-    finish = _finish(may_wait)
+    finish = _finish_step(may_wait=may_wait)
     left = list(claims)
     applied: list[tuple[Claim, Progress]] = []
     waits = False  # whether the job that the next one follows is not applied
@@ -126,7 +131,7 @@ async def _apply_all(
     return applied
 
 
-def _finish(may_wait: bool) -> Step:
+def _finish_step(*, may_wait: bool) -> Step:
     return finish_if_last if may_wait else ring_finish
 
 

@@ -69,7 +69,7 @@ async def stage(conn: Conn, columns: Mapping[str, Sequence[Any]]) -> None:
 
 
 async def empty_stage(conn: Conn) -> None:
-    """Delete the rows that an earlier attempt in the same transaction staged."""
+    """Delete the rows that were staged before in the same transaction: by another job, or another attempt."""
     await QUERIES.empty_stage(conn)
 
 

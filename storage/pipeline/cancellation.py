@@ -23,7 +23,7 @@ from storage.postgres.transactions import LONG_WAIT, transaction
 
 QUERIES = load(__name__, codes(Outcome.CANCELLED))
 
-PATIENCE_SECONDS = 10.0  # a splitter locks the job for one part, `settle` for a thousand contacts
+PATIENCE_SECONDS = 10.0  # a splitter locks the job for one part, `settle` for some contacts
 # `finish` locks the job before the turn; a cancellation locks the turn before the job. The short time-out
 # ends such a deadlock before PostgreSQL detects it (after 1 s) and chooses a transaction to abort.
 LOCK_JOB = "SET LOCAL lock_timeout = '200ms'"

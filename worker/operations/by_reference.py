@@ -19,11 +19,8 @@ from storage.postgres.pool import Conn
 from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
 
 UPDATED, UNCHANGED = Outcome.UPDATED, Outcome.UNCHANGED
-PARAMETERS = {
-    "id": "ids",
-    "phone": "phones",
-    "external_id": "external_ids",
-}  # of `references.lock`, by column
+# the parameters of `references.lock`, by column
+PARAMETERS = {"id": "ids", "phone": "phones", "external_id": "external_ids"}
 TARGET_GONE = "the {} was deleted after this job was accepted: nothing can be changed"
 
 

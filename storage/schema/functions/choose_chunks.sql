@@ -1,8 +1,8 @@
 -- Lock the turn of the account that has been served least among those with a claimable chunk, and return its next
 -- chunk. Its streams are served in turns, in the order of their names. If the chunk is the only one of a small job, return
 -- more of them: the next jobs of its stream, those of the account's next streams, then those of the next accounts, until
--- there are `p_items` items, `p_most` chunks or the bytes of a part, which bound the memory of a worker. The caller leases them in this order and in this transaction.
--- `follows`: an earlier job of the same stream is among the chosen ones.
+-- there are `p_items` items, `p_most` chunks or the bytes of a part, which bound the memory of a worker. The caller leases
+-- them in this order and in this transaction. `follows`: an earlier job of the same stream is among the chosen ones.
 --
 -- `p_limited` tells what to do with the accounts that have an item limit: 'take' chooses them like the others, and the
 -- caller must take a grant of each window; 'skip' leaves them out, because nobody can ask their windows; 'stop' ends the
