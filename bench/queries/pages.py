@@ -26,7 +26,7 @@ from bench.lab.results import Results
 from bench.lab.rows import phone_of
 from bench.lab.service import Service, running_service
 from bench.loads.load import load_once
-from storage.entities.contact_search import switch_index_on
+from storage.entities.contact_search import switch_index_off, switch_index_on
 
 LIMIT = 20
 FEWER = 4  # times fewer requests for what reads all contacts
@@ -78,14 +78,16 @@ async def _measure(
             plain = {PLAIN_PAGE: await _plain(service, client.account_id, requests)}
             few = max(1, requests // FEWER)
             found.append(await _ask(client, pages, requests) | plain | await _ask(client, searches, few))
-        loads = {"": await _load(service, client, contacts, rows, rounds, shift=1)}
         conn = await service.connect()
         await switch_index_on(conn)
-        await conn.close()
         await service.rest()
         indexed = {what + INDEXED: path for what, path in searches.items()}
         found = [one | await _ask(client, indexed, requests) for one in found]
-        loads[INDEXED] = await _load(service, client, contacts, rows, rounds, shift=2)
+        # last, because the names of new contacts are others, and a search begins with the newest ones
+        loads = {INDEXED: await _load(service, client, contacts, rows, rounds, shift=1)}
+        await switch_index_off(conn)
+        await conn.close()
+        loads[""] = await _load(service, client, contacts, rows, rounds, shift=2)
         return found, loads
 
 
