@@ -148,13 +148,16 @@ class Cluster:
         await until(applied, seconds)
 
     async def kill_backend(self) -> None:
-        """Kill one backend of a worker with SIGKILL, as the kernel does when memory runs out.
+        """Kill one backend of a worker, or else of an api, with SIGKILL, as when memory runs out.
 
         Returns when PostgreSQL has ended all backends. It forgets what was committed asynchronously and not
         yet written, and starts again by itself: see `database_accepts`.
         """
         conn = await self.connect()
-        query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'bulklane-worker' LIMIT 1"
+        query = """
+            SELECT pid FROM pg_stat_activity WHERE application_name IN ('bulklane-worker', 'bulklane-api')
+            ORDER BY application_name DESC LIMIT 1
+        """
         async with asyncio.timeout(READY_SECONDS):
             while not (pid := await conn.fetchval(query)):  # noqa: ASYNC110 - they connect again
                 await asyncio.sleep(CHECK_SECONDS)
