@@ -160,20 +160,22 @@ async def _respond(
 
 
 async def _await_end(api: Api, accepted: Accepted, seconds: float, heard: asyncio.Event) -> JobRow | None:
-    """Return the job when it has ended or the time is up, and is on disk. None: it cannot be read.
+    """Return the job when it has ended or the time is up, and is on disk. None: the job was deleted.
 
     A job that has ended is on disk. Raises UploadLost if a crash has lost the job, and Unavailable if nobody
     knows, because PostgreSQL does not respond.
     """
-    job, durable, row = accepted.job, accepted.durable, None
-    if not durable and not await api.ended.hear(heard, min(seconds, SMALL_JOB_SECONDS)):
-        await _confirm(api, job, seconds)
-        durable = True
-    with suppress(*(() if durable else LOST_CONNECTION)):
-        row = await api.ended.wait(job.account_id, job.id, seconds, heard=heard)
-    if not (durable or (row and row.state.ended)):
-        await _confirm(api, job, seconds)
-    return row
+    job = accepted.job
+    clock = asyncio.get_running_loop().time
+    until = clock() + seconds
+    if not accepted.durable:
+        if await api.ended.hear(heard, min(seconds, SMALL_JOB_SECONDS)):
+            with suppress(*LOST_CONNECTION):
+                row = await api.ended.wait(job.account_id, job.id, 0, heard=heard)
+                if row and row.state.ended:
+                    return row
+        await _confirm(api, job, until - clock())
+    return await api.ended.wait(job.account_id, job.id, until - clock(), heard=heard)
 
 
 async def _confirm(api: Api, job: NewJob, seconds: float) -> None:

@@ -89,8 +89,10 @@ class Ended:
     async def hear(self, event: asyncio.Event, seconds: float) -> bool:
         """Wait for an event of `listen`; at most for the time after which the state must be read again.
 
-        Returns whether it is set.
+        Does not wait when the process stops. Returns whether the event is set.
         """
+        if self.closing:
+            return event.is_set()
         hears = self._subscribed and self._queue.breaker.closed
         with suppress(TimeoutError):
             async with asyncio.timeout(min(seconds, LOOK_SECONDS if hears else DEAF_SECONDS)):

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
+from api.accept import accept
 from schemas.settings import Settings
 from storage.context import Context
 from storage.queue import ENDED
@@ -180,3 +181,15 @@ async def test_a_poll_ends_soon_after_its_job_while_redis_hangs(
         await work(ctx)
         assert (await _finish(poll)).json["state"] == "completed"
         valkey.cut()
+
+
+async def test_a_request_for_a_small_job_does_not_wait_on_when_the_process_stops(
+    service: Service, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        accept, "SMALL_JOB_SECONDS", LONG
+    )  # it waits for the end, before it waits for the disk
+    waiting = asyncio.create_task(client.submit_items([contact(1)], Prefer=f"wait={LONG}"))
+    await until_waiting(service)
+    service.api.ended.close()
+    assert (await _finish(waiting)).status == 202
