@@ -12,6 +12,7 @@ from tests.faults.harness.effects import assert_once, effect_items, names_of
 from tests.faults.harness.recovery import Record, recovered
 from tests.faults.harness.workload import SAME, assert_everything, submit_everything, submit_out_of_order
 from tests.house.source import all_sources
+from tests.steps import OF_CHUNKS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -19,13 +20,7 @@ STEPS = (
     "part.stored",
     "accept.before_commit",
     "accept.after_commit",
-    "claim.committed",
-    "apply.after_copy",
-    "apply.after_upsert",
-    "apply.before_commit",
-    "apply.after_commit",
-    "finish.before_commit",
-    "finish.after_commit",
+    *OF_CHUNKS,
     "split.before_commit",
     "reconcile.before_commit",
     "dry_run.recorded",

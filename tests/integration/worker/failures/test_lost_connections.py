@@ -17,6 +17,7 @@ from storage.pipeline import finish
 from tests.factories import contact
 from tests.integration.worker.job_runs import assert_consistent
 from tests.integration.worker.small_jobs import Job, make_tenant, stored, submit
+from tests.steps import OF_CHUNKS
 from tests.workers import POLL, claim, unfinished
 from worker.apply import apply_chunk
 from worker.finish import finish_if_last
@@ -26,15 +27,6 @@ LIMITS = [0, 0, 10_000, 10_000]  # of the accounts
 JOBS = 60
 CONTACTS = 8
 ARM_SECONDS = 0.4  # at most, between two faults: more of them would let nothing pass
-STEPS = [
-    "claim.committed",
-    "apply.after_copy",
-    "apply.after_upsert",
-    "apply.before_commit",
-    "apply.after_commit",
-    "finish.before_commit",
-    "finish.after_commit",
-]
 OF_CONTACTS = [Operation.CONTACTS_UPSERT, Operation.LISTS_ADD, Operation.LISTS_REMOVE]  # of one stream
 
 
@@ -94,7 +86,7 @@ async def _disturbed(crew: list[Context], draw: random.Random, folder: Path) -> 
 
     async def disturb() -> None:
         while True:
-            (folder / draw.choice(STEPS)).write_text("fail lost")
+            (folder / draw.choice(OF_CHUNKS)).write_text("fail lost")
             await asyncio.sleep(draw.random() * ARM_SECONDS)
 
     async with AsyncExitStack() as stack:
