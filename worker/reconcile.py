@@ -73,7 +73,10 @@ async def ring_in_turn(ctx: Context) -> bool:
 
 
 async def ring_for_work(ctx: Context) -> None:
-    """Ring for all waiting work, unless another worker is looking for it."""
+    """Ring for all waiting work, unless another worker is looking for it.
+
+    A round says only when one worker began. The lock keeps others out of one that takes longer than its time.
+    """
     async with transaction(ctx.pool) as conn:
         if not await try_lock(conn, LOCK):
             return
