@@ -71,3 +71,25 @@ class ItemError:
     value: Any
     item: Any
     ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorExample:
+    """One item error of a group."""
+
+    index: int
+    value: Any
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorGroup:
+    """The item errors of a job with one code and one field. `code` None: those of all smaller groups.
+
+    `examples` are the errors of the first items.
+    """
+
+    code: str | None
+    field: str | None
+    count: int
+    examples: tuple[ErrorExample, ...]

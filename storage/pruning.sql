@@ -90,5 +90,6 @@ WITH old AS (
    h AS (DELETE FROM outcome_changes x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
    e AS (DELETE FROM item_errors x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
    n AS (DELETE FROM error_counts x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
+   g AS (DELETE FROM error_groups x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
    j AS (DELETE FROM jobs x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.id = old.id RETURNING x.id)
 SELECT count(*) FROM j;

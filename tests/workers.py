@@ -144,7 +144,8 @@ async def unfinished(ctx: Context) -> int:
 
 async def job_of(ctx: Context, account_id: AccountId, job_id: JobId) -> JobRow:
     """Return a job as the api reads it."""
-    (job,) = await jobs.views(ctx.pool, account_id, [job_id])
+    job = await jobs.view(ctx.pool, account_id, job_id)
+    assert job is not None
     return job
 
 

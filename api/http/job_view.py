@@ -1,15 +1,26 @@
 """The views of jobs, results and item errors, made from rows."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from schemas.ids import show_job_id
-from schemas.item_errors import ItemError
+from schemas.item_errors import ErrorGroup, ItemError
 from schemas.states import JobState
-from schemas.wire.jobs import Counts, ItemErrorView, Job, JobError, Memberships, ResultView
+from schemas.wire.jobs import (
+    Counts,
+    ErrorExampleView,
+    ErrorGroupView,
+    ItemErrorView,
+    Job,
+    JobError,
+    Memberships,
+    ResultView,
+)
 from storage.pipeline.jobs import JobRow
 from storage.pipeline.results import ResultRow
 from storage.pipeline.uploads import NewJob, Place
 
+OTHER = "other"  # the code of the item errors that belong to no group of a summary
 COUNTED = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
 
@@ -32,6 +43,7 @@ def job_view(job: JobRow) -> Job:
         eta=None if job.state.ended else _eta(job, done, counts.pending),
         error=JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None,
         errors=[error_view(error) for error in job.first_errors],
+        error_summary=_summary(job.error_summary),
         errors_url=f"/v1/jobs/{name}/errors",
         results_url=f"/v1/jobs/{name}/results",
         dry_run=job.dry_run,
@@ -62,6 +74,7 @@ def accepted_view(job: NewJob, place: Place, total: int | None) -> Job:
         eta=None,
         error=None,
         errors=[],
+        error_summary=[],
         errors_url=f"/v1/jobs/{name}/errors",
         results_url=f"/v1/jobs/{name}/results",
         dry_run=job.dry_run,
@@ -97,6 +110,23 @@ def error_view(error: ItemError) -> ItemErrorView:
         value=error.value,
         item=error.item,
     )
+
+
+def _summary(groups: Sequence[ErrorGroup] | None) -> list[ErrorGroupView] | None:
+    if groups is None:
+        return None
+    return [
+        ErrorGroupView(
+            code=group.code or OTHER,
+            field=group.field,
+            count=group.count,
+            examples=[
+                ErrorExampleView(index=example.index, value=example.value, message=example.message)
+                for example in group.examples
+            ],
+        )
+        for group in groups
+    ]
 
 
 def _counts(job: JobRow) -> Counts:

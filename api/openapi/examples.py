@@ -127,6 +127,14 @@ JOB: dict[str, Any] = {
             "item": {"phone": "12"},
         }
     ],
+    "error_summary": [
+        {
+            "code": "phone_too_short",
+            "field": "phone",
+            "count": 2,
+            "examples": [{"index": 17, "value": "12", "message": "the phone number is too short"}],
+        }
+    ],
     "errors_url": "/v1/jobs/job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC/errors",
     "results_url": "/v1/jobs/job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC/results",
     "dry_run": False,

@@ -46,6 +46,23 @@ class ItemErrorView(Wire):
     item: Any
 
 
+class ErrorExampleView(Wire):
+    """One item error of a group; a value of more than 4,096 bytes is null."""
+
+    index: int
+    value: Any
+    message: str
+
+
+class ErrorGroupView(Wire):
+    """The item errors of a job with the same code and field: their number, and the first of them."""
+
+    code: str  # `other`: the errors of all groups after the first 50
+    field: str | None
+    count: int
+    examples: list[ErrorExampleView]  # at most 3
+
+
 class Job(Wire):
     """One accepted bulk request. Times are ISO 8601 in UTC."""
 
@@ -62,6 +79,7 @@ class Job(Wire):
     eta: datetime | None
     error: JobError | None
     errors: list[ItemErrorView]  # the first 20
+    error_summary: list[ErrorGroupView] | None  # all item errors, grouped; null in a list of jobs
     errors_url: str
     results_url: str
     dry_run: bool  # nothing is changed: the results are those that the job would have

@@ -50,7 +50,8 @@ WHERE account_id = :account_id AND job_id = :id;
 -- Delete what an earlier attempt has recorded. Run after `take_chunks`, which waits until a record commits.
 WITH o AS (DELETE FROM outcomes WHERE account_id = :account_id AND job_id = :id),
      h AS (DELETE FROM outcome_changes WHERE account_id = :account_id AND job_id = :id),
-     n AS (DELETE FROM error_counts WHERE account_id = :account_id AND job_id = :id)
+     n AS (DELETE FROM error_counts WHERE account_id = :account_id AND job_id = :id),
+     g AS (DELETE FROM error_groups WHERE account_id = :account_id AND job_id = :id)
 DELETE FROM item_errors WHERE account_id = :account_id AND job_id = :id;
 
 -- name: in_flight(account_id)$

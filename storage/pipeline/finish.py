@@ -153,6 +153,8 @@ async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members
     )
     if row is None:
         return None
+    if row["failed"]:
+        await QUERIES.merge_errors(conn, account_id=account_id, id=job_id)
     (left,) = await QUERIES.leave(
         conn,
         account_ids=[account_id],

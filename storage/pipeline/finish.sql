@@ -107,7 +107,18 @@ UPDATE jobs j SET
     failures = 0, retry_at = NULL
 FROM applied a, corrected c
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running')
-RETURNING j.state, j.stream, j.stream_position AS position;
+RETURNING j.state, j.stream, j.stream_position AS position, j.failed;
+
+-- name: merge_errors(account_id, id)!
+-- Merge the rows of error_groups of a job that has ended, so that a page of it reads few.
+WITH summary AS MATERIALIZED (
+    SELECT * FROM summarise_errors(:account_id, :id)
+), gone AS (
+    DELETE FROM error_groups WHERE account_id = :account_id AND job_id = :id RETURNING 1
+)
+INSERT INTO error_groups (account_id, job_id, first_index, code, field, errors, examples)
+SELECT :account_id, :id, s.first_index, s.code, s.field, s.errors, s.examples
+FROM summary s CROSS JOIN (SELECT count(*) AS rows FROM gone) g WHERE g.rows > 0;
 
 -- name: end_small(account_ids, ids, recorded)
 -- As `end` and `leave`, for jobs whose only chunk is applied. Their parts are deleted, too.

@@ -9,7 +9,7 @@ from typing import Any
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
 from schemas.ids import AccountId, JobId
-from schemas.item_errors import ItemError
+from schemas.item_errors import ErrorExample, ErrorGroup, ItemError
 from schemas.operations import JobParams, Operation
 from schemas.states import JobState
 from storage.postgres.named_queries import load
@@ -17,7 +17,9 @@ from storage.postgres.pool import Conn, Pool
 
 FIRST_ERRORS = 20  # item errors in a job view
 LARGE_BYTES = 4096  # a larger value or item is left out of a job view
-QUERIES = load(__name__)
+MAX_GROUPS = 50  # of item errors in a job view; the others are one group
+EXAMPLES = 3  # of a group of item errors
+QUERIES = load(__name__, {"large_bytes": LARGE_BYTES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class JobRow:
     accepted_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+    error_summary: tuple[ErrorGroup, ...] | None = None  # at most MAX_GROUPS and the rest; None: not read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +82,7 @@ class Parent:
 async def view(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> JobRow | None:
     """Return a job as a client sees it, or None if the account has no such job."""
     row = await QUERIES.view(db, account_id=account_id, id=job_id)
-    return _job(row) if row else None
+    return _job(row, summary=_groups(row["error_summary"])) if row else None
 
 
 async def views(db: Conn | Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> list[JobRow]:
@@ -138,12 +141,19 @@ async def page(
     return [row["id"] for row in rows]
 
 
-def _job(row: Any) -> JobRow:
-    columns: dict[str, Any] = dict(row)
+def _job(row: Any, summary: tuple[ErrorGroup, ...] | None = None) -> JobRow:
+    columns: dict[str, Any] = {**row, "error_summary": summary}
     del columns["account_id"]
     return JobRow(
         id=columns.pop("id"),
         state=JobState(columns.pop("state")),
         first_errors=tuple(ItemError(**error) for error in json.loads(columns.pop("first_errors") or "[]")),
         **columns,
+    )
+
+
+def _groups(text: str | None) -> tuple[ErrorGroup, ...]:
+    return tuple(
+        ErrorGroup(**{**group, "examples": tuple(ErrorExample(**example) for example in group["examples"])})
+        for group in json.loads(text or "[]")
     )

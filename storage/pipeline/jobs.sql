@@ -1,6 +1,20 @@
 -- name: view(account_id, id)^
--- A job as a client sees it.
-SELECT * FROM job_views WHERE account_id = :account_id AND id = :id;
+-- A job as a client sees it, with its item errors by code and field (a large value is null).
+SELECT j.*, s.error_summary
+FROM job_views j
+CROSS JOIN LATERAL (
+    SELECT json_agg(json_build_object('code', g.code, 'field', g.field, 'count', g.errors, 'examples', (
+        SELECT COALESCE(json_agg(json_build_object('index', e.item_index, 'message', e.message, 'value',
+            CASE WHEN octet_length(e.value::text) <= @large_bytes@ THEN e.value END) ORDER BY e.item_index), '[]')
+        FROM unnest(g.examples) x
+        CROSS JOIN LATERAL (
+            SELECT item_index, message, value FROM item_errors
+            WHERE account_id = j.account_id AND job_id = j.id AND item_index = x OFFSET 0
+        ) e
+    )) ORDER BY g.place) AS error_summary
+    FROM summarise_errors(j.account_id, j.id) g WHERE j.failed > 0
+) s
+WHERE j.account_id = :account_id AND j.id = :id;
 
 -- name: views(account_id, ids)
 -- Jobs as a client sees them, newest first.

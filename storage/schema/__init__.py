@@ -13,7 +13,7 @@ import hashlib
 from pathlib import Path
 
 from schemas.formats.records import PART_BYTES
-from storage.pipeline.jobs import FIRST_ERRORS, LARGE_BYTES
+from storage.pipeline.jobs import EXAMPLES, FIRST_ERRORS, LARGE_BYTES, MAX_GROUPS
 from storage.pipeline.leases import LONGEST_DELAY_SECONDS, LONGEST_LEASE_SECONDS
 from storage.postgres.templates import render
 
@@ -21,8 +21,9 @@ HERE = Path(__file__).parent
 
 # In the order of creation: each object may use those above it.
 OBJECTS = (
-    "functions/count_members.sql",  # these two are used only by the triggers in tables.sql
+    "functions/count_members.sql",  # these three are used only by the triggers in tables.sql
     "functions/count_contacts.sql",
+    "functions/group_errors.sql",
     "functions/leased.sql",
     "functions/delayed.sql",
     "functions/enter_stream.sql",
@@ -37,6 +38,7 @@ OBJECTS = (
     "functions/leave_jobs.sql",
     "functions/end_small_jobs.sql",
     "functions/search_contacts.sql",
+    "functions/summarise_errors.sql",
 )
 
 
@@ -46,6 +48,8 @@ NUMBERS: dict[str, dict[str, str | int]] = {
     "functions/choose_chunks.sql": {"claim_bytes": PART_BYTES},
     "functions/search_contacts.sql": {"longer_look": 20},  # times as many contacts
     "functions/delayed.sql": {"twice_the_longest_delay": 2 * LONGEST_DELAY_SECONDS},
+    "functions/group_errors.sql": {"examples": EXAMPLES},
+    "functions/summarise_errors.sql": {"examples": EXAMPLES, "max_groups": MAX_GROUPS},
     "views/job_views.sql": {"first_errors": FIRST_ERRORS, "large_bytes": LARGE_BYTES},
 }
 

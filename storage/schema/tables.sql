@@ -1,6 +1,7 @@
 -- All current tables, indexes and triggers. The migrations create them; this file is maintained by hand, and a test
--- fails if the two differ. To build a database from this folder, run functions/count_members.sql and
--- functions/count_contacts.sql, then this file, then the views and the other functions in the order of storage.schema.OBJECTS.
+-- fails if the two differ. To build a database from this folder, run functions/count_members.sql,
+-- functions/count_contacts.sql and functions/group_errors.sql, then this file, then the views and the other functions in
+-- the order of storage.schema.OBJECTS.
 --
 -- Columns are in the order in which the migrations added them. Every key starts with account_id, so the tables can
 -- be partitioned or distributed by it.
@@ -200,6 +201,21 @@ CREATE TABLE item_errors (
     item       json,
     PRIMARY KEY (account_id, job_id, item_index)
 );
+
+-- The item errors of a job by code and field: maintained by the trigger on item_errors, which adds rows for each statement.
+-- The end of the job merges them. The items of two rows of a job differ, so the first index is a key.
+CREATE TABLE error_groups (
+    account_id  bigint NOT NULL,
+    job_id      uuid NOT NULL,
+    first_index integer NOT NULL,                           -- of the items of the row
+    code        text,                                       -- null: the errors of many small groups
+    field       text,
+    errors      bigint NOT NULL,
+    examples    integer[] NOT NULL,                         -- the first indexes of items
+    PRIMARY KEY (account_id, job_id, first_index)
+);
+CREATE TRIGGER item_errors_added AFTER INSERT ON item_errors REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION group_errors();
 
 -- The number of item errors that the chunks of a job have stored: a limit is compared with it. It is no column of
 -- `jobs`, because a chunk that waits for the job, and a cancellation that waits for the chunk, would deadlock.

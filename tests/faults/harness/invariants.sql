@@ -52,6 +52,18 @@ FROM jobs j LEFT JOIN item_errors e ON e.account_id = j.account_id AND e.job_id 
 WHERE j.finished_at IS NOT NULL
 GROUP BY j.account_id, j.id HAVING count(e.item_index) <> j.failed;
 
+-- name: the groups of errors of a job equal its errors
+WITH stored AS (
+    SELECT account_id, job_id, code, field, count(*) AS errors FROM item_errors GROUP BY account_id, job_id, code, field
+), grouped AS (
+    SELECT account_id, job_id, code, field, sum(errors) AS errors FROM error_groups
+    GROUP BY account_id, job_id, code, field
+)
+SELECT COALESCE(s.job_id, g.job_id) AS job_id, s.code, s.field, s.errors, g.code AS group_code, g.field AS group_field, g.errors AS counted
+FROM stored s FULL JOIN grouped g ON g.account_id = s.account_id AND g.job_id = s.job_id AND g.code = s.code
+    AND COALESCE(g.field, '') = COALESCE(s.field, '') AND g.errors = s.errors
+WHERE s.job_id IS NULL OR g.job_id IS NULL;
+
 -- name: no job is in progress
 SELECT id, state, total, parts, split_parts, error_code FROM jobs WHERE finished_at IS NULL;
 

@@ -75,6 +75,28 @@ async def test_the_contacts_that_exist_are_counted(make_database: MakeDatabase) 
     assert counted == 5
 
 
+async def test_the_item_errors_that_exist_are_grouped(make_database: MakeDatabase) -> None:
+    url = await _first_release(make_database)
+    conn = await asyncpg.connect(url)
+    await conn.execute(
+        """INSERT INTO item_errors (account_id, job_id, item_index, field, code, message)
+           SELECT 1, $1, n, NULLIF('field ' || n % 3, 'field 0'), 'code ' || n % 2, 'wrong'
+           FROM generate_series(0, 99) n""",
+        JOB,
+    )
+    stored = await conn.fetch(
+        """SELECT code, field, count(*), (array_agg(item_index ORDER BY item_index))[1:3] AS examples
+           FROM item_errors GROUP BY code, field ORDER BY count(*) DESC, min(item_index)"""
+    )
+    await migrate(url)
+    groups = await conn.fetch(
+        "SELECT code, field, errors, examples FROM summarise_errors(1, $1) ORDER BY place", JOB
+    )
+    await conn.close()
+    assert len(groups) == 6
+    assert list(map(tuple, groups)) == list(map(tuple, stored))
+
+
 async def test_the_previous_release_is_upgraded_while_its_worker_applies_a_chunk(
     make_database: MakeDatabase, settings: Settings
 ) -> None:

@@ -11,8 +11,8 @@ from tests.integration.api.work import work
 
 FIELDS = {
     "id", "operation", "state", "stream", "total", "counts", "memberships", "progress", "position",
-    "throttled_until", "eta", "error", "errors", "errors_url", "results_url", "dry_run", "parent_id",
-    "request_id", "received_at", "accepted_at", "started_at", "finished_at",
+    "throttled_until", "eta", "error", "errors", "error_summary", "errors_url", "results_url",
+    "dry_run", "parent_id", "request_id", "received_at", "accepted_at", "started_at", "finished_at",
 }  # fmt: skip
 
 
@@ -53,6 +53,25 @@ async def test_a_job_shows_its_first_twenty_errors(ctx: Context, client: Client)
     response = await client.submit_items([{"phone": "12"}] * 30)
     await work(ctx)
     assert [error["index"] for error in (await client.job(response))["errors"]] == list(range(20))
+
+
+async def test_a_job_groups_all_its_errors(ctx: Context, client: Client) -> None:
+    items = [{"phone": "12"}] * 4 + [{"phone": "+14155552671", "age": "x" * 5000}, {"phone": "13"}]
+    response = await client.submit_items(items)
+    assert response.json["error_summary"] == []
+    await work(ctx)
+    job = await client.job(response)
+    phones, ages = job["error_summary"]
+    assert [(phones[name], ages[name]) for name in ("code", "field", "count")] == [
+        ("phone_too_short", "wrong_type"), ("phone", "age"), (5, 1),
+    ]  # fmt: skip
+    assert [(example["index"], example["value"]) for example in phones["examples"]] == [
+        (0, "12"), (1, "12"), (2, "12"),
+    ]  # fmt: skip
+    assert phones["examples"][0]["message"] == job["errors"][0]["message"]
+    assert ages["examples"][0]["value"] is None  # too large
+    (listed,) = await client.jobs()
+    assert listed["error_summary"] is None
 
 
 async def test_position_counts_the_jobs_ahead(ctx: Context, client: Client) -> None:
@@ -118,6 +137,6 @@ async def test_jobs_of_a_newer_release_that_was_rolled_back_are_shown(ctx: Conte
     await ctx.pool.execute("UPDATE item_errors SET code = 'new_code'")
     job = await client.job(response)
     assert (job["operation"], job["errors"][0]["code"]) == ("contacts.new", "new_code")
-    assert (await client.get("/v1/jobs")).json["data"] == [job]
+    assert (await client.get("/v1/jobs")).json["data"] == [{**job, "error_summary": None}]
     errors = (await client.get(job["errors_url"])).json["data"]
     assert [error["code"] for error in errors] == ["new_code"]

@@ -91,8 +91,9 @@ async def test_a_correction_that_breaks_a_limit_fails_the_last_item(
     results = await results_of(ctx, account.id, job.job_id)
     assert [result.outcome for result in results[:5]] == [Outcome.MERGED] * 4 + [Outcome.FAILED]
     assert (results[4].code, results[0].merged_into) == ("metadata_too_large", 4)
-    counts = counts_of(await job_of(ctx, account.id, job.job_id))
-    assert counts == {"created": 2, "merged": 5, "failed": 1}
+    ended = await job_of(ctx, account.id, job.job_id)
+    assert counts_of(ended) == {"created": 2, "merged": 5, "failed": 1}
+    assert [(group.code, group.count) for group in ended.error_summary or ()] == [("metadata_too_large", 1)]
 
 
 async def test_a_cancelled_job_is_settled_too(ctx: Context) -> None:
