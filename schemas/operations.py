@@ -104,7 +104,7 @@ class Traits:
         return (*((self.needs,) if self.needs else ()), *self.takes, *ALWAYS)
 
 
-ALWAYS = ("region", "parallel", "dry_run")  # parameters that every operation takes
+ALWAYS = ("name", "tags", "region", "parallel", "dry_run")  # parameters that every operation takes
 OPT_IN = ("opt_in_to", "opt_in_to_all_channels", "override_opt_outs")
 
 CONTACTS_EXAMPLE = [{"phone": "+919876543210", "name": "Priya Sharma", "metadata": {"city": "Mumbai"}}]

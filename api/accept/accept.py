@@ -45,6 +45,8 @@ class Plan:
 
     operation: Operation
     params: JobParams
+    name: str | None = None
+    tags: tuple[str, ...] = ()
     format: Format = Format.NDJSON
     parallel: int | None = None
     dry_run: bool = False
@@ -95,7 +97,7 @@ async def accept_request(bulk: BulkRequest) -> web.Response:
     body = await bulk.open()
     if earlier := await find_earlier(bulk.api, bulk.account.id, key):
         return await _respond_again(bulk, same_request(earlier, await body.digest(), key), seconds)
-    job = new_job(bulk.request, await bulk.plan(), key)
+    job = new_job(bulk.request, await bulk.plan(), key, body.file_name)
     with bulk.api.ended.listen(job.id) as heard:  # before the job is accepted, so that its end is not missed
         arrived = bulk.request.content.is_eof()
         accepted = await accept_upload(
@@ -105,7 +107,7 @@ async def accept_request(bulk: BulkRequest) -> web.Response:
         return await _respond(bulk, accepted, seconds, heard)
 
 
-def new_job(request: web.Request, plan: Plan, key: str | None) -> NewJob:
+def new_job(request: web.Request, plan: Plan, key: str | None = None, file_name: str | None = None) -> NewJob:
     """Return the job of a plan, with a new id, for the request's account; `key` is its idempotency key."""
     return NewJob(
         account_id=request[ACCOUNT].id,
@@ -116,6 +118,9 @@ def new_job(request: web.Request, plan: Plan, key: str | None) -> NewJob:
         params=plan.params,
         parallel=plan.parallel or request.app[API].ctx.settings.parallel,
         request_id=request[REQUEST_ID],
+        name=plan.name,
+        tags=plan.tags,
+        file_name=file_name,
         dry_run=plan.dry_run,
         parent_id=plan.parent_id,
         idempotency_key=key,

@@ -15,6 +15,7 @@ from api.http.body_stream import arriving, pipeline_for, read_pieces, read_whole
 from schemas.formats.content_type import Format, format_for
 from schemas.formats.csv_header import Columns
 from schemas.formats.csv_rows import CsvCutter
+from schemas.formats.file_name import file_name_in
 from schemas.formats.json_array import split_array
 from schemas.formats.ndjson import NdjsonCutter
 from schemas.formats.records import PART_BYTES
@@ -53,10 +54,14 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBody:
-    """The body of a request while it arrives. Its pieces can be read once; None: the body is not read."""
+    """The body of a request while it arrives. Its pieces can be read once; None: the body is not read.
+
+    `file_name` is the name of its file at the client, without folders; None: it has none.
+    """
 
     format: Format
     fingerprint: Fingerprint
+    file_name: str | None = None
     pieces: AsyncIterator[bytes] | None = None
 
     async def digest(self) -> bytes:
@@ -81,15 +86,18 @@ async def open_body(request: web.Request, settings: Settings) -> RequestBody:
     Raises UnsupportedFormat, and what `open_form` raises; the pieces raise what `read_pieces` raises.
     """
     source, content_type = arriving(request.content.iter_any(), settings), request.headers.get("Content-Type")
+    file_name = file_name_in(request.headers.get("Content-Disposition"))
     if request.content_type.startswith("multipart/"):
-        source, content_type = await open_form(request, source)
+        source, content_type, file_name = await open_form(request, source)
     format_ = format_for(content_type)
     whole = format_ is Format.JSON
     limit = settings.max_json_bytes if whole else settings.max_upload_bytes
     pipe = pipeline_for(request, content_type)
     pieces = read_pieces(request, source, pipe, limit=limit, held=limit if whole else UPLOAD_HELD_BYTES)
     fingerprint = Fingerprint(request)
-    return RequestBody(format=format_, pieces=fingerprint.over(pieces), fingerprint=fingerprint)
+    return RequestBody(
+        format=format_, pieces=fingerprint.over(pieces), fingerprint=fingerprint, file_name=file_name
+    )
 
 
 async def cut_parts(

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from aiohttp import web
 
 from schemas.errors import UnsupportedFormat
+from schemas.formats.file_name import base_name
 from schemas.formats.multipart import FormReader, boundary_of
 
 # The types that a browser declares if its system has no type for the file name, or that of a spreadsheet.
@@ -23,8 +24,8 @@ BY_SUFFIX = {
 
 async def open_form(
     request: web.Request, source: AsyncIterator[bytes]
-) -> tuple[AsyncIterator[bytes], str | None]:
-    """Open the file of the form whose bytes arrive in `source`: return its bytes and its content type.
+) -> tuple[AsyncIterator[bytes], str | None, str | None]:
+    """Open the file of the form whose bytes arrive in `source`: return its bytes, content type and name.
 
     Raises UnsupportedFormat, MalformedBody and what the source raises. The iterator raises them too, and
     NotAcceptable for a second file.
@@ -40,7 +41,7 @@ async def open_form(
     while form.filename is None:
         data = await anext(source, None)
         begin += form.flush() if data is None else form.feed(data)
-    return _file(form, begin, source), _content_type(form)
+    return _file(form, begin, source), _content_type(form), base_name(form.filename)
 
 
 async def _file(form: FormReader, begin: list[bytes], source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -61,7 +61,13 @@ async def plan_native(bulk: BulkRequest, operation: Operation, query: BulkQuery,
     )
     bulk.refuse_problems()
     return Plan(
-        operation=operation, params=params, format=format_, parallel=query.parallel, dry_run=query.dry_run
+        operation=operation,
+        params=params,
+        name=query.name,
+        tags=query.tags,
+        format=format_,
+        parallel=query.parallel,
+        dry_run=query.dry_run,
     )
 
 

@@ -143,7 +143,11 @@ class RetryRequest(BulkRequest):
 
     async def open(self) -> RequestBody:
         """Return a body that is not read: the fingerprint is that of the path."""
-        return RequestBody(format=format_of_failed(self._parent), fingerprint=Fingerprint(self.request))
+        return RequestBody(
+            format=format_of_failed(self._parent),
+            fingerprint=Fingerprint(self.request),
+            file_name=self._parent.file_name,
+        )
 
     async def plan(self) -> Plan:
         """Plan a job with the operation and parameters of the parent. Raises NotAcceptable, Conflict."""
@@ -152,6 +156,8 @@ class RetryRequest(BulkRequest):
         return Plan(
             operation=RETRIED_AS.get(self._parent.operation, self._parent.operation),
             params=self._parent.params,
+            name=self._parent.name,
+            tags=self._parent.tags,
             format=format_of_failed(self._parent),
             parallel=self._parent.parallel,
             dry_run=self._parent.dry_run,

@@ -31,6 +31,9 @@ def job_view(job: JobRow) -> Job:
     done = (job.total or 0) - counts.pending
     return Job(
         id=name,
+        name=job.name,
+        tags=list(job.tags),
+        file_name=job.file_name,
         operation=job.operation,
         state=job.state,
         stream=job.stream,
@@ -62,6 +65,9 @@ def accepted_view(job: NewJob, place: Place, total: int | None) -> Job:
     nothing = dict.fromkeys(COUNTED, 0)
     return Job(
         id=name,
+        name=job.name,
+        tags=list(job.tags),
+        file_name=job.file_name,
         operation=job.operation,
         state=JobState.QUEUED,
         stream=job.stream,

@@ -6,9 +6,10 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from schemas.items.phone import is_region
 from schemas.operations import MatchOn
-from schemas.wire.query_models import Query
+from schemas.wire.query_models import JobName, JobTag, Query
 
 MAX_PARALLEL = 64
+MAX_TAGS = 20  # of a job
 
 
 def _region(code: str | None) -> str | None:
@@ -22,8 +23,25 @@ def _listed(value: object) -> object:
     return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
+def _distinct(tags: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(tags))
+
+
+def _no_prefix(name: str) -> str:
+    if name.endswith("*"):
+        raise ValueError("ends with *, which marks the beginning of a name in a filter: leave it out")
+    return name
+
+
 class BulkQuery(Query):
     """The parameters of `POST /v1/bulk/{operation}`; which of them an operation takes is in OPERATIONS."""
+
+    name: Annotated[JobName, AfterValidator(_no_prefix)] | None = Field(
+        default=None, description="a name for the job, by which it can be found", examples=["spring import"]
+    )
+    tags: Annotated[
+        tuple[JobTag, ...], Field(max_length=MAX_TAGS), BeforeValidator(_listed), AfterValidator(_distinct)
+    ] = Field(default=(), description=f"at most {MAX_TAGS} tags for the job, separated by commas")
 
     region: Annotated[str | None, AfterValidator(_region)] = Field(
         default=None, description="ISO 3166 region of phone numbers without a country code", examples=["IN"]

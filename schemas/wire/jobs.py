@@ -67,6 +67,9 @@ class Job(Wire):
     """One accepted bulk request. Times are ISO 8601 in UTC."""
 
     id: str
+    name: str | None
+    tags: list[str]
+    file_name: str | None  # without folders
     operation: str
     state: JobState
     stream: str

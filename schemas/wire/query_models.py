@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
+    StringConstraints,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
@@ -47,6 +48,23 @@ def cursor_of(prefix: Prefix) -> Callable[[object], int]:
 
     return read
 
+
+def _searchable(text: str) -> str:
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise PydanticCustomError("not_text", "has a NUL character, or is not UTF-8: send valid text")
+    return text.strip()
+
+
+JobName = Annotated[
+    str,
+    AfterValidator(_searchable),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+]
+JobTag = Annotated[
+    str,
+    AfterValidator(_searchable),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=50),
+]
 
 MAX_WAIT_SECONDS = 60
 MAX_CURSOR = 999_999_999  # larger than any index
@@ -195,12 +213,6 @@ class PropertiesQuery(PageQuery):
 
 
 MAX_PAGE = 10**9  # with the largest limit, the offset still fits a bigint
-
-
-def _searchable(text: str) -> str:
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise PydanticCustomError("not_text", "has a NUL character, or is not UTF-8: send valid text")
-    return text.strip()
 
 
 class ContactsQuery(Query):

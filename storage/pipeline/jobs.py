@@ -31,6 +31,9 @@ class JobRow:
     """
 
     id: JobId
+    name: str | None
+    tags: tuple[str, ...]
+    file_name: str | None
     operation: str  # not an Operation: a newer release that was rolled back may have stored it
     list_id: int | None  # from `params`
     audience_id: int | None
@@ -71,6 +74,9 @@ class Parent:
     job_id: JobId
     operation: Operation
     params: JobParams
+    name: str | None
+    tags: tuple[str, ...]
+    file_name: str | None
     format: Format
     layout: CsvLayout | None
     parallel: int
@@ -115,6 +121,9 @@ async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Paren
         job_id=job_id,
         operation=Operation(row["operation"]),
         params=JobParams.model_validate_json(row["params"]),
+        name=row["name"],
+        tags=tuple(row["tags"]),
+        file_name=row["file_name"],
         format=Format(row["format"]),
         layout=CsvLayout.from_dict(json.loads(row["layout"])) if row["layout"] else None,
         parallel=row["parallel"],
@@ -147,6 +156,7 @@ def _job(row: Any, summary: tuple[ErrorGroup, ...] | None = None) -> JobRow:
     return JobRow(
         id=columns.pop("id"),
         state=JobState(columns.pop("state")),
+        tags=tuple(columns.pop("tags")),
         first_errors=tuple(ItemError(**error) for error in json.loads(columns.pop("first_errors") or "[]")),
         **columns,
     )

@@ -28,7 +28,7 @@ SELECT operation, layout FROM jobs WHERE account_id = :account_id AND id = :id;
 
 -- name: parent(account_id, id)^
 -- The job to retry.
-SELECT operation, params, format, layout, parallel, dry_run, state, failed FROM jobs
+SELECT operation, params, name, tags, file_name, format, layout, parallel, dry_run, state, failed FROM jobs
 WHERE account_id = :account_id AND id = :id;
 
 -- name: page(account_id, state, operation, since, before, size)

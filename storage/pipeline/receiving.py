@@ -15,6 +15,7 @@ from storage.group_commit import GroupCommit
 from storage.pipeline import uploads
 from storage.pipeline.leases import UPLOAD_RENEW_SECONDS, renewing
 from storage.pipeline.uploads import IdempotencyKeyTaken, NewJob, Place
+from storage.postgres.array_texts import array_text
 from storage.postgres.db_errors import ROW_REJECTED, violations_as
 from storage.postgres.named_queries import load, row_of
 from storage.postgres.pool import Conn, Pool
@@ -150,6 +151,9 @@ def _columns(jobs: Sequence[SmallJob]) -> dict[str, list[Any]]:
         "layouts": [json.dumps(small.layout) if small.layout is not None else None for small in jobs],
         "parallels": [small.parallel for small in jobs],
         "request_ids": [job.request_id for job in heads],
+        "names": [job.name for job in heads],
+        "tags": [array_text(job.tags) for job in heads],
+        "file_names": [job.file_name for job in heads],
         "dry_runs": [job.dry_run for job in heads],
         "parent_ids": [job.parent_id for job in heads],
         "idempotency_keys": [job.idempotency_key for job in heads],

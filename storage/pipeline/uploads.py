@@ -32,6 +32,9 @@ class NewJob:
     params: JobParams
     parallel: int
     request_id: str
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    file_name: str | None = None
     dry_run: bool = False
     parent_id: JobId | None = None
     idempotency_key: str | None = None
@@ -93,6 +96,9 @@ async def open_job(conn: Conn | Pool, job: NewJob) -> None:
             format=job.format,
             parallel=job.parallel,
             request_id=job.request_id,
+            name=job.name,
+            tags=job.tags,
+            file_name=job.file_name,
             dry_run=job.dry_run,
             parent_id=job.parent_id,
             idempotency_key=job.idempotency_key,

@@ -100,6 +100,9 @@ CREATE TABLE jobs (
     token               bigint,                             -- the fence of the lease of a dry run or of finish
     failures            smallint NOT NULL DEFAULT 0,        -- errors of ours since the last success
     retry_at            timestamptz,                        -- after such an error: nobody works on the job before
+    name                text COLLATE "C",                   -- given by the client
+    tags                text[] NOT NULL DEFAULT '{}',       -- given by the client
+    file_name           text,                               -- of the file at the client, without folders
     PRIMARY KEY (account_id, id)
 ) WITH (fillfactor = 70);
 -- Without statistics, every index that begins with account_id seems to find one row. An index that must not be taken for

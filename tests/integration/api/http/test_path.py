@@ -34,6 +34,7 @@ HELPERS = {
     "api/middleware/request_id.py",
     "api/middleware/security_headers.py",
     "schemas/formats/encodings.py",  # the body is not compressed
+    "schemas/formats/file_name.py",  # the request names no file
     "schemas/formats/json_array.py",
     "schemas/formats/json_text.py",
     "schemas/formats/records.py",
