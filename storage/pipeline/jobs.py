@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -88,12 +88,12 @@ class Parent:
 async def view(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> JobRow | None:
     """Return a job as a client sees it, or None if the account has no such job."""
     row = await QUERIES.view(db, account_id=account_id, id=job_id)
-    return _job(row, summary=_groups(row["error_summary"])) if row else None
+    return job_row(row, summary=_groups(row["error_summary"])) if row else None
 
 
 async def views(db: Conn | Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> list[JobRow]:
     """Return the jobs with these ids as a client sees them, newest first. Unknown ids are absent."""
-    return [_job(row) for row in await QUERIES.views(db, account_id=account_id, ids=job_ids)]
+    return [job_row(row) for row in await QUERIES.views(db, account_id=account_id, ids=job_ids)]
 
 
 async def state_of(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> JobState | None:
@@ -150,14 +150,16 @@ async def page(
     return [row["id"] for row in rows]
 
 
-def _job(row: Any, summary: tuple[ErrorGroup, ...] | None = None) -> JobRow:
-    columns: dict[str, Any] = {**row, "error_summary": summary}
-    del columns["account_id"]
+def job_row(row: Any, summary: tuple[ErrorGroup, ...] | None = None) -> JobRow:
+    """Return a row of the view `job_views`; further columns are left out."""
+    names = {field.name for field in fields(JobRow)} - {"error_summary"}
+    columns: dict[str, Any] = {name: row[name] for name in names}
+    errors = json.loads(columns.pop("first_errors") or "[]")
     return JobRow(
-        id=columns.pop("id"),
         state=JobState(columns.pop("state")),
         tags=tuple(columns.pop("tags")),
-        first_errors=tuple(ItemError(**error) for error in json.loads(columns.pop("first_errors") or "[]")),
+        first_errors=tuple(ItemError(**error) for error in errors),
+        error_summary=summary,
         **columns,
     )
 

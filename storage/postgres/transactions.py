@@ -67,6 +67,11 @@ async def transaction(
             raise
 
 
+async def flush(conn: Conn) -> None:
+    """Wait until everything that is committed is on disk."""
+    await QUERIES.flush(conn)
+
+
 @asynccontextmanager
 async def rolled_back(pool: Pool) -> AsyncIterator[Conn]:
     """Run the body in a transaction that is always rolled back."""

@@ -21,9 +21,10 @@ HERE = Path(__file__).parent
 
 # In the order of creation: each object may use those above it.
 OBJECTS = (
-    "functions/count_members.sql",  # these three are used only by the triggers in tables.sql
+    "functions/count_members.sql",  # these four are used only by the triggers in tables.sql
     "functions/count_contacts.sql",
     "functions/group_errors.sql",
+    "functions/note_change.sql",
     "functions/leased.sql",
     "functions/delayed.sql",
     "functions/enter_stream.sql",

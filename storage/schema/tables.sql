@@ -1,7 +1,7 @@
 -- All current tables, indexes and triggers. The migrations create them; this file is maintained by hand, and a test
 -- fails if the two differ. To build a database from this folder, run functions/count_members.sql,
--- functions/count_contacts.sql and functions/group_errors.sql, then this file, then the views and the other functions in
--- the order of storage.schema.OBJECTS.
+-- functions/count_contacts.sql, functions/group_errors.sql and functions/note_change.sql, then this file, then the views and
+-- the other functions in the order of storage.schema.OBJECTS.
 --
 -- Columns are in the order in which the migrations added them. Every key starts with account_id, so the tables can
 -- be partitioned or distributed by it.
@@ -103,6 +103,7 @@ CREATE TABLE jobs (
     name                text COLLATE "C",                   -- given by the client
     tags                text[] NOT NULL DEFAULT '{}',       -- given by the client
     file_name           text,                               -- of the file at the client, without folders
+    changed             xid8 NOT NULL DEFAULT pg_current_xact_id(), -- the last change that a client sees, without its chunks
     PRIMARY KEY (account_id, id)
 ) WITH (fillfactor = 70);
 -- Without statistics, every index that begins with account_id seems to find one row. An index that must not be taken for
@@ -117,8 +118,15 @@ CREATE INDEX jobs_unended ON jobs (retry_at NULLS FIRST)
 CREATE INDEX jobs_receiving ON jobs (account_id, lease_until) WHERE state = 'receiving';
 CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX jobs_dry_runs ON jobs (account_id, accepted_at) WHERE dry_run AND state IN ('queued', 'running');
+-- The changes of an account. Only the statements meant for these two indexes write account_id + 0.
+CREATE INDEX jobs_changed ON jobs ((account_id + 0), changed, id);
+CREATE INDEX jobs_running ON jobs ((account_id + 0)) WHERE state = 'running';
 CREATE INDEX jobs_delayed ON jobs (retry_at) WHERE retry_at IS NOT NULL;
 CREATE UNIQUE INDEX jobs_idempotency ON jobs (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE TRIGGER jobs_changed BEFORE UPDATE ON jobs FOR EACH ROW
+    WHEN ((OLD.state, OLD.total, OLD.throttled_until, OLD.cancel_requested_at, OLD.error_code)
+          IS DISTINCT FROM (NEW.state, NEW.total, NEW.throttled_until, NEW.cancel_requested_at, NEW.error_code))
+    EXECUTE FUNCTION note_change();
 
 -- The body of the request, cut at record boundaries. It is stored uncompressed, because a chunk reads a slice, and
 -- PostgreSQL decompresses a whole value to read a slice of it.
@@ -159,6 +167,7 @@ CREATE TABLE chunks (
     added       integer NOT NULL DEFAULT 0,                 -- memberships
     removed     integer NOT NULL DEFAULT 0,
     applied     bigint,                                     -- number of its application; null until it is done
+    changed     xid8,                                       -- the transaction that recorded its results
     PRIMARY KEY (account_id, job_id, first_index)
 );
 CREATE INDEX chunks_ready ON chunks (account_id, job_id, first_index) WHERE state = 'ready';

@@ -1,0 +1,67 @@
+-- name: read(account_id, at, open, part_ats, part_ids, size)
+-- The jobs that have changed since a cursor, as a client sees them, in the order of the cursor, with `at` of each; and
+-- `snapshot`, which every row has. The one row without an id says that nothing has changed. A job changes by the transaction
+-- that its row names, and while it runs by the transactions that recorded the results of its chunks.
+-- Of what lies behind the position of the cursor, at most `size` jobs are returned, and so many rows are read: besides them
+-- only what the transactions before it changed that the cursor does not cover, and the running jobs with their chunks.
+WITH running AS (
+    SELECT j.id, c.changed AS at
+    FROM (SELECT account_id, id, changed FROM jobs WHERE account_id + 0 = :account_id AND state = 'running'
+          ORDER BY account_id + 0 OFFSET 0) j
+    CROSS JOIN LATERAL (
+        SELECT changed FROM chunks
+        WHERE account_id = j.account_id AND job_id = j.id AND (state = 'done') IS TRUE AND changed IS NOT NULL
+        UNION ALL
+        SELECT j.changed
+    ) c
+), begun AS (
+    SELECT at, id AS after FROM unnest(:part_ats::text[]::xid8[], :part_ids::uuid[]) p (at, id)
+    UNION ALL
+    SELECT at, NULL FROM unnest(:open::text[]::xid8[]) o (at)
+), new AS (
+    SELECT id, (array_agg(at ORDER BY at DESC))[1] AS at
+    FROM running
+    WHERE at > :at::text::xid8
+       OR EXISTS (SELECT FROM begun b WHERE b.at = running.at AND (b.after IS NULL OR running.id > b.after))
+    GROUP BY id
+    UNION ALL
+    SELECT j.id, b.at
+    FROM begun b
+    CROSS JOIN LATERAL (
+        SELECT id FROM jobs
+        WHERE account_id + 0 = :account_id AND changed BETWEEN b.at AND b.at AND (state <> 'running') IS TRUE
+          AND (b.after IS NULL OR id > b.after)
+        ORDER BY account_id + 0, changed, id OFFSET 0
+    ) j
+    WHERE b.at <= :at::text::xid8
+    UNION ALL (
+        SELECT id, changed FROM jobs
+        WHERE account_id + 0 = :account_id AND changed > :at::text::xid8 AND (state <> 'running') IS TRUE
+        ORDER BY account_id + 0, changed, id LIMIT :size
+    )
+), placed AS (
+    SELECT id, at, row_number() OVER (ORDER BY at, id) AS place FROM new
+), page AS MATERIALIZED (
+    SELECT * FROM placed WHERE place <= :size OR at <= :at::text::xid8
+)
+SELECT s.snapshot::text AS snapshot, p.at::text::bigint AS at, v.*
+FROM (SELECT pg_current_snapshot() AS snapshot) s
+LEFT JOIN (page p CROSS JOIN LATERAL (
+    SELECT * FROM job_views WHERE account_id = :account_id AND id = p.id OFFSET 0
+) v) ON true
+ORDER BY p.place;
+
+-- name: of_job(account_id, id)^
+-- A job as a client sees it, with the transaction of its last change: see `read`.
+SELECT v.*, GREATEST(j.changed, (
+    SELECT c.changed FROM chunks c
+    WHERE j.state = 'running' AND c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'done'
+      AND c.changed IS NOT NULL
+    ORDER BY c.changed DESC LIMIT 1))::text::bigint AS at, pg_current_snapshot()::text AS snapshot
+FROM jobs j
+JOIN job_views v ON v.account_id = j.account_id AND v.id = j.id
+WHERE j.account_id = :account_id AND j.id = :id;
+
+-- name: now()$
+-- What is committed at this moment.
+SELECT pg_current_snapshot()::text;
