@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from schemas.ids import WorkerId
 from schemas.settings import Settings
+from storage.announcements import Announcer
 from storage.breaker import Breaker
 from storage.postgres.pool import Pool
 from storage.queue import Queue
@@ -21,6 +22,7 @@ class Context:
 
     pool: Pool
     queue: Queue
+    announcer: Announcer
     window: Window
     settings: Settings
     worker_id: WorkerId

@@ -3,12 +3,11 @@
 import json
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from secrets import token_hex
 from typing import Any, cast
-from uuid import UUID
 
 from arq.connections import ArqRedis, RedisSettings
 from arq.jobs import serialize_job
@@ -20,7 +19,6 @@ from redis.commands.core import AsyncScript
 from schemas.ids import AccountId, JobId
 from storage.breaker import Breaker
 
-ENDED = "bulklane:ended"  # pub/sub channel: the ids of jobs that ended together, with spaces between
 SOCKET_SECONDS = 5.0  # a half-open connection must not block for ever
 CHECK_KEY = "bulklane:check"
 CHECK_MILLISECONDS = 10_000  # after this time the key of the check is gone
@@ -167,26 +165,6 @@ class Queue:
             self._keys[0], f"({after * 1000:.0f}", "+inf", start=0, num=1, withscores=True
         )
         return found[0][1] / 1000 if found else float("inf")
-
-    async def announce_ends(self, job_ids: Sequence[JobId]) -> None:
-        """Announce to the api processes that jobs have ended, so that requests that wait continue."""
-        message = " ".join(map(str, job_ids))
-        await self.breaker.ask(lambda: self.redis.publish(ENDED, message))
-
-    async def ended_jobs(self) -> AsyncGenerator[JobId | None, None]:
-        """Yield the id of each job whose end is announced. Raises an error of `breaker.LOST_REDIS`.
-
-        The first value is None: from then on no announcement is missed.
-        """
-        async with self.redis.pubsub() as pubsub:
-            await pubsub.subscribe(ENDED)
-            yield None
-            while True:
-                # shorter than the socket's time-out: redis-py then checks the health of a silent connection
-                message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=2.0)
-                if message is not None:
-                    for job_id in message["data"].decode().split():
-                        yield JobId(UUID(job_id))
 
     async def check(self) -> None:
         """Check that Redis responds and accepts writes. Raises an error of `breaker.LOST_REDIS`."""

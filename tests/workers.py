@@ -13,6 +13,7 @@ from arq.worker import Worker
 
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.settings import Settings
+from storage.announcements import Announcer
 from storage.background import beside
 from storage.context import Context
 from storage.entities import upsert
@@ -50,6 +51,7 @@ async def open_worker(
     yield Context(
         pool=pool,
         queue=queue,
+        announcer=Announcer(arq, queue.breaker),
         window=Window(arq, queue.breaker),
         settings=settings,
         worker_id=WorkerId(uuid4()),

@@ -70,6 +70,7 @@ async def _transact(
         progress = await _apply_in(conn, claim, batch, isolated=isolated)
         reach("apply.before_commit")
     reach("apply.after_commit")
+    ctx.announcer.change(claim.account_id)
     return progress
 
 

@@ -49,6 +49,8 @@ async def claim_chunks(ctx: Context, *, most: int = TOGETHER) -> list[Claim]:
         claims = await _claim(ctx, tokens)
         if claims:
             reach("claim.committed")
+        for claim in claims:
+            ctx.announcer.change(claim.account_id)
     except BaseException:
         claims = []
         raise
@@ -101,6 +103,8 @@ async def _claim_limited(ctx: Context, tokens: Sequence[int]) -> tuple[list[Clai
         claims = []
         if allowed := _within(chosen, taken):
             claims = await chunks.lease(conn, allowed, worker_id=ctx.worker_id, tokens=tokens[: len(allowed)])
+    for one in throttled:
+        ctx.announcer.change(one.account_id)
     return claims, {one.wait_seconds for one in throttled}
 
 

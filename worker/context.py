@@ -10,6 +10,7 @@ from arq.connections import ArqRedis
 from schemas.ids import WorkerId
 from schemas.settings import Settings
 from storage import migrations
+from storage.announcements import Announcer
 from storage.background import beside
 from storage.context import Context
 from storage.entities import upsert
@@ -51,6 +52,7 @@ async def open_context(
         ctx = Context(
             pool=pool,
             queue=queue,
+            announcer=Announcer(redis, queue.breaker),
             window=Window(redis, queue.breaker),
             settings=settings,
             worker_id=WorkerId(uuid4()),
@@ -61,7 +63,12 @@ async def open_context(
             keep_claims(ctx),
             aclosing(ctx.turn_slots),
             aclosing(ctx.job_slots),
-            beside(reconcile_forever(ctx), prune_forever(ctx), dry_run_forever(ctx, dry_run_bell)),
+            beside(
+                ctx.announcer.announce_changes(),
+                reconcile_forever(ctx),
+                prune_forever(ctx),
+                dry_run_forever(ctx, dry_run_bell),
+            ),
         ):
             yield ctx
     finally:

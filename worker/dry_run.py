@@ -134,6 +134,7 @@ async def _record(ctx: Context, chunk: Claim, batch: Batch, applied: Applied) ->
     """
     progress = await dry_runs.record(ctx.pool, complete(chunk, batch, applied))
     reach("dry_run.recorded")
+    ctx.announcer.change(chunk.account_id)
     if progress and progress.errors > ctx.settings.max_job_errors:
         await fail_rest(ctx, chunk.account_id, chunk.job_id, JobErrorCode.TOO_MANY_ERRORS)
         return False

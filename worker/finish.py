@@ -104,7 +104,7 @@ async def announce(ctx: Context, ends: Sequence[End], *, next_turns: int) -> Non
     """
     # one record for all: a record for each small job would take a tenth of its time
     logger.info("; ".join([f"job {show_job_id(end.job_id)} ended: {end.state}" for end in ends]))
-    await ctx.queue.announce_ends([end.job_id for end in ends])
+    await ctx.announcer.end([(end.account_id, end.job_id) for end in ends])
     if next_turns:
         await ctx.queue.ring_work(next_turns)
     if any(end.dry_run_waits for end in ends):

@@ -111,7 +111,7 @@ async def _fail(ctx: Context, abandoned: list[ExpiredUpload]) -> None:
                 lease_until=upload.lease_until,
             )
         if failed:
-            await ctx.queue.announce_ends([upload.job_id])
+            await ctx.announcer.end([(upload.account_id, upload.job_id)])
 
 
 async def _free_finishes(ctx: Context, leases: list[ExpiredFinish]) -> None:

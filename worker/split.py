@@ -47,6 +47,8 @@ async def _split_part(ctx: Context, account_id: AccountId, job_id: JobId) -> boo
         job = await split.record(conn, account_id, job_id, items)
         reach("split.before_commit")
     complete = job.total is not None
+    if complete:
+        ctx.announcer.change(account_id)
     if complete and job.dry_run:
         await ctx.queue.ring_dry_run()
     elif part.part == 0 or complete:

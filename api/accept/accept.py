@@ -140,6 +140,7 @@ async def _ring(api: Api, accepted: Accepted) -> None:
     of them looks for the next one.
     """
     job, total = accepted.job, accepted.total
+    api.ctx.announcer.change(job.account_id)
     with suppress(TimeoutError):
         async with asyncio.timeout(BELL_SECONDS):
             if total is None:

@@ -87,6 +87,7 @@ class Upload:
         self._max_stored_bytes = api.ctx.settings.max_stored_bytes  # of all unfinished jobs of the account
         self._layout: dict[str, Any] | None = None
         self._pool = api.ctx.pool
+        self._announcer = api.ctx.announcer
         self._uploads = api.uploads
         self._held: bytes | None = None
         self._parts = 0
@@ -145,6 +146,7 @@ class Upload:
                 await self._open_job(conn)
             await uploads.fail(conn, self._job.account_id, self._job.id, error.code, error.message)
             await uploads.drop_parts(conn, self._job.account_id, self._job.id)
+        await self._announcer.end([(self._job.account_id, self._job.id)])
 
     async def _small(self, request_hash: bytes | None) -> SmallJob:
         assert self._held is not None  # the cutters refuse an empty body
@@ -224,6 +226,7 @@ class Upload:
             assert self._job.idempotency_key is not None
             raise in_progress(self._job.idempotency_key) from None
         self._uploads.leased.add((self._job.account_id, self._job.id))
+        self._announcer.change(self._job.account_id)
 
     async def _open(self) -> None:
         assert self._held is not None

@@ -121,6 +121,7 @@ async def cancel_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
     if standing.state.ended and standing.state is not JobState.CANCELLED:
         message = f"the job has ended as {standing.state}: there is nothing to cancel"
         raise Conflict(message, code="job_ended")
+    api.ctx.announcer.change(account.id)
     await _ring_end(api, account.id, job_id, standing)
     seconds = wanted_wait(request, account) if "Prefer" in request.headers else CANCEL_WAIT_SECONDS
     row = await api.ended.wait(account.id, job_id, seconds)
@@ -185,7 +186,7 @@ async def _ring_end(api: Api, account_id: AccountId, job_id: JobId, standing: St
         async with asyncio.timeout(BELL_SECONDS):
             match standing:
                 case Standing(state=JobState.CANCELLED):
-                    await queue.announce_ends([job_id])
+                    await api.ctx.announcer.end([(account_id, job_id)])
                 case Standing(unsplit=True):
                     await queue.ring_split(account_id, job_id)
                 case _:

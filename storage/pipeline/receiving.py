@@ -10,6 +10,7 @@ from typing import Any
 from schemas.errors import BulklaneError
 from schemas.formats.records import PART_BYTES, Span
 from schemas.ids import AccountId, JobId
+from storage.announcements import Announcer
 from storage.background import beside, repeat
 from storage.group_commit import GroupCommit
 from storage.pipeline import uploads
@@ -50,8 +51,9 @@ class SmallJob:
 class Uploads:
     """The uploads in progress, and those that have ended but could not be marked as failed."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, announcer: Announcer) -> None:
         self._pool = pool
+        self._announcer = announcer
         # by stream, because a stream that is locked must not delay the jobs of other streams
         self.small = GroupCommit[tuple[AccountId, str], SmallJob, Place](
             lambda stream, small: accept_small(pool, *stream, small),
@@ -98,6 +100,7 @@ class Uploads:
         )
         for account_id, job_id in list(self.given_up):
             await uploads.fail(self._pool, account_id, job_id, "upload_incomplete", message)
+            await self._announcer.end([(account_id, job_id)])
             self.given_up.discard((account_id, job_id))
 
     async def renew_current(self) -> None:
@@ -107,9 +110,9 @@ class Uploads:
 
 
 @asynccontextmanager
-async def keep_uploads(pool: Pool) -> AsyncIterator[Uploads]:
+async def keep_uploads(pool: Pool, announcer: Announcer) -> AsyncIterator[Uploads]:
     """Renew the leases of all uploads in progress while the body runs, and end those that are given up."""
-    kept = Uploads(pool)
+    kept = Uploads(pool, announcer)
     async with (
         kept.small,
         renewing(kept.renew_current, what="leases of uploads", every=UPLOAD_RENEW_SECONDS),

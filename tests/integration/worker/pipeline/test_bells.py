@@ -9,8 +9,9 @@ from uuid import uuid4
 import pytest
 from arq.constants import in_progress_key_prefix
 
-from schemas.ids import JobId
+from schemas.ids import AccountId, JobId
 from storage import queue
+from storage.announcements import Announcement, announcements
 from storage.context import Context
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
@@ -168,10 +169,10 @@ async def test_a_worker_without_a_free_turn_passes_a_ring_on(ctx: Context, crew:
 
 async def test_the_ends_of_several_jobs_are_announced_at_once(ctx: Context) -> None:
     jobs = [JobId(uuid4()) for _ in range(3)]
-    heard = ctx.queue.ended_jobs()
+    heard = announcements(ctx.queue.redis)
     assert await anext(heard) is None
-    await ctx.queue.announce_ends(jobs)
-    assert [await anext(heard) for _ in jobs] == jobs
+    await ctx.announcer.end([(AccountId(1), job) for job in jobs])
+    assert await anext(heard) == Announcement(changed=[AccountId(1)], ended=jobs)
     await heard.aclose()
 
 
