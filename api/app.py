@@ -45,7 +45,7 @@ def make_app(settings: Settings) -> web.Application:
                 yield
 
     async def end_waits(app: web.Application) -> None:
-        app[API].ended.close()
+        app[API].hearing.close()
 
     app.cleanup_ctx.append(connect)
     app.on_shutdown.append(end_waits)  # before aiohttp waits for the requests in progress

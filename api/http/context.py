@@ -9,10 +9,13 @@ from uuid import uuid4
 
 from aiohttp import web
 
+from api.http.event_feed import Feeds
+from api.http.hearing import Hearing
 from api.http.waiting import Ended
 from schemas.ids import AccountId, WorkerId
 from schemas.settings import Settings
 from storage import migrations
+from storage.announcements import Announcer
 from storage.background import beside, repeat
 from storage.context import Context
 from storage.entities.accounts import Account
@@ -28,10 +31,20 @@ class Api:
     """The state of the process, which handlers get with `request.app[API]`."""
 
     ctx: Context
-    ended: Ended
+    hearing: Hearing
     uploads: Uploads
     schema_ready: asyncio.Event  # set once the database has the schema of this code
     pages: asyncio.Semaphore  # of downloads that are read at once; other requests have the other connections
+
+    @property
+    def ended(self) -> Ended:
+        """Waits for the ends of jobs."""
+        return self.hearing.ended
+
+    @property
+    def feeds(self) -> Feeds:
+        """The events of jobs."""
+        return self.hearing.feeds
 
 
 API = web.AppKey("api", Api)
@@ -84,6 +97,7 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
         ctx = Context(
             pool=pool,
             queue=queue,
+            announcer=Announcer(redis, queue.breaker),
             window=Window(redis, queue.breaker),
             settings=settings,
             worker_id=WorkerId(uuid4()),
@@ -91,14 +105,15 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
         async with (
             watching(pool, database_url),
             beside(_wait_for_schema(pool, schema_ready)),
-            Ended(ctx.queue, pool) as ended,
-            keep_uploads(pool) as uploads,
+            beside(ctx.announcer.announce_changes()),
+            Hearing(ctx.queue, pool) as hearing,
+            keep_uploads(pool, ctx.announcer) as uploads,
         ):
             with suppress(TimeoutError):
                 await asyncio.wait_for(schema_ready.wait(), START_SECONDS)
             yield Api(
                 ctx=ctx,
-                ended=ended,
+                hearing=hearing,
                 uploads=uploads,
                 schema_ready=schema_ready,
                 pages=asyncio.Semaphore(max(settings.api_pool_size // PAGES_SHARE, 1)),

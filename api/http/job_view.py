@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from schemas.ids import show_job_id
 from schemas.item_errors import ErrorGroup, ItemError
@@ -13,6 +14,7 @@ from schemas.wire.jobs import (
     ItemErrorView,
     Job,
     JobError,
+    JobProgress,
     Memberships,
     ResultView,
 )
@@ -26,37 +28,49 @@ COUNTED = ("created", "updated", "unchanged", "merged", "skipped", "failed", "ca
 
 def job_view(job: JobRow) -> Job:
     """Return a job as a client reads it."""
+    return Job(
+        **_columns(job),
+        errors=[error_view(error) for error in job.first_errors],
+        error_summary=_summary(job.error_summary),
+    )
+
+
+def progress_view(job: JobRow) -> JobProgress:
+    """Return a job as the data of an event."""
+    return JobProgress(**_columns(job))
+
+
+def _columns(job: JobRow) -> dict[str, Any]:
     name = show_job_id(job.id)
     counts = _counts(job)
     done = (job.total or 0) - counts.pending
-    return Job(
-        id=name,
-        name=job.name,
-        tags=list(job.tags),
-        file_name=job.file_name,
-        operation=job.operation,
-        state=job.state,
-        stream=job.stream,
-        total=job.total,
-        counts=counts,
-        memberships=Memberships(added=job.added, removed=job.removed),
-        progress=_progress(job.total, done, job.state),
-        position=job.ahead,
-        throttled_until=job.throttled_until,
-        eta=None if job.state.ended else _eta(job, done, counts.pending),
-        error=JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None,
-        errors=[error_view(error) for error in job.first_errors],
-        error_summary=_summary(job.error_summary),
-        errors_url=f"/v1/jobs/{name}/errors",
-        results_url=f"/v1/jobs/{name}/results",
-        dry_run=job.dry_run,
-        parent_id=show_job_id(job.parent_id) if job.parent_id else None,
-        request_id=job.request_id,
-        received_at=job.received_at,
-        accepted_at=job.accepted_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-    )
+    return {
+        "id": name,
+        "name": job.name,
+        "tags": list(job.tags),
+        "file_name": job.file_name,
+        "operation": job.operation,
+        "state": job.state,
+        "stream": job.stream,
+        "total": job.total,
+        "counts": counts,
+        "memberships": Memberships(added=job.added, removed=job.removed),
+        "progress": _progress(job.total, done, job.state),
+        "position": job.ahead,
+        "throttled_until": job.throttled_until,
+        "eta": None if job.state.ended else _eta(job, done, counts.pending),
+        "error": JobError(code=job.error_code, message=job.error_message or "") if job.error_code else None,
+        "errors_url": f"/v1/jobs/{name}/errors",
+        "results_url": f"/v1/jobs/{name}/results",
+        "events_url": f"/v1/jobs/{name}/events",
+        "dry_run": job.dry_run,
+        "parent_id": show_job_id(job.parent_id) if job.parent_id else None,
+        "request_id": job.request_id,
+        "received_at": job.received_at,
+        "accepted_at": job.accepted_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+    }
 
 
 def accepted_view(job: NewJob, place: Place, total: int | None) -> Job:
@@ -83,6 +97,7 @@ def accepted_view(job: NewJob, place: Place, total: int | None) -> Job:
         error_summary=[],
         errors_url=f"/v1/jobs/{name}/errors",
         results_url=f"/v1/jobs/{name}/results",
+        events_url=f"/v1/jobs/{name}/events",
         dry_run=job.dry_run,
         parent_id=show_job_id(job.parent_id) if job.parent_id else None,
         request_id=job.request_id,

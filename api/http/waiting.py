@@ -1,26 +1,20 @@
-"""Hold a response until a job ends: one subscription per process, no database connection while waiting."""
+"""Hold a response until a job ends. No database connection is held meanwhile."""
 
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import Self
 
 from aiohttp import web
 
 from schemas.ids import AccountId, JobId
 from schemas.wire.query_models import MAX_WAIT_SECONDS
-from storage.background import cancel, repeat
 from storage.entities.accounts import Account
 from storage.pipeline import jobs
 from storage.pipeline.jobs import JobRow
 from storage.postgres.pool import Pool
-from storage.queue import Queue
 
-RETRY_SECONDS = 0.5
-LOOK_SECONDS = 10.0  # read the state at least this often, because an announcement can be lost
-DEAF_SECONDS = 1.0  # the same while no announcement can arrive
 PREFERENCE = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d+)\"?", re.IGNORECASE | re.ASCII)
 ASYNC = re.compile(r"(?:^|[,\s])respond-async(?:$|[,;\s])", re.IGNORECASE)
 
@@ -34,31 +28,18 @@ def wanted_wait(request: web.Request, account: Account) -> float:
 
 
 class Ended:
-    """Listens to the announcements of the workers and wakes the requests that wait for the end of a job."""
+    """Wakes the requests that wait for the end of a job."""
 
-    def __init__(self, queue: Queue, pool: Pool) -> None:
-        self._queue = queue
+    def __init__(self, pool: Pool, longest: Callable[[], float]) -> None:
         self._pool = pool
+        self._longest = longest  # returns the seconds after which a state is read anyway
         self._waiting: defaultdict[JobId, set[asyncio.Event]] = defaultdict(set)
-        self._task: asyncio.Task[None] | None = None
-        self._subscribed = False
         self.closing = False  # the process stops, so no request waits
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(
-            repeat(RETRY_SECONDS, self._hear_announcements, what="listening to ended jobs")
-        )
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
-        self.close()
-        await cancel(self._task)
 
     def close(self) -> None:
         """End every wait."""
         self.closing = True
-        self._wake_all()
+        self.wake_all()
 
     @property
     def waiting(self) -> int:
@@ -93,9 +74,8 @@ class Ended:
         """
         if self.closing:
             return event.is_set()
-        hears = self._subscribed and self._queue.breaker.closed
         with suppress(TimeoutError):
-            async with asyncio.timeout(min(seconds, LOOK_SECONDS if hears else DEAF_SECONDS)):
+            async with asyncio.timeout(min(seconds, self._longest())):
                 await event.wait()
         return event.is_set()
 
@@ -114,24 +94,13 @@ class Ended:
             if not self._waiting[job_id]:
                 del self._waiting[job_id]
 
-    async def _hear_announcements(self) -> None:
-        """Wake the requests of each job whose end is announced; ends when the connection to Redis is lost."""
-        try:
-            async for job_id in self._queue.ended_jobs():
-                if job_id is None:
-                    self._subscribed = True
-                    self._wake_all()
-                else:
-                    self._wake(job_id)
-        finally:
-            self._subscribed = False
-            self._wake_all()  # announcements may be missed from now on, so every request reads its state
-
-    def _wake(self, job_id: JobId) -> None:
+    def wake(self, job_id: JobId) -> None:
+        """Let the requests of a job go on, which has ended."""
         for event in self._waiting.get(job_id, ()):
             event.set()
 
-    def _wake_all(self) -> None:
+    def wake_all(self) -> None:
+        """Let every request read the state of its job, because announcements may be missed."""
         for events in self._waiting.values():
             for event in events:
                 event.set()

@@ -16,6 +16,7 @@ SERVICE = ("Service", "The service itself; no key is needed.")
 TAGS = {
     "bulk": ("Bulk", "The native endpoint: an operation, its items, a job."),
     "jobs": ("Jobs", "The state and the results of bulk requests."),
+    "events": ("Events", "The changes of jobs as they happen, as server-sent events."),
     "peach": PARTNERS,
     "whippy": PARTNERS,
     "kirim": PARTNERS,

@@ -140,6 +140,7 @@ JOB: dict[str, Any] = {
     ],
     "errors_url": "/v1/jobs/job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC/errors",
     "results_url": "/v1/jobs/job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC/results",
+    "events_url": "/v1/jobs/job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC/events",
     "dry_run": False,
     "parent_id": None,
     "request_id": "req_01KAJ0Q5N40000000000000000",

@@ -63,8 +63,8 @@ class ErrorGroupView(Wire):
     examples: list[ErrorExampleView]  # at most 3
 
 
-class Job(Wire):
-    """One accepted bulk request. Times are ISO 8601 in UTC."""
+class JobProgress(Wire):
+    """One accepted bulk request, without its item errors. Times are ISO 8601 in UTC."""
 
     id: str
     name: str | None
@@ -81,10 +81,9 @@ class Job(Wire):
     throttled_until: datetime | None
     eta: datetime | None
     error: JobError | None
-    errors: list[ItemErrorView]  # the first 20
-    error_summary: list[ErrorGroupView] | None  # all item errors, grouped; null in a list of jobs
     errors_url: str
     results_url: str
+    events_url: str
     dry_run: bool  # nothing is changed: the results are those that the job would have
     parent_id: str | None  # the job whose failed items this one retries
     request_id: str
@@ -92,6 +91,13 @@ class Job(Wire):
     accepted_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class Job(JobProgress):
+    """One accepted bulk request. Times are ISO 8601 in UTC."""
+
+    errors: list[ItemErrorView]  # the first 20
+    error_summary: list[ErrorGroupView] | None  # all item errors, grouped; null in a list of jobs
 
 
 class ResultView(Wire):

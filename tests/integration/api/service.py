@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from storage.entities import accounts
 from storage.entities.accounts import Account
 from tests.factories import make_account
 
+EVENTS = "text/event-stream"
 UPSERT = "/v1/bulk/contacts.upsert"
 
 
@@ -84,11 +85,19 @@ class Client:
         self.account = account
         self.key = key
 
-    async def call(self, method: str, path: str, **options: Any) -> Response:
-        """Send a request with the account's key, unless `headers` has an Authorization."""
+    def open(
+        self, method: str, path: str, **options: Any
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Send a request with the account's key, unless `headers` has another; the body is not read."""
         headers = {"Authorization": f"Bearer {self.key}"} | options.pop("headers", {})
-        async with self._session.request(method, path, headers=headers, **options) as response:
-            return Response(response.status, response.headers, await response.read())
+        return self._session.request(method, path, headers=headers, **options)
+
+    async def call(self, method: str, path: str, **options: Any) -> Response:
+        """Send a request, and read the response: of a stream of events, which has no end, the first chunk."""
+        async with self.open(method, path, **options) as response:
+            endless = response.content_type == EVENTS and response.status == 200
+            body = (await response.content.readchunk())[0] if endless else await response.read()
+            return Response(response.status, response.headers, body)
 
     async def get(self, path: str, **headers: str) -> Response:
         """Send a GET. Underscores in the names of `headers` become hyphens."""

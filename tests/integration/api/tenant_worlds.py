@@ -44,11 +44,12 @@ RUN_VALUES = re.compile(  # values that differ from run to run: times, hashes, n
     rf"""(?P<time>\d{{4}}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)?)
     | (?P<request>req_{ULID})
     | (?P<applied>"applied":[ ]\d+)  # from a sequence that all accounts share
+    | (?P<transaction>"changed":[ ]"\d+" | ^id:[ ][\d.,]+$)  # all accounts share the numbers
     | (?P<token>"token":[ ]\d+)  # random
     | (?P<hash>\\\\x[0-9a-f]{{64}})  # of a request, whose path may contain the id of a job
     | (?P<id>[a-z]{{3,4}}_{ULID} | [0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}
         | \b{str(FIRST_NEW)[0]}\d{{{len(str(FIRST_NEW)) - 1}}}\b)""",
-    re.VERBOSE,
+    re.VERBOSE | re.MULTILINE,
 )
 
 

@@ -64,8 +64,11 @@ HELPERS = {
 # The response, and what happens after the row is written.
 AFTERWARDS = {
     "api/http/access_log.py",
+    "api/http/event_feed.py",
+    "api/http/hearing.py",
     "api/http/job_view.py",
     "api/http/waiting.py",
+    "storage/announcements.py",
     "storage/entities/contacts.py",
     "storage/pipeline/dry_runs.py",
     "storage/pipeline/finish.py",

@@ -9,8 +9,8 @@ from redis.asyncio import Redis
 
 from api.accept import accept
 from schemas.settings import Settings
+from storage.announcements import CHANNEL
 from storage.context import Context
-from storage.queue import ENDED
 from tests.factories import contact
 from tests.integration.api.service import Client, Response, Service, make_client, serve
 from tests.integration.api.work import work
@@ -147,7 +147,7 @@ async def test_an_invalid_message_on_the_channel_is_ignored(
     response = await client.submit_items([contact(1)])
     poll = asyncio.create_task(client.get(f"{response.headers['Location']}?wait={LONG}"))
     await until_waiting(service)
-    await redis.publish(ENDED, b"\xff nonsense")
+    await redis.publish(CHANNEL, b"\xff nonsense")
     await work(ctx)
     assert (await _finish(poll)).json["state"] == "completed"
 

@@ -1,0 +1,66 @@
+"""Hear what the workers announce: one subscription to Redis for all requests of a process."""
+
+import asyncio
+from typing import Self
+
+from api.http.event_feed import Feeds
+from api.http.waiting import Ended
+from storage.announcements import announcements
+from storage.background import cancel, repeat
+from storage.postgres.pool import Pool
+from storage.queue import Queue
+
+RETRY_SECONDS = 0.5
+LOOK_SECONDS = 10.0  # read what is waited for at least this often, because an announcement can be lost
+DEAF_SECONDS = 1.0  # the same while no announcement can arrive
+
+
+class Hearing:
+    """Passes announcements on to the requests that wait for a job, and to the streams of events."""
+
+    def __init__(self, queue: Queue, pool: Pool) -> None:
+        self._queue = queue
+        self._subscribed = False
+        self._task: asyncio.Task[None] | None = None
+        self.ended = Ended(pool, self._longest)
+        self.feeds = Feeds(pool, self._longest)
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(
+            repeat(RETRY_SECONDS, self._hear, what="hearing announcements of jobs")
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        self.close()
+        await cancel(self._task)
+
+    def close(self) -> None:
+        """End every wait and every stream."""
+        self.ended.close()
+        self.feeds.close()
+
+    def _longest(self) -> float:
+        return LOOK_SECONDS if self._subscribed and self._queue.breaker.closed else DEAF_SECONDS
+
+    async def _hear(self) -> None:
+        """Pass on what is announced; ends when the connection to Redis is lost."""
+        try:
+            async for announcement in announcements(self._queue.redis):
+                if announcement is None:
+                    self._subscribed = True
+                    self._read_all()
+                    continue
+                for job_id in announcement.ended:
+                    self.ended.wake(job_id)
+                for account_id in announcement.changed:
+                    self.feeds.change(account_id)
+        finally:
+            self._subscribed = False
+            self._read_all()
+
+    def _read_all(self) -> None:
+        """Read everything that is waited for: announcements may have been missed."""
+        self.ended.wake_all()
+        self.feeds.change_all()
