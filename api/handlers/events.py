@@ -16,9 +16,9 @@ STREAM = Response(text="The events.", also=("text/event-stream",))
 async def account_events(request: web.Request) -> web.StreamResponse:
     """Follow all jobs of the account, from now on or from the event that `Last-Event-ID` names.
 
-    Each event is named `job`; its data is the job as in `GET /v1/jobs/{job_id}`, without its
-    errors. A job has at most four events a second. The event `reset` says that the server does not know the id:
-    list the jobs.
+    Each event is named `job`; its data is the job as in `GET /v1/jobs/{job_id}`, without its errors. A job
+    has at most four events a second. The event `reset` says that the server does not know the id: list the
+    jobs.
     """
     return await stream_events(request, wanted_cursor(request))
 
