@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from api.html.render import PAGES
+from api.html.render import install as install_pages
+from api.html.session import FERNET
 from api.http.connections import CONNECTIONS, Connections, most_connections
 from api.http.context import API, BULK, open_api
 from api.http.memory import MEMORY, Memory
@@ -15,7 +18,7 @@ from api.middleware.failed_keys import FailedKeys
 from api.middleware.refused import install
 from api.middleware.security_headers import add_security_headers
 from api.route import ROUTE_TABLE
-from api.routes import ROUTES
+from api.routes import PAGE_ROUTES, ROUTES
 from schemas.settings import Settings
 from storage.background import beside
 from storage.repeated_log import RepeatedLog
@@ -26,11 +29,15 @@ def make_app(settings: Settings) -> web.Application:
     install()
     app = web.Application(middlewares=MIDDLEWARES)
     app.on_response_prepare.append(add_security_headers)
-    for route in ROUTES:
+    install_pages(app)
+    everything = (*ROUTES, *PAGE_ROUTES)
+    for route in everything:
         app.router.add_route(route.method, route.path, route.handler)
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, route.handler)
-    app[PUBLIC] = frozenset(route.handler for route in ROUTES if route.public)
+    app[PUBLIC] = frozenset(route.handler for route in everything if route.public)
+    app[PAGES] = frozenset(route.handler for route in PAGE_ROUTES)
+    app[FERNET] = {}
     app[FAILED_KEYS] = FailedKeys(settings)
     app[BULK] = frozenset(route.handler for route in ROUTES if route.bulk)
     app[REPEATED] = RepeatedLog(logging.getLogger("api"))

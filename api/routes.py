@@ -1,4 +1,7 @@
-"""The table of all routes, used by the router, the OpenAPI document and the tests of authentication."""
+"""The tables of all routes: those of the API, and those of the pages.
+
+The router, the OpenAPI document and the tests of authentication use them.
+"""
 
 from api.handlers import (
     accounts,
@@ -17,6 +20,8 @@ from api.handlers import (
     teams,
 )
 from api.handlers.partners import kirim, oliai, peach, whippy
+from api.pages import jobs as jobs_pages
+from api.pages import sign_in
 from api.route import Route
 
 ROUTES = (
@@ -91,4 +96,13 @@ ROUTES = (
     Route("GET", "/docs/{asset}", reference.docs_asset, public=True),
     Route("GET", "/healthz", health.healthz, public=True),
     Route("GET", "/readyz", health.readyz, public=True),
+)
+
+# Pages accept the cookie of a session only. They are not part of the OpenAPI document.
+PAGE_ROUTES = (
+    Route("GET", "/", jobs_pages.list_jobs),
+    Route("GET", "/sign-in", sign_in.show_sign_in, public=True),
+    Route("POST", "/sign-in", sign_in.sign_in, public=True),
+    Route("POST", "/sign-out", sign_in.sign_out),
+    Route("GET", "/assets/{asset}", sign_in.asset, public=True),
 )

@@ -1,11 +1,13 @@
 """Respond to every error with the one envelope. Only this table maps errors to HTTP statuses."""
 
+import json
 import logging
 from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from api.html.render import error_page, wants_page
 from api.http.context import REFUSAL_STATUS, REQUEST_ID, STREAMING
 from schemas import errors
 from schemas.errors import UploadCut
@@ -15,6 +17,7 @@ from storage.repeated_log import RepeatedLog
 logger = logging.getLogger(__name__)
 REPEATED = web.AppKey("repeated", RepeatedLog)
 
+KEPT = ("Retry-After", "Allow")  # headers of an envelope that a page has, too
 STATUSES: dict[type[errors.BulklaneError], int] = {
     errors.MalformedBody: 400,
     UploadCut: 400,
@@ -43,6 +46,21 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 def _answer(request: web.Request, error: Exception) -> web.Response:
+    response = _envelope_of(request, error)
+    return _as_page(request, error, response) if wants_page(request) else response
+
+
+def _as_page(request: web.Request, error: Exception, response: web.Response) -> web.Response:
+    """Return the page in place of the envelope of an error, with the same status and headers."""
+    assert isinstance(response.text, str)
+    shown = json.loads(response.text)["error"]
+    known = error if isinstance(error, errors.BulklaneError) else errors.BulklaneError(shown["message"])
+    page = error_page(request, known, response.status)
+    page.headers.update({name: response.headers[name] for name in KEPT if name in response.headers})
+    return page
+
+
+def _envelope_of(request: web.Request, error: Exception) -> web.Response:
     match error:
         case errors.NotAcceptable():
             return envelope(request, error, status=request.get(REFUSAL_STATUS))

@@ -447,3 +447,13 @@ CREATE TABLE opt_ins (
     PRIMARY KEY (account_id, contact_id, channel_id)
 );
 CREATE INDEX opt_ins_of_channel ON opt_ins (account_id, channel_id);
+
+---------------------------------------------------------------------------------------------------
+-- The service itself
+
+-- Secrets that all processes share, for example to sign the cookies of the pages.
+CREATE TABLE server_secrets (
+    name       text PRIMARY KEY,
+    value      bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);

@@ -23,6 +23,7 @@ ONE_IDEA = {
 FOLDERS_OF_NOUNS = {
     "api.handlers",
     "api.handlers.partners",
+    "api.pages",
     "cli",
     "schemas.items",
     "schemas.wire",

@@ -1,7 +1,8 @@
 """The api, served in the test's event loop with the options of its process, and a client of one account."""
 
+import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from storage.entities import accounts
 from storage.entities.accounts import Account
 from tests.factories import make_account
 
+COOKIE = "bulklane_session"
 EVENTS = "text/event-stream"
 UPSERT = "/v1/bulk/contacts.upsert"
 
@@ -84,6 +86,7 @@ class Client:
         self._session = session
         self.account = account
         self.key = key
+        self._cookie: str | None = None
 
     def open(
         self, method: str, path: str, **options: Any
@@ -103,6 +106,19 @@ class Client:
         """Send a GET. Underscores in the names of `headers` become hyphens."""
         return await self.call("GET", path, headers=_names(headers))
 
+    async def visit(
+        self, method: str, path: str, query: Mapping[str, str], form: Mapping[str, str] | None = None
+    ) -> Response:
+        """Send a request for a page as a browser that is signed in; redirects are not followed."""
+        if self._cookie is None:
+            self._cookie = await sign_in(self._session, self.key)
+        data = None if method == "GET" else {"csrf_token": csrf_token(self._cookie), **(form or {})}
+        headers = {"Cookie": f"{COOKIE}={self._cookie}"}
+        async with self._session.request(
+            method, path, params=query, data=data, headers=headers, allow_redirects=False
+        ) as response:
+            return Response(response.status, response.headers, await response.read())
+
     async def submit(self, body: Any, content_type: str, query: str = "", **headers: str) -> Response:
         """Submit a body to contacts.upsert."""
         headers = {"Content-Type": content_type} | _names(headers)
@@ -121,6 +137,18 @@ class Client:
         """Return the newest 100 jobs of the account."""
         data: list[Any] = (await self.get("/v1/jobs?limit=100")).json["data"]
         return data
+
+
+async def sign_in(session: aiohttp.ClientSession, key: str) -> str:
+    """Return the cookie of a new session in the pages."""
+    async with session.post("/sign-in", data={"key": key}, allow_redirects=False) as response:
+        assert response.status == 303, await response.text()
+        return response.cookies[COOKIE].value
+
+
+def csrf_token(cookie: str) -> str:
+    """Return the token that the pages put into their forms."""
+    return hashlib.sha256(b"csrf:" + cookie.encode()).hexdigest()
 
 
 async def make_client(ctx: Context, session: aiohttp.ClientSession, **change: Any) -> Client:

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.openapi.describe import description_of
 from api.route import Route
-from api.routes import ROUTES
+from api.routes import PAGE_ROUTES, ROUTES
 from schemas.operations import Operation
 from schemas.wire.query_models import NoQuery
 
@@ -35,6 +35,7 @@ class Request:
     query: Mapping[str, str]
     body: Any
     headers: Mapping[str, str]
+    is_page: bool  # sent by a signed-in browser, with the body as a form
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +52,9 @@ class Call:
 
 
 def routes() -> dict[str, Route]:
-    """Return the private routes by method and path. Each bulk operation is a route."""
+    """Return the private routes by method and path, with those of pages. Each bulk operation is a route."""
     found = {}
-    for route in ROUTES:
+    for route in (*ROUTES, *PAGE_ROUTES):
         if not route.public:
             operations = list(Operation) if "{operation}" in route.path else [""]
             for operation in operations:
@@ -76,7 +77,14 @@ def request_of(key: str, call: Call, names: Names) -> Request:
         path = path.replace(f"{{{parameter}}}", names[kind])
     idempotency_key = names["idempotency_key"]
     headers = {"Idempotency-Key": idempotency_key} if routes()[key].bulk and idempotency_key else {}
-    return Request(method=method, path=path, query=call.query(names), body=call.body(names), headers=headers)
+    return Request(
+        method=method,
+        path=path,
+        query=call.query(names),
+        body=call.body(names),
+        headers=headers,
+        is_page=routes()[key] in PAGE_ROUTES,
+    )
 
 
 def in_path(key: str) -> Iterator[str]:
@@ -232,4 +240,5 @@ CALLS: dict[str, list[Call]] = {
     "GET /v1/properties/{name}": PLAIN,
     "PATCH /v1/properties/{name}": [Call(body=lambda _: {"options": ["x", "z"]})],
     "DELETE /v1/properties/{name}": DELETES,
+    "POST /sign-out": [Call(statuses=(303,))],
 }

@@ -46,6 +46,8 @@ RUN_VALUES = re.compile(  # values that differ from run to run: times, hashes, n
     | (?P<applied>"applied":[ ]\d+)  # from a sequence that all accounts share
     | (?P<transaction>"changed":[ ]"\d+" | ^id:[ ][\d.,]+$)  # all accounts share the numbers
     | (?P<token>"token":[ ]\d+)  # random
+    | (?P<csrf>\b[0-9a-f]{{64}}\b)
+    | (?P<moment>\d{{4}}-\d\d-\d\d[ ]\d\d:\d\d:\d\d)
     | (?P<hash>\\\\x[0-9a-f]{{64}})  # of a request, whose path may contain the id of a job
     | (?P<id>[a-z]{{3,4}}_{ULID} | [0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}
         | \b{str(FIRST_NEW)[0]}\d{{{len(str(FIRST_NEW)) - 1}}}\b)""",
@@ -109,6 +111,8 @@ JOB_VIEWS = (
 
 async def send(client: Client, request: Request) -> Response:
     """Send a request."""
+    if request.is_page:
+        return await client.visit(request.method, request.path, request.query, request.body)
     headers = WAIT | dict(request.headers)
     if request.body is None:
         return await client.call(request.method, request.path, params=request.query, headers=headers)

@@ -1,0 +1,73 @@
+// Keep a page current: when the service tells that something has changed, load the page again and change only
+// what differs, so that the focus, the selection and the scroll position stay.
+
+import { Idiomorph } from "./idiomorph.js";
+
+const PAUSE = 1000; // milliseconds between two loads
+const RETRY = 5000; // milliseconds until the next attempt after a failure
+const OPENED_BY_THE_USER = ["open"]; // attributes that belong to the person, not to the server
+
+// Follow the events at `address`. `changed` is called with the changed element after each load.
+export function follow(address, changed) {
+  let timer = null;
+  let again = false; // something has changed since the last load began
+  let next = 0; // the time of the next load at the earliest
+
+  function plan(pause) {
+    again = true;
+    timer ??= setTimeout(load, Math.max(pause, next - Date.now()));
+  }
+
+  async function load() {
+    if (document.hidden) { // loads when the page is looked at again
+      timer = null;
+      return;
+    }
+    again = false;
+    let pause = PAUSE;
+    try {
+      const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (!response.ok) throw new Error(response.status);
+      show(new DOMParser().parseFromString(await response.text(), "text/html"));
+      lost(false);
+    } catch {
+      lost(true);
+      again = true;
+      pause = RETRY;
+    }
+    next = Date.now() + pause;
+    timer = null;
+    if (again) plan(pause);
+  }
+
+  function show(fresh) {
+    const main = document.querySelector("#main");
+    Idiomorph.morph(main, fresh.querySelector("#main"), {
+      ignoreActiveValue: true,
+      callbacks: {
+        beforeNodeMorphed: (old) => !(old.dataset && "keep" in old.dataset),
+        beforeAttributeUpdated: (name) => !OPENED_BY_THE_USER.includes(name),
+      },
+    });
+    document.title = fresh.title;
+    changed(main);
+  }
+
+  function lost(is) {
+    document.querySelector("#live-lost").hidden = !is;
+  }
+
+  // A browser connects again by itself and resumes with Last-Event-ID, but not after a refusal.
+  function listen() {
+    const events = new EventSource(address);
+    ["job", "reset"].forEach((name) => events.addEventListener(name, () => plan(0)));
+    events.addEventListener("open", () => plan(0)); // what has changed while nobody listened
+    events.addEventListener("error", () => {
+      plan(RETRY);
+      if (events.readyState === EventSource.CLOSED) setTimeout(listen, RETRY);
+    });
+  }
+
+  listen();
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) plan(0); });
+}

@@ -1,0 +1,38 @@
+// What every page does besides its own HTML: copy, sign in by a link, follow the events of the service.
+
+import { follow } from "./live.js";
+
+// The link of `./run` has the key behind the #, which no server and no log sees.
+const form = document.querySelector("#sign-in");
+if (form && location.hash.startsWith("#bl_")) {
+  form.elements.key.value = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname); // the history keeps no key
+  form.requestSubmit();
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(button.dataset.copy);
+  const text = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = text; }, 1500);
+});
+
+// A question before a form is sent that cannot be taken back.
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !confirm(question)) event.preventDefault();
+});
+
+// A filter applies when it is chosen; without JavaScript there is a button.
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+});
+
+export function reveal(root) {
+  root.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });
+}
+
+reveal(document);
+if (document.body.dataset.live) follow(document.body.dataset.live, reveal);

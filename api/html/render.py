@@ -1,0 +1,109 @@
+"""Render a page: the template engine, what every template knows, and the policy of the browser."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp_jinja2
+from aiohttp import web
+from jinja2 import PackageLoader, StrictUndefined, select_autoescape
+
+from api.html import assets, shows
+from api.html.session import SAFE_METHODS, SESSION
+from api.http.context import ACCOUNT, REQUEST_ID
+from schemas.errors import BulklaneError, NotAuthenticated
+
+# Numbers of bars are attributes of SVG elements, so no inline style is needed. No other host is named.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+PAGES: web.AppKey[frozenset[object]] = web.AppKey(
+    "pages_of_people", frozenset
+)  # handlers that answer with HTML
+API_PATHS = ("/v1/", "/api/", "/operator/v1/")
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """A link of the navigation. It is the current one on the pages below its path, too."""
+
+    path: str
+    text: str
+
+    def is_current(self, path: str) -> bool:
+        """Return whether `path` belongs to this item."""
+        return path == self.path or (self.path != "/" and path.startswith(f"{self.path}/"))
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What surrounds the pages of a kind of person."""
+
+    brand: str
+    home: str
+    sign_in: str
+    sign_out: str
+    items: tuple[NavItem, ...]
+
+
+TENANT = Frame(
+    brand="Bulklane",
+    home="/",
+    sign_in="/sign-in",
+    sign_out="/sign-out",
+    items=(NavItem("/", "Jobs"),),
+)
+
+
+def install(app: web.Application) -> None:
+    """Set up the template engine of the application."""
+    environment = aiohttp_jinja2.setup(
+        app,
+        loader=PackageLoader("api.html"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(shows.FILTERS)
+    environment.globals.update(asset=assets.url)
+
+
+def page(
+    request: web.Request, template: str, *, frame: Frame = TENANT, status: int = 200, **context: Any
+) -> web.Response:
+    """Render a template. It knows the frame, the account, the CSRF token and the path besides `context`."""
+    session = request.get(SESSION)
+    known: Mapping[str, Any] = {
+        "frame": frame,
+        "account": request.get(ACCOUNT),
+        "csrf_token": session.csrf_token if session else "",
+        "path": request.path,
+    }
+    text = aiohttp_jinja2.render_string(template, request, {**known, **context})
+    headers = {"Content-Security-Policy": POLICY}
+    return web.Response(text=text, status=status, content_type="text/html", headers=headers)
+
+
+def see_other(path: str) -> web.Response:
+    """Return a redirect after a form: the browser loads `path`, and a reload sends nothing again."""
+    return web.Response(status=303, headers={"Location": path})
+
+
+def wants_page(request: web.Request) -> bool:
+    """Return whether a person looks at the response: that of a page, or of an unknown path in a browser."""
+    if request.match_info.http_exception is None:
+        return request.match_info.handler in request.app[PAGES]
+    html = "text/html" in request.headers.get("Accept", "")
+    return html and not request.path.startswith(API_PATHS)
+
+
+def error_page(request: web.Request, error: BulklaneError, status: int) -> web.Response:
+    """Return the page of an error: the form to sign in if there is no session, otherwise what to do."""
+    if isinstance(error, NotAuthenticated):
+        message = "" if error.code == "missing_api_key" else error.message
+        following = request.path_qs if request.method in SAFE_METHODS else TENANT.home
+        return page(request, "sign_in.html", status=status, message=message, following=following)
+    request_id = request[REQUEST_ID]
+    return page(request, "error.html", status=status, error=error, code=status, request_id=request_id)

@@ -1,0 +1,76 @@
+"""How templates show numbers, times and durations."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+NOTHING = "\N{EN DASH}"
+SIZES = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def number(value: float | None) -> str:
+    """Return a number with a comma between thousands."""
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def percent(value: float | None) -> str:
+    """Return a share from 0 to 1 as per cent. Only the whole is 100 %, and only nothing is 0 %."""
+    if value is None:
+        return NOTHING
+    shown = value * 100
+    return f"{min(shown, 99.9):.1f} %" if 0 < shown < 100 else f"{shown:.0f} %"
+
+
+def moment(value: datetime | None) -> str:
+    """Return a time in UTC to the second."""
+    return NOTHING if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(value: timedelta | float | None) -> str:
+    """Return a duration as its two largest units. A number is in seconds."""
+    if value is None:
+        return NOTHING
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
+    if not minutes:
+        return f"{whole} s"
+    if not hours:
+        return f"{minutes} min {whole % 60} s"
+    return f"{hours} h {minutes % 60} min" if not days else f"{days} d {hours % 24} h"
+
+
+def ago(value: datetime | None) -> str:
+    """Return how long ago a time was, or in how long it will be."""
+    if value is None:
+        return NOTHING
+    seconds = round((datetime.now(UTC) - value).total_seconds())
+    return f"{duration(float(seconds))} ago" if seconds >= 0 else f"in {duration(float(-seconds))}"
+
+
+def size(value: float | None) -> str:
+    """Return a number of bytes in the largest unit that is not below one."""
+    if value is None:
+        return NOTHING
+    unit = 0
+    while value >= 1000 and unit < len(SIZES) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.0f} {SIZES[unit]}" if unit == 0 else f"{value:.1f} {SIZES[unit]}"
+
+
+def words(value: str) -> str:
+    """Return a name of the API in plain words: `completed_with_errors`, `lists.add`."""
+    return value.replace("_", " ")
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "number": number,
+    "percent": percent,
+    "moment": moment,
+    "duration": duration,
+    "ago": ago,
+    "size": size,
+    "words": words,
+}

@@ -1,0 +1,13 @@
+"""Read the forms of pages, only if this service made them."""
+
+from aiohttp import web
+
+from api.html.session import SESSION, TOKEN_FIELD, check_origin, check_token
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """Return the fields of a form without its CSRF token. Raises NotAuthenticated."""
+    check_origin(request)
+    form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    check_token(request[SESSION], form.pop(TOKEN_FIELD, None))
+    return form
