@@ -16,4 +16,4 @@ async def list_jobs(request: web.Request) -> web.Response:
     """Show the newest jobs."""
     ids = await jobs.page(*scope(request), size=PAGE_SIZE)
     rows = await jobs.views(*scope(request), ids)
-    return page(request, "jobs.html", jobs=[job_view(row) for row in rows])
+    return page(request, "jobs.html", live="/v1/events", jobs=[job_view(row) for row in rows])
