@@ -39,7 +39,7 @@ def make_app(settings: Settings) -> web.Application:
     app[PAGES] = frozenset(route.handler for route in PAGE_ROUTES)
     app[FERNET] = {}
     app[FAILED_KEYS] = FailedKeys(settings)
-    app[BULK] = frozenset(route.handler for route in ROUTES if route.bulk)
+    app[BULK] = frozenset(route.handler for route in everything if route.bulk)
     app[REPEATED] = RepeatedLog(logging.getLogger("api"))
     app[ROUTE_TABLE] = ROUTES
     app[MEMORY] = Memory(settings.request_memory_bytes)

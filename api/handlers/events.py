@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
+from api.actions.job_id import JOB, JobIdInPath
 from api.endpoint import endpoint
-from api.handlers.jobs import JOB, JobIdInPath
 from api.http.context import scope
 from api.http.event_stream import stream_events, wanted_cursor
 from api.openapi.describe import Response

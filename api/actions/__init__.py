@@ -1,0 +1,1 @@
+"""What clients do to jobs: over the API and on the pages."""
