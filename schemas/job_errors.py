@@ -1,4 +1,4 @@
-"""The errors that end an accepted job early, as `failed`. Their codes are permanent."""
+"""The errors that end an accepted job early, as `failed` or `cancelled`. Their codes are permanent."""
 
 from enum import StrEnum
 from typing import assert_never
@@ -12,6 +12,7 @@ class JobErrorCode(StrEnum):
     DRY_RUN_FAILED = "dry_run_failed"
     FINISH_FAILED = "finish_failed"
     TOO_MANY_ERRORS = "too_many_errors"
+    MAX_ERRORS_EXCEEDED = "max_errors_exceeded"  # ends a job as `cancelled`: its client set the limit
 
     @property
     def message(self) -> str:
@@ -40,5 +41,7 @@ class JobErrorCode(StrEnum):
                     "too many items failed, so the items that were not applied by then were cancelled:"
                     " correct the file, and send it again"
                 )
+            case JobErrorCode.MAX_ERRORS_EXCEEDED:
+                return "the rest of the job was cancelled. Correct the file, and send it again"
             case _:
                 assert_never(self)

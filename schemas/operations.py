@@ -52,6 +52,7 @@ class JobParams(BaseModel):
     audience_id: int | None = None
     channels: tuple[UUID, ...] = ()  # to opt the contacts in to
     override_opt_outs: bool = False
+    max_errors: str | None = None  # see schemas.error_limit
 
     def to_json(self) -> str:
         """Return the JSON to store; defaults are left out."""
@@ -104,7 +105,14 @@ class Traits:
         return (*((self.needs,) if self.needs else ()), *self.takes, *ALWAYS)
 
 
-ALWAYS = ("name", "tags", "region", "parallel", "dry_run")  # parameters that every operation takes
+ALWAYS = (
+    "name",
+    "tags",
+    "region",
+    "parallel",
+    "dry_run",
+    "max_errors",
+)  # parameters that every operation takes
 OPT_IN = ("opt_in_to", "opt_in_to_all_channels", "override_opt_outs")
 
 CONTACTS_EXAMPLE = [{"phone": "+919876543210", "name": "Priya Sharma", "metadata": {"city": "Mumbai"}}]

@@ -4,8 +4,8 @@ import asyncio
 import logging
 from contextlib import suppress
 
+from schemas.error_limit import Tally
 from schemas.ids import show_job_id
-from schemas.job_errors import JobErrorCode
 from storage.context import Context
 from storage.failpoints import reach
 from storage.pipeline import chunks, results
@@ -14,7 +14,7 @@ from storage.pipeline.results import Done
 from storage.postgres.db_errors import DEADLOCKED, LOCKED_OUT, ROW_REJECTED
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
-from worker.attempt import Step, fail_rest
+from worker.attempt import Step, stop_if_too_many_errors
 from worker.finish import finish_if_last
 from worker.operations.base import Applied, Batch
 from worker.operations.isolate import apply_isolated
@@ -43,9 +43,9 @@ async def apply_chunk(
             if attempt == TRIES - 1:
                 raise
             await asyncio.sleep(0.01 * 2**attempt)  # lets the other transaction commit
-    if progress.errors > ctx.settings.max_job_errors:
-        with suppress(*LOCKED_OUT):  # the next chunk with errors tries again, or the finish
-            await fail_rest(ctx, claim.account_id, claim.job_id, JobErrorCode.TOO_MANY_ERRORS)
+    with suppress(*LOCKED_OUT):  # the next chunk with errors tries again, or the finish
+        tally = Tally(progress.errors, progress.items)
+        await stop_if_too_many_errors(ctx, claim.account_id, claim.job_id, claim.params, tally)
     if not progress.others_ready:  # also if the fence stopped the claim: repairs a crash after COMMIT
         await finish(ctx, claim.account_id, claim.job_id)
     return progress

@@ -10,14 +10,18 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar
 
+from schemas.error_limit import Excess, Tally, excess_of
 from schemas.ids import AccountId, JobId, show_job_id
 from schemas.job_errors import JobErrorCode
+from schemas.operations import JobParams
 from storage.context import Context
 from storage.pipeline import cancellation, failures
 from storage.pipeline.leases import RENEW_SECONDS
 from storage.pipeline.split import PartMissing
 from storage.postgres.db_errors import BUSY, LOST_CONNECTION, SERVER_TROUBLE, is_ours
 from storage.slots import Slot
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Step = Callable[[Context, AccountId, JobId], Awaitable[None]]
@@ -123,3 +127,23 @@ async def fail_rest(ctx: Context, account_id: AccountId, job_id: JobId, code: Jo
     ctx.repeated.log(logging.ERROR, code, "the rest of job %s fails: %s", show_job_id(job_id), code)
     await cancellation.fail_rest(ctx.pool, account_id, job_id, code)
     await ctx.queue.ring_finish(account_id, job_id)
+
+
+async def stop_if_too_many_errors(
+    ctx: Context, account_id: AccountId, job_id: JobId, params: JobParams, tally: Tally
+) -> bool:
+    """Stop the rest of a job if too many of its items have failed. Return whether they have."""
+    excess = excess_of(tally, max_errors=params.max_errors, max_job_errors=ctx.settings.max_job_errors)
+    match excess:
+        case None:
+            return False
+        case Excess(code=JobErrorCode.MAX_ERRORS_EXCEEDED):
+            logger.info("the rest of job %s is cancelled: %s", show_job_id(job_id), excess.message)
+            if await cancellation.cancel_rest(ctx.pool, account_id, job_id, *excess):
+                await ctx.queue.ring_split(account_id, job_id)
+            else:
+                await ctx.queue.ring_finish(account_id, job_id)
+        case _:
+            await fail_rest(ctx, account_id, job_id, excess.code)
+    ctx.announcer.change(account_id)
+    return True

@@ -10,13 +10,14 @@ import logging
 from functools import partial
 from typing import Any
 
+from schemas.error_limit import Tally
 from schemas.ids import show_job_id
 from schemas.job_errors import JobErrorCode
 from storage.background import repeat
 from storage.context import Context
 from storage.entities import upsert
 from storage.failpoints import reach
-from storage.pipeline import dry_runs, finish
+from storage.pipeline import dry_runs, finish, results
 from storage.pipeline.chunks import Claim, Members
 from storage.pipeline.dry_runs import DryRun, DueDryRun
 from storage.pipeline.leases import Watch, renewing
@@ -24,7 +25,14 @@ from storage.postgres.db_errors import LOST_CONNECTION, blames_work, is_ours
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import rolled_back, transaction, without_time_limit
 from worker.apply import complete
-from worker.attempt import MAX_FAILURES, count_failure, fail_rest, log_death, patiently
+from worker.attempt import (
+    MAX_FAILURES,
+    count_failure,
+    fail_rest,
+    log_death,
+    patiently,
+    stop_if_too_many_errors,
+)
 from worker.finish import announce, drop_parts, finish_if_last
 from worker.operations.base import Applied, Batch
 from worker.operations.isolate import apply_isolated
@@ -135,10 +143,10 @@ async def _record(ctx: Context, chunk: Claim, batch: Batch, applied: Applied) ->
     progress = await dry_runs.record(ctx.pool, complete(chunk, batch, applied))
     reach("dry_run.recorded")
     ctx.announcer.change(chunk.account_id)
-    if progress and progress.errors > ctx.settings.max_job_errors:
-        await fail_rest(ctx, chunk.account_id, chunk.job_id, JobErrorCode.TOO_MANY_ERRORS)
+    if progress is None:
         return False
-    return progress is not None
+    tally = Tally(progress.errors, progress.items)
+    return not await stop_if_too_many_errors(ctx, chunk.account_id, chunk.job_id, chunk.params, tally)
 
 
 async def _stop(preparing: "asyncio.Task[Any]", recording: "asyncio.Task[bool] | None") -> None:
@@ -152,7 +160,10 @@ async def _stop(preparing: "asyncio.Task[Any]", recording: "asyncio.Task[bool] |
 
 
 async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:
-    """End the job. Return False if it is cancelled or another attempt has begun."""
+    """End the job. Return False if it is cancelled, too many items failed, or another attempt has begun."""
+    tally = (await results.tally(ctx.pool, dry_run.account_id, dry_run.job_id))._replace(whole=True)
+    if await stop_if_too_many_errors(ctx, dry_run.account_id, dry_run.job_id, dry_run.params, tally):
+        return False
     async with transaction(ctx.pool, durable=True) as conn:
         if not await dry_runs.lock_complete(conn, dry_run):
             return False

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
+from schemas.error_limit import excess_of
 from schemas.ids import AccountId, JobId, show_job_id
 from schemas.job_errors import JobErrorCode
 from storage import pruning
@@ -33,8 +34,7 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
     If it fails repeatedly by an error of ours, the job ends without being settled and without a closing step.
     """
     async with attempting(ctx, account_id, job_id, JobErrorCode.FINISH_FAILED):
-        most = ctx.settings.max_job_errors
-        job = await finish.claim(ctx.pool, account_id, job_id, max_errors=most)
+        job = await finish.claim(ctx.pool, account_id, job_id)
         if job is None:
             return
         with suppress(_LostFinish):  # not an error of ours, so it is not counted
@@ -42,11 +42,20 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
                 releasing(ctx, partial(finish.release, ctx.pool, job), what="a finish"),
                 renewing(partial(finish.renew, ctx.pool, job), what="the lease of a finish"),
             ):
-                end = await _settle_and_end(ctx, job)
+                end = await _settle_and_end(ctx, await _with_limit(ctx, job))
             reach("finish.after_commit")
             if end:
                 await announce(ctx, [end], next_turns=ctx.settings.parallel)
                 await drop_parts(ctx, end)
+
+
+async def _with_limit(ctx: Context, job: Finishing) -> Finishing:
+    """Record it on a job if too many of its items have failed, unless the job was stopped before."""
+    if job.error_code is not None or job.cancelled:
+        return job
+    most = ctx.settings.max_job_errors
+    excess = excess_of(job.tally, max_errors=job.params.max_errors, max_job_errors=most)
+    return await finish.stop(ctx.pool, job, excess) if excess else job
 
 
 async def ring_finish(ctx: Context, account_id: AccountId, job_id: JobId) -> None:

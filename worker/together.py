@@ -4,11 +4,12 @@ import logging
 from collections.abc import Sequence
 from itertools import groupby
 
+from schemas.error_limit import Tally, excess_of
 from storage.context import Context
 from storage.entities import upsert
 from storage.failpoints import reach
 from storage.pipeline import chunks, finish, results
-from storage.pipeline.chunks import Claim
+from storage.pipeline.chunks import Claim, Progress
 from storage.pipeline.results import Done
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
@@ -57,7 +58,7 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
             to_end = [
                 (claim.account_id, claim.job_id)
                 for claim, after in zip(claims, progress, strict=True)
-                if after.errors <= ctx.settings.max_job_errors
+                if not _has_too_many_errors(ctx, claim, after)
             ]
             reach("apply.before_commit")
             ends = await finish.end_small(conn, to_end)
@@ -76,6 +77,12 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
     for account_id, job_id in left:
         await finish_if_last(ctx, account_id, job_id)
     return True
+
+
+def _has_too_many_errors(ctx: Context, claim: Claim, after: Progress) -> bool:
+    tally = Tally(after.errors, after.items, whole=True)
+    most = ctx.settings.max_job_errors
+    return excess_of(tally, max_errors=claim.params.max_errors, max_job_errors=most) is not None
 
 
 async def _apply(conn: Conn, claims: Sequence[Claim], batches: Sequence[Batch]) -> list[Done]:

@@ -58,6 +58,7 @@ async def plan_native(bulk: BulkRequest, operation: Operation, query: BulkQuery,
         default_preference=bulk.api.ctx.settings.default_preference if query.preference else None,
         channels=await channels_of(bulk, _named(query), all_=_all_channels(operation, query)),
         override_opt_outs=query.override_opt_outs,
+        max_errors=query.max_errors,
     )
     bulk.refuse_problems()
     return Plan(

@@ -35,7 +35,7 @@ class RetryRequest(BulkRequest):
         check_retry(self._parent)
         return Plan(
             operation=RETRIED_AS.get(self._parent.operation, self._parent.operation),
-            params=self._parent.params,
+            params=self._parent.params.model_copy(update={"max_errors": None}),  # a limit for the whole file
             name=self._parent.name,
             tags=self._parent.tags,
             format=format_of_failed(self._parent),

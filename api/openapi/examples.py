@@ -142,6 +142,7 @@ JOB: dict[str, Any] = {
     "results_url": "/v1/jobs/job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC/results",
     "events_url": "/v1/jobs/job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC/events",
     "dry_run": False,
+    "max_errors": "5%",
     "parent_id": None,
     "request_id": "req_01KAJ0Q5N40000000000000000",
     "received_at": "2026-11-21T10:00:00Z",

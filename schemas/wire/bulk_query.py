@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from schemas.error_limit import read_max_errors
 from schemas.items.phone import is_region
 from schemas.operations import MatchOn
 from schemas.wire.query_models import JobName, JobTag, Query
@@ -16,6 +17,10 @@ def _region(code: str | None) -> str | None:
     if code is not None and not is_region(code.upper()):
         raise ValueError("is not a region: write two letters of ISO 3166, like IN or US")
     return code and code.upper()
+
+
+def _max_errors(text: str | None) -> str | None:
+    return None if text is None else read_max_errors(text)
 
 
 def _listed(value: object) -> object:
@@ -48,6 +53,11 @@ class BulkQuery(Query):
     )
     parallel: int | None = Field(default=None, ge=1, le=MAX_PARALLEL, description="the most chunks in flight")
     dry_run: bool = Field(default=False, description="report the result of each item, and change nothing")
+    max_errors: Annotated[str | None, AfterValidator(_max_errors)] = Field(
+        default=None,
+        description="stop the job when more items fail: a number, or a percentage of the applied items",
+        examples=["100", "5%"],
+    )
     match_on: MatchOn = Field(default="auto", description="how an item finds its contact")
     list_id: str | None = Field(
         default=None, description="the contact list", examples=["lst_00000000000000000000000001"]

@@ -28,7 +28,7 @@ class Memberships(Wire):
 
 
 class JobError(Wire):
-    """Why the whole job failed."""
+    """Why the whole job failed, or was stopped by `max_errors`."""
 
     code: str
     message: str
@@ -85,6 +85,7 @@ class JobProgress(Wire):
     results_url: str
     events_url: str
     dry_run: bool  # nothing is changed: the results are those that the job would have
+    max_errors: str | None  # the limit of item errors, a number or a percentage
     parent_id: str | None  # the job whose failed items this one retries
     request_id: str
     received_at: datetime

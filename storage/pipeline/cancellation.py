@@ -1,6 +1,7 @@
 """Stop jobs: chunks that are not applied yet are cancelled, applied chunks stay.
 
-A job is stopped by its client (`cancel`) or by an error of the job as a whole (`fail_rest`).
+A job is stopped by its client (`cancel`), by the limit of item errors that its client has set
+(`cancel_rest`), or by an error of the job as a whole (`fail_rest`).
 """
 
 import asyncio
@@ -80,6 +81,21 @@ async def fail_rest(pool: Pool, account_id: AccountId, job_id: JobId, code: JobE
             job_id,
             partial(QUERIES.fail, error_code=code.value, error_message=code.message, replace=replace),
         )
+
+
+async def cancel_rest(
+    pool: Pool, account_id: AccountId, job_id: JobId, code: JobErrorCode, message: str
+) -> bool:
+    """Cancel the rest of a job for a reason, unless it was stopped before.
+
+    As after `cancel`, a worker splits the remaining parts and ends the job, as `cancelled` with the reason.
+    Returns whether parts are left to split. Raises an error of LOCKED_OUT if the job is locked.
+    """
+    stop = partial(QUERIES.stop, error_code=code.value, error_message=message)
+    async with transaction(pool) as conn:
+        await _stop(conn, account_id, job_id, stop)
+    row = await QUERIES.look(pool, account_id=account_id, id=job_id)
+    return row is not None and row["unsplit"]
 
 
 async def cancel_chunks(conn: Conn, account_id: AccountId, job_id: JobId) -> None:

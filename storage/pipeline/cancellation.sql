@@ -24,19 +24,33 @@ UPDATE jobs j SET cancel_requested_at = COALESCE(j.cancel_requested_at, now()), 
 FROM job WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.id
 RETURNING job.throttled_until IS NOT NULL AS throttled;
 
--- name: fail(account_id, id, error_code, error_message, replace)^
--- Record on the job that it failed as a whole, or that its cancellation cannot split more parts. The total is what
--- was split by then. The caller holds the account's turn. No row: the job has ended, or was failed before and the error
--- is not to be replaced.
+-- name: stop(account_id, id, error_code, error_message)^
+-- As `request`, with a reason, for a job that was not stopped before.
 WITH job AS (
     SELECT account_id, id, throttled_until FROM jobs
     WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running')
-      AND (error_code IS NULL OR :replace AND error_code <> :error_code)
+      AND error_code IS NULL AND cancel_requested_at IS NULL
+    FOR UPDATE
+)
+UPDATE jobs j SET cancel_requested_at = now(), error_code = :error_code, error_message = :error_message,
+    throttled_until = NULL, retry_at = NULL
+FROM job WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.id
+RETURNING job.throttled_until IS NOT NULL AS throttled;
+
+-- name: fail(account_id, id, error_code, error_message, replace)^
+-- Record on the job that it failed as a whole, or that its cancellation cannot split more parts. The total is what
+-- was split by then. The caller holds the account's turn. No row: the job has ended, or has an error that is not to be
+-- replaced. The reason of a cancellation stays.
+WITH job AS (
+    SELECT account_id, id, throttled_until FROM jobs
+    WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running')
+      AND (error_code IS NULL OR total IS NULL OR :replace AND error_code <> :error_code)
     FOR UPDATE
 )
 UPDATE jobs j SET total = COALESCE(j.total, j.split_items), throttled_until = NULL, retry_at = NULL, failures = 0,
-    error_code = CASE WHEN j.cancel_requested_at IS NULL OR j.total IS NOT NULL THEN :error_code END,
-    error_message = CASE WHEN j.cancel_requested_at IS NULL OR j.total IS NOT NULL THEN :error_message END
+    error_code = CASE WHEN j.cancel_requested_at IS NULL OR j.total IS NOT NULL THEN :error_code ELSE j.error_code END,
+    error_message = CASE WHEN j.cancel_requested_at IS NULL OR j.total IS NOT NULL THEN :error_message
+                         ELSE j.error_message END
 FROM job WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.id
 RETURNING job.throttled_until IS NOT NULL AS throttled;
 

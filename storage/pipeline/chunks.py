@@ -98,12 +98,14 @@ class Progress(NamedTuple):
 
     `others_ready`: other chunks of the job were ready, so the finish of the job was not tried. They may have
     been applied before this one was committed, so the caller must call `finish_if_last` after its turn.
-    `errors` is the number of item errors of the job so far, or 0 if this chunk has none. `applied`: this
-    claim has applied the chunk, so the job that follows it may be applied.
+    `errors` is the number of item errors of the job so far, or 0 if this chunk has none. `items` is the
+    number of its applied items, or 0 if it has no `max_errors`. `applied`: this claim has applied the chunk,
+    so the job that follows it may be applied.
     """
 
     others_ready: bool = False
     errors: int = 0
+    items: int = 0
     applied: bool = True
 
 

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from schemas.error_limit import Excess, Tally
 from schemas.ids import AccountId, JobId
 from schemas.job_errors import JobErrorCode
 from schemas.operations import JobParams, facts_of
@@ -20,7 +21,15 @@ from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes
 
 APPLIED = [outcome for outcome in Outcome if outcome is not Outcome.CANCELLED]
-QUERIES = load(__name__, {"jobs_a_round": JOBS_A_ROUND, "most_failures": MOST_FAILURES, **codes(*APPLIED)})
+QUERIES = load(
+    __name__,
+    {
+        "jobs_a_round": JOBS_A_ROUND,
+        "most_failures": MOST_FAILURES,
+        "max_errors_exceeded": JobErrorCode.MAX_ERRORS_EXCEEDED.value,
+        **codes(*APPLIED),
+    },
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +45,8 @@ class Finishing:
     dry_run: bool
     overlaps: bool  # chunks that ran in parallel may name the same contact
     cancelled: bool  # some items were cancelled
-    error_code: str | None  # the job failed as a whole
+    error_code: str | None  # the job failed as a whole, or was stopped by its limit of item errors
+    tally: Tally
     token: int  # of the lease
 
 
@@ -66,10 +76,8 @@ class End(NamedTuple):
     dry_run_waits: bool
 
 
-async def claim(
-    db: Pool, account_id: AccountId, job_id: JobId, *, max_errors: int | None = None
-) -> Finishing | None:
-    """Lease the finish of a job. With more than `max_errors` item errors, the job fails as a whole.
+async def claim(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | None:
+    """Lease the finish of a job.
 
     Returns None if chunks are left, if the job has ended, if another worker has the lease or has left it to
     expire, or if an error of ours delays the job.
@@ -81,9 +89,6 @@ async def claim(
         id=job_id,
         token=token,
         lease_seconds=LEASE_SECONDS,
-        max_errors=max_errors,
-        error_code=JobErrorCode.TOO_MANY_ERRORS.value,
-        error_message=JobErrorCode.TOO_MANY_ERRORS.message,
     )
     if row is None:
         return None
@@ -97,8 +102,22 @@ async def claim(
         overlaps=row["overlaps"],
         cancelled=row["cancelled"],
         error_code=row["error_code"],
+        tally=Tally(row["errors"], row["counted_items"], whole=True),
         token=token,
     )
+
+
+async def stop(db: Pool, job: Finishing, excess: Excess) -> Finishing:
+    """Record why a job is stopped, if this claim still holds its finish. Return the job with the reason."""
+    await QUERIES.stop(
+        db,
+        account_id=job.account_id,
+        id=job.job_id,
+        token=job.token,
+        error_code=excess.code.value,
+        error_message=excess.message,
+    )
+    return replace(job, error_code=excess.code.value)
 
 
 async def lock_finished(conn: Conn, job: Finishing) -> bool:

@@ -1,17 +1,15 @@
--- name: claim(account_id, id, token, lease_seconds, max_errors, error_code, error_message)^
+-- name: claim(account_id, id, token, lease_seconds)^
 -- Lease the finish of a job whose chunks are all applied or cancelled, for one worker at a time. A dry run is leased
 -- only if it was stopped (cancelled, or failed as a whole); otherwise the worker that runs it ends it. A job that was
 -- not stopped waits while a dry run of the account is running. `overlaps`: chunks that ran in parallel may name the
 -- same contact. This is impossible if every contact was created, because a second chunk would have found the contact.
--- A job that has stored more than `max_errors` item errors gets the given error, in case that the worker that stored
--- the last of them has died. An expired lease is not taken over: `free` ends it, and counts.
+-- The item errors are returned in case that the worker that stored one too many has died. An expired lease is not taken
+-- over: `free` ends it, and counts.
 WITH counted AS (
-    SELECT EXISTS (SELECT FROM error_counts
-                   WHERE account_id = :account_id AND job_id = :id AND errors > :max_errors) AS too_many
+    SELECT COALESCE(sum(errors), 0)::bigint AS errors, COALESCE(sum(items), 0)::bigint AS items FROM error_counts
+    WHERE account_id = :account_id AND job_id = :id
 )
-UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds), token = :token,
-    error_code = COALESCE(j.error_code, CASE WHEN too_many THEN :error_code END),
-    error_message = COALESCE(j.error_message, CASE WHEN too_many THEN :error_message END)
+UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds), token = :token
 FROM counted
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NOT NULL
   AND j.lease_until IS NULL AND NOT delayed(j.retry_at)
@@ -19,12 +17,17 @@ WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'runni
        AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id OFFSET 0))
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'ready' OFFSET 0)
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'running' OFFSET 0)
-RETURNING j.operation, j.params, j.format, j.layout, j.dry_run, j.error_code,
+RETURNING j.operation, j.params, j.format, j.layout, j.dry_run, j.error_code, counted.errors, counted.items AS counted_items,
     j.parallel > 1 AND EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                                AND c.updated + c.unchanged > 0 OFFSET 0) AS overlaps,
     j.cancel_requested_at IS NOT NULL AND (j.split_parts < j.parts OR EXISTS (
         SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
         AND c.state = 'cancelled' OFFSET 0)) AS cancelled;
+
+-- name: stop(account_id, id, token, error_code, error_message)!
+-- Record why a job is stopped, if this claim still holds its finish and it was not stopped for another reason.
+UPDATE jobs SET error_code = :error_code, error_message = :error_message
+WHERE account_id = :account_id AND id = :id AND token = :token AND state IN ('queued', 'running') AND error_code IS NULL;
 
 -- name: lock_finished(account_id, id, token, error_code)^
 -- Lock the job if all its chunks are applied or cancelled, it has not ended, and this claim still holds its finish.
@@ -98,7 +101,8 @@ UPDATE jobs j SET
     unchanged = a.unchanged + c.unchanged, merged = a.merged + c.merged,
     skipped = a.skipped + c.skipped, failed = a.failed + c.failed, cancelled = a.cancelled,
     added = a.added + :added, removed = a.removed + :removed,
-    state = CASE WHEN j.error_code IS NOT NULL THEN 'failed'
+    state = CASE WHEN j.error_code = '@max_errors_exceeded@' THEN 'cancelled'
+                 WHEN j.error_code IS NOT NULL THEN 'failed'
                  WHEN a.cancelled > 0 OR j.split_parts < j.parts THEN 'cancelled'
                  WHEN a.failed + c.failed > 0 THEN 'completed_with_errors'
                  ELSE 'completed' END,

@@ -63,6 +63,7 @@ class JobRow:
     accepted_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+    max_errors: str | None  # see read_max_errors
     error_summary: tuple[ErrorGroup, ...] | None = None  # at most MAX_GROUPS and the rest; None: not read
 
 

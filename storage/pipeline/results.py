@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from schemas.error_limit import Tally
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ItemError
 from schemas.items.reader import CHUNK_ITEMS
@@ -99,7 +100,9 @@ async def record_all(conn: Conn, done: Sequence[Done]) -> list[Progress]:
         **error_columns([error for _, error in errors]),
     )
     progress = {
-        (row["account_id"], row["job_id"], row["first_index"]): Progress(row["others_ready"], row["errors"])
+        (row["account_id"], row["job_id"], row["first_index"]): Progress(
+            row["others_ready"], row["errors"], row["items"]
+        )
         for row in rows
     }
     return [progress[claim.account_id, claim.job_id, claim.first_index] for claim, *_ in done]
@@ -113,6 +116,7 @@ def _columns_of(done: Sequence[Done]) -> dict[str, Sequence[Any]]:
         "first_indexes": [chunk.claim.first_index for chunk in done],
         "added": [chunk.members.added for chunk in done],
         "removed": [chunk.members.removed for chunk in done],
+        "counted_items": [chunk.claim.items if chunk.claim.params.max_errors else 0 for chunk in done],
     }
     names = ("outcomes", "contact_ids", "merged_into", "notes", "counts")
     return columns | dict(zip(names, zip(*map(texts_of, done), strict=True), strict=True))
@@ -134,6 +138,12 @@ def texts_of(chunk: Done) -> tuple[str | None, ...]:
 
 def _array_or_none(values: Mapping[int, int], indexes: Iterable[int]) -> str | None:
     return number_array(map(values.get, indexes)) if values else None
+
+
+async def tally(db: Pool, account_id: AccountId, job_id: JobId) -> Tally:
+    """Return the item errors of a job and, if it has `max_errors`, its applied items."""
+    row = await QUERIES.tally(db, account_id=account_id, id=job_id)
+    return Tally(*row) if row else Tally(0, 0)
 
 
 async def any_repeated(conn: Conn, account_id: AccountId, job_id: JobId) -> bool:

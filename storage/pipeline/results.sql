@@ -1,8 +1,9 @@
--- name: record(account_ids, ids, first_indexes, outcomes, contact_ids, merged_into, notes, added, removed, counts, error_accounts, error_jobs, error_indexes, refs, fields, codes, messages, values, items)
+-- name: record(account_ids, ids, first_indexes, outcomes, contact_ids, merged_into, notes, added, removed, counts, counted_items, error_accounts, error_jobs, error_indexes, refs, fields, codes, messages, values, items)
 -- Write the results of chunks, in the transaction that applies them. Arrays in an array come as text. `counts` holds
 -- created, updated, unchanged, merged, skipped, failed of each chunk. `applied` is drawn after the effect has locked
 -- every contact: see `applications` in storage/schema/tables.sql. Returns for each chunk `others_ready`: other chunks of
--- the job are ready to be claimed; and `errors`: the item errors of the job so far, or 0 if the chunk has none.
+-- the job are ready to be claimed; and the item errors and the counted items of the job so far, or 0 if the chunk has
+-- none. `counted_items` are those of a job with `max_errors`.
 -- The caller has locked the chunks. Each is looked up by its key: see `fence_all`.
 WITH done AS MATERIALIZED (
     SELECT d.*, c.place FROM unnest(
@@ -25,12 +26,18 @@ WITH done AS MATERIALIZED (
     FROM unnest(:error_accounts::bigint[], :error_jobs::uuid[], :error_indexes::int[], :refs::text[], :fields::text[],
                 :codes::text[], :messages::text[], :values::json[], :items::json[]) e
 ), counted AS (
-    INSERT INTO error_counts AS n (account_id, job_id, errors)
-    SELECT e.account_id, e.job_id, count(*)
-    FROM unnest(:error_accounts::bigint[], :error_jobs::uuid[]) e (account_id, job_id)
+    INSERT INTO error_counts AS n (account_id, job_id, errors, items)
+    SELECT e.account_id, e.job_id, sum(e.errors), sum(e.items)
+    FROM (
+        SELECT account_id, job_id, 1, 0 FROM unnest(:error_accounts::bigint[], :error_jobs::uuid[]) u (account_id, job_id)
+        UNION ALL
+        SELECT account_id, job_id, 0, items
+        FROM unnest(:account_ids::bigint[], :ids::uuid[], :counted_items::int[]) u (account_id, job_id, items)
+        WHERE items > 0
+    ) e (account_id, job_id, errors, items)
     GROUP BY e.account_id, e.job_id
-    ON CONFLICT (account_id, job_id) DO UPDATE SET errors = n.errors + excluded.errors
-    RETURNING n.account_id, n.job_id, n.errors
+    ON CONFLICT (account_id, job_id) DO UPDATE SET errors = n.errors + excluded.errors, items = n.items + excluded.items
+    RETURNING n.account_id, n.job_id, n.errors, n.items
 )
 UPDATE chunks c SET state = 'done', worker_id = NULL, lease_until = NULL,
     created = (d.counts::int[])[1], updated = (d.counts::int[])[2], unchanged = (d.counts::int[])[3],
@@ -42,7 +49,13 @@ RETURNING c.account_id, c.job_id, c.first_index,
     EXISTS (SELECT FROM chunks o WHERE o.account_id = c.account_id AND o.job_id = c.job_id AND o.state = 'ready' OFFSET 0)
         AS others_ready,
     COALESCE((SELECT n.errors FROM counted n WHERE n.account_id = c.account_id AND n.job_id = c.job_id), 0)
-        AS errors;
+        AS errors,
+    COALESCE((SELECT n.items FROM counted n WHERE n.account_id = c.account_id AND n.job_id = c.job_id), 0)
+        AS items;
+
+-- name: tally(account_id, id)^
+-- The item errors and the counted items of a job so far. No row: both are 0.
+SELECT errors, items FROM error_counts WHERE account_id = :account_id AND job_id = :id;
 
 -- name: any_repeated(account_id, id)$
 -- Whether the results of a job name a contact more than once. It takes a sort of numbers alone, which is a fraction of

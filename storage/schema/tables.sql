@@ -229,12 +229,13 @@ CREATE TABLE error_groups (
 CREATE TRIGGER item_errors_added AFTER INSERT ON item_errors REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT EXECUTE FUNCTION group_errors();
 
--- The number of item errors that the chunks of a job have stored: a limit is compared with it. It is no column of
+-- The number of item errors that the chunks of a job have stored: limits are compared with it. It is no column of
 -- `jobs`, because a chunk that waits for the job, and a cancellation that waits for the chunk, would deadlock.
 CREATE TABLE error_counts (
     account_id bigint NOT NULL,
     job_id     uuid NOT NULL,
     errors     bigint NOT NULL,
+    items      bigint NOT NULL DEFAULT 0,                   -- applied items, if the job has `max_errors`
     PRIMARY KEY (account_id, job_id)
 );
 

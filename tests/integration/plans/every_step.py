@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from schemas.error_limit import Excess
 from schemas.formats.content_type import Format
 from schemas.ids import new_job_id
 from schemas.item_errors import ItemError
@@ -209,11 +210,16 @@ async def rare_steps(at: Sessions) -> None:
     await cancellation.fail_rest(pool, account_id, job_id, JobErrorCode.SPLIT_FAILED)
     finishing = await finish.claim(pool, account_id, job_id)
     assert finishing is not None
+    excess = Excess(JobErrorCode.MAX_ERRORS_EXCEEDED, "too many")
+    await finish.stop(pool, finishing, excess)
     await finish.renew(pool, finishing)
     await finish.release(pool, finishing)
     await finish_if_last(at.ctx, account_id, job_id)
     await jobs.shape_of(pool, account_id, job_id)
     await uploads.confirm(pool, account_id, job_id)
+    job_id = await make_job(at.ctx, account_id, items)
+    await cancellation.cancel_rest(pool, account_id, job_id, *excess)
+    await finish_if_last(at.ctx, account_id, job_id)
     job_id = await make_job(at.ctx, account_id, items)
     async with pool.acquire() as conn, conn.transaction():
         await finish.start(conn, [(account_id, job_id)])

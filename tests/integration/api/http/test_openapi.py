@@ -16,7 +16,7 @@ from api.openapi.describe import Description, describe, description_of
 from api.openapi.examples import MODELS
 from api.route import Route
 from api.routes import ROUTES
-from schemas.operations import OPERATIONS, Operation
+from schemas.operations import ALWAYS, OPERATIONS, Operation
 from schemas.settings import Settings
 from tests.integration.api.service import Client
 
@@ -132,7 +132,7 @@ def test_the_native_route_documents_each_operation_with_its_parameters(operation
     traits = OPERATIONS[operation]
     needed = {traits.needs} - {None}
     assert {name for name, required in queries.items() if required} == needed
-    assert set(queries) == {*needed, *traits.takes, "name", "tags", "region", "parallel", "dry_run", "map"}
+    assert set(queries) == {*needed, *traits.takes, *ALWAYS, "map"}
     assert set(shown["requestBody"]["content"]) == {
         "application/json", "application/x-ndjson", "text/csv", "multipart/form-data",
     }  # fmt: skip

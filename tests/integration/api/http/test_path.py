@@ -33,6 +33,7 @@ HELPERS = {
     "api/middleware/refused.py",
     "api/middleware/request_id.py",
     "api/middleware/security_headers.py",
+    "schemas/error_limit.py",
     "schemas/formats/encodings.py",  # the body is not compressed
     "schemas/formats/file_name.py",  # the request names no file
     "schemas/formats/json_array.py",

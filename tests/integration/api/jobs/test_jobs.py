@@ -12,7 +12,8 @@ from tests.integration.api.work import work
 FIELDS = {
     "id", "name", "tags", "file_name", "operation", "state", "stream", "total", "counts", "memberships",
     "progress", "position", "throttled_until", "eta", "error", "errors", "error_summary", "errors_url",
-    "results_url", "events_url", "dry_run", "parent_id", "request_id", "received_at", "accepted_at",
+    "results_url", "events_url", "dry_run", "max_errors", "parent_id", "request_id", "received_at",
+    "accepted_at",
     "started_at", "finished_at",
 }  # fmt: skip
 

@@ -71,7 +71,7 @@ async def test_a_worker_that_dies_after_it_stored_an_error_too_many_hides_none(
     async def die(*_: object) -> None:
         pass
 
-    monkeypatch.setattr(apply, "fail_rest", die, raising=False)
+    monkeypatch.setattr(apply, "stop_if_too_many_errors", die)
     account = await make_account(ctx)
     job_id = await make_job(ctx, account.id, [BAD] * 50 + [contact(1)], chunk_items=10)
     while await unfinished(ctx):
