@@ -20,6 +20,11 @@ class DevFile:
     redis_url: str = field(repr=False)
     pids: dict[str, list[int]]  # by role: postgres, valkey, api, worker; empty for an external server
 
+    @property
+    def sign_in_url(self) -> str:
+        """The link that opens the pages, signed in: a browser keeps what stands behind the # to itself."""
+        return f"{self.url}/sign-in#{self.api_key}"
+
 
 def save(home: Path, content: DevFile) -> None:
     """Replace the file atomically: a reader sees the old content or the new content."""

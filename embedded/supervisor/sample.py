@@ -110,7 +110,7 @@ def _show_next_steps(console: Console, running: DevFile) -> None:
         "",
         "Open the page (this link signs in):",
         "",
-        f"{running.url}/sign-in#{running.api_key}",
+        running.sign_in_url,
         "",
         "Or send something:",
         "",

@@ -132,6 +132,7 @@ class Supervisor:
             await sample.run(self.console, running)
         else:
             self.console.print(f"key {running.api_key}", highlight=False)
+            self.console.print(f"sign in: {running.sign_in_url}", highlight=False, soft_wrap=True)
         self.say("press Ctrl-C to stop")
 
     def _changed(self) -> None:
