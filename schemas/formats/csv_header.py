@@ -89,14 +89,8 @@ def read_header(row: bytes, delimiter: str, columns: Columns) -> CsvLayout:
     Raises NotAcceptable with every problem of the row (codes "unknown_columns", "duplicate_column",
     "empty") or for too many columns ("too_many_columns"), and MalformedBody if it is not UTF-8.
     """
-    names = _names(row, delimiter)
-    if len(names) > MAX_COLUMNS:
-        raise NotAcceptable(
-            f"The header row has {len(names)} columns, and may have {MAX_COLUMNS}. Leave out those that are "
-            "not needed.",
-            code="too_many_columns",
-        )
-    renames = {_clean(name): target for name, target in columns.renames.items()} | dict(columns.renames)
+    names = column_names(row, delimiter)
+    renames = {clean_name(name): target for name, target in columns.renames.items()} | dict(columns.renames)
     fields = [_field(name, renames, columns) for name in names]
     problems = [*_unknown(names, fields, columns), *_useless(names, columns), *_duplicate(names, fields)]
     if problems and not any(fields):
@@ -117,20 +111,11 @@ def read_header(row: bytes, delimiter: str, columns: Columns) -> CsvLayout:
     return CsvLayout(delimiter=delimiter, columns=tuple(name or "" for name in fields))
 
 
-def _sniff(window: bytes, start: int, *, settled: bool) -> str | None:
-    """Return the most frequent delimiter outside quotes; None while the header has no end."""
-    found = _OUTSIDE_QUOTES.match(window, start)
-    assert found is not None  # it also matches no text at all
-    end = found.end()
-    if window[end : end + 1] not in {b"\r", b"\n"}:  # the end of the window, or a quote that is still open
-        if not settled:
-            return None
-        end = start + len(window[start:].splitlines()[0])  # the quote is never closed
-    line = _QUOTED.sub(b"", window[start:end])
-    return max(csv_grammar.DELIMITERS, key=lambda mark: line.count(mark.encode()))
+def column_names(row: bytes, delimiter: str) -> list[str]:
+    """Return the names of the columns as the file has them.
 
-
-def _names(row: bytes, delimiter: str) -> list[str]:
+    Raises MalformedBody if the row is not UTF-8, NotAcceptable (codes "empty", "too_many_columns").
+    """
     try:
         text = row.decode()
     except UnicodeDecodeError as error:
@@ -144,19 +129,39 @@ def _names(row: bytes, delimiter: str) -> list[str]:
         names.pop()
     if not names:
         raise NotAcceptable("The first row of the file names no columns.", code="empty")
+    if len(names) > MAX_COLUMNS:
+        raise NotAcceptable(
+            f"The header row has {len(names)} columns, and may have {MAX_COLUMNS}. Leave out those that are "
+            "not needed.",
+            code="too_many_columns",
+        )
     return names
 
 
-def _clean(name: str) -> str:
+def clean_name(name: str) -> str:
+    """Return the name of a column as it is compared: in lower case, with `_` for spaces and hyphens."""
     return re.sub(r"[\s\-]+", "_", name.strip().casefold())
 
 
+def _sniff(window: bytes, start: int, *, settled: bool) -> str | None:
+    """Return the most frequent delimiter outside quotes; None while the header has no end."""
+    found = _OUTSIDE_QUOTES.match(window, start)
+    assert found is not None  # it also matches no text at all
+    end = found.end()
+    if window[end : end + 1] not in {b"\r", b"\n"}:  # the end of the window, or a quote that is still open
+        if not settled:
+            return None
+        end = start + len(window[start:].splitlines()[0])  # the quote is never closed
+    line = _QUOTED.sub(b"", window[start:end])
+    return max(csv_grammar.DELIMITERS, key=lambda mark: line.count(mark.encode()))
+
+
 def _field(name: str, renames: Mapping[str, str], columns: Columns) -> str | None:
-    cleaned = _clean(name)
+    cleaned = clean_name(name)
     target = renames.get(name, renames.get(cleaned))
     if target is None:
         return columns.known(cleaned)
-    return columns.known(_clean(target)) if target else ""
+    return columns.known(clean_name(target)) if target else ""
 
 
 def _unknown(names: Sequence[str], fields: Sequence[str | None], columns: Columns) -> Iterator[NotAcceptable]:
@@ -175,13 +180,13 @@ def _useless(names: Sequence[str], columns: Columns) -> Iterator[NotAcceptable]:
 
     A rename is accepted if a column already has the name of the field, as in an exported file of errors.
     """
-    present = {*names, *map(_clean, names)}
-    fields = set(map(columns.known, map(_clean, names)))
+    present = {*names, *map(clean_name, names)}
+    fields = set(map(columns.known, map(clean_name, names)))
     for name, target in columns.renames.items():
         if (
             name not in present
-            and _clean(name) not in present
-            and columns.known(_clean(target)) not in fields
+            and clean_name(name) not in present
+            and columns.known(clean_name(target)) not in fields
         ):
             yield NotAcceptable(
                 f"There is no column {name[:100]!r} in the file to rename. It has {_listed(names)}.",
