@@ -9,7 +9,7 @@ from api.app import make_app
 from api.http.access_log import AccessLog, access
 from api.http.connections import raise_descriptor_limit
 from schemas.logs import configure
-from schemas.settings import SettingsMissing, get_settings
+from schemas.settings import SettingsError, get_settings
 from storage.garbage import freeze_loaded
 
 SHUTDOWN_SECONDS = 10.0  # for the requests in progress; after that, uploads are aborted
@@ -17,12 +17,12 @@ SHUTDOWN_SECONDS = 10.0  # for the requests in progress; after that, uploads are
 
 def main() -> None:
     """Serve on HOST and PORT."""
-    settings = get_settings()
-    configure(settings)
     try:
+        settings = get_settings()
         settings.required_urls()
-    except SettingsMissing as error:
+    except SettingsError as error:
         sys.exit(str(error))
+    configure(settings)
     raise_descriptor_limit()
     app = make_app(settings)
     freeze_loaded()

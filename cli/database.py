@@ -1,13 +1,15 @@
 """The database of a command: its address, a connection, and one-line error messages."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
-    from storage.postgres.pool import Conn
+    from schemas.settings import Settings
+    from storage.postgres.pool import Conn, Pool
 
 T = TypeVar("T")
 
@@ -18,15 +20,24 @@ def fail(message: str) -> typer.Exit:
     return typer.Exit(1)
 
 
+def read_settings() -> "Settings":
+    """Return the settings. Ends the command if one is not valid."""
+    from schemas.settings import SettingsError, get_settings
+
+    try:
+        return get_settings()
+    except SettingsError as error:
+        raise fail(str(error)) from error
+
+
 def find_database() -> str:
     """Return DATABASE_URL, or the database of the service that runs in BULKLANE_HOME.
 
     Ends the command if there is neither.
     """
     from embedded.supervisor import dev_file
-    from schemas.settings import get_settings
 
-    settings = get_settings()
+    settings = read_settings()
     if settings.database_url:
         return settings.database_url
     running = dev_file.load(settings.bulklane_home)
@@ -38,8 +49,7 @@ def find_database() -> str:
 
 def run(work: Callable[["Conn"], Awaitable[T]]) -> T:
     """Return what `work` returns for a connection. Ends the command if it fails."""
-    from storage.entities.accounts import NameTaken
-    from storage.postgres.connection import NoTables, Unreachable, connect
+    from storage.postgres.connection import connect
 
     database_url = find_database()
 
@@ -47,11 +57,46 @@ def run(work: Callable[["Conn"], Awaitable[T]]) -> T:
         async with connect(database_url) as conn:
             return await work(conn)
 
+    return _run(connected)
+
+
+def run_in_pool(work: Callable[["Pool"], Awaitable[T]]) -> T:
+    """Return what `work` returns for a pool of one connection. Ends the command if it fails."""
+    from storage.postgres.connection import connect
+    from storage.postgres.pool import close_pool, open_pool
+
+    database_url = find_database()
+
+    @asynccontextmanager
+    async def opened() -> "AsyncIterator[Pool]":
+        pool = await open_pool(database_url, size=1, name="bulklane-command")
+        try:
+            yield pool
+        finally:
+            await close_pool(pool)
+
+    async def connected() -> T:
+        async with connect(database_url), opened() as pool:  # `connect` explains why there is no connection
+            return await work(pool)
+
+    return _run(connected)
+
+
+def _run(work: Callable[[], Awaitable[T]]) -> T:
+    from schemas.errors import BulklaneError
+    from storage.entities.accounts import KeyNameTaken, NameTaken
+    from storage.postgres.connection import NoTables, Unreachable
+
+    async def run_work() -> T:
+        return await work()
+
     try:
-        return asyncio.run(connected())
-    except NameTaken as error:
+        return asyncio.run(run_work())
+    except (NameTaken, KeyNameTaken) as error:
         raise fail(f"already taken: {error}") from error
     except NoTables as error:
         raise fail("the database has no tables yet: run `bulklane migrate`") from error
     except Unreachable as error:
         raise fail(f"no connection to the database: {error}") from error
+    except BulklaneError as error:
+        raise fail(str(error)) from error

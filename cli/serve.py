@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.database import fail
+from cli.database import fail, read_settings
 
 DEFAULT_WORKERS = 2
 
@@ -26,9 +26,8 @@ def serve(
     from embedded.servers import EmbeddedError
     from embedded.supervisor.options import Options, SupervisorError
     from embedded.supervisor.supervisor import Supervisor
-    from schemas.settings import get_settings
 
-    options = Options.of(get_settings(), workers=workers, sample=sample, verbose=verbose, procfile=procfile)
+    options = Options.of(read_settings(), workers=workers, sample=sample, verbose=verbose, procfile=procfile)
     try:
         asyncio.run(Supervisor(options, Console(highlight=False)).run())
     except (SupervisorError, EmbeddedError) as error:

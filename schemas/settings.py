@@ -1,15 +1,39 @@
 """Every setting of the service, read from the environment."""
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+MIN_OPERATOR_KEY = 16  # characters
+KEY_CHARACTERS = re.compile("[!-~]+")
+ACCOUNT_KEY = re.compile(r"bl_\d+_")  # how the keys of accounts begin
 
-class SettingsMissing(Exception):
+
+class SettingsError(Exception):
+    """The settings are not valid. The message names each setting, what is wrong, and what to do."""
+
+
+class SettingsMissing(SettingsError):
     """A required setting is missing."""
+
+
+def _check_operator_key(key: str | None) -> str | None:
+    """Return the key, or None for an empty text, which is an unset variable."""
+    if key and len(key) < MIN_OPERATOR_KEY:
+        text = "has {has} characters: use at least {least}"
+        raise PydanticCustomError("short_key", text, {"has": len(key), "least": MIN_OPERATOR_KEY})
+    if key and not KEY_CHARACTERS.fullmatch(key):
+        raise PydanticCustomError(
+            "no_key", "has a character that a header cannot carry: use letters and digits"
+        )
+    if key and ACCOUNT_KEY.match(key):
+        raise PydanticCustomError("account_key", "begins like the key of an account: choose another key")
+    return key or None
 
 
 class Settings(BaseSettings):
@@ -18,7 +42,8 @@ class Settings(BaseSettings):
     Source: the process environment, then a `.env` file in the working directory.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    # An invalid value is not repeated in the error, because it can be a key.
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     # Not in the repr, because they can contain a password.
     database_url: str | None = Field(
@@ -40,6 +65,8 @@ class Settings(BaseSettings):
     # Open connections of one address. Unset: half of what the process can open; 0: no limit, behind a proxy.
     max_connections_per_address: int | None = Field(default=None, ge=0)
 
+    # the key of the operator; unset: there is nothing at /operator
+    operator_key: Annotated[str | None, AfterValidator(_check_operator_key)] = Field(default=None, repr=False)
     # requests with a wrong key a minute per address; 0: no limit
     failed_key_limit: int = Field(default=20, ge=0)
     # proxies in front of the api that add to X-Forwarded-For; 0: the header is ignored
@@ -100,5 +127,9 @@ class Settings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
-    """Return the settings of this process; they are read once."""
-    return Settings()
+    """Return the settings of this process; they are read once. Raises SettingsError."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [f"{problem['loc'][0]}".upper() + f": {problem['msg']}" for problem in error.errors()]
+        raise SettingsError("a setting is not valid: " + "; ".join(problems)) from None

@@ -7,18 +7,18 @@ import sys
 import uvloop
 
 from schemas.logs import configure
-from schemas.settings import Settings, SettingsMissing, get_settings
+from schemas.settings import Settings, SettingsError, get_settings
 from worker.bells.process import run
 
 
 def main() -> None:
     """Run a worker process."""
-    settings = get_settings()
-    configure(settings)
     try:
+        settings = get_settings()
         settings.required_urls()
-    except SettingsMissing as error:
+    except SettingsError as error:
         sys.exit(str(error))
+    configure(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run_until_signal(settings))
 
