@@ -8,6 +8,7 @@ address.py        the address of the api, and whether it is ready
 log_files.py      the log files of the processes
 dev_file.py       dev.json: the addresses of the running service
 demo_account.py   the account and the key of the first start
+operator_key.py   the key of the operator
 sample.py         the sample job
 options.py        the options of the supervisor
 """

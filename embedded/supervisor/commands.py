@@ -82,7 +82,9 @@ class Command(Child):
             raise self.failed(f"ended with {code}")
 
 
-def environment(*, host: str, port: int, database_url: str, redis_url: str) -> dict[str, str]:
+def environment(
+    *, host: str, port: int, database_url: str, redis_url: str, operator_key: str | None = None
+) -> dict[str, str]:
     """Return the environment of the commands."""
     programs = str(Path(sys.executable).parent)  # not resolved, to stay in the virtual environment
     return {
@@ -94,4 +96,5 @@ def environment(*, host: str, port: int, database_url: str, redis_url: str) -> d
         "PORT": str(port),
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
+        **({"OPERATOR_KEY": operator_key} if operator_key else {}),
     }

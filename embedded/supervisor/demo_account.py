@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from embedded.servers import Home
-from embedded.supervisor.dev_file import replace_private
+from embedded.supervisor.dev_file import read_private, replace_private
 
 if TYPE_CHECKING:
     from storage.entities.accounts import Account
@@ -20,10 +20,11 @@ EnsureDemoKey = Callable[[str, str | None], Awaitable[str]]
 
 async def obtain_key(home: Home, database_url: str, ensure: EnsureDemoKey) -> str:
     """Return the key of the last start if it is still valid, otherwise a new one. Stores it in the home."""
-    known = _known_key(home)
+    path = home.run / "demo_key"
+    known = read_private(path)
     key = await ensure(database_url, known)
     if key != known:
-        replace_private(home.run / "demo_key", f"{key}\n")
+        replace_private(path, f"{key}\n")
     return key
 
 
@@ -63,10 +64,3 @@ async def _give_phone_number_id(conn: "Conn") -> None:
         await accounts.update(conn, NAME, AccountChange(phone_number_id=PHONE_NUMBER_ID))
     except NameTaken:
         return  # the demo account works without one
-
-
-def _known_key(home: Home) -> str | None:
-    try:
-        return (home.run / "demo_key").read_text().strip() or None
-    except FileNotFoundError:
-        return None

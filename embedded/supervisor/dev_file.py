@@ -16,6 +16,7 @@ class DevFile:
 
     url: str
     api_key: str = field(repr=False)
+    operator_key: str = field(repr=False)
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
     pids: dict[str, list[int]]  # by role: postgres, valkey, api, worker; empty for an external server
@@ -45,6 +46,14 @@ def load(home: Path) -> DevFile | None:
 def remove(home: Path) -> None:
     """Remove the file."""
     (home / NAME).unlink(missing_ok=True)
+
+
+def read_private(path: Path) -> str | None:
+    """Return the text of a file without the space around it; None if there is no file, or nothing in it."""
+    try:
+        return path.read_text().strip() or None
+    except FileNotFoundError:
+        return None
 
 
 def replace_private(path: Path, text: str) -> None:

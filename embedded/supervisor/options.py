@@ -24,6 +24,7 @@ class Options:
     database_url: str | None
     redis_url: str | None
     workers: int
+    operator_key: str | None = None  # None: that of the last start, or a new one
     sample: bool = False  # submit examples/contacts.csv once everything is ready
     verbose: bool = False  # print the logs of all processes
     procfile: Path = REPOSITORY / "Procfile"
@@ -41,6 +42,7 @@ class Options:
             database_url=settings.database_url,
             redis_url=settings.redis_url,
             workers=workers,
+            operator_key=settings.operator_key,
             sample=sample,
             verbose=verbose,
             procfile=procfile.absolute() if procfile else REPOSITORY / "Procfile",

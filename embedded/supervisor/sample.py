@@ -107,6 +107,7 @@ def _show_next_steps(console: Console, running: DevFile) -> None:
         "",
         f"URL  {running.url}",
         f"key  {running.api_key}",
+        f"operator key  {running.operator_key}",
         "",
         "Open the page (this link signs in):",
         "",

@@ -15,6 +15,7 @@ from embedded.supervisor import address, demo_account, dev_file, lock, log_files
 from embedded.supervisor.commands import Command, Procfile, environment, read_procfile
 from embedded.supervisor.dev_file import DevFile
 from embedded.supervisor.log_files import Prefixed
+from embedded.supervisor.operator_key import obtain_operator_key
 from embedded.supervisor.options import Options
 from embedded.supervisor.supervised import Role, Supervised
 
@@ -68,7 +69,14 @@ class Supervisor:
         port = address.choose_port(options.host, options.port)
         async with asyncio.TaskGroup() as group:
             database_url, redis_url = await self._start_servers(home, group)
-            env = environment(host=options.host, port=port, database_url=database_url, redis_url=redis_url)
+            operator_key = obtain_operator_key(home, options.operator_key)
+            env = environment(
+                host=options.host,
+                port=port,
+                database_url=database_url,
+                redis_url=redis_url,
+                operator_key=operator_key,
+            )
             commands = _Commands(home, env, options.procfile.parent)
             await commands.make("release", lines.release).run()
             _, key = await asyncio.gather(
@@ -78,6 +86,7 @@ class Supervisor:
             self._dev_file = DevFile(
                 url=address.base_url(options.host, port),
                 api_key=key,
+                operator_key=operator_key,
                 database_url=database_url,
                 redis_url=redis_url,
                 pids={},
@@ -133,6 +142,7 @@ class Supervisor:
         else:
             self.console.print(f"key {running.api_key}", highlight=False)
             self.console.print(f"sign in: {running.sign_in_url}", highlight=False, soft_wrap=True)
+            self.console.print(f"operator key {running.operator_key}", highlight=False)
         self.say("press Ctrl-C to stop")
 
     def _changed(self) -> None:

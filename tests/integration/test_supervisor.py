@@ -122,6 +122,7 @@ def test_dev_json_names_urls_keys_and_pids(service: Service) -> None:
     dev = service.dev()
 
     assert dev["api_key"] == "key_of_the_first_start"
+    assert len(dev["operator_key"]) > 40
     assert dev["database_url"] == "postgresql://nowhere/none"
     assert {role: len(pids) for role, pids in dev["pids"].items()} == {
         "postgres": 0,

@@ -17,6 +17,7 @@ from embedded.supervisor.options import SupervisorError
 CONTENT = DevFile(
     url="http://127.0.0.1:8080",
     api_key="key_1",
+    operator_key="op_1",
     database_url="postgresql://bulklane@/bulklane?host=%2Ftmp",
     redis_url="unix:///tmp/valkey.sock",
     pids={"postgres": [1], "valkey": [2], "api": [3], "worker": [4, 5]},
@@ -42,7 +43,9 @@ def test_the_file_has_the_documented_fields_and_only_its_owner_can_read_it(home:
 
     path = home / "dev.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert set(json.loads(path.read_text())) == {"url", "api_key", "database_url", "redis_url", "pids"}
+    assert set(json.loads(path.read_text())) == {
+        "url", "api_key", "operator_key", "database_url", "redis_url", "pids",
+    }  # fmt: skip
     assert [file.name for file in home.iterdir() if file.is_file()] == ["dev.json"]
 
 

@@ -80,6 +80,6 @@ def test_settings_do_not_show_urls_with_passwords() -> None:
 
 def test_the_dev_file_does_not_show_its_secrets() -> None:
     url = f"postgresql://user:{PASSWORD}@host/db"
-    file = DevFile(url="http://x", api_key=KEY, database_url=url, redis_url=url, pids={})
+    file = DevFile(url="http://x", api_key=KEY, operator_key=KEY, database_url=url, redis_url=url, pids={})
     assert KEY not in repr(file)
     assert PASSWORD not in repr(file)
