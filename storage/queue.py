@@ -174,6 +174,18 @@ class Queue:
         """Return the number of bells, including those that a worker is serving."""
         return int(await self.redis.zcard(self.redis.default_queue_name))
 
+    async def counts(self) -> tuple[int, int, int]:
+        """Return the number of bells: as `length`, whose time has come, that wait for a worker.
+
+        Raises an error of `breaker.LOST_REDIS`.
+        """
+        pipeline = self.redis.pipeline(transaction=False)
+        pipeline.zcard(self._keys[0])
+        pipeline.zcount(self._keys[0], "-inf", time.time() * 1000)
+        pipeline.hlen(self._keys[1])
+        queued, due, waiting = await pipeline.execute()
+        return queued, due, waiting
+
     def _script(self, name: str) -> AsyncScript:
         return self.redis.register_script(files("storage").joinpath(name).read_bytes())
 

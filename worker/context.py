@@ -19,6 +19,7 @@ from storage.queue import Queue
 from storage.slots import Slots
 from storage.windows.window import Window
 from worker.dry_run import dry_run_forever
+from worker.heartbeat import beating
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
 from worker.turn import keep_claims
@@ -69,6 +70,7 @@ async def open_context(
                 prune_forever(ctx),
                 dry_run_forever(ctx, dry_run_bell),
             ),
+            beating(ctx),
         ):
             yield ctx
     finally:

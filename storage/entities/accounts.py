@@ -9,11 +9,13 @@ from typing import Any
 import asyncpg
 
 from schemas.ids import AccountId
+from storage.postgres.db_errors import violations_as
 from storage.postgres.named_queries import load, row_of, row_or_none, rows_of
 from storage.postgres.pool import Conn, Pool
 
 # The settings of a new account. Equal to the defaults of the columns.
 DEFAULTS = {"request_limit": 30, "item_limit": 30_000, "window_seconds": 60, "default_wait": 0}
+MOST_KEYS = 1_000  # in a list of keys
 QUERIES = load(__name__, DEFAULTS)
 
 
@@ -45,15 +47,20 @@ class AccountChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
-    """An API key, without the key itself."""
+    """An API key, without the key itself. The name is unique among the live keys of its account."""
 
     id: str
+    name: str | None
     created_at: datetime
     revoked_at: datetime | None
 
 
 class NameTaken(Exception):
     """Another account has this name or this phone_number_id."""
+
+
+class KeyNameTaken(Exception):
+    """Another key of the account that is not revoked has this name."""
 
 
 async def create(db: Conn | Pool, name: str, change: AccountChange) -> Account:
@@ -78,9 +85,9 @@ async def by_name(db: Conn | Pool, name: str) -> Account | None:
     return row_or_none(Account, await QUERIES.by_name(db, name=name))
 
 
-async def list_all(db: Conn | Pool) -> list[Account]:
-    """Return all accounts, ordered by name."""
-    return rows_of(Account, await QUERIES.list_all(db))
+async def by_id(db: Conn | Pool, account_id: AccountId) -> Account | None:
+    """Return the account with this id, or None."""
+    return row_or_none(Account, await QUERIES.by_id(db, id=account_id))
 
 
 async def by_key(db: Conn | Pool, key: str) -> Account | None:
@@ -101,26 +108,37 @@ async def by_key_with_jobs(db: Conn | Pool, key: str) -> tuple[Account, int] | N
     return row_of(Account, record), record["unfinished"]
 
 
-async def create_key(db: Conn | Pool, account_id: AccountId) -> tuple[str, str]:
-    """Create an API key and return (id, key). Only its hash is stored, so the key cannot be read again.
+async def create_key(db: Conn | Pool, account_id: AccountId, name: str | None = None) -> tuple[str, str]:
+    """Create an API key and return (id, key). Raises KeyNameTaken. See `add_key`."""
+    row, key = await add_key(db, account_id, name)
+    return row.id, key
+
+
+async def add_key(db: Conn | Pool, account_id: AccountId, name: str | None) -> tuple[KeyRow, str]:
+    """Create an API key. Only its hash is stored, so the key cannot be read again. Raises KeyNameTaken.
 
     The id of the account is part of the key, so that a look-up reads one partition.
     """
     key = f"bl_{account_id}_{secrets.token_urlsafe(32)}"
     key_id = f"key_{_hash(key).hex()[:12]}"
-    await QUERIES.add_key(db, account_id=account_id, id=key_id, key_hash=_hash(key))
-    return key_id, key
+    with violations_as(api_keys_name=KeyNameTaken(name)):
+        row = await QUERIES.add_key(db, account_id=account_id, id=key_id, name=name, key_hash=_hash(key))
+    return row_of(KeyRow, row), key
 
 
 async def list_keys(db: Conn | Pool, account_id: AccountId) -> list[KeyRow]:
-    """Return the account's keys, oldest first."""
-    return rows_of(KeyRow, await QUERIES.list_keys(db, account_id=account_id))
+    """Return the account's keys, oldest first: at most MOST_KEYS, of more the live ones and the newest."""
+    return rows_of(KeyRow, await QUERIES.list_keys(db, account_id=account_id, most=MOST_KEYS))
 
 
-async def revoke_key(db: Conn | Pool, key_id: str) -> str | None:
-    """Revoke a key. Return the name of its account, or None if the key is unknown or already revoked."""
-    name: str | None = await QUERIES.revoke_key(db, id=key_id)
-    return name
+async def revoke_key(db: Conn | Pool, account_id: AccountId, key: str) -> KeyRow | None:
+    """Revoke a key, by its id or its name. Return None if the account has no such live key."""
+    return row_or_none(KeyRow, await QUERIES.revoke_key(db, account_id=account_id, key=key))
+
+
+async def owners_of_key(db: Conn | Pool, key: str) -> list[Account]:
+    """Return the accounts that have a live key with this id or this name. Reads the keys of all accounts."""
+    return rows_of(Account, await QUERIES.owners_of_key(db, key=key))
 
 
 def _hash(key: str) -> bytes:

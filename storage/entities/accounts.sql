@@ -33,8 +33,8 @@ SELECT * FROM account;
 -- name: by_name(name)^
 SELECT * FROM accounts WHERE name = :name;
 
--- name: list_all()
-SELECT * FROM accounts ORDER BY name;
+-- name: by_id(id)^
+SELECT * FROM accounts WHERE id = :id;
 
 -- name: by_key(account_id, key_hash)^
 -- The account of a key that is not revoked.
@@ -55,15 +55,31 @@ CROSS JOIN LATERAL (
 ) jobs
 WHERE k.account_id = :account_id AND k.key_hash = :key_hash AND k.revoked_at IS NULL;
 
--- name: add_key(account_id, id, key_hash)!
-INSERT INTO api_keys (account_id, id, key_hash) VALUES (:account_id, :id, :key_hash);
+-- name: add_key(account_id, id, name, key_hash)^
+-- UniqueViolationError: a live key of the account has this name.
+INSERT INTO api_keys (account_id, id, name, key_hash) VALUES (:account_id, :id, :name, :key_hash)
+RETURNING id, name, created_at, revoked_at;
 
--- name: list_keys(account_id)
-SELECT id, created_at, revoked_at FROM api_keys WHERE account_id = :account_id ORDER BY created_at;
+-- name: list_keys(account_id, most)
+-- The keys of an account, the oldest first. Of many, the live ones and the newest.
+SELECT * FROM (
+    SELECT id, name, created_at, revoked_at FROM api_keys WHERE account_id = :account_id
+    ORDER BY revoked_at DESC NULLS FIRST, created_at DESC
+    LIMIT :most
+) k ORDER BY created_at, id;
 
--- name: revoke_key(id)$
--- Revoke a key and return the name of its account. Null: no such key, or already revoked.
-UPDATE api_keys k SET revoked_at = now()
-FROM accounts a
-WHERE k.id = :id AND k.revoked_at IS NULL AND a.id = k.account_id
-RETURNING a.name;
+-- name: revoke_key(account_id, key)^
+-- Revoke a live key, by its id or its name, and return it. No row: no such key.
+UPDATE api_keys SET revoked_at = now()
+WHERE account_id = :account_id AND revoked_at IS NULL AND id = (
+    SELECT id FROM api_keys
+    WHERE account_id = :account_id AND (id = :key OR name = :key) AND revoked_at IS NULL
+    ORDER BY id = :key DESC
+    LIMIT 1)
+RETURNING id, name, created_at, revoked_at;
+
+-- name: owners_of_key(key)
+-- The accounts that have a live key with this id or this name.
+SELECT a.* FROM api_keys k JOIN accounts a ON a.id = k.account_id
+WHERE (k.id = :key OR k.name = :key) AND k.revoked_at IS NULL
+ORDER BY a.name;

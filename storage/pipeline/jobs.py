@@ -135,7 +135,7 @@ async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Paren
 
 
 async def page(
-    db: Pool,
+    db: Conn | Pool,
     account_id: AccountId,
     *,
     size: int,

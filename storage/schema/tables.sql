@@ -30,6 +30,7 @@ CREATE TABLE accounts (
     default_wait    integer NOT NULL DEFAULT 0      CHECK (default_wait BETWEEN 0 AND 60),
     created_at      timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX accounts_sorted ON accounts ((lower(name) COLLATE "C"), id); -- the order of the operator's list
 
 CREATE TABLE api_keys (
     account_id bigint NOT NULL REFERENCES accounts,
@@ -37,9 +38,11 @@ CREATE TABLE api_keys (
     id         text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     revoked_at timestamptz,
+    name       text CHECK (name <> ''),
     PRIMARY KEY (account_id, key_hash),
     UNIQUE (account_id, id)
 );
+CREATE UNIQUE INDEX api_keys_name ON api_keys (account_id, name) WHERE revoked_at IS NULL AND name IS NOT NULL;
 
 ---------------------------------------------------------------------------------------------------
 -- The path of a job: streams, jobs, parts, chunks, results
@@ -122,6 +125,7 @@ CREATE INDEX jobs_dry_runs ON jobs (account_id, accepted_at) WHERE dry_run AND s
 CREATE INDEX jobs_changed ON jobs ((account_id + 0), changed, id);
 CREATE INDEX jobs_running ON jobs ((account_id + 0)) WHERE state = 'running';
 CREATE INDEX jobs_delayed ON jobs (retry_at) WHERE retry_at IS NOT NULL;
+CREATE INDEX jobs_sorted ON jobs (state, operation, id) WHERE parallel > 0; -- the jobs of all accounts, for the operator
 CREATE UNIQUE INDEX jobs_idempotency ON jobs (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE TRIGGER jobs_changed BEFORE UPDATE ON jobs FOR EACH ROW
     WHEN ((OLD.state, OLD.total, OLD.throttled_until, OLD.cancel_requested_at, OLD.error_code)
@@ -168,6 +172,7 @@ CREATE TABLE chunks (
     removed     integer NOT NULL DEFAULT 0,
     applied     bigint,                                     -- number of its application; null until it is done
     changed     xid8,                                       -- the transaction that recorded its results
+    claimed_at  timestamptz,                                -- when a worker last claimed it
     PRIMARY KEY (account_id, job_id, first_index)
 );
 CREATE INDEX chunks_ready ON chunks (account_id, job_id, first_index) WHERE state = 'ready';
@@ -287,6 +292,16 @@ CREATE TABLE rounds (
     what     text PRIMARY KEY,
     begun_at timestamptz NOT NULL
 );
+
+-- The worker processes. Each writes its row every few seconds and deletes it when it stops.
+CREATE TABLE workers (
+    id         uuid PRIMARY KEY,                            -- as in chunks.worker_id
+    host       text NOT NULL,
+    pid        integer NOT NULL,
+    version    text NOT NULL,
+    started_at timestamptz NOT NULL,
+    seen_at    timestamptz NOT NULL
+) WITH (fillfactor = 50);
 
 ---------------------------------------------------------------------------------------------------
 -- Contacts

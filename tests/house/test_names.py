@@ -11,6 +11,7 @@ ONE_IDEA = {
     "context": "what a process holds: the storage's, and what the worker and a request add to it",
     "errors": "the errors that a client can see, and the middleware that makes responses of them",
     "finish": "the worker's last step of a job, and its queries",
+    "operator": "what the person who runs the service sees and changes: handlers, storage, wire models",
     "operations": "the table of operations, and the worker's part of each",
     "partners": "the four partners: their handlers, and their wire models",
     "postgres": "PostgreSQL: the embedded server, and how storage reaches any server",
@@ -22,12 +23,14 @@ ONE_IDEA = {
 # A noun may have a module in each of these folders: its handlers, its storage, its wire models and so on.
 FOLDERS_OF_NOUNS = {
     "api.handlers",
+    "api.handlers.operator",
     "api.handlers.partners",
     "api.pages",
     "cli",
     "schemas.items",
     "schemas.wire",
     "storage.entities",
+    "storage.operator",
     "storage.pipeline",
     "worker.operations",
 }

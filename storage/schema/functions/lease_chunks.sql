@@ -30,7 +30,7 @@ BEGIN
         FROM chunk WHERE held > items
     ), leased AS (
         UPDATE chunks c SET state = 'running', items = chunk.items, deaths = chunk.deaths, token = chunk.token,
-            worker_id = p_worker_id, lease_until = now() + make_interval(secs => p_lease_seconds)
+            worker_id = p_worker_id, lease_until = now() + make_interval(secs => p_lease_seconds), claimed_at = moment
         FROM chunk WHERE c.ctid = chunk.at
     ), job AS MATERIALIZED (
         SELECT chunk.*, j.stream, j.failures, j.total, j.operation, j.params, j.format, j.layout,

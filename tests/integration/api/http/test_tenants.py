@@ -103,7 +103,7 @@ def test_every_call_belongs_to_a_route() -> None:
 async def test_every_table_has_an_account(ctx: Context) -> None:
     tables = await ctx.pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     others = {row["tablename"] for row in tables} - set(await tables_of(ctx.pool))
-    assert others == {"accounts", "rounds", "schema_version", "server_secrets"}
+    assert others == {"accounts", "rounds", "schema_version", "server_secrets", "workers"}
 
 
 @pytest.mark.parametrize("part", PARTS)

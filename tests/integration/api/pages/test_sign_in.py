@@ -87,7 +87,7 @@ async def test_a_session_ends_when_its_key_is_revoked(
     ctx: Context, client: Client, browser_session: aiohttp.ClientSession
 ) -> None:
     (key,) = await accounts.list_keys(ctx.pool, client.account.id)
-    await accounts.revoke_key(ctx.pool, key.id)
+    await accounts.revoke_key(ctx.pool, client.account.id, key.id)
     async with browser_session.get("/") as response:
         assert response.status == 401
         assert "API key" in await response.text()

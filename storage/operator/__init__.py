@@ -1,0 +1,1 @@
+"""What the operator watches: the load of accounts, the jobs of all accounts, the workers, the servers."""
