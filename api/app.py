@@ -12,13 +12,13 @@ from api.http.connections import CONNECTIONS, Connections, most_connections
 from api.http.context import API, BULK, open_api
 from api.http.memory import MEMORY, Memory
 from api.middleware import MIDDLEWARES
-from api.middleware.authenticate import FAILED_KEYS, PUBLIC
+from api.middleware.authenticate import FAILED_KEYS, OPERATOR, PUBLIC, OperatorAccess
 from api.middleware.errors import REPEATED
 from api.middleware.failed_keys import FailedKeys
 from api.middleware.refused import install
 from api.middleware.security_headers import add_security_headers
 from api.route import ROUTE_TABLE
-from api.routes import PAGE_ROUTES, ROUTES
+from api.routes import OPERATOR_ROUTES, PAGE_ROUTES, ROUTES
 from schemas.settings import Settings
 from storage.background import beside
 from storage.repeated_log import RepeatedLog
@@ -30,18 +30,21 @@ def make_app(settings: Settings) -> web.Application:
     app = web.Application(middlewares=MIDDLEWARES)
     app.on_response_prepare.append(add_security_headers)
     install_pages(app)
-    everything = (*ROUTES, *PAGE_ROUTES)
+    routes = ROUTES + (OPERATOR_ROUTES if settings.operator_key else ())
+    everything = (*routes, *PAGE_ROUTES)
     for route in everything:
         app.router.add_route(route.method, route.path, route.handler)
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, route.handler)
     app[PUBLIC] = frozenset(route.handler for route in everything if route.public)
     app[PAGES] = frozenset(route.handler for route in PAGE_ROUTES)
+    if settings.operator_key:
+        app[OPERATOR] = OperatorAccess(settings.operator_key, [route.handler for route in OPERATOR_ROUTES])
     app[FERNET] = {}
     app[FAILED_KEYS] = FailedKeys(settings)
     app[BULK] = frozenset(route.handler for route in everything if route.bulk)
     app[REPEATED] = RepeatedLog(logging.getLogger("api"))
-    app[ROUTE_TABLE] = ROUTES
+    app[ROUTE_TABLE] = routes
     app[MEMORY] = Memory(settings.request_memory_bytes)
     app[CONNECTIONS] = Connections(settings, most=most_connections())
 

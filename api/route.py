@@ -10,13 +10,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint. A `public` one needs no key; a `bulk` one counts in the account's admission window."""
+    """One endpoint. A `public` one needs no key; a `bulk` one counts in the account's admission window.
+
+    An `operator` one needs the key of the operator in place of that of an account.
+    """
 
     method: str
     path: str
     handler: Handler
     public: bool = False
     bulk: bool = False
+    operator: bool = False
 
 
 ROUTE_TABLE: web.AppKey[tuple[Route, ...]] = web.AppKey("route_table", tuple)

@@ -1,4 +1,4 @@
-"""The tables of all routes: those of the API, and those of the pages.
+"""The tables of all routes: those of the API, of the operator's API, and those of the pages.
 
 The router, the OpenAPI document and the tests of authentication use them.
 """
@@ -19,6 +19,10 @@ from api.handlers import (
     reference,
     teams,
 )
+from api.handlers.operator import accounts as all_accounts
+from api.handlers.operator import health as operator_health
+from api.handlers.operator import jobs as all_jobs
+from api.handlers.operator import keys
 from api.handlers.partners import kirim, oliai, peach, whippy
 from api.pages import jobs as jobs_pages
 from api.pages import sign_in
@@ -105,4 +109,25 @@ PAGE_ROUTES = (
     Route("POST", "/sign-in", sign_in.sign_in, public=True),
     Route("POST", "/sign-out", sign_in.sign_out),
     Route("GET", "/assets/{asset}", sign_in.asset, public=True),
+)
+
+# With the key of the operator. Without OPERATOR_KEY, there is nothing at these paths.
+OPERATOR_ROUTES = tuple(
+    Route(method, path, handler, operator=True)
+    for method, path, handler in (
+        ("GET", "/operator/v1/accounts", all_accounts.list_all_accounts),
+        ("POST", "/operator/v1/accounts", all_accounts.create_account),
+        ("GET", "/operator/v1/accounts/{account}", all_accounts.get_account),
+        ("PATCH", "/operator/v1/accounts/{account}", all_accounts.change_account),
+        ("GET", "/operator/v1/accounts/{account}/keys", keys.list_keys),
+        ("POST", "/operator/v1/accounts/{account}/keys", keys.create_key),
+        ("POST", "/operator/v1/accounts/{account}/keys/{key}/revoke", keys.revoke_key),
+        ("GET", "/operator/v1/jobs", all_jobs.list_all_jobs),
+        ("GET", "/operator/v1/jobs/{job_id}", all_jobs.get_any_job),
+        ("POST", "/operator/v1/jobs/{job_id}/cancel", all_jobs.cancel_any_job),
+        ("GET", "/operator/v1/workers", operator_health.list_workers),
+        ("GET", "/operator/v1/queue", operator_health.get_queue),
+        ("GET", "/operator/v1/health", operator_health.get_health),
+        ("GET", "/operator/v1/slow", operator_health.get_slow),
+    )
 )

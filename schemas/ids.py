@@ -44,6 +44,14 @@ def show_account_id(account_id: AccountId) -> str:
     return f"org_{account_id}"
 
 
+def read_account_id(text: str) -> AccountId | None:
+    """Return the number in `org_…`; None if the text is not the id of an account."""
+    digits = text.removeprefix("org_")
+    if digits == text or not digits.isascii() or not digits.isdigit() or len(digits) > 19:
+        return None
+    return AccountId(int(digits)) if 0 < int(digits) <= MAX_NUMBER else None
+
+
 def read_channel_id(value: object) -> UUID | None:
     """Return the id of a channel; None if the value is not the text of a UUID."""
     try:

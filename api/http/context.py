@@ -12,6 +12,7 @@ from aiohttp import web
 from api.http.event_feed import Feeds
 from api.http.hearing import Hearing
 from api.http.waiting import Ended
+from schemas.errors import Unavailable
 from schemas.ids import AccountId, WorkerId
 from schemas.settings import Settings
 from storage import migrations
@@ -77,6 +78,18 @@ STREAMING = web.RequestKey("streaming", bool)  # the response has begun
 def scope(request: web.Request) -> tuple[Pool, AccountId]:
     """Return the pool and the account: the first arguments of most storage functions."""
     return request.app[API].ctx.pool, request[ACCOUNT].id
+
+
+def check_schema(request: web.Request) -> None:
+    """Raise Unavailable until the database has the schema of this code."""
+    if not request.app[API].schema_ready.is_set():
+        raise Unavailable("the database was not reached yet, or is not migrated: send the request again")
+
+
+def operator_pool(request: web.Request) -> Pool:
+    """Return the pool, for the handlers of the operator. Raises Unavailable without a schema."""
+    check_schema(request)
+    return request.app[API].ctx.pool
 
 
 @asynccontextmanager

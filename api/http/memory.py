@@ -12,6 +12,7 @@ from schemas.errors import Unavailable
 from schemas.ids import AccountId
 
 FREE_BYTES = 64 * 1024  # of each request; so small requests are served while the memory is in use
+NOBODY = AccountId(0)  # no account has this id
 SHARES = 4  # an account may hold this part of the memory, so that it cannot stop the others
 
 
@@ -69,9 +70,8 @@ SHARE = web.RequestKey("share", Share)
 
 @web.middleware
 async def share_memory(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Set the share of the request, if it has an account."""
-    if ACCOUNT not in request:
-        return await handler(request)
-    with request.app[MEMORY].share(request[ACCOUNT].id) as share:
+    """Set the share of the request. Those without an account, of the operator, have one together."""
+    account_id = request[ACCOUNT].id if ACCOUNT in request else NOBODY
+    with request.app[MEMORY].share(account_id) as share:
         request[SHARE] = share
         return await handler(request)

@@ -17,12 +17,13 @@ class PathId(Generic[Id]):
     """A parameter of a path that names a resource of the account.
 
     `read` reads the id from the text; None: the text is not such an id. `look_up` is called if `read` returns
-    None. `code` is the code of the 404.
+    None. `code` is the code of the 404, `of` how its message begins.
     """
 
     name: str
     param: str
     code: str
+    of: str = "the account has"
     read: Callable[[str], Id | None] = lambda _: None
     look_up: Callable[[web.Request, str], Awaitable[Id | None]] | None = None
 
@@ -38,5 +39,5 @@ class PathId(Generic[Id]):
         """Return the resource that the path names; raises NotFound if it is None."""
         if resource is None:
             text = request.match_info[self.param][:100]
-            raise NotFound(f"the account has no {self.name} {text!r}", code=self.code)
+            raise NotFound(f"{self.of} no {self.name} {text!r}", code=self.code)
         return resource

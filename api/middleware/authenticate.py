@@ -1,8 +1,12 @@
-"""Find the account of the key. The table of routes defines which routes need a key.
+"""Find the account of the key, or check the operator's. The table of routes says which key a route needs.
 
 A program sends the key in a header. A browser that is signed in has it in a cookie: the pages accept nothing
 else, and the API accepts it where the request has no key in a header.
 """
+
+import hashlib
+import hmac
+from collections.abc import Collection
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -17,9 +21,9 @@ from api.html.session import (
     check_token,
     read_session,
 )
-from api.http.context import ACCOUNT, API, BULK, UNFINISHED
+from api.http.context import ACCOUNT, API, BULK, UNFINISHED, check_schema
 from api.middleware.failed_keys import FailedKeys
-from schemas.errors import NotAuthenticated, Unavailable
+from schemas.errors import NotAuthenticated
 from storage.entities import accounts
 from storage.entities.accounts import Account
 
@@ -27,38 +31,57 @@ FAILED_KEYS = web.AppKey("failed_keys", FailedKeys)
 PUBLIC: web.AppKey[frozenset[object]] = web.AppKey("public", frozenset)  # handlers that need no key
 
 
+class OperatorAccess:
+    """The handlers that only the operator may call, and the check of the operator's key."""
+
+    def __init__(self, key: str, handlers: Collection[object]) -> None:
+        self._digest = _digest(key)
+        self.handlers = frozenset(handlers)
+
+    def opens(self, key: str) -> bool:
+        """Return whether this is the operator's key. Takes the same time for every wrong key."""
+        return hmac.compare_digest(_digest(key), self._digest)
+
+
+OPERATOR = web.AppKey("operator", OperatorAccess)  # absent without OPERATOR_KEY
+
+
 @web.middleware
 async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Set the account on the request. An unknown path is a 404 without a key.
+    """Set the account on the request, or let the operator pass. An unknown path is a 404 without a key.
 
     Raises NotAuthenticated, and RateLimited after many wrong keys.
     """
     match_info = request.match_info
     if match_info.http_exception is None and match_info.handler not in request.app[PUBLIC]:
-        key = await _key_for(request)
+        operator = request.app.get(OPERATOR)
+        of_operator = operator is not None and match_info.handler in operator.handlers
+        kind = Kind.OPERATOR if of_operator else Kind.ACCOUNT
+        key = await _key_for(request, kind)
         if key is None:
             raise NotAuthenticated(
                 "the request has no key: send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'",
                 code="missing_api_key",
             )
-        api = request.app[API]
-        if not api.schema_ready.is_set():
-            raise Unavailable("the database was not reached yet, or is not migrated: send the request again")
-        account = await _account_of(request, key)
-        if account is None:
-            if SESSION not in request:  # the key of a session was valid when it began
-                request.app[FAILED_KEYS].count(request)
-            raise NotAuthenticated("the key is unknown or revoked: send a valid key of the account")
-        request[ACCOUNT] = account
+        if kind is Kind.OPERATOR:
+            check_operator_key(request, key)
+        else:
+            request[ACCOUNT] = await _account_of(request, key)
     return await handler(request)
 
 
-async def _key_for(request: web.Request) -> str | None:
+def check_operator_key(request: web.Request, key: str) -> None:
+    """Raise NotAuthenticated unless this is the key of the operator; RateLimited after many wrong ones."""
+    if not request.app[OPERATOR].opens(key):
+        raise _wrong_key(request, "this is not the key of the operator: send that of OPERATOR_KEY")
+
+
+async def _key_for(request: web.Request, kind: Kind) -> str | None:
     """Return the key of a request. Raises NotAuthenticated if another site uses the session of a browser."""
     is_page = request.match_info.handler in request.app[PAGES]
     if not is_page and (key := key_of(request)) is not None:
         return key
-    if (session := await read_session(request, Kind.ACCOUNT)) is None:
+    if (session := await read_session(request, kind)) is None:
         return None
     request[SESSION] = session
     if not is_page and request.method not in SAFE_METHODS:  # the handlers of pages check their forms
@@ -67,7 +90,23 @@ async def _key_for(request: web.Request) -> str | None:
     return session.key
 
 
-async def _account_of(request: web.Request, key: str) -> Account | None:
+def _wrong_key(request: web.Request, message: str) -> NotAuthenticated:
+    """Count a wrong key and return its error; raises RateLimited after many of them."""
+    if SESSION not in request:  # the key of a session was valid when it began
+        request.app[FAILED_KEYS].count(request)
+    return NotAuthenticated(message)
+
+
+async def _account_of(request: web.Request, key: str) -> Account:
+    """Return the account of a key; raises NotAuthenticated, RateLimited, and Unavailable without a schema."""
+    check_schema(request)
+    account = await _look_up(request, key)
+    if account is None:
+        raise _wrong_key(request, "the key is unknown or revoked: send a valid key of the account")
+    return account
+
+
+async def _look_up(request: web.Request, key: str) -> Account | None:
     """Return the account of a key. For a bulk request, the same statement counts its unfinished jobs."""
     pool = request.app[API].ctx.pool
     if request.match_info.handler not in request.app[BULK]:
@@ -85,3 +124,7 @@ def key_of(request: web.Request) -> str | None:
     if scheme.lower() == "bearer":
         authorization = rest.strip()
     return authorization or request.headers.get("x-api-key") or request.headers.get("X-WHIPPY-KEY") or None
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode(errors="surrogateescape")).digest()

@@ -59,7 +59,8 @@ def build(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
             "schemas": _with_examples(schemas.components),
             "responses": components.error_responses(schemas.of(Envelope, "validation"), settings),
             "headers": components.HEADERS,
-            "securitySchemes": components.SECURITY_SCHEMES,
+            "securitySchemes": components.SECURITY_SCHEMES
+            | (components.OPERATOR_SCHEMES if any(entry.route.operator for entry in declared) else {}),
         },
     }
     OpenAPI.model_validate(built)  # only validated: its dump would have 64.0 for 64

@@ -30,6 +30,10 @@ TAGS = {
     "channels": ("Channels", "Channels that contacts are opted in to."),
     "teams": ("Teams", "Labels and contacts belong to teams."),
     "properties": ("Properties", "The keys that the properties of a contact may have."),
+    "operator": (
+        "Operator",
+        "All accounts, their keys and jobs, workers and servers; needs the operator's key.",
+    ),
     "health": SERVICE,
     "reference": SERVICE,
 }
@@ -64,6 +68,16 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "The channel.",
         "schema": {"type": "string", "format": "uuid"},
         "example": "0193f0a0-0000-7000-8000-000000000001",
+    },
+    "account": {
+        "description": "The account: its id, or its name.",
+        "schema": {"type": "string", "minLength": 1},
+        "example": "org_1",
+    },
+    "key": {
+        "description": "The key: its id, or its name.",
+        "schema": {"type": "string", "minLength": 1},
+        "example": "key_0123456789ab",
     },
     "name": {
         "description": "The property.",
@@ -153,6 +167,15 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
         "name": "X-WHIPPY-KEY",
         "description": "`X-WHIPPY-KEY: <key>`",
     },
+}
+
+OPERATOR_SCHEME = "operator"
+OPERATOR_SCHEMES: dict[str, dict[str, Any]] = {
+    OPERATOR_SCHEME: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "`Authorization: Bearer <OPERATOR_KEY>`",
+    }
 }
 
 MEANINGS = {

@@ -68,11 +68,15 @@ def operation_of(declared: PathOperation, schemas: Schemas, settings: Settings) 
         operation["requestBody"] = _body(description, schemas, settings)
     if route.public:
         operation["security"] = []
+    if route.operator:
+        operation["security"] = [{components.OPERATOR_SCHEME: []}]
     return operation
 
 
 def _family(route: Route) -> str:
-    return route.handler.__module__.rpartition(".")[2]
+    """Return the module of the handler, or its folder if that is a family: its key in TAGS."""
+    *_, folder, module = route.handler.__module__.split(".")
+    return folder if folder in components.TAGS else module
 
 
 def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
@@ -174,7 +178,7 @@ def _responses_of(route: Route, description: Description, schemas: Schemas) -> d
         headers = ["X-Request-Id"]
         if status == 201:
             headers.append("Location")
-        if not route.public:
+        if not (route.public or route.operator):
             headers += components.LIMITS
         if route.bulk:
             headers += ["Location", "Idempotent-Replayed"]

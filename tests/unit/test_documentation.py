@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.route import Route
-from api.routes import ROUTES
+from api.routes import OPERATOR_ROUTES, ROUTES
 from schemas.item_errors import ItemCode
 from schemas.job_errors import JobErrorCode
 from schemas.settings import Settings
@@ -61,7 +61,7 @@ def test_every_setting_is_described(name: str) -> None:
     assert f"`{name.upper()}`" in (REFERENCE / "settings.md").read_text()
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+@pytest.mark.parametrize("route", ROUTES + OPERATOR_ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_every_route_is_described(route: Route) -> None:
     path = route.path.replace("{job_id}", "{id}")
     lines = (REFERENCE / "http.md").read_text().splitlines()

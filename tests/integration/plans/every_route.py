@@ -10,6 +10,7 @@ from tests.integration.api.tenant_worlds import send
 from tests.integration.api.work import work_once
 from tests.integration.plans.every_step import ITEMS, NUMBERS, STEPS, Step
 from tests.integration.plans.growing_world import PHONE_NUMBER_ID, Sessions
+from tests.integration.plans.operator_step import operator_calls
 from tests.workers import POLL
 
 KNOWN = """
@@ -33,7 +34,7 @@ async def prepare(at: Sessions) -> list[tuple[str, Step]]:
         for place, call in enumerate(calls_of(key)):
             of = spare if call.deletes else own
             routed[f"{key} {place}"] = _route_step(key, call, of, of.names(jobs[of.word]))
-    return list((STEPS | routed).items())
+    return list((STEPS | {"the operator": operator_calls} | routed).items())
 
 
 def _known() -> tuple[list[str], list[str]]:

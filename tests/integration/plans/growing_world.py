@@ -23,10 +23,12 @@ from tests.factories import (
     make_list,
     make_property,
 )
+from tests.integration.api.operator.operator_client import OPERATOR_KEY
 from tests.integration.api.service import Client, Service, serve
 from tests.workers import open_worker
 
 PHONE_NUMBER_ID = "11001"
+API = {"api_pool_size": 2, "read_limit": 0, "operator_key": OPERATOR_KEY}
 GROWTH = (files(__package__) / "growth.sql").read_text()
 UNTOUCHED = """
 DO $$ DECLARE t text; BEGIN
@@ -72,6 +74,7 @@ class Sessions:
     world: GrowingWorld
     ctx: Context
     service: Service
+    session: aiohttp.ClientSession  # without a key
     client: Client
 
 
@@ -108,8 +111,12 @@ async def open_sessions(world: GrowingWorld) -> AsyncIterator[Sessions]:
     """Connect a worker and an api. A dry run and a settle need a second connection of the worker."""
     async with (
         open_worker(world.settings, size=2) as ctx,
-        serve(world.settings.model_copy(update={"api_pool_size": 2, "read_limit": 0})) as service,
+        serve(
+            world.settings.model_copy(
+                update={"api_pool_size": 2, "read_limit": 0, "operator_key": OPERATOR_KEY}
+            )
+        ) as service,
         aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
     ):
         client = Client(session, world.account, world.key)
-        yield Sessions(world=world, ctx=ctx, service=service, client=client)
+        yield Sessions(world=world, ctx=ctx, service=service, session=session, client=client)

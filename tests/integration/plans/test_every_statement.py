@@ -43,7 +43,6 @@ GROWING = (
 )
 # Statements of the command line and of the beginning of a session, and one that only a large account needs.
 NOT_RUN = {
-    "accounts": {"add_key", "by_name", "create", "list_all", "list_keys", "revoke_key", "update"},
     "contact_search": {
         "create_extensions", "create_index", "drop_index", "index_state", "lock_index", "search_all",
     },

@@ -1,0 +1,1 @@
+"""/operator/v1: what the operator sees and changes, with OPERATOR_KEY."""

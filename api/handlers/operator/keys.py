@@ -1,0 +1,46 @@
+"""/operator/v1/accounts/{account}/keys: the keys of an account, by name."""
+
+from typing import Annotated
+
+from aiohttp import web
+
+from api.endpoint import endpoint
+from api.handlers.operator.accounts import AccountInPath
+from api.http.context import operator_pool
+from api.http.operator_view import key_view
+from api.http.path_id import PathId
+from api.http.responses import created, shown
+from schemas.errors import Conflict
+from schemas.wire.base import Listing
+from schemas.wire.operator import AccountKey, CreatedKey, NewKey
+from storage.entities import accounts
+from storage.entities.accounts import KeyNameTaken
+
+KEY = PathId(name="key", param="key", read=lambda text: text, code="unknown_key")
+KeyInPath = Annotated[str, KEY]
+
+
+@endpoint(responses={200: Listing[AccountKey]})
+async def list_keys(request: web.Request, account: AccountInPath) -> web.Response:
+    """List the keys of an account, oldest first; of more than 1,000 the live ones and the newest."""
+    rows = await accounts.list_keys(operator_pool(request), account.id)
+    return shown(Listing[AccountKey](data=[key_view(row) for row in rows], next_cursor=None))
+
+
+@endpoint(responses={201: CreatedKey}, errors=(409,))
+async def create_key(request: web.Request, account: AccountInPath, body: NewKey) -> web.Response:
+    """Create a key. The response shows it once; only its hash is stored."""
+    try:
+        row, key = await accounts.add_key(operator_pool(request), account.id, body.name)
+    except KeyNameTaken as error:
+        message = f"the account has a key {body.name!r}: choose another name, or revoke that key"
+        raise Conflict(message, code="key_exists", param="name") from error
+    view = CreatedKey(**key_view(row).model_dump(), key=key)
+    return created(request, view, view.id)
+
+
+@endpoint(responses={200: AccountKey})
+async def revoke_key(request: web.Request, account: AccountInPath, key: KeyInPath) -> web.Response:
+    """Revoke a key, by its id or its name. Takes effect at once."""
+    revoked = await accounts.revoke_key(operator_pool(request), account.id, key)
+    return shown(key_view(KEY.found(request, revoked)))
