@@ -9,13 +9,15 @@ from typing import Annotated
 
 import typer
 
-from cli import accounts, keys, migrate, search_index, serve
+from cli import accounts, jobs, keys, migrate, search_index, serve, workers
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command("serve")(serve.serve)
 app.command("migrate")(migrate.migrate)
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(keys.app, name="keys")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(workers.app, name="workers")
 app.add_typer(search_index.app, name="search-index")
 
 

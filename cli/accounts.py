@@ -1,14 +1,20 @@
 """`bulklane accounts …`: the tenants and their limits."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.database import fail, run
+from cli.output import AsJson, show_list, show_one
 
 if TYPE_CHECKING:
-    from storage.entities.accounts import Account, AccountChange
+    from schemas.ids import AccountId
+    from schemas.wire.operator import OperatorAccount
+    from storage.entities.accounts import AccountChange
+    from storage.postgres.pool import Conn
+
+PAGE = 100  # accounts that are read at once
 
 app = typer.Typer(no_args_is_help=True, help="The tenants: create, list, set.")
 
@@ -49,12 +55,14 @@ def create(
     item_limit: ItemLimit = None,
     window_seconds: WindowSeconds = None,
     default_wait: DefaultWait = None,
+    as_json: AsJson = False,
 ) -> None:
     """Create an account. Next, create a key for it: `bulklane keys create NAME`."""
     from storage.entities import accounts
 
     change = _change(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
-    _show([run(lambda conn: accounts.create(conn, name, change))])
+    run(lambda conn: accounts.create(conn, name, change))
+    _show(name, as_json=as_json)
 
 
 @app.command("set")
@@ -67,6 +75,7 @@ def set_(
     item_limit: ItemLimit = None,
     window_seconds: WindowSeconds = None,
     default_wait: DefaultWait = None,
+    as_json: AsJson = False,
 ) -> None:
     """Change an account. Options that are not given do not change. Takes effect at once."""
     from storage.entities import accounts
@@ -74,16 +83,28 @@ def set_(
     change = _change(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
     account = run(lambda conn: accounts.update(conn, name, change))
     if account is None:
-        raise fail(f"there is no account {name!r}: see `bulklane accounts list`")
-    _show([account])
+        raise unknown_account(name)
+    _show(name, as_json=as_json)
 
 
 @app.command("list")
-def list_() -> None:
-    """List all accounts."""
-    from storage.entities import accounts
+def list_(
+    *,
+    search: Annotated[str, typer.Option(help="How the name begins, in any case.", show_default=False)] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List all accounts with their limits and what waits for them, in the order of their names."""
+    from storage.operator import account_loads
 
-    _show(run(accounts.list_all))
+    async def work(conn: "Conn") -> "list[OperatorAccount]":
+        found: list[OperatorAccount] = []
+        page = await account_loads.page(conn, prefix=search, size=PAGE)
+        while page:
+            found += await _views(conn, page)
+            page = await account_loads.page(conn, prefix=search, after=page[-1], size=PAGE)
+        return found
+
+    show_list(run(work), COLUMNS, as_json=as_json)
 
 
 def _change(
@@ -109,20 +130,43 @@ def _change(
     )
 
 
-def _show(accounts: Sequence["Account"]) -> None:
-    """Print accounts as a table."""
-    from rich.console import Console
-    from rich.table import Table
+def unknown_account(name: str) -> typer.Exit:
+    """Return the exception that ends a command because no account has this name."""
+    return fail(f"there is no account {name!r}: see `bulklane accounts list`")
 
-    table = Table("name", "region", "phone_number_id", "requests", "items", "window", "default wait")
-    for account in accounts:
-        table.add_row(
-            account.name,
-            account.region or "-",
-            account.phone_number_id or "-",
-            str(account.request_limit or "no limit"),
-            str(account.item_limit or "no limit"),
-            f"{account.window_seconds} s",
-            f"{account.default_wait} s",
-        )
-    Console().print(table)
+
+def _show(name: str, *, as_json: bool) -> None:
+    """Print one account."""
+    from storage.entities import accounts
+
+    async def work(conn: "Conn") -> "list[OperatorAccount]":
+        account = await accounts.by_name(conn, name)
+        return await _views(conn, [account.id] if account else [])
+
+    views = run(work)
+    if as_json:
+        show_one(views[0], COLUMNS, as_json=True)
+    else:
+        show_list(views, COLUMNS, as_json=False)
+
+
+async def _views(conn: "Conn", account_ids: "Sequence[AccountId]") -> "list[OperatorAccount]":
+    from api.http.operator_view import operator_account_view
+    from storage.operator import account_loads
+
+    return [operator_account_view(row) for row in await account_loads.loads(conn, account_ids)]
+
+
+COLUMNS: dict[str, Any] = {
+    "name": lambda account: account.name,
+    "id": lambda account: account.id,
+    "region": lambda account: account.region,
+    "phone_number_id": lambda account: account.phone_number_id,
+    "requests": lambda account: account.limits.requests or "no limit",
+    "items": lambda account: account.limits.items or "no limit",
+    "window": lambda account: f"{account.limits.window_seconds} s",
+    "default wait": lambda account: f"{account.default_wait} s",
+    "jobs waiting": lambda account: account.load.queued,
+    "running": lambda account: account.load.running,
+    "items waiting": lambda account: account.load.items,
+}

@@ -4,10 +4,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.accounts import unknown_account
 from cli.database import fail, run
+from cli.output import AsJson, show_list
 
 if TYPE_CHECKING:
-    from storage.entities.accounts import KeyRow
+    from schemas.wire.operator import AccountKey
+    from storage.entities.accounts import Account, KeyRow
     from storage.postgres.pool import Conn
 
 app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
@@ -16,56 +19,87 @@ AccountName = Annotated[str, typer.Argument(help="The account's name.", show_def
 
 
 @app.command()
-def create(account: AccountName) -> None:
+def create(
+    account: AccountName,
+    *,
+    name: Annotated[
+        str | None,
+        typer.Option(help="A name that no other live key of the account has.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Create a key and print it. Only its hash is stored, so it cannot be shown again."""
+    from api.http.operator_view import key_view
+    from schemas.wire.operator import CreatedKey
     from storage.entities import accounts
 
-    async def work(conn: "Conn") -> tuple[str, str] | None:
+    async def work(conn: "Conn") -> "tuple[KeyRow, str] | None":
         owner = await accounts.by_name(conn, account)
-        return await accounts.create_key(conn, owner.id) if owner else None
+        return await accounts.add_key(conn, owner.id, name or None) if owner else None
 
     created = run(work)
     if created is None:
-        raise _unknown(account)
-    key_id, key = created
+        raise unknown_account(account)
+    row, key = created
+    if as_json:
+        typer.echo(CreatedKey(**key_view(row).model_dump(), key=key).model_dump_json())
+        return
     typer.echo(key)
-    typer.secho(f"{key_id}: keep the key, it cannot be shown again", err=True, dim=True)
+    typer.secho(f"{row.id}: keep the key, it cannot be shown again", err=True, dim=True)
 
 
 @app.command("list")
-def list_(account: AccountName) -> None:
-    """List an account's keys by their ids."""
-    from rich.console import Console
-    from rich.table import Table
-
+def list_(account: AccountName, *, as_json: AsJson = False) -> None:
+    """List an account's keys by their ids and names."""
+    from api.http.operator_view import key_view
     from storage.entities import accounts
 
-    async def work(conn: "Conn") -> "list[KeyRow] | None":
+    async def work(conn: "Conn") -> "list[AccountKey] | None":
         owner = await accounts.by_name(conn, account)
-        return await accounts.list_keys(conn, owner.id) if owner else None
+        return [key_view(row) for row in await accounts.list_keys(conn, owner.id)] if owner else None
 
     keys = run(work)
     if keys is None:
-        raise _unknown(account)
-    table = Table("id", "created", "revoked")
-    for key in keys:
-        revoked = f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else "-"
-        table.add_row(key.id, f"{key.created_at:%Y-%m-%d %H:%M}", revoked)
-    Console().print(table)
+        raise unknown_account(account)
+    columns = {
+        "id": lambda key: key.id,
+        "name": lambda key: key.name,
+        "created": lambda key: key.created_at,
+        "revoked": lambda key: key.revoked_at,
+    }
+    show_list(keys, columns, as_json=as_json)
 
 
 @app.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="The key's id, as in `keys list`.", show_default=False)],
+    key: Annotated[str, typer.Argument(help="The key's id or name, as in `keys list`.", show_default=False)],
+    *,
+    account: Annotated[
+        str | None,
+        typer.Option(help="The account's name; needed if keys of several accounts have this name."),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Revoke a key. Takes effect at once."""
+    from api.http.operator_view import key_view
     from storage.entities import accounts
 
-    name = run(lambda conn: accounts.revoke_key(conn, key_id))
-    if name is None:
-        raise fail(f"no key {key_id!r} can be revoked: see `bulklane keys list ACCOUNT`")
-    typer.echo(f"revoked {key_id} of {name}")
+    async def work(conn: "Conn") -> "tuple[list[Account], KeyRow | None]":
+        owners = [
+            owner
+            for owner in await accounts.owners_of_key(conn, key)
+            if account is None or owner.name == account
+        ]
+        row = await accounts.revoke_key(conn, owners[0].id, key) if len(owners) == 1 else None
+        return owners, row
 
-
-def _unknown(account: str) -> typer.Exit:
-    return fail(f"there is no account {account!r}: see `bulklane accounts list`")
+    owners, row = run(work)
+    if len(owners) > 1:
+        names = ", ".join(owner.name for owner in owners[:5])
+        raise fail(f"several accounts have a key {key!r} ({names}): add --account NAME")
+    if row is None:
+        raise fail(f"no key {key!r} can be revoked: see `bulklane keys list ACCOUNT`")
+    if as_json:
+        typer.echo(key_view(row).model_dump_json())
+    else:
+        typer.echo(f"revoked {row.id} of {owners[0].name}")
