@@ -1,15 +1,24 @@
 """The command line starts fast, and reports an error in one line."""
 
+import json
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from schemas.ids import read_account_id, show_job_id
+from storage.context import Context
+from storage.entities import accounts
+from tests.factories import contact, make_job
 from tests.servers import TestServers
+from tests.waiting import until
+from tests.workers import claim
+from worker.heartbeat import beating
 
 BULKLANE = Path(sys.executable).with_name("bulklane")
 HEAVY = ("aiohttp", "asyncpg", "phonenumbers", "pydantic", "sqlalchemy")
@@ -91,6 +100,68 @@ def test_accounts_and_keys_are_managed(tmp_path: Path, database_url: str) -> Non
     assert run("keys", "revoke", key_id) == f"revoked {key_id} of acme\n"
     assert "can be revoked" in run("keys", "revoke", key_id)
     assert "IN" in run("accounts", "list")
+    run("accounts", "create", "other")
+    for name in ("acme", "other"):
+        run("keys", "create", name, "--name", "ci")
+    assert "already taken" in run("keys", "create", "acme", "--name", "ci")
+    assert "several accounts have a key 'ci' (acme, other): add --account NAME" in run("keys", "revoke", "ci")
+    assert run("keys", "revoke", "ci", "--account", "other").endswith(" of other\n")
+    assert run("keys", "revoke", "ci").endswith(" of acme\n")
+
+
+async def test_the_commands_print_one_json_document_or_tables_that_cut_nothing(
+    ctx: Context, tmp_path: Path, database_url: str
+) -> None:
+    """Those of the operator. A terminal of 80 columns cuts no id."""
+
+    def run(*words: str, status: int = 0) -> str:
+        done = bulklane(*words, home=tmp_path, DATABASE_URL=database_url, COLUMNS="80")
+        assert done.returncode == status, done.stderr
+        assert not (status and done.stdout)
+        return done.stdout or done.stderr
+
+    def read(*words: str) -> Any:
+        return json.loads(run(*words, "--json"))
+
+    assert read("accounts", "create", "acme", "--item-limit", "5")["limits"]["items"] == 5
+    assert read("accounts", "set", "acme", "--item-limit", "0")["limits"]["items"] == 0
+    (account,) = read("accounts", "list", "--search", "AC")["data"]
+    assert read("accounts", "list", "--search", "x") == {"data": [], "next_cursor": None}
+    created = read("keys", "create", "acme", "--name", "ci")
+    assert await accounts.by_key(ctx.pool, created["key"]) is not None
+    assert [key["name"] for key in read("keys", "list", "acme")["data"]] == ["ci"]
+    assert read("keys", "revoke", "ci")["revoked_at"] is not None
+    assert await accounts.by_key(ctx.pool, created["key"]) is None
+
+    account_id = read_account_id(account["id"])
+    assert account_id is not None
+    job = show_job_id(await make_job(ctx, account_id, [contact(1)]))
+    async with beating(ctx):
+        await until(lambda: ctx.pool.fetchval("SELECT count(*) FROM workers"))
+        await claim(ctx)
+        (worker,) = read("workers", "list")["data"]
+        assert [chunk["job_id"] for chunk in worker["chunks"]] == [job]
+        assert job in run("workers", "list")
+    for words in (("list",), ("list", "--account", "acme", "--state", "running"), ("show", job)):
+        assert job in run("jobs", *words)
+    assert read("jobs", "show", job)["account_name"] == "acme"
+    assert read("jobs", "list", "--state", "failed")["data"] == []
+    assert read("jobs", "cancel", job)["id"] == job
+    assert await ctx.pool.fetchval("SELECT cancel_requested_at IS NOT NULL FROM jobs")
+    await ctx.pool.execute("UPDATE jobs SET state = 'failed', finished_at = now()")
+    assert "has ended as failed" in run("jobs", "cancel", job, status=1)
+    assert "there is no job 'x'" in run("jobs", "show", "x", "--json", status=1)
+    assert "'x' is not a state" in run("jobs", "list", "--state", "x", "--json", status=1)
+    assert "there is no account 'x'" in run("keys", "list", "x", "--json", status=1)
+
+
+def test_a_wrong_setting_is_explained_without_its_value(tmp_path: Path) -> None:
+    done = bulklane("accounts", "list", home=tmp_path, OPERATOR_KEY="too-short")
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        "bulklane: a setting is not valid: OPERATOR_KEY: has 9 characters: use at least 16\n"
+    )
 
 
 def test_the_index_of_the_search_is_switched_on_and_off(tmp_path: Path, database_url: str) -> None:
