@@ -11,7 +11,7 @@ from schemas.states import JobState
 from storage.pipeline.jobs import JobRow, job_row
 from storage.postgres.named_queries import Db, load, rows_of
 
-LOOK = 500  # jobs that wait longest
+LOOK = 200  # jobs that wait longest
 MOST_WAITING = 20  # their accounts
 MOST_FAILING = 20
 QUERIES = load(__name__)

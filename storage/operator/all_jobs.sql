@@ -26,9 +26,7 @@ LIMIT :size;
 
 -- name: waiting(operations, look, most)
 -- The accounts of the `look` queued jobs that were received first, those first that wait longest.
-SELECT j.account_id, a.name AS account_name, count(*) AS jobs, (array_agg(j.id ORDER BY j.id))[1] AS oldest_job_id,
-    min(j.accepted_at) AS oldest_waiting_at, turn.throttled_until
-FROM (
+WITH oldest AS MATERIALIZED (
     SELECT q.* FROM unnest(:operations::text[]) o (operation)
     CROSS JOIN LATERAL (
         SELECT account_id, id, accepted_at FROM jobs
@@ -36,15 +34,18 @@ FROM (
         ORDER BY id LIMIT :look
     ) q
     ORDER BY q.id LIMIT :look
-) j
-CROSS JOIN LATERAL (SELECT name FROM accounts o WHERE o.id = j.account_id OFFSET 0) a
+), account AS MATERIALIZED (
+    SELECT account_id, count(*) AS jobs, (array_agg(id ORDER BY id))[1] AS oldest_job_id, min(accepted_at) AS oldest_waiting_at
+    FROM oldest GROUP BY account_id ORDER BY oldest_job_id LIMIT :most
+)
+SELECT w.*, a.name AS account_name, turn.throttled_until
+FROM account w
+CROSS JOIN LATERAL (SELECT name FROM accounts o WHERE o.id = w.account_id OFFSET 0) a
 CROSS JOIN LATERAL (
     SELECT max(t.ready_at) AS throttled_until FROM account_turns t
-    WHERE t.account_id = j.account_id AND t.active AND t.ready_at > t.throttled_at AND t.ready_at > now()
+    WHERE t.account_id = w.account_id AND t.active AND t.ready_at > t.throttled_at AND t.ready_at > now()
 ) turn
-GROUP BY j.account_id, a.name, turn.throttled_until
-ORDER BY oldest_job_id
-LIMIT :most;
+ORDER BY w.oldest_job_id;
 
 -- name: failing(size)
 -- The jobs that had an error of ours since their last success, those first that are tried next. Reads jobs_delayed only.

@@ -83,7 +83,7 @@ async def get_health(request: web.Request) -> web.Response:
 
 @endpoint(responses={200: SlowView})
 async def get_slow(request: web.Request) -> web.Response:
-    """Get the accounts of the 500 jobs that wait longest, failing jobs, and waits for locks."""
+    """Get the accounts of the 200 jobs that wait longest, failing jobs, and waits for locks."""
     pool = operator_pool(request)
     return shown(
         SlowView(
