@@ -105,14 +105,8 @@ class Traits:
         return (*((self.needs,) if self.needs else ()), *self.takes, *ALWAYS)
 
 
-ALWAYS = (
-    "name",
-    "tags",
-    "region",
-    "parallel",
-    "dry_run",
-    "max_errors",
-)  # parameters that every operation takes
+# parameters that every operation takes
+ALWAYS = ("name", "tags", "region", "parallel", "dry_run", "max_errors", "unknown_columns")
 OPT_IN = ("opt_in_to", "opt_in_to_all_channels", "override_opt_outs")
 
 CONTACTS_EXAMPLE = [{"phone": "+919876543210", "name": "Priya Sharma", "metadata": {"city": "Mumbai"}}]

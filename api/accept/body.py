@@ -13,7 +13,7 @@ from api.accept.form import open_form
 from api.accept.idempotency import HEADER
 from api.http.body_stream import arriving, pipeline_for, read_pieces, read_whole
 from schemas.formats.content_type import Format, format_for
-from schemas.formats.csv_header import Columns
+from schemas.formats.csv_header import Columns, UnknownColumns
 from schemas.formats.csv_rows import CsvCutter
 from schemas.formats.file_name import file_name_in
 from schemas.formats.json_array import split_array
@@ -107,6 +107,7 @@ async def cut_parts(
     *,
     settings: Settings,
     renames: Mapping[str, str] | None = None,
+    unknown_columns: UnknownColumns = "refuse",
 ) -> AsyncIterator[JobPart]:
     """Cut the pieces of a body into parts; each is yielded as soon as it is full.
 
@@ -124,7 +125,9 @@ async def cut_parts(
                 yield part
         case Format.CSV:
             items = OPERATIONS[operation].items
-            columns = Columns(known=items.known_column, names=items.columns, renames=renames or {})
+            columns = Columns(
+                known=items.known_column, names=items.columns, renames=renames or {}, unknown=unknown_columns
+            )
             async for part in _cut(pieces, CsvCutter(columns, max_items=settings.max_upload_items)):
                 yield part
 

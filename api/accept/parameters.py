@@ -38,12 +38,18 @@ def read_parameters(operation: Operation, given: MultiMapping[str]) -> Parameter
     return Parameters(query=query, renames=renames, problems=problems)
 
 
-def check_renames(parameters: Parameters, format_: Format) -> list[NotAcceptable]:
-    """Return the problem of renames for a body that is not CSV: a field would be lost silently."""
-    if not parameters.renames or format_ is Format.CSV:
+def check_columns(parameters: Parameters, format_: Format) -> list[NotAcceptable]:
+    """Return the problems of parameters for the columns of a CSV file, if the body is none."""
+    if format_ is Format.CSV:
         return []
-    message = "only a CSV file has columns to rename: use the names of the fields in JSON items"
-    return [NotAcceptable(message, param=f"{RENAME}{next(iter(parameters.renames))}")]
+    problems = []
+    if parameters.renames:  # a field would be lost silently
+        message = "only a CSV file has columns to rename: use the names of the fields in JSON items"
+        problems.append(NotAcceptable(message, param=f"{RENAME}{next(iter(parameters.renames))}"))
+    if parameters.query.unknown_columns == "ignore":
+        message = "only a CSV file has columns to ignore: leave unknown fields out of JSON items"
+        problems.append(NotAcceptable(message, param="unknown_columns"))
+    return problems
 
 
 async def plan_native(bulk: BulkRequest, operation: Operation, query: BulkQuery, format_: Format) -> Plan:

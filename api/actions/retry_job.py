@@ -6,7 +6,7 @@ from aiohttp import web
 
 from api.accept.accept import BulkRequest, Plan
 from api.accept.body import Fingerprint, JobPart, RequestBody, cut_parts
-from api.results.retry import check_retry, failed_items, format_of_failed
+from api.results.retry import check_retry, failed_items, format_of_failed, renames_of_failed
 from schemas.operations import Operation
 from storage.pipeline.jobs import Parent
 
@@ -51,4 +51,5 @@ class RetryRequest(BulkRequest):
             format_of_failed(self._parent),
             self._parent.operation,
             settings=self.api.ctx.settings,
+            renames=renames_of_failed(self._parent),
         )

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from api.accept.accept import BulkRequest, Plan, accept_request
 from api.accept.body import JobPart, RequestBody, cut_parts, open_body
-from api.accept.parameters import Parameters, check_renames, plan_native, read_parameters
+from api.accept.parameters import Parameters, check_columns, plan_native, read_parameters
 from api.openapi.describe import describe
 from api.openapi.native import described
 from schemas.errors import NotFound
@@ -37,7 +37,7 @@ class NativeRequest(BulkRequest):
         """Check the query and plan the job."""
         parameters, format_ = self._parameters, self._body.format
         self.problems += parameters.problems
-        self.problems += check_renames(parameters, format_)
+        self.problems += check_columns(parameters, format_)
         return await plan_native(self, self._operation, parameters.query, format_)
 
     def parts(self) -> AsyncIterator[JobPart]:
@@ -49,6 +49,7 @@ class NativeRequest(BulkRequest):
             self._operation,
             settings=self.api.ctx.settings,
             renames=self._parameters.renames,
+            unknown_columns=self._parameters.query.unknown_columns,
         )
 
 

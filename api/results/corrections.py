@@ -15,9 +15,12 @@ from schemas.operations import BY_ID, BY_PHONE, CONTACT, OPERATIONS, Operation
 
 
 def columns_of(operation: Operation, layout: CsvLayout | None) -> list[str]:
-    """Return the header row without the columns of the error: the columns of the file, named by field."""
+    """Return the header row without the columns of the error: the columns of the file, named by field.
+
+    Columns that are left out keep their names.
+    """
     if layout:
-        return [column for column in layout.columns if column]
+        return [column for column in layout.whole().columns if column]
     contact = OPERATIONS[operation].items is CONTACT
     return ["ref", *(contacts.COLUMNS if contact else references.NAMES)]
 
@@ -28,7 +31,7 @@ def as_row(error: ItemError, operation: Operation, columns: list[str], layout: C
     if isinstance(item, dict):
         return [*(_cell(item, column) for column in columns), *verdict]
     cells = _cells_of(item, layout)
-    names = layout.columns if layout else columns
+    names = layout.whole().columns if layout else columns
     named = dict(zip(names, cells, strict=False))
     return [*(named.get(column) for column in columns), *verdict, *cells[len(names) :]]
 
@@ -41,7 +44,7 @@ def as_line(
     if not isinstance(item, dict):
         item = {"item": item}
     elif layout:
-        item = _item_in(item, definitions)
+        item = _item_in({name: cell for name, cell in item.items() if name in layout.columns}, definitions)
     return {**item, "error_code": error.code, "error_message": error.message}
 
 

@@ -36,6 +36,11 @@ def format_of_failed(parent: Parent) -> Format:
     return Format.CSV if parent.layout else Format.NDJSON
 
 
+def renames_of_failed(parent: Parent) -> dict[str, str]:
+    """Return the renames for what `failed_items` writes: columns that were left out are left out again."""
+    return {name: "" for name in parent.layout.left_out if name} if parent.layout else {}
+
+
 async def failed_items(pool: Pool, parent: Parent) -> AsyncIterator[bytes]:
     """Yield the failed items in the order of their index, one page at a time."""
     if parent.layout:
@@ -48,7 +53,7 @@ def _header(layout: CsvLayout) -> bytes:
     """Return the header row, each name quoted so that a delimiter in a name does not count."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, delimiter=layout.delimiter, quoting=csv.QUOTE_ALL)
-    writer.writerow(column or LEFT_OUT for column in layout.columns)
+    writer.writerow(column or LEFT_OUT for column in layout.whole().columns)
     return buffer.getvalue().encode()
 
 
@@ -69,7 +74,7 @@ def _line(item: Any) -> bytes:
 
 def _row(item: dict[str, Any], layout: CsvLayout) -> bytes:
     buffer = io.StringIO()
-    cells = map(item.get, layout.columns)
+    cells = map(item.get, layout.whole().columns)
     csv.writer(buffer, delimiter=layout.delimiter).writerow(map(_cell, cells))
     return buffer.getvalue().encode("utf-8", "backslashreplace")
 

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self, TypeAlias
 
 from schemas.errors import MalformedBody, NotAcceptable
 from schemas.formats import csv_grammar
@@ -13,25 +13,42 @@ from schemas.formats import csv_grammar
 HEADER_BYTES: Final = 64 * 1024  # of the header row and the blank lines before it
 MAX_COLUMNS: Final = 1_000
 _MAX_PROBLEMS: Final = 20  # a file that is not CSV may have thousands of "columns"
+UnknownColumns: TypeAlias = Literal["refuse", "ignore"]
 _OUTSIDE_QUOTES: Final = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*')
+_MAP: Final = "Map it to a field with map.{0}=field, leave it out with map.{0}="
+_IGNORE: Final = "unknown_columns=ignore"
 _QUOTED: Final = re.compile(rb'"[^"]*+(?:"|\Z)')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvLayout:
-    """The layout of a row, stored with the job. `columns` are the fields in order, "" is ignored."""
+    """The layout of a row, stored with the job. `columns` are the fields in order, "" is ignored.
+
+    `left_out` names the columns that are ignored and come back with the errors of their rows, and has "" for
+    the others. It is empty if there is no such column. These names are unique, and not in `columns`.
+    """
 
     delimiter: str
     columns: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the layout as JSON."""
-        return {"delimiter": self.delimiter, "columns": list(self.columns)}
+        left_out = {"left_out": list(self.left_out)} if self.left_out else {}
+        return {"delimiter": self.delimiter, "columns": list(self.columns), **left_out}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Return the layout from the JSON of `to_dict`."""
-        return cls(delimiter=data["delimiter"], columns=tuple(data["columns"]))
+        left_out = tuple(data.get("left_out", ()))
+        return cls(delimiter=data["delimiter"], columns=tuple(data["columns"]), left_out=left_out)
+
+    def whole(self) -> "CsvLayout":
+        """Return the layout with the columns that are left out, to read a row as it was sent."""
+        if not self.left_out:
+            return self
+        columns = tuple(map(str.__add__, self.columns, self.left_out))  # one of the two is empty
+        return CsvLayout(delimiter=self.delimiter, columns=columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +57,13 @@ class Columns:
 
     `known` returns the field for a cleaned name: None is unknown, "" is known and ignored. `names` are the
     fields to list in a message. `renames` maps columns, by the name in the file or the cleaned name, to
-    fields; "" ignores the column.
+    fields; "" ignores the column. `unknown`: what to do with the other columns.
     """
 
     known: Callable[[str], str | None]
     names: Sequence[str]
     renames: Mapping[str, str] = field(default_factory=dict)
+    unknown: UnknownColumns = "refuse"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +110,14 @@ def read_header(row: bytes, delimiter: str, columns: Columns) -> CsvLayout:
     names = column_names(row, delimiter)
     renames = {clean_name(name): target for name, target in columns.renames.items()} | dict(columns.renames)
     fields = [_field(name, renames, columns) for name in names]
-    problems = [*_unknown(names, fields, columns), *_useless(names, columns), *_duplicate(names, fields)]
-    if problems and not any(fields):
+    unknown = list(_unknown(names, fields, renames, columns))
+    problems = [*unknown, *_useless(names, columns), *_duplicate(names, fields)]
+    if not any(fields) and (problems or None in fields):
         raise NotAcceptable(
             f"No column of the first row is known ({_listed(names)}): it must be a header row that names the "
             f"columns. {_known(columns)}",
             code="unknown_columns",
-            param=problems[0].param,
+            param=problems[0].param if problems else None,
             problems=tuple(problems[:_MAX_PROBLEMS]),
         )
     if problems:
@@ -108,7 +127,11 @@ def read_header(row: bytes, delimiter: str, columns: Columns) -> CsvLayout:
             param=problems[0].param,
             problems=tuple(problems[:_MAX_PROBLEMS]),
         )
-    return CsvLayout(delimiter=delimiter, columns=tuple(name or "" for name in fields))
+    return CsvLayout(
+        delimiter=delimiter,
+        columns=tuple(name or "" for name in fields),
+        left_out=_left_out(names, fields, columns),
+    )
 
 
 def column_names(row: bytes, delimiter: str) -> list[str]:
@@ -157,22 +180,57 @@ def _sniff(window: bytes, start: int, *, settled: bool) -> str | None:
 
 
 def _field(name: str, renames: Mapping[str, str], columns: Columns) -> str | None:
-    cleaned = clean_name(name)
-    target = renames.get(name, renames.get(cleaned))
+    target = _target(name, renames)
     if target is None:
-        return columns.known(cleaned)
+        return columns.known(clean_name(name))
     return columns.known(clean_name(target)) if target else ""
 
 
-def _unknown(names: Sequence[str], fields: Sequence[str | None], columns: Columns) -> Iterator[NotAcceptable]:
+def _target(name: str, renames: Mapping[str, str]) -> str | None:
+    """Return the field that a column is renamed to, "" to ignore it; None: it keeps its name."""
+    return renames.get(name, renames.get(clean_name(name)))
+
+
+def _left_out(names: Sequence[str], fields: Sequence[str | None], columns: Columns) -> tuple[str, ...]:
+    """Return the names of the columns that are ignored, except those that would be taken for another one."""
+    left_out: list[str] = []
+    taken = {"", *filter(None, fields)}
+    repeated: Counter[str] = Counter()
     for position, (name, found) in enumerate(zip(names, fields, strict=True), start=1):
-        if found is None:
-            label = f"{name[:100]!r}" if name else f"Column {position}, which has no name,"
-            yield NotAcceptable(
-                f"{label} is not a known column. {_known(columns)}",
-                code="unknown_columns",
-                param=name[:100] or None,
-            )
+        if found or columns.known(clean_name(name)) in taken:
+            left_out.append("")
+            continue
+        label = unique = name or f"column {position}"
+        while unique in taken:
+            repeated[label] += 1
+            unique = f"{label} {repeated[label] + 1}"
+        taken.add(unique)
+        left_out.append(unique)
+    return tuple(left_out) if any(left_out) else ()
+
+
+def _unknown(
+    names: Sequence[str], fields: Sequence[str | None], renames: Mapping[str, str], columns: Columns
+) -> Iterator[NotAcceptable]:
+    """Yield the columns that are refused. A rename to an unknown field is refused in any case."""
+    for position, (name, found) in enumerate(zip(names, fields, strict=True), start=1):
+        if found is not None:
+            continue
+        target = _target(name, renames)
+        if target is None and columns.unknown == "ignore":
+            continue
+        if target is not None:
+            label, cure = f"{target[:100]!r}, to which map.{name[:100]} maps a column,", ""
+        elif name:
+            label = f"{name[:100]!r}"
+            cure = f" {_MAP.format(name[:100])}, or leave out all such columns with {_IGNORE}."
+        else:
+            label, cure = f"Column {position}, which has no name,", f" Leave it out with {_IGNORE}."
+        yield NotAcceptable(
+            f"{label} is not a known column. {_known(columns)}{cure}",
+            code="unknown_columns",
+            param=name[:100] or None,
+        )
 
 
 def _useless(names: Sequence[str], columns: Columns) -> Iterator[NotAcceptable]:
@@ -186,7 +244,7 @@ def _useless(names: Sequence[str], columns: Columns) -> Iterator[NotAcceptable]:
         if (
             name not in present
             and clean_name(name) not in present
-            and columns.known(clean_name(target)) not in fields
+            and not (target and columns.known(clean_name(target)) in fields)
         ):
             yield NotAcceptable(
                 f"There is no column {name[:100]!r} in the file to rename. It has {_listed(names)}.",
@@ -196,11 +254,11 @@ def _useless(names: Sequence[str], columns: Columns) -> Iterator[NotAcceptable]:
 
 
 def _duplicate(names: Sequence[str], fields: Sequence[str | None]) -> Iterator[NotAcceptable]:
-    for name, count in Counter(filter(None, fields)).items():
-        if count > 1:
+    for name, number in Counter(filter(None, fields)).items():
+        if number > 1:
             same = [label for label, found in zip(names, fields, strict=True) if found == name]
             yield NotAcceptable(
-                f"{count} columns are the field {name!r}: {_listed(same)}.",
+                f"{number} columns are the field {name!r}: {_listed(same)}.",
                 code="duplicate_column",
                 param=name,
             )

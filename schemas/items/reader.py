@@ -1,6 +1,7 @@
 """Read valid items from the bytes of a chunk, for every operation and every format."""
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -59,7 +60,8 @@ class Run:
         self._is_csv = format_ == Format.CSV
         if self._is_csv:
             assert layout is not None
-            self._records = csv_rows.decode(body, CsvLayout.from_dict(layout))
+            self._layout = CsvLayout.from_dict(layout)
+            self._records = csv_rows.decode(body, self._layout)
             self._read = reader.read_cells
         else:
             self._records = ndjson.lines(body)
@@ -87,9 +89,18 @@ class Run:
             return len(record)
         return sum(map(len, record.values())) if isinstance(record, dict) else 0
 
+    @cached_property
+    def _sent(self) -> list[Any]:
+        if not self._is_csv or not self._layout.left_out:
+            return self._records
+        return csv_rows.decode(self._body, self._layout.whole())
+
     def raw(self, position: int) -> Any:
-        """Return the record as it was sent: JSON, or the text of a record that could not be read."""
-        record = self._records[position]
+        """Return the record as it was sent: JSON, or the text of a record that could not be read.
+
+        A row of CSV has the cells of the columns that are left out, too.
+        """
+        record = self._sent[position]
         if isinstance(record, bytes):
             record = ndjson.decode_line(record)
         return record.text if isinstance(record, Unreadable) else record

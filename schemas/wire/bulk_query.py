@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from schemas.error_limit import read_max_errors
+from schemas.formats.csv_header import UnknownColumns
 from schemas.items.phone import is_region
 from schemas.operations import MatchOn
 from schemas.wire.query_models import JobName, JobTag, Query
@@ -57,6 +58,9 @@ class BulkQuery(Query):
         default=None,
         description="stop the job when more items fail: a number, or a percentage of the applied items",
         examples=["100", "5%"],
+    )
+    unknown_columns: UnknownColumns = Field(
+        default="refuse", description="CSV: `ignore` leaves out columns that are no fields"
     )
     match_on: MatchOn = Field(default="auto", description="how an item finds its contact")
     list_id: str | None = Field(

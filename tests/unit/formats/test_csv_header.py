@@ -8,25 +8,36 @@ from hypothesis import strategies as st
 
 from schemas.errors import MalformedBody, NotAcceptable
 from schemas.formats import csv_rows
-from schemas.formats.csv_header import HEADER_BYTES, Columns, CsvLayout, Header, find_header
+from schemas.formats.csv_header import HEADER_BYTES, Columns, CsvLayout, Header, UnknownColumns, find_header
 from schemas.formats.csv_rows import CsvCutter
 
 from .feeding import pump
 
-FIELDS = {"phone": "phone", "phone_number": "phone", "name": "name", "first_name": "name", "email": "email"}
+FIELDS = {
+    "error_code": "",
+    "phone": "phone",
+    "phone_number": "phone",
+    "name": "name",
+    "first_name": "name",
+    "email": "email",
+}
 NAMES = ("phone", "name", "email")
 
 
-def layout(body: bytes, renames: dict[str, str] | None = None) -> CsvLayout:
-    cutter = CsvCutter(Columns(known=FIELDS.get, names=NAMES, renames=renames or {}))
+def layout(
+    body: bytes, renames: dict[str, str] | None = None, unknown: UnknownColumns = "refuse"
+) -> CsvLayout:
+    cutter = CsvCutter(Columns(known=FIELDS.get, names=NAMES, renames=renames or {}, unknown=unknown))
     pump(cutter, body + b"1\n")
     assert cutter.layout is not None
     return cutter.layout
 
 
-def refusal(body: bytes, renames: dict[str, str] | None = None) -> NotAcceptable:
+def refusal(
+    body: bytes, renames: dict[str, str] | None = None, unknown: UnknownColumns = "refuse"
+) -> NotAcceptable:
     with pytest.raises(NotAcceptable) as caught:
-        layout(body, renames)
+        layout(body, renames, unknown)
     return caught.value
 
 
@@ -78,6 +89,34 @@ def test_every_unknown_column_is_named_with_the_known_ones() -> None:
     assert error.code == "unknown_columns"
     assert [problem.param for problem in error.problems] == ["colour", "shoe size"]
     assert all("phone, name, email" in problem.message for problem in error.problems)
+    for cure in ("map.colour=field", "map.colour=,", "unknown_columns=ignore"):
+        assert cure in error.message
+
+
+def test_unknown_columns_can_be_left_out() -> None:
+    found = layout(b"phone,Shoe size,error_code,,name\n", unknown="ignore")
+    assert found.columns == ("phone", "", "", "", "name")
+    assert found.whole().columns == ("phone", "Shoe size", "", "column 4", "name")
+    assert CsvLayout.from_dict(found.to_dict()) == found
+    assert layout(b"phone,x\n", {"x": ""}).whole().columns == ("phone", "x")
+    assert layout(b"phone,email\n", {"email": ""}).whole().columns == ("phone", "email")
+    # it would be taken for the other column
+    assert layout(b"phone,x,Name\n", {"x": "name", "Name": ""}).whole().columns == ("phone", "name", "")
+
+
+def test_columns_that_are_left_out_have_different_names() -> None:
+    found = layout(b"phone,x,x,x 2,\n", unknown="ignore")
+    assert found.whole().columns == ("phone", "x", "x 2", "x 2 2")
+    same = layout(b"phone" + b",x" * 999 + b"\n", unknown="ignore").left_out
+    assert len(set(same)) == 1000
+
+
+def test_a_mistake_is_no_unknown_column() -> None:
+    misspelt = refusal(b"phone,x\n", {"x": "emial"}, "ignore")
+    assert (misspelt.code, misspelt.problems[0].param) == ("unknown_columns", "x")
+    assert "'emial', to which map.x maps a column, is not a known column" in misspelt.message
+    assert refusal(b"phone,x\n", {"y": ""}, "ignore").problems[0].param == "map.y"
+    assert "must be a header row" in refusal(b"+4915112345678,Jane\n", unknown="ignore").message
 
 
 def test_a_rename_to_an_unknown_field_is_refused() -> None:

@@ -1,5 +1,7 @@
 """CSV files as people and spreadsheet programs write them."""
 
+import json
+
 import pytest
 
 from storage.context import Context
@@ -101,6 +103,43 @@ async def test_one_unknown_column_is_named_in_the_error(client: Client) -> None:
         "Hat",
     )
     assert "'Hat'" in response.error["message"]
+
+
+async def test_unknown_columns_can_be_ignored_and_come_back_with_the_errors(
+    ctx: Context, client: Client
+) -> None:
+    body = f'Notes,phone,shoe size,name,age\n"a, b",12,38,Ana,x\n,{TWO},39,Bo,\nshort,row\n'
+    query = "?unknown_columns=ignore&map.age="
+    response = await client.submit(body.encode(), "text/csv", query)
+    await work(ctx)
+    assert (await client.job(response))["counts"]["created"] == 1
+    assert await stored(ctx) == {TWO: "Bo"}
+    retry = await client.call("POST", f"{response.headers['Location']}/retry")
+    assert retry.status == 202, retry.body
+    await work(ctx)
+    for job in (response, retry):  # the retry keeps them, too
+        errors = f"{job.headers['Location']}/errors"
+        file = (await client.get(errors, Accept="text/csv")).body.decode().splitlines()
+        assert file[0] == "Notes,phone,shoe size,name,age,error_code,error_message"
+        assert file[1].startswith('"a, b",12,38,Ana,x,phone_too_short,')
+        assert file[2].startswith("short,row,,,,row_length,")
+    lines = (await client.get(errors, Accept="application/x-ndjson")).body
+    assert set(json.loads(lines.splitlines()[0])) == {"phone", "name", "error_code", "error_message"}
+    corrected = "\n".join(file).replace(",12,", f",{ONE},")
+    again = await client.submit(corrected.encode(), "text/csv", query)
+    assert again.status == 202, again.body
+    await work(ctx)
+    assert await stored(ctx) == {ONE: "Ana", TWO: "Bo"}
+
+
+async def test_what_to_do_with_unknown_columns_is_one_of_two_words(client: Client) -> None:
+    response = await client.submit(PLAIN.encode(), "text/csv", "?unknown_columns=keep")
+    assert (response.status, response.error["param"]) == (422, "unknown_columns")
+    assert "'refuse' or 'ignore'" in response.error["message"]
+    response = await client.submit_items([{"phone": ONE}], "?unknown_columns=ignore")
+    assert (response.status, response.error["param"]) == (422, "unknown_columns")
+    assert "only a CSV file" in response.error["message"]
+    assert await client.jobs() == []
 
 
 async def test_a_rename_of_a_column_that_is_not_there_is_refused(client: Client) -> None:
