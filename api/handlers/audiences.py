@@ -1,35 +1,17 @@
 """/v1/audiences: sets of contacts to send to."""
 
-from functools import partial
-from typing import Annotated
-
 from aiohttp import web
 
 from api.endpoint import endpoint
 from api.http.context import scope
-from api.http.path_id import PathId
 from api.http.responses import created, deleted, page_of, shown
-from schemas.ids import read_id, show_id
+from api.http.views.resource_ids import AUDIENCE, AudienceId
+from api.http.views.resource_views import audience_view
 from schemas.wire.base import Listing
 from schemas.wire.query_models import AudiencesQuery
 from schemas.wire.resource_bodies import NameBody
 from schemas.wire.resources import Audience
 from storage.entities import audiences
-from storage.entities.audiences import AudienceRow
-
-AUDIENCE = PathId(name="audience", param="audience_id", read=partial(read_id, "aud"), code="unknown_audience")
-AudienceId = Annotated[int, AUDIENCE]
-
-
-def audience_view(row: AudienceRow) -> Audience:
-    """Return an audience as a client reads it."""
-    return Audience(
-        id=show_id("aud", row.id),
-        name=row.name,
-        contact_count=row.contact_count,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
 
 
 @endpoint(responses={201: Audience}, errors=(409,))

@@ -1,49 +1,20 @@
 """/v1/channels: what contacts are opted in to."""
 
-from typing import Annotated
-from uuid import UUID
-
 from aiohttp import web
 
 from api.endpoint import endpoint
-from api.http.context import ACCOUNT, scope
-from api.http.path_id import PathId
+from api.http.context import scope
 from api.http.responses import created, deleted, page_of, shown
-from schemas.errors import NotAcceptable
-from schemas.ids import read_channel_id
-from schemas.items.phone import normaliser_for
-from schemas.items.phone_notation import PhoneFault
+from api.http.views.resource_ids import CHANNEL, ChannelId, phone_of_account
+from api.http.views.resource_views import channel_view
 from schemas.wire.base import Listing
 from schemas.wire.query_models import ChannelsQuery
 from schemas.wire.resource_bodies import ChannelChange, NewChannel
 from schemas.wire.resources import Channel
 from storage.entities import channels
-from storage.entities.channels import ChannelRow
-
-CHANNEL = PathId(name="channel", param="channel_id", read=read_channel_id, code="unknown_channel")
-ChannelId = Annotated[UUID, CHANNEL]
 
 
-def channel_view(row: ChannelRow) -> Channel:
-    """Return a channel as a client reads it."""
-    return Channel(
-        id=row.id,
-        name=row.name,
-        phone=row.phone,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-async def _phone(request: web.Request, text: str) -> str:
-    """Return a phone number in E.164; raises NotAcceptable."""
-    phone = normaliser_for(request[ACCOUNT].region)(text)
-    if isinstance(phone, PhoneFault):
-        raise NotAcceptable(phone.message, code=phone.code, param="phone")
-    return phone
-
-
-@endpoint(responses={201: Channel}, errors=(409,), resolve={"phone": _phone})
+@endpoint(responses={201: Channel}, errors=(409,), resolve={"phone": phone_of_account})
 async def create_channel(request: web.Request, body: NewChannel) -> web.Response:
     """Create a channel."""
     view = channel_view(await channels.create(*scope(request), name=body.name, phone=body.phone))
@@ -64,7 +35,7 @@ async def get_channel(request: web.Request, channel_id: ChannelId) -> web.Respon
     return shown(channel_view(CHANNEL.found(request, row)))
 
 
-@endpoint(responses={200: Channel}, errors=(409,), resolve={"phone": _phone})
+@endpoint(responses={200: Channel}, errors=(409,), resolve={"phone": phone_of_account})
 async def change_channel(request: web.Request, channel_id: ChannelId, body: ChannelChange) -> web.Response:
     """Change the name or the phone of a channel."""
     row = await channels.change(*scope(request), channel_id, body.given())

@@ -1,37 +1,17 @@
 """/v1/contact-lists: named sets of contacts."""
 
-from functools import partial
-from typing import Annotated
-
 from aiohttp import web
 
 from api.endpoint import endpoint
 from api.http.context import scope
-from api.http.path_id import PathId
 from api.http.responses import created, page_of, shown
-from schemas.ids import read_id, show_id
+from api.http.views.resource_ids import LIST, ListId
+from api.http.views.resource_views import list_view
 from schemas.wire.base import Listing
 from schemas.wire.query_models import ListsQuery
 from schemas.wire.resource_bodies import NameBody
 from schemas.wire.resources import ContactList
 from storage.entities import contact_lists
-from storage.entities.contact_lists import ContactListRow
-
-LIST = PathId(name="contact list", param="list_id", read=partial(read_id, "lst"), code="unknown_list")
-ListId = Annotated[int, LIST]
-
-
-def list_view(row: ContactListRow) -> ContactList:
-    """Return a contact list as a client reads it."""
-    return ContactList(
-        id=show_id("lst", row.id),
-        name=row.name,
-        state="archived" if row.archived_at else "active",
-        contact_count=row.contact_count,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        archived_at=row.archived_at,
-    )
 
 
 @endpoint(responses={201: ContactList}, errors=(409,))

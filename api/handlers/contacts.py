@@ -1,16 +1,15 @@
 """/v1/contacts: single contacts, as in the API of Oliai."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from api.endpoint import Unchecked, endpoint
 from api.http.contact_view import contact_view
 from api.http.context import ACCOUNT, API, scope
-from api.http.path_id import PathId
 from api.http.responses import created, shown
+from api.http.views.resource_ids import CONTACT, ContactId
 from api.openapi import examples
 from schemas.ids import read_channel_id, read_id
 from schemas.items.properties import Definitions
@@ -25,30 +24,6 @@ from storage.postgres.transactions import transact
 
 Body = TypeVar("Body", bound=ContactChange)
 Write = Callable[[Conn, Account, Body], Awaitable[ContactRow]]
-
-
-async def _by_external_id(request: web.Request, text: str) -> int | None:
-    """Return the contact with this external id, so that clients that migrate can keep using their old ids."""
-    return await contacts.id_by_external_id(*scope(request), text) if text.isprintable() else None
-
-
-async def _known(request: web.Request, text: str) -> int | None:
-    """Return the contact that the path names; None if it does not exist."""
-    contact_id = read_id("ctc", text) or await _by_external_id(request, text)
-    known = contact_id is not None and await contacts.get(*scope(request), contact_id) is not None
-    return contact_id if known else None
-
-
-CONTACT = PathId(
-    name="contact",
-    param="contact_id",
-    read=partial(read_id, "ctc"),
-    look_up=_by_external_id,
-    code="unknown_contact",
-)
-KNOWN_CONTACT = PathId(name="contact", param="contact_id", look_up=_known, code="unknown_contact")
-ContactId = Annotated[int, CONTACT]
-KnownContactId = Annotated[int, KNOWN_CONTACT]
 
 
 @endpoint(responses={200: ContactPage})

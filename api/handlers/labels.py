@@ -1,48 +1,20 @@
 """/v1/labels: the labels of contacts."""
 
-from functools import partial
-from typing import Annotated
-
 from aiohttp import web
 
 from api.endpoint import endpoint
 from api.http.context import scope
-from api.http.path_id import PathId
 from api.http.responses import created, deleted, page_of, shown
-from schemas.ids import read_id, show_id
+from api.http.views.resource_ids import LABEL, LabelId, known_team
+from api.http.views.resource_views import label_view
 from schemas.wire.base import Listing
 from schemas.wire.query_models import LabelsQuery
 from schemas.wire.resource_bodies import LabelChange, NewLabel
 from schemas.wire.resources import Label
-from storage.entities import labels, teams
-from storage.entities.labels import LabelRow
-
-LABEL = PathId(name="label", param="label_id", read=partial(read_id, "lbl"), code="unknown_label")
-LabelId = Annotated[int, LABEL]
+from storage.entities import labels
 
 
-def label_view(row: LabelRow) -> Label:
-    """Return a label as a client reads it."""
-    return Label(
-        id=show_id("lbl", row.id),
-        name=row.name,
-        colour=row.colour,
-        team_id=show_id("team", row.team_id) if row.team_id else None,
-        contact_count=row.contact_count,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
-
-
-async def _team(request: web.Request, value: object) -> int:
-    """Return the team that a request names; raises NotAcceptable."""
-    number = read_id("team", value)
-    if number is None or await teams.get(*scope(request), number) is None:
-        raise labels.unknown_team()
-    return number
-
-
-@endpoint(responses={201: Label}, errors=(409,), resolve={"team_id": _team})
+@endpoint(responses={201: Label}, errors=(409,), resolve={"team_id": known_team})
 async def create_label(request: web.Request, body: NewLabel) -> web.Response:
     """Create a label, of one team or of every team."""
     row = await labels.create(*scope(request), name=body.name, colour=body.colour, team_id=body.team_id)
@@ -50,7 +22,7 @@ async def create_label(request: web.Request, body: NewLabel) -> web.Response:
     return created(request, view, view.id)
 
 
-@endpoint(responses={200: Listing[Label]}, resolve={"team_id": _team})
+@endpoint(responses={200: Listing[Label]}, resolve={"team_id": known_team})
 async def list_labels(request: web.Request, query: LabelsQuery) -> web.Response:
     """List all labels, or those of one team, in the order of creation."""
     rows = await labels.page(
@@ -66,7 +38,7 @@ async def get_label(request: web.Request, label_id: LabelId) -> web.Response:
     return shown(label_view(LABEL.found(request, row)))
 
 
-@endpoint(responses={200: Label}, errors=(409,), resolve={"team_id": _team})
+@endpoint(responses={200: Label}, errors=(409,), resolve={"team_id": known_team})
 async def change_label(request: web.Request, label_id: LabelId, body: LabelChange) -> web.Response:
     """Change the name, the colour or the team of a label. Contacts keep the label."""
     row = await labels.change(*scope(request), label_id, body.given())

@@ -5,15 +5,24 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from api.endpoint import endpoint
-from api.handlers.audiences import AUDIENCE, AudienceId, audience_view
-from api.handlers.channels import CHANNEL, ChannelId
-from api.handlers.contact_lists import LIST, ListId, list_view
-from api.handlers.contacts import CONTACT, ContactId, KnownContactId
-from api.handlers.labels import LABEL, LabelId, label_view
 from api.http.contact_view import contact_view
 from api.http.context import API, scope
 from api.http.path_id import PathId
 from api.http.responses import page_of, shown
+from api.http.views.resource_ids import (
+    AUDIENCE,
+    CHANNEL,
+    CONTACT,
+    LABEL,
+    LIST,
+    AudienceId,
+    ChannelId,
+    ContactId,
+    KnownContactId,
+    LabelId,
+    ListId,
+)
+from api.http.views.resource_views import audience_view, label_view, list_view, opt_in_view
 from schemas.errors import Conflict
 from schemas.ids import AccountId
 from schemas.wire.base import Listing
@@ -97,7 +106,7 @@ async def audiences_of(
 async def opt_ins_of(request: web.Request, contact_id: KnownContactId, query: OptInsQuery) -> web.Response:
     """List the opt-ins and opt-outs of a contact, in the order of the channels' ids."""
     rows = await opt_ins.page(*scope(request), contact_id, after=query.cursor, size=query.limit + 1)
-    return page_of([_opt_in_view(row) for row in rows], query.limit, lambda view: view.channel_id)
+    return page_of([opt_in_view(row) for row in rows], query.limit, lambda view: view.channel_id)
 
 
 @endpoint(
@@ -127,7 +136,7 @@ async def put_opt_in(
             code="contact_opted_out",
             param="opted_in",
         )
-    return shown(_opt_in_view(row))
+    return shown(opt_in_view(row))
 
 
 async def _members(
@@ -155,13 +164,3 @@ async def _slices(
         characters += sum(row.json_characters for row in found[:size])
         after = rows[-1].id if rows else after
     return rows, more
-
-
-def _opt_in_view(row: OptInRow) -> OptIn:
-    return OptIn(
-        channel_id=row.channel_id,
-        channel_name=row.channel_name,
-        opted_in=row.opted_in,
-        by="contact" if row.by_contact else "account",
-        updated_at=row.updated_at,
-    )

@@ -1,33 +1,18 @@
 """/v1/properties: the keys that the `properties` of a contact may have, and the types of their values."""
 
-from typing import Annotated
-
 from aiohttp import web
 
 from api.endpoint import endpoint
 from api.http.context import scope
-from api.http.path_id import PathId
 from api.http.responses import created, deleted, page_of, shown
+from api.http.views.resource_ids import PROPERTY, PropertyName
+from api.http.views.resource_views import property_view
 from schemas.errors import NotAcceptable
 from schemas.wire.base import Listing
 from schemas.wire.query_models import PropertiesQuery
-from schemas.wire.resource_bodies import NewProperty, PropertyChange, read_property_name
+from schemas.wire.resource_bodies import NewProperty, PropertyChange
 from schemas.wire.resources import Property
 from storage.entities import properties
-from storage.entities.properties import PropertyRow
-
-PROPERTY = PathId(name="property", param="name", read=read_property_name, code="unknown_property")
-PropertyName = Annotated[str, PROPERTY]
-
-
-def property_view(row: PropertyRow) -> Property:
-    """Return a property as a client reads it."""
-    return Property(
-        name=row.name,
-        type=row.type,
-        options=row.options,
-        created_at=row.created_at,
-    )
 
 
 @endpoint(responses={201: Property}, errors=(409,))

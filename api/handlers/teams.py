@@ -1,34 +1,17 @@
 """/v1/teams: the teams that labels and contacts belong to."""
 
-from functools import partial
-from typing import Annotated
-
 from aiohttp import web
 
 from api.endpoint import endpoint
 from api.http.context import scope
-from api.http.path_id import PathId
 from api.http.responses import created, deleted, page_of, shown
-from schemas.ids import read_id, show_id
+from api.http.views.resource_ids import TEAM, TeamId
+from api.http.views.resource_views import team_view
 from schemas.wire.base import Listing
 from schemas.wire.query_models import TeamsQuery
 from schemas.wire.resource_bodies import NameBody
 from schemas.wire.resources import Team
 from storage.entities import teams
-from storage.entities.teams import TeamRow
-
-TEAM = PathId(name="team", param="team_id", read=partial(read_id, "team"), code="unknown_team")
-TeamId = Annotated[int, TEAM]
-
-
-def team_view(row: TeamRow) -> Team:
-    """Return a team as a client reads it."""
-    return Team(
-        id=show_id("team", row.id),
-        name=row.name,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-    )
 
 
 @endpoint(responses={201: Team}, errors=(409,))
