@@ -64,6 +64,7 @@ ROUTES = (
     Route("POST", "/v1/jobs/{job_id}/cancel", jobs.cancel_job),
     Route("POST", "/v1/jobs/{job_id}/retry", jobs.retry_job, bulk=True),
     Route("GET", "/v1/accounts", accounts.list_accounts),
+    Route("GET", "/v1/limits", accounts.get_limits),
     Route("POST", "/v1/contact-lists", contact_lists.create_list),
     Route("GET", "/v1/contact-lists", contact_lists.list_lists),
     Route("GET", "/v1/contact-lists/{list_id}", contact_lists.get_list),

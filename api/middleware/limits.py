@@ -1,32 +1,19 @@
 """Charge each request to a window of its account, and report the window in the headers of the response."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.http.context import ACCOUNT, API, BULK, LIMITS, UNFINISHED
+from api.http.views.limits_view import Policy, bulk_policy, read_policy
 from schemas.errors import RateLimited
-from schemas.settings import Settings
 from storage.entities.accounts import Account
 from storage.windows import admissions
 from storage.windows.admissions import Admission
 from storage.windows.window import Grant
 
-READ_SECONDS = 60  # READ_LIMIT is a number of requests a minute
 TOO_MANY_JOBS_SECONDS = 5  # the time when one of them ends is not known
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """At most `limit` requests of a kind in any `seconds`; 0: no limit."""
-
-    kind: Literal["requests", "reads"]
-    limit: int
-    seconds: int
-    noun: str
 
 
 @web.middleware
@@ -87,18 +74,6 @@ async def _charge_read(request: web.Request, account: Account) -> None:
             request[LIMITS] = headers_of(policy, grant)
             if not grant.granted:
                 raise refusal(policy, grant)
-
-
-def bulk_policy(account: Account) -> Policy:
-    """Return the policy of the account's admission window."""
-    return Policy(
-        kind="requests", limit=account.request_limit, seconds=account.window_seconds, noun="bulk requests"
-    )
-
-
-def read_policy(settings: Settings) -> Policy:
-    """Return the policy of all requests that are not bulk requests."""
-    return Policy(kind="reads", limit=settings.read_limit, seconds=READ_SECONDS, noun="requests")
 
 
 def headers_of(policy: Policy, grant: Grant | Admission) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from schemas.ids import MAX_NUMBER
 from schemas.items.phone import normaliser_for
 from storage.entities import contacts
 from storage.entities.accounts import Account
@@ -24,7 +25,7 @@ TRIGRAM = 3  # the index helps if this many letters or digits follow each other
 INDEX_LOCK = 0x62756C73  # of the session that changes the index
 MISSING_EXTENSION = (asyncpg.FeatureNotSupportedError, asyncpg.UndefinedFileError)
 
-QUERIES = load(__name__, {"lock": INDEX_LOCK})
+QUERIES = load(__name__, {"lock": INDEX_LOCK, "max_id": MAX_NUMBER})
 
 
 class IndexRefused(Exception):
@@ -39,18 +40,19 @@ class IndexState(NamedTuple):
 
 
 async def page(
-    db: Db, account: Account, *, search: str | None, size: int, skip: int
+    db: Db, account: Account, *, search: str | None, size: int, skip: int = 0, before: int | None = None
 ) -> tuple[list[ContactRow], int]:
     """Return a page of contacts, newest first, without the first `skip`, and the total number of contacts.
 
+    Only contacts with an id below `before`, if given, are on the page, and in the total of a search.
     `search` selects the contacts whose name or phone contains this text. A phone number also matches in the
     national format of the account's region. A text of + and digits selects the phones that start with it.
     The total of a search counts at most COUNTED contacts beyond the page, so that it need not read them all.
     """
     if search:
-        found = await _find(db, account, search, skip + size + COUNTED)
+        found = await _find(db, account, search, before, skip + size + COUNTED)
         return await contacts.by_ids(db, account.id, found[skip : skip + size]), len(found)
-    records = await QUERIES.page(db, account_id=account.id, size=size, skip=skip)
+    records = await QUERIES.page(db, account_id=account.id, size=size, skip=skip, before=before)
     return [ContactRow.of(record) for record in records if record["id"] is not None], records[0]["total"]
 
 
@@ -91,20 +93,21 @@ async def _lock_index(conn: Conn) -> None:
         raise IndexRefused("another command changes the index: wait until it has ended")
 
 
-async def _find(db: Db, account: Account, text: str, most: int) -> list[int]:
-    """Return the ids of the contacts that a text finds, newest first, at most `most`."""
+async def _find(db: Db, account: Account, text: str, before: int | None, most: int) -> list[int]:
+    """Return the ids of the contacts before an id that a text finds, newest first, at most `most`."""
     digits = _digits(text)
     start = f"+{digits}" if digits and text.startswith("+") else None
     phone = normaliser_for(account.region)(text) if digits and not start else None
-    patterns = {
+    parameters = {
         "name_like": None if start else _pattern(text),
         "phone_like": f"{start}%" if start else digits and f"%{digits}%",
         "phone": phone if isinstance(phone, str) else None,
+        "before": MAX_NUMBER if before is None else before,
     }
     found: list[int] | None = await QUERIES.search(
         db,
         account_id=account.id,
-        **patterns,
+        **parameters,
         phone_start=start,
         by_index=_has_trigram(text) and (not digits or len(digits) >= TRIGRAM),
         candidates=CANDIDATES,
@@ -112,7 +115,7 @@ async def _find(db: Db, account: Account, text: str, most: int) -> list[int]:
         most=most,
     )
     if found is None:
-        found = await QUERIES.search_all(db, account_id=account.id, **patterns, most=most)
+        found = await QUERIES.search_all(db, account_id=account.id, **parameters, most=most)
     return found
 
 

@@ -1,20 +1,20 @@
--- name: search(account_id, name_like, phone_like, phone, phone_start, by_index, candidates, newest, most)$
--- The ids of the contacts that match, newest first, at most `most`; null: ask `search_all`. See the function.
+-- name: search(account_id, name_like, phone_like, phone, phone_start, by_index, candidates, newest, most, before)$
+-- The ids below `before` of the contacts that match, newest first, at most `most`; null: ask `search_all`. See the function.
 SELECT search_contacts(
-    :account_id, :name_like, :phone_like, :phone, :phone_start, :by_index, :candidates, :newest, :most);
+    :account_id, :name_like, :phone_like, :phone, :phone_start, :by_index, :candidates, :newest, :most, :before);
 
--- name: search_all(account_id, name_like, phone_like, phone, most)$
+-- name: search_all(account_id, name_like, phone_like, phone, before, most)$
 -- The same, by reading all contacts of the account, in the way that the planner finds best.
 WITH found AS MATERIALIZED (
     SELECT id FROM contacts
-    WHERE account_id = :account_id
+    WHERE account_id = :account_id AND id < :before
       AND (lower(name) LIKE lower(:name_like) OR phone LIKE :phone_like::text OR phone = :phone::text)
 )
 SELECT ARRAY(SELECT id FROM found ORDER BY id DESC LIMIT :most);
 
--- name: page(account_id, size, skip)
--- A page of contacts, newest first, and the total, in one snapshot. An empty page is one row in which only
--- `total` is not null. Skipped contacts are read from the index alone.
+-- name: page(account_id, before, size, skip)
+-- A page of contacts, newest first, with ids below `before` (null: from the newest), and the total, in one snapshot. An
+-- empty page is one row in which only `total` is not null. Skipped contacts are read from the index alone.
 SELECT counted.total, shown.*
 FROM (
     SELECT COALESCE(sum(contacts), 0)::bigint AS total FROM contact_counts WHERE account_id = :account_id
@@ -22,7 +22,9 @@ FROM (
 LEFT JOIN LATERAL (
     SELECT c.*
     FROM (
-        SELECT id FROM contacts WHERE account_id = :account_id ORDER BY id DESC LIMIT :size OFFSET :skip
+        SELECT id FROM contacts
+        WHERE account_id = :account_id AND id < COALESCE(:before::bigint, @max_id@)
+        ORDER BY id DESC LIMIT :size OFFSET :skip
     ) wanted
     CROSS JOIN LATERAL (
         SELECT * FROM contacts WHERE account_id = :account_id AND id BETWEEN wanted.id AND wanted.id ORDER BY id OFFSET 0

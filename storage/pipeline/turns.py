@@ -1,10 +1,12 @@
 """The turns of accounts, ordered by virtual time, so that no account waits for another one's large job."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple
 
 from schemas.ids import AccountId, JobId
-from storage.postgres.named_queries import load
+from storage.postgres.named_queries import Db, load, rows_of
 from storage.postgres.pool import Conn, Pool
 
 QUERIES = load(__name__)
@@ -18,6 +20,30 @@ class Throttled(NamedTuple):
     wait_seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamBacklog:
+    """The accepted jobs of a stream that have not ended.
+
+    `items` are those without a result, of the jobs whose items are counted; the other jobs are `uncounted`.
+    `pace` is the number of items a second that the running jobs have had since their starts.
+    """
+
+    stream: str
+    jobs: int
+    uncounted: int
+    items: int
+    pace: float
+    throttled_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """The jobs of an account that have not ended: uploads, and accepted jobs by stream, most items first."""
+
+    receiving: int
+    streams: tuple[StreamBacklog, ...]
+
+
 async def throttle(conn: Conn, throttled: Sequence[Throttled]) -> None:
     """Delay the turns of accounts until their windows have room. Mark the jobs as throttled."""
     await QUERIES.throttle(
@@ -25,6 +51,15 @@ async def throttle(conn: Conn, throttled: Sequence[Throttled]) -> None:
         account_ids=[one.account_id for one in throttled],
         ids=[one.job_id for one in throttled],
         waits=[one.wait_seconds for one in throttled],
+    )
+
+
+async def backlog(db: Db, account_id: AccountId) -> Backlog:
+    """Return what an account still has to do."""
+    receiving = await QUERIES.receiving(db, account_id=account_id)
+    return Backlog(
+        receiving=receiving,
+        streams=tuple(rows_of(StreamBacklog, await QUERIES.backlog(db, account_id=account_id))),
     )
 
 

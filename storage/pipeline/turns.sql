@@ -39,3 +39,28 @@ SELECT LEAST(COALESCE(sum(chunks), 0), :most)::int FROM (
     WHERE t.active AND t.ready_at <= t.throttled_at
     LIMIT :most
 ) found;
+
+-- name: receiving(account_id)$
+-- The number of uploads of an account.
+SELECT count(*)::int FROM (
+    SELECT FROM jobs WHERE account_id = :account_id AND state = 'receiving' ORDER BY lease_until OFFSET 0) r;
+
+-- name: backlog(account_id)
+-- The accepted jobs of an account that have not ended, by stream. They are at most as many as the account may have. Only
+-- the chunks of running jobs are read: one job of each stream.
+WITH unended AS MATERIALIZED (
+    SELECT id, stream, state, total, started_at, throttled_until FROM jobs
+    WHERE account_id = :account_id AND state IN ('queued', 'running') AND stream_position > 0
+)
+SELECT u.stream, count(*)::int AS jobs, (count(*) FILTER (WHERE u.total IS NULL))::int AS uncounted,
+    COALESCE(sum(GREATEST(u.total - done.items, 0)), 0)::bigint AS items,
+    COALESCE(sum(done.items / GREATEST(EXTRACT(epoch FROM clock_timestamp() - u.started_at), 0.001)), 0)::float8 AS pace,
+    max(u.throttled_until) AS throttled_until
+FROM unended u
+CROSS JOIN LATERAL (
+    SELECT COALESCE(sum(c.items), 0) AS items FROM chunks c
+    WHERE u.state = 'running' AND c.account_id = :account_id AND c.job_id = u.id AND c.state IN ('done', 'cancelled')
+    OFFSET 0
+) done
+GROUP BY u.stream
+ORDER BY items DESC, u.stream;

@@ -13,6 +13,7 @@ import hashlib
 from pathlib import Path
 
 from schemas.formats.records import PART_BYTES
+from schemas.ids import MAX_NUMBER
 from storage.pipeline.jobs import EXAMPLES, FIRST_ERRORS, LARGE_BYTES, MAX_GROUPS
 from storage.pipeline.leases import LONGEST_DELAY_SECONDS, LONGEST_LEASE_SECONDS
 from storage.postgres.templates import render
@@ -47,7 +48,7 @@ OBJECTS = (
 NUMBERS: dict[str, dict[str, str | int]] = {
     "functions/leased.sql": {"twice_the_longest_lease": 2 * LONGEST_LEASE_SECONDS},
     "functions/choose_chunks.sql": {"claim_bytes": PART_BYTES},
-    "functions/search_contacts.sql": {"longer_look": 20},  # times as many contacts
+    "functions/search_contacts.sql": {"longer_look": 20, "max_id": MAX_NUMBER},  # 20 times as many
     "functions/delayed.sql": {"twice_the_longest_delay": 2 * LONGEST_DELAY_SECONDS},
     "functions/group_errors.sql": {"examples": EXAMPLES},
     "functions/summarise_errors.sql": {"examples": EXAMPLES, "max_groups": MAX_GROUPS},

@@ -1,11 +1,12 @@
 """The grants of the item windows: what the window is loaded from when Redis has lost it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from schemas.ids import AccountId
-from storage.postgres.named_queries import load
+from storage.postgres.named_queries import Db, load, row_of
 from storage.postgres.pool import Conn
 from storage.windows.window import Grant, PastGrant
 
@@ -25,6 +26,18 @@ class Log(NamedTuple):
 
     account_id: AccountId
     window_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredUse:
+    """What the stored grants of an account use of its window.
+
+    `reset_seconds` is the time until no grant counts any more; `postgres_at` is what PostgreSQL's clock says.
+    """
+
+    items: int
+    reset_seconds: float
+    postgres_at: datetime
 
 
 async def add(conn: Conn, grants: Sequence[NewGrant]) -> None:
@@ -54,3 +67,8 @@ async def recent(conn: Conn, logs: Sequence[Log]) -> list[list[PastGrant]]:
             )
         )
     return [found[log.account_id] for log in logs]
+
+
+async def used(db: Db, account_id: AccountId, window_seconds: int) -> StoredUse:
+    """Return what the stored grants use of the window, for a reader: a claim asks the window itself."""
+    return row_of(StoredUse, await QUERIES.used(db, account_id=account_id, window=window_seconds))

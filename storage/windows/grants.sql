@@ -14,3 +14,23 @@ CROSS JOIN LATERAL (
     SELECT * FROM grants
     WHERE account_id = a.account_id AND at >= newest.at - make_interval(secs => a.seconds) OFFSET 0
 ) g;
+
+-- name: used(account_id, window)^
+-- What the grants of an account use of its window of so many seconds. PostgreSQL's clock says how much time has passed since
+-- the newest grant, whose time is the window's own.
+WITH clock AS MATERIALIZED (
+    SELECT clock_timestamp() AS postgres_at, make_interval(secs => :window::int) AS length
+), newest AS (
+    SELECT at, at + GREATEST(clock.postgres_at - g.postgres_at, make_interval()) AS now
+    FROM clock, (SELECT at, postgres_at FROM grants WHERE account_id = :account_id ORDER BY at DESC LIMIT 1) g
+)
+SELECT clock.postgres_at, COALESCE(counted.items, 0)::bigint AS items,
+    EXTRACT(epoch FROM COALESCE(
+        CASE WHEN counted.items > 0 THEN newest.at + clock.length - newest.now END, make_interval()))::float8 AS reset_seconds
+FROM clock
+LEFT JOIN newest ON true
+LEFT JOIN LATERAL (
+    SELECT sum(items) AS items FROM (
+        SELECT items FROM grants WHERE account_id = :account_id AND at >= newest.now - clock.length OFFSET 0
+    ) g
+) counted ON true;

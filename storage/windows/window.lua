@@ -6,7 +6,8 @@
 --           base of the window's time (microseconds): `now` was its time at the readings `redis` and `postgres`
 -- ARGV[1]   limit >= 1; may change between calls
 -- ARGV[2]   window, milliseconds
--- ARGV[3]   the sums to grant, rising, separated by commas: the largest that is available, or less than the first
+-- ARGV[3]   the sums to grant, rising, separated by commas: the largest that is available, or less than the first;
+--           '' to look only: nothing is granted or written
 -- ARGV[4]   minimum >= 1: a smaller grant is refused; a minimum above the limit counts as the limit
 -- ARGV[5]   reading of the server's clock, microseconds; '' means TIME (tests pass it, because TIME cannot be set)
 -- ARGV[6]   reading of PostgreSQL's clock, microseconds; '' if the caller has none
@@ -127,7 +128,10 @@ local function until_free(at)
 end
 
 local granted, wait, reset = 0, 0, 0
-if available < minimum then
+local looks = sums == ''
+if looks then
+  -- nothing to grant
+elseif available < minimum then
   wait = until_free(reaching(newest.total - (limit - minimum)).at)
 else
   granted = available
@@ -145,6 +149,6 @@ if used + granted > 0 then reset = until_free(newest.at) end
 -- A new base at every call would lose a little time at each, because PostgreSQL's clock is read some moments before
 -- the server's. A grant needs one, so that two grants are never further apart than both clocks say. A step needs one,
 -- so that a later step of the other clock finds the two agreed again.
-if granted > 0 or stepped or advance >= REBASE then set_base(now, clocks) end
+if not looks and (granted > 0 or stepped or advance >= REBASE) then set_base(now, clocks) end
 
 return {1, granted, now, wait, available - granted, reset, clocks.redis}

@@ -118,29 +118,40 @@ class Window:
             raise ValueError(f"minimum must be from 1 to {parts[0]}, not {minimum}; parts: a sum of {want}")
         if limit < 1 or window_seconds < 1:
             raise ValueError(f"limit ({limit}) and window_seconds ({window_seconds}) must be at least 1")
-        readings = (
-            "" if self._clock is None else self._clock(),
-            "" if postgres_at is None else _microseconds(postgres_at),
-        )
+        readings = self._readings(postgres_at)
         sums = ",".join(map(str, accumulate(parts)))
         arguments = [limit, window_seconds * 1000, sums, minimum, *readings]
         return await self._run(_keys(kind, account_id), arguments, history)
+
+    async def look(
+        self,
+        *,
+        kind: WindowKind,
+        account_id: int,
+        limit: int,
+        window_seconds: int,
+        postgres_at: datetime | None,
+    ) -> Grant | None:
+        """Return the state of the window as a grant of 0. Nothing is charged or written.
+
+        The arguments are those of `take`. Returns None while Redis does not respond, and for a cold window.
+        """
+        arguments = [limit, window_seconds * 1000, "", 1, *self._readings(postgres_at), 0]
+        reply = await self._call(_keys(kind, account_id), arguments)
+        return None if reply is None or reply == COLD else _grant(reply)
+
+    def _readings(self, postgres_at: datetime | None) -> tuple[int | str, int | str]:
+        """Return the readings of the clocks of Redis and of PostgreSQL, as the script takes them."""
+        return (
+            "" if self._clock is None else self._clock(),
+            "" if postgres_at is None else _microseconds(postgres_at),
+        )
 
     async def _run(self, keys: list[str], arguments: list[Any], history: History | None) -> Grant | None:
         reply = await self._call(keys, [*arguments, int(history is None)])
         if reply == COLD and history is not None:
             reply = await self._call(keys, [*arguments, 1, *_fields(await history())])
-        if reply is None:
-            return None
-        _, granted, at, wait, remaining, reset, redis_at = reply
-        return Grant(
-            granted=granted,
-            at=_moment(at),
-            redis_at=_moment(redis_at),
-            wait_seconds=wait / 1000,
-            remaining=remaining,
-            reset_seconds=reset / 1000,
-        )
+        return None if reply is None else _grant(reply)
 
     async def _call(self, keys: list[str], arguments: list[Any]) -> list[int] | None:
         return await self._calls.ask([*keys, *arguments])
@@ -176,6 +187,18 @@ def _keys(kind: WindowKind, account_id: int) -> list[str]:
     """Return the keys of the log and of the state. The braces put both on one node of a cluster."""
     log = f"bulklane:window:{{{account_id}}}:{kind}"
     return [log, f"{log}:state"]
+
+
+def _grant(reply: Sequence[int]) -> Grant:
+    _, granted, at, wait, remaining, reset, redis_at = reply
+    return Grant(
+        granted=granted,
+        at=_moment(at),
+        redis_at=_moment(redis_at),
+        wait_seconds=wait / 1000,
+        remaining=remaining,
+        reset_seconds=reset / 1000,
+    )
 
 
 def _fields(grants: Sequence[PastGrant]) -> Iterator[int]:

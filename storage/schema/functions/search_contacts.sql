@@ -1,7 +1,7 @@
 -- The contacts of an account whose name or phone matches its LIKE pattern, or whose phone is `p_phone`: their ids, newest
--- first, at most `p_most`. A null pattern or phone matches nothing. If `p_phone_start` is given, the contacts whose phones
+-- first, only ids below `p_before`, at most `p_most`. A null pattern or phone matches nothing. If `p_phone_start` is given, the contacts whose phones
 -- start with it, and `p_phone_like` must be its pattern: a range of the index of phones, because ':' follows '9'.
--- Null: the caller must read all contacts of the account.
+-- Null: the caller must read all contacts of the account. `p_before` has a default for apis of an older release.
 --
 -- A frequent text has its `p_most` among the `p_newest` newest contacts. For a rare one, an index returns the contacts, in its
 -- own order: up to `p_candidates`, if there is one that can help (`p_by_index`, and storage/entities/contact_search.sql).
@@ -11,7 +11,7 @@
 -- whatever the statistics say. `account_id + 0` is the expression of the index of names, which no other statement can use.
 CREATE OR REPLACE FUNCTION search_contacts(
     p_account_id bigint, p_name_like text, p_phone_like text, p_phone text, p_phone_start text, p_by_index boolean,
-    p_candidates integer, p_newest integer, p_most bigint
+    p_candidates integer, p_newest integer, p_most bigint, p_before bigint DEFAULT @max_id@
 ) RETURNS bigint[] LANGUAGE plpgsql STABLE
 SET enable_seqscan = off SET enable_bitmapscan = on SET enable_sort = off SET max_parallel_workers_per_gather = 0 AS $$
 DECLARE
@@ -23,7 +23,8 @@ BEGIN
         IF newest > p_newest OR p_phone_start IS NULL THEN -- the index of phones is always there, and faster
             found := ARRAY(
                 SELECT id FROM (
-                    SELECT id, name, phone FROM contacts WHERE account_id = p_account_id ORDER BY id DESC LIMIT newest
+                    SELECT id, name, phone FROM contacts
+                    WHERE account_id = p_account_id AND id < p_before ORDER BY id DESC LIMIT newest
                 ) n
                 WHERE lower(name) LIKE lower(p_name_like) OR phone LIKE p_phone_like OR phone = p_phone
                 ORDER BY id DESC LIMIT p_most);
@@ -55,7 +56,7 @@ BEGIN
         END IF;
         EXIT WHEN candidates IS NULL;
         IF cardinality(candidates) <= p_candidates THEN
-            RETURN ARRAY(SELECT id FROM unnest(candidates) AS c (id) ORDER BY id DESC LIMIT p_most);
+            RETURN ARRAY(SELECT id FROM unnest(candidates) AS c (id) WHERE id < p_before ORDER BY id DESC LIMIT p_most);
         END IF;
         newest := @longer_look@ * p_newest;
     END LOOP;

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from redis.asyncio import Redis
 
-from api.middleware import limits
+from api.http.views import limits_view
 from api.route import Route
 from api.routes import ROUTES
 from schemas.settings import Settings
@@ -101,7 +101,7 @@ async def test_a_response_without_an_account_reports_no_window(
 async def test_a_read_over_the_limit_is_refused_and_passes_after_retry_after(
     ctx: Context, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "READ_SECONDS", 2)
+    monkeypatch.setattr(limits_view, "READ_SECONDS", 2)
     clock = asyncio.get_running_loop().time
     async with _serving(settings, read_limit=3) as session:
         client = await make_client(ctx, session)
