@@ -69,10 +69,9 @@ async def test_a_look_charges_nothing_and_writes_nothing(
     await client.submit_items([contact(1)])
     await work(ctx)
     log, state = sorted(await ctx.queue.redis.keys(keys))
-    before = await ctx.queue.redis.zrange(log, 0, -1, withscores=True), await ctx.queue.redis.hgetall(state)
+    before = [await ctx.queue.redis.dump(key) for key in (log, state)]
     assert [(await _limits(client))["items"]["used"] for _ in range(3)] == [1, 1, 1]
-    after = await ctx.queue.redis.zrange(log, 0, -1, withscores=True), await ctx.queue.redis.hgetall(state)
-    assert after == before
+    assert [await ctx.queue.redis.dump(key) for key in (log, state)] == before
     await ctx.queue.redis.flushall()
     assert (await _limits(client))["items"]["used"] == 1  # from PostgreSQL
     assert await ctx.queue.redis.keys(keys) == []
