@@ -7,8 +7,8 @@ from api.http.context import ACCOUNT, API
 from api.http.responses import page_of, shown
 from api.http.views.limits_view import read_limits
 from schemas.ids import show_account_id
+from schemas.wire.account_limits import LimitsView
 from schemas.wire.base import Listing
-from schemas.wire.limits import LimitsView
 from schemas.wire.query_models import AccountsQuery
 from schemas.wire.resources import AccountLimits, AccountView
 from storage.entities.accounts import Account

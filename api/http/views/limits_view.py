@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from schemas.settings import Settings
-from schemas.wire.limits import JobsUse, LimitsView, QueueUse, StreamQueue, WindowUse
+from schemas.wire.account_limits import JobsUse, LimitsView, QueueUse, StreamQueue, WindowUse
 from storage.context import Context
 from storage.entities.accounts import Account
 from storage.pipeline import turns

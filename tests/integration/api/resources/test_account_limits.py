@@ -9,7 +9,7 @@ import pytest
 
 from api.http.views.limits_view import queue_use
 from schemas.settings import Settings
-from schemas.wire.limits import WindowUse
+from schemas.wire.account_limits import WindowUse
 from storage.context import Context
 from storage.pipeline.turns import Backlog, StreamBacklog
 from storage.windows import grants
