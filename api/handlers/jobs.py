@@ -58,7 +58,7 @@ async def list_errors(request: web.Request, job_id: KnownJobId, query: ResultsQu
     """List item errors: in pages of JSON, or all of them as CSV or NDJSON, to correct and send back."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
-    media = wanted_media(request)
+    media = wanted_media(request, query)
     if media is not Media.JSON:
         return await stream_errors(request, account.id, job_id, media, query)
     found, more = await results.errors(pool, account.id, job_id, query.after, query.limit)
@@ -72,7 +72,7 @@ async def list_results(request: web.Request, job_id: KnownJobId, query: ResultsQ
     """List the results of the items: in pages of JSON, or all of them as CSV or NDJSON."""
     account = request[ACCOUNT]
     pool = request.app[API].ctx.pool
-    media = wanted_media(request)
+    media = wanted_media(request, query)
     if media is not Media.JSON:
         return await stream_results(request, account.id, job_id, media, query)
     size, found = query.limit, []

@@ -14,7 +14,7 @@ from api.http.context import API, STREAMING, stream_headers
 from api.http.job_view import result_view
 from api.http.memory import SHARE
 from api.results.corrections import as_line, as_row, columns_of
-from schemas.ids import AccountId, JobId
+from schemas.ids import AccountId, JobId, show_job_id
 from schemas.item_errors import VERDICT, ItemError
 from schemas.items.properties import Definitions
 from schemas.wire.jobs import ResultView
@@ -39,8 +39,13 @@ class Media(StrEnum):
     NDJSON = "application/x-ndjson"
 
 
-def wanted_media(request: web.Request) -> Media:
-    """Return the content type that the Accept header names first; JSON if it names none of them."""
+def wanted_media(request: web.Request, query: ResultsQuery) -> Media:
+    """Return the content type that `format` asks for, or else the one that the Accept header names first.
+
+    JSON if the header names none of them.
+    """
+    if query.format is not None:
+        return Media[query.format.upper()]
     accept = request.headers.get("Accept", "").lower()
     named = [media for media in Media if media.value in accept]
     return min(named, key=lambda media: accept.index(media.value), default=Media.JSON)
@@ -65,7 +70,8 @@ async def stream_errors(
         found, _ = await results.errors(pool, account_id, job_id, after, results.ERRORS_A_READ)
         return ("".join(map(line, found)), found[-1].index) if found else None
 
-    return await _stream(request, media, page, _row([*columns, *VERDICT]))
+    name = f"{show_job_id(job_id)}-errors"
+    return await _stream(request, media, page, name, _row([*columns, *VERDICT]))
 
 
 async def stream_results(
@@ -86,14 +92,21 @@ async def stream_results(
         found = await results.result_page(pool, account_id, job_id, after, chunks=1)
         return ("".join(map(line, found)), found[-1].index) if found else None
 
-    return await _stream(request, media, page, _row(fields))
+    return await _stream(request, media, page, f"{show_job_id(job_id)}-results", _row(fields))
 
 
-async def _stream(request: web.Request, media: Media, page: Page, header_row: str) -> web.StreamResponse:
-    """Stream pages. Only the text of one is in memory while the client does not read."""
+async def _stream(
+    request: web.Request, media: Media, page: Page, name: str, header_row: str
+) -> web.StreamResponse:
+    """Stream pages as a file. Only the text of one is in memory while the client does not read."""
     request[SHARE].reach(DOWNLOAD_BYTES)
+    file_name = f"{name}.{media.name.lower()}"
     response = web.StreamResponse(
-        headers={"Content-Type": f"{media.value}; charset=utf-8", **stream_headers(request)}
+        headers={
+            "Content-Type": f"{media.value}; charset=utf-8",
+            "Content-Disposition": f'attachment; filename="{file_name}"',
+            **stream_headers(request),
+        }
     )
     request[STREAMING] = True
     await response.prepare(request)

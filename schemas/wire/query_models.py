@@ -118,6 +118,9 @@ class ResultsQuery(Query):
     cursor: int | None = Field(
         None, ge=0, le=MAX_CURSOR, description="The `next_cursor` of another page: an index."
     )
+    format: Literal["json", "csv", "ndjson"] | None = Field(
+        None, description="The format of the response, in place of the `Accept` header: for links."
+    )
     formulas: Literal["keep", "escape"] = Field(
         "keep", description="CSV: `escape` puts a ' before a cell that a spreadsheet would run as a formula."
     )

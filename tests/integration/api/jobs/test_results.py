@@ -122,3 +122,19 @@ async def test_downloads_leave_connections_to_other_requests(
         for download in downloads:
             download.cancel()
     assert (other.status, waited) == (200, True)
+
+
+async def test_a_link_can_name_the_format(ctx: Context, client: Client) -> None:
+    response = await client.submit_items([contact(1), {"phone": "12"}])
+    await work(ctx)
+    job = await client.job(response)
+    for kind in ("errors", "results"):
+        path = job[f"{kind}_url"]
+        for name, media in (("csv", "text/csv"), ("ndjson", "application/x-ndjson")):
+            link = await client.get(f"{path}?format={name}", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+            assert link.headers["Content-Type"] == f"{media}; charset=utf-8"
+            assert link.headers["Content-Disposition"] == f'attachment; filename="{job["id"]}-{kind}.{name}"'
+            assert link.body == (await client.get(path, Accept=media)).body
+        page = await client.get(f"{path}?format=json", Accept="text/csv")
+        assert page.json["data"]
+        assert (await client.get(f"{path}?format=xlsx")).status == 422
