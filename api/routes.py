@@ -24,8 +24,8 @@ from api.handlers.operator import health as operator_health
 from api.handlers.operator import jobs as all_jobs
 from api.handlers.operator import keys
 from api.handlers.partners import kirim, oliai, peach, whippy
+from api.pages import job, sign_in
 from api.pages import jobs as jobs_pages
-from api.pages import sign_in
 from api.route import Route
 
 ROUTES = (
@@ -106,6 +106,9 @@ ROUTES = (
 # Pages accept the cookie of a session only. They are not part of the OpenAPI document.
 PAGE_ROUTES = (
     Route("GET", "/", jobs_pages.list_jobs),
+    Route("GET", "/jobs/{job_id}", job.show_job),
+    Route("POST", "/jobs/{job_id}/cancel", job.cancel_job),
+    Route("POST", "/jobs/{job_id}/retry", job.retry_job, bulk=True),
     Route("GET", "/sign-in", sign_in.show_sign_in, public=True),
     Route("POST", "/sign-in", sign_in.sign_in, public=True),
     Route("POST", "/sign-out", sign_in.sign_out),

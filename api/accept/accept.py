@@ -57,10 +57,12 @@ class BulkRequest(ABC):
     """A bulk request while it is checked; a subclass defines what differs between the bulk endpoints.
 
     `problems` collects the problems of the request, so that one response reports all of them. `result` makes
-    the body of the response for an ended job; None: the body is the job itself.
+    the body of the response for an ended job; None: the body is the job itself. `key` is the idempotency key
+    of a request that has it elsewhere than in a header.
     """
 
     result: ResultBody | None = None
+    key: str | None = None
 
     def __init__(self, request: web.Request) -> None:
         self.request = request
@@ -129,7 +131,7 @@ def new_job(request: web.Request, plan: Plan, key: str | None = None, file_name:
 
 def _read_key(bulk: BulkRequest) -> str | None:
     with gathering(bulk.problems):
-        return read_key(bulk.request)
+        return bulk.key or read_key(bulk.request)
     return None
 
 

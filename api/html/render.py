@@ -67,7 +67,7 @@ def install(app: web.Application) -> None:
         lstrip_blocks=True,
     )
     environment.filters.update(shows.FILTERS)
-    environment.globals.update(asset=assets.url)
+    environment.globals.update(asset=assets.url, address=shows.address)
 
 
 def page(

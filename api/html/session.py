@@ -73,7 +73,7 @@ async def start_session(request: web.Request, response: web.Response, kind: Kind
         path=path,
         httponly=True,
         samesite="Strict",
-        secure=_is_https(request),
+        secure=is_https(request),
     )
 
 
@@ -102,7 +102,8 @@ def check_token(session: Session, token: str | None) -> None:
         )
 
 
-def _is_https(request: web.Request) -> bool:
+def is_https(request: web.Request) -> bool:
+    """Return whether the browser used https, perhaps to a proxy that we trust."""
     proxied = request.app[API].ctx.settings.trusted_proxies > 0
     forwarded = request.headers.get("X-Forwarded-Proto", "") if proxied else ""
     return request.scheme == "https" or forwarded.split(",")[-1].strip() == "https"

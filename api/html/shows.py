@@ -1,8 +1,10 @@
 """How templates show numbers, times and durations."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 NOTHING = "\N{EN DASH}"
 SIZES = ("bytes", "kB", "MB", "GB", "TB")
@@ -27,12 +29,14 @@ def moment(value: datetime | None) -> str:
 
 
 def duration(value: timedelta | float | None) -> str:
-    """Return a duration as its two largest units. A number is in seconds."""
+    """Return a duration as its two largest units, a short one in milliseconds. A number is in seconds."""
     if value is None:
         return NOTHING
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if seconds < 1:
+        return f"{max(seconds, 0) * 1000:.0f} ms" if seconds > 0 else "0 s"
     if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     minutes, hours, days = whole // 60, whole // 3600, whole // 86400
     if not minutes:
@@ -65,6 +69,22 @@ def words(value: str) -> str:
     return value.replace("_", " ")
 
 
+def rate(value: float | None) -> str:
+    """Return a number of items a second."""
+    return NOTHING if value is None else f"{value:,.1f}/s" if value < 10 else f"{value:,.0f}/s"
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON that people read: other scripts are not escaped."""
+    return json.dumps(value, ensure_ascii=False, indent=indent).encode(errors="backslashreplace").decode()
+
+
+def address(path: str, fragment: str = "", **query: Any) -> str:
+    """Return the address of a page with the parts of a query that have a value."""
+    given = {name: value for name, value in query.items() if value not in (None, "")}
+    return path + (f"?{urlencode(given)}" if given else "") + (f"#{fragment}" if fragment else "")
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number,
     "percent": percent,
@@ -73,4 +93,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ago": ago,
     "size": size,
     "words": words,
+    "rate": rate,
+    "json": as_json,
 }

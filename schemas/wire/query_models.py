@@ -55,6 +55,7 @@ def _searchable(text: str) -> str:
     return text.strip()
 
 
+SearchText = Annotated[str, Field(max_length=255), AfterValidator(_searchable)]
 JobName = Annotated[
     str,
     AfterValidator(_searchable),
@@ -223,6 +224,4 @@ class ContactsQuery(Query):
 
     page: int = Field(1, ge=1, le=MAX_PAGE, description="The number of the page, from 1.")
     limit: int = Field(20, ge=1, le=100)
-    search: Annotated[str, Field(max_length=255), AfterValidator(_searchable)] = Field(
-        "", description="A part of the name, or of the phone number."
-    )
+    search: SearchText = Field("", description="A part of the name, or of the phone number.")

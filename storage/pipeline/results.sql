@@ -42,7 +42,8 @@ WITH done AS MATERIALIZED (
 UPDATE chunks c SET state = 'done', worker_id = NULL, lease_until = NULL,
     created = (d.counts::int[])[1], updated = (d.counts::int[])[2], unchanged = (d.counts::int[])[3],
     merged = (d.counts::int[])[4], skipped = (d.counts::int[])[5], failed = (d.counts::int[])[6],
-    added = d.added, removed = d.removed, applied = nextval('applications'), changed = pg_current_xact_id()
+    added = d.added, removed = d.removed, applied = nextval('applications'), changed = pg_current_xact_id(),
+    done_at = clock_timestamp()
 FROM done d
 WHERE c.ctid = d.place
 RETURNING c.account_id, c.job_id, c.first_index,

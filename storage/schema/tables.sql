@@ -173,6 +173,7 @@ CREATE TABLE chunks (
     applied     bigint,                                     -- number of its application; null until it is done
     changed     xid8,                                       -- the transaction that recorded its results
     claimed_at  timestamptz,                                -- when a worker last claimed it
+    done_at     timestamptz,                                -- when it recorded them
     PRIMARY KEY (account_id, job_id, first_index)
 );
 CREATE INDEX chunks_ready ON chunks (account_id, job_id, first_index) WHERE state = 'ready';

@@ -12,8 +12,11 @@ export function follow(address, changed) {
   let timer = null;
   let again = false; // something has changed since the last load began
   let next = 0; // the time of the next load at the earliest
+  let events = null;
+  let ended = false; // nothing on this page changes any more
 
   function plan(pause) {
+    if (ended) return;
     again = true;
     timer ??= setTimeout(load, Math.max(pause, next - Date.now()));
   }
@@ -51,6 +54,8 @@ export function follow(address, changed) {
     });
     document.title = fresh.title;
     changed(main);
+    ended = !("live" in fresh.body.dataset);
+    if (ended) events.close();
   }
 
   function lost(is) {
@@ -59,7 +64,8 @@ export function follow(address, changed) {
 
   // A browser connects again by itself and resumes with Last-Event-ID, but not after a refusal.
   function listen() {
-    const events = new EventSource(address);
+    if (ended) return;
+    events = new EventSource(address);
     ["job", "reset"].forEach((name) => events.addEventListener(name, () => plan(0)));
     events.addEventListener("open", () => plan(0)); // what has changed while nobody listened
     events.addEventListener("error", () => {

@@ -25,6 +25,19 @@ document.addEventListener("submit", (event) => {
   if (question && !confirm(question)) event.preventDefault();
 });
 
+document.addEventListener("keydown", (event) => {
+  const question = event.key === "Escape" && event.target.closest("details.question[open]");
+  if (!question) return;
+  question.open = false;
+  question.querySelector("summary").focus();
+});
+
+// The fields that were left empty stay out of the address.
+document.addEventListener("formdata", (event) => {
+  if (event.target.method !== "get") return;
+  for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
+});
+
 // A filter applies when it is chosen; without JavaScript there is a button.
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();

@@ -240,5 +240,12 @@ CALLS: dict[str, list[Call]] = {
     "GET /v1/properties/{name}": PLAIN,
     "PATCH /v1/properties/{name}": [Call(body=lambda _: {"options": ["x", "z"]})],
     "DELETE /v1/properties/{name}": DELETES,
+    "GET /jobs/{job_id}": [
+        Call(),
+        Call(query=lambda n: {"code": "phone_too_short", "text": n["name"]}),
+        Call(query=lambda _: {"show": "results", "outcome": "created"}),
+    ],
+    "POST /jobs/{job_id}/cancel": [Call(statuses=(303,))],
+    "POST /jobs/{job_id}/retry": [Call(statuses=(303,))],
     "POST /sign-out": [Call(statuses=(303,))],
 }

@@ -131,7 +131,9 @@ async def test_a_link_can_name_the_format(ctx: Context, client: Client) -> None:
     for kind in ("errors", "results"):
         path = job[f"{kind}_url"]
         for name, media in (("csv", "text/csv"), ("ndjson", "application/x-ndjson")):
-            link = await client.get(f"{path}?format={name}", Accept="text/html,application/xhtml+xml,*/*;q=0.8")
+            link = await client.get(
+                f"{path}?format={name}", Accept="text/html,application/xhtml+xml,*/*;q=0.8"
+            )
             assert link.headers["Content-Type"] == f"{media}; charset=utf-8"
             assert link.headers["Content-Disposition"] == f'attachment; filename="{job["id"]}-{kind}.{name}"'
             assert link.body == (await client.get(path, Accept=media)).body
