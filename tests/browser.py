@@ -6,13 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Page, async_playwright, expect
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+
+PATIENCE = 20_000  # milliseconds
+expect.set_options(timeout=PATIENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ async def browse() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
         browser = Browser(await chromium.new_page())
-        browser.page.set_default_timeout(20_000)  # milliseconds
+        browser.page.set_default_timeout(PATIENCE)
         browser.page.on("request", lambda request: browser.requests.append(request.url))
         browser.page.on("console", lambda message: browser.messages.append(message.text))
         browser.page.on("pageerror", lambda error: browser.messages.append(str(error)))

@@ -107,13 +107,18 @@ class Client:
         return await self.call("GET", path, headers=_names(headers))
 
     async def visit(
-        self, method: str, path: str, query: Mapping[str, str], form: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Send a request for a page as a browser that is signed in; redirects are not followed."""
         if self._cookie is None:
             self._cookie = await sign_in(self._session, self.key)
         data = None if method == "GET" else {"csrf_token": csrf_token(self._cookie), **(form or {})}
-        headers = {"Cookie": f"{COOKIE}={self._cookie}"}
+        headers = {"Cookie": f"{COOKIE}={self._cookie}", **(headers or {})}
         async with self._session.request(
             method, path, params=query, data=data, headers=headers, allow_redirects=False
         ) as response:

@@ -47,6 +47,8 @@ RUN_VALUES = re.compile(  # values that differ from run to run: times, hashes, n
     | (?P<transaction>"changed":[ ]"\d+" | ^id:[ ][\d.,]+$)  # all accounts share the numbers
     | (?P<token>"token":[ ]\d+)  # random
     | (?P<csrf>\b[0-9a-f]{{64}}\b)
+    | (?P<duration>(?<=[> ])[\d.,]+(?:/s|[ ](?:ms|s|min[ ]\d+[ ]s|h[ ]\d+[ ]min|d[ ]\d+[ ]h))(?=[ <]))
+    | (?P<host>//127\.0\.0\.1:\d+)
     | (?P<moment>\d{{4}}-\d\d-\d\d[ ]\d\d:\d\d:\d\d)
     | (?P<hash>\\\\x[0-9a-f]{{64}})  # of a request, whose path may contain the id of a job
     | (?P<id>[a-z]{{3,4}}_{ULID} | [0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}
@@ -112,7 +114,7 @@ JOB_VIEWS = (
 async def send(client: Client, request: Request) -> Response:
     """Send a request."""
     if request.is_page:
-        return await client.visit(request.method, request.path, request.query, request.body)
+        return await client.visit(request.method, request.path, request.query, request.body, WAIT)
     headers = WAIT | dict(request.headers)
     if request.body is None:
         return await client.call(request.method, request.path, params=request.query, headers=headers)
