@@ -56,6 +56,7 @@ ROUTES = (
     Route("GET", "/v1/labels/{label_id}/members", memberships.label_members),
     Route("GET", "/v1/audiences/{audience_id}/members", memberships.audience_members),
     Route("GET", "/v1/jobs", jobs.list_jobs),
+    Route("GET", "/v1/jobs/counts", jobs.count_jobs),
     Route("GET", "/v1/jobs/{job_id}", jobs.get_job),
     Route("GET", "/v1/jobs/{job_id}/events", events.job_events),
     Route("GET", "/v1/events", events.account_events),

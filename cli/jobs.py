@@ -55,7 +55,8 @@ def list_(
     from storage.entities import accounts
     from storage.operator import all_jobs
     from storage.operator.all_jobs import JobKey
-    from storage.pipeline import jobs
+    from storage.pipeline import job_search
+    from storage.pipeline.job_search import JobFilter
 
     if state is not None and state not in list(JobState):
         raise fail(f"{state!r} is not a state: use one of {', '.join(JobState)}")
@@ -68,7 +69,8 @@ def list_(
             owner = await accounts.by_name(conn, account)
             if owner is None:
                 raise unknown_account(account)
-            ids = await jobs.page(conn, owner.id, size=limit, state=JobState(state) if state else None)
+            wanted = JobFilter(states=(JobState(state),) if state else ())
+            ids = await job_search.page(conn, owner.id, wanted, size=limit)
             keys = [JobKey(owner.id, job_id) for job_id in ids]
         return await all_jobs.views(conn, keys)
 

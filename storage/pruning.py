@@ -11,6 +11,7 @@ QUERIES = WINDOWS["grants"]  # the other statements name no window
 KEEP_SECONDS = 2 * 86_400.0  # of grants and admissions: the longest window is a day
 ACCOUNTS = 100  # in one statement
 ROWS = 1_000  # of each account, in one statement
+CHANGES = 10_000  # of numbers of jobs, in one statement
 PARTS = 32  # in one statement: about 32 MiB
 RECORDED = stream_of(Operation.CONTACTS_UPSERT, JobParams())  # its jobs need the recorded changes
 
@@ -39,6 +40,14 @@ async def forgotten_parts(pool: Pool) -> None:
 async def parts(pool: Pool, account_id: AccountId, job_id: JobId) -> None:
     """Delete the parts of a job, if it has ended. Nothing reads them after the end."""
     while await QUERIES.parts(pool, account_id=account_id, id=job_id, rows=PARTS) == PARTS:
+        pass
+
+
+async def counts(pool: Pool) -> None:
+    """Fold the changes of the numbers of jobs, and delete the numbers that are 0."""
+    while await QUERIES.fold(pool, rows=CHANGES) == CHANGES:
+        pass
+    while await QUERIES.drop_empty(pool, rows=CHANGES) == CHANGES:
         pass
 
 

@@ -79,6 +79,30 @@ WITH old AS MATERIALIZED (
 )
 SELECT count(*) FROM gone;
 
+-- name: fold(rows)$
+-- Add up to `rows` changes of the numbers of jobs to job_counts. Returns their number.
+WITH taken AS (
+    DELETE FROM job_count_changes WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM job_count_changes ORDER BY account_id, tag, name, number LIMIT :rows FOR UPDATE SKIP LOCKED))
+    RETURNING account_id, tag, name, hour, operation, state, jobs
+), folded AS (
+    INSERT INTO job_counts AS c (account_id, tag, name, hour, operation, state, jobs)
+    SELECT account_id, tag, name, hour, operation, state, sum(jobs) FROM taken
+    GROUP BY account_id, tag, name, hour, operation, state
+    ORDER BY account_id, tag, name, hour, operation, state
+    ON CONFLICT (account_id, tag, name, hour, operation, state) DO UPDATE SET jobs = c.jobs + EXCLUDED.jobs
+)
+SELECT count(*) FROM taken;
+
+-- name: drop_empty(rows)$
+-- Delete up to `rows` numbers of jobs that are 0. Returns their number.
+WITH gone AS (
+    DELETE FROM job_counts WHERE jobs = 0 AND ctid = ANY (ARRAY(
+        SELECT ctid FROM job_counts WHERE jobs = 0 ORDER BY account_id LIMIT :rows FOR UPDATE SKIP LOCKED))
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
 -- name: job(days)$
 -- Delete a job that ended more than `days` ago, with all rows that belong to it. Returns the number of jobs.
 WITH old AS (

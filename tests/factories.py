@@ -98,6 +98,8 @@ async def make_job(
     params: JobParams | None = None,
     dry_run: bool = False,
     columns: tuple[str, ...] | None = None,
+    name: str | None = None,
+    tags: tuple[str, ...] = (),
 ) -> JobId:
     """Create an accepted job of one part; return its id.
 
@@ -117,6 +119,8 @@ async def make_job(
         params=params or JobParams(region=region),
         parallel=parallel,
         request_id="req_test",
+        name=name,
+        tags=tags,
         dry_run=dry_run,
     )
     async with ctx.pool.acquire() as conn, conn.transaction():

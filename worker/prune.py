@@ -1,4 +1,7 @@
-"""Prune: delete what nothing needs any more, every five minutes, in one of the workers."""
+"""Prune: delete what nothing needs any more, every five minutes, in one of the workers.
+
+The numbers of jobs are folded more often.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,13 +13,14 @@ from storage.context import Context
 from storage.postgres.transactions import transaction
 
 PRUNE_SECONDS = 300.0
+FOLD_SECONDS = 10.0  # of the numbers of jobs: a count reads all changes that are not folded
 
 
 async def prune_forever(ctx: Context) -> None:
     """Prune until cancelled. Each kind of rows has a loop of its own, so an error in one stops no other."""
     await asyncio.gather(
         *(
-            repeat(PRUNE_SECONDS, partial(_in_turn, ctx, what, work), what=f"pruning {what}")
+            repeat(EVERY.get(what, PRUNE_SECONDS), partial(_in_turn, ctx, what, work), what=f"pruning {what}")
             for what, work in WORK.items()
         )
     )
@@ -29,8 +33,8 @@ async def prune(ctx: Context) -> None:
 
 
 async def _in_turn(ctx: Context, what: str, work: Callable[[Context], Awaitable[None]]) -> None:
-    """Prune, unless another worker has begun to, less than five minutes ago."""
-    if await rounds.begin(ctx.pool, what, PRUNE_SECONDS):
+    """Prune, unless another worker has begun to in this round."""
+    if await rounds.begin(ctx.pool, what, EVERY.get(what, PRUNE_SECONDS)):
         await work(ctx)
 
 
@@ -46,6 +50,10 @@ async def _parts(ctx: Context) -> None:
     await pruning.forgotten_parts(ctx.pool)
 
 
+async def _counts(ctx: Context) -> None:
+    await pruning.counts(ctx.pool)
+
+
 async def _jobs(ctx: Context) -> None:
     """Delete old jobs, one per transaction, because deleting the results of a large one takes long."""
     count = 1
@@ -59,4 +67,6 @@ WORK: dict[str, Callable[[Context], Awaitable[None]]] = {
     "changes": _changes,
     "parts": _parts,
     "jobs": _jobs,
+    "counts": _counts,  # after the jobs, whose deletion changes them
 }
+EVERY = {"counts": FOLD_SECONDS}

@@ -1,10 +1,11 @@
-"""/v1/jobs: list and show jobs, their errors and results; cancel a job; retry its failed items."""
+"""/v1/jobs: list, count and show jobs, their errors and results; cancel a job; retry its failed items."""
 
 from aiohttp import web
 
 from api.accept.accept import accept_request
 from api.actions.cancel_job import CANCEL_WAIT_SECONDS, cancel_and_wait
 from api.actions.job_id import JOB, JobIdInPath, KnownJobId
+from api.actions.list_jobs import job_filter, page_of_jobs
 from api.actions.retry_job import RetryRequest
 from api.endpoint import endpoint
 from api.http.context import ACCOUNT, API, scope
@@ -13,32 +14,35 @@ from api.http.responses import shown
 from api.http.waiting import wanted_wait
 from api.openapi.describe import Response
 from api.results.export import Media, stream_errors, stream_results, wanted_media
-from schemas.ids import show_job_id
 from schemas.wire.base import Listing
-from schemas.wire.jobs import ItemErrorView, Job, ResultView
-from schemas.wire.query_models import JobQuery, JobsQuery, ResultsQuery
-from storage.pipeline import jobs, results
+from schemas.wire.jobs import ItemErrorView, Job, JobListing, JobNumbers, ResultView
+from schemas.wire.query_models import JobFilterQuery, JobQuery, JobsQuery, ResultsQuery
+from storage.pipeline import job_search, jobs, results
 
 FILES = (Media.CSV.value, Media.NDJSON.value)
 
 
-@endpoint(responses={200: Listing[Job]})
+@endpoint(responses={200: JobListing})
 async def list_jobs(request: web.Request, query: JobsQuery) -> web.Response:
-    """List jobs, newest first, with the filters `state`, `operation` and `since`."""
-    account = request[ACCOUNT]
-    pool = request.app[API].ctx.pool
-    ids = await jobs.page(
-        pool,
-        account.id,
-        size=query.limit + 1,
-        state=query.state,
-        operation=query.operation,
-        since=query.since,
-        before=query.cursor,
+    """List jobs, newest first. All filters that are given must match."""
+    pool, account_id = scope(request)
+    page = await page_of_jobs(pool, account_id, query)
+    rows = await jobs.views(pool, account_id, page.ids)
+    return shown(
+        JobListing(
+            data=[job_view(row) for row in rows],
+            next_cursor=str(page.older) if page.older else None,
+            previous_cursor=str(page.newer) if page.newer else None,
+        )
     )
-    rows = await jobs.views(pool, account.id, ids[: query.limit])
-    following = show_job_id(ids[query.limit - 1]) if len(ids) > query.limit else None
-    return shown(Listing[Job](data=[job_view(row) for row in rows], next_cursor=following))
+
+
+@endpoint(responses={200: JobNumbers})
+async def count_jobs(request: web.Request, query: JobFilterQuery) -> web.Response:
+    """Count jobs by state, exactly, with the filters of the list."""
+    pool, account_id = scope(request)
+    states = await job_search.counts(pool, account_id, job_filter(query))
+    return shown(JobNumbers(total=sum(states.values()), states=states))
 
 
 @endpoint(responses={200: Job})

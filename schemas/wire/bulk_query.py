@@ -8,7 +8,7 @@ from schemas.error_limit import read_max_errors
 from schemas.formats.csv_header import UnknownColumns
 from schemas.items.phone import is_region
 from schemas.operations import MatchOn
-from schemas.wire.query_models import JobName, JobTag, Query
+from schemas.wire.query_models import JobName, JobTag, Query, listed
 
 MAX_PARALLEL = 64
 MAX_TAGS = 20  # of a job
@@ -22,11 +22,6 @@ def _region(code: str | None) -> str | None:
 
 def _max_errors(text: str | None) -> str | None:
     return None if text is None else read_max_errors(text)
-
-
-def _listed(value: object) -> object:
-    """Split a text at its commas; return any other value as it is."""
-    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
 def _distinct(tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -46,7 +41,7 @@ class BulkQuery(Query):
         default=None, description="a name for the job, by which it can be found", examples=["spring import"]
     )
     tags: Annotated[
-        tuple[JobTag, ...], Field(max_length=MAX_TAGS), BeforeValidator(_listed), AfterValidator(_distinct)
+        tuple[JobTag, ...], Field(max_length=MAX_TAGS), BeforeValidator(listed), AfterValidator(_distinct)
     ] = Field(default=(), description=f"at most {MAX_TAGS} tags for the job, separated by commas")
 
     region: Annotated[str | None, AfterValidator(_region)] = Field(
@@ -75,7 +70,7 @@ class BulkQuery(Query):
     preference: str | None = Field(
         default=None, description="the communication preference", examples=["mute_all"]
     )
-    opt_in_to: Annotated[tuple[str, ...] | None, BeforeValidator(_listed)] = Field(
+    opt_in_to: Annotated[tuple[str, ...] | None, BeforeValidator(listed)] = Field(
         default=None, description="channels to opt the contacts in to: ids or phones, separated by commas"
     )
     opt_in_to_all_channels: bool | None = Field(default=None, description="true unless opt_in_to is given")

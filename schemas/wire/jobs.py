@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from schemas.states import JobState
-from schemas.wire.base import Wire
+from schemas.wire.base import Listing, Wire
 
 
 class Counts(Wire):
@@ -99,6 +99,19 @@ class Job(JobProgress):
 
     errors: list[ItemErrorView]  # the first 20
     error_summary: list[ErrorGroupView] | None  # all item errors, grouped; null in a list of jobs
+
+
+class JobListing(Listing[Job]):
+    """One page of jobs. `previous_cursor` is the cursor of the page of newer jobs; null: there are none."""
+
+    previous_cursor: str | None
+
+
+class JobNumbers(Wire):
+    """The number of jobs that match a filter, in all and by state."""
+
+    total: int
+    states: dict[JobState, int]  # each state of the filter
 
 
 class ResultView(Wire):

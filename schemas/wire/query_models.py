@@ -1,6 +1,7 @@
 """The models of the queries of requests."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -18,7 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from schemas.ids import JobId, Prefix, read_id, read_job_id
+from schemas.ids import JobId, Prefix, read_id, read_job_id, show_job_id
 from schemas.operations import Operation
 from schemas.states import JobState
 from schemas.wire.resource_bodies import PropertyName, TeamId
@@ -71,37 +72,69 @@ MAX_WAIT_SECONDS = 60
 MAX_CURSOR = 999_999_999  # larger than any index
 
 
-def _since(text: object) -> datetime:
+def _moment(text: object) -> datetime:
     try:
-        since = datetime.fromisoformat(str(text).replace(" ", "+"))  # an unescaped plus sign
-        if since.tzinfo is not None:
-            return since.astimezone(UTC)
+        moment = datetime.fromisoformat(str(text).replace(" ", "+"))  # an unescaped plus sign
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise PydanticCustomError("since", "is not a time: write one with its zone, like 2026-11-21T10:00:00Z")
+    raise PydanticCustomError("moment", "is not a time: write one with its zone, like 2026-11-21T10:00:00Z")
 
 
-def _before(text: object) -> JobId:
-    job_id = read_job_id(str(text))
+@dataclass(frozen=True, slots=True)
+class JobCursor:
+    """A cursor of a list of jobs: the page is beside a job, on the side of the older or the newer ones."""
+
+    beside: JobId
+    newer: bool
+
+    def __str__(self) -> str:
+        return f"{NEWER if self.newer else ''}{show_job_id(self.beside)}"
+
+
+NEWER = "newer_"  # before the id of the job in a cursor
+
+
+def _job_cursor(text: object) -> JobCursor:
+    job_id = read_job_id(str(text).removeprefix(NEWER))
     if job_id is None:
-        raise PydanticCustomError("cursor", "is not a cursor: send the next_cursor of another page")
-    return job_id
+        raise PydanticCustomError("cursor", "is not a cursor: send next_cursor or previous_cursor of a page")
+    return JobCursor(job_id, str(text).startswith(NEWER))
 
 
-Since = Annotated[datetime, PlainValidator(_since, json_schema_input_type=AwareDatetime)]
-Cursor = Annotated[JobId, PlainValidator(_before, json_schema_input_type=str)]
+def listed(value: object) -> object:
+    """Split a text at its commas; return any other value as it is."""
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
-class JobsQuery(Query):
+Moment = Annotated[datetime, PlainValidator(_moment, json_schema_input_type=AwareDatetime)]
+Cursor = Annotated[JobCursor, PlainValidator(_job_cursor, json_schema_input_type=str)]
+States = Annotated[tuple[JobState, ...], BeforeValidator(listed)]
+
+
+class JobFilterQuery(Query):
+    """The filters of jobs. A job must match all that are given."""
+
+    state: States = Field((), description="Only jobs in one of these states, separated by commas.")
+    operation: Operation | None = Field(None, description="Only jobs of this operation.")
+    name: JobName | None = Field(
+        None, description="Only jobs with this name; `import*` finds all names that begin with `import`."
+    )
+    tag: JobTag | None = Field(None, description="Only jobs with this tag.")
+    since: Moment | None = Field(
+        None, description="Only jobs received at or after this time.", examples=["2026-11-21T10:00:00Z"]
+    )
+    until: Moment | None = Field(
+        None, description="Only jobs received before this time.", examples=["2026-11-22T10:00:00Z"]
+    )
+
+
+class JobsQuery(JobFilterQuery):
     """The filters and the page of a list of jobs."""
 
     limit: int = Field(20, ge=1, le=100)
     cursor: Cursor | None = None
-    state: JobState | None = Field(None, description="Only jobs in this state.")
-    operation: Operation | None = Field(None, description="Only jobs of this operation.")
-    since: Since | None = Field(
-        None, description="Only jobs received at or after this time.", examples=["2026-11-21T10:00:00Z"]
-    )
 
 
 class JobQuery(Query):

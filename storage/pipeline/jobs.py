@@ -134,23 +134,6 @@ async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Paren
     )
 
 
-async def page(
-    db: Conn | Pool,
-    account_id: AccountId,
-    *,
-    size: int,
-    state: JobState | None = None,
-    operation: str | None = None,
-    since: datetime | None = None,
-    before: JobId | None = None,
-) -> list[JobId]:
-    """Return the ids of the account's jobs that match the filters, newest first."""
-    rows = await QUERIES.page(
-        db, account_id=account_id, size=size, state=state, operation=operation, since=since, before=before
-    )
-    return [row["id"] for row in rows]
-
-
 def job_row(row: Any, summary: tuple[ErrorGroup, ...] | None = None) -> JobRow:
     """Return a row of the view `job_views`; further columns are left out."""
     names = {field.name for field in fields(JobRow)} - {"error_summary"}

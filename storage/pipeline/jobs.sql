@@ -30,14 +30,3 @@ SELECT operation, layout FROM jobs WHERE account_id = :account_id AND id = :id;
 -- The job to retry.
 SELECT operation, params, name, tags, file_name, format, layout, parallel, dry_run, state, failed FROM jobs
 WHERE account_id = :account_id AND id = :id;
-
--- name: page(account_id, state, operation, since, before, size)
--- Ids of the account's jobs, newest first. A null filter matches every job.
-SELECT id FROM jobs
-WHERE account_id = :account_id
-  AND (:state::text IS NULL OR state = :state)
-  AND (:operation::text IS NULL OR operation = :operation)
-  AND (:since::timestamptz IS NULL OR received_at >= :since)
-  AND id < COALESCE(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-ORDER BY id DESC
-LIMIT :size;

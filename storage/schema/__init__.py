@@ -22,8 +22,9 @@ HERE = Path(__file__).parent
 
 # In the order of creation: each object may use those above it.
 OBJECTS = (
-    "functions/count_members.sql",  # these four are used only by the triggers in tables.sql
+    "functions/count_members.sql",  # these five are used only by the triggers in tables.sql
     "functions/count_contacts.sql",
+    "functions/count_jobs.sql",
     "functions/group_errors.sql",
     "functions/note_change.sql",
     "functions/leased.sql",
@@ -36,6 +37,8 @@ OBJECTS = (
     "functions/choose_chunks.sql",
     "functions/lease_chunks.sql",
     "views/job_views.sql",
+    "views/job_numbers.sql",
+    "views/unended_jobs.sql",
     "functions/claim_chunks.sql",
     "functions/leave_jobs.sql",
     "functions/end_small_jobs.sql",

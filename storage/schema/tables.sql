@@ -1,7 +1,7 @@
 -- All current tables, indexes and triggers. The migrations create them; this file is maintained by hand, and a test
--- fails if the two differ. To build a database from this folder, run functions/count_members.sql,
--- functions/count_contacts.sql, functions/group_errors.sql and functions/note_change.sql, then this file, then the views and
--- the other functions in the order of storage.schema.OBJECTS.
+-- fails if the two differ. To build a database from this folder, run count_members.sql, count_contacts.sql,
+-- count_jobs.sql, group_errors.sql and note_change.sql of functions/, then this file, then the views and the other functions
+-- in the order of storage.schema.OBJECTS.
 --
 -- Columns are in the order in which the migrations added them. Every key starts with account_id, so the tables can
 -- be partitioned or distributed by it.
@@ -131,6 +131,51 @@ CREATE TRIGGER jobs_changed BEFORE UPDATE ON jobs FOR EACH ROW
     WHEN ((OLD.state, OLD.total, OLD.throttled_until, OLD.cancel_requested_at, OLD.error_code)
           IS DISTINCT FROM (NEW.state, NEW.total, NEW.throttled_until, NEW.cancel_requested_at, NEW.error_code))
     EXECUTE FUNCTION note_change();
+CREATE TRIGGER job_added AFTER INSERT ON jobs
+    FOR EACH ROW WHEN (NEW.finished_at IS NOT NULL) EXECUTE FUNCTION count_jobs();
+CREATE TRIGGER job_ended AFTER UPDATE ON jobs
+    FOR EACH ROW WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL) EXECUTE FUNCTION count_jobs();
+CREATE TRIGGER job_removed AFTER DELETE ON jobs
+    FOR EACH ROW WHEN (OLD.finished_at IS NOT NULL) EXECUTE FUNCTION count_jobs();
+
+-- The ended jobs in the order of time, by tag and name: a job has a row for each pair of one of its tags, or '', and its name,
+-- or ''. So a list with any filter reads only what it returns.
+CREATE TABLE job_history (
+    account_id  bigint NOT NULL,
+    tag         text COLLATE "C" NOT NULL,
+    name        text COLLATE "C" NOT NULL,
+    operation   text NOT NULL,
+    state       text NOT NULL,
+    received_at timestamptz NOT NULL,
+    job_id      uuid NOT NULL,
+    PRIMARY KEY (account_id, tag, name, operation, state, received_at, job_id)
+);
+
+-- The numbers of rows of job_history by the hour of received_at. What has changed since the counts were last folded is in
+-- job_count_changes: a number is the sum over both, which the view job_numbers adds up.
+CREATE TABLE job_counts (
+    account_id bigint NOT NULL,
+    tag        text COLLATE "C" NOT NULL,
+    name       text COLLATE "C" NOT NULL,
+    hour       timestamptz NOT NULL,
+    operation  text NOT NULL,
+    state      text NOT NULL,
+    jobs       bigint NOT NULL,
+    PRIMARY KEY (account_id, tag, name, hour, operation, state) INCLUDE (jobs)
+);
+CREATE INDEX job_counts_empty ON job_counts (account_id) WHERE jobs = 0;
+
+CREATE TABLE job_count_changes (
+    account_id bigint NOT NULL,
+    tag        text COLLATE "C" NOT NULL,
+    name       text COLLATE "C" NOT NULL,
+    number     bigint GENERATED ALWAYS AS IDENTITY,
+    hour       timestamptz NOT NULL,
+    operation  text NOT NULL,
+    state      text NOT NULL,
+    jobs       integer NOT NULL,
+    PRIMARY KEY (account_id, tag, name, number)
+);
 
 -- The body of the request, cut at record boundaries. It is stored uncompressed, because a chunk reads a slice, and
 -- PostgreSQL decompresses a whole value to read a slice of it.

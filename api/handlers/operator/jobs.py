@@ -19,7 +19,8 @@ from schemas.wire.base import Listing
 from schemas.wire.operator import OperatorJob, OperatorJobsQuery
 from storage.operator import all_jobs
 from storage.operator.all_jobs import JobKey, JobPlace
-from storage.pipeline import jobs
+from storage.pipeline import job_search
+from storage.pipeline.job_search import JobFilter, ListPlace
 
 WORDS = {False: "unfinished", True: "ended"}  # of a cursor: which of the two parts of the list it is in
 
@@ -73,14 +74,10 @@ async def _of_account(
 ) -> list[JobPlace]:
     """Return the newest jobs of an account."""
     after = _place(query.cursor)
-    ids = await jobs.page(
-        operator_pool(request),
-        account_id,
-        size=query.limit + 1,
-        state=query.state,
-        operation=query.operation,
-        before=after.key.job_id if after else None,
-    )
+    wanted = JobFilter(states=(query.state,) if query.state else (), operation=query.operation)
+    place = ListPlace(beside=after.key.job_id if after else None)
+    pool, size = operator_pool(request), query.limit + 1
+    ids = await job_search.page(pool, account_id, wanted, size=size, place=place)
     return [JobPlace(True, JobKey(account_id, job_id)) for job_id in ids]
 
 

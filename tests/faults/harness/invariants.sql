@@ -130,6 +130,31 @@ JOIN (
 LEFT JOIN (SELECT account_id, sum(items) AS items FROM grants GROUP BY account_id) g ON g.account_id = a.id
 WHERE a.item_limit > 0 AND COALESCE(g.items, 0) < c.items;
 
+-- name: the numbers of ended jobs are those of the jobs
+WITH facets AS (
+    SELECT j.account_id, t.tag, n.name, j.operation, j.state, date_bin('1 hour', j.received_at, 'epoch') AS hour, j.id, j.received_at
+    FROM jobs j
+    CROSS JOIN LATERAL unnest(array_prepend('', j.tags)) t (tag)
+    CROSS JOIN LATERAL unnest(ARRAY['', j.name]) n (name)
+    WHERE j.finished_at IS NOT NULL AND n.name IS NOT NULL
+), counted AS (
+    SELECT account_id, tag, name, operation, state, hour, count(*)::bigint AS jobs FROM facets GROUP BY 1, 2, 3, 4, 5, 6
+), kept AS (
+    SELECT account_id, tag, name, operation, state, hour, sum(jobs)::bigint AS jobs FROM job_numbers
+    GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(jobs) <> 0
+)
+(SELECT 'not counted' AS what, * FROM (TABLE counted EXCEPT TABLE kept) missing)
+UNION ALL
+(SELECT 'counted too often', * FROM (TABLE kept EXCEPT TABLE counted) surplus)
+UNION ALL
+(SELECT 'not in the history', account_id, tag, name, operation, state, received_at, 0 FROM (
+    SELECT account_id, tag, name, operation, state, received_at, id FROM facets
+    EXCEPT SELECT account_id, tag, name, operation, state, received_at, job_id FROM job_history) missing)
+UNION ALL
+(SELECT 'only in the history', account_id, tag, name, operation, state, received_at, 0 FROM (
+    SELECT account_id, tag, name, operation, state, received_at, job_id FROM job_history
+    EXCEPT SELECT account_id, tag, name, operation, state, received_at, id FROM facets) surplus);
+
 -- name: the numbers of members are those of the memberships
 SELECT o.kind, o.id, o.contact_count, count(m.contact_id) AS members
 FROM (

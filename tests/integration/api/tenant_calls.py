@@ -144,6 +144,11 @@ OF_A_LIST = Call(body=_items, query=lambda n: {"list_id": n["list"], "opt_in_to"
 PLAIN = [Call()]
 DELETES = [Call(deletes=True)]
 
+JOB_FILTERS = [
+    Call(query=lambda n: {"name": n["name"], "tag": n["name"], "since": "2020-01-01T00:30:00Z"}),
+    Call(query=lambda n: {"name": f"{n['name'][:2]}*", "state": "failed,completed_with_errors"}),
+]
+
 CALLS: dict[str, list[Call]] = {
     "POST /v1/bulk/contacts.upsert": [
         Call(body=_items),
@@ -177,7 +182,10 @@ CALLS: dict[str, list[Call]] = {
         Call(),
         Call(query=lambda _: {"limit": "1"}),
         Call(query=lambda n: {"cursor": n["job"]}),
+        Call(query=lambda n: {"cursor": f"newer_{n['job']}"}),
+        *JOB_FILTERS,
     ],
+    "GET /v1/jobs/counts": [Call(), *JOB_FILTERS],
     "GET /v1/jobs/{job_id}": PLAIN,
     "GET /v1/jobs/{job_id}/errors": PLAIN,
     "GET /v1/jobs/{job_id}/results": PLAIN,

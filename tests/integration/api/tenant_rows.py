@@ -152,7 +152,8 @@ THEIRS = Belongings(
 async def populate(ctx: Context, account: Account, has: Belongings) -> JobId:
     """Write the rows, and return the id of an ended job with a failed item."""
     await _write(ctx.pool, account, has)
-    job_id = await make_job(ctx, account.id, [{"phone": phone(31), "name": has.word}, {"phone": "12"}])
+    items = [{"phone": phone(31), "name": has.word}, {"phone": "12"}]
+    job_id = await make_job(ctx, account.id, items, name=has.word, tags=(has.word,))
     await work(ctx)
     return job_id
 
@@ -180,6 +181,7 @@ async def number_from(pool: Pool, first: int) -> None:
     """Make the ids of new rows start at `first`."""
     for table in ("contacts", "contact_lists", "labels", "audiences", "teams"):
         await pool.execute(f"ALTER TABLE {table} ALTER id RESTART WITH {first}")
+    await pool.execute(f"ALTER TABLE job_count_changes ALTER number RESTART WITH {first}")
 
 
 class Rows:

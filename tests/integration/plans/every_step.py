@@ -19,6 +19,7 @@ from storage.pipeline import (
     dry_runs,
     failures,
     finish,
+    job_search,
     jobs,
     results,
     turns,
@@ -216,6 +217,7 @@ async def rare_steps(at: Sessions) -> None:
     await finish.release(pool, finishing)
     await finish_if_last(at.ctx, account_id, job_id)
     await jobs.shape_of(pool, account_id, job_id)
+    await job_search.QUERIES.with_names(pool, account_id=account_id, ids=[job_id], name="a", above="b")
     await uploads.confirm(pool, account_id, job_id)
     job_id = await make_job(at.ctx, account_id, items)
     await cancellation.cancel_rest(pool, account_id, job_id, *excess)

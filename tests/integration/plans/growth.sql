@@ -79,3 +79,9 @@ INSERT INTO teams (account_id, name) SELECT @account@, 'crowd ' || n FROM genera
 INSERT INTO labels (account_id, name) SELECT @account@, 'crowd ' || n FROM generate_series(1, @contacts@ / 50) n;
 INSERT INTO contact_lists (account_id, name) SELECT @account@, 'crowd ' || n FROM generate_series(1, @contacts@ / 50) n;
 INSERT INTO audiences (account_id, name) SELECT @account@, 'crowd ' || n FROM generate_series(1, @contacts@ / 50) n;
+
+-- what the next round of pruning does, without its dead rows
+INSERT INTO job_counts AS c (account_id, tag, name, hour, operation, state, jobs)
+SELECT account_id, tag, name, hour, operation, state, sum(jobs) FROM job_count_changes GROUP BY 1, 2, 3, 4, 5, 6
+ON CONFLICT (account_id, tag, name, hour, operation, state) DO UPDATE SET jobs = c.jobs + EXCLUDED.jobs;
+TRUNCATE job_count_changes;

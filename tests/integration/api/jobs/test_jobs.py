@@ -100,7 +100,11 @@ async def test_a_full_page_can_be_the_last(client: Client) -> None:
 
 
 async def test_an_empty_list_is_one_page(client: Client) -> None:
-    assert (await client.get("/v1/jobs")).json == {"data": [], "next_cursor": None}
+    assert (await client.get("/v1/jobs")).json == {
+        "data": [],
+        "next_cursor": None,
+        "previous_cursor": None,
+    }
 
 
 async def test_the_list_can_be_filtered(ctx: Context, client: Client) -> None:
