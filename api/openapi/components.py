@@ -103,6 +103,10 @@ REQUEST_HEADERS: dict[str, dict[str, Any]] = {
         "first one is still received, 409 `idempotency_in_progress`.",
         "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY},
     },
+    "Last-Event-ID": {
+        "description": "The `id` of the last event that the client has: the stream goes on after it.",
+        "schema": {"type": "string"},
+    },
 }
 
 HEADERS: dict[str, dict[str, Any]] = {

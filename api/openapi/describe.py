@@ -21,9 +21,13 @@ H = TypeVar("H", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """A successful response: the model of its JSON, and the other content types that it supports."""
+    """A successful response: the model of its JSON, and the other content types that it supports.
+
+    `events`: it is a stream of server-sent events, whose data has this model, and can be resumed.
+    """
 
     model: Any = None
+    events: Any = None
     text: str = ""
     also: tuple[str, ...] = ()
     example: Any = None

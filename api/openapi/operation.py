@@ -13,6 +13,7 @@ from api.route import Route
 from schemas.settings import Settings
 
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
 PARAMETER = re.compile(r"\{(\w+)\}")
 BODY_ERRORS = (400, 413, 415, 422)
 BULK_ERRORS = (409, 422)  # of the Idempotency-Key
@@ -41,6 +42,8 @@ def wanted_by(description: Description) -> Iterator[Wanted]:
     for response in _responses(description).values():
         if response.model is not None:
             yield response.model, "serialization"
+        if response.events is not None:
+            yield response.events, "serialization"
 
 
 def operation_of(declared: PathOperation, schemas: Schemas, settings: Settings) -> dict[str, Any]:
@@ -124,8 +127,18 @@ def _is_written(default: object, type_: object) -> bool:
 
 def _header_parameters(route: Route, description: Description) -> Iterator[dict[str, Any]]:
     for name, header in components.REQUEST_HEADERS.items():
-        if route.bulk or (description.prefers and name == "Prefer"):
+        if _accepts(route, description, name):
             yield {"name": name, "in": "header", "required": False, **header}
+
+
+def _accepts(route: Route, description: Description, header: str) -> bool:
+    match header:
+        case "Last-Event-ID":
+            return any(response.events for response in _responses(description).values())
+        case "Prefer":
+            return route.bulk or description.prefers
+        case _:
+            return route.bulk
 
 
 def _takes_body(description: Description) -> bool:
@@ -198,7 +211,21 @@ def _content(response: Response, schemas: Schemas) -> dict[str, Any]:
         content[JSON] = {"schema": schemas.of(response.model, "serialization")}
         if response.example is not None:
             content[JSON]["example"] = response.example
+    if response.events is not None:
+        content[EVENT_STREAM] = {"schema": _event(schemas.of(response.events, "serialization"))}
     return content | {media: {"schema": {"type": "string"}} for media in response.also}
+
+
+def _event(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of each event of a stream."""
+    return {
+        "type": "object",
+        "properties": {
+            "id": {"type": "string"},
+            "event": {"enum": ["job", "reset"]},
+            "data": {"type": "string", "contentMediaType": JSON, "contentSchema": data},
+        },
+    }
 
 
 def _errors_of(route: Route, path: str, description: Description) -> list[int]:
