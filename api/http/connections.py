@@ -11,7 +11,7 @@ import resource
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -69,8 +69,7 @@ class Connections:
             self._log("too many connections", f"all {self.most} are busy")
             transport.abort()
         now = asyncio.get_running_loop().time()
-        self._peers[protocol] = _Peer(transport=transport, address=address, since=now)
-        self._of_address[address] += 1
+        self._count(protocol, _Peer(transport=transport, address=address, since=now))
 
     def close(self, protocol: asyncio.BaseProtocol) -> None:
         """Forget a connection that is closed."""
@@ -78,6 +77,23 @@ class Connections:
             self._of_address[peer.address] -= 1
             if not self._of_address[peer.address]:
                 del self._of_address[peer.address]
+
+    def hand_over(self, protocol: web.RequestHandler, to: asyncio.Protocol) -> bool:
+        """Give a connection to another protocol: it counts as busy until the caller calls `close`.
+
+        For aiohttp, the client has left.
+        Returns False if it has really left.
+        """
+        peer, transport = self._peers.get(protocol), protocol.transport
+        if peer is None or transport is None or transport.is_closing():
+            return False
+        self.close(protocol)
+        protocol.transport = None  # otherwise it would close it
+        protocol.connection_lost(None)
+        transport.set_protocol(to)
+        self._count(to, replace(peer, busy=True))
+        to.connection_made(transport)
+        return True
 
     @contextmanager
     def serving(self, protocol: asyncio.BaseProtocol) -> Iterator[None]:
@@ -113,6 +129,10 @@ class Connections:
     async def sweep_always(self) -> None:
         """Sweep every SWEEP_SECONDS."""
         await repeat(SWEEP_SECONDS, self.sweep, what="closing silent connections")
+
+    def _count(self, protocol: asyncio.BaseProtocol, peer: _Peer) -> None:
+        self._peers[protocol] = peer
+        self._of_address[peer.address] += 1
 
     def _has_room_for(self, address: str) -> bool:
         if not self.most_of_address or self._settings.trusted_proxies:  # the address is that of a proxy

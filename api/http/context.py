@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from aiohttp import web
 
-from api.http.event_feed import Feeds
+from api.feeds.event_feed import Feeds
 from api.http.hearing import Hearing
 from api.http.waiting import Ended
 from schemas.errors import Unavailable

@@ -3,14 +3,17 @@
 import asyncio
 from typing import Self
 
-from api.http.event_feed import Feeds
+from api.feeds.event_feed import Feeds
+from api.http.job_view import progress_view
 from api.http.waiting import Ended
 from storage.announcements import announcements
 from storage.background import cancel, repeat
+from storage.pipeline.jobs import JobRow
 from storage.postgres.pool import Pool
 from storage.queue import Queue
 
 RETRY_SECONDS = 0.5
+HEARTBEAT_SECONDS = 15.0  # many proxies cut a stream that is silent for 30 seconds or more
 LOOK_SECONDS = 10.0  # read what is waited for at least this often, because an announcement can be lost
 DEAF_SECONDS = 1.0  # the same while no announcement can arrive
 
@@ -21,20 +24,24 @@ class Hearing:
     def __init__(self, queue: Queue, pool: Pool) -> None:
         self._queue = queue
         self._subscribed = False
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.ended = Ended(pool, self._longest)
-        self.feeds = Feeds(pool, self._longest)
+        self.feeds = Feeds(pool, self._longest, _data_of)
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(
-            repeat(RETRY_SECONDS, self._hear, what="hearing announcements of jobs")
-        )
+        self._tasks = [
+            asyncio.create_task(repeat(RETRY_SECONDS, self._hear, what="hearing announcements of jobs")),
+            asyncio.create_task(
+                repeat(HEARTBEAT_SECONDS, self.feeds.beat, what="signs of life of streams", pause_first=True)
+            ),
+        ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._task is not None
         self.close()
-        await cancel(self._task)
+        for task in self._tasks:
+            await cancel(task)
+        await self.feeds.stop()
 
     def close(self) -> None:
         """End every wait and every stream."""
@@ -64,3 +71,7 @@ class Hearing:
         """Read everything that is waited for: announcements may have been missed."""
         self.ended.wake_all()
         self.feeds.change_all()
+
+
+def _data_of(job: JobRow) -> str:
+    return progress_view(job).model_dump_json()

@@ -100,6 +100,19 @@ class Changes:
     more: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobNow:
+    """A job, the transactions of its changes, and the cursor that covers what is committed at this moment."""
+
+    job: JobRow
+    ats: tuple[int, ...]
+    cursor: Cursor
+
+    def covered_by(self, cursor: Cursor) -> bool:
+        """Whether a cursor covers all changes of the job."""
+        return all(cursor.covers(at, self.job.id) for at in self.ats)
+
+
 async def now(pool: Pool) -> Cursor:
     """Return the cursor that covers what is committed at this moment."""
     async with pool.acquire() as conn:
@@ -138,14 +151,26 @@ async def read(
     return Changes(changes=changes, cursor=changes[-1].cursor if changes else limit, more=more)
 
 
-async def of_job(pool: Pool, account_id: AccountId, job_id: JobId) -> JobChange | None:
-    """Return a job with the cursor that covers what is committed now; None: the account has no such job."""
+async def of_job(
+    pool: Pool, account_id: AccountId, job_id: JobId, since: Sequence[Cursor] = ()
+) -> JobNow | None:
+    """Return a job as it is now; None: the account has no such job.
+
+    Its changes are only those that some cursor of `since` may not cover.
+    """
     async with pool.acquire() as conn:
-        row = await QUERIES.of_job(conn, account_id=account_id, id=job_id)
+        row = await QUERIES.of_job(
+            conn, account_id=account_id, id=job_id, first=str(min(map(_first_open, since), default=0))
+        )
         await flush(conn)
     if row is None:
         return None
-    return JobChange(job=job_row(row), at=row["at"], cursor=Cursor.of_snapshot(row["snapshot"]))
+    return JobNow(job=job_row(row), ats=tuple(row["ats"]), cursor=Cursor.of_snapshot(row["snapshot"]))
+
+
+def _first_open(cursor: Cursor) -> int:
+    """Return the first transaction that a cursor may not cover."""
+    return min((cursor.at + 1, *cursor.open, *(part.at for part in cursor.parts)))
 
 
 def _between(after: Cursor, limit: Cursor, at: int, job_id: JobId, waiting: Sequence[int]) -> Cursor:

@@ -51,13 +51,15 @@ LEFT JOIN (page p CROSS JOIN LATERAL (
 ) v) ON true
 ORDER BY p.place;
 
--- name: of_job(account_id, id)^
--- A job as a client sees it, with the transaction of its last change: see `read`.
-SELECT v.*, GREATEST(j.changed, (
-    SELECT c.changed FROM chunks c
-    WHERE j.state = 'running' AND c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'done'
-      AND c.changed IS NOT NULL
-    ORDER BY c.changed DESC LIMIT 1))::text::bigint AS at, pg_current_snapshot()::text AS snapshot
+-- name: of_job(account_id, id, first)^
+-- A job as a client sees it, with the transactions of its changes from `first` on: see `read`.
+SELECT v.*, pg_current_snapshot()::text AS snapshot, ARRAY(
+    SELECT c.changed::text::bigint
+    FROM (SELECT j.changed
+          UNION ALL
+          SELECT changed FROM chunks
+          WHERE account_id = j.account_id AND job_id = j.id AND j.state = 'running' AND (state = 'done') IS TRUE) c
+    WHERE c.changed >= :first::text::xid8) AS ats
 FROM jobs j
 JOIN job_views v ON v.account_id = j.account_id AND v.id = j.id
 WHERE j.account_id = :account_id AND j.id = :id;

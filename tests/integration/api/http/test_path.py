@@ -65,8 +65,8 @@ HELPERS = {
 }
 # The response, and what happens after the row is written.
 AFTERWARDS = {
+    "api/feeds/event_feed.py",
     "api/http/access_log.py",
-    "api/http/event_feed.py",
     "api/http/hearing.py",
     "api/http/job_view.py",
     "api/http/waiting.py",

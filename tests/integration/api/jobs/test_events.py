@@ -2,76 +2,42 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
 
+from api.feeds import event_feed
+from api.feeds.event_follower import Follower
+from api.http.connections import CONNECTIONS
+from schemas.formats.content_type import Format
+from schemas.ids import JobId, new_job_id, show_job_id
+from schemas.operations import JobParams, Operation
 from schemas.settings import Settings
 from storage.context import Context
+from storage.pipeline import uploads
 from storage.pipeline.changes import Cursor
+from storage.pipeline.uploads import NewJob
+from tests.event_reader import SOON, EventReader, Sent
 from tests.factories import contact
+from tests.integration.api.raw_upload import upload
 from tests.integration.api.service import Client, Service, make_client, serve
 from tests.integration.api.work import work
 from tests.waiting import until
 
-SOON = 10  # seconds
-
-
-class Sent(NamedTuple):
-    """One event as a browser reads it."""
-
-    id: str
-    name: str
-    data: Any
-
-
-class Stream:
-    """The events of an open response, read as the HTML standard says."""
-
-    def __init__(self, lines: AsyncIterator[bytes]) -> None:
-        self._lines = lines
-        self.last_id = ""
-
-    async def next(self) -> Sent | None:
-        """Return the next event; None: the stream has ended."""
-        name, data = "message", ""
-        async with asyncio.timeout(SOON):
-            async for line in self._lines:
-                field, _, value = line.decode().rstrip("\n").partition(": ")
-                match field:
-                    case "id":
-                        self.last_id = value
-                    case "event":
-                        name = value
-                    case "data":
-                        data += value
-                    case "" if data:
-                        return Sent(self.last_id, name, json.loads(data))
-        return None
-
-    async def until_end(self) -> list[Sent]:
-        """Return all events until the stream ends."""
-        found = []
-        while event := await self.next():
-            found.append(event)
-        return found
-
 
 @asynccontextmanager
-async def following(client: Client, path: str, last_id: str | None = None) -> AsyncIterator[Stream]:
+async def following(client: Client, path: str, last_id: str | None = None) -> AsyncIterator[EventReader]:
     """Follow events; `last_id` is the place to go on from."""
     headers = {} if last_id is None else {"Last-Event-ID": last_id}
     async with client.open("GET", path, headers=headers) as response:
         assert response.status == 200
         assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-        stream = Stream(aiter(response.content))
-        while not stream.last_id:  # the first event is complete without data
-            async with asyncio.timeout(SOON):
-                line = await anext(stream._lines)
-            stream.last_id = line.decode().removeprefix("id: ").strip() if line.startswith(b"id: ") else ""
+        stream = EventReader(aiter(response.content))
+        async with asyncio.timeout(SOON):
+            await stream.begin()
         yield stream
 
 
@@ -188,3 +154,135 @@ async def test_a_stream_holds_no_connection_and_stops_when_the_client_leaves(
             return pool.get_size() == pool.get_idle_size()
 
         await until(idle)
+
+    async def closed() -> bool:
+        return service.api.feeds.streams == 0 and len(service.app[CONNECTIONS]) == 0
+
+    await until(closed)
+
+
+async def test_a_stream_of_a_job_resumes_with_what_it_has_not_sent(ctx: Context, client: Client) -> None:
+    job = (await client.submit_items([contact(n) for n in range(1_500)])).json
+    async with following(client, job["events_url"]) as stream:
+        queued = await stream.next()
+        assert queued
+    async with following(client, job["events_url"], queued.id) as stream:
+        await work(ctx)
+        rest = await stream.until_end()
+    assert "queued" not in {event.data["state"] for event in rest}
+    assert rest[-1].data["state"] == "completed"
+
+
+async def test_an_upload_that_fails_is_announced(client: Client, service: Service) -> None:
+    async with following(client, "/v1/events") as stream:
+        async with upload(service, client, "application/x-ndjson") as cut:
+            await cut.send(json.dumps(contact(1)).encode() + b"\n")
+            await until(lambda: _receives(service))
+        failed = await stream.next()
+        assert failed
+    assert (failed.data["state"], failed.data["error"]["code"]) == ("failed", "upload_incomplete")
+
+
+async def _receives(service: Service) -> bool:
+    return bool(service.api.uploads.current)
+
+
+async def test_a_stream_ends_if_its_job_disappears(ctx: Context, client: Client, service: Service) -> None:
+    """A request that is refused leaves no job, but its job was shown while the body arrived."""
+    job = NewJob(
+        account_id=client.account.id, id=new_job_id(), operation=Operation.CONTACTS_UPSERT,
+        stream="contacts", format=Format.NDJSON, params=JobParams(), parallel=1, request_id="req_1",
+    )  # fmt: skip
+    await uploads.open_job(ctx.pool, job)
+    async with following(client, f"/v1/jobs/{show_job_id(job.id)}/events") as stream:
+        first = await stream.next()
+        assert first
+        assert first.data["state"] == "receiving"
+        await uploads.forget(ctx.pool, client.account.id, job.id)
+        await service.api.feeds.beat()
+        assert await stream.until_end() == []
+
+
+async def test_a_silent_stream_has_signs_of_life(client: Client, service: Service) -> None:
+    async with client.open("GET", "/v1/events") as response:
+        lines = aiter(response.content)
+        async with asyncio.timeout(SOON):
+            assert (await anext(lines)).startswith(b"retry: 1")
+            await until(lambda: _live(service))
+            await service.api.feeds.beat()
+            while await anext(lines) != b":\n":
+                pass
+
+
+async def _live(service: Service) -> bool:
+    return all(follower.live for follower in _followers(service))
+
+
+def _followers(service: Service) -> list[Follower]:
+    return [follower for feed in service.api.feeds.all for follower in feed.followers]
+
+
+async def test_changes_that_follow_each_other_are_one_event(
+    ctx: Context, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_feed, "EVERY_SECONDS", 1.0)
+    [job_id] = await _make_jobs(ctx, client, 1)
+    async with following(client, f"/v1/jobs/{show_job_id(job_id)}/events") as stream:
+        seen: list[Sent] = []
+        for _ in range(20):
+            await ctx.pool.execute(CHANGE_JOBS, client.account.id)
+        while not seen or seen[-1].data["total"] < 20:
+            event = await stream.next()
+            assert event
+            seen.append(event)
+    assert len(seen) < 20
+
+
+async def test_a_client_that_reads_slowly_gets_the_newest_state_of_each_job(
+    ctx: Context, client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has not taken is bounded, and it gets each job once more when it reads again."""
+    monkeypatch.setattr(event_feed, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(event_feed, "MOST_UNSENT", 20_000)
+    ids = await _make_jobs(ctx, client, 40)
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port, limit=2**10)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    writer.write(f"GET /v1/events HTTP/1.0\r\nx-api-key: {client.key}\r\n\r\n".encode())
+    async with asyncio.timeout(SOON):
+        assert b"200 OK" in await reader.readline()
+        await until(lambda: _live(service))
+    [follower] = _followers(service)
+    transport = follower.transport
+    assert transport
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+    rounds = 0
+    while not follower.behind or rounds < 30:
+        await ctx.pool.execute(CHANGE_JOBS, client.account.id)
+        service.api.feeds.change(client.account.id)
+        rounds += 1
+        await asyncio.sleep(0)
+        assert transport.get_write_buffer_size() <= 20_000 + 2_000
+    seen: list[tuple[str, int]] = []
+    stream = EventReader(aiter(reader))
+    while {total for _, total in seen[-len(ids) :]} != {rounds} or len(seen) < len(ids):
+        event = await stream.next()
+        assert event
+        seen.append((event.data["id"], event.data["total"]))
+    assert len(set(seen)) == len(seen)
+    assert {job for job, total in seen if total == rounds} == set(map(show_job_id, ids))
+    assert len(seen) < rounds * len(ids)
+    writer.transport.abort()
+
+
+INSERT_JOB = """
+    INSERT INTO jobs (account_id, id, operation, stream, state, format, parallel, request_id, total)
+    VALUES ($1, $2, 'contacts.upsert', 'contacts', 'running', 'ndjson', 4, 'req_1', 0)
+"""
+CHANGE_JOBS = "UPDATE jobs SET total = total + 1 WHERE account_id = $1"
+
+
+async def _make_jobs(ctx: Context, client: Client, count: int) -> list[JobId]:
+    """Store running jobs without items, which no worker claims."""
+    ids = [new_job_id() for _ in range(count)]
+    await ctx.pool.executemany(INSERT_JOB, [(client.account.id, job_id) for job_id in ids])
+    return ids
