@@ -16,11 +16,11 @@ from bench.loads import duplicates, large, load, memory, operations, peers, scal
 from bench.queries import claims, pages
 from bench.series import SERIES
 from bench.series import run as run_series
-from bench.traffic import fair, idle, jobs, latency, queue
+from bench.traffic import fair, idle, jobs, latency, queue, streams
 
 BENCHES = (
     *(load, operations, duplicates, large, memory, scale, peers, stages),
-    *(latency, jobs, queue, fair, idle),
+    *(latency, jobs, queue, fair, idle, streams),
     *(claims, pages),
     *(phone, smoke),
 )

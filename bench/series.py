@@ -38,6 +38,7 @@ SERIES = {
     "stages": Entry(tiny="--rows 1000 --jobs 10 --rounds 1"),
     "peers": Entry(tiny="--rows 1000 --rounds 1"),
     "idle": Entry(full="--seconds 10", tiny="--seconds 0.1 --rounds 1"),
+    "streams": Entry(tiny="--streams 20 --rounds 1"),
     "memory": Entry(tiny="--megabytes 10"),
     "scale": Entry(tiny="--accounts 2 --jobs 100 --seconds 0 --workers 1 --rounds 1 --delay relay"),
     "phone": Entry(full="--numbers 200000", tiny="--numbers 500"),

@@ -25,15 +25,24 @@ def family(pids: Iterable[int]) -> set[int]:
 
 def peak_bytes(pid: int) -> int:
     """Return the largest resident memory of a process since its start."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    raise ValueError(f"the kernel does not tell the peak of process {pid}")
+    return _memory(pid, "VmHWM")
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a process."""
+    return _memory(pid, "VmRSS")
 
 
 def load_average() -> float:
     """Return the load average of the last minute."""
     return os.getloadavg()[0]
+
+
+def _memory(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"the kernel does not tell {name} of process {pid}")
 
 
 def _own_seconds(pid: int) -> float:

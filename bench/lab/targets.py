@@ -34,6 +34,7 @@ IDLE = "What does an idle service cost?"
 PAGES = "How fast are pages and searches?"
 CLAIMS = "What does a claim cost when much waits?"
 MEMORY = "How much memory does a large upload need?"
+STREAMS = "How many streams of events can an api hold?"
 SCALE = "Does it scale?"
 PHONES = "How fast is the validation of phones?"
 
@@ -80,6 +81,8 @@ TARGETS = {
     "memory_api": _target(MEMORY, "peak memory of the api during a large upload", "MB", 81, 120),
     "memory_worker": _target(MEMORY, "peak memory of a worker during a large upload", "MB", 101, 150),
     "claim_queued": _target(CLAIMS, "claim and lease with many queued jobs", "ms", 0.25, 0.35),
+    "streams_memory": _target(STREAMS, "memory of an api with 10,000 streams of events", "MB", 200, 300),
+    "streams_delay": _target(STREAMS, "until 10,000 streams have an event", "ms", 500, 1_000),
     "scale": _target(SCALE, "rate of 8 workers, against 8 times one", "x", 1.0, 0.85),
     "phone": _target(PHONES, "phones on which the normaliser and phonenumbers disagree", "", 0, 0),
 }
