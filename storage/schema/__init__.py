@@ -27,6 +27,7 @@ OBJECTS = (
     "functions/count_jobs.sql",
     "functions/group_errors.sql",
     "functions/note_change.sql",
+    "functions/job_facets.sql",
     "functions/leased.sql",
     "functions/delayed.sql",
     "functions/enter_stream.sql",

@@ -134,7 +134,9 @@ CREATE TRIGGER jobs_changed BEFORE UPDATE ON jobs FOR EACH ROW
 CREATE TRIGGER job_added AFTER INSERT ON jobs
     FOR EACH ROW WHEN (NEW.finished_at IS NOT NULL) EXECUTE FUNCTION count_jobs();
 CREATE TRIGGER job_ended AFTER UPDATE ON jobs
-    FOR EACH ROW WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL) EXECUTE FUNCTION count_jobs();
+    FOR EACH ROW WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL
+                       AND current_setting('bulklane.counts_ends', true) IS DISTINCT FROM 'on')
+    EXECUTE FUNCTION count_jobs();
 CREATE TRIGGER job_removed AFTER DELETE ON jobs
     FOR EACH ROW WHEN (OLD.finished_at IS NOT NULL) EXECUTE FUNCTION count_jobs();
 

@@ -5,13 +5,6 @@ DECLARE
     job record;
     sign integer := 1;
 BEGIN
-    IF TG_OP <> 'DELETE' AND NEW.name IS NULL AND NEW.tags = '{}' THEN -- as below, in less time
-        INSERT INTO job_history (account_id, tag, name, operation, state, received_at, job_id)
-        VALUES (NEW.account_id, '', '', NEW.operation, NEW.state, NEW.received_at, NEW.id);
-        INSERT INTO job_count_changes (account_id, tag, name, hour, operation, state, jobs) VALUES
-            (NEW.account_id, '', '', date_bin('1 hour', NEW.received_at, 'epoch'), NEW.operation, NEW.state, 1);
-        RETURN NULL;
-    END IF;
     IF TG_OP = 'DELETE' THEN
         job := OLD;
         sign := -1;
@@ -21,14 +14,12 @@ BEGIN
     ELSE
         job := NEW;
         INSERT INTO job_history (account_id, tag, name, operation, state, received_at, job_id)
-        SELECT job.account_id, t.tag, n.name, job.operation, job.state, job.received_at, job.id
-        FROM unnest(array_prepend('', job.tags)) t (tag), unnest(ARRAY['', job.name]) n (name)
-        WHERE n.name IS NOT NULL;
+        SELECT job.account_id, f.tag, f.name, job.operation, job.state, job.received_at, job.id
+        FROM job_facets(job.tags, job.name) f;
     END IF;
     INSERT INTO job_count_changes (account_id, tag, name, hour, operation, state, jobs)
-    SELECT job.account_id, t.tag, n.name, date_bin('1 hour', job.received_at, 'epoch'), job.operation, job.state, sign
-    FROM unnest(array_prepend('', job.tags)) t (tag), unnest(ARRAY['', job.name]) n (name)
-    WHERE n.name IS NOT NULL;
+    SELECT job.account_id, f.tag, f.name, date_bin('1 hour', job.received_at, 'epoch'), job.operation, job.state, sign
+    FROM job_facets(job.tags, job.name) f;
     RETURN NULL;
 END
 $$;

@@ -2,8 +2,12 @@
 -- nothing reads after the end. They end at one moment, and one that followed another job of its stream starts at that
 -- moment, too. Jobs are locked in the order of accounts. A job is absent from the result if it was stopped, has other
 -- chunks, or has ended, or if a dry run of its account is running.
+--
+-- It counts the jobs that it ends by one statement, in place of the trigger job_ended, which takes as long for each job as
+-- this takes for all.
 CREATE OR REPLACE FUNCTION end_small_jobs(p_account_ids bigint[], p_ids uuid[], p_recorded text)
-RETURNS TABLE (account_id bigint, id uuid, state text, dry_run_waits boolean) LANGUAGE plpgsql AS $$
+RETURNS TABLE (account_id bigint, id uuid, state text, dry_run_waits boolean) LANGUAGE plpgsql
+SET bulklane.counts_ends = 'on' AS $$
 #variable_conflict use_column
 DECLARE
     moment timestamptz := clock_timestamp();
@@ -33,7 +37,15 @@ BEGIN
             WHERE o.account_id = e.account_id AND o.job_id = e.id AND o.first_index = 0 AND o.state = 'done' OFFSET 0
         ) c
         WHERE j.account_id = ANY (ARRAY[e.account_id]) AND j.id = e.id AND j.total = c.items
-        RETURNING j.account_id, j.id, j.state, j.stream, j.stream_position
+        RETURNING j.account_id, j.id, j.state, j.stream, j.stream_position, j.operation, j.received_at, j.name, j.tags
+    ), history AS (
+        INSERT INTO job_history (account_id, tag, name, operation, state, received_at, job_id)
+        SELECT d.account_id, f.tag, f.name, d.operation, d.state, d.received_at, d.id
+        FROM done d CROSS JOIN LATERAL job_facets(d.tags, d.name) f
+        RETURNING account_id, tag, name, date_bin('1 hour', received_at, 'epoch') AS hour, operation, state
+    ), counted AS (
+        INSERT INTO job_count_changes (account_id, tag, name, hour, operation, state, jobs)
+        SELECT h.account_id, h.tag, h.name, h.hour, h.operation, h.state, count(*) FROM history h GROUP BY 1, 2, 3, 4, 5, 6
     )
     SELECT array_agg(d.account_id) AS account_ids, array_agg(d.id) AS ids, array_agg(d.state) AS states,
         array_agg(d.stream) AS streams, array_agg(d.stream_position) AS positions
