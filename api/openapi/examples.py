@@ -96,13 +96,13 @@ ADD_TO_AUDIENCE: dict[str, Any] = {"contactIds": [CONTACT_ID, show_id("ctc", 2)]
 
 JOB: dict[str, Any] = {
     "id": "job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC",
-    "name": "spring import",
-    "tags": ["crm", "weekly"],
-    "file_name": "contacts.csv",
     "operation": "contacts.upsert",
     "state": "running",
     "stream": "contacts",
     "total": 1000,
+    "name": "spring import",
+    "tags": ["crm", "weekly"],
+    "file_name": "contacts.csv",
     "counts": {
         "created": 400,
         "updated": 10,

@@ -67,13 +67,13 @@ class JobProgress(Wire):
     """One accepted bulk request, without its item errors. Times are ISO 8601 in UTC."""
 
     id: str
-    name: str | None
-    tags: list[str]
-    file_name: str | None  # without folders
     operation: str
     state: JobState
     stream: str
     total: int | None  # null while the body is received and split
+    name: str | None
+    tags: list[str]
+    file_name: str | None  # without folders
     counts: Counts
     memberships: Memberships
     progress: float | None  # 0 to 1; null while the total is not known
