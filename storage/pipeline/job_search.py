@@ -21,7 +21,7 @@ LAST_HOUR = datetime.max.replace(minute=0, second=0, microsecond=0, tzinfo=UTC)
 LAST_CHARACTER = 0x10FFFF
 SURROGATES = range(0xD800, 0xE000)  # are no characters of a text in PostgreSQL
 FEW_NAMED = 5_000  # jobs whose names match a prefix are read and sorted
-LONG_PAGE, LONG_PAGES = 500, 8  # of the newest jobs, in which a prefix is looked for if more jobs match it
+LONG_PAGES = (100, 400, 1_500)  # of the next jobs, in which a prefix is looked for if more jobs match it
 
 OLDER = load(
     __name__,
@@ -88,7 +88,7 @@ async def page(
     if parameters["above"] is None:
         ids = await _page(db, parameters, place, size)
     else:
-        ids = await _page_by_prefix(db, account_id, wanted, place, size)
+        ids = await _page_by_prefix(db, parameters, place, size)
     return ids[::-1] if place.newer else ids
 
 
@@ -107,24 +107,22 @@ async def _page(db: Conn | Pool, parameters: Mapping[str, Any], place: ListPlace
 
 
 async def _page_by_prefix(
-    db: Conn | Pool, account_id: AccountId, wanted: JobFilter, place: ListPlace, size: int
+    db: Conn | Pool, parameters: Mapping[str, Any], place: ListPlace, size: int
 ) -> list[JobId]:
     """Return a page of the jobs whose names begin alike.
 
     These names are neighbours in job_history, but each has a list of its own. A few jobs are sorted. Of many,
-    some are probably among the next jobs with any name; if not, all of them are sorted.
+    some are probably among the next jobs with any name; if these do not fill the page, all are sorted.
     """
-    parameters = {"account_id": account_id, **wanted.parameters()}
     named = {key: parameters[key] for key in ("account_id", "name", "above")}
-    many = await QUERIES.has_many(db, **named, tag=parameters["tag"], most=FEW_NAMED)
-    if many and sum((await counts(db, account_id, wanted)).values()) > FEW_NAMED:
+    if await QUERIES.has_many(db, **named, tag=parameters["tag"], most=FEW_NAMED):
         found: list[JobId] = []
         beside = place
-        for _ in range(LONG_PAGES):
-            ids = await _page(db, {**parameters, "name": ""}, beside, LONG_PAGE)
+        for long_page in LONG_PAGES:
+            ids = await _page(db, {**parameters, "name": ""}, beside, long_page)
             matching = {row["id"] for row in await QUERIES.with_names(db, **named, ids=ids)}
             found += [job_id for job_id in ids if job_id in matching]
-            if len(found) >= size or len(ids) < LONG_PAGE:
+            if len(found) >= size or len(ids) < long_page:
                 return found[:size]
             beside = ListPlace(beside=ids[-1], newer=place.newer)
     rows = await _statements(place).page_by_prefix(db, **parameters, **_bounds(place), size=size)

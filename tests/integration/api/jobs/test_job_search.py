@@ -186,8 +186,7 @@ async def test_lists_and_counts_equal_a_scan_after_any_history(
     ctx: Context, monkeypatch: pytest.MonkeyPatch, seed: int, few: int
 ) -> None:
     monkeypatch.setattr(job_search, "FEW_NAMED", few)
-    monkeypatch.setattr(job_search, "LONG_PAGE", 3)
-    monkeypatch.setattr(job_search, "LONG_PAGES", 2)
+    monkeypatch.setattr(job_search, "LONG_PAGES", (2, 3))
     accounts = [(await make_account(ctx)).id for _ in range(2)]
     world = World(ctx, random.Random(seed), accounts)
     for number in range(60):
