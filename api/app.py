@@ -18,7 +18,7 @@ from api.middleware.failed_keys import FailedKeys
 from api.middleware.refused import install
 from api.middleware.security_headers import add_security_headers
 from api.route import ROUTE_TABLE
-from api.routes import OPERATOR_ROUTES, PAGE_ROUTES, ROUTES
+from api.routes import OPERATOR_PAGE_ROUTES, OPERATOR_ROUTES, PAGE_ROUTES, ROUTES
 from schemas.settings import Settings
 from storage.background import beside
 from storage.repeated_log import RepeatedLog
@@ -31,15 +31,17 @@ def make_app(settings: Settings) -> web.Application:
     app.on_response_prepare.append(add_security_headers)
     install_pages(app)
     routes = ROUTES + (OPERATOR_ROUTES if settings.operator_key else ())
-    everything = (*routes, *PAGE_ROUTES)
+    pages = PAGE_ROUTES + (OPERATOR_PAGE_ROUTES if settings.operator_key else ())
+    everything = (*routes, *pages)
     for route in everything:
         app.router.add_route(route.method, route.path, route.handler)
         if route.method == "GET":
             app.router.add_route("HEAD", route.path, route.handler)
     app[PUBLIC] = frozenset(route.handler for route in everything if route.public)
-    app[PAGES] = frozenset(route.handler for route in PAGE_ROUTES)
+    app[PAGES] = frozenset(route.handler for route in pages)
     if settings.operator_key:
-        app[OPERATOR] = OperatorAccess(settings.operator_key, [route.handler for route in OPERATOR_ROUTES])
+        of_operator = [route.handler for route in everything if route.operator]
+        app[OPERATOR] = OperatorAccess(settings.operator_key, of_operator)
     app[FERNET] = {}
     app[FAILED_KEYS] = FailedKeys(settings)
     app[BULK] = frozenset(route.handler for route in everything if route.bulk)

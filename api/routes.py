@@ -26,6 +26,10 @@ from api.handlers.operator import keys
 from api.handlers.partners import kirim, oliai, peach, whippy
 from api.pages import job, sign_in
 from api.pages import jobs as jobs_pages
+from api.pages.operator import accounts as accounts_pages
+from api.pages.operator import jobs as all_jobs_pages
+from api.pages.operator import overview
+from api.pages.operator import sign_in as operator_sign_in
 from api.route import Route
 
 ROUTES = (
@@ -135,4 +139,21 @@ OPERATOR_ROUTES = tuple(
         ("GET", "/operator/v1/health", operator_health.get_health),
         ("GET", "/operator/v1/slow", operator_health.get_slow),
     )
+)
+
+# As the pages, with the session of the operator.
+OPERATOR_PAGE_ROUTES = (
+    Route("GET", "/operator", overview.overview, operator=True),
+    Route("GET", "/operator/sign-in", operator_sign_in.show_operator_sign_in, public=True),
+    Route("POST", "/operator/sign-in", operator_sign_in.operator_sign_in, public=True),
+    Route("POST", "/operator/sign-out", operator_sign_in.operator_sign_out, operator=True),
+    Route("GET", "/operator/accounts", accounts_pages.list_accounts, operator=True),
+    Route("POST", "/operator/accounts", accounts_pages.create_account, operator=True),
+    Route("GET", "/operator/accounts/{account}", accounts_pages.show_account, operator=True),
+    Route("POST", "/operator/accounts/{account}", accounts_pages.change_account, operator=True),
+    Route("POST", "/operator/accounts/{account}/keys", accounts_pages.create_key, operator=True),
+    Route("POST", "/operator/accounts/{account}/keys/{key}/revoke", accounts_pages.revoke_key, operator=True),
+    Route("GET", "/operator/jobs", all_jobs_pages.list_all_jobs, operator=True),
+    Route("GET", "/operator/jobs/{job_id}", all_jobs_pages.show_any_job, operator=True),
+    Route("POST", "/operator/jobs/{job_id}/cancel", all_jobs_pages.cancel_any_job, operator=True),
 )

@@ -26,14 +26,15 @@ API_PATHS = ("/v1/", "/api/", "/operator/v1/")
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """A link of the navigation. It is the current one on the pages below its path, too."""
+    """A link of the navigation. It is the current one on the pages below its path, too, unless `alone`."""
 
     path: str
     text: str
+    alone: bool = False
 
     def is_current(self, path: str) -> bool:
         """Return whether `path` belongs to this item."""
-        return path == self.path or (self.path != "/" and path.startswith(f"{self.path}/"))
+        return path == self.path or (not self.alone and path.startswith(f"{self.path}/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,9 @@ class Frame:
     sign_in: str
     sign_out: str
     items: tuple[NavItem, ...]
+    key_name: str
+    key_hint: str
+    key_example: str
 
 
 TENANT = Frame(
@@ -52,8 +56,33 @@ TENANT = Frame(
     home="/",
     sign_in="/sign-in",
     sign_out="/sign-out",
-    items=(NavItem("/", "Jobs"),),
+    items=(NavItem("/", "Jobs", alone=True),),
+    key_name="API key",
+    key_hint="Use an API key of your account.",
+    key_example="bl_…",
 )
+
+
+OPERATOR = Frame(
+    brand="Bulklane operator",
+    home="/operator",
+    sign_in="/operator/sign-in",
+    sign_out="/operator/sign-out",
+    items=(
+        NavItem("/operator", "Overview", alone=True),
+        NavItem("/operator/accounts", "Accounts"),
+        NavItem("/operator/jobs", "Jobs"),
+    ),
+    key_name="Key of the operator",
+    key_hint="Use the value of OPERATOR_KEY.",
+    key_example="op_…",
+)
+
+
+def frame_of(request: web.Request) -> Frame:
+    """Return the frame of the page that a request asks for."""
+    is_known = request.match_info.http_exception is None
+    return OPERATOR if is_known and request.path.startswith(OPERATOR.home) else TENANT
 
 
 def install(app: web.Application) -> None:
@@ -101,9 +130,12 @@ def wants_page(request: web.Request) -> bool:
 
 def error_page(request: web.Request, error: BulklaneError, status: int) -> web.Response:
     """Return the page of an error: the form to sign in if there is no session, otherwise what to do."""
+    frame = frame_of(request)
     if isinstance(error, NotAuthenticated):
         message = "" if error.code == "missing_api_key" else error.message
-        following = request.path_qs if request.method in SAFE_METHODS else TENANT.home
-        return page(request, "sign_in.html", status=status, message=message, following=following)
+        following = request.path_qs if request.method in SAFE_METHODS else frame.home
+        return page(request, "sign_in.html", frame=frame, status=status, message=message, following=following)
     request_id = request[REQUEST_ID]
-    return page(request, "error.html", status=status, error=error, code=status, request_id=request_id)
+    return page(
+        request, "error.html", frame=frame, status=status, error=error, code=status, request_id=request_id
+    )

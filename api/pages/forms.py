@@ -1,4 +1,4 @@
-"""Read the forms of pages, only if this service made them."""
+"""Read the forms of pages, only if this service made them; and the paths to which they lead."""
 
 from aiohttp import web
 
@@ -11,3 +11,9 @@ async def read_form(request: web.Request) -> dict[str, str]:
     form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
     check_token(request[SESSION], form.pop(TOKEN_FIELD, None))
     return form
+
+
+def local_path(text: str, otherwise: str) -> str:
+    """Return a path of this service; anything else, for example an address of another host: `otherwise`."""
+    is_path = text.startswith("/") and text[1:2] not in {"/", "\\"} and text.isprintable()
+    return text if is_path else otherwise

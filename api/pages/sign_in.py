@@ -8,7 +8,7 @@ from api.html.session import Kind, check_origin, end_session, start_session
 from api.http.context import API
 from api.middleware.authenticate import FAILED_KEYS
 from api.openapi.describe import describe
-from api.pages.forms import read_form
+from api.pages.forms import local_path, read_form
 from schemas.errors import NotFound
 from storage.entities import accounts
 
@@ -27,7 +27,7 @@ async def sign_in(request: web.Request) -> web.Response:
     """Start a session if the key is valid; otherwise show the form again."""
     check_origin(request)
     form = await request.post()
-    key, following = str(form.get("key", "")).strip(), _path_of(str(form.get("following", "/")))
+    key, following = str(form.get("key", "")).strip(), local_path(str(form.get("following", "")), "/")
     if await accounts.by_key(request.app[API].ctx.pool, key) is None:
         request.app[FAILED_KEYS].count(request)
         message = "This key is unknown or revoked. Copy the whole key: it begins with bl_."
@@ -54,8 +54,3 @@ async def asset(request: web.Request) -> web.FileResponse:
         raise NotFound(f"there is nothing at {request.path}", code="unknown_path")
     caching = FOREVER if "v" in request.query else REVALIDATED
     return web.FileResponse(path, headers={"Content-Type": TYPES[path.suffix], "Cache-Control": caching})
-
-
-def _path_of(text: str) -> str:
-    """Return a path of this service; anything else, for example the address of another host, becomes `/`."""
-    return text if text.startswith("/") and text[1:2] not in {"/", "\\"} and text.isprintable() else "/"

@@ -26,6 +26,7 @@ FOLDERS_OF_NOUNS = {
     "api.handlers.operator",
     "api.handlers.partners",
     "api.pages",
+    "api.pages.operator",
     "cli",
     "schemas.items",
     "schemas.wire",

@@ -1,44 +1,19 @@
 """/operator/v1/accounts: the accounts with their load, and their limits."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated
-
 from aiohttp import web
 
+from api.actions import account_changes
+from api.actions.account_id import NAMED, AccountInPath
 from api.endpoint import endpoint
 from api.http.context import operator_pool
 from api.http.operator_view import operator_account_view
-from api.http.path_id import PathId
 from api.http.responses import created, page_of, shown
-from schemas.errors import Conflict, NotAcceptable
-from schemas.ids import AccountId, read_account_id
+from schemas.errors import NotAcceptable
+from schemas.ids import read_account_id
 from schemas.wire.base import Listing
 from schemas.wire.operator import AccountSettings, NewAccount, OperatorAccount, OperatorAccountsQuery
-from storage.entities import accounts
-from storage.entities.accounts import Account, AccountChange, NameTaken
+from storage.entities.accounts import Account
 from storage.operator import account_loads
-
-
-async def _named(request: web.Request, text: str) -> Account | None:
-    """Return the account with this id or name, or None."""
-    pool = operator_pool(request)
-    number = read_account_id(text)
-    found = await accounts.by_id(pool, number) if number else None
-    return found or await accounts.by_name(pool, text)
-
-
-NAMED = PathId(name="account", param="account", look_up=_named, code="unknown_account", of="there is")
-AccountInPath = Annotated[Account, NAMED]
-
-
-async def account_named(request: web.Request, text: object) -> AccountId:
-    """Return the id of the account that a query names by id or name; raises NotAcceptable."""
-    account = await _named(request, str(text))
-    if account is None:
-        message = f"there is no account {str(text)[:100]!r}: see GET /operator/v1/accounts"
-        raise NotAcceptable(message, code="unknown_account", param="account")
-    return account.id
 
 
 @endpoint(responses={200: Listing[OperatorAccount]})
@@ -57,9 +32,7 @@ async def list_all_accounts(request: web.Request, query: OperatorAccountsQuery) 
 @endpoint(responses={201: OperatorAccount}, errors=(409,))
 async def create_account(request: web.Request, body: NewAccount) -> web.Response:
     """Create an account. It has no key yet."""
-    change = AccountChange(**body.model_dump(exclude={"name"}))
-    with _is_free():
-        account = await accounts.create(operator_pool(request), body.name, change)
+    account = await account_changes.create_account(operator_pool(request), body)
     view = await _view(request, account)
     return created(request, view, view.id)
 
@@ -73,20 +46,8 @@ async def get_account(request: web.Request, account: AccountInPath) -> web.Respo
 @endpoint(responses={200: OperatorAccount}, errors=(409,))
 async def change_account(request: web.Request, account: AccountInPath, body: AccountSettings) -> web.Response:
     """Change the limits and the other settings of an account. Takes effect at once."""
-    change = AccountChange(**body.changed())
-    with _is_free():
-        changed = await accounts.update(operator_pool(request), account.name, change)
+    changed = await account_changes.change_account(operator_pool(request), account, body)
     return shown(await _view(request, NAMED.found(request, changed)))
-
-
-@contextmanager
-def _is_free() -> Iterator[None]:
-    """Raise Conflict if the name or the phone_number_id is taken."""
-    try:
-        yield
-    except NameTaken as error:
-        message = f"another account has this name or phone_number_id: {error}; choose another"
-        raise Conflict(message, code="account_exists") from error
 
 
 async def _view(request: web.Request, account: Account) -> OperatorAccount:

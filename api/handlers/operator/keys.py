@@ -4,17 +4,16 @@ from typing import Annotated
 
 from aiohttp import web
 
+from api.actions import account_changes
+from api.actions.account_id import AccountInPath
 from api.endpoint import endpoint
-from api.handlers.operator.accounts import AccountInPath
 from api.http.context import operator_pool
 from api.http.operator_view import key_view
 from api.http.path_id import PathId
 from api.http.responses import created, shown
-from schemas.errors import Conflict
 from schemas.wire.base import Listing
 from schemas.wire.operator import AccountKey, CreatedKey, NewKey
 from storage.entities import accounts
-from storage.entities.accounts import KeyNameTaken
 
 KEY = PathId(name="key", param="key", read=lambda text: text, code="unknown_key")
 KeyInPath = Annotated[str, KEY]
@@ -30,11 +29,7 @@ async def list_keys(request: web.Request, account: AccountInPath) -> web.Respons
 @endpoint(responses={201: CreatedKey}, errors=(409,))
 async def create_key(request: web.Request, account: AccountInPath, body: NewKey) -> web.Response:
     """Create a key. The response shows it once; only its hash is stored."""
-    try:
-        row, key = await accounts.add_key(operator_pool(request), account.id, body.name)
-    except KeyNameTaken as error:
-        message = f"the account has a key {body.name!r}: choose another name, or revoke that key"
-        raise Conflict(message, code="key_exists", param="name") from error
+    row, key = await account_changes.create_key(operator_pool(request), account, body.name)
     view = CreatedKey(**key_view(row).model_dump(), key=key)
     return created(request, view, view.id)
 

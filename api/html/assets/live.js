@@ -7,8 +7,9 @@ const PAUSE = 1000; // milliseconds between two loads
 const RETRY = 5000; // milliseconds until the next attempt after a failure
 const OPENED_BY_THE_USER = ["open"]; // attributes that belong to the person, not to the server
 
-// Follow the events at `address`. `changed` is called with the changed element after each load.
-export function follow(address, changed) {
+// Follow the events at `address`, or without one load again every `seconds`. `changed` is called with the changed
+// element after each load.
+export function follow(address, changed, seconds) {
   let timer = null;
   let again = false; // something has changed since the last load began
   let next = 0; // the time of the next load at the earliest
@@ -74,6 +75,7 @@ export function follow(address, changed) {
     });
   }
 
-  listen();
+  if (address) listen();
+  else setInterval(() => plan(0), seconds * 1000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) plan(0); });
 }

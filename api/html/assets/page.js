@@ -4,7 +4,7 @@ import { follow } from "./live.js";
 
 // The link of `./run` has the key behind the #, which no server and no log sees.
 const form = document.querySelector("#sign-in");
-if (form && location.hash.startsWith("#bl_")) {
+if (form && /^#(bl|op)_/.test(location.hash)) {
   form.elements.key.value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname); // the history keeps no key
   form.requestSubmit();
@@ -48,4 +48,5 @@ export function reveal(root) {
 }
 
 reveal(document);
-if (document.body.dataset.live) follow(document.body.dataset.live, reveal);
+const { live, refresh } = document.body.dataset;
+if (live || refresh) follow(live, reveal, refresh);

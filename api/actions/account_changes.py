@@ -1,0 +1,40 @@
+"""What the operator changes of accounts: new ones, their settings, their keys."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from schemas.errors import Conflict
+from schemas.wire.operator import AccountSettings, NewAccount
+from storage.entities import accounts
+from storage.entities.accounts import Account, AccountChange, KeyNameTaken, KeyRow, NameTaken
+from storage.postgres.pool import Pool
+
+
+async def create_account(pool: Pool, body: NewAccount) -> Account:
+    """Create an account. Raises Conflict if its name or its phone_number_id is taken."""
+    with _is_free():
+        return await accounts.create(pool, body.name, AccountChange(**body.model_dump(exclude={"name"})))
+
+
+async def change_account(pool: Pool, account: Account, body: AccountSettings) -> Account | None:
+    """Change the given settings of an account. None: it does not exist any more. Raises Conflict."""
+    with _is_free():
+        return await accounts.update(pool, account.name, AccountChange(**body.changed()))
+
+
+async def create_key(pool: Pool, account: Account, name: str) -> tuple[KeyRow, str]:
+    """Create a key with a name, and return it with the key itself. Raises Conflict if the name is taken."""
+    try:
+        return await accounts.add_key(pool, account.id, name)
+    except KeyNameTaken as error:
+        message = f"the account has a key {name!r}: choose another name, or revoke that key"
+        raise Conflict(message, code="key_exists", param="name") from error
+
+
+@contextmanager
+def _is_free() -> Iterator[None]:
+    try:
+        yield
+    except NameTaken as error:
+        message = f"another account has this name or phone_number_id: {error}; choose another"
+        raise Conflict(message, code="account_exists") from error

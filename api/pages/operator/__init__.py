@@ -1,0 +1,1 @@
+"""The pages at /operator, for the person who runs the service."""
