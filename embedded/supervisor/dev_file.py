@@ -26,6 +26,11 @@ class DevFile:
         """The link that opens the pages, signed in: a browser keeps what stands behind the # to itself."""
         return f"{self.url}/sign-in#{self.api_key}"
 
+    @property
+    def operator_url(self) -> str:
+        """The link that opens the pages of the operator, signed in."""
+        return f"{self.url}/operator/sign-in#{self.operator_key}"
+
 
 def save(home: Path, content: DevFile) -> None:
     """Replace the file atomically: a reader sees the old content or the new content."""

@@ -142,7 +142,7 @@ class Supervisor:
         else:
             self.console.print(f"key {running.api_key}", highlight=False)
             self.console.print(f"sign in: {running.sign_in_url}", highlight=False, soft_wrap=True)
-            self.console.print(f"operator key {running.operator_key}", highlight=False)
+            self.console.print(f"operator: {running.operator_url}", highlight=False, soft_wrap=True)
         self.say("press Ctrl-C to stop")
 
     def _changed(self) -> None:

@@ -55,8 +55,8 @@ export function follow(address, changed, seconds) {
     });
     document.title = fresh.title;
     changed(main);
-    ended = !("live" in fresh.body.dataset);
-    if (ended) events.close();
+    ended = !("live" in fresh.body.dataset || "refresh" in fresh.body.dataset);
+    if (ended) events?.close();
   }
 
   function lost(is) {
