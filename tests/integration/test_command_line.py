@@ -1,8 +1,10 @@
 """The command line starts fast, and reports an error in one line."""
 
+import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,11 @@ from typing import Any
 import asyncpg
 import pytest
 from redis.asyncio import Redis
+from typer.testing import CliRunner
 
+from cli import app
 from schemas.ids import read_account_id, show_job_id
+from schemas.settings import get_settings
 from storage.context import Context
 from storage.entities import accounts
 from tests.factories import contact, make_job
@@ -100,37 +105,55 @@ def test_accounts_and_keys_are_managed(tmp_path: Path, database_url: str) -> Non
     assert run("keys", "revoke", key_id) == f"revoked {key_id} of acme\n"
     assert "can be revoked" in run("keys", "revoke", key_id)
     assert "IN" in run("accounts", "list")
-    run("accounts", "create", "other")
+
+
+@pytest.fixture
+def settings_of_commands(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let commands in this process find the database of the test."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+async def call(*words: str, status: int = 0) -> str:
+    """Run a command in this process, and return what it prints. A process for each takes a second."""
+    done = await asyncio.to_thread(CliRunner(env={"COLUMNS": "80"}).invoke, app, words)
+    assert done.exit_code == status, done.output
+    assert not (status and done.stdout)
+    return done.stdout or done.stderr
+
+
+async def read(*words: str) -> Any:
+    """Return the document that a command prints with --json."""
+    return json.loads(await call(*words, "--json"))
+
+
+@pytest.mark.usefixtures("settings_of_commands")
+async def test_a_key_is_revoked_by_its_name(ctx: Context) -> None:
     for name in ("acme", "other"):
-        run("keys", "create", name, "--name", "ci")
-    assert "already taken" in run("keys", "create", "acme", "--name", "ci")
-    assert "several accounts have a key 'ci' (acme, other): add --account NAME" in run("keys", "revoke", "ci")
-    assert run("keys", "revoke", "ci", "--account", "other").endswith(" of other\n")
-    assert run("keys", "revoke", "ci").endswith(" of acme\n")
+        await call("accounts", "create", name)
+        await call("keys", "create", name, "--name", "ci")
+    assert "already taken" in await call("keys", "create", "acme", "--name", "ci", status=1)
+    several = await call("keys", "revoke", "ci", status=1)
+    assert "several accounts have a key 'ci' (acme, other): add --account NAME" in several
+    assert (await call("keys", "revoke", "ci", "--account", "other")).endswith(" of other\n")
+    assert (await call("keys", "revoke", "ci")).endswith(" of acme\n")
+    assert "can be revoked" in await call("keys", "revoke", "ci", status=1)
 
 
+@pytest.mark.usefixtures("settings_of_commands")
 async def test_the_commands_print_one_json_document_or_tables_that_cut_nothing(
-    ctx: Context, tmp_path: Path, database_url: str
+    ctx: Context,
 ) -> None:
-    """Those of the operator. A terminal of 80 columns cuts no id."""
-
-    def run(*words: str, status: int = 0) -> str:
-        done = bulklane(*words, home=tmp_path, DATABASE_URL=database_url, COLUMNS="80")
-        assert done.returncode == status, done.stderr
-        assert not (status and done.stdout)
-        return done.stdout or done.stderr
-
-    def read(*words: str) -> Any:
-        return json.loads(run(*words, "--json"))
-
-    assert read("accounts", "create", "acme", "--item-limit", "5")["limits"]["items"] == 5
-    assert read("accounts", "set", "acme", "--item-limit", "0")["limits"]["items"] == 0
-    (account,) = read("accounts", "list", "--search", "AC")["data"]
-    assert read("accounts", "list", "--search", "x") == {"data": [], "next_cursor": None}
-    created = read("keys", "create", "acme", "--name", "ci")
+    assert (await read("accounts", "create", "acme", "--item-limit", "5"))["limits"]["items"] == 5
+    assert (await read("accounts", "set", "acme", "--item-limit", "0"))["limits"]["items"] == 0
+    (account,) = (await read("accounts", "list", "--search", "AC"))["data"]
+    assert await read("accounts", "list", "--search", "x") == {"data": [], "next_cursor": None}
+    created = await read("keys", "create", "acme", "--name", "ci")
     assert await accounts.by_key(ctx.pool, created["key"]) is not None
-    assert [key["name"] for key in read("keys", "list", "acme")["data"]] == ["ci"]
-    assert read("keys", "revoke", "ci")["revoked_at"] is not None
+    assert [key["name"] for key in (await read("keys", "list", "acme"))["data"]] == ["ci"]
+    assert (await read("keys", "revoke", "ci"))["revoked_at"] is not None
     assert await accounts.by_key(ctx.pool, created["key"]) is None
 
     account_id = read_account_id(account["id"])
@@ -139,20 +162,20 @@ async def test_the_commands_print_one_json_document_or_tables_that_cut_nothing(
     async with beating(ctx):
         await until(lambda: ctx.pool.fetchval("SELECT count(*) FROM workers"))
         await claim(ctx)
-        (worker,) = read("workers", "list")["data"]
+        (worker,) = (await read("workers", "list"))["data"]
         assert [chunk["job_id"] for chunk in worker["chunks"]] == [job]
-        assert job in run("workers", "list")
+        assert job in await call("workers", "list")
     for words in (("list",), ("list", "--account", "acme", "--state", "running"), ("show", job)):
-        assert job in run("jobs", *words)
-    assert read("jobs", "show", job)["account_name"] == "acme"
-    assert read("jobs", "list", "--state", "failed")["data"] == []
-    assert read("jobs", "cancel", job)["id"] == job
+        assert job in await call("jobs", *words)
+    assert (await read("jobs", "show", job))["account_name"] == "acme"
+    assert (await read("jobs", "list", "--state", "failed"))["data"] == []
+    assert (await read("jobs", "cancel", job))["id"] == job
     assert await ctx.pool.fetchval("SELECT cancel_requested_at IS NOT NULL FROM jobs")
     await ctx.pool.execute("UPDATE jobs SET state = 'failed', finished_at = now()")
-    assert "has ended as failed" in run("jobs", "cancel", job, status=1)
-    assert "there is no job 'x'" in run("jobs", "show", "x", "--json", status=1)
-    assert "'x' is not a state" in run("jobs", "list", "--state", "x", "--json", status=1)
-    assert "there is no account 'x'" in run("keys", "list", "x", "--json", status=1)
+    assert "has ended as failed" in await call("jobs", "cancel", job, status=1)
+    assert "there is no job 'x'" in await call("jobs", "show", "x", "--json", status=1)
+    assert "'x' is not a state" in await call("jobs", "list", "--state", "x", "--json", status=1)
+    assert "there is no account 'x'" in await call("keys", "list", "x", "--json", status=1)
 
 
 def test_a_wrong_setting_is_explained_without_its_value(tmp_path: Path) -> None:
