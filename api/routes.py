@@ -61,6 +61,8 @@ ROUTES = (
     Route("GET", "/v1/audiences/{audience_id}/members", memberships.audience_members),
     Route("GET", "/v1/jobs", jobs.list_jobs),
     Route("GET", "/v1/jobs/counts", jobs.count_jobs),
+    Route("POST", "/v1/jobs/cancel", jobs.cancel_jobs),
+    Route("POST", "/v1/jobs/retry", jobs.retry_jobs, bulk=True),
     Route("GET", "/v1/jobs/{job_id}", jobs.get_job),
     Route("GET", "/v1/jobs/{job_id}/events", events.job_events),
     Route("GET", "/v1/events", events.account_events),

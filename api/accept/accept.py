@@ -105,7 +105,7 @@ async def accept_request(bulk: BulkRequest) -> web.Response:
         accepted = await accept_upload(
             bulk.api, job, bulk.parts(), body.fingerprint, arrived=arrived, durable=not seconds
         )
-        await _ring(bulk.api, accepted)
+        await ring_for(bulk.api, accepted)
         return await _respond(bulk, accepted, seconds, heard)
 
 
@@ -135,7 +135,7 @@ def _read_key(bulk: BulkRequest) -> str | None:
     return None
 
 
-async def _ring(api: Api, accepted: Accepted) -> None:
+async def ring_for(api: Api, accepted: Accepted) -> None:
     """Ring for a worker, best effort: the job is accepted even if no worker is rung.
 
     No worker can apply a job before the earlier ones of its stream have ended. The worker that ends the last

@@ -1,6 +1,7 @@
 """Cancel a job: its items that are not applied yet."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 
 from api.accept.accept import BELL_SECONDS
@@ -29,19 +30,20 @@ async def cancel_and_wait(
         message = f"the job has ended as {standing.state}: there is nothing to cancel"
         raise Conflict(message, code="job_ended")
     api.ctx.announcer.change(account_id)
-    await _ring_end(api, account_id, job_id, standing)
+    await ring_ends(api, account_id, {job_id: standing})
     return await api.ended.wait(account_id, job_id, seconds)
 
 
-async def _ring_end(api: Api, account_id: AccountId, job_id: JobId, standing: Standing) -> None:
-    """Ring for the worker that ends a cancelled job, or announce its end; best effort."""
+async def ring_ends(api: Api, account_id: AccountId, jobs: Mapping[JobId, Standing]) -> None:
+    """Ring for the workers that end cancelled jobs, or announce their ends; best effort."""
     queue = api.ctx.queue
     with suppress(TimeoutError):
         async with asyncio.timeout(BELL_SECONDS):
-            match standing:
-                case Standing(state=JobState.CANCELLED):
-                    await api.ctx.announcer.end([(account_id, job_id)])
-                case Standing(unsplit=True):
-                    await queue.ring_split(account_id, job_id)
-                case _:
-                    await queue.ring_finish(account_id, job_id)
+            for job_id, standing in jobs.items():
+                match standing:
+                    case Standing(state=JobState.CANCELLED):
+                        await api.ctx.announcer.end([(account_id, job_id)])
+                    case Standing(unsplit=True):
+                        await queue.ring_split(account_id, job_id)
+                    case _:
+                        await queue.ring_finish(account_id, job_id)

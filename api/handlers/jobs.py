@@ -4,9 +4,11 @@ from aiohttp import web
 
 from api.accept.accept import accept_request
 from api.actions.cancel_job import CANCEL_WAIT_SECONDS, cancel_and_wait
+from api.actions.cancel_jobs import cancel_all
 from api.actions.job_id import JOB, JobIdInPath, KnownJobId
 from api.actions.list_jobs import job_filter, page_of_jobs
 from api.actions.retry_job import RetryRequest
+from api.actions.retry_jobs import retry_all
 from api.endpoint import endpoint
 from api.http.context import ACCOUNT, API, scope
 from api.http.job_view import error_view, job_view, result_view
@@ -15,6 +17,7 @@ from api.http.waiting import wanted_wait
 from api.openapi.describe import Response
 from api.results.export import Media, stream_errors, stream_results, wanted_media
 from schemas.wire.base import Listing
+from schemas.wire.job_actions import CancelledJobs, JobsAction, RetriedJobs
 from schemas.wire.jobs import ItemErrorView, Job, JobListing, JobNumbers, ResultView
 from schemas.wire.query_models import JobFilterQuery, JobQuery, JobsQuery, ResultsQuery
 from storage.pipeline import job_search, jobs, results
@@ -106,3 +109,17 @@ async def retry_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
     """Accept a new job from the failed items, with the operation and the parameters of their job."""
     parent = JOB.found(request, await jobs.parent(*scope(request), job_id))
     return await accept_request(RetryRequest(request, parent))
+
+
+@endpoint(
+    responses={200: CancelledJobs}, errors=(409,), examples={"a preview": {"filter": {"tag": "import"}}}
+)
+async def cancel_jobs(request: web.Request, body: JobsAction) -> web.Response:
+    """Cancel all jobs that match a filter. Without `"preview": false` it only counts them."""
+    return shown(await cancel_all(request.app[API], request[ACCOUNT].id, body))
+
+
+@endpoint(responses={200: RetriedJobs}, errors=(409,), examples={"a preview": {"filter": {"tag": "import"}}})
+async def retry_jobs(request: web.Request, body: JobsAction) -> web.Response:
+    """Retry all jobs that match a filter. Without `"preview": false` it only counts them."""
+    return shown(await retry_all(request, body))

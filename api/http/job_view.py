@@ -32,6 +32,7 @@ def job_view(job: JobRow) -> Job:
         **_columns(job),
         errors=[error_view(error) for error in job.first_errors],
         error_summary=_summary(job.error_summary),
+        children=None if job.children is None else [show_job_id(child) for child in job.children],
     )
 
 
@@ -96,6 +97,7 @@ def accepted_view(job: NewJob, place: Place, total: int | None) -> Job:
         error=None,
         errors=[],
         error_summary=[],
+        children=[],
         errors_url=f"/v1/jobs/{name}/errors",
         results_url=f"/v1/jobs/{name}/results",
         events_url=f"/v1/jobs/{name}/events",

@@ -24,6 +24,7 @@ CODES = {
     "missing": "missing_parameter",
     "extra_forbidden": "unknown_parameter",
     "unknown_team": "unknown_team",
+    "empty_filter": "empty_filter",
     "too_long": "invalid_parameter",  # pydantic's type for an array
     "too_short": "invalid_parameter",
 }

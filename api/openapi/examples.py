@@ -138,6 +138,7 @@ JOB: dict[str, Any] = {
             "examples": [{"index": 17, "value": "12", "message": "the phone number is too short"}],
         }
     ],
+    "children": [],
     "errors_url": "/v1/jobs/job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC/errors",
     "results_url": "/v1/jobs/job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC/results",
     "events_url": "/v1/jobs/job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC/events",

@@ -136,9 +136,14 @@ def _accepts(route: Route, description: Description, header: str) -> bool:
         case "Last-Event-ID":
             return any(response.events for response in _responses(description).values())
         case "Prefer":
-            return route.bulk or description.prefers
+            return _makes_a_job(route, description) or description.prefers
         case _:
-            return route.bulk
+            return _makes_a_job(route, description)
+
+
+def _makes_a_job(route: Route, description: Description) -> bool:
+    """Return whether the response is that of one job, as of every bulk request but the retry of many jobs."""
+    return route.bulk and 202 in description.responses
 
 
 def _takes_body(description: Description) -> bool:
@@ -193,7 +198,7 @@ def _responses_of(route: Route, description: Description, schemas: Schemas) -> d
             headers.append("Location")
         if not (route.public or route.operator):
             headers += components.LIMITS
-        if route.bulk:
+        if _makes_a_job(route, description):
             headers += ["Location", "Idempotent-Replayed"]
             headers += ["Preference-Applied", "Bulklane-Job"] if status in ENDED else []
         responses[str(status)] = {

@@ -99,6 +99,7 @@ class Job(JobProgress):
 
     errors: list[ItemErrorView]  # the first 20
     error_summary: list[ErrorGroupView] | None  # all item errors, grouped; null in a list of jobs
+    children: list[str] | None  # the jobs that retry this one, at most 100; null in a list of jobs
 
 
 class JobListing(Listing[Job]):

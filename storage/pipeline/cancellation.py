@@ -5,7 +5,7 @@ A job is stopped by its client (`cancel`), by the limit of item errors that its 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -64,6 +64,23 @@ async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing |
         except LOCKED_OUT:
             continue
     raise Unavailable("the job is locked by a worker: send the cancellation again")
+
+
+async def cancel_queued(pool: Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> dict[JobId, Standing]:
+    """Cancel those of the jobs that are queued and that nobody has locked. Return them; see `cancel`.
+
+    Raises an error of LOCKED_OUT if the turn of the account stays locked.
+    """
+    async with transaction(pool) as conn:
+        await turns.lock(conn, account_id)
+        rows = await QUERIES.request_many(conn, account_id=account_id, ids=job_ids)
+        if any(row["throttled"] for row in rows):
+            await turns.wake(conn, account_id)
+        await conn.execute(LOCK_CHUNKS)
+        for row in rows:
+            await cancel_chunks(conn, account_id, row["id"])
+        reach("cancel.before_commit")
+    return {row["id"]: Standing(state=JobState.QUEUED, unsplit=row["unsplit"]) for row in rows}
 
 
 async def fail_rest(pool: Pool, account_id: AccountId, job_id: JobId, code: JobErrorCode) -> None:

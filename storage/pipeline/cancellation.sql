@@ -24,6 +24,21 @@ UPDATE jobs j SET cancel_requested_at = COALESCE(j.cancel_requested_at, now()), 
 FROM job WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.id
 RETURNING job.throttled_until IS NOT NULL AS throttled;
 
+-- name: request_many(account_id, ids)
+-- As `request`, for those of the jobs that are queued and that nobody has locked.
+WITH job AS (
+    SELECT j.account_id, j.id, j.throttled_until
+    FROM unnest(:ids::uuid[]) i (id)
+    CROSS JOIN LATERAL (
+        SELECT account_id, id, throttled_until FROM jobs
+        WHERE account_id = :account_id AND id = i.id AND (state = 'queued') IS TRUE
+        OFFSET 0 FOR UPDATE SKIP LOCKED
+    ) j
+)
+UPDATE jobs j SET cancel_requested_at = COALESCE(j.cancel_requested_at, now()), throttled_until = NULL, retry_at = NULL
+FROM job WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.id
+RETURNING j.id, job.throttled_until IS NOT NULL AS throttled, j.total IS NULL AS unsplit;
+
 -- name: stop(account_id, id, error_code, error_message)^
 -- As `request`, with a reason, for a job that was not stopped before.
 WITH job AS (

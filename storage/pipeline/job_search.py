@@ -4,7 +4,7 @@ The triggers on jobs write `job_history` and the numbers of ended jobs (see `cou
 so a list and a count cost the same however many jobs an account has. Jobs that have not ended are read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -76,6 +76,17 @@ class ListPlace:
     newer: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedJob:
+    """A job that a client has named by its id, and whether it matches a filter. `retried`: it has a retry."""
+
+    id: JobId
+    state: JobState
+    failed: int
+    matches: bool
+    retried: bool
+
+
 async def page(
     db: Conn | Pool, account_id: AccountId, wanted: JobFilter, *, size: int, place: ListPlace | None = None
 ) -> list[JobId]:
@@ -98,6 +109,26 @@ async def counts(db: Conn | Pool, account_id: AccountId, wanted: JobFilter) -> d
     rows = await QUERIES.counts(db, account_id=account_id, **parameters, **_hours(wanted.since, wanted.until))
     found = {row["state"]: row["jobs"] for row in rows}
     return {state: found.get(state, 0) for state in wanted.states or JobState}
+
+
+async def unended(db: Conn | Pool, account_id: AccountId, wanted: JobFilter) -> list[JobId]:
+    """Return the matching jobs that have not ended or been cancelled, oldest first, all at one moment."""
+    rows = await QUERIES.unended(db, account_id=account_id, **wanted.parameters())
+    return [row["id"] for row in rows]
+
+
+async def retryable(db: Conn | Pool, account_id: AccountId, wanted: JobFilter) -> list[JobId]:
+    """Return the matching jobs that have ended with failed items and have no retry, oldest first."""
+    rows = await QUERIES.retryable(db, account_id=account_id, **wanted.parameters())
+    return [row["id"] for row in rows]
+
+
+async def named(
+    db: Conn | Pool, account_id: AccountId, wanted: JobFilter, job_ids: Sequence[JobId]
+) -> list[NamedJob]:
+    """Return the jobs of the account with these ids, oldest first."""
+    rows = await QUERIES.named(db, account_id=account_id, ids=job_ids, **wanted.parameters())
+    return [NamedJob(**{**row, "state": JobState(row["state"])}) for row in rows]
 
 
 async def _page(db: Conn | Pool, parameters: Mapping[str, Any], place: ListPlace, size: int) -> list[JobId]:

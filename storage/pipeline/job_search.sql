@@ -137,3 +137,46 @@ SELECT state, sum(jobs)::bigint AS jobs
 FROM (SELECT * FROM hours UNION ALL SELECT * FROM counted UNION ALL SELECT * FROM unended) found
 WHERE state = ANY (:states::text[])
 GROUP BY state;
+
+-- name: unended(account_id, tag, name, above, operation, states, since, until)
+-- The ids of the matching jobs that have not ended and are not cancelled yet, oldest first.
+SELECT u.id FROM unended_jobs u
+WHERE u.account_id = :account_id AND u.state = ANY (:states::text[]) AND u.operation = COALESCE(:operation::text, u.operation)
+  AND (:tag = '' OR u.tags @> ARRAY[:tag::text])
+  AND (:above::text IS NULL AND (:name = '' OR u.name = :name) OR u.name >= :name AND u.name < :above)
+  AND u.received_at >= COALESCE(:since::timestamptz, '-infinity')
+  AND u.received_at < COALESCE(:until::timestamptz, 'infinity')
+  AND EXISTS (
+    SELECT FROM jobs j WHERE j.account_id = :account_id AND j.id = u.id AND j.cancel_requested_at IS NULL OFFSET 0)
+ORDER BY u.id;
+
+-- name: retryable(account_id, tag, name, above, operation, states, since, until)
+-- The ids of the matching jobs that have ended with failed items and have no retry, oldest first.
+SELECT j.id FROM jobs j
+WHERE j.account_id = :account_id AND j.failed > 0 AND j.finished_at IS NOT NULL
+  AND j.state = ANY (:states::text[]) AND j.operation = COALESCE(:operation::text, j.operation)
+  AND (:tag = '' OR j.tags @> ARRAY[:tag::text])
+  AND (:above::text IS NULL AND (:name = '' OR j.name = :name) OR j.name >= :name AND j.name < :above)
+  AND j.received_at >= COALESCE(:since::timestamptz, '-infinity') AND j.received_at < COALESCE(:until::timestamptz, 'infinity')
+  AND NOT EXISTS (
+    SELECT FROM jobs r
+    WHERE r.parent_id = j.id AND (r.account_id = :account_id) IS TRUE AND r.accepted_at IS NOT NULL OFFSET 0)
+ORDER BY j.id;
+
+-- name: named(account_id, ids, tag, name, above, operation, states, since, until)
+-- The jobs with these ids, oldest first: whether they match, their states, failed items, and whether they have a retry.
+SELECT j.id, j.state, j.failed, j.state = ANY (:states::text[]) AND j.operation = COALESCE(:operation::text, j.operation)
+    AND (:tag = '' OR j.tags @> ARRAY[:tag::text])
+    AND COALESCE(:above::text IS NULL AND (:name = '' OR j.name = :name) OR j.name >= :name AND j.name < :above, false)
+    AND j.received_at >= COALESCE(:since::timestamptz, '-infinity')
+    AND j.received_at < COALESCE(:until::timestamptz, 'infinity') AS matches,
+    EXISTS (
+        SELECT FROM jobs r
+        WHERE r.parent_id = j.id AND (r.account_id = :account_id) IS TRUE AND r.accepted_at IS NOT NULL OFFSET 0
+    ) AS retried
+FROM (SELECT DISTINCT id FROM unnest(:ids::uuid[]) i (id)) i
+CROSS JOIN LATERAL (
+    SELECT id, state, failed, operation, tags, name, received_at FROM jobs
+    WHERE account_id = :account_id AND id = i.id OFFSET 0
+) j
+ORDER BY j.id;

@@ -19,7 +19,8 @@ FIRST_ERRORS = 20  # item errors in a job view
 LARGE_BYTES = 4096  # a larger value or item is left out of a job view
 MAX_GROUPS = 50  # of item errors in a job view; the others are one group
 EXAMPLES = 3  # of a group of item errors
-QUERIES = load(__name__, {"large_bytes": LARGE_BYTES})
+MAX_CHILDREN = 100  # jobs that retry a job, in its view
+QUERIES = load(__name__, {"large_bytes": LARGE_BYTES, "max_children": MAX_CHILDREN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class JobRow:
     finished_at: datetime | None
     max_errors: str | None  # see read_max_errors
     error_summary: tuple[ErrorGroup, ...] | None = None  # at most MAX_GROUPS and the rest; None: not read
+    children: tuple[JobId, ...] | None = None  # the jobs that retry it, at most MAX_CHILDREN; None: not read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,9 @@ class Parent:
 async def view(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> JobRow | None:
     """Return a job as a client sees it, or None if the account has no such job."""
     row = await QUERIES.view(db, account_id=account_id, id=job_id)
-    return job_row(row, summary=_groups(row["error_summary"])) if row else None
+    if row is None:
+        return None
+    return job_row(row, error_summary=_groups(row["error_summary"]), children=tuple(row["children"]))
 
 
 async def views(db: Conn | Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> list[JobRow]:
@@ -134,17 +138,17 @@ async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Paren
     )
 
 
-def job_row(row: Any, summary: tuple[ErrorGroup, ...] | None = None) -> JobRow:
-    """Return a row of the view `job_views`; further columns are left out."""
-    names = {field.name for field in fields(JobRow)} - {"error_summary"}
+def job_row(row: Any, **details: Any) -> JobRow:
+    """Return a row of the view `job_views`; further columns are left out, except `details`."""
+    names = {field.name for field in fields(JobRow)} - {"error_summary", "children"}
     columns: dict[str, Any] = {name: row[name] for name in names}
     errors = json.loads(columns.pop("first_errors") or "[]")
     return JobRow(
         state=JobState(columns.pop("state")),
         tags=tuple(columns.pop("tags")),
         first_errors=tuple(ItemError(**error) for error in errors),
-        error_summary=summary,
         **columns,
+        **details,
     )
 
 

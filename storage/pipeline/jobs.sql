@@ -1,6 +1,10 @@
 -- name: view(account_id, id)^
--- A job as a client sees it, with its item errors by code and field (a large value is null).
-SELECT j.*, s.error_summary
+-- A job as a client sees it, with its item errors by code and field (a large value is null) and its children, which retry it.
+SELECT j.*, s.error_summary, ARRAY(
+    SELECT r.id FROM jobs r
+    WHERE r.parent_id = j.id AND (r.account_id = :account_id) IS TRUE AND r.accepted_at IS NOT NULL
+    ORDER BY r.id LIMIT @max_children@
+) AS children
 FROM job_views j
 CROSS JOIN LATERAL (
     SELECT json_agg(json_build_object('code', g.code, 'field', g.field, 'count', g.errors, 'examples', (

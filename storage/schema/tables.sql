@@ -126,6 +126,8 @@ CREATE INDEX jobs_changed ON jobs ((account_id + 0), changed, id);
 CREATE INDEX jobs_running ON jobs ((account_id + 0)) WHERE state = 'running';
 CREATE INDEX jobs_delayed ON jobs (retry_at) WHERE retry_at IS NOT NULL;
 CREATE INDEX jobs_sorted ON jobs (state, operation, id) WHERE parallel > 0; -- the jobs of all accounts, for the operator
+CREATE INDEX jobs_children ON jobs (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX jobs_retryable ON jobs (account_id, id) WHERE failed > 0 AND finished_at IS NOT NULL;
 CREATE UNIQUE INDEX jobs_idempotency ON jobs (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE TRIGGER jobs_changed BEFORE UPDATE ON jobs FOR EACH ROW
     WHEN ((OLD.state, OLD.total, OLD.throttled_until, OLD.cancel_requested_at, OLD.error_code)

@@ -189,6 +189,15 @@ CALLS: dict[str, list[Call]] = {
     "GET /v1/jobs/{job_id}": PLAIN,
     "GET /v1/jobs/{job_id}/errors": PLAIN,
     "GET /v1/jobs/{job_id}/results": PLAIN,
+    "POST /v1/jobs/cancel": [
+        Call(body=lambda n: {"filter": {"ids": [n["job"]]}, "preview": False}),
+        Call(body=lambda n: {"filter": {"since": "2020-01-01T00:00:00Z"}, "preview": False}),
+    ],
+    "POST /v1/jobs/retry": [
+        Call(body=lambda n: {"filter": {"ids": [n["job"]]}}),
+        Call(body=lambda n: {"filter": {"since": "2020-01-01T00:00:00Z"}}),
+        Call(body=lambda n: {"filter": {"ids": [n["job"]]}, "preview": False}),
+    ],
     "POST /v1/jobs/{job_id}/cancel": [Call(statuses=(409,))],  # the job has ended
     "POST /v1/jobs/{job_id}/retry": [Call(statuses=(207,))],  # the failed items fail again
     "GET /v1/contacts": [

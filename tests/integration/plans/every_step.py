@@ -223,6 +223,9 @@ async def rare_steps(at: Sessions) -> None:
     await cancellation.cancel_rest(pool, account_id, job_id, *excess)
     await finish_if_last(at.ctx, account_id, job_id)
     job_id = await make_job(at.ctx, account_id, items)
+    assert await cancellation.cancel_queued(pool, account_id, [job_id])
+    await finish_if_last(at.ctx, account_id, job_id)
+    job_id = await make_job(at.ctx, account_id, items)
     async with pool.acquire() as conn, conn.transaction():
         await finish.start(conn, [(account_id, job_id)])
         await turns.lock(conn, account_id)
