@@ -109,6 +109,11 @@ def is_https(request: web.Request) -> bool:
     return request.scheme == "https" or forwarded.split(",")[-1].strip() == "https"
 
 
+def own_address(request: web.Request) -> str:
+    """Return how the browser reaches this service, for the commands that a page shows."""
+    return f"{'https' if is_https(request) else 'http'}://{request.host}"
+
+
 async def _fernet(request: web.Request) -> Fernet:
     kept = request.app[FERNET]
     if "sessions" not in kept:

@@ -28,6 +28,11 @@ def moment(value: datetime | None) -> str:
     return NOTHING if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def input_time(value: datetime | None) -> str:
+    """Return a time in UTC as the value of an input."""
+    return "" if value is None else value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 def duration(value: timedelta | float | None) -> str:
     """Return a duration as its two largest units, a short one in milliseconds. A number is in seconds."""
     if value is None:
@@ -89,6 +94,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number,
     "percent": percent,
     "moment": moment,
+    "input_time": input_time,
     "duration": duration,
     "ago": ago,
     "size": size,

@@ -13,7 +13,7 @@ from api.actions.job_id import JOB
 from api.actions.retry_job import RetryRequest
 from api.html.figures import items_a_second, plot, span_of, strip, timeline
 from api.html.render import page, see_other
-from api.html.session import is_https
+from api.html.session import own_address
 from api.http.context import ACCOUNT, API, REQUEST_ID, scope
 from api.http.job_view import error_view, job_view, result_view
 from api.http.validation import read_query
@@ -47,7 +47,7 @@ async def show_job(request: web.Request) -> web.Response:
         "pace": items_a_second(job),
         "query": query,
         "once": request[REQUEST_ID],
-        "host": f"{'https' if is_https(request) else 'http'}://{request.host}",
+        "host": own_address(request),
         **await _figures(request, job_id, job),
         **await _items(request, job_id, query),
     }

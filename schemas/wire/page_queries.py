@@ -1,18 +1,36 @@
 """The models of the queries of pages. A form sends a field that was left empty as an empty text."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from schemas.wire.query_models import MAX_CURSOR, Query, SearchText
+from schemas.operations import Operation
+from schemas.wire.query_models import MAX_CURSOR, JobName, JobsQuery, JobTag, Moment, Query, SearchText
 
 
 def _blank(text: object) -> object:
     return None if isinstance(text, str) and not text.strip() else text
 
 
+def _in_utc(text: object) -> object:
+    """Complete a time that an input has written without its zone: pages show times in UTC."""
+    return f"{text}Z" if isinstance(text, str) and WITHOUT_ZONE.fullmatch(text) else _blank(text)
+
+
+WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
 BLANK = BeforeValidator(_blank)
 Text = Annotated[SearchText | None, BLANK]
+
+
+class JobsPageQuery(JobsQuery):
+    """The filters and the page of the list of jobs, as its form sends them."""
+
+    operation: Annotated[Operation | None, BLANK] = None
+    name: Annotated[JobName | None, BLANK] = None
+    tag: Annotated[JobTag | None, BLANK] = None
+    since: Annotated[Moment | None, BeforeValidator(_in_utc)] = None
+    until: Annotated[Moment | None, BeforeValidator(_in_utc)] = None
 
 
 class JobPageQuery(Query):

@@ -257,6 +257,11 @@ CALLS: dict[str, list[Call]] = {
     "GET /v1/properties/{name}": PLAIN,
     "PATCH /v1/properties/{name}": [Call(body=lambda _: {"options": ["x", "z"]})],
     "DELETE /v1/properties/{name}": DELETES,
+    "GET /": [
+        Call(query=lambda _: {"limit": "1"}),
+        Call(query=lambda n: {"limit": "1", "cursor": n["job"]}),
+        Call(query=lambda n: {"limit": "1", "name": n["name"], "state": "completed,completed_with_errors"}),
+    ],
     "GET /jobs/{job_id}": [
         Call(),
         Call(query=lambda n: {"code": "phone_too_short", "text": n["name"]}),
