@@ -52,6 +52,11 @@ class Tab:
         await self.page.emulate_media(color_scheme="light")
         await self.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
 
+    async def picture(self, name: str) -> None:
+        """Keep screenshots of a page that is not checked, because it is like one that is."""
+        if SCREENSHOTS:
+            await self.look(name)
+
     async def _look(self, name: str, scheme: Literal["light", "dark"], width: str) -> None:
         await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         await self.page.set_viewport_size(WIDE if width == "wide" else NARROW)  # type: ignore[arg-type]

@@ -42,45 +42,46 @@ async def test_a_job_is_watched_searched_and_retried(client: Client, tab: Tab, s
     badge, rows = page.locator(".titles .badge"), page.locator("#items tbody tr")
     await expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
     await expect(badge).to_have_text("queued")
-    await tab.look("job-queued")
+    await tab.picture("job-queued")
     async with open_worker(settings) as worker, serving(worker):
         await expect(badge).to_have_text("completed with errors")  # nobody has loaded the page again
-        await expect(page.locator("#group-phone_too_short-phone .number")).to_have_text("33")
-        await expect(page.get_by_role("img", name="4 chunks in the order")).to_be_visible()
-        await tab.look("job-ended")
+    await expect(page.locator("#group-phone_too_short-phone .number")).to_have_text("33")
+    await expect(page.get_by_role("img", name="4 chunks in the order")).to_be_visible()
+    await tab.look("job-ended")
 
-        # by code, by text, by index
-        await page.get_by_role("link", name="invalid_email").click()
-        await expect(rows).to_have_count(1)
-        await expect(page.get_by_label("Field")).to_have_value("email")
-        for text, count in (("MÜLLER", 0), ("müller", 1), ('alert("x', 20), ("too few digits", 20)):
-            await tab.open(f"/jobs/{job_id}")
-            await page.get_by_label("Text in").fill(text)
-            await page.keyboard.press("Enter")
-            await expect(rows).to_have_count(count)
-        assert page.url.endswith("?text=too+few+digits#items")  # empty fields are not in the address
-        await page.get_by_role("link", name="Next").click()
-        await expect(rows).to_have_count(13)
-        await expect(page.get_by_role("link", name="Next")).to_have_count(0)
-        await page.get_by_role("link", name="First").click()
-        await expect(rows).to_have_count(20)
-
-        # results
-        await page.get_by_role("link", name="Results").click()
-        await expect(rows).to_have_count(20)
-        await page.get_by_label("Outcome").select_option("failed")
-        await expect(rows.first).to_contain_text("phone_too_short")
-        await tab.look("job-results")
-        async with page.expect_download() as download:
-            await page.get_by_role("link", name="NDJSON").click()
-        assert (await download.value).suggested_filename == f"{job_id}-results.ndjson"
-
-        # retry, with the keyboard
-        await page.get_by_text("Retry failed").focus()
+    # by code, by text, by index
+    await page.get_by_role("link", name="invalid_email").click()
+    await expect(rows).to_have_count(1)
+    await expect(page.get_by_label("Field")).to_have_value("email")
+    for text, count in (("MÜLLER", 0), ("müller", 1), ('alert("x', 20), ("too few digits", 20)):
+        await tab.open(f"/jobs/{job_id}")
+        await page.get_by_label("Text in").fill(text)
         await page.keyboard.press("Enter")
-        await page.keyboard.press("Tab")
-        await page.keyboard.press("Enter")
-        await expect(page.get_by_role("link", name=job_id)).to_be_visible()
+        await expect(rows).to_have_count(count)
+    assert page.url.endswith("?text=too+few+digits#items")  # empty fields are not in the address
+    await page.get_by_role("link", name="Next").click()
+    await expect(rows).to_have_count(13)
+    await expect(page.get_by_role("link", name="Next")).to_have_count(0)
+    await page.get_by_role("link", name="First").click()
+    await expect(rows).to_have_count(20)
+
+    # results
+    await page.get_by_role("link", name="Results").click()
+    await expect(rows).to_have_count(20)
+    await page.get_by_label("Outcome").select_option("failed")
+    await expect(rows.first).to_contain_text("phone_too_short")
+    await tab.picture("job-results")
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="NDJSON").click()
+    assert (await download.value).suggested_filename == f"{job_id}-results.ndjson"
+
+    # retry, with the keyboard
+    await page.get_by_text("Retry failed").focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("link", name=job_id)).to_be_visible()
+    async with open_worker(settings) as worker, serving(worker):
         await expect(badge).to_have_text("completed with errors")
     jobs = await client.jobs()
     assert [job["parent_id"] for job in jobs] == [job_id, None]

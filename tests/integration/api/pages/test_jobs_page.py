@@ -91,7 +91,7 @@ async def test_filters_and_pages_are_in_the_address(ctx: Context, client: Client
     }
     await page.get_by_label("Operation").select_option("contacts.delete")  # it applies when it is chosen
     await expect(page.get_by_text("No job matches")).to_be_visible()
-    await tab.look("jobs-none")
+    await tab.picture("jobs-none")
     await page.get_by_role("link", name="Clear the filters").click()
     await expect(page.locator(".jobs tbody tr")).to_have_count(20)
 

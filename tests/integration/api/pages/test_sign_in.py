@@ -113,7 +113,6 @@ async def test_a_person_gets_errors_as_a_page_and_a_program_as_json(
 
 
 async def test_signing_out_ends_the_session(tab: Tab) -> None:
-    await tab.look("jobs-empty")
     await tab.page.get_by_role("button", name="Sign out").click()
     await tab.page.get_by_label("API key").wait_for()
     await tab.look("sign-in")
