@@ -13,7 +13,7 @@ import typer
 from bench import phone, smoke
 from bench.lab.results import FOLDER, Results
 from bench.loads import duplicates, large, load, memory, operations, peers, scale, stages
-from bench.queries import claims, pages
+from bench.queries import claims, page, pages
 from bench.series import SERIES
 from bench.series import run as run_series
 from bench.traffic import fair, idle, jobs, latency, queue, streams
@@ -21,7 +21,7 @@ from bench.traffic import fair, idle, jobs, latency, queue, streams
 BENCHES = (
     *(load, operations, duplicates, large, memory, scale, peers, stages),
     *(latency, jobs, queue, fair, idle, streams),
-    *(claims, pages),
+    *(claims, page, pages),
     *(phone, smoke),
 )
 Folder = Annotated[

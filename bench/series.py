@@ -34,6 +34,7 @@ SERIES = {
     "large": Entry(tiny="--contacts 2000 --rows 1000 --rounds 1"),
     "duplicates": Entry(tiny="--contacts 4000 --rounds 1 --large 6000"),
     "pages": Entry(full="--rows 50000", tiny="--contacts 5000 --requests 1 --rows 1000 --rounds 1"),
+    "page": Entry(tiny="--jobs 1000 --requests 1"),
     "claims": Entry(tiny="--accounts 4 --jobs 10 --streams 3 --measured 2 --rounds 1 --seconds 0.2"),
     "stages": Entry(tiny="--rows 1000 --jobs 10 --rounds 1"),
     "peers": Entry(tiny="--rows 1000 --rounds 1"),

@@ -32,6 +32,7 @@ JOBS = "Where does the time of a small job go?"
 FAIR = "Does a large job delay another account?"
 IDLE = "What does an idle service cost?"
 PAGES = "How fast are pages and searches?"
+VIEWS = "How fast is each view with a million jobs?"
 CLAIMS = "What does a claim cost when much waits?"
 MEMORY = "How much memory does a large upload need?"
 STREAMS = "How many streams of events can an api hold?"
@@ -75,6 +76,7 @@ TARGETS = {
     "idle": _target(IDLE, "idle processor time of two workers, of one core", "%", 1, 2),
     "page": _target(PAGES, "GET /v1/contacts?limit=20, p50", "ms", 20, 50),
     "search": _target(PAGES, "GET /v1/contacts?search=, with the index, slowest p50", "ms", 50, 150),
+    "view": _target(VIEWS, "lists of the API and pages, slowest p95", "ms", 100, 200),
     "claim_throttled": _target(CLAIMS, "claim behind throttled accounts", "ms", 0.3, 1),
     "claim_streams": _target(CLAIMS, "claim of an account with many label streams", "ms", 0.3, 1),
     "reconciler": _target(CLAIMS, "a round of the reconciler with many queued jobs", "ms", 5, 10),
