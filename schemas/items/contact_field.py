@@ -79,12 +79,15 @@ class ContactField:
         """Whether CSV may have a column for each key, as in `address.city`."""
         return self.is_json or bool(self.number_keys)
 
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that an object as the value may have; (): any, or none."""
+        declared = next((part for part in _parts(self.plain_type) if is_typeddict(part)), None)
+        return self.number_keys if declared is None else tuple(declared.__annotations__)
+
     def has_key(self, key: str) -> bool:
         """Return whether an object as the value may have this key."""
-        declared = next((part for part in _parts(self.plain_type) if is_typeddict(part)), None)
-        if declared is not None:
-            return key in declared.__annotations__
-        return key in self.number_keys if self.number_keys else self.is_json
+        return key in self.keys if self.keys else self.is_json
 
 
 def stored_fields(declaration: type, *, in_items: bool) -> Iterator[ContactField]:
