@@ -101,6 +101,7 @@ class World:
             while not sending.done():
                 await work(self.ctx)
                 await asyncio.wait({sending}, timeout=POLL)
+            await work(self.ctx)  # of jobs for which the response does not wait
         return sending.result()
 
 
