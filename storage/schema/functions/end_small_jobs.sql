@@ -45,7 +45,8 @@ BEGIN
         RETURNING account_id, tag, name, date_bin('1 hour', received_at, 'epoch') AS hour, operation, state
     ), counted AS (
         INSERT INTO job_count_changes (account_id, tag, name, hour, operation, state, jobs)
-        SELECT h.account_id, h.tag, h.name, h.hour, h.operation, h.state, count(*) FROM history h GROUP BY 1, 2, 3, 4, 5, 6
+        SELECT h.account_id, h.tag, h.name, h.hour, h.operation, h.state, count(*) FROM history h
+        GROUP BY h.account_id, h.tag, h.name, h.hour, h.operation, h.state
     )
     SELECT array_agg(d.account_id) AS account_ids, array_agg(d.id) AS ids, array_agg(d.state) AS states,
         array_agg(d.stream) AS streams, array_agg(d.stream_position) AS positions
