@@ -24,7 +24,7 @@ from api.handlers.operator import health as operator_health
 from api.handlers.operator import jobs as all_jobs
 from api.handlers.operator import keys
 from api.handlers.partners import kirim, oliai, peach, whippy
-from api.pages import job, sign_in
+from api.pages import file_upload, job, sign_in
 from api.pages import jobs as jobs_pages
 from api.pages.operator import accounts as accounts_pages
 from api.pages.operator import jobs as all_jobs_pages
@@ -116,6 +116,8 @@ PAGE_ROUTES = (
     Route("GET", "/jobs/{job_id}", job.show_job),
     Route("POST", "/jobs/{job_id}/cancel", job.cancel_job),
     Route("POST", "/jobs/{job_id}/retry", job.retry_job, bulk=True),
+    Route("GET", "/upload", file_upload.show_upload),
+    Route("POST", "/upload/preview", file_upload.preview_upload),
     Route("GET", "/sign-in", sign_in.show_sign_in, public=True),
     Route("POST", "/sign-in", sign_in.sign_in, public=True),
     Route("POST", "/sign-out", sign_in.sign_out),

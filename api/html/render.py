@@ -56,7 +56,7 @@ TENANT = Frame(
     home="/",
     sign_in="/sign-in",
     sign_out="/sign-out",
-    items=(NavItem("/", "Jobs", alone=True),),
+    items=(NavItem("/", "Jobs", alone=True), NavItem("/upload", "Upload")),
     key_name="API key",
     key_hint="Use an API key of your account.",
     key_example="bl_…",

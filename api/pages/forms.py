@@ -1,8 +1,8 @@
-"""Read the forms of pages, only if this service made them; and the paths to which they lead."""
+"""Read the forms and the scripts' requests of pages, only if this service made them; and where they lead."""
 
 from aiohttp import web
 
-from api.html.session import SESSION, TOKEN_FIELD, check_origin, check_token
+from api.html.session import SESSION, TOKEN_FIELD, TOKEN_HEADER, check_origin, check_token
 
 
 async def read_form(request: web.Request) -> dict[str, str]:
@@ -17,3 +17,9 @@ def local_path(text: str, otherwise: str) -> str:
     """Return a path of this service; anything else, for example an address of another host: `otherwise`."""
     is_path = text.startswith("/") and text[1:2] not in {"/", "\\"} and text.isprintable()
     return text if is_path else otherwise
+
+
+def check_script(request: web.Request) -> None:
+    """Raise NotAuthenticated unless a script of a page of this session made the request."""
+    check_origin(request)
+    check_token(request[SESSION], request.headers.get(TOKEN_HEADER))

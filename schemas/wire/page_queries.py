@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from schemas.formats.file_name import MAX_FILE_NAME
 from schemas.operations import Operation
 from schemas.wire.query_models import MAX_CURSOR, JobName, JobsQuery, JobTag, Moment, Query, SearchText
 
@@ -49,3 +50,18 @@ class JobPageQuery(Query):
     def after(self) -> int:
         """The index after which the page begins; -1 for the first page."""
         return -1 if self.index is None else self.index - 1
+
+
+class UploadQuery(Query):
+    """`check` is the id of the dry run whose result the page of an upload shows."""
+
+    check: Text = None
+
+
+class PreviewQuery(Query):
+    """What is known of the file whose first bytes are the body; `size` is that of the whole file."""
+
+    operation: Operation
+    size: int = Field(ge=0)
+    file_name: str = Field(default="", max_length=MAX_FILE_NAME)
+    charset: str | None = Field(default=None, max_length=40)

@@ -77,5 +77,6 @@ export function follow(address, changed, seconds) {
 
   if (address) listen();
   else setInterval(() => plan(0), seconds * 1000);
+  document.addEventListener("refresh", () => plan(0)); // a script of the page has changed its address
   document.addEventListener("visibilitychange", () => { if (!document.hidden) plan(0); });
 }

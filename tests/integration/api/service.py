@@ -111,16 +111,22 @@ class Client:
         method: str,
         path: str,
         query: Mapping[str, str],
-        form: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """Send a request for a page as a browser that is signed in; redirects are not followed."""
         if self._cookie is None:
             self._cookie = await sign_in(self._session, self.key)
-        data = None if method == "GET" else {"csrf_token": csrf_token(self._cookie), **(form or {})}
-        headers = {"Cookie": f"{COOKIE}={self._cookie}", **(headers or {})}
+        token = csrf_token(self._cookie)
+        data = form if isinstance(form, bytes) else {"csrf_token": token, **(form or {})}
+        headers = {"Cookie": f"{COOKIE}={self._cookie}", "X-CSRF-Token": token, **(headers or {})}
         async with self._session.request(
-            method, path, params=query, data=data, headers=headers, allow_redirects=False
+            method,
+            path,
+            params=query,
+            data=None if method == "GET" else data,
+            headers=headers,
+            allow_redirects=False,
         ) as response:
             return Response(response.status, response.headers, await response.read())
 

@@ -269,5 +269,9 @@ CALLS: dict[str, list[Call]] = {
     ],
     "POST /jobs/{job_id}/cancel": [Call(statuses=(303,))],
     "POST /jobs/{job_id}/retry": [Call(statuses=(303,))],
+    "GET /upload": [Call(), Call(query=lambda n: {"check": n["job"]})],
+    "POST /upload/preview": [
+        Call(body=lambda _: b"phone\n1\n", query=lambda _: {"operation": "contacts.upsert", "size": "8"}),
+    ],
     "POST /sign-out": [Call(statuses=(303,))],
 }
