@@ -15,7 +15,7 @@ from typing import Annotated
 import aiohttp
 import typer
 
-from api.routes import OPERATOR_ROUTES, PAGE_ROUTES, ROUTES
+from api.routes import OPERATOR_PAGE_ROUTES, OPERATOR_ROUTES, PAGE_ROUTES, ROUTES
 from bench.lab.client import Client
 from bench.lab.crowd import fill
 from bench.lab.results import Results
@@ -135,14 +135,12 @@ async def _names(service: Service, client: Client) -> dict[str, str]:
 async def _views(
     session: aiohttp.ClientSession, client: Client, names: dict[str, str], moments: dict[str, str]
 ) -> list[View]:
-    """Return what to measure. The account signs in to the pages."""
-    form, key = {"key": client.key}, f"Bearer {client.key}"
-    async with session.post("/sign-in", data=form, allow_redirects=False) as response:
-        cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in response.cookies.items())
+    """Return what to measure. The account and the operator sign in to their pages."""
     askers = (
-        (ROUTES, {"Authorization": key}),
-        (PAGE_ROUTES, {"Cookie": cookie}),
+        (ROUTES, {"Authorization": f"Bearer {client.key}"}),
+        (PAGE_ROUTES, await _signed_in(session, "/sign-in", client.key)),
         (OPERATOR_ROUTES, {"Authorization": f"Bearer {OPERATOR_KEY}"}),
+        (OPERATOR_PAGE_ROUTES, await _signed_in(session, "/operator/sign-in", OPERATOR_KEY)),
     )
     views = []
     for routes, headers in askers:
@@ -153,6 +151,13 @@ async def _views(
                     View(what=w, path=path + q, headers=headers) for w, q in _queries(route.path, moments)
                 ]
     return views
+
+
+async def _signed_in(session: aiohttp.ClientSession, path: str, key: str) -> dict[str, str]:
+    """Sign in with a key. Return the header with the cookie."""
+    async with session.post(path, data={"key": key}, allow_redirects=False) as response:
+        assert response.cookies, (path, response.status)
+        return {"Cookie": "; ".join(f"{name}={morsel.value}" for name, morsel in response.cookies.items())}
 
 
 def _queries(path: str, moments: dict[str, str]) -> Iterator[tuple[str, str]]:
