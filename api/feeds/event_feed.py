@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from api.feeds.event_follower import Event, Follower, Piece, pieces_of
 from schemas.ids import AccountId, JobId
@@ -38,7 +38,7 @@ class Feed:
     def __init__(self, feeds: "Feeds", account_id: AccountId) -> None:
         self._feeds = feeds
         self._account_id = account_id
-        self._cursor: Cursor | None = None  # covers all events so far
+        self.cursor: Cursor | None = None  # covers all events so far
         self._version = 0  # grows with the events
         self._live: defaultdict[JobId | None, set[Follower]] = defaultdict(set)  # None: of all jobs
         self._looking = asyncio.Lock()
@@ -60,12 +60,12 @@ class Feed:
         Raises StaleCursor.
         """
         async with self._looking:
-            if self._cursor is None or (after and (self._cursor.parts or not self._cursor.includes(after))):
+            if self.cursor is None or (after and (self.cursor.parts or not self.cursor.includes(after))):
                 await self._look()
-            assert self._cursor is not None
-            if after and not self._cursor.includes(after):
+            assert self.cursor is not None
+            if after and not self.cursor.includes(after):
                 raise StaleCursor
-            return after or self._cursor
+            return after or self.cursor
 
     def add(self, follower: Follower, *, state: bool) -> None:
         """Send to a follower what it misses, and from then on all that changes.
@@ -109,7 +109,7 @@ class Feed:
         """
         try:
             while not (self._feeds.closed or follower.gone):
-                until, version = self._cursor, self._version
+                until, version = self.cursor, self._version
                 assert until is not None
                 if not await self._send_until(follower, until, state=state):
                     break
@@ -146,9 +146,7 @@ class Feed:
         return not follower.has_end
 
     async def _look_if_changed(self) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._feeds.longest()):
-                await self._changed.wait()
+        await self._changed.wait()
         self._changed.clear()
         try:
             async with self._looking:
@@ -161,14 +159,14 @@ class Feed:
     async def _look(self) -> float:
         """Write what has changed to all followers. Return the seconds that it took to read it."""
         clock, seconds = asyncio.get_running_loop().time, 0.0
-        if self._cursor is None:
-            self._cursor = await changes.now(self._feeds.pool)
+        if self.cursor is None:
+            self.cursor = await changes.now(self._feeds.pool)
         more = True
         while more:
-            began, before = clock(), self._cursor
+            began, before = clock(), self.cursor
             page = await changes.read(self._feeds.pool, self._account_id, before)
             seconds += clock() - began
-            self._cursor, more = page.cursor, page.more
+            self.cursor, more = page.cursor, page.more
             if page.changes:
                 self._version += 1
                 await self._write([self._event(change.job, change.cursor) for change in page.changes], before)
@@ -210,10 +208,9 @@ class Feed:
 class Feeds:
     """The feeds of the accounts that somebody follows."""
 
-    def __init__(self, pool: Pool, longest: Callable[[], float], data_of: Callable[[JobRow], str]) -> None:
+    def __init__(self, pool: Pool, data_of: Callable[[JobRow], str]) -> None:
         self.pool = pool
         self.data_of = data_of  # returns the JSON of a job
-        self.longest = longest  # returns the seconds after which an account is looked at anyway
         self.reads = asyncio.Semaphore(READS_AT_ONCE)
         self.repeated = RepeatedLog(logger)
         self.closed = False
@@ -243,6 +240,12 @@ class Feeds:
         """Look at all accounts that somebody follows."""
         for feed in self._feeds.values():
             feed.change()
+
+    async def find_changes(self) -> None:
+        """Look at the accounts that have changed although it was not announced."""
+        since = {account_id: feed.cursor for account_id, feed in self._feeds.items() if feed.cursor}
+        for account_id in await changes.changed_accounts(self.pool, since) if since else ():
+            self.change(account_id)
 
     def close(self) -> None:
         """End all streams, also those that begin from now on."""

@@ -24,13 +24,15 @@ class Hearing:
     def __init__(self, queue: Queue, pool: Pool) -> None:
         self._queue = queue
         self._subscribed = False
+        self._looked = 0.0
         self._tasks: list[asyncio.Task[None]] = []
         self.ended = Ended(pool, self._longest)
-        self.feeds = Feeds(pool, self._longest, _data_of)
+        self.feeds = Feeds(pool, _data_of)
 
     async def __aenter__(self) -> Self:
         self._tasks = [
             asyncio.create_task(repeat(RETRY_SECONDS, self._hear, what="hearing announcements of jobs")),
+            asyncio.create_task(repeat(DEAF_SECONDS, self._look, what="looking for changes of jobs")),
             asyncio.create_task(
                 repeat(HEARTBEAT_SECONDS, self.feeds.beat, what="signs of life of streams", pause_first=True)
             ),
@@ -66,6 +68,13 @@ class Hearing:
         finally:
             self._subscribed = False
             self._read_all()
+
+    async def _look(self) -> None:
+        """Find changes that were not heard, if it is time to."""
+        now = asyncio.get_running_loop().time()
+        if now - self._looked >= self._longest():
+            self._looked = now
+            await self.feeds.find_changes()
 
     def _read_all(self) -> None:
         """Read everything that is waited for: announcements may have been missed."""

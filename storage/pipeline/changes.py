@@ -5,7 +5,7 @@ those before it whose changes it does not cover, because they had not ended.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -119,6 +119,13 @@ async def now(pool: Pool) -> Cursor:
         cursor = Cursor.of_snapshot(await QUERIES.now(conn))
         await flush(conn)
     return cursor
+
+
+async def changed_accounts(pool: Pool, since: Mapping[AccountId, Cursor]) -> list[AccountId]:
+    """Return the accounts that may have changes after their cursors: a job has changed, or runs."""
+    firsts = [str(_first_open(cursor)) for cursor in since.values()]
+    rows = await QUERIES.changed_accounts(pool, account_ids=list(since), firsts=firsts)
+    return [row["account_id"] for row in rows]
 
 
 async def read(

@@ -51,6 +51,16 @@ LEFT JOIN (page p CROSS JOIN LATERAL (
 ) v) ON true
 ORDER BY p.place;
 
+-- name: changed_accounts(account_ids, firsts)
+-- Of these accounts, those of which a job has changed by a transaction from the account's `first` on, or runs.
+SELECT a.account_id
+FROM unnest(:account_ids::bigint[], :firsts::text[]::xid8[]) a (account_id, first)
+WHERE EXISTS (
+        SELECT FROM jobs WHERE account_id + 0 = a.account_id AND changed >= a.first
+        ORDER BY account_id + 0, changed, id LIMIT 1)
+   OR EXISTS (
+        SELECT FROM jobs WHERE account_id + 0 = a.account_id AND state = 'running' ORDER BY account_id + 0 LIMIT 1);
+
 -- name: of_job(account_id, id, first)^
 -- A job as a client sees it, with the transactions of its changes from `first` on: see `read`.
 SELECT v.*, pg_current_snapshot()::text AS snapshot, ARRAY(

@@ -4,6 +4,7 @@
     ```text     the output of the sh block before it. `…` matches any text in a line; alone, any lines
     ```json     must parse
     ```http     a request, a response or headers; a JSON body must parse
+    ```js       runs in a browser, in a test of its own
     ```mermaid  not checked
 
 `<!-- not run: REASON -->` on the line before a fence keeps a block from running.
@@ -18,7 +19,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md")))
-KINDS = {"sh", "text", "json", "http", "mermaid"}
+KINDS = {"sh", "text", "json", "http", "js", "mermaid"}
 FENCE = re.compile(r"^( *)```(.*)$")
 NOT_RUN = re.compile(r"^ *<!-- not run: .+ -->$")
 HTTP_START = re.compile(r"(HTTP/1\.1 \d{3}|(GET|POST|PATCH|PUT|DELETE) /\S+)")

@@ -15,6 +15,7 @@ from storage import rounds
 from storage.entities import contacts
 from storage.pipeline import (
     cancellation,
+    changes,
     chunks,
     dry_runs,
     failures,
@@ -262,13 +263,20 @@ async def look_for_work(at: Sessions) -> None:
     await reconcile(at.ctx)
 
 
+async def lost_announcements(at: Sessions) -> None:
+    """Look for the changes of the account since a moment before a job of it changed."""
+    cursor = await changes.now(at.ctx.pool)
+    await small_jobs(at)
+    assert await changes.changed_accounts(at.ctx.pool, {at.world.account.id: cursor}) == [at.world.account.id]
+
+
 STEPS: dict[str, Step] = {
     **{name.value: operation_step(name) for name in Operation if name != Operation.CONTACTS_DELETE},
     **{
         step.__name__: step
         for step in (
             small_jobs, large_job, long_job, limited_jobs, dry_run, failures_of_a_job, uploads_that_end,
-            rare_steps, admission, pruning, look_for_work,
+            rare_steps, admission, pruning, look_for_work, lost_announcements,
         )
     },
     "contacts.delete": operation_step(Operation.CONTACTS_DELETE),

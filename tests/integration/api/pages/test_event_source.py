@@ -1,0 +1,49 @@
+"""The EventSource of a real browser reads the streams of events, and resumes, as the documentation says."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from storage.context import Context
+from tests.factories import contact
+from tests.integration.api.pages.tab import Tab
+from tests.integration.api.service import Client, Service
+from tests.integration.api.work import work
+from tests.waiting import until
+
+HOW_TO = Path(__file__).parents[4] / "docs" / "how-to" / "follow-a-job.md"
+SECONDS = 20
+
+
+async def test_the_script_of_the_documentation_follows_the_account(
+    ctx: Context, client: Client, service: Service, tab: Tab
+) -> None:
+    script = re.search(r"^```js\n(.*?)^```$", HOW_TO.read_text(), re.MULTILINE | re.DOTALL)
+    assert script
+    await tab.page.evaluate(
+        f"() => {{ window.seen = []; const show = (job) => window.seen.push(job); {script[1]} }}"
+    )
+    jobs = [await _run_job(ctx, client, tab, 1)]
+    for feed in service.api.feeds.all:
+        for follower in tuple(feed.followers):
+            follower.end()
+    jobs.append(await _run_job(ctx, client, tab, 2))
+    ends = [job["id"] for job in await _seen(tab) if job["state"] == "completed"]
+    assert sorted(ends) == sorted(jobs)
+
+
+async def _run_job(ctx: Context, client: Client, tab: Tab, number: int) -> str:
+    """Run a job, and wait until the browser knows its end."""
+    job: str = (await client.submit_items([contact(number)])).json["id"]
+    await work(ctx)
+
+    async def known() -> bool:
+        return any(seen["id"] == job and seen["state"] == "completed" for seen in await _seen(tab))
+
+    await until(known, SECONDS)
+    return job
+
+
+async def _seen(tab: Tab) -> list[Any]:
+    seen: list[Any] = await tab.page.evaluate("() => window.seen")
+    return seen
