@@ -26,6 +26,7 @@ from storage.pipeline import (
     turns,
     uploads,
 )
+from storage.pipeline.changes import Cursor
 from storage.postgres.transactions import end_silent_sessions, transaction
 from storage.windows import admissions
 from tests.factories import make_job, phone
@@ -264,10 +265,10 @@ async def look_for_work(at: Sessions) -> None:
 
 
 async def lost_announcements(at: Sessions) -> None:
-    """Look for the changes of the account since a moment before a job of it changed."""
-    cursor = await changes.now(at.ctx.pool)
-    await small_jobs(at)
-    assert await changes.changed_accounts(at.ctx.pool, {at.world.account.id: cursor}) == [at.world.account.id]
+    """Look for changes of the account since its first job, and since this moment."""
+    account_id = at.world.account.id
+    assert await changes.changed_accounts(at.ctx.pool, {account_id: Cursor(at=1)}) == [account_id]
+    await changes.changed_accounts(at.ctx.pool, {account_id: await changes.now(at.ctx.pool)})
 
 
 STEPS: dict[str, Step] = {

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -13,32 +11,23 @@ from api.feeds import event_feed
 from api.feeds.event_follower import Follower
 from api.http.connections import CONNECTIONS
 from schemas.formats.content_type import Format
-from schemas.ids import JobId, new_job_id, show_job_id
+from schemas.ids import new_job_id, show_job_id
 from schemas.operations import JobParams, Operation
 from schemas.settings import Settings
 from storage.context import Context
 from storage.pipeline import uploads
 from storage.pipeline.changes import Cursor
 from storage.pipeline.uploads import NewJob
+from tests.changing_jobs import make_jobs
 from tests.event_reader import SOON, EventReader, Sent
 from tests.factories import contact
+from tests.integration.api.following import following
 from tests.integration.api.raw_upload import upload
 from tests.integration.api.service import Client, Service, make_client, serve
 from tests.integration.api.work import work
 from tests.waiting import until
 
-
-@asynccontextmanager
-async def following(client: Client, path: str, last_id: str | None = None) -> AsyncIterator[EventReader]:
-    """Follow events; `last_id` is the place to go on from."""
-    headers = {} if last_id is None else {"Last-Event-ID": last_id}
-    async with client.open("GET", path, headers=headers) as response:
-        assert response.status == 200
-        assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-        stream = EventReader(aiter(response.content))
-        async with asyncio.timeout(SOON):
-            await stream.begin()
-        yield stream
+CHANGE_JOBS = "UPDATE jobs SET total = total + 1 WHERE account_id = $1"
 
 
 async def test_a_job_is_followed_from_its_state_to_its_end(ctx: Context, client: Client) -> None:
@@ -226,7 +215,7 @@ async def test_changes_that_follow_each_other_are_one_event(
     ctx: Context, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_feed, "EVERY_SECONDS", 1.0)
-    [job_id] = await _make_jobs(ctx, client, 1)
+    [job_id] = await make_jobs(ctx, client.account.id, 1)
     async with following(client, f"/v1/jobs/{show_job_id(job_id)}/events") as stream:
         seen: list[Sent] = []
         for _ in range(20):
@@ -244,7 +233,7 @@ async def test_a_client_that_reads_slowly_gets_the_newest_state_of_each_job(
     """What it has not taken is bounded, and it gets each job once more when it reads again."""
     monkeypatch.setattr(event_feed, "EVERY_SECONDS", 0.0)
     monkeypatch.setattr(event_feed, "MOST_UNSENT", 20_000)
-    ids = await _make_jobs(ctx, client, 40)
+    ids = await make_jobs(ctx, client.account.id, 40)
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port, limit=2**10)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     writer.write(f"GET /v1/events HTTP/1.0\r\nx-api-key: {client.key}\r\n\r\n".encode())
@@ -272,17 +261,3 @@ async def test_a_client_that_reads_slowly_gets_the_newest_state_of_each_job(
     assert {job for job, total in seen if total == rounds} == set(map(show_job_id, ids))
     assert len(seen) < rounds * len(ids)
     writer.transport.abort()
-
-
-INSERT_JOB = """
-    INSERT INTO jobs (account_id, id, operation, stream, state, format, parallel, request_id, total)
-    VALUES ($1, $2, 'contacts.upsert', 'contacts', 'running', 'ndjson', 4, 'req_1', 0)
-"""
-CHANGE_JOBS = "UPDATE jobs SET total = total + 1 WHERE account_id = $1"
-
-
-async def _make_jobs(ctx: Context, client: Client, count: int) -> list[JobId]:
-    """Store running jobs without items, which no worker claims."""
-    ids = [new_job_id() for _ in range(count)]
-    await ctx.pool.executemany(INSERT_JOB, [(client.account.id, job_id) for job_id in ids])
-    return ids
