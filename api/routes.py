@@ -24,7 +24,7 @@ from api.handlers.operator import health as operator_health
 from api.handlers.operator import jobs as all_jobs
 from api.handlers.operator import keys
 from api.handlers.partners import kirim, oliai, peach, whippy
-from api.pages import file_upload, job, sign_in
+from api.pages import file_upload, job, matching_jobs_form, sign_in
 from api.pages import jobs as jobs_pages
 from api.pages.operator import accounts as accounts_pages
 from api.pages.operator import jobs as all_jobs_pages
@@ -113,6 +113,10 @@ ROUTES = (
 # Pages accept the cookie of a session only. They are not part of the OpenAPI document.
 PAGE_ROUTES = (
     Route("GET", "/", jobs_pages.list_jobs),
+    Route("GET", "/jobs/cancel", matching_jobs_form.ask_to_cancel),
+    Route("POST", "/jobs/cancel", matching_jobs_form.cancel_matching),
+    Route("GET", "/jobs/retry", matching_jobs_form.ask_to_retry),
+    Route("POST", "/jobs/retry", matching_jobs_form.retry_matching, bulk=True),
     Route("GET", "/jobs/{job_id}", job.show_job),
     Route("POST", "/jobs/{job_id}/cancel", job.cancel_job),
     Route("POST", "/jobs/{job_id}/retry", job.retry_job, bulk=True),

@@ -14,7 +14,7 @@ def _blank(text: object) -> object:
     return None if isinstance(text, str) and not text.strip() else text
 
 
-def _in_utc(text: object) -> object:
+def in_utc(text: object) -> object:
     """Complete a time that an input has written without its zone: pages show times in UTC."""
     return f"{text}Z" if isinstance(text, str) and WITHOUT_ZONE.fullmatch(text) else _blank(text)
 
@@ -30,8 +30,8 @@ class JobsPageQuery(JobsQuery):
     operation: Annotated[Operation | None, BLANK] = None
     name: Annotated[JobName | None, BLANK] = None
     tag: Annotated[JobTag | None, BLANK] = None
-    since: Annotated[Moment | None, BeforeValidator(_in_utc)] = None
-    until: Annotated[Moment | None, BeforeValidator(_in_utc)] = None
+    since: Annotated[Moment | None, BeforeValidator(in_utc)] = None
+    until: Annotated[Moment | None, BeforeValidator(in_utc)] = None
 
 
 class JobPageQuery(Query):

@@ -96,6 +96,46 @@ async def test_filters_and_pages_are_in_the_address(ctx: Context, client: Client
     await expect(page.locator(".jobs tbody tr")).to_have_count(20)
 
 
+async def test_all_matching_jobs_are_cancelled_or_retried_after_a_preview(
+    ctx: Context, client: Client, tab: Tab
+) -> None:
+    for n in range(3):
+        await submit(client, f"import {n}")
+    await work(ctx)
+    await submit(client, "import 3")
+    await submit(client, "other")
+    page = tab.page
+    await tab.open("/?name=import*")
+    await page.get_by_role("link", name="Retry all matching").click()
+    await expect(page.get_by_role("heading", name="3 jobs")).to_be_visible()
+    await tab.look("jobs-retry")
+    await page.get_by_role("button", name="Retry 3 jobs").click()
+    await expect(page.get_by_role("heading", name="3 of 3 jobs were retried")).to_be_visible()
+    await tab.open("/?name=import*&state=queued")
+    await page.get_by_role("link", name="Cancel all matching").click()
+    await expect(page.get_by_role("heading", name="4 jobs")).to_be_visible()
+    await submit(client, "import 4")
+    await page.get_by_role("button", name="Cancel 4 jobs").click()
+    await expect(page.get_by_role("alert")).to_contain_text("5 jobs match, not 4")
+    await page.get_by_role("button", name="Cancel 5 jobs").click()
+    await expect(page.get_by_role("heading", name="5 of 5 jobs were cancelled")).to_be_visible()
+    await tab.picture("jobs-cancelled")
+    await work(ctx)
+    states = {job["name"]: job["state"] for job in await client.jobs() if job["parent_id"] is None}
+    assert (states["import 3"], states["import 4"]) == ("cancelled", "cancelled")
+    assert (states["import 0"], states["other"]) == ("completed_with_errors", "completed_with_errors")
+
+
+async def test_no_action_takes_an_empty_filter(client: Client) -> None:
+    for verb in ("cancel", "retry"):
+        for response in (
+            await client.visit("GET", f"/jobs/{verb}", {"name": " "}),
+            await client.visit("POST", f"/jobs/{verb}", {}, {"expected": "1"}),
+            await client.visit("POST", f"/jobs/{verb}", {}, {"name": "x", "expected": ""}),
+        ):
+            assert response.status == 422, response.body
+
+
 async def test_a_wrong_filter_is_refused_with_what_to_do(client: Client) -> None:
     for query in (
         {"since": "yesterday"},
