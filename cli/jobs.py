@@ -20,6 +20,7 @@ COLUMNS: dict[str, Any] = {
     "id": lambda job: job.id,
     "account": lambda job: job.account_name,
     "operation": lambda job: job.operation,
+    "name": lambda job: job.name,
     "state": lambda job: job.state.value,
     "total": lambda job: job.total,
     "pending": lambda job: job.counts.pending,
@@ -33,6 +34,7 @@ DETAILS: dict[str, Any] = {
         name: lambda job, name=name: getattr(job.counts, name)
         for name in ("created", "updated", "unchanged", "merged", "skipped", "cancelled")
     },
+    "tags": lambda job: ", ".join(job.tags),
     "dry run": lambda job: job.dry_run,
     "position": lambda job: job.position,
     "throttled until": lambda job: job.throttled_until,
