@@ -24,7 +24,9 @@ from api.handlers.operator import health as operator_health
 from api.handlers.operator import jobs as all_jobs
 from api.handlers.operator import keys
 from api.handlers.partners import kirim, oliai, peach, whippy
-from api.pages import file_upload, job, matching_jobs_form, sign_in
+from api.pages import account_limits as limit_pages
+from api.pages import contacts as contact_pages
+from api.pages import file_upload, job, matching_jobs_form, owners, resources, sign_in
 from api.pages import jobs as jobs_pages
 from api.pages.operator import accounts as accounts_pages
 from api.pages.operator import jobs as all_jobs_pages
@@ -122,6 +124,29 @@ PAGE_ROUTES = (
     Route("POST", "/jobs/{job_id}/retry", job.retry_job, bulk=True),
     Route("GET", "/upload", file_upload.show_upload),
     Route("POST", "/upload/preview", file_upload.preview_upload),
+    Route("GET", "/contacts", contact_pages.list_contacts),
+    Route("GET", "/contacts/{contact_id}", contact_pages.show_contact),
+    Route("GET", "/lists", resources.list_lists),
+    Route("POST", "/lists", resources.create_list),
+    Route("GET", "/lists/{list_id}", owners.show_list),
+    Route("POST", "/lists/{list_id}", owners.change_list),
+    Route("POST", "/lists/{list_id}/archive", owners.archive_list),
+    Route("POST", "/lists/{list_id}/unarchive", owners.unarchive_list),
+    Route("GET", "/labels", resources.list_labels),
+    Route("POST", "/labels", resources.create_label),
+    Route("GET", "/labels/{label_id}", owners.show_label),
+    Route("POST", "/labels/{label_id}", owners.change_label),
+    Route("GET", "/audiences", resources.list_audiences),
+    Route("POST", "/audiences", resources.create_audience),
+    Route("GET", "/audiences/{audience_id}", owners.show_audience),
+    Route("POST", "/audiences/{audience_id}", owners.change_audience),
+    Route("GET", "/channels", resources.list_channels),
+    Route("POST", "/channels", resources.create_channel),
+    Route("GET", "/properties", resources.list_properties),
+    Route("POST", "/properties", resources.create_property),
+    Route("GET", "/teams", resources.list_teams),
+    Route("POST", "/teams", resources.create_team),
+    Route("GET", "/limits", limit_pages.show_limits),
     Route("GET", "/sign-in", sign_in.show_sign_in, public=True),
     Route("POST", "/sign-in", sign_in.sign_in, public=True),
     Route("POST", "/sign-out", sign_in.sign_out),

@@ -26,15 +26,20 @@ API_PATHS = ("/v1/", "/api/", "/operator/v1/")
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """A link of the navigation. It is the current one on the pages below its path, too, unless `alone`."""
+    """A link of the navigation. It is the current one on the pages below its path, too, unless `alone`.
+
+    `also`: the paths of further pages that belong to it.
+    """
 
     path: str
     text: str
     alone: bool = False
+    also: tuple[str, ...] = ()
 
     def is_current(self, path: str) -> bool:
         """Return whether `path` belongs to this item."""
-        return path == self.path or (not self.alone and path.startswith(f"{self.path}/"))
+        own = (self.path, *self.also)
+        return path in own or (not self.alone and any(path.startswith(f"{each}/") for each in own))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,13 @@ TENANT = Frame(
     home="/",
     sign_in="/sign-in",
     sign_out="/sign-out",
-    items=(NavItem("/", "Jobs", alone=True), NavItem("/upload", "Upload")),
+    items=(
+        NavItem("/", "Jobs", alone=True),
+        NavItem("/upload", "Upload"),
+        NavItem("/contacts", "Contacts"),
+        NavItem("/lists", "Lists", also=("/labels", "/audiences", "/channels", "/properties", "/teams")),
+        NavItem("/limits", "Limits"),
+    ),
     key_name="API key",
     key_hint="Use an API key of your account.",
     key_example="bl_…",

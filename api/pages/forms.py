@@ -1,8 +1,25 @@
 """Read the forms and the scripts' requests of pages, only if this service made them; and where they lead."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from aiohttp import web
 
 from api.html.session import SESSION, TOKEN_FIELD, TOKEN_HEADER, check_origin, check_token
+from schemas.errors import Conflict, NotAcceptable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormField:
+    """A field of a form. `choices` makes it a list of values and texts, `lines` a text of several lines."""
+
+    name: str
+    label: str
+    hint: str = ""
+    required: bool = False
+    choices: tuple[tuple[str, str], ...] = ()
+    lines: int = 0
 
 
 async def read_form(request: web.Request) -> dict[str, str]:
@@ -23,3 +40,22 @@ def check_script(request: web.Request) -> None:
     """Raise NotAuthenticated unless a script of a page of this session made the request."""
     check_origin(request)
     check_token(request[SESSION], request.headers.get(TOKEN_HEADER))
+
+
+def body_of(form: Mapping[str, str], fields: tuple[FormField, ...]) -> dict[str, Any]:
+    """Return a form as the JSON body of the same request. An empty field is absent; lines become an array."""
+    body: dict[str, Any] = {}
+    for field in fields:
+        if (text := form.get(field.name, "")).strip():
+            body[field.name] = [line for line in text.splitlines() if line.strip()] if field.lines else text
+    return body
+
+
+def errors_of(error: NotAcceptable | Conflict) -> dict[str, str]:
+    """Return the message for each field of a form. The message of the whole form has the name ``."""
+    problems = error.problems if isinstance(error, NotAcceptable) and error.problems else (error,)
+    messages: dict[str, str] = {}
+    for problem in problems:
+        name = (problem.param or "").partition("[")[0]
+        messages.setdefault(name, problem.message[:1].upper() + problem.message[1:])
+    return messages

@@ -3,11 +3,22 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic_core import PydanticCustomError
 
 from schemas.formats.file_name import MAX_FILE_NAME
+from schemas.ids import JobId, read_job_id
 from schemas.operations import Operation
-from schemas.wire.query_models import MAX_CURSOR, JobName, JobsQuery, JobTag, Moment, Query, SearchText
+from schemas.wire.query_models import (
+    MAX_CURSOR,
+    JobName,
+    JobsQuery,
+    JobTag,
+    Moment,
+    Query,
+    SearchText,
+    cursor_of,
+)
 
 
 def _blank(text: object) -> object:
@@ -65,3 +76,31 @@ class PreviewQuery(Query):
     size: int = Field(ge=0)
     file_name: str = Field(default="", max_length=MAX_FILE_NAME)
     charset: str | None = Field(default=None, max_length=40)
+
+
+def _place(text: object) -> tuple[JobId, int]:
+    """Read a job and the index of an item, as in `job_….1000`."""
+    name, _, digits = str(text).partition(".")
+    job_id, is_number = read_job_id(name), digits.isascii() and digits.isdigit() and len(digits) < 10
+    if job_id is None or not is_number or int(digits) > MAX_CURSOR:
+        raise PydanticCustomError("no_cursor", "is not a place in the jobs: begin with the newest jobs")
+    return job_id, int(digits)
+
+
+class ContactsPageQuery(Query):
+    """The search of the page of contacts; `cursor` is the last contact of the page before."""
+
+    search: SearchText = ""
+    cursor: Annotated[int, BeforeValidator(cursor_of("ctc"))] | None = None
+
+
+class ContactPageQuery(Query):
+    """Where the look for the jobs of a contact begins; absent: with the newest job."""
+
+    jobs: Annotated[tuple[JobId, int], PlainValidator(_place)] | None = None
+
+
+class OwnerPageQuery(Query):
+    """The page of the members of a list, a label or an audience; `cursor` is the last of the page before."""
+
+    cursor: Annotated[int, BeforeValidator(cursor_of("ctc"))] = 0

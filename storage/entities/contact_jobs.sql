@@ -6,6 +6,7 @@
 WITH newest AS MATERIALIZED (
     SELECT id FROM jobs
     WHERE account_id = :account_id AND id <= COALESCE(:before::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+      AND (:below::bigint IS NULL OR :below > 0 OR id < :before)
     ORDER BY id DESC LIMIT :jobs
 ), looked AS MATERIALIZED (
     SELECT n.id, o.first_index, o.hit

@@ -57,7 +57,7 @@ def queue_use(backlog: Backlog, items: WindowUse, now: datetime) -> QueueUse:
     """Return the queue of an account whose item window is used like this."""
     todo = sum(stream.items for stream in backlog.streams)
     pace = sum(stream.pace for stream in backlog.streams) or None
-    seconds = _seconds_to_do(todo, pace, items)
+    seconds = _seconds_to_do(todo, pace, items, now)
     return QueueUse(
         jobs=sum(stream.jobs for stream in backlog.streams),
         items=todo,
@@ -77,17 +77,25 @@ def queue_use(backlog: Backlog, items: WindowUse, now: datetime) -> QueueUse:
     )
 
 
-def _seconds_to_do(todo: int, pace: float | None, items: WindowUse) -> float | None:
+def _seconds_to_do(todo: int, pace: float | None, items: WindowUse, now: datetime) -> float | None:
     """Estimate the time until so many items are applied: by their pace, within what the window allows.
 
-    What the window allows now needs no wait; the rest arrives at the rate of the limit. None: nothing is to
-    do, or nothing is known.
+    None: nothing is to do, or nothing is known.
     """
     by_pace = todo / pace if pace else 0.0
-    by_window = 0.0
-    if items.limit and items.remaining is not None:
-        by_window = max(todo - items.remaining, 0) * items.window_seconds / items.limit
-    return max(by_pace, by_window) or None
+    return max(by_pace, _seconds_to_room(todo, items, now)) or None
+
+
+def _seconds_to_room(todo: int, items: WindowUse, now: datetime) -> float:
+    """Return the time until the window has allowed so many items: at most `limit` in each of its lengths."""
+    if not items.limit or items.remaining is None:
+        return 0.0
+    excess = todo - items.remaining
+    if excess <= 0:
+        return 0.0
+    if items.empty_at is not None and excess <= items.limit - items.remaining:
+        return max((items.empty_at - now).total_seconds(), 0.0)  # as much is free again by then
+    return items.window_seconds * max(excess / items.limit, 1.0)
 
 
 async def _requests(ctx: Context, account: Account) -> WindowUse:

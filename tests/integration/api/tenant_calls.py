@@ -1,6 +1,6 @@
 """The requests that the tests of tenants send to each private route. A test finds routes without one."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +9,7 @@ from api.route import Route
 from api.routes import PAGE_ROUTES, ROUTES
 from schemas.operations import Operation
 from schemas.wire.query_models import NoQuery
-
-Names = Mapping[str, str]  # by kind; from Belongings.names and from FRESH in http/test_tenants.py
+from tests.integration.api.page_calls import PAGE_CALLS, Call, Names
 
 # The kind of thing that each path parameter names.
 NAMED_IN_PATH = {
@@ -36,19 +35,6 @@ class Request:
     body: Any
     headers: Mapping[str, str]
     is_page: bool  # sent by a signed-in browser, with the body as a form
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """A valid request of a route, built from names. `deletes`: it deletes what it names.
-
-    `statuses`: the statuses that the owner of all named things may get.
-    """
-
-    body: Callable[[Names], Any] = lambda _: None
-    query: Callable[[Names], Mapping[str, str]] = lambda _: {}
-    deletes: bool = False
-    statuses: tuple[int, ...] = (200, 201, 204)
 
 
 def routes() -> dict[str, Route]:
@@ -257,25 +243,5 @@ CALLS: dict[str, list[Call]] = {
     "GET /v1/properties/{name}": PLAIN,
     "PATCH /v1/properties/{name}": [Call(body=lambda _: {"options": ["x", "z"]})],
     "DELETE /v1/properties/{name}": DELETES,
-    "GET /": [
-        Call(query=lambda _: {"limit": "1"}),
-        Call(query=lambda n: {"limit": "1", "cursor": n["job"]}),
-        Call(query=lambda n: {"limit": "1", "name": n["name"], "state": "completed,completed_with_errors"}),
-    ],
-    "GET /jobs/{job_id}": [
-        Call(),
-        Call(query=lambda n: {"code": "phone_too_short", "text": n["name"]}),
-        Call(query=lambda _: {"show": "results", "outcome": "created"}),
-    ],
-    "GET /jobs/cancel": [Call(query=lambda n: {"name": n["name"]})],
-    "GET /jobs/retry": [Call(query=lambda n: {"name": n["name"]})],
-    "POST /jobs/cancel": [Call(body=lambda n: {"name": n["name"], "expected": "0"})],
-    "POST /jobs/retry": [Call(body=lambda n: {"name": n["name"], "expected": "0"})],
-    "POST /jobs/{job_id}/cancel": [Call(statuses=(303,))],
-    "POST /jobs/{job_id}/retry": [Call(statuses=(303,))],
-    "GET /upload": [Call(), Call(query=lambda n: {"check": n["job"]})],
-    "POST /upload/preview": [
-        Call(body=lambda _: b"phone\n1\n", query=lambda _: {"operation": "contacts.upsert", "size": "8"}),
-    ],
-    "POST /sign-out": [Call(statuses=(303,))],
+    **PAGE_CALLS,
 }

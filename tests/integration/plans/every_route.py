@@ -4,7 +4,8 @@ import asyncio
 from dataclasses import replace
 
 from tests.factories import phone
-from tests.integration.api.tenant_calls import Call, calls_of, request_of, routes
+from tests.integration.api.page_calls import Call
+from tests.integration.api.tenant_calls import calls_of, request_of, routes
 from tests.integration.api.tenant_rows import OWN, SPARE, Belongings, populate
 from tests.integration.api.tenant_worlds import send
 from tests.integration.api.work import work_once

@@ -28,7 +28,7 @@ from storage.pipeline import (
 )
 from storage.pipeline.changes import Cursor
 from storage.postgres.transactions import end_silent_sessions, transaction
-from storage.windows import admissions
+from storage.windows import admissions, grants
 from tests.factories import make_job, phone
 from tests.integration.plans.growing_world import Sessions
 from tests.workers import claim, expire_leases
@@ -247,11 +247,12 @@ async def rare_steps(at: Sessions) -> None:
 
 
 async def admission(at: Sessions) -> None:
-    """Admit a request, and leave the step of a clock behind."""
+    """Admit a request, leave the step of a clock behind, and read what the stored grants use."""
     pool, account_id = at.service.api.ctx.pool, at.world.limited.id
     assert (await admissions.admit(pool, account_id)).granted
     now = datetime.now(UTC)
     await admissions.QUERIES.rebase(pool, account_id=account_id, at=now, postgres_at=now, api_at=now)
+    await grants.used(pool, account_id, at.world.limited.window_seconds)
 
 
 async def pruning(at: Sessions) -> None:

@@ -25,6 +25,8 @@ GROWING = (
     "WITH RECURSIVE stored AS",
     # a channel that is deleted is looked for in all contacts, in batches
     "WITH batch AS MATERIALIZED ( SELECT id, phone FROM contacts",
+    # the jobs of a contact are looked for in the results of 50 jobs, or of all if there are fewer
+    "WITH newest AS MATERIALIZED ( SELECT id FROM jobs",
     # the labels of a team are read among those of the account
     "SELECT * FROM labels WHERE account_id = ? AND id > ? AND (?::bigint",
     # a search for a text that few contacts have, without the index of names

@@ -17,16 +17,8 @@ from schemas.ids import JobId
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import phone
-from tests.integration.api.tenant_calls import (
-    CALLS,
-    NAMED_IN_PATH,
-    Call,
-    Names,
-    calls_of,
-    in_path,
-    request_of,
-    routes,
-)
+from tests.integration.api.page_calls import Call, Names
+from tests.integration.api.tenant_calls import CALLS, NAMED_IN_PATH, calls_of, in_path, request_of, routes
 from tests.integration.api.tenant_rows import OWN, SPARE, THEIRS, tables_of
 from tests.integration.api.tenant_worlds import World, open_world, send, without_run_values
 

@@ -20,6 +20,7 @@ from tests.proxy import proxy
 from tests.servers import TestServers
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
+EMPTY_AT = NOW + timedelta(seconds=41)
 
 
 async def _limits(client: Client) -> Any:
@@ -119,6 +120,7 @@ async def test_stored_grants_leave_the_window_when_they_are_older_than_it(
         (5000, 10.0, 1000, 1000, 500),
         (500, 0.0, 1000, 500, None),
         (1500, 0.0, 1000, 500, 60),
+        (30, 10.0, 50, 0, 41),  # the window is empty in 41 s
     ],
 )
 def test_the_estimate_is_the_slower_of_pace_and_window(
@@ -127,6 +129,12 @@ def test_the_estimate_is_the_slower_of_pace_and_window(
     stream = StreamBacklog(
         stream="contacts", jobs=1, uncounted=0, items=items, pace=pace, throttled_until=None
     )
-    window = WindowUse(limit=limit, window_seconds=60, used=None, remaining=remaining, empty_at=None)
+    window = WindowUse(
+        limit=limit,
+        window_seconds=60,
+        used=None,
+        remaining=remaining,
+        empty_at=EMPTY_AT if remaining == 0 else None,
+    )
     queue = queue_use(Backlog(receiving=0, streams=(stream,)), window, NOW)
     assert queue.estimated_end == (None if seconds is None else NOW + timedelta(seconds=seconds))
