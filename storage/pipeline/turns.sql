@@ -54,7 +54,7 @@ WITH unended AS MATERIALIZED (
 )
 SELECT u.stream, count(*)::int AS jobs, (count(*) FILTER (WHERE u.total IS NULL))::int AS uncounted,
     COALESCE(sum(GREATEST(u.total - done.items, 0)), 0)::bigint AS items,
-    COALESCE(sum(done.items / GREATEST(EXTRACT(epoch FROM clock_timestamp() - u.started_at), 0.001)), 0)::float8 AS pace,
+    COALESCE(sum(done.items / GREATEST(date_part('epoch', clock_timestamp() - u.started_at), 0.001)), 0)::float8 AS pace,
     max(u.throttled_until) AS throttled_until
 FROM unended u
 CROSS JOIN LATERAL (

@@ -25,7 +25,7 @@ WITH clock AS MATERIALIZED (
     FROM clock, (SELECT at, postgres_at FROM grants WHERE account_id = :account_id ORDER BY at DESC LIMIT 1) g
 )
 SELECT clock.postgres_at, COALESCE(counted.items, 0)::bigint AS items,
-    EXTRACT(epoch FROM COALESCE(
+    date_part('epoch', COALESCE(
         CASE WHEN counted.items > 0 THEN newest.at + clock.length - newest.now END, make_interval()))::float8 AS reset_seconds
 FROM clock
 LEFT JOIN newest ON true
