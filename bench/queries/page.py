@@ -28,6 +28,7 @@ OPERATOR_KEY = "op_" + "0123456789abcdef" * 3
 UNMEASURED = re.compile(r"/events$|/sign-in|/assets/|^/openapi|^/docs|^/healthz|^/readyz")
 MEMBERS = 10  # one in so many contacts is a member of a list, a label and an audience
 FILTERED = ("/v1/jobs", "/v1/jobs/counts", "/")  # routes that take FILTERS
+REFUSE_ALL = ("/jobs/cancel", "/jobs/retry")  # routes that take them, and refuse an empty filter
 FILTERS = {
     "a rare state": "state=failed",
     "a state and an operation": "state=completed_with_errors&operation=labels.attach",
@@ -162,8 +163,9 @@ async def _signed_in(session: aiohttp.ClientSession, path: str, key: str) -> dic
 
 def _queries(path: str, moments: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the queries with which to ask for a route, with what they are."""
-    yield f"`{path}`", ""
-    if path in FILTERED:
+    if path not in REFUSE_ALL:
+        yield f"`{path}`", ""
+    if path in FILTERED + REFUSE_ALL:
         for what, query in FILTERS.items():
             yield f"`{path}`: {what}", "?" + query.format(**moments)
 
