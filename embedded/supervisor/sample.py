@@ -45,9 +45,8 @@ async def run(console: Console, running: DevFile) -> None:
 
 async def _submit(session: aiohttp.ClientSession, file: Path) -> Job:
     body = await asyncio.to_thread(file.read_bytes)
-    async with session.post(
-        "/v1/bulk/contacts.upsert", data=body, headers={"Content-Type": "text/csv"}
-    ) as response:
+    headers = {"Content-Type": "text/csv", "Content-Disposition": f'attachment; filename="{file.name}"'}
+    async with session.post("/v1/bulk/contacts.upsert", data=body, headers=headers) as response:
         return await _content(response, 202)
 
 
