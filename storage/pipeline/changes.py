@@ -6,6 +6,7 @@ those before it whose changes it does not cover, because they had not ended.
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Self
 
@@ -150,8 +151,10 @@ async def read(
     if more and not kept:  # all of them changed again by transactions that `until` does not cover
         return await read(pool, account_id, after, until=until, size=2 * size)
     changes = []
+    # what the page may have no room for; what lies behind the position of `after` needs no name
+    begun = {*after.open, *(part.at for part in after.parts)} if more else set()
     for place, (at, job) in enumerate(kept, start=1):
-        waiting = [later for later, _ in kept[place:]]
+        waiting = {later for later, _ in kept[place:]} | {number for number in begun if number > at}
         whole = not waiting and not more
         cursor = limit if whole else _between(after, limit, at, job.id, waiting)
         changes.append(JobChange(job=job, at=at, cursor=cursor))
@@ -180,7 +183,7 @@ def _first_open(cursor: Cursor) -> int:
     return min((cursor.at + 1, *cursor.open, *(part.at for part in cursor.parts)))
 
 
-def _between(after: Cursor, limit: Cursor, at: int, job_id: JobId, waiting: Sequence[int]) -> Cursor:
+def _between(after: Cursor, limit: Cursor, at: int, job_id: JobId, waiting: AbstractSet[int]) -> Cursor:
     """Return the cursor within a page: after the change of a job at `at`, before those at `waiting`."""
     newest = max(after.at, at)
     begun = [part for part in after.parts if part.at in waiting and part.at != at]

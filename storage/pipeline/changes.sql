@@ -2,8 +2,9 @@
 -- The jobs that have changed since a cursor, as a client sees them, in the order of the cursor, with `at` of each; and
 -- `snapshot`, which every row has. The one row without an id says that nothing has changed. A job changes by the transaction
 -- that its row names, and while it runs by the transactions that recorded the results of its chunks.
--- Of what lies behind the position of the cursor, at most `size` jobs are returned, and so many rows are read: besides them
--- only what the transactions before it changed that the cursor does not cover, and the running jobs with their chunks.
+-- At most `size` jobs are returned. So many rows are read of what lies behind the position of the cursor and of each
+-- transaction before it that the cursor does not cover, because one transaction may have changed very many jobs; and the
+-- running jobs with their chunks.
 WITH running AS (
     SELECT j.id, c.changed AS at
     FROM (SELECT account_id, id, changed FROM jobs WHERE account_id + 0 = :account_id AND state = 'running'
@@ -31,7 +32,7 @@ WITH running AS (
         SELECT id FROM jobs
         WHERE account_id + 0 = :account_id AND changed BETWEEN b.at AND b.at AND (state <> 'running') IS TRUE
           AND (b.after IS NULL OR id > b.after)
-        ORDER BY account_id + 0, changed, id OFFSET 0
+        ORDER BY account_id + 0, changed, id LIMIT :size
     ) j
     WHERE b.at <= :at::text::xid8
     UNION ALL (
@@ -42,7 +43,7 @@ WITH running AS (
 ), placed AS (
     SELECT id, at, row_number() OVER (ORDER BY at, id) AS place FROM new
 ), page AS MATERIALIZED (
-    SELECT * FROM placed WHERE place <= :size OR at <= :at::text::xid8
+    SELECT * FROM placed WHERE place <= :size
 )
 SELECT s.snapshot::text AS snapshot, p.at::text::bigint AS at, v.*
 FROM (SELECT pg_current_snapshot() AS snapshot) s

@@ -9,10 +9,11 @@ from schemas.ids import AccountId, JobId, new_job_id
 from storage.context import Context
 from storage.pipeline import changes
 from storage.pipeline.changes import Cursor, Part
-from tests.changing_jobs import CHANGE_JOB, VERSIONS, change_at_random, make_jobs
+from tests.changing_jobs import CHANGE_JOB, INSERT_JOB, VERSIONS, change_at_random, make_jobs
 from tests.factories import make_account
 
 JOBS = 12
+END_JOBS = "UPDATE jobs SET state = 'completed' WHERE account_id = $1"
 Version = tuple[JobId, int | None, int]
 
 
@@ -73,6 +74,31 @@ async def test_a_change_of_a_transaction_that_commits_late_is_read(ctx: Context)
         second = await changes.read(ctx.pool, account.id, first.cursor)
     assert [change.job.id for change in second.changes] == [late]
     assert (await changes.read(ctx.pool, account.id, second.cursor)).changes == []
+
+
+async def test_many_changes_of_one_transaction_are_read_in_pages(ctx: Context) -> None:
+    """The migration that added `changed` is such a transaction: it changed all jobs that existed."""
+    account = await make_account(ctx)
+    cursor = await changes.now(ctx.pool)
+    late = new_job_id()
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        await conn.fetch("SELECT pg_current_xact_id()")  # begins before the others
+        ids = [new_job_id() for _ in range(20)]
+        await ctx.pool.execute(INSERT_JOB, account.id, late)
+        await ctx.pool.execute(END_JOBS, account.id)
+        first = await changes.read(ctx.pool, account.id, cursor)
+        await conn.executemany(INSERT_JOB, [(account.id, job_id) for job_id in ids])
+        await conn.execute(END_JOBS, account.id)
+    assert [change.job.id for change in first.changes] == [late]
+    for after, expected in ((first.cursor, ids), (cursor, [*ids, late])):
+        seen: list[JobId] = []
+        place, more = after, True
+        while more:
+            page = await changes.read(ctx.pool, account.id, place, size=6)
+            assert len(page.changes) <= 6, "a page is as large as the transaction"
+            seen += [change.job.id for change in page.changes]
+            place, more = page.cursor, page.more
+        assert sorted(seen) == sorted(expected)
 
 
 async def test_jobs_of_other_accounts_are_not_read(ctx: Context) -> None:
