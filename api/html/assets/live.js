@@ -65,18 +65,32 @@ export function follow(address, changed, seconds) {
 
   // A browser connects again by itself and resumes with Last-Event-ID, but not after a refusal.
   function listen() {
-    if (ended) return;
-    events = new EventSource(address);
-    ["job", "reset"].forEach((name) => events.addEventListener(name, () => plan(0)));
-    events.addEventListener("open", () => plan(0)); // what has changed while nobody listened
-    events.addEventListener("error", () => {
+    if (ended || events || document.hidden) return;
+    const stream = new EventSource(address);
+    events = stream;
+    ["job", "reset"].forEach((name) => stream.addEventListener(name, () => plan(0)));
+    stream.addEventListener("open", () => plan(0)); // what has changed while nobody listened
+    stream.addEventListener("error", () => {
       plan(RETRY);
-      if (events.readyState === EventSource.CLOSED) setTimeout(listen, RETRY);
+      if (stream.readyState !== EventSource.CLOSED || stream !== events) return;
+      events = null;
+      setTimeout(listen, RETRY);
     });
+  }
+
+  // Over HTTP/1.1 a browser has six connections to a host. Pages in the background leave them to the others.
+  function attend() {
+    if (document.hidden) {
+      events?.close();
+      events = null;
+      return;
+    }
+    plan(0);
+    if (address) listen();
   }
 
   if (address) listen();
   else setInterval(() => plan(0), seconds * 1000);
   document.addEventListener("refresh", () => plan(0)); // a script of the page has changed its address
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) plan(0); });
+  document.addEventListener("visibilitychange", attend);
 }
