@@ -28,10 +28,10 @@ class Browser:
 
 
 @asynccontextmanager
-async def browse() -> AsyncIterator[Browser]:
-    """Start a browser with an empty profile."""
+async def browse(*options: str) -> AsyncIterator[Browser]:
+    """Start a browser with an empty profile, and further options of the command line."""
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=(*OPTIONS, *options))
         browser = Browser(await chromium.new_page())
         browser.page.set_default_timeout(PATIENCE)
         browser.page.on("request", lambda request: browser.requests.append(request.url))

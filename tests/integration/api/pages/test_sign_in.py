@@ -4,6 +4,7 @@ import re
 
 import aiohttp
 import pytest
+from playwright.async_api import expect
 
 from storage.context import Context
 from storage.entities import accounts
@@ -129,3 +130,17 @@ async def test_the_link_with_a_key_signs_in_and_leaves_no_trace(client: Client, 
         await browser.page.go_back()
         assert client.key not in browser.page.url
     assert not [url for url in browser.requests if client.key in url]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt install chromium")
+async def test_a_link_to_another_machine_signs_nobody_in_by_itself(client: Client, service: Service) -> None:
+    """The key in a link can be that of somebody else, who would receive what a person then uploads."""
+    remote = f"http://bulklane.test:{service.port}"
+    async with browse("--host-resolver-rules=MAP bulklane.test 127.0.0.1") as browser:
+        await browser.page.goto(f"{remote}/sign-in#{client.key}")
+        await expect(browser.page.get_by_label("API key")).to_have_value(client.key)
+        assert browser.page.url == f"{remote}/sign-in"
+        # a form that was sent would have replaced the page before this answer
+        await browser.page.evaluate("() => fetch('/healthz').then((response) => response.text())")
+        await expect(browser.page.get_by_role("button", name="Sign in")).to_be_visible()
+        assert browser.requests.count(f"{remote}/sign-in") == 1
