@@ -96,7 +96,8 @@ def check_origin(request: web.Request) -> None:
 
 def check_token(session: Session, token: str | None) -> None:
     """Raise NotAuthenticated if the CSRF token is missing or is not that of the session."""
-    if token is None or not hmac.compare_digest(session.csrf_token.encode(), token.encode()):
+    given = b"" if token is None else token.encode(errors="surrogateescape")
+    if not hmac.compare_digest(session.csrf_token.encode(), given):
         raise NotAuthenticated(
             "the form is of an older session: load the page again", code="invalid_csrf_token"
         )

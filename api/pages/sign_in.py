@@ -8,7 +8,7 @@ from api.html.session import Kind, check_origin, end_session, start_session
 from api.http.context import API
 from api.middleware.authenticate import FAILED_KEYS
 from api.openapi.describe import describe
-from api.pages.forms import local_path, read_form
+from api.pages.forms import local_path, read_fields, read_form
 from schemas.errors import NotFound
 from storage.entities import accounts
 
@@ -26,8 +26,8 @@ async def show_sign_in(request: web.Request) -> web.Response:
 async def sign_in(request: web.Request) -> web.Response:
     """Start a session if the key is valid; otherwise show the form again."""
     check_origin(request)
-    form = await request.post()
-    key, following = str(form.get("key", "")).strip(), local_path(str(form.get("following", "")), "/")
+    form = await read_fields(request)
+    key, following = form.get("key", "").strip(), local_path(form.get("following", ""), "/")
     if await accounts.by_key(request.app[API].ctx.pool, key) is None:
         request.app[FAILED_KEYS].count(request)
         message = "This key is unknown or revoked. Copy the whole key: it begins with bl_."

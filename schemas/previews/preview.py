@@ -10,7 +10,7 @@ from typing import Any, Final
 from schemas.errors import MalformedBody, NotAcceptable
 from schemas.formats import csv_grammar, csv_rows, ndjson
 from schemas.formats.content_type import Format
-from schemas.formats.csv_header import CsvLayout, column_names, find_header
+from schemas.formats.csv_header import MAX_COLUMNS, CsvLayout, column_names, find_header
 from schemas.formats.json_text import JsonText, ValueTooLong
 from schemas.formats.records import Unreadable
 from schemas.items.contacts import ECHOES, SPELLINGS
@@ -110,6 +110,7 @@ def _of_items(beginning: Beginning, kind: ItemKind) -> Preview:
         raise NotAcceptable("No item was found at the beginning of the file.", code="empty")
     objects = [_as_object(item, kind) for item in items]
     names = list(dict.fromkeys(name for item in objects if isinstance(item, dict) for name in item))
+    del names[MAX_COLUMNS:]  # a page with more would take seconds to write
     return Preview(
         kind=beginning.kind,
         delimiter=None,

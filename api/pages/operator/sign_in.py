@@ -7,7 +7,7 @@ from api.html.session import Kind, check_origin, end_session, start_session
 from api.middleware.authenticate import FAILED_KEYS
 from api.middleware.authenticate import OPERATOR as ACCESS
 from api.openapi.describe import describe
-from api.pages.forms import local_path, read_form
+from api.pages.forms import local_path, read_fields, read_form
 
 
 @describe(hidden=True)
@@ -20,9 +20,9 @@ async def show_operator_sign_in(request: web.Request) -> web.Response:
 async def operator_sign_in(request: web.Request) -> web.Response:
     """Start a session if this is the key of the operator; otherwise show the form again."""
     check_origin(request)
-    form = await request.post()
-    key = str(form.get("key", "")).strip()
-    following = local_path(str(form.get("following", "")), OPERATOR.home)
+    form = await read_fields(request)
+    key = form.get("key", "").strip()
+    following = local_path(form.get("following", ""), OPERATOR.home)
     if not request.app[ACCESS].opens(key):
         request.app[FAILED_KEYS].count(request)
         message = "This is not the key of the operator. It is the value of OPERATOR_KEY."
