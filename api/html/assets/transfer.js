@@ -55,7 +55,7 @@ export class Transfer {
     Object.entries({ ...this.headers, "Idempotency-Key": this.key }).forEach(([name, value]) => request.setRequestHeader(name, value));
     request.upload.addEventListener("progress", (event) => this.#show(event.loaded));
     request.addEventListener("load", () => this.#answered(request));
-    request.addEventListener("error", () => this.#fail("The connection ended, or the file has changed since it was chosen. Nothing was applied.", 0));
+    request.addEventListener("error", () => this.#fail("The connection ended, or the file has changed since it was chosen. Try again: the service accepts the file once.", 0));
     request.addEventListener("abort", () => this.#end());
     request.send(this.file);
   }
