@@ -1,4 +1,4 @@
-"""The account that the path or the query of an operator's request names, by its id or its name."""
+"""The account, and its key, that an operator's request names: by id or by name."""
 
 from typing import Annotated
 
@@ -21,7 +21,9 @@ async def _named(request: web.Request, text: str) -> Account | None:
 
 
 NAMED = PathId(name="account", param="account", look_up=_named, code="unknown_account", of="there is")
+KEY = PathId(name="key", param="key", read=lambda text: text, code="unknown_key")
 AccountInPath = Annotated[Account, NAMED]
+KeyInPath = Annotated[str, KEY]
 
 
 async def account_named(request: web.Request, text: object) -> AccountId:

@@ -30,6 +30,8 @@ class PathId(Generic[Id]):
     async def in_path(self, request: web.Request) -> Id:
         """Return the id in the path; raises NotFound."""
         text = request.match_info[self.param]
+        if "\0" in text:  # PostgreSQL stores none, and refuses a statement that has one
+            return self.found(request, None)
         id_ = self.read(text)
         if id_ is None and self.look_up is not None:
             id_ = await self.look_up(request, text)

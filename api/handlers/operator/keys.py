@@ -1,22 +1,16 @@
 """/operator/v1/accounts/{account}/keys: the keys of an account, by name."""
 
-from typing import Annotated
-
 from aiohttp import web
 
 from api.actions import account_changes
-from api.actions.account_id import AccountInPath
+from api.actions.account_id import KEY, AccountInPath, KeyInPath
 from api.endpoint import endpoint
 from api.http.context import operator_pool
 from api.http.operator_view import key_view
-from api.http.path_id import PathId
 from api.http.responses import created, shown
 from schemas.wire.base import Listing
 from schemas.wire.operator import AccountKey, CreatedKey, NewKey
 from storage.entities import accounts
-
-KEY = PathId(name="key", param="key", read=lambda text: text, code="unknown_key")
-KeyInPath = Annotated[str, KEY]
 
 
 @endpoint(responses={200: Listing[AccountKey]})

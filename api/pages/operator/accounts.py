@@ -6,7 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from api.actions import account_changes
-from api.actions.account_id import NAMED
+from api.actions.account_id import KEY, NAMED
 from api.actions.owned_job import list_owned_jobs
 from api.html.render import OPERATOR, page, see_other
 from api.http.context import operator_pool
@@ -90,7 +90,7 @@ async def revoke_key(request: web.Request) -> web.Response:
     """Revoke a key."""
     await read_form(request)
     account = await NAMED.in_path(request)
-    await accounts.revoke_key(operator_pool(request), account.id, request.match_info["key"])
+    await accounts.revoke_key(operator_pool(request), account.id, await KEY.in_path(request))
     return see_other(_path(account))
 
 

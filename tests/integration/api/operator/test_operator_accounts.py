@@ -33,6 +33,8 @@ async def test_an_account_is_created_changed_and_found(ctx: Context, operator: O
         missing = await operator.call("GET", f"/accounts/{unknown}")
         assert (missing.status, missing.error["code"]) == (404, "unknown_account")
         assert missing.error["message"] == f"there is no account '{unknown}'"
+    for method, path in (("GET", "/accounts/%00"), ("POST", f"/accounts/{account['id']}/keys/%00/revoke")):
+        assert (await operator.call(method, path)).status == 404
     for wrong in ({}, {"region": "XX"}, {"item_limit": -1}, {"item_limit": 2**31}, {"window_seconds": 0}):
         assert (await operator.call("PATCH", f"/accounts/{account['id']}", json=wrong)).status == 422
 
