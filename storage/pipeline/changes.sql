@@ -63,14 +63,15 @@ WHERE EXISTS (
         SELECT FROM jobs WHERE account_id + 0 = a.account_id AND state = 'running' ORDER BY account_id + 0 LIMIT 1);
 
 -- name: of_job(account_id, id, first)^
--- A job as a client sees it, with the transactions of its changes from `first` on: see `read`.
+-- A job as a client sees it, with the transactions of its changes from `first` on: see `read`. A number that this server has
+-- not given yet is that of another one, from which the database was restored.
 SELECT v.*, pg_current_snapshot()::text AS snapshot, ARRAY(
     SELECT c.changed::text::bigint
     FROM (SELECT j.changed
           UNION ALL
           SELECT changed FROM chunks
           WHERE account_id = j.account_id AND job_id = j.id AND j.state = 'running' AND (state = 'done') IS TRUE) c
-    WHERE c.changed >= :first::text::xid8) AS ats
+    WHERE c.changed >= :first::text::xid8 AND c.changed < pg_snapshot_xmax(pg_current_snapshot())) AS ats
 FROM jobs j
 JOIN job_views v ON v.account_id = j.account_id AND v.id = j.id
 WHERE j.account_id = :account_id AND j.id = :id;

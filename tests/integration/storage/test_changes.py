@@ -101,6 +101,16 @@ async def test_many_changes_of_one_transaction_are_read_in_pages(ctx: Context) -
         assert sorted(seen) == sorted(expected)
 
 
+async def test_a_job_of_a_restored_database_has_no_changes_to_wait_for(ctx: Context) -> None:
+    """Its stream sent nothing, not even its end, until the numbers of this server had caught up."""
+    account = await make_account(ctx)
+    (job_id,) = await make_jobs(ctx, account.id, 1)
+    await ctx.pool.execute("UPDATE jobs SET changed = '999999999999' WHERE account_id = $1", account.id)
+    now = await changes.of_job(ctx.pool, account.id, job_id)
+    assert now is not None
+    assert now.covered_by(now.cursor)
+
+
 async def test_jobs_of_other_accounts_are_not_read(ctx: Context) -> None:
     account, other = await make_account(ctx), await make_account(ctx)
     cursor = await changes.now(ctx.pool)
