@@ -7,7 +7,7 @@ from api.accept.upload import accept_upload
 from api.actions.matching_jobs import Acting, jobs_to_retry
 from api.actions.retry_job import RetryRequest
 from api.http.context import ACCOUNT, API, UNFINISHED, scope
-from schemas.errors import Conflict, RateLimited
+from schemas.errors import Conflict, InvalidRequest, RateLimited
 from schemas.ids import JobId, show_job_id
 from schemas.wire.job_actions import JobsAction, RetriedJobs
 from storage.pipeline import jobs
@@ -44,7 +44,7 @@ async def _retry(request: web.Request, acting: Acting, parent_id: JobId) -> None
     try:
         job = new_job(request, await retry.plan(), KEY.format(show_job_id(parent_id)), body.file_name)
         accepted = await accept_upload(retry.api, job, retry.parts(), body.fingerprint, arrived=True)
-    except Conflict as error:
+    except (Conflict, InvalidRequest) as error:  # of this job only: the others are retried
         is_retried = error.code == "idempotency_in_progress"
         return acting.skip(parent_id, "already_retried" if is_retried else error.code)
     except RateLimited as error:
