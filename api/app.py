@@ -1,7 +1,7 @@
 """The aiohttp application."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
@@ -17,7 +17,7 @@ from api.middleware.errors import REPEATED
 from api.middleware.failed_keys import FailedKeys
 from api.middleware.refused import install
 from api.middleware.security_headers import add_security_headers
-from api.route import ROUTE_TABLE
+from api.route import ROUTE_TABLE, Route
 from api.routes import OPERATOR_PAGE_ROUTES, OPERATOR_ROUTES, PAGE_ROUTES, ROUTES
 from schemas.settings import Settings
 from storage.background import beside
@@ -34,9 +34,10 @@ def make_app(settings: Settings) -> web.Application:
     pages = PAGE_ROUTES + (OPERATOR_PAGE_ROUTES if settings.operator_key else ())
     everything = (*routes, *pages)
     for route in everything:
-        app.router.add_route(route.method, route.path, route.handler)
+        pattern = _pattern_of(route.path, everything)
+        app.router.add_route(route.method, pattern, route.handler)
         if route.method == "GET":
-            app.router.add_route("HEAD", route.path, route.handler)
+            app.router.add_route("HEAD", pattern, route.handler)
     app[PUBLIC] = frozenset(route.handler for route in everything if route.public)
     app[PAGES] = frozenset(route.handler for route in pages)
     if settings.operator_key:
@@ -62,3 +63,16 @@ def make_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.append(connect)
     app.on_shutdown.append(end_waits)  # before aiohttp waits for the requests in progress
     return app
+
+
+def _pattern_of(path: str, routes: Sequence[Route]) -> str:
+    """Return the pattern of a path. Its last parameter does not match what another route has in that place.
+
+    Otherwise the methods of `/v1/jobs/{job_id}` would also be those of `/v1/jobs/cancel`.
+    """
+    folder, _, last = path.rpartition("/")
+    if not last.startswith("{"):
+        return path
+    places = (route.path.rpartition("/") for route in routes)
+    words = sorted({word for other, _, word in places if other == folder and not word.startswith("{")} - {""})
+    return f"{folder}/{{{last[1:-1]}:(?!(?:{'|'.join(words)})$)[^{{}}/]+}}" if words else path

@@ -53,6 +53,7 @@ async def test_what_is_wrong_with_the_columns_is_said_before_the_file_is_sent(
 
     await page.get_by_label("What to do with each row").select_option("labels.attach")
     await expect(page.get_by_label("Label", exact=True)).to_contain_text(HOSTILE)
+    await expect(page.locator("#mapping select").first).to_have_value("phone")
     assert await fields(tab) == ["phone", "", "", "", "", ""]
     await press(tab, "Check the file")  # without a label: the browser asks for it
     await expect(page.get_by_label("Label", exact=True)).to_be_focused()
