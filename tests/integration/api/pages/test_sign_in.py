@@ -134,7 +134,7 @@ async def test_the_link_with_a_key_signs_in_and_leaves_no_trace(client: Client, 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt install chromium")
 async def test_a_link_to_another_machine_signs_nobody_in_by_itself(client: Client, service: Service) -> None:
-    """The key in a link can be that of somebody else, who would receive what a person then uploads."""
+    """A link can have the key of a foreign account, which would then receive what a person uploads."""
     remote = f"http://bulklane.test:{service.port}"
     async with browse("--host-resolver-rules=MAP bulklane.test 127.0.0.1") as browser:
         await browser.page.goto(f"{remote}/sign-in#{client.key}")
