@@ -103,6 +103,12 @@ def check_token(session: Session, token: str | None) -> None:
         )
 
 
+def check_script(request: web.Request) -> None:
+    """Raise NotAuthenticated unless a script of a page of this session made the request."""
+    check_origin(request)
+    check_token(request[SESSION], request.headers.get(TOKEN_HEADER))
+
+
 def is_https(request: web.Request) -> bool:
     """Return whether the browser used https, perhaps to a proxy that we trust."""
     proxied = request.app[API].ctx.settings.trusted_proxies > 0

@@ -12,15 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.html.render import PAGES
-from api.html.session import (
-    SAFE_METHODS,
-    SESSION,
-    TOKEN_HEADER,
-    Kind,
-    check_origin,
-    check_token,
-    read_session,
-)
+from api.html.session import SAFE_METHODS, SESSION, Kind, check_script, read_session
 from api.http.context import ACCOUNT, API, BULK, UNFINISHED, check_schema
 from api.middleware.failed_keys import FailedKeys
 from schemas.errors import NotAuthenticated
@@ -85,8 +77,7 @@ async def _key_for(request: web.Request, kind: Kind) -> str | None:
         return None
     request[SESSION] = session
     if not is_page and request.method not in SAFE_METHODS:  # the handlers of pages check their forms
-        check_origin(request)
-        check_token(session, request.headers.get(TOKEN_HEADER))
+        check_script(request)
     return session.key
 
 

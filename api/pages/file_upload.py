@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 from aiohttp import web
 
 from api.html.render import page
+from api.html.session import check_script
 from api.http.context import ACCOUNT, API, scope
 from api.http.job_view import job_view
 from api.http.validation import read_query
 from api.openapi.describe import describe
-from api.pages.forms import check_script
 from schemas.errors import BodyTooLarge, InvalidRequest, NotFound
 from schemas.formats.content_type import Format
 from schemas.ids import read_job_id

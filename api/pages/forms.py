@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from api.html.session import SESSION, TOKEN_FIELD, TOKEN_HEADER, check_origin, check_token
+from api.html.session import SESSION, TOKEN_FIELD, check_origin, check_token
 from schemas.errors import Conflict, NotAcceptable
 
 URLENCODED = "application/x-www-form-urlencoded"
@@ -48,12 +48,6 @@ def local_path(text: str, otherwise: str) -> str:
     """Return a path of this service; anything else, for example an address of another host: `otherwise`."""
     is_path = text.startswith("/") and text[1:2] not in {"/", "\\"} and text.isprintable()
     return text if is_path else otherwise
-
-
-def check_script(request: web.Request) -> None:
-    """Raise NotAuthenticated unless a script of a page of this session made the request."""
-    check_origin(request)
-    check_token(request[SESSION], request.headers.get(TOKEN_HEADER))
 
 
 def body_of(form: Mapping[str, str], fields: tuple[FormField, ...]) -> dict[str, Any]:
