@@ -24,6 +24,10 @@ from storage.background import beside
 from storage.repeated_log import RepeatedLog
 
 
+# Here any text is an id, also `bulk`: a GET of it is a 404 of an unknown contact, not a 405.
+ANY_TEXT = frozenset({"/v1/contacts"})
+
+
 def make_app(settings: Settings) -> web.Application:
     """Make the application; it connects to PostgreSQL and Redis when it starts."""
     install()
@@ -71,7 +75,7 @@ def _pattern_of(path: str, routes: Sequence[Route]) -> str:
     Otherwise the methods of `/v1/jobs/{job_id}` would also be those of `/v1/jobs/cancel`.
     """
     folder, _, last = path.rpartition("/")
-    if not last.startswith("{") or folder == "/v1/contacts":  # a contact id may be any text: GET is a 404
+    if not last.startswith("{") or folder in ANY_TEXT:
         return path
     places = (route.path.rpartition("/") for route in routes)
     words = sorted({word for other, _, word in places if other == folder and not word.startswith("{")} - {""})

@@ -1,7 +1,9 @@
 """Find jobs by a filter: pages of a list, newest first, and exact counts by state.
 
 The triggers on jobs write `job_history` and the numbers of ended jobs (see `count_jobs` in storage/schema),
-so a list and a count cost the same however many jobs an account has. Jobs that have not ended are read.
+so a list and a count cost the same however many jobs an account has. Two exceptions grow: with a prefix, the
+count reads each different name that begins so, and `retryable` reads the jobs that match. Jobs that have not
+ended are read.
 """
 
 from collections.abc import Mapping, Sequence
