@@ -23,7 +23,6 @@ from schemas.settings import Settings
 from storage.background import beside
 from storage.repeated_log import RepeatedLog
 
-
 # Here any text is an id, also `bulk`: a GET of it is a 404 of an unknown contact, not a 405.
 ANY_TEXT = frozenset({"/v1/contacts"})
 
