@@ -84,32 +84,49 @@ async def following(client: PatientClient) -> AsyncIterator[PatientReader]:
         assert task.cancelled(), task.exception()
 
 
+@asynccontextmanager
+async def locked_contact(running: Cluster) -> AsyncIterator[None]:
+    """Lock the first contact while the body runs, so that no job with it ends before it was seen running."""
+    conn = await running.connect()
+    try:
+        await conn.execute("BEGIN")
+        assert len(await conn.fetch("SELECT FROM contacts ORDER BY id LIMIT 1 FOR UPDATE")) == 1
+        yield
+    finally:
+        conn.terminate()  # it may be gone already
+
+
 async def test_a_stream_is_complete_whatever_dies(running: Cluster) -> None:
     await running.add_api()
     client, stranger = await running.client(), await running.client()
     async with following(client) as reader:
         jobs: list[str] = []
 
-        async def submit() -> str:
-            body = ndjson(contact(10_000 * len(jobs) + number) for number in range(4_000))
+        async def submit(items: int) -> str:
+            numbers = (0, *range(10_000 * len(jobs), 10_000 * len(jobs) + items))
+            body = ndjson(contact(number, name=f"{number} {len(jobs)}") for number in dict.fromkeys(numbers))
             jobs.append(await client.submit(body, query="?parallel=1"))
             return jobs[-1]
 
-        await reader.until(await submit(), "running")
-        assert reader.serving is not None
-        await running.apis[reader.serving].kill()
+        await reader.until(await submit(1), "completed")
+
+        async with locked_contact(running):
+            await reader.until(await submit(4_000), "running")
+            assert reader.serving is not None
+            await running.apis[reader.serving].kill()
         await reader.until(jobs[-1], "completed")
 
         async with running.valkey.away():
-            await reader.until(await submit(), "completed")
+            await reader.until(await submit(4_000), "completed")
 
-        await reader.until(await submit(), "running")
-        await running.kill_backend()
+        async with locked_contact(running):
+            await reader.until(await submit(4_000), "running")
+            await running.kill_backend()
         await running.database_accepts()
         await reader.until(jobs[-1], "completed")
 
         await stranger.submit([contact(1)])
-        await reader.until(await submit(), "completed")
+        await reader.until(await submit(1), "completed")
         for job in jobs:
             events = [sent.data for sent in reader.seen if sent.data["id"] == job]
             _assert_complete(events, await client.job(job))
