@@ -112,10 +112,21 @@ def _ask_phonenumbers(written: PhoneText, region: str | None) -> str | PhoneFaul
     if written.letters and not (valid and _is_vanity(number, written.letters)):
         return not_a_number("The text has letters in it; write only the number, like +14155552671.")
     if not valid:
-        return _invalid(number, None if _has_plus(text) else region)
+        return _with_hint(_invalid(number, None if _has_plus(text) else region), text)
     if written.rival and _is_valid(written.rival, region):
         return ambiguous()
     return format_number(number, PhoneNumberFormat.E164)
+
+
+def _with_hint(fault: PhoneFault, text: str) -> PhoneFault:
+    """Return the fault of a number; its message says so if the number is valid with a `+` in front.
+
+    The number is not read so: it may also be a number of the region that has lost or gained digits.
+    """
+    if _has_plus(text) or not _is_valid(f"+{text}", None):
+        return fault
+    hint = "With a + in front it is valid: spreadsheets drop the plus sign."
+    return PhoneFault(code=fault.code, message=f"{fault.message} {hint}")
 
 
 def _is_vanity(number: PhoneNumber, letters: int) -> bool:

@@ -68,7 +68,7 @@ _LABEL: Final = re.compile(
     re.IGNORECASE,
 )
 # One of these alone may be a decimal point or start an extension.
-_GROUPS: Final = re.compile(rf"{_PLUS}?\d+([~_\u00b7\u2022\u30fb])\d+(?:\1\d+)+")
+_GROUPS: Final = re.compile(rf"{_PLUS}?\d+([~_'\u2019\u00b7\u2022\u30fb])\d+(?:\1\d+)+")
 _CONTEXT: Final = r"(?:;phone-context=\+\d{1,15})?"  # RFC 3966
 
 _NUMBER: Final = re.compile(rf"[( \[\uff08]*(?:{_PLUS}+[{_SEPARATORS}]*)?\d[\d{_SEPARATORS}]*{_CONTEXT}")
@@ -83,6 +83,12 @@ _EXTENSION: Final = re.compile(
 _MANY: Final = re.compile(rf"\d\D*[,;&|\n{_PLUS[1:-1]}]\D*\d")
 
 _DECIMAL: Final = re.compile(rf"({_PLUS}?\d+)[.,](\d+)")
+# At least ten digits in groups of three, or as in India of two before the last three. Fewer digits may be
+# several numbers. A fraction of zeros may follow.
+_THOUSANDS: Final = re.compile(
+    rf"({_PLUS}?\d{{1,3}}(?:,\d{{3}}){{3,}}|{_PLUS}?\d{{1,2}}(?:,\d{{2}}){{3,}},\d{{3}})(?:\.0{{1,2}})?"
+    rf"|({_PLUS}?\d{{1,3}}(?:\.\d{{3}}){{3,}}),0{{1,2}}"
+)
 _EXPONENT: Final = re.compile(rf"({_PLUS}?)(\d+)(?:[.,](\d+))?[eE]([+-]?)(\d{{1,4}})")
 _DECIMAL_END: Final = re.compile(r"\d{5}[.,\uff0e]\d{1,2}\W*\Z")  # "+49 30123456.0"
 _FRACTION: Final = "The number has a decimal fraction; format the column as text and export it again."
@@ -104,6 +110,8 @@ def read_notation(text: str) -> PhoneText | PhoneFault:
     text = _unwrap(normalize("NFC", text.translate(_INVISIBLE).strip())).rstrip(" .,;")
     if grouped := _GROUPS.fullmatch(text):
         text = text.replace(grouped[1], "-")
+    if found := _THOUSANDS.fullmatch(text):
+        return PhoneText(re.sub("[.,]", "", found[1] or found[2]))
     if found := _DECIMAL.fullmatch(text):
         return _whole(text, *found.groups())
     if found := _EXPONENT.fullmatch(text):

@@ -12,6 +12,7 @@ from schemas.formats.csv_header import CsvLayout
 from schemas.formats.records import Span, Unreadable
 from schemas.items.cells import check, nest
 from schemas.items.faults import Fault, fault_of
+from schemas.items.phone_numbers import with_text_phone
 
 CHUNK_ITEMS = 1_000  # one transaction stays well under a second, and so does a retry
 
@@ -27,12 +28,15 @@ class Reader:
         self.known_column = known_column
 
     def read_line(self, line: bytes) -> Any | Fault:
-        """Return the item in a line of NDJSON, or its fault. JSON has types, so nothing is converted."""
+        """Return the item in a line of NDJSON, or its fault. JSON has types: only a phone may be a number."""
         try:
             return self._validate_json(line, strict=True)
         except ValidationError as error:
             value = ndjson.decode_line(line)
-            return _unreadable(value) if isinstance(value, Unreadable) else fault_of(error)
+            if isinstance(value, Unreadable):
+                return _unreadable(value)
+            text = with_text_phone(line, value)
+            return fault_of(error) if text is None else self.read_line(text)
 
     def read_cells(self, cells: dict[str, str] | Unreadable) -> Any | Fault:
         """Return the item in a row of CSV, or its fault. Numbers and objects are read from text."""

@@ -92,8 +92,8 @@ def test_a_valid_value_is_taken(field: str, value: Any, stored: Any) -> None:
         ("metadata", [1], "wrong_type"),
         ("properties", {"a": [1]}, "wrong_type"),
         ("planet", "Earth", "unknown_field"),
-        ("phone", 14155552671, "wrong_type"),
-        ("phone", 14155552671.0, "wrong_type"),
+        ("phone", True, "wrong_type"),
+        ("phone", [14155552671], "wrong_type"),
     ],
 )
 def test_an_invalid_value_is_reported_with_field_and_code(field: str, value: Any, code: str) -> None:
@@ -101,6 +101,15 @@ def test_an_invalid_value_is_reported_with_field_and_code(field: str, value: Any
     assert isinstance(fault, Fault)
     assert (fault.field, fault.code.value) == (field, code)
     assert fault.message
+
+
+@pytest.mark.parametrize("name", ["phone", "phoneNumber"])
+@pytest.mark.parametrize("number", ["919876543210", "919876543210.0", "9.1988E+11", "-5"])
+def test_a_phone_that_is_a_number_is_read_with_the_characters_of_the_number(name: str, number: str) -> None:
+    line = f'{{"{name}": {number}, "age": 7, "metadata": {{"a": 1.50}}}}'.encode()
+    assert READER.read_line(line) == {"phone": number, "age": 7, "metadata": {"a": 1.5}}
+    fault = READER.read_line(line.replace(b'"age": 7', b'"age": "x"'))
+    assert (fault.field, fault.code) == ("age", "wrong_type")
 
 
 def test_an_item_without_phone_is_reported() -> None:

@@ -36,6 +36,17 @@ AMBIGUOUS, NO_NUMBER = ItemCode.PHONE_AMBIGUOUS, ItemCode.PHONE_NOT_A_NUMBER
         ("4155552671E0", "US", "+14155552671"),
         ("+1.4155552671", None, "+14155552671"),  # RFC 5733
         ("415.5552671", "US", "+14155552671"),
+        ("919876543210.0", "IN", "+919876543210"),
+        ("9.19876543210E+11", "IN", "+919876543210"),
+        ("919,876,543,210", "IN", "+919876543210"),
+        ("919,876,543,210.00", "IN", "+919876543210"),
+        ("919.876.543.210,0", "IN", "+919876543210"),
+        ("9,19,87,65,43,210", "IN", "+919876543210"),
+        ("+919,876,543,210", None, "+919876543210"),
+        ("919'876'543'210", "IN", "+919876543210"),
+        ("919\u2019876\u2019543\u2019210", "IN", "+919876543210"),
+        ("'919876543210.0", "IN", "+919876543210"),
+        ("301234567", "DE", "+49301234567"),  # without the leading zero
         ("01.23.45.67.89", "FR", "+33123456789"),
         ("030.123.45.67", "DE", "+49301234567"),
         ("+49 (0) 30 1234567", None, "+49301234567"),
@@ -86,6 +97,9 @@ def test_a_text_is_read_as_the_number_that_it_stands_for(text: str, region: str 
         ("30123456.789", "DE", LOST),
         ("+49 30123456.0", "DE", LOST),
         ("(30123456.0)", "DE", LOST),
+        ("9.1988E+11", "IN", LOST),
+        ("919,876,543,210.5", "IN", AMBIGUOUS),
+        ("919,876,5432,10", "IN", AMBIGUOUS),
         ("04101.000", "DE", LOST),  # 04101 or 04101 000
         ("+1 415 555 2671 x123", None, EXTENSION),
         ("+1 415 555 2671;ext=12", None, EXTENSION),
@@ -132,6 +146,16 @@ def test_a_text_that_may_be_another_number_is_refused(text: str, region: str | N
     assert isinstance(fault, PhoneFault), fault
     assert fault.code is code
     assert fault.message.endswith(".")
+
+
+def test_a_number_that_is_valid_only_with_a_plus_is_refused_with_the_cure() -> None:
+    for region in ("US", "FR"):
+        fault = normalise("4915112345678", region)
+        assert isinstance(fault, PhoneFault)
+        assert fault.message.endswith("spreadsheets drop the plus sign.")
+    fault = normalise("12345", "US")
+    assert isinstance(fault, PhoneFault)
+    assert "spreadsheets" not in fault.message
 
 
 def test_a_group_of_digits_that_is_no_date_is_read() -> None:

@@ -30,6 +30,7 @@ def test_a_bare_value_is_an_id_and_a_field_has_several_names(line: str, item: An
 def test_a_bare_text_is_a_phone_where_phones_are_expected() -> None:
     assert BY_PHONE.reader.read_line(b'"+1 415"') == {"phone": "+1 415"}
     assert isinstance(BY_PHONE.reader.read_line(b"7"), Fault)
+    assert BY_PHONE.reader.read_line(b'{"phone": 919876543210.0}') == {"phone": "919876543210.0"}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_a_bare_text_is_a_phone_where_phones_are_expected() -> None:
         (True, None, "not_an_object", "the item names no contact"),
         ({"id": 1.5}, "id", "wrong_type", "ctc_"),
         ({"id": False}, "id", "wrong_type", "a number"),
-        ({"phone": 7}, "phone", "wrong_type", "phone: input should be a valid string"),
+        ({"phone": True}, "phone", "wrong_type", "phone: input should be a valid string"),
         ({"external_id": 7}, "external_id", "wrong_type", "external_id"),
         ({"id": 7.0}, "id", "wrong_type", "a number"),
         ({"id": "nan"}, "id", "not_a_value", "stands for no value"),
