@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.chaos.mutations import MUTATIONS, Mutation
+from tests.faults.chaos.guards import MUTATIONS
+from tests.faults.chaos.guards.mutation import Mutation
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY / "docs" / "reliability.md"

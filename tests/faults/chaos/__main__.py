@@ -5,8 +5,8 @@ import asyncio
 import secrets
 import sys
 
+from tests.faults.chaos.guards import MUTATIONS
 from tests.faults.chaos.mutate import mutate, table
-from tests.faults.chaos.mutations import MUTATIONS
 from tests.faults.chaos.run import ACCOUNTS, chaos
 
 

@@ -15,8 +15,20 @@ VOLATILE = range(STABLE, 1_600)
 UNKNOWN = range(9_000, 9_010)  # no contact has these
 FIRST_FRESH = 100_000  # contacts that one job names
 SHORT_PHONE = "+14"
+STOPPABLE, AGAIN = "stoppable", "again"  # tags of the jobs that are cancelled, and retried, all at once
+# of their failed items, each retry fails as the job did
+RETRIED = {Operation.LISTS_ADD, Operation.LISTS_REMOVE, Operation.PREFERENCES_SET, Operation.AUDIENCES_ADD}
+JOB_NAMES = ["daily", "daily 2", "weekly"]
+MAX_ERRORS = ["0", "2", "0.5%", "50%"]
 NAMES = ["Ana", "Bo", "Cy", "Di", None]
 LISTS = [Operation.LISTS_ADD, Operation.LISTS_REMOVE, Operation.LISTS_OVERWRITE]
+
+
+def as_csv(references: list[dict[str, Any]]) -> bytes:
+    """Return references as CSV, with a column that is no field."""
+    names = ("phone", "external_id")
+    rows = (",".join(reference.get(name, "") for name in names) for reference in references)
+    return "\n".join([",".join((*names, "favourite colour")), *(f"{row},blue" for row in rows)]).encode()
 
 
 class JobMaker:
@@ -39,6 +51,18 @@ class JobMaker:
     def next(self) -> ModelJob:
         """Make a job of any kind."""
         return self._rng.choice(self._kinds)()
+
+    def labelled(self, job: ModelJob, *, stoppable: bool) -> dict[str, str]:
+        """Return the parameters of a query that change no item. A stoppable job has no effect to count."""
+        rng, tags = self._rng, ["daily" for _ in range(self._rng.randrange(2))]
+        asked = {"name": rng.choice(JOB_NAMES)} if rng.random() < 0.7 else {}
+        if stoppable and rng.random() < 0.2:
+            asked["max_errors"] = rng.choice(MAX_ERRORS)
+        if stoppable and rng.random() < 0.3:
+            tags.append(STOPPABLE)
+        if job.operation in RETRIED and rng.random() < 0.3:
+            tags.append(AGAIN)
+        return asked | ({"tags": ",".join(tags)} if tags else {})
 
     def late(self) -> tuple[ModelJob, str, list[int]]:
         """Make a job that names a new contact in two chunks; return its phone and its places."""

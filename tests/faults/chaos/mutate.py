@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.chaos.mutations import Mutation
+from tests.faults.chaos.guards.mutation import Mutation
 
 REPOSITORY = Path(__file__).parents[3]
 NOT_COPIED = shutil.ignore_patterns(".venv", ".git", ".*_cache", "__pycache__", ".hypothesis", ".bulklane")

@@ -17,6 +17,9 @@ class Report:
     jobs: int = 0
     items: int = 0
     requests: int = 0  # changes over REST
+    stopped: int = 0  # jobs that `max_errors` stopped
+    retried: int = 0  # jobs that a request for many jobs retried
+    events: int = 0  # that the clients have read
     recoveries: list[tuple[float, str]] = field(default_factory=list)  # seconds, and the fault
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
@@ -61,6 +64,9 @@ class Report:
             f"| jobs | {self.jobs:,} |",
             f"| items | {self.items:,} |",
             f"| changes over REST | {self.requests:,} |",
+            f"| jobs stopped by `max_errors` | {self.stopped:,} |",
+            f"| jobs retried by tag | {self.retried:,} |",
+            f"| events | {self.events:,} |",
             *(f"| {kind} | {len(found)} |" for kind, found in self.damage.items()),
             f"| longest recovery | {longest[0]:.1f} s, after {longest[1]} |",
             f"| recoveries over {PROMISED_SECONDS:g} s | {slow} of {len(self.recoveries)} |",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 
 from schemas.settings import Settings
+from storage.background import cancel
 from tests.faults.chaos.disturbing import undo_read_only
 from tests.faults.chaos.recoveries import Recoveries
 from tests.faults.chaos.report import Report
@@ -27,6 +28,11 @@ ITEM_LIMIT, WINDOW_SECONDS = 4_000, 10
 LIMITED_SHARE = 0.5  # of the items that the limit lets pass
 PROGRESS_SECONDS = 45.0  # without progress, after all parts are back, jobs are stuck
 UNFINISHED = "SELECT id, account_id, operation, state, total FROM jobs WHERE finished_at IS NULL"
+ACTED = """
+    SELECT count(*) FILTER (WHERE error_code = 'max_errors_exceeded'),
+        count(*) FILTER (WHERE idempotency_key LIKE E'\\x1f%')
+    FROM jobs
+"""
 MOST_CHARACTERS = 500  # of an error of a client in the report
 FAULT_SECONDS = 90.0  # after it a fault counts as an error of the run
 
@@ -42,6 +48,7 @@ async def chaos(minutes: float, seed: str, say: Say, *, items: int = 0, accounts
         workloads = await _workloads(
             running, seed, items or round(minutes * ITEMS_A_MINUTE), accounts, seconds
         )
+        following = [asyncio.create_task(workload.events.run()) for workload in workloads]
         await asyncio.gather(*(workload.begin() for workload in workloads))
         recoveries = Recoveries(running)
         probing = await running.client()
@@ -56,7 +63,10 @@ async def chaos(minutes: float, seed: str, say: Say, *, items: int = 0, accounts
         say("healed; waiting for the last jobs")
         await _settle(running, report)
         await check(running, workloads, report)
+        await asyncio.gather(*(cancel(task) for task in following))
+        await _collect(report, "a reader of events", [task for task in following if not task.cancelled()])
         _count(report, running, workloads, recoveries)
+        ((report.stopped, report.retried),) = await running.sql(ACTED)
     return report
 
 
@@ -152,4 +162,5 @@ def _count(report: Report, running: Cluster, workloads: list[Workload], recoveri
         len(workload.rest_changes) + sum(len(sent.changes) for sent in workload.sent)
         for workload in workloads
     )
+    report.events = sum(len(workload.events.seen) for workload in workloads)
     report.recoveries = recoveries.found

@@ -1,13 +1,15 @@
 """Compare what a run left in the database with the model, and with what clients were told."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
 
-from schemas.ids import read_job_id
-from schemas.states import Outcome
+from schemas.ids import read_job_id, show_job_id
+from schemas.states import JobState, Outcome
 from tests.faults.chaos.report import Report
+from tests.faults.chaos.watched import watched
 from tests.faults.chaos.workload import Sent, Workload
 from tests.faults.harness import invariants
 from tests.faults.harness.cluster import Cluster
@@ -16,6 +18,7 @@ from tests.model.account import ModelAccount
 from tests.model.one_by_one import ModelJob, apply_item, close_overwrite
 
 STUCK = ("no job is in progress", "no lease, running chunk or pending stream is left")
+JOBS = "SELECT id, state, name, tags, finished_at FROM jobs WHERE account_id = $1"
 OUTCOMES = "SELECT outcomes FROM outcomes WHERE account_id = $1 AND job_id = $2 ORDER BY first_index"
 EFFECTS = """
     SELECT effect, count(*)::int AS writes, count(DISTINCT phone)::int AS contacts
@@ -40,16 +43,22 @@ async def check(cluster: Cluster, workloads: list[Workload], report: Report) -> 
             for line in await invariants.untrue(conn, client):
                 (report.lost if line.startswith("accepted") else report.other).append(line)
         for workload in workloads:
-            await _check_account(conn, workload, report)
+            rows = await conn.fetch(JOBS, workload.client.account_id)
+            jobs = {show_job_id(row["id"]): row for row in rows}
+            report.other += await watched(workload, jobs)
+            await _check_account(conn, workload, jobs, report)
     finally:
         await conn.close()
 
 
-async def _check_account(conn: "Conn[asyncpg.Record]", workload: Workload, report: Report) -> None:
+async def _check_account(
+    conn: "Conn[asyncpg.Record]", workload: Workload, jobs: Mapping[str, asyncpg.Record], report: Report
+) -> None:
     account = ModelAccount(workload.targets.surroundings())
     for sent in workload.sent:
         if not sent.job.dry_run:
-            await _apply(conn, workload, account, sent, report)
+            cancelled = jobs[sent.id]["state"] == JobState.CANCELLED
+            await _apply(conn, workload, account, sent, report, cancelled=cancelled)
         for change in sent.changes:
             change(account)
     for change in workload.rest_changes:
@@ -65,7 +74,13 @@ async def _check_account(conn: "Conn[asyncpg.Record]", workload: Workload, repor
 
 
 async def _apply(
-    conn: "Conn[asyncpg.Record]", workload: Workload, account: ModelAccount, sent: Sent, report: Report
+    conn: "Conn[asyncpg.Record]",
+    workload: Workload,
+    account: ModelAccount,
+    sent: Sent,
+    report: Report,
+    *,
+    cancelled: bool,
 ) -> None:
     """Apply the items that the service told as applied. Compare how many failed and were created."""
     rows = await conn.fetch(OUTCOMES, workload.client.account_id, read_job_id(sent.id))
@@ -77,7 +92,7 @@ async def _apply(
     for item, outcome in zip(items, outcomes, strict=True):
         if outcome is not Outcome.CANCELLED:
             sent.effects.append((item, apply_item(account, sent.job, item)))
-    if sent.job.operation == "lists.overwrite" and Outcome.CANCELLED not in outcomes:
+    if sent.job.operation == "lists.overwrite" and not cancelled:
         named = {effect.contact for _, effect in sent.effects if effect.contact}
         close_overwrite(account, sent.job, named)
     expected = Counter(effect.word for _, effect in sent.effects)

@@ -8,6 +8,9 @@ The requests are chosen so that their effect does not depend on timing that no c
 - A late job names a new contact in two chunks. When these are applied, while the job may still run, a client
   changes, deletes or opts out the contact over REST. This must stay.
 - Others are changed over REST alone.
+- Only jobs whose effect no test counts may be stopped: by `max_errors`, alone, or with all that have a tag.
+
+What became of each item of a stopped job is read from its results.
 """
 
 import asyncio
@@ -21,10 +24,11 @@ from urllib.parse import urlencode
 from schemas.ids import read_job_id
 from schemas.operations import Operation
 from tests.factories import phone
-from tests.faults.chaos.jobs import JobMaker
+from tests.faults.chaos.jobs import AGAIN, STOPPABLE, JobMaker, as_csv
 from tests.faults.chaos.looking import look
-from tests.faults.harness.client import PatientClient
+from tests.faults.harness.client import PatientClient, ndjson
 from tests.faults.harness.cluster import Cluster
+from tests.faults.harness.following import PatientReader
 from tests.faults.model.requests import query_of
 from tests.faults.model.world import Targets
 from tests.model.account import ModelAccount
@@ -52,6 +56,7 @@ class Sent:
 
     id: str
     job: ModelJob
+    asked: dict[str, str]  # the parameters of its query
     parent: "Sent | None" = None
     changes: list[Change] = field(default_factory=list)
     effects: list[tuple[dict[str, Any], Effect]] = field(
@@ -67,6 +72,7 @@ class Workload:
     ) -> None:
         self.cluster = cluster
         self.client = client
+        self.events = PatientReader(client)
         self.targets = targets
         self.rng = random.Random(seed)
         self.left = items
@@ -94,7 +100,9 @@ class Workload:
         job = self.jobs.next()
         plain = "nickname" not in job.items[0]
         job = replace(job, dry_run=plain and self.rng.random() < 0.06)
-        sent = await self._submit(job)
+        sent = await self._submit(job, self.jobs.labelled(job, stoppable=plain))
+        if self.rng.random() < 0.03:
+            await self._act_on_many()
         if plain and not job.dry_run and self.rng.random() < 0.08:
             await asyncio.sleep(self.rng.random())
             await self.client.call("POST", f"/v1/jobs/{sent.id}/cancel", seconds=ANSWER_SECONDS)
@@ -103,13 +111,28 @@ class Workload:
         if plain and not job.dry_run and self.rng.random() < 0.1:
             await self._retry(sent)
 
-    async def _submit(self, job: ModelJob) -> Sent:
-        query = "?" + urlencode(query_of(job) | {"parallel": self.rng.choice([1, 2, 4])})
+    async def _submit(self, job: ModelJob, asked: dict[str, str] | None = None) -> Sent:
+        asked = query_of(job) | (asked or {}) | {"parallel": str(self.rng.choice([1, 2, 4]))}
+        body, kind = ndjson(job.items), "application/x-ndjson"
+        if not job.upserts and self.rng.random() < 0.3:
+            body, kind, asked = as_csv(job.items), "text/csv", asked | {"unknown_columns": "ignore"}
         self.left -= len(job.items)
-        job_id = await self.client.submit(job.items, job.operation, query, seconds=ANSWER_SECONDS)
-        sent = Sent(job_id, job)
+        query = "?" + urlencode(asked)
+        job_id = await self.client.submit(
+            body, job.operation, query, content_type=kind, seconds=ANSWER_SECONDS
+        )
+        sent = Sent(job_id, job, asked)
         self.sent.append(sent)
         return sent
+
+    async def _act_on_many(self) -> None:
+        """Cancel or retry all jobs that have a tag. What an unanswered attempt did is read from the jobs."""
+        verb, tag = self.rng.choice([("cancel", STOPPABLE), ("retry", AGAIN)])
+        body = {"filter": {"tag": tag}, "preview": False}
+        response = await self.client.call("POST", f"/v1/jobs/{verb}", json=body, seconds=ANSWER_SECONDS)
+        assert response.status == 200, response
+        if verb == "retry":
+            self.client.accepted += response.json["jobs"]
 
     async def _retry(self, sent: Sent) -> None:
         """Retry the failed items of a job, which are those with the phone that is too short."""
@@ -122,7 +145,9 @@ class Workload:
             self.client.accepted.append(job_id)
             operation = sent.job.operation
             operation = Operation.LISTS_ADD if operation is Operation.LISTS_OVERWRITE else operation
-            self.sent.append(Sent(job_id, replace(sent.job, operation=operation, items=[]), parent=sent))
+            asked = {name: value for name, value in sent.asked.items() if name in {"name", "tags"}}
+            retried = replace(sent.job, operation=operation, items=[])
+            self.sent.append(Sent(job_id, retried, asked, parent=sent))
 
     async def _late(self) -> None:
         """Submit a job that names a contact in several chunks, then change the contact over REST."""

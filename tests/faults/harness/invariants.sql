@@ -64,6 +64,33 @@ FROM stored s FULL JOIN grouped g ON g.account_id = s.account_id AND g.job_id = 
     AND COALESCE(g.field, '') = COALESCE(s.field, '') AND g.errors = s.errors
 WHERE s.job_id IS NULL OR g.job_id IS NULL;
 
+-- name: max_errors stops the jobs in which more items failed, and a number stops no other
+SELECT id, state, error_code, max_errors, errors, items
+FROM (
+    SELECT j.id, j.state, j.error_code, v.max_errors, COALESCE(n.errors, 0) AS errors, n.items,
+        right(v.max_errors, 1) = '%' AS percentage, rtrim(v.max_errors, '%')::numeric AS most
+    FROM jobs j
+    CROSS JOIN LATERAL (SELECT j.params->>'max_errors' AS max_errors) v
+    LEFT JOIN error_counts n ON n.account_id = j.account_id AND n.job_id = j.id
+    WHERE j.finished_at IS NOT NULL AND v.max_errors IS NOT NULL
+) limited
+WHERE state IN ('completed', 'completed_with_errors')
+      AND CASE WHEN percentage THEN 100 * errors > most * items ELSE errors > most END
+   OR error_code = 'max_errors_exceeded' AND NOT percentage AND errors <= most;
+
+-- name: the chunks of a job have counted its item errors
+SELECT j.id, j.state, j.failed, n.errors FROM jobs j
+JOIN error_counts n ON n.account_id = j.account_id AND n.job_id = j.id
+WHERE j.finished_at IS NOT NULL AND (n.errors > j.failed OR j.parallel = 1 AND n.errors <> j.failed);
+
+-- name: a retry has the failed items of its parent, and an action on many jobs makes one of each
+SELECT parent.id, parent.failed, count(*) AS retries, array_agg(retry.id) AS ids, array_agg(retry.total) AS totals
+FROM jobs retry JOIN jobs parent ON parent.account_id = retry.account_id AND parent.id = retry.parent_id
+WHERE retry.accepted_at IS NOT NULL AND retry.finished_at IS NOT NULL
+GROUP BY parent.account_id, parent.id, parent.failed
+HAVING count(*) FILTER (WHERE retry.idempotency_key LIKE E'\x1f%') > 1
+    OR bool_or(retry.total <> parent.failed) FILTER (WHERE retry.state NOT IN ('failed', 'cancelled'));
+
 -- name: no job is in progress
 SELECT id, state, total, parts, split_parts, error_code FROM jobs WHERE finished_at IS NULL;
 

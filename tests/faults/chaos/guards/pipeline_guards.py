@@ -1,29 +1,12 @@
-"""The guards of the promises: how to remove each, and the tests that must notice."""
+"""The guards of the pipeline: from the acceptance of a job to its end."""
 
-from dataclasses import dataclass
+from tests.faults.chaos.guards.mutation import Mutation
 
 PIPELINE = "tests/integration/worker/pipeline"
 SETTLE = "tests/integration/worker/settle"
 ACCEPT = "tests/integration/api/accept"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutation:
-    """A guard, its exact text in `file`, the text without it, and the tests that turn red.
-
-    `times` is how often the text occurs; each is replaced.
-    """
-
-    guard: str
-    promise: str
-    file: str
-    text: str
-    instead: str
-    tests: tuple[str, ...]
-    times: int = 1
-
-
-MUTATIONS = (
+PIPELINE_GUARDS = (
     Mutation(
         guard="fence: the token of the claim",
         promise="P2",
