@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from schemas.settings import Settings
 from storage import migrations
 from storage.context import Context
+from tests.browser import CHROMIUM, chromium
 from tests.servers import TestServers
 from tests.workers import open_worker
 
@@ -50,6 +51,15 @@ async def database_url(servers: TestServers, template: str) -> AsyncIterator[str
     yield _named(servers.database_url, name)
     await conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await conn.close()
+
+
+@pytest.fixture(scope="session")
+def devtools() -> Iterator[str]:
+    """Start Chromium for the whole session. Return the URL of its DevTools, for `browse`."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed: apt install chromium")
+    with chromium() as url:
+        yield url
 
 
 @pytest.fixture

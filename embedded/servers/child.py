@@ -143,7 +143,7 @@ async def spawn(
             user=owner.uid if owner else None,
             group=owner.gid if owner else None,
             extra_groups=[] if owner else None,
-            preexec_fn=partial(_die_with, os.getpid(), death_signal),
+            preexec_fn=partial(die_with, os.getpid(), death_signal),
         )
 
 
@@ -171,7 +171,7 @@ def _readable(text: str) -> BinaryIO:
     return open(reading, "rb")
 
 
-def _die_with(parent: int, number: signal.Signals) -> None:
+def die_with(parent: int, number: signal.Signals) -> None:
     """Have the kernel signal this child when its parent dies. Runs in the child.
 
     It must run after the change of user, which clears the setting.

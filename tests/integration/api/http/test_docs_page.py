@@ -9,7 +9,7 @@ from yarl import URL
 
 from api.handlers.reference import ASSETS
 from storage.context import Context
-from tests.browser import CHROMIUM, browse
+from tests.browser import browse
 from tests.integration.api.service import Service, make_client
 
 TYPES = {"css": "text/css", "js": "text/javascript", "png": "image/png"}
@@ -96,13 +96,12 @@ async def test_no_other_file_is_served(service: Service, path: str) -> None:
         assert (await response.json())["error"]["code"] == "unknown_path"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt install chromium")
 async def test_a_user_enters_a_key_and_sends_a_request(
-    ctx: Context, service: Service, session: aiohttp.ClientSession
+    ctx: Context, service: Service, session: aiohttp.ClientSession, devtools: str
 ) -> None:
     client = await make_client(ctx, session)
     host = f"http://127.0.0.1:{service.port}"
-    async with browse() as browser:
+    async with browse(devtools) as browser:
         page = browser.page
         await page.goto(f"{host}/docs")
         await page.locator(".opblock").nth(20).wait_for()

@@ -2,23 +2,24 @@
 
 from collections.abc import AsyncIterator
 
+import aiohttp
 import pytest
 
 from schemas.settings import Settings
-from tests.browser import CHROMIUM, browse
+from tests.browser import browse
 from tests.integration.api.pages.tab import Tab
-from tests.integration.api.service import Client, Service
+from tests.integration.api.service import COOKIE, Client, Service, sign_in
 from tests.workers import open_worker, serving
 
 
 @pytest.fixture
-async def tab(client: Client, service: Service) -> AsyncIterator[Tab]:
+async def tab(
+    client: Client, service: Service, session: aiohttp.ClientSession, devtools: str
+) -> AsyncIterator[Tab]:
     """Open a browser that is signed in as the client. No page may log an error, or load from elsewhere."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: apt install chromium")
-    async with browse() as browser:
+    async with browse(devtools) as browser:
         tab = Tab(browser, f"http://127.0.0.1:{service.port}")
-        await tab.sign_in(client.key)
+        await tab.take(COOKIE, await sign_in(session, client.key))
         yield tab
         assert {url.startswith((tab.host, "data:", "blob:")) for url in browser.requests} == {True}
         assert browser.messages == []

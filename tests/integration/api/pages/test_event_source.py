@@ -20,6 +20,7 @@ async def test_the_script_of_the_documentation_follows_the_account(
 ) -> None:
     script = re.search(r"^```js\n(.*?)^```$", HOW_TO.read_text(), re.MULTILINE | re.DOTALL)
     assert script
+    await tab.open("/")
     await tab.page.evaluate(
         f"() => {{ window.seen = []; const show = (job) => window.seen.push(job); {script[1]} }}"
     )

@@ -32,6 +32,7 @@ async def names(tab: Tab) -> Sequence[str]:
 
 async def test_jobs_change_while_they_are_looked_at(client: Client, tab: Tab, settings: Settings) -> None:
     page = tab.page
+    await tab.open("/")
     await expect(page.get_by_text("There is no job yet")).to_be_visible()
     await tab.look("jobs-empty")
     await submit(client, HOSTILE, "spring,<b>", items=2_500)

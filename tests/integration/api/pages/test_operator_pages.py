@@ -11,7 +11,7 @@ from schemas.settings import Settings
 from storage.context import Context
 from storage.entities import accounts
 from storage.pipeline import failures
-from tests.browser import CHROMIUM, browse
+from tests.browser import browse
 from tests.factories import contact, make_account, make_job
 from tests.integration.api.operator.operator_client import OPERATOR_KEY
 from tests.integration.api.pages.tab import Tab
@@ -32,18 +32,12 @@ async def service(settings: Settings) -> AsyncIterator[Service]:
 
 
 @pytest.fixture
-async def operator(service: Service) -> AsyncIterator[Tab]:
+async def operator(service: Service, session: aiohttp.ClientSession, devtools: str) -> AsyncIterator[Tab]:
     """Open a browser that is signed in as the operator."""
-    if CHROMIUM is None:
-        pytest.skip("Chromium is not installed: apt install chromium")
-    async with browse() as browser:
+    async with browse(devtools) as browser:
         tab = Tab(browser, f"http://127.0.0.1:{service.port}")
-        await tab.page.goto(f"{tab.host}/operator/sign-in#{OPERATOR_KEY}")
-        await tab.page.get_by_role("button", name="Sign out").wait_for()
-        assert tab.page.url == f"{tab.host}/operator"
-        browser.messages.clear()  # Chromium misses a user name beside the key
+        await tab.take(OPERATOR_COOKIE, await _sign_in(session))
         yield tab
-        assert not [url for url in browser.requests if OPERATOR_KEY in url]
         assert browser.messages == []
 
 
@@ -112,6 +106,12 @@ async def test_without_a_key_of_the_operator_there_is_no_page(settings: Settings
 async def test_the_overview_shows_what_waits_and_who_works(
     ctx: Context, operator: Tab, client: Client
 ) -> None:
+    await operator.page.context.clear_cookies()
+    await operator.page.goto(f"{operator.host}/operator/sign-in#{OPERATOR_KEY}")
+    await operator.page.get_by_role("button", name="Sign out").wait_for()
+    assert operator.page.url == f"{operator.host}/operator"
+    assert not [url for url in operator.browser.requests if OPERATOR_KEY in url]
+    operator.browser.messages.clear()  # Chromium misses a user name beside the key
     await operator.page.get_by_text("No worker is seen").wait_for()
     failing = await make_job(ctx, client.account.id, [contact(1)], stream="failing")
     await failures.count(ctx.pool, client.account.id, failing)
@@ -134,6 +134,7 @@ async def test_limits_are_changed_and_keys_are_made_and_revoked(
     page = operator.page
     for n in range(25):
         await make_account(ctx, name=f"account {n:02}", request_limit=30, item_limit=30_000)
+    await operator.open("/operator")
     await page.get_by_role("link", name="Accounts").click()
     await page.get_by_role("link", name="account 19").wait_for()
     await operator.look("operator-accounts")
