@@ -107,6 +107,7 @@ ROUTES = (
     Route("DELETE", "/v1/properties/{name}", properties.delete_property),
     Route("GET", "/openapi.json", reference.openapi, public=True),
     Route("GET", "/docs", reference.docs, public=True),
+    Route("GET", "/docs/", reference.docs_with_slash, public=True),
     Route("GET", "/docs/{asset}", reference.docs_asset, public=True),
     Route("GET", "/healthz", health.healthz, public=True),
     Route("GET", "/readyz", health.readyz, public=True),

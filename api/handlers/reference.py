@@ -62,6 +62,13 @@ async def docs(request: web.Request) -> web.FileResponse:
 
 
 @describe(hidden=True)
+async def docs_with_slash(request: web.Request) -> web.Response:
+    """Send a browser to the page, whose links are relative."""
+    del request
+    return web.Response(status=308, headers={"Location": "../docs"})
+
+
+@describe(hidden=True)
 async def docs_asset(request: web.Request) -> web.FileResponse:
     """Serve a file of the interactive page."""
     path = ASSETS.get(request.match_info["asset"])

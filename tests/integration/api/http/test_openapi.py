@@ -57,7 +57,7 @@ def test_describe_returns_the_handler_itself() -> None:
 
 def test_only_the_interactive_page_is_hidden() -> None:
     hidden = {route.path for route in ROUTES if description_of(route.handler).hidden}
-    assert hidden == {"/docs", "/docs/{asset}"}
+    assert hidden == {"/docs", "/docs/", "/docs/{asset}"}
 
 
 def test_the_document_is_valid_openapi_3_1() -> None:
