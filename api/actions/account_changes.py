@@ -36,5 +36,4 @@ def _is_free() -> Iterator[None]:
     try:
         yield
     except NameTaken as error:
-        message = f"another account has this name or phone_number_id: {error}; choose another"
-        raise Conflict(message, code="account_exists") from error
+        raise Conflict(f"{error}: choose another", code="account_exists") from error

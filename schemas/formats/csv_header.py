@@ -266,7 +266,8 @@ def _duplicate(names: Sequence[str], fields: Sequence[str | None]) -> Iterator[N
 
 def _summary(problems: Sequence[NotAcceptable]) -> str:
     rest = len(problems) - 1
-    return problems[0].message + (f" There are {rest} more problems with the header row." if rest else "")
+    others = "There is 1 more problem" if rest == 1 else f"There are {rest} more problems"
+    return problems[0].message + (f" {others} with the header row." if rest else "")
 
 
 def _known(columns: Columns) -> str:

@@ -2,11 +2,10 @@
 
 import hashlib
 import secrets
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-import asyncpg
 
 from schemas.ids import AccountId
 from storage.postgres.db_errors import violations_as
@@ -56,7 +55,7 @@ class KeyRow:
 
 
 class NameTaken(Exception):
-    """Another account has this name or this phone_number_id."""
+    """Another account has this name or this phone_number_id. The message says which."""
 
 
 class KeyNameTaken(Exception):
@@ -65,18 +64,14 @@ class KeyNameTaken(Exception):
 
 async def create(db: Conn | Pool, name: str, change: AccountChange) -> Account:
     """Create an account. Raises NameTaken."""
-    try:
+    with _taken_as(name, change):
         return row_of(Account, await QUERIES.create(db, name=name, **_columns(change)))
-    except asyncpg.UniqueViolationError as error:
-        raise NameTaken(error.detail or name) from error
 
 
 async def update(db: Conn | Pool, name: str, change: AccountChange) -> Account | None:
     """Change an account and return it, or None if no account has this name. Raises NameTaken."""
-    try:
+    with _taken_as(name, change):
         row = await QUERIES.update(db, name=name, **_columns(change))
-    except asyncpg.UniqueViolationError as error:
-        raise NameTaken(error.detail or name) from error
     return row_or_none(Account, row)
 
 
@@ -150,6 +145,16 @@ def _owner(key: str) -> int | None:
     if len(parts) != 3 or parts[0] != "bl" or not parts[1].isascii() or not parts[1].isdigit():
         return None
     return int(parts[1]) if len(parts[1]) < 19 else None
+
+
+def _taken_as(name: str, change: AccountChange) -> AbstractContextManager[None]:
+    """Raise NameTaken if another account has the name or the phone_number_id."""
+    return violations_as(
+        accounts_name_key=NameTaken(f"another account has the name {name!r}"),
+        accounts_phone_number_id_key=NameTaken(
+            f"another account has the phone_number_id {change.phone_number_id!r}"
+        ),
+    )
 
 
 def _columns(change: AccountChange) -> dict[str, Any]:
