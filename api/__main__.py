@@ -1,5 +1,8 @@
 """`python -m api`: serve HTTP until SIGINT or SIGTERM."""
 
+import errno
+import logging
+import re
 import sys
 
 import uvloop
@@ -9,10 +12,14 @@ from api.app import make_app
 from api.http.access_log import AccessLog, access
 from api.http.connections import raise_descriptor_limit
 from schemas.logs import configure
-from schemas.settings import SettingsError, get_settings
+from schemas.settings import WRONG_SETTINGS_STATUS, SettingsError, get_settings
 from storage.garbage import freeze_loaded
 
+logger = logging.getLogger("api")
+
 SHUTDOWN_SECONDS = 10.0  # for the requests in progress; after that, uploads are aborted
+
+CANNOT_LISTEN = {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}
 
 
 def main() -> None:
@@ -21,23 +28,38 @@ def main() -> None:
         settings = get_settings()
         settings.required_urls()
     except SettingsError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(WRONG_SETTINGS_STATUS)
     configure(settings)
     raise_descriptor_limit()
     app = make_app(settings)
     freeze_loaded()
-    web.run_app(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop=uvloop.new_event_loop(),
-        print=None,
-        access_log=access,
-        access_log_class=AccessLog,
-        keepalive_timeout=settings.keepalive_seconds,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-        auto_decompress=False,  # our decoder is bounded, and distinguishes a cut body from a corrupt one
-    )
+    try:
+        web.run_app(
+            app,
+            host=settings.host,
+            port=settings.port,
+            loop=uvloop.new_event_loop(),
+            print=_log_address,
+            access_log=access,
+            access_log_class=AccessLog,
+            keepalive_timeout=settings.keepalive_seconds,
+            shutdown_timeout=SHUTDOWN_SECONDS,
+            auto_decompress=False,  # our decoder is bounded, and distinguishes a cut body from a corrupt one
+        )
+    except OSError as error:
+        if error.errno not in CANNOT_LISTEN:
+            raise
+        print(
+            f"cannot listen at {settings.host}:{settings.port}: {error.strerror}: set HOST and PORT",
+            file=sys.stderr,
+        )
+        sys.exit(WRONG_SETTINGS_STATUS)
+
+
+def _log_address(text: str) -> None:
+    """Log where the api listens. A process manager may have set PORT, and PORT=0 is any free port."""
+    logger.info("serving at %s", " ".join(re.findall(r"https?://\S+", text)))
 
 
 if __name__ == "__main__":

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def fail(message: str) -> typer.Exit:
-    """Print the message to stderr and return the exception that ends the command with exit code 1."""
+def fail(message: str, *, status: int = 1) -> typer.Exit:
+    """Print the message to stderr and return the exception that ends the command with this exit status."""
     typer.secho(f"bulklane: {message}", fg="red", err=True)
-    return typer.Exit(1)
+    return typer.Exit(status)
 
 
 def read_settings() -> "Settings":
     """Return the settings. Ends the command if one is not valid."""
-    from schemas.settings import SettingsError, get_settings
+    from schemas.settings import WRONG_SETTINGS_STATUS, SettingsError, get_settings
 
     try:
         return get_settings()
     except SettingsError as error:
-        raise fail(str(error)) from error
+        raise fail(str(error), status=WRONG_SETTINGS_STATUS) from error
 
 
 def find_database() -> str:

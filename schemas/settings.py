@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -12,6 +13,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 MIN_OPERATOR_KEY = 16  # characters
 KEY_CHARACTERS = re.compile("[!-~]+")
 ACCOUNT_KEY = re.compile(r"bl_\d+_")  # how the keys of accounts begin
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+WRONG_SETTINGS_STATUS = 2  # exit status of a process whose settings are not valid
 
 
 class SettingsError(Exception):
@@ -36,6 +39,43 @@ def _check_operator_key(key: str | None) -> str | None:
     return key or None
 
 
+def _check_log_level(level: str) -> str:
+    """Return the level in capitals."""
+    if level.upper() not in LOG_LEVELS:
+        raise PydanticCustomError("log_level", "is not a level: use one of " + ", ".join(LOG_LEVELS))
+    return level.upper()
+
+
+def _check_database_url(url: str | None) -> str | None:
+    return _check_url(url, ("postgresql", "postgres"), "postgresql://user:password@host:5432/database")
+
+
+def _check_redis_url(url: str | None) -> str | None:
+    return _check_url(url, ("redis", "rediss", "unix"), "redis://host:6379/0")
+
+
+def _check_url(url: str | None, schemes: tuple[str, ...], example: str) -> str | None:
+    """Return the URL, or None for an empty text, which is an unset variable."""
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in schemes
+        parts.port  # noqa: B018 - raises ValueError if it is not a number
+    except ValueError:
+        known = False
+    if not known:
+        raise PydanticCustomError("url", "is not a URL of this server: write it like " + example)
+    return url
+
+
+def shown_url(url: str) -> str:
+    """Return the server of a URL for a log or a message: without user, password and options."""
+    parts = urlsplit(url)
+    folder_of_socket = parse_qs(parts.query).get("host", [""])[0]
+    return parts.netloc.rpartition("@")[2] or folder_of_socket or parts.path
+
+
 class Settings(BaseSettings):
     """Settings; each field is the environment variable of the same name in capitals.
 
@@ -46,17 +86,17 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     # Not in the repr, because they can contain a password.
-    database_url: str | None = Field(
+    database_url: Annotated[str | None, AfterValidator(_check_database_url)] = Field(
         default=None, repr=False
     )  # postgresql://…; unset: `./run` starts an embedded server
-    redis_url: str | None = Field(
+    redis_url: Annotated[str | None, AfterValidator(_check_redis_url)] = Field(
         default=None, repr=False
     )  # redis://… or unix://…; unset: `./run` starts an embedded server
     bulklane_home: Path = Path(".bulklane")  # state of the embedded servers and dev.json
     host: str = "127.0.0.1"  # the api binds here; 0.0.0.0 behind a load balancer
     port: int = Field(default=8080, ge=0, le=65535)
     log_format: str = Field(default="console", pattern="^(console|json)$")
-    log_level: str = "INFO"
+    log_level: Annotated[str, AfterValidator(_check_log_level)] = "INFO"
 
     # connections
     header_seconds: float = Field(default=15, gt=0)  # until the first request of a connection

@@ -7,7 +7,7 @@ import sys
 import uvloop
 
 from schemas.logs import configure
-from schemas.settings import Settings, SettingsError, get_settings
+from schemas.settings import WRONG_SETTINGS_STATUS, Settings, SettingsError, get_settings
 from worker.bells.process import run
 
 
@@ -17,7 +17,8 @@ def main() -> None:
         settings = get_settings()
         settings.required_urls()
     except SettingsError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(WRONG_SETTINGS_STATUS)
     configure(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run_until_signal(settings))

@@ -14,7 +14,7 @@ from api.http.hearing import Hearing
 from api.http.waiting import Ended
 from schemas.errors import Unavailable
 from schemas.ids import AccountId, WorkerId
-from schemas.settings import Settings
+from schemas.settings import Settings, shown_url
 from storage import migrations
 from storage.announcements import Announcer
 from storage.background import beside, repeat
@@ -117,7 +117,7 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
         )
         async with (
             watching(pool, database_url),
-            beside(_wait_for_schema(pool, schema_ready)),
+            beside(_wait_for_schema(pool, schema_ready, shown_url(database_url))),
             beside(ctx.announcer.announce_changes()),
             Hearing(ctx.queue, pool) as hearing,
             keep_uploads(pool, ctx.announcer) as uploads,
@@ -136,7 +136,7 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
         await close_pool(pool)
 
 
-async def _wait_for_schema(pool: Pool, ready: asyncio.Event) -> None:
+async def _wait_for_schema(pool: Pool, ready: asyncio.Event, server: str) -> None:
     """Set `ready` when the database has the schema of this code."""
 
     async def wait() -> None:
@@ -147,7 +147,7 @@ async def _wait_for_schema(pool: Pool, ready: asyncio.Event) -> None:
         except migrations.SchemaNotReady as error:
             logger.error("requests are refused: %s", error)
 
-    await repeat(SCHEMA_SECONDS, wait, what="reading the version of the schema")
+    await repeat(SCHEMA_SECONDS, wait, what=f"reading the schema of PostgreSQL at {server}")
 
 
 def stream_headers(request: web.Request) -> dict[str, str]:

@@ -10,6 +10,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.settings import SettingsError
+
 STATE_ROOT = Path("/var/lib/bulklane")  # root's servers run as nobody, who cannot enter /root
 SOCKET_BYTES = 100  # sockaddr_un allows 108 bytes, on macOS 104
 LONGEST_SOCKET = ".s.PGSQL.5432"
@@ -71,12 +73,20 @@ class Home:
 
 
 def open_home(path: Path) -> Home:
-    """Return the home in the folder `path`. Create it if it is missing. Root's state is under STATE_ROOT."""
+    """Return the home in the folder `path`. Create it if it is missing. Root's state is under STATE_ROOT.
+
+    Raises SettingsError if it cannot be created or written.
+    """
     path = path.absolute()
     owner = _owner()
-    for folder in (path, path / "log", path / "run"):
-        _make(folder, None)
-    state = path if owner is None else _state_of(path)
+    try:
+        for folder in (path, path / "log", path / "run"):
+            _make(folder, None)
+        tempfile.TemporaryFile(dir=path / "run").close()
+        state = path if owner is None else _state_of(path)
+    except OSError as error:
+        text = f"a setting is not valid: BULKLANE_HOME: cannot write to {path}: {error.strerror}: "
+        raise SettingsError(text + "choose a folder of your own") from error
     return Home(path=path, state=state, sockets=_sockets(state, owner), owner=owner)
 
 

@@ -15,7 +15,7 @@ class DevFile:
     """The content of dev.json. It contains secrets, so only the file's owner can read it."""
 
     url: str
-    api_key: str = field(repr=False)
+    api_key: str | None = field(repr=False)  # of the demo account; None without one
     operator_key: str = field(repr=False)
     database_url: str = field(repr=False)
     redis_url: str = field(repr=False)
@@ -24,7 +24,7 @@ class DevFile:
     @property
     def sign_in_url(self) -> str:
         """The link that opens the pages, signed in: a browser keeps what stands behind the # to itself."""
-        return f"{self.url}/sign-in#{self.api_key}"
+        return f"{self.url}/sign-in#{self.api_key}" if self.api_key else f"{self.url}/sign-in"
 
     @property
     def operator_url(self) -> str:

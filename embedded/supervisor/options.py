@@ -25,16 +25,27 @@ class Options:
     redis_url: str | None
     workers: int
     operator_key: str | None = None  # None: that of the last start, or a new one
-    sample: bool = False  # submit examples/contacts.csv once everything is ready
+    demo: bool = True  # make a demo account and its key
+    sample: bool = False  # submit examples/contacts.csv once everything is ready, as the demo account
     verbose: bool = False  # print the logs of all processes
     procfile: Path = REPOSITORY / "Procfile"
     ensure_demo_key: EnsureDemoKey = ensure_demo_key
 
     @classmethod
     def of(
-        cls, settings: Settings, *, workers: int, sample: bool, verbose: bool, procfile: Path | None = None
+        cls,
+        settings: Settings,
+        *,
+        workers: int,
+        demo: bool | None,
+        sample: bool,
+        verbose: bool,
+        procfile: Path | None = None,
     ) -> Self:
-        """Return the options from the settings and the command line."""
+        """Return the options from the settings and the command line.
+
+        Without `demo` there is a demo account in the embedded database, and none in a database of the user.
+        """
         return cls(
             home=settings.bulklane_home,
             host=settings.host,
@@ -43,6 +54,7 @@ class Options:
             redis_url=settings.redis_url,
             workers=workers,
             operator_key=settings.operator_key,
+            demo=settings.database_url is None if demo is None else demo,
             sample=sample,
             verbose=verbose,
             procfile=procfile.absolute() if procfile else REPOSITORY / "Procfile",

@@ -21,6 +21,10 @@ from embedded.supervisor.supervised import Role, Supervised
 
 API_READY_SECONDS = 30.0
 SERVER_READY_SECONDS = 2 * READY_SECONDS  # the recovery after a kill may take long
+NO_DEMO = (
+    "this is your own database: no demo account was made in it (--demo makes one). "
+    "Make an account: bulklane accounts create NAME, then bulklane keys create NAME"
+)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -81,7 +85,7 @@ class Supervisor:
             await commands.make("release", lines.release).run()
             _, key = await asyncio.gather(
                 self._start_commands(commands, lines, port, group),
-                demo_account.obtain_key(home, database_url, options.ensure_demo_key),
+                self._demo_key(home, database_url),
             )
             self._dev_file = DevFile(
                 url=address.base_url(options.host, port),
@@ -127,6 +131,12 @@ class Supervisor:
         for process in processes:
             group.create_task(process.keep())
 
+    async def _demo_key(self, home: Home, database_url: str) -> str | None:
+        """Return the key of the demo account, or None if there is to be none."""
+        if not self.options.demo:
+            return None
+        return await demo_account.obtain_key(home, database_url, self.options.ensure_demo_key)
+
     def _supervise(self, role: Role, child: Child) -> Supervised:
         process = Supervised(role, child, changed=self._changed, say=self.say)
         self.processes.append(process)
@@ -135,7 +145,10 @@ class Supervisor:
     async def _greet(self, home: Home, running: DevFile) -> None:
         """Print the URL and run the sample or print the key, depending on the options."""
         self.say(f"serving at {running.url} (log files in {home.log})")
-        if self.options.sample:
+        if not self.options.demo:
+            self.say(NO_DEMO)
+            self.console.print(f"operator: {running.operator_url}", highlight=False, soft_wrap=True)
+        elif self.options.sample:
             from embedded.supervisor import sample
 
             await sample.run(self.console, running)

@@ -5,13 +5,14 @@ import logging
 from contextlib import AsyncExitStack, suppress
 from typing import Any
 
-from schemas.settings import Settings
+from schemas.settings import Settings, shown_url
 from storage import queue
 from storage.background import beside, cancel
 from storage.breaker import LOST_REDIS
 from storage.context import Context
 from storage.migrations import SchemaNotReady
 from storage.postgres.db_errors import LOST_CONNECTION
+from storage.repeated_log import RepeatedLog
 from worker.bells.arq_app import STOP_SECONDS, calm_garbage_collection, make_worker
 from worker.bells.arq_worker import BellWorker
 from worker.bells.poll import Poll
@@ -28,10 +29,11 @@ FAREWELL_SECONDS = 0.5  # to tell a Redis that responds that this worker is gone
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Work until `stop` is set. The loss of Redis or PostgreSQL does not end the process."""
     calm_garbage_collection()
-    _, redis_url = settings.required_urls()
+    database_url, redis_url = settings.required_urls()
     redis = queue.connect(redis_url, queue_name=settings.queue_name)
     bell = asyncio.Event()
     pause = FIRST_PAUSE
+    repeated = RepeatedLog(logger)
     while not stop.is_set():
         async with AsyncExitStack() as stack:
             opening = asyncio.create_task(stack.enter_async_context(open_context(settings, redis, bell)))
@@ -39,8 +41,12 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 if await _unless(stop, opening):
                     await _work(opening.result(), bell, stop)
                     break
-            except (SchemaNotReady, *LOST_CONNECTION) as error:
-                logger.warning("cannot start: %s: %s; next try in %.1f s", type(error).__name__, error, pause)
+            except SchemaNotReady as error:
+                kind = "waiting for the schema"
+                repeated.log(logging.WARNING, kind, "%s: %s", kind, error)
+            except LOST_CONNECTION as error:
+                kind = f"waiting for PostgreSQL at {shown_url(database_url)}"
+                repeated.log(logging.WARNING, kind, "%s: %s: %s", kind, type(error).__name__, error)
         await _unless(stop, asyncio.create_task(asyncio.sleep(pause)))
         pause = min(pause * 2, LONGEST_PAUSE)
     with suppress(*LOST_REDIS):
