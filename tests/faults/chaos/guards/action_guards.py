@@ -4,6 +4,7 @@ from tests.faults.chaos.guards.mutation import Mutation
 
 MAX_ERRORS = "tests/integration/worker/failures/test_max_errors.py"
 MANY_JOBS = "tests/integration/api/jobs/test_many_jobs.py"
+CANCEL_MANY = "tests/integration/worker/control/test_cancel_many.py"
 
 ACTION_GUARDS = (
     Mutation(
@@ -108,7 +109,7 @@ ACTION_GUARDS = (
         file="storage/pipeline/cancellation.sql",
         text="AND (state = 'queued') IS TRUE\n        OFFSET 0 FOR UPDATE SKIP LOCKED",
         instead="\n        OFFSET 0 FOR UPDATE SKIP LOCKED",
-        tests=(MANY_JOBS,),
+        tests=(CANCEL_MANY,),
     ),
     Mutation(
         guard="cancel many: a job that somebody has locked is not waited for",
@@ -116,7 +117,7 @@ ACTION_GUARDS = (
         file="storage/pipeline/cancellation.sql",
         text="        OFFSET 0 FOR UPDATE SKIP LOCKED",
         instead="        OFFSET 0 FOR UPDATE",
-        tests=(MANY_JOBS,),
+        tests=(CANCEL_MANY,),
     ),
     Mutation(
         guard="cancel many: no claim of the account is in progress",
@@ -124,7 +125,7 @@ ACTION_GUARDS = (
         file="storage/pipeline/cancellation.py",
         text="        await turns.lock(conn, account_id)\n        rows =",
         instead="        rows =",
-        tests=(MANY_JOBS,),
+        tests=(CANCEL_MANY,),
     ),
     Mutation(
         guard="cancel many: a job that is cancelled does not match again",
@@ -140,7 +141,7 @@ ACTION_GUARDS = (
         file="storage/pipeline/cancellation.py",
         text='        if any(row["throttled"] for row in rows):\n',
         instead="        if False:\n",
-        tests=(MANY_JOBS,),
+        tests=(CANCEL_MANY,),
     ),
     Mutation(
         guard="many jobs: nothing is done if another number of jobs matches than was shown",

@@ -8,15 +8,17 @@ from schemas.ids import AccountId, JobId
 from schemas.job_errors import JobErrorCode
 from schemas.operations import JobParams, Operation
 from storage.context import Context
-from storage.pipeline import cancellation
+from storage.pipeline import cancellation, dry_runs
 from storage.pipeline.jobs import JobRow
 from tests.factories import contact, make_account, make_contacts, make_job, make_list
 from tests.integration.worker.job_runs import members_of
 from tests.workers import claim, counts_of, drain, job_of, results_of, unfinished
 from worker import apply
-from worker.apply import apply_chunk
+from worker.apply import apply_chunk, complete
 from worker.dry_run import dry_run_next
 from worker.finish import finish_if_last
+from worker.operations.base import Applied
+from worker.prepare import prepare
 from worker.split import split_job
 from worker.turn import take_turn
 
@@ -144,6 +146,20 @@ async def test_a_job_that_its_client_cancelled_first_has_no_reason(ctx: Context)
     job = await job_of(ctx, account.id, job_id)
     assert (job.state, job.error_code) == ("cancelled", None)
     assert counts_of(job) == {"failed": 2, "cancelled": 2}
+
+
+async def test_a_dry_run_that_starts_again_counts_each_error_once(ctx: Context) -> None:
+    account = await make_account(ctx)
+    job_id = await submit(ctx, account.id, [BAD] * 3 + GOOD[:9], "3", chunk_items=4, dry_run=True)
+    first = await dry_runs.claim(ctx.pool)
+    assert first is not None
+    chunk = await dry_runs.next_chunk(ctx.pool, first, -1)
+    assert chunk is not None
+    assert await dry_runs.record(ctx.pool, complete(chunk, prepare(chunk), Applied()))
+    await dry_runs.release(ctx.pool, first, blame=False)
+    await dry_run_next(ctx)
+    job = await job_of(ctx, account.id, job_id)
+    assert (job.state, counts_of(job)) == ("completed_with_errors", {"created": 9, "failed": 3})
 
 
 async def test_a_dry_run_is_stopped_too(ctx: Context) -> None:
