@@ -10,7 +10,7 @@ from api.http.context import ACCOUNT, API, UNFINISHED, scope
 from schemas.errors import Conflict, InvalidRequest, RateLimited
 from schemas.ids import JobId, show_job_id
 from schemas.wire.job_actions import JobsAction, RetriedJobs
-from storage.pipeline import jobs
+from storage.pipeline import jobs, uploads
 
 # No client can send a key with a control character. The key of a retry names its job, so that two requests at
 # once make one retry of a job.
@@ -39,16 +39,24 @@ async def _retry(request: web.Request, acting: Acting, parent_id: JobId) -> None
     parent = await jobs.parent(*scope(request), parent_id)
     if parent is None:
         return acting.skip(parent_id, "unknown_job")
-    retry = RetryRequest(request, parent)
+    retry, key = RetryRequest(request, parent), KEY.format(show_job_id(parent_id))
     body = await retry.open()
     try:
-        job = new_job(request, await retry.plan(), KEY.format(show_job_id(parent_id)), body.file_name)
+        job = new_job(request, await retry.plan(), key, body.file_name)
         accepted = await accept_upload(retry.api, job, retry.parts(), body.fingerprint, arrived=True)
     except (Conflict, InvalidRequest) as error:  # of this job only: the others are retried
-        is_retried = error.code == "idempotency_in_progress"
-        return acting.skip(parent_id, "already_retried" if is_retried else error.code)
+        return acting.skip(parent_id, await _why_not(request, key, error))
     except RateLimited as error:
         acting.stopped = error.code
         return None
     await ring_for(retry.api, accepted)
     return acting.did(job.id)
+
+
+async def _why_not(request: web.Request, key: str, error: Conflict | InvalidRequest) -> str:
+    """Return why a job is not retried. Another request that is making the retry has its key, too."""
+    if error.code != "idempotency_in_progress":
+        return error.code
+    earlier = await uploads.by_idempotency_key(*scope(request), key)
+    is_made = earlier is not None and earlier.request_hash is not None
+    return "already_retried" if is_made else "retry_in_progress"

@@ -6,10 +6,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from api.actions import matching_jobs
-from schemas.ids import read_job_id
+from api.actions import cancel_jobs, matching_jobs, retry_jobs
+from schemas.formats.content_type import Format
+from schemas.ids import new_job_id, read_job_id
+from schemas.operations import JobParams, Operation
 from schemas.settings import Settings
 from storage.context import Context
+from storage.pipeline import uploads
+from storage.pipeline.uploads import NewJob
 from tests.factories import contact, make_job
 from tests.integration.api.service import Client, Response, make_client, serve
 from tests.integration.api.work import work
@@ -59,6 +63,8 @@ async def test_many_jobs_are_cancelled_in_batches_and_end(ctx: Context, client: 
     await claim(ctx)  # the first job of a stream
     done = await act(client, "cancel", {"operation": "contacts.upsert"})
     assert (done.json["cancelled"], done.json["remaining"], done.json["skipped"]) == (MANY + 2, 0, [])
+    in_one = "SELECT max(jobs) FROM (SELECT count(*) AS jobs FROM jobs GROUP BY changed) transactions"
+    assert await ctx.pool.fetchval(in_one) == cancel_jobs.BATCH_JOBS == 100  # each holds the account's turn
     again = await act(client, "cancel", {"operation": "contacts.upsert"})
     assert again.json["matched"] == 0  # they are cancelled, although no worker has ended them
     for _ in range(5):
@@ -92,7 +98,7 @@ async def test_retry_makes_one_retry_of_each_job(ctx: Context, client: Client) -
     both = await asyncio.gather(*(act(client, "retry", {"name": "x"}) for _ in range(2)))
     assert sum(done.json["retried"] for done in both) == 3
     codes = {job["code"] for done in both for job in done.json["skipped"]}
-    assert codes <= {"already_retried"}
+    assert codes <= {"already_retried", "retry_in_progress"}
     for parent in failed:
         (child,) = (await client.get(f"/v1/jobs/{parent}")).json["children"]
         assert (await client.get(f"/v1/jobs/{child}")).json["parent_id"] == parent
@@ -113,6 +119,26 @@ async def test_a_retry_whose_upload_was_cut_is_made_again(ctx: Context, client: 
         read_job_id(child),
     )
     assert (await client.get(f"/v1/jobs/{parent}")).json["children"] == []
+    assert (await act(client, "retry", {"ids": [parent]})).json["retried"] == 1
+
+
+async def test_a_retry_that_another_request_is_making_is_not_called_made(
+    ctx: Context, client: Client
+) -> None:
+    """That request may be cut: its retry is then made by the next one, as soon as the lease has expired."""
+    parent = (await client.submit_items([BAD])).json["id"]
+    await work(ctx)
+    making = NewJob(
+        account_id=client.account.id, id=new_job_id(), operation=Operation.CONTACTS_UPSERT,
+        stream="contacts", format=Format.NDJSON, params=JobParams(), parallel=1, request_id="req_1",
+        idempotency_key=retry_jobs.KEY.format(parent), parent_id=read_job_id(parent),
+    )  # fmt: skip
+    await uploads.open_job(ctx.pool, making)
+    again = (await act(client, "retry", {"ids": [parent]})).json
+    assert (again["retried"], again["skipped"]) == (0, [{"id": parent, "code": "retry_in_progress"}])
+    await ctx.pool.execute(
+        "UPDATE jobs SET lease_until = now() - interval '1 second' WHERE id = $1", making.id
+    )
     assert (await act(client, "retry", {"ids": [parent]})).json["retried"] == 1
 
 
