@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from api.actions import resource_actions
 from api.endpoint import endpoint
 from api.http.context import scope
 from api.http.responses import created, deleted, page_of, shown
@@ -17,15 +18,15 @@ from storage.entities import audiences
 @endpoint(responses={201: Audience}, errors=(409,))
 async def create_audience(request: web.Request, body: NameBody) -> web.Response:
     """Create an audience."""
-    view = audience_view(await audiences.create(*scope(request), name=body.name))
+    view = await resource_actions.create_audience(*scope(request), body)
     return created(request, view, view.id)
 
 
 @endpoint(responses={200: Listing[Audience]})
 async def list_audiences(request: web.Request, query: AudiencesQuery) -> web.Response:
     """List the audiences in the order of creation."""
-    rows = await audiences.page(*scope(request), after=query.cursor or 0, size=query.limit + 1)
-    return page_of([audience_view(row) for row in rows], query.limit, lambda view: view.id)
+    views = await resource_actions.page_of_audiences(*scope(request), query)
+    return page_of(views, query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Audience})

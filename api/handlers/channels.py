@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from api.actions import resource_actions
 from api.endpoint import endpoint
 from api.http.context import scope
 from api.http.responses import created, deleted, page_of, shown
@@ -17,15 +18,15 @@ from storage.entities import channels
 @endpoint(responses={201: Channel}, errors=(409,), resolve={"phone": phone_of_account})
 async def create_channel(request: web.Request, body: NewChannel) -> web.Response:
     """Create a channel."""
-    view = channel_view(await channels.create(*scope(request), name=body.name, phone=body.phone))
+    view = await resource_actions.create_channel(*scope(request), body)
     return created(request, view, view.id)
 
 
 @endpoint(responses={200: Listing[Channel]})
 async def list_channels(request: web.Request, query: ChannelsQuery) -> web.Response:
     """List the channels in the order of creation."""
-    rows = await channels.page(*scope(request), after=query.cursor, size=query.limit + 1)
-    return page_of([channel_view(row) for row in rows], query.limit, lambda view: view.id)
+    views = await resource_actions.page_of_channels(*scope(request), query)
+    return page_of(views, query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Channel})

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from api.actions import resource_actions
 from api.endpoint import endpoint
 from api.http.context import scope
 from api.http.responses import created, page_of, shown
@@ -17,17 +18,15 @@ from storage.entities import contact_lists
 @endpoint(responses={201: ContactList}, errors=(409,))
 async def create_list(request: web.Request, body: NameBody) -> web.Response:
     """Create a contact list, in the state `active`."""
-    view = list_view(await contact_lists.create(*scope(request), name=body.name))
+    view = await resource_actions.create_list(*scope(request), body)
     return created(request, view, view.id)
 
 
 @endpoint(responses={200: Listing[ContactList]})
 async def list_lists(request: web.Request, query: ListsQuery) -> web.Response:
     """List the active contact lists, or the archived ones, in the order of creation."""
-    rows = await contact_lists.page(
-        *scope(request), archived=query.archived, after=query.cursor or 0, size=query.limit + 1
-    )
-    return page_of([list_view(row) for row in rows], query.limit, lambda view: view.id)
+    views = await resource_actions.page_of_lists(*scope(request), query)
+    return page_of(views, query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: ContactList})

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from api.actions import resource_actions
 from api.endpoint import endpoint
 from api.http.context import scope
 from api.http.responses import created, deleted, page_of, shown
@@ -17,18 +18,15 @@ from storage.entities import labels
 @endpoint(responses={201: Label}, errors=(409,), resolve={"team_id": known_team})
 async def create_label(request: web.Request, body: NewLabel) -> web.Response:
     """Create a label, of one team or of every team."""
-    row = await labels.create(*scope(request), name=body.name, colour=body.colour, team_id=body.team_id)
-    view = label_view(row)
+    view = await resource_actions.create_label(*scope(request), body)
     return created(request, view, view.id)
 
 
 @endpoint(responses={200: Listing[Label]}, resolve={"team_id": known_team})
 async def list_labels(request: web.Request, query: LabelsQuery) -> web.Response:
     """List all labels, or those of one team, in the order of creation."""
-    rows = await labels.page(
-        *scope(request), team_id=query.team_id, after=query.cursor or 0, size=query.limit + 1
-    )
-    return page_of([label_view(row) for row in rows], query.limit, lambda view: view.id)
+    views = await resource_actions.page_of_labels(*scope(request), query)
+    return page_of(views, query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Label})

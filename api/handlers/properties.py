@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from api.actions import resource_actions
 from api.endpoint import endpoint
 from api.http.context import scope
 from api.http.responses import created, deleted, page_of, shown
@@ -18,16 +19,15 @@ from storage.entities import properties
 @endpoint(responses={201: Property}, errors=(409,))
 async def create_property(request: web.Request, body: NewProperty) -> web.Response:
     """Define a property of contacts."""
-    row = await properties.create(*scope(request), name=body.name, type=body.type, options=body.options)
-    view = property_view(row)
+    view = await resource_actions.create_property(*scope(request), body)
     return created(request, view, view.name)
 
 
 @endpoint(responses={200: Listing[Property]})
 async def list_properties(request: web.Request, query: PropertiesQuery) -> web.Response:
     """List the properties, sorted by name."""
-    rows = await properties.page(*scope(request), after=query.cursor or "", size=query.limit + 1)
-    return page_of([property_view(row) for row in rows], query.limit, lambda view: view.name)
+    views = await resource_actions.page_of_properties(*scope(request), query)
+    return page_of(views, query.limit, lambda view: view.name)
 
 
 @endpoint(responses={200: Property})

@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from api.actions import resource_actions
 from api.endpoint import endpoint
 from api.http.context import scope
 from api.http.responses import created, deleted, page_of, shown
@@ -17,15 +18,15 @@ from storage.entities import teams
 @endpoint(responses={201: Team}, errors=(409,))
 async def create_team(request: web.Request, body: NameBody) -> web.Response:
     """Create a team."""
-    view = team_view(await teams.create(*scope(request), name=body.name))
+    view = await resource_actions.create_team(*scope(request), body)
     return created(request, view, view.id)
 
 
 @endpoint(responses={200: Listing[Team]})
 async def list_teams(request: web.Request, query: TeamsQuery) -> web.Response:
     """List the teams in the order of creation."""
-    rows = await teams.page(*scope(request), after=query.cursor or 0, size=query.limit + 1)
-    return page_of([team_view(row) for row in rows], query.limit, lambda view: view.id)
+    views = await resource_actions.page_of_teams(*scope(request), query)
+    return page_of(views, query.limit, lambda view: view.id)
 
 
 @endpoint(responses={200: Team})

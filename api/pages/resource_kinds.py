@@ -1,23 +1,16 @@
 """The kinds of resources that have a page: what their tables show, and what their forms take."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from aiohttp import web
 from pydantic import BaseModel
 
-from api.http.context import scope
+from api.actions import resource_actions
+from api.endpoint import Resolve
 from api.http.views.resource_ids import known_team, phone_of_account
-from api.http.views.resource_views import (
-    audience_view,
-    channel_view,
-    label_view,
-    list_view,
-    property_view,
-    team_view,
-)
 from api.pages.forms import FormField
+from schemas.ids import AccountId
 from schemas.items.properties import PropertyType
 from schemas.wire.base import Wire
 from schemas.wire.query_models import (
@@ -29,7 +22,7 @@ from schemas.wire.query_models import (
     TeamsQuery,
 )
 from schemas.wire.resource_bodies import NameBody, NewChannel, NewLabel, NewProperty
-from storage.entities import audiences, channels, contact_lists, labels, properties, teams
+from storage.postgres.pool import Pool
 
 NAME = FormField(name="name", label="Name", required=True)
 
@@ -38,8 +31,8 @@ NAME = FormField(name="name", label="Name", required=True)
 class ResourceKind:
     """What differs between the pages of the kinds of resources.
 
-    `page` returns the rows of a page, one more than its limit if there are more. `create` stores a checked
-    body. `columns` are attributes of the views with their headings.
+    `page` and `create` are those of `api.actions.resource_actions`. `resolve` looks up fields of the body.
+    `columns` are attributes of the views with their headings.
     """
 
     path: str
@@ -49,73 +42,12 @@ class ResourceKind:
     query: type[Any]
     body: type[BaseModel]
     columns: tuple[tuple[str, str], ...]
-    page: Callable[[web.Request, Any], Awaitable[Sequence[Wire]]]
-    create: Callable[[web.Request, Any], Awaitable[Wire]]
+    page: Callable[[Pool, AccountId, Any], Awaitable[Sequence[Wire]]]
+    create: Callable[[Pool, AccountId, Any], Awaitable[Wire]]
+    resolve: Mapping[str, Resolve] = field(default_factory=dict)
     fields: tuple[FormField, ...] = (NAME,)
     key: str = "id"  # of a view: the cursor, and the last part of the address of its own page
     has_page: bool = True
-
-
-async def _lists(request: web.Request, query: ListsQuery) -> Sequence[Wire]:
-    rows = await contact_lists.page(
-        *scope(request), archived=query.archived, after=query.cursor or 0, size=query.limit + 1
-    )
-    return [list_view(row) for row in rows]
-
-
-async def _create_list(request: web.Request, body: NameBody) -> Wire:
-    return list_view(await contact_lists.create(*scope(request), name=body.name))
-
-
-async def _labels(request: web.Request, query: LabelsQuery) -> Sequence[Wire]:
-    rows = await labels.page(
-        *scope(request), team_id=query.team_id, after=query.cursor or 0, size=query.limit + 1
-    )
-    return [label_view(row) for row in rows]
-
-
-async def _create_label(request: web.Request, body: NewLabel) -> Wire:
-    team_id = await known_team(request, body.team_id) if body.team_id else None
-    row = await labels.create(*scope(request), name=body.name, colour=body.colour, team_id=team_id)
-    return label_view(row)
-
-
-async def _audiences(request: web.Request, query: AudiencesQuery) -> Sequence[Wire]:
-    rows = await audiences.page(*scope(request), after=query.cursor or 0, size=query.limit + 1)
-    return [audience_view(row) for row in rows]
-
-
-async def _create_audience(request: web.Request, body: NameBody) -> Wire:
-    return audience_view(await audiences.create(*scope(request), name=body.name))
-
-
-async def _channels(request: web.Request, query: ChannelsQuery) -> Sequence[Wire]:
-    rows = await channels.page(*scope(request), after=query.cursor, size=query.limit + 1)
-    return [channel_view(row) for row in rows]
-
-
-async def _create_channel(request: web.Request, body: NewChannel) -> Wire:
-    phone = await phone_of_account(request, body.phone) if body.phone else None
-    return channel_view(await channels.create(*scope(request), name=body.name, phone=phone))
-
-
-async def _properties(request: web.Request, query: PropertiesQuery) -> Sequence[Wire]:
-    rows = await properties.page(*scope(request), after=query.cursor or "", size=query.limit + 1)
-    return [property_view(row) for row in rows]
-
-
-async def _create_property(request: web.Request, body: NewProperty) -> Wire:
-    row = await properties.create(*scope(request), name=body.name, type=body.type, options=body.options)
-    return property_view(row)
-
-
-async def _teams(request: web.Request, query: TeamsQuery) -> Sequence[Wire]:
-    rows = await teams.page(*scope(request), after=query.cursor or 0, size=query.limit + 1)
-    return [team_view(row) for row in rows]
-
-
-async def _create_team(request: web.Request, body: NameBody) -> Wire:
-    return team_view(await teams.create(*scope(request), name=body.name))
 
 
 LISTS = ResourceKind(
@@ -126,8 +58,8 @@ LISTS = ResourceKind(
     query=ListsQuery,
     body=NameBody,
     columns=(("name", "Name"), ("contact_count", "Contacts"), ("created_at", "Created (UTC)")),
-    page=_lists,
-    create=_create_list,
+    page=resource_actions.page_of_lists,
+    create=resource_actions.create_list,
 )
 LABELS = ResourceKind(
     path="/labels",
@@ -148,8 +80,9 @@ LABELS = ResourceKind(
         FormField(name="colour", label="Colour", hint="Like #1f77b4, or empty"),
         FormField(name="team_id", label="Team", choices=(("", "Every team"),)),
     ),
-    page=_labels,
-    create=_create_label,
+    page=resource_actions.page_of_labels,
+    create=resource_actions.create_label,
+    resolve={"team_id": known_team},
 )
 AUDIENCES = ResourceKind(
     path="/audiences",
@@ -159,8 +92,8 @@ AUDIENCES = ResourceKind(
     query=AudiencesQuery,
     body=NameBody,
     columns=LISTS.columns,
-    page=_audiences,
-    create=_create_audience,
+    page=resource_actions.page_of_audiences,
+    create=resource_actions.create_audience,
 )
 CHANNELS = ResourceKind(
     path="/channels",
@@ -174,8 +107,9 @@ CHANNELS = ResourceKind(
         NAME,
         FormField(name="phone", label="Phone", hint="Or empty. Without a country code, that of the account"),
     ),
-    page=_channels,
-    create=_create_channel,
+    page=resource_actions.page_of_channels,
+    create=resource_actions.create_channel,
+    resolve={"phone": phone_of_account},
     has_page=False,
 )
 PROPERTIES = ResourceKind(
@@ -191,8 +125,8 @@ PROPERTIES = ResourceKind(
         FormField(name="type", label="Type", choices=tuple((name, name) for name in get_args(PropertyType))),
         FormField(name="options", label="Options", hint="Only of an enum: one in each line", lines=3),
     ),
-    page=_properties,
-    create=_create_property,
+    page=resource_actions.page_of_properties,
+    create=resource_actions.create_property,
     key="name",
     has_page=False,
 )
@@ -204,8 +138,8 @@ TEAMS = ResourceKind(
     query=TeamsQuery,
     body=NameBody,
     columns=(("name", "Name"), ("created_at", "Created (UTC)")),
-    page=_teams,
-    create=_create_team,
+    page=resource_actions.page_of_teams,
+    create=resource_actions.create_team,
     has_page=False,
 )
 KINDS = (LISTS, LABELS, AUDIENCES, CHANNELS, PROPERTIES, TEAMS)

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
+from pydantic import BaseModel
 
 from api.html.render import page, see_other
 from api.http.context import scope
@@ -41,7 +42,8 @@ def _pages_of(kind: ResourceKind) -> tuple[Handler, Handler]:
     async def create_resource(request: web.Request) -> web.Response:
         form = await read_form(request)
         try:
-            view: Any = await kind.create(request, check(body_of(form, kind.fields), kind.body))
+            body = await _resolved(request, kind, check(body_of(form, kind.fields), kind.body))
+            view: Any = await kind.create(*scope(request), body)
         except (NotAcceptable, Conflict) as error:
             return await _shown(request, kind, kind.query(), form=form, errors=errors_of(error), status=422)
         return see_other(f"{kind.path}/{view.id}" if kind.has_page else kind.path)
@@ -71,6 +73,14 @@ def fields_of(kind: ResourceKind, names: Mapping[str, str]) -> tuple[FormField, 
     )
 
 
+async def _resolved(request: web.Request, kind: ResourceKind, body: BaseModel) -> BaseModel:
+    """Return a body with the fields that are looked up."""
+    given = {name: getattr(body, name) for name in kind.resolve}
+    return body.model_copy(
+        update={name: await kind.resolve[name](request, value) for name, value in given.items() if value}
+    )
+
+
 async def _shown(
     request: web.Request,
     kind: ResourceKind,
@@ -80,7 +90,7 @@ async def _shown(
     errors: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> web.Response:
-    views: list[Any] = list(await kind.page(request, query))
+    views: list[Any] = list(await kind.page(*scope(request), query))
     shown = views[: query.limit]
     names = await team_names(request, kind)
     return page(
