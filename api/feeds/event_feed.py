@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
 from api.feeds.event_follower import Event, Follower, Piece, pieces_of
+from api.feeds.event_reader import EventReader
 from schemas.ids import AccountId, JobId
-from schemas.states import JobState
 from storage.background import repeat
 from storage.pipeline import changes
 from storage.pipeline.changes import Cursor
@@ -22,8 +22,6 @@ logger = logging.getLogger(__name__)
 EVERY_SECONDS = 0.25  # between two looks at an account, so a job has at most four events a second
 LOOKS_SHARE = 0.1  # of its time an account is read at most, because a large job takes long to read
 FOLLOWERS_A_STEP = 200  # are written to without letting requests run
-READS_AT_ONCE = 2  # of what single streams have missed; other requests have the other connections
-MISSED_JOBS = 50  # that are read at once
 MOST_UNSENT = 64 * 2**20  # bytes that are written to all slow clients of the process, about
 LEAST_PIECE = 16 * 2**10  # bytes that are written to a client even if there are very many
 
@@ -130,18 +128,17 @@ class Feed:
         Returns False if nothing follows: its job is deleted, or its end is sent.
         """
         if follower.job_id is None:
-            async for events in self._missed(follower.cursor, until):
+            async for events in self._feeds.reader.missed(self._account_id, follower.cursor, until):
                 await follower.write(events)
         else:
             since = (follower.cursor, until)
-            async with self._feeds.reads:
-                now = await changes.of_job(self._feeds.pool, self._account_id, follower.job_id, since)
+            now = await self._feeds.reader.of_job(self._account_id, follower.job_id, since)
             if now is None:
                 return False
             if not now.covered_by(until):
                 self.change()  # the next look finds it
             elif state or not now.covered_by(follower.cursor):
-                await follower.write([self._event(now.job, until)])
+                await follower.write([self._feeds.reader.event(now.job, until)])
         follower.cursor = until
         return not follower.has_end
 
@@ -160,16 +157,16 @@ class Feed:
         """Write what has changed to all followers. Return the seconds that it took to read it."""
         clock, seconds = asyncio.get_running_loop().time, 0.0
         if self.cursor is None:
-            self.cursor = await changes.now(self._feeds.pool)
+            self.cursor = await changes.now(self._feeds.reader.pool)
         more = True
         while more:
             began, before = clock(), self.cursor
-            page = await changes.read(self._feeds.pool, self._account_id, before)
+            page = await self._feeds.reader.after(self._account_id, before)
             seconds += clock() - began
             self.cursor, more = page.cursor, page.more
-            if page.changes:
+            if page.events:
                 self._version += 1
-                await self._write([self._event(change.job, change.cursor) for change in page.changes], before)
+                await self._write(page.events, before)
         return seconds
 
     async def _write(self, events: Sequence[Event], before: Cursor) -> None:
@@ -184,34 +181,12 @@ class Feed:
             if follower.live:
                 follower.take(pieces, before)
 
-    async def _missed(self, after: Cursor, until: Cursor) -> AsyncIterator[Sequence[Event]]:
-        more = after != until
-        while more:
-            async with self._feeds.reads:
-                page = await changes.read(
-                    self._feeds.pool, self._account_id, after, until=until, size=MISSED_JOBS
-                )
-            after, more = page.cursor, page.more
-            if page.changes:
-                yield [self._event(change.job, change.cursor) for change in page.changes]
-
-    def _event(self, job: JobRow, cursor: Cursor) -> Event:
-        return Event(
-            job_id=job.id,
-            ended=job.state.ended,
-            receiving=job.state is JobState.RECEIVING,
-            cursor=cursor,
-            text=f"id: {cursor.show()}\nevent: job\ndata: {self._feeds.data_of(job)}\n\n".encode(),
-        )
-
 
 class Feeds:
     """The feeds of the accounts that somebody follows."""
 
     def __init__(self, pool: Pool, data_of: Callable[[JobRow], str]) -> None:
-        self.pool = pool
-        self.data_of = data_of  # returns the JSON of a job
-        self.reads = asyncio.Semaphore(READS_AT_ONCE)
+        self.reader = EventReader(pool, data_of)
         self.repeated = RepeatedLog(logger)
         self.closed = False
         self._feeds: dict[AccountId, Feed] = {}
@@ -244,7 +219,7 @@ class Feeds:
     async def find_changes(self) -> None:
         """Look at the accounts that have changed although it was not announced."""
         since = {account_id: feed.cursor for account_id, feed in self._feeds.items() if feed.cursor}
-        for account_id in await changes.changed_accounts(self.pool, since) if since else ():
+        for account_id in await changes.changed_accounts(self.reader.pool, since) if since else ():
             self.change(account_id)
 
     def close(self) -> None:
