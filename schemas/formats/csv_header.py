@@ -192,15 +192,19 @@ def _target(name: str, renames: Mapping[str, str]) -> str | None:
 
 
 def _left_out(names: Sequence[str], fields: Sequence[str | None], columns: Columns) -> tuple[str, ...]:
-    """Return the names of the columns that are ignored, except those that would be taken for another one."""
+    """Return the names of the columns that are ignored, except those that an exported file adds by itself.
+
+    A name that would be taken for a field of another column gets an addition.
+    """
     left_out: list[str] = []
     taken = {"", *filter(None, fields)}
     repeated: Counter[str] = Counter()
     for position, (name, found) in enumerate(zip(names, fields, strict=True), start=1):
-        if found or columns.known(clean_name(name)) in taken:
+        known = columns.known(clean_name(name))
+        if found or known == "":
             left_out.append("")
             continue
-        label = unique = name or f"column {position}"
+        label = unique = f"{name} (left out)" if known in taken else name or f"column {position}"
         while unique in taken:
             repeated[label] += 1
             unique = f"{label} {repeated[label] + 1}"

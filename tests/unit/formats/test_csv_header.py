@@ -101,7 +101,11 @@ def test_unknown_columns_can_be_left_out() -> None:
     assert layout(b"phone,x\n", {"x": ""}).whole().columns == ("phone", "x")
     assert layout(b"phone,email\n", {"email": ""}).whole().columns == ("phone", "email")
     # it would be taken for the other column
-    assert layout(b"phone,x,Name\n", {"x": "name", "Name": ""}).whole().columns == ("phone", "name", "")
+    named = layout(b"phone,x,Name\n", {"x": "name", "Name": ""})
+    assert named.whole().columns == ("phone", "name", "Name (left out)")
+    # such a file, sent back, has the same fields
+    again = layout(b"phone,Name (left out),name\n", unknown="ignore")
+    assert again.columns == ("phone", "", "name")
 
 
 def test_columns_that_are_left_out_have_different_names() -> None:
