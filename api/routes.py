@@ -31,7 +31,6 @@ from api.pages import jobs as jobs_pages
 from api.pages.operator import accounts as accounts_pages
 from api.pages.operator import jobs as all_jobs_pages
 from api.pages.operator import overview
-from api.pages.operator import sign_in as operator_sign_in
 from api.route import Route
 
 ROUTES = (
@@ -178,9 +177,9 @@ OPERATOR_ROUTES = tuple(
 # As the pages, with the session of the operator.
 OPERATOR_PAGE_ROUTES = (
     Route("GET", "/operator", overview.overview, operator=True),
-    Route("GET", "/operator/sign-in", operator_sign_in.show_operator_sign_in, public=True),
-    Route("POST", "/operator/sign-in", operator_sign_in.operator_sign_in, public=True),
-    Route("POST", "/operator/sign-out", operator_sign_in.operator_sign_out, operator=True),
+    Route("GET", "/operator/sign-in", sign_in.show_operator_sign_in, public=True),
+    Route("POST", "/operator/sign-in", sign_in.operator_sign_in, public=True),
+    Route("POST", "/operator/sign-out", sign_in.operator_sign_out, operator=True),
     Route("GET", "/operator/accounts", accounts_pages.list_accounts, operator=True),
     Route("POST", "/operator/accounts", accounts_pages.create_account, operator=True),
     Route("GET", "/operator/accounts/{account}", accounts_pages.show_account, operator=True),
