@@ -18,7 +18,7 @@ FILE = REPOSITORY / "examples" / "contacts.csv"
 ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 120.0
-CELL_CHARACTERS = 80  # a longer value is cut
+VALUE_CHARACTERS = 80  # a longer value is cut, but no message
 TRANSIENT = (aiohttp.ClientConnectionError, TimeoutError)  # the api may restart in between
 
 Job = Mapping[str, Any]  # a job as the api returns it
@@ -91,14 +91,10 @@ def _show_errors(console: Console, errors: list[Mapping[str, Any]]) -> None:
     for name in ("field", "code", "message", "value"):
         table.add_column(name, overflow="fold", no_wrap=name == "code")
     for error in errors:
-        table.add_row(*(_cell(error[name]) for name in ("index", "field", "code", "message", "value")))
+        texts = {name: Text("" if value is None else str(value)) for name, value in error.items()}
+        texts["value"].truncate(VALUE_CHARACTERS, overflow="ellipsis")
+        table.add_row(*(texts[name] for name in ("index", "field", "code", "message", "value")))
     console.print(table)
-
-
-def _cell(value: object) -> Text:
-    text = Text("" if value is None else str(value))
-    text.truncate(CELL_CHARACTERS, overflow="ellipsis")
-    return text
 
 
 def _show_next_steps(console: Console, running: DevFile) -> None:
