@@ -6,6 +6,10 @@ import io
 from collections import Counter
 from typing import Any
 
+from rich.console import Console
+
+from embedded.supervisor import sample
+from embedded.supervisor.dev_file import DevFile
 from tests.acceptance.bad_rows import expected_errors, expected_phone, make_rows
 from tests.acceptance.service import Service, csv_of
 
@@ -86,3 +90,16 @@ async def test_corrected_errors_are_accepted(service: Service) -> None:
     ended = await service.ended(corrected["id"])
     assert ended["state"] == "completed"
     assert ended["total"] == len(rows)
+
+
+async def test_the_sample_shows_each_message_whole_on_a_narrow_terminal(service: Service) -> None:
+    console = Console(record=True, width=80, file=io.StringIO())
+    await sample.run(console, DevFile(**service.dev))
+    text = console.export_text()
+    assert "completed_with_errors" in text
+    assert service.dev["api_key"] in text
+    jobs = await service.get("/v1/jobs?limit=1")
+    errors = (await service.get(f"/v1/jobs/{jobs['data'][0]['id']}"))["errors"]
+    words = [word for error in errors for word in error["message"].split()]
+    assert errors
+    assert [word for word in words if len(word) < 10 and word not in text] == []
