@@ -8,7 +8,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("api", "cli", "embedded", "schemas", "storage", "worker")
-FOLDERS = (*PACKAGES, "bench", "tests")
+CLIENT = "client"  # a distribution of its own: its packages are in this folder
+FOLDERS = (*PACKAGES, CLIENT, "bench", "tests")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,8 @@ def strings(source: Source) -> Iterator[tuple[ast.AST, str]]:
 
 def _read(path: Path) -> Source:
     text = path.read_text()
-    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    relative = path.relative_to(REPOSITORY)
+    parts = relative.with_suffix("").parts[relative.parts[0] == CLIENT :]
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
     return Source(path=path, name=name, text=text, tree=ast.parse(text))
 

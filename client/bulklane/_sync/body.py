@@ -1,0 +1,84 @@
+"""The bytes of a submission, which can be sent several times although their source can be read once."""
+
+from collections.abc import Iterator
+
+from bulklane._sync import io
+from bulklane.compression import Compression, compressor
+from bulklane.errors import SourceError
+from bulklane.rows import SentFile, SentRows
+from bulklane.sources import Source
+from bulklane.spool import PIECE_BYTES, Spool
+
+
+class Body:
+    """Encodes and compresses a source while it is sent, with at most one piece in memory.
+
+    The bytes of a file are read from its path again for a second attempt. Those of other sources are spooled.
+    """
+
+    def __init__(self, source: Source, compression: Compression) -> None:
+        self._source = source
+        self._spool = None if source.file else Spool()
+        self._rest: Iterator[bytes] | None = None  # what no attempt has sent yet
+        self._broken = False  # the source has failed, so its rest is lost
+        self._ready = source.compression is not None
+        self._compression: Compression = source.compression or compression
+        compressor(self._compression)  # raises now if it is not installed
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that describe the bytes."""
+        headers = {"Content-Type": self._source.content_type}
+        if self._compression != "none":
+            headers["Content-Encoding"] = self._compression
+        return headers
+
+    @property
+    def rows(self) -> SentRows:
+        """The rows of the source: those in memory, or those of what was sent."""
+        if self._source.rows is not None:
+            return self._source.rows
+        if self._spool is None:
+            assert self._source.file is not None
+            return self._source.file
+        return SentFile(
+            open=self._spool.open,
+            format=self._source.format,
+            compression=self._compression,
+            charset=self._source.charset,
+        )
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield all bytes; a second call yields the same ones. Raises what the source raises."""
+        if self._spool is None:
+            for piece in self._encoded():
+                yield piece
+            return
+        if self._broken:
+            raise SourceError("the source has failed in an earlier attempt: submit it again")
+        for piece in self._spool.pieces():
+            yield piece
+        if self._rest is None:
+            self._rest = self._encoded()
+        while piece := self._following(self._rest):
+            self._spool.append(piece)
+            yield piece
+
+    def _following(self, rest: Iterator[bytes]) -> bytes:
+        try:
+            return next(rest, b"")
+        except BaseException:  # also a cancellation: the rest cannot be continued after it
+            self._broken = True
+            raise
+
+    def _encoded(self) -> Iterator[bytes]:
+        encode, packer = self._source.encoder.feed, compressor("none" if self._ready else self._compression)
+        held = bytearray()
+        for item in io.each(self._source.items()):
+            held += encode(item)
+            if len(held) >= PIECE_BYTES:
+                if packed := packer.compress(bytes(held)):
+                    yield packed
+                held.clear()
+        if packed := packer.compress(bytes(held)) + packer.flush():
+            yield packed

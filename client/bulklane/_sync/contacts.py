@@ -1,0 +1,77 @@
+"""Single contacts: find, create, change and delete them, and what they belong to."""
+
+from typing import Any, Literal, Unpack
+
+from bulklane._sync.listing import Listing, NumberedListing
+from bulklane._sync.transport import Transport
+from bulklane.calls import Call, get, path
+from bulklane.decode import decode, wire_names
+from bulklane.resource_models import Audience, Contact, ContactFields, ContactList, Label, OptIn
+
+NAMES = wire_names(Contact)
+
+
+class Contacts:
+    """`client.contacts`. An id is `ctc_…`, its number, or your own `external_id`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self, *, search: str | None = None, limit: int = 100) -> Listing[Contact]:
+        """List contacts; `search` finds them by name or phone. `limit` is the size of a page, at most 100."""
+        return NumberedListing(self._transport, "/v1/contacts", Contact, search=search, limit=limit)
+
+    def get(self, contact_id: str | int) -> Contact:
+        """Return a contact."""
+        return decode(Contact, self._transport.send(get(path("v1", "contacts", contact_id))))
+
+    def create(self, **fields: Unpack[ContactFields]) -> Contact:
+        """Create a contact; `name` and `phone` are required. Raises ConflictError if the phone is taken."""
+        call = Call(method="POST", path="/v1/contacts", json=_body(fields))
+        return decode(Contact, self._transport.send(call))
+
+    def change(self, contact_id: str | int, **fields: Unpack[ContactFields]) -> Contact:
+        """Change the given fields and no others; None clears a field."""
+        call = Call(method="PATCH", path=path("v1", "contacts", contact_id), json=_body(fields))
+        return decode(Contact, self._transport.send(call))
+
+    def delete(self, contact_id: str | int) -> None:
+        """Delete a contact. It leaves its lists, labels and audiences."""
+        self._transport.send(Call(method="DELETE", path=path("v1", "contacts", contact_id)))
+
+    def labels(self, contact_id: str | int) -> Listing[Label]:
+        """List the labels of a contact."""
+        return Listing(self._transport, path("v1", "contacts", contact_id, "labels"), Label)
+
+    def lists(self, contact_id: str | int) -> Listing[ContactList]:
+        """List the contact lists of a contact."""
+        return Listing(self._transport, path("v1", "contacts", contact_id, "lists"), ContactList)
+
+    def audiences(self, contact_id: str | int) -> Listing[Audience]:
+        """List the audiences of a contact."""
+        return Listing(self._transport, path("v1", "contacts", contact_id, "audiences"), Audience)
+
+    def opt_ins(self, contact_id: str | int) -> Listing[OptIn]:
+        """List what is known of a contact and each channel."""
+        return Listing(self._transport, path("v1", "contacts", contact_id, "opt-ins"), OptIn)
+
+    def set_opt_in(
+        self,
+        contact_id: str | int,
+        channel_id: str,
+        *,
+        opted_in: bool,
+        by: Literal["contact", "account"] = "account",
+    ) -> OptIn:
+        """Record an opt-in or an opt-out, and who decided it. An opt-out by the contact itself is kept."""
+        call = Call(
+            method="PUT",
+            path=path("v1", "contacts", contact_id, "opt-ins", channel_id),
+            json={"opted_in": opted_in, "by": by},
+            repeatable=True,
+        )
+        return decode(OptIn, self._transport.send(call))
+
+
+def _body(fields: ContactFields) -> dict[str, Any]:
+    return {NAMES.get(name, name): value for name, value in fields.items()}

@@ -1,0 +1,158 @@
+"""A job: wait for its end, follow it, read what became of each row, cancel it, retry what failed."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+from uuid import uuid4
+
+from bulklane._sync import io
+from bulklane._sync.events import events
+from bulklane._sync.listing import Listing
+from bulklane._sync.transport import Transport
+from bulklane.calls import Call, get, path
+from bulklane.decode import decode
+from bulklane.errors import WaitTimeout
+from bulklane.models import ItemError, ItemResult, JobEvent, JobSnapshot
+from bulklane.rows import Format, RowFinder, SentRows
+from bulklane.sources import Submittable, sent_rows
+
+MOST_WAIT = 30  # seconds, of one request; the service allows 60, proxies often less
+LAST_PAUSE = 0.2  # seconds, between two looks in the last second before a deadline
+MARGIN = 15.0  # seconds, in which a response must come after the service has stopped to wait
+PAGE = 1_000
+FileFormat = Literal["csv", "ndjson"]
+Joined = TypeVar("Joined", ItemError, ItemResult)
+
+
+class Job(JobSnapshot):
+    """A job. Its fields are those of the last response; `refresh`, `wait` and `cancel` renew them."""
+
+    _transport: Transport
+    _rows: SentRows | None
+
+    @classmethod
+    def made(cls, transport: Transport, data: Any, rows: SentRows | None = None) -> "Job":
+        """Return the job of a response; `rows` are those that were sent."""
+        job = decode(cls, data)
+        job._transport, job._rows = transport, rows
+        return job
+
+    def refresh(self) -> "Job":
+        """Read the job again; return it."""
+        return self._renewed(self._transport.send(get(self._path())))
+
+    def wait(self, timeout: float | None = None) -> "Job":
+        """Wait until the job has ended; return it.
+
+        `timeout` is in seconds. Raises WaitTimeout then at the latest, also if the service is silent; the job
+        goes on. A service that is away is asked again until then. Without a time-out, ConnectionLost or
+        ServerError are raised after the attempts of the retry policy.
+        """
+        try:
+            deadline = None if timeout is None else io.Deadline(timeout)
+            while not self.ended:
+                self._look(deadline)
+        except TimeoutError:
+            assert timeout is not None
+            raise WaitTimeout(self, timeout) from None
+        return self
+
+    def events(self, *, last_event_id: str | None = None) -> Iterator[JobEvent]:
+        """Yield the changes of the job until its end. A connection that is lost is resumed without a gap."""
+        return events(self._transport, self._path("events"), last_event_id)
+
+    def errors(
+        self,
+        *,
+        rows: Submittable | None = None,
+        format: Format | None = None,
+        charset: str | None = None,
+    ) -> Iterator[ItemError]:
+        """Yield the failed items by index, each with its `row`.
+
+        The rows are those of `submit`. For a job that was submitted elsewhere, give a path or a list.
+        """
+        return self._joined("errors", ItemError, self._sent(rows, format, charset))
+
+    def results(
+        self,
+        *,
+        rows: Submittable | None = None,
+        format: Format | None = None,
+        charset: str | None = None,
+    ) -> Iterator[ItemResult]:
+        """Yield the result of each item by index, each with its `row`, as `errors` does."""
+        return self._joined("results", ItemResult, self._sent(rows, format, charset))
+
+    def save_errors(
+        self,
+        file: str | os.PathLike[str],
+        *,
+        format: FileFormat = "csv",
+        escape_formulas: bool = False,
+    ) -> None:
+        """Write all failed items into a file, as they came, with code and message: correct it and submit it.
+
+        `escape_formulas` neutralises cells that a spreadsheet would run; such a file is for people only.
+        """
+        self._save("errors", Path(file), format, escape_formulas)
+
+    def save_results(
+        self,
+        file: str | os.PathLike[str],
+        *,
+        format: FileFormat = "csv",
+        escape_formulas: bool = False,
+    ) -> None:
+        """Write the results of all items into a file."""
+        self._save("results", Path(file), format, escape_formulas)
+
+    def cancel(self) -> "Job":
+        """Cancel what is not applied yet; return the job, which may need some seconds to end."""
+        call = Call(method="POST", path=self._path("cancel"), repeatable=True)
+        return self._renewed(self._transport.send(call))
+
+    def retry_failed(self, *, idempotency_key: str | None = None) -> "Job":
+        """Send the failed items again, as a new job, which is returned. Its indexes begin at 0.
+
+        Raises ConflictError with the code `nothing_to_retry` if no item failed.
+        """
+        headers = {"Idempotency-Key": idempotency_key or str(uuid4()), "Prefer": "respond-async"}
+        call = Call(method="POST", path=self._path("retry"), headers=headers, repeatable=True)
+        return Job.made(self._transport, self._transport.send(call))
+
+    def _look(self, deadline: io.Deadline | None) -> None:
+        """Read the job once, when it has ended or after some seconds."""
+        seconds = MOST_WAIT if deadline is None else min(MOST_WAIT, int(deadline.left()))
+        call = Call(
+            method="GET",
+            path=self._path(),
+            query={"wait": seconds},
+            repeatable=True,
+            seconds=seconds + MARGIN,
+        )
+        self._renewed(self._transport.send(call, deadline=deadline))
+        if deadline and not (seconds or self.ended):
+            io.sleep(min(LAST_PAUSE, deadline.left()))
+
+    def _joined(self, what: str, model: type[Joined], sent: SentRows | None) -> Iterator[Joined]:
+        finder = RowFinder(sent)
+        for one in Listing(self._transport, self._path(what), model, limit=PAGE):
+            one.row = finder.find(one.index)
+            yield one
+
+    def _save(self, what: str, file: Path, format_: FileFormat, escape: bool) -> None:
+        query = {"format": format_, "formulas": "escape" if escape else None}
+        call = Call(method="GET", path=self._path(what), query=query, repeatable=True)
+        self._transport.download(call, file)
+
+    def _sent(self, rows: Submittable | None, format_: Format | None, charset: str | None) -> SentRows | None:
+        return self._rows if rows is None else sent_rows(rows, format_, charset)
+
+    def _path(self, *more: str) -> str:
+        return path("v1", "jobs", self.id, *more)
+
+    def _renewed(self, data: Any) -> "Job":
+        self.__dict__.update(vars(decode(JobSnapshot, data)))
+        return self

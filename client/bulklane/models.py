@@ -1,0 +1,204 @@
+"""What the service returns about jobs, as dataclasses. A test compares them with the OpenAPI document."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, TypeAlias
+
+from bulklane.decode import local, wire
+
+Operation: TypeAlias = Literal[
+    "contacts.upsert",
+    "contacts.delete",
+    "preferences.set",
+    "labels.attach",
+    "labels.detach",
+    "lists.add",
+    "lists.remove",
+    "lists.overwrite",
+    "audiences.add",
+]
+JobState: TypeAlias = Literal[
+    "receiving", "queued", "running", "completed", "completed_with_errors", "failed", "cancelled"
+]
+ENDS: frozenset[str] = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
+
+
+@dataclass(kw_only=True)
+class Counts:
+    """The number of items by outcome; the sum with `pending` is always the total."""
+
+    created: int
+    updated: int
+    unchanged: int
+    merged: int
+    skipped: int
+    failed: int
+    cancelled: int
+    pending: int
+
+
+@dataclass(kw_only=True)
+class Memberships:
+    """The number of memberships of lists, labels and audiences that a job has added and removed."""
+
+    added: int
+    removed: int
+
+
+@dataclass(kw_only=True)
+class JobError:
+    """Why the whole job failed, or was stopped by `max_errors`."""
+
+    code: str
+    message: str
+
+
+@dataclass(kw_only=True)
+class ItemError:
+    """A failed item. `row` is the row that was sent, where the client has it; None otherwise."""
+
+    index: int
+    ref: str | None
+    field: str | None
+    code: str
+    message: str
+    value: Any
+    item: Any
+    row: Any = local()
+
+
+@dataclass(kw_only=True)
+class ItemResult:
+    """What became of one item. `row` is the row that was sent, where the client has it; None otherwise."""
+
+    index: int
+    outcome: str
+    contact_id: int | None
+    merged_into: int | None
+    code: str | None
+    message: str | None
+    row: Any = local()
+
+
+@dataclass(kw_only=True)
+class ErrorExample:
+    """One item error of a group; a value of more than 4,096 bytes is None."""
+
+    index: int
+    value: Any
+    message: str
+
+
+@dataclass(kw_only=True)
+class ErrorGroup:
+    """The item errors of a job with the same code and field: their number, and the first three."""
+
+    code: str
+    field: str | None
+    count: int
+    examples: list[ErrorExample]
+
+
+@dataclass(kw_only=True)
+class JobProgress:
+    """One accepted bulk request, without its item errors."""
+
+    id: str
+    operation: str
+    state: str
+    stream: str
+    total: int | None
+    name: str | None
+    tags: list[str]
+    file_name: str | None
+    counts: Counts
+    memberships: Memberships
+    progress: float | None
+    position: int
+    throttled_until: datetime | None
+    eta: datetime | None
+    error: JobError | None
+    errors_url: str
+    results_url: str
+    events_url: str
+    dry_run: bool
+    max_errors: str | None
+    parent_id: str | None
+    request_id: str
+    received_at: datetime
+    accepted_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is in a terminal state."""
+        return self.state in ENDS
+
+    @property
+    def ok(self) -> bool:
+        """Whether the job has ended and every item was applied."""
+        return self.state == "completed"
+
+
+@dataclass(kw_only=True)
+class JobSnapshot(JobProgress):
+    """One accepted bulk request, as it was when the response was made."""
+
+    first_errors: list[ItemError] = wire("errors")
+    error_summary: list[ErrorGroup] | None
+    children: list[str] | None
+
+
+@dataclass(kw_only=True)
+class JobCounts:
+    """The number of jobs that match a filter, in all and by state."""
+
+    total: int
+    states: dict[str, int]
+
+
+@dataclass(kw_only=True)
+class SkippedJob:
+    """A job that an action left as it is, and why."""
+
+    id: str
+    code: str
+
+
+@dataclass(kw_only=True)
+class CancelledJobs:
+    """What `cancel_matching` did, or would do: see `preview`."""
+
+    preview: bool
+    matched: int
+    remaining: int
+    stopped: str | None
+    skipped: list[SkippedJob]
+    jobs: list[str]
+    cancelled: int
+
+
+@dataclass(kw_only=True)
+class RetriedJobs:
+    """What `retry_matching` did, or would do: see `preview`."""
+
+    preview: bool
+    matched: int
+    remaining: int
+    stopped: str | None
+    skipped: list[SkippedJob]
+    jobs: list[str]
+    retried: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """A job after a change. `id` resumes a stream after this event.
+
+    `kind` is "job", or "reset" without a `job`: the service cannot resume there. Read the jobs again.
+    """
+
+    id: str
+    kind: str
+    job: JobProgress | None

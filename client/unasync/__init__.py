@@ -1,0 +1,1 @@
+"""Make the synchronous client of the asynchronous one, so that each mechanism is written once."""
