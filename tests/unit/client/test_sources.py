@@ -1,0 +1,204 @@
+"""What is submitted becomes bytes, and the bytes become the same rows again."""
+
+import asyncio
+import gzip
+import io
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bulklane import RowError, SourceError
+from bulklane._async.body import AsyncBody
+from bulklane._sync.body import Body
+from bulklane.compression import Compression
+from bulklane.rows import Format, RowFinder, SentFile
+from bulklane.sources import open_source, sent_rows
+from schemas.formats.csv_header import Columns
+from schemas.formats.csv_rows import CsvCutter, decode
+from schemas.formats.records import Unreadable
+
+ROWS = [{"phone": "+14155552671", "name": "Ana"}, {"phone": "12", "metadata": {"city": "Köln"}}]
+LINES = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in ROWS)
+
+
+def sent(source: Any, format_: Format | None = None, compression: Compression = "none") -> tuple[Body, bytes]:
+    body = Body(open_source(source, format_, None), compression)
+    return body, b"".join(body.pieces())
+
+
+def found(body: Body, count: int) -> list[Any]:
+    finder = RowFinder(body.rows)
+    return [finder.find(index) for index in range(count)]
+
+
+@dataclass
+class Person:
+    phone: str
+    metadata: dict[str, Any]
+
+
+class Frame:
+    """What pandas and polars have in common, with the values that they make of a file with gaps."""
+
+    columns = ("phone", "Customer No", "metadata.since", "vip")
+
+    def iter_rows(self) -> Iterator[tuple[Any, ...]]:
+        yield 4155552671.0, float("nan"), date(2026, 1, 2), True
+        yield None, 17, None, None
+
+
+def test_rows_of_any_kind_become_lines() -> None:
+    for source in (ROWS, iter(ROWS), (row for row in ROWS)):
+        body, data = sent(source)
+        assert [json.loads(line) for line in data.splitlines()] == ROWS
+        assert found(body, 3) == [*ROWS, None]
+    _, data = sent([Person("1", {"n": Decimal("1.50")}), "ctc_1", 7])
+    assert data.splitlines() == [b'{"phone":"1","metadata":{"n":1.5}}', b'"ctc_1"', b"7"]
+
+
+def test_a_frame_becomes_csv_without_changing_a_value() -> None:
+    body, data = sent(Frame())
+    assert data == b"phone,Customer No,metadata.since,vip\r\n4155552671,,2026-01-02,true\r\n,17,,\r\n"
+    assert found(body, 2)[1] == {"phone": "", "Customer No": "17", "metadata.since": "", "vip": ""}
+
+
+@pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
+def test_a_source_that_can_be_read_once_is_sent_twice(compression: Compression) -> None:
+    body = Body(open_source(({"phone": str(n)} for n in range(30_000)), None, None), compression)
+    first = body.pieces()
+    begun = next(first)
+    del first  # the connection was cut
+    again = b"".join(body.pieces())
+    assert again.startswith(begun)
+    assert again == b"".join(body.pieces())
+    assert found(body, 30_000)[29_999] == {"phone": "29999"}
+
+
+def test_an_asynchronous_source_is_sent_twice() -> None:
+    async def rows() -> AsyncIterator[dict[str, str]]:
+        for number in range(30_000):
+            yield {"phone": str(number)}
+
+    async def cut_once() -> None:
+        body = AsyncBody(open_source(rows(), None, None), "none")
+        first = body.pieces()
+        begun = await anext(first)
+        await first.aclose()  # type: ignore[attr-defined]  # it is a generator
+        again = b"".join([piece async for piece in body.pieces()])
+        assert again.startswith(begun)
+        assert again.count(b"\n") == 30_000
+
+    asyncio.run(cut_once())
+
+
+def test_a_source_that_fails_is_not_continued_without_its_rest() -> None:
+    def rows() -> Iterator[dict[str, str]]:
+        yield {"phone": "1"}
+        raise OSError("the disk is gone")
+
+    body = Body(open_source(rows(), None, None), "gzip")
+    with pytest.raises(OSError, match="the disk is gone"):
+        b"".join(body.pieces())
+    with pytest.raises(SourceError, match="failed in an earlier attempt"):
+        b"".join(body.pieces())
+
+
+def test_a_path_is_read_again_unless_it_has_changed(tmp_path: Path) -> None:
+    path = tmp_path / "contacts.ndjson.gz"
+    path.write_bytes(gzip.compress(LINES))
+    body = Body(open_source(path, None, None), "zstd")
+    assert body.headers == {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+    assert gzip.decompress(b"".join(body.pieces())) == gzip.decompress(b"".join(body.pieces())) == LINES
+    assert found(body, 2) == ROWS
+    path.write_bytes(gzip.compress(LINES + LINES))
+    with pytest.raises(SourceError, match="has changed"):
+        b"".join(body.pieces())
+
+
+def test_open_files_and_pieces_are_sent_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "contacts.csv"
+    path.write_text("phone,name\n1,Jürgen\n")
+    with path.open("rb") as binary, path.open() as text:
+        for source in (binary, text):
+            body, data = sent(source)
+            assert data == path.read_bytes()
+            assert found(body, 1) == [{"phone": "1", "name": "Jürgen"}]
+    _, data = sent(iter([b"phone,", b"name\n1,J\n"]), "csv")
+    assert data == b"phone,name\n1,J\n"
+    assert sent(b"phone\n1\n", "csv")[1] == b"phone\n1\n"
+
+
+def test_what_cannot_be_sent_is_refused_with_a_cure(tmp_path: Path) -> None:
+    read = io.BytesIO(b"phone\n1\n")
+    read.read()
+    path = tmp_path / "contacts.dat"
+    path.write_bytes(b"")
+    cases: list[tuple[Any, Format | None, str]] = [
+        ({"phone": "1"}, None, "put it into a list"),
+        ("phone,name\n1,Ana\n", None, "taken as a path"),
+        (path, None, "give format="),
+        (read, "csv", r"call seek\(0\)"),
+        (iter([b"phone\n"]), None, "tell what they are"),
+        (iter([{"phone": "1"}]), "csv", "leave format= out"),
+        (17, None, "int cannot be sent"),
+        (
+            [{"phone": "1"}, {"age": float("nan")}],
+            None,
+            "row 1 .* cannot be written as JSON .* leave the field out",
+        ),
+        ([{"phone": "\ud800"}], None, "row 0 .* surrogate"),
+        ([{"phone": object()}], None, "row 0 .* object has no form in JSON"),
+    ]
+    for source, format_, message in cases:
+        with pytest.raises(SourceError, match=message):
+            sent(source, format_)
+    with pytest.raises(RowError) as caught:
+        sent([{"a": 1}, {"a": {1, object()}}])
+    assert caught.value.index == 1
+
+    async def rows() -> AsyncIterator[dict[str, str]]:
+        yield {"phone": "1"}
+
+    with pytest.raises(SourceError, match="use AsyncBulklane"):
+        sent(rows())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"phone,name\n1,Ana\n\n2,Rui\n",
+        b'\r\nphone;name;\r\n1;"A;\r\na";\r\n;;\r\n2;Rui;\r\n',
+        b"phone\tname\r1\tAna\r2\tRui",
+        b"phone|name\n1|Ana|more\n2\n\n\n",
+        '\ufeff"phone","na""me"\n"1","Ana, ""x"""\n'.encode(),
+        b'phone\n""\n1\n',
+    ],
+)
+def test_rows_have_the_indexes_that_the_service_counts(data: bytes) -> None:
+    known = Columns(known=lambda name: name, names=())
+    cutter = CsvCutter(known)
+    plain = data.decode("utf-8-sig").encode()
+    parts = [*cutter.feed(plain), *cutter.flush()]
+    assert cutter.layout is not None
+    counted = [item for part in parts for item in decode(part, cutter.layout)]
+    body, _ = sent(data, "csv")
+    assert isinstance(body.rows, SentFile)
+    rows = list(body.rows.rows())
+    assert len(rows) == len(counted)
+    for row, item in zip(rows, counted, strict=True):
+        assert isinstance(item, Unreadable) or (row["phone"] or None) == item.get("phone")
+
+
+def test_rows_of_an_earlier_job_come_from_a_path_or_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "contacts.json"
+    path.write_text(json.dumps({"items": ROWS}))
+    for given in (path, str(path), ROWS):
+        assert RowFinder(sent_rows(given, None, None)).find(1) == ROWS[1]
+    with pytest.raises(SourceError, match="a path or a list"):
+        sent_rows(iter(ROWS), None, None)
