@@ -1,12 +1,14 @@
-"""A Unix socket in front of a server's socket, so that a test can break the connections of one process."""
+"""A Unix socket in front of a server, so that a test can break the connections of one process."""
 
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 from urllib.parse import parse_qs, quote, urlsplit
 
+Target: TypeAlias = Path | tuple[str, int]  # a Unix socket, or an address and a port
 POSTGRES_SOCKET = ".s.PGSQL.5432"
 COMMIT_REPLY = b"C\x00\x00\x00\x0bCOMMIT\x00"  # PostgreSQL's CommandComplete of a COMMIT
 # A small job is accepted by one statement that commits itself: a row of a number and two times, then "idle".
@@ -16,7 +18,7 @@ ACCEPT_REPLY = re.compile(rb"D\x00\x00\x00\x26\x00\x03\x00\x00\x00\x04.*Z\x00\x0
 class Proxy:
     """Copies bytes both ways, until a test cuts, delays or silences it."""
 
-    def __init__(self, path: Path, target: Path) -> None:
+    def __init__(self, path: Path, target: Target) -> None:
         self.path = path
         self._target = target
         self._server: asyncio.Server | None = None
@@ -89,7 +91,7 @@ class Proxy:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            target_reader, target_writer = await asyncio.open_unix_connection(self._target)
+            target_reader, target_writer = await _connect(self._target)
         except OSError:  # the server is away
             writer.transport.abort()
             return
@@ -139,7 +141,7 @@ async def postgres_proxy(folder: Path, database_url: str) -> AsyncIterator[tuple
 
 
 @asynccontextmanager
-async def proxy(path: Path, target: Path) -> AsyncIterator[Proxy]:
+async def proxy(path: Path, target: Target) -> AsyncIterator[Proxy]:
     """Run a proxy."""
     running = Proxy(path, target)
     await running.start()
@@ -147,6 +149,12 @@ async def proxy(path: Path, target: Path) -> AsyncIterator[Proxy]:
         yield running
     finally:
         await running.stop()
+
+
+async def _connect(target: Target) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if isinstance(target, Path):
+        return await asyncio.open_unix_connection(target)
+    return await asyncio.open_connection(*target)
 
 
 def _never(data: bytes) -> bool:
