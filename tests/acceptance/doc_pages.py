@@ -1,7 +1,8 @@
 """Find, run and check the code blocks of README and docs.
 
     ```sh       runs in bash; the blocks of one page share one shell, in order
-    ```text     the output of the sh block before it. `…` matches any text in a line; alone, any lines
+    ```python   runs in Python, called by the same shell
+    ```text     the output of the block before it. `…` matches any text in a line; alone, any lines
     ```json     must parse
     ```http     a request, a response or headers; a JSON body must parse
     ```js       runs in a browser, in a test of its own
@@ -19,7 +20,8 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md")))
-KINDS = {"sh", "text", "json", "http", "js", "mermaid"}
+RUN = {"sh", "python"}
+KINDS = {*RUN, "text", "json", "http", "js", "mermaid"}
 FENCE = re.compile(r"^( *)```(.*)$")
 NOT_RUN = re.compile(r"^ *<!-- not run: .+ -->$")
 HTTP_START = re.compile(r"(HTTP/1\.1 \d{3}|(GET|POST|PATCH|PUT|DELETE) /\S+)")
@@ -68,7 +70,7 @@ def examples(page: Path) -> list[tuple[Block, Block | None]]:
     return [
         (block, after if after and after.kind == "text" else None)
         for block, after in zip(found, following, strict=False)
-        if block.kind == "sh" and block.runs
+        if block.kind in RUN and block.runs
     ]
 
 
@@ -79,7 +81,7 @@ def run(scripts: list[Block], environment: dict[str, str]) -> list[str]:
     """
     lines = ["set -eu -o pipefail"]
     for script in scripts:
-        lines += [script.text, f"printf '{MARK}'"]
+        lines += [_shell(script), f"printf '{MARK}'"]
     done = subprocess.run(
         ["bash", "-c", "\n".join(lines)],
         cwd=REPOSITORY,
@@ -97,6 +99,11 @@ def run(scripts: list[Block], environment: dict[str, str]) -> list[str]:
             f"{outputs[-1]}{done.stderr}"
         )
     return outputs[:-1]
+
+
+def _shell(script: Block) -> str:
+    """Return the commands that run a block."""
+    return script.text if script.kind == "sh" else f"python3 - <<'END OF BLOCK'\n{script.text}END OF BLOCK\n"
 
 
 def matches(output: str, expected: str) -> bool:
