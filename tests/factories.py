@@ -100,6 +100,7 @@ async def make_job(
     columns: tuple[str, ...] | None = None,
     name: str | None = None,
     tags: tuple[str, ...] = (),
+    parent_id: JobId | None = None,
 ) -> JobId:
     """Create an accepted job of one part; return its id.
 
@@ -121,6 +122,7 @@ async def make_job(
         request_id="req_test",
         name=name,
         tags=tags,
+        parent_id=parent_id,
         dry_run=dry_run,
     )
     async with ctx.pool.acquire() as conn, conn.transaction():

@@ -20,9 +20,10 @@ LISTED_JOBS = 1_000  # in the response of an action
 
 @dataclass(slots=True, kw_only=True)
 class Acting:
-    """The jobs of an action, oldest first, and what it has done so far. `stopped`: why jobs remain."""
+    """What an action has done so far. `stopped`: why jobs remain."""
 
-    jobs: Sequence[JobId]
+    matched: int
+    jobs: Sequence[JobId]  # those that match, oldest first; for a preview, maybe only the first of them
     skipped: list[SkippedJob]
     done: list[JobId] = field(default_factory=list)
     reached: int = 0
@@ -53,8 +54,8 @@ class Acting:
         jobs = self.jobs[:SHOWN_JOBS] if action.preview else self.done[:LISTED_JOBS]
         return {
             "preview": action.preview,
-            "matched": len(self.jobs),
-            "remaining": len(self.jobs) - self.reached,
+            "matched": self.matched,
+            "remaining": self.matched - self.reached,
             "stopped": self.stopped,
             "skipped": self.skipped[:LISTED_JOBS],
             "jobs": [show_job_id(job_id) for job_id in jobs],
@@ -63,35 +64,50 @@ class Acting:
 
 async def jobs_to_cancel(pool: Pool, account_id: AccountId, action: JobsAction) -> Acting:
     """Return the matching jobs that can be cancelled. Raises Conflict if they are not so many as expected."""
-    return await _matching(pool, account_id, action, job_search.unended, _why_not_cancelled)
+
+    async def find(wanted: JobFilter) -> tuple[int, list[JobId]]:
+        jobs = await job_search.unended(pool, account_id, wanted)
+        return len(jobs), jobs
+
+    return await _matching(pool, account_id, action, find, _why_not_cancelled)
 
 
 async def jobs_to_retry(pool: Pool, account_id: AccountId, action: JobsAction) -> Acting:
     """Return the matching jobs with failed items and no retry. Raises Conflict as `jobs_to_cancel`."""
-    return await _matching(pool, account_id, action, job_search.retryable, _why_not_retried)
+
+    async def find(wanted: JobFilter) -> tuple[int, list[JobId]]:
+        size = SHOWN_JOBS if action.preview else None
+        return await job_search.retryable(pool, account_id, wanted, size=size)
+
+    return await _matching(pool, account_id, action, find, _why_not_retried)
 
 
 async def _matching(
     pool: Pool,
     account_id: AccountId,
     action: JobsAction,
-    find: Callable[[Pool, AccountId, JobFilter], Awaitable[list[JobId]]],
+    find: Callable[[JobFilter], Awaitable[tuple[int, list[JobId]]]],
     why_not: Callable[[NamedJob], str | None],
 ) -> Acting:
-    """Find the jobs. One that is named by its id and on which the action cannot act is skipped."""
+    """Find the jobs. One that is named by its id and on which the action cannot act is skipped.
+
+    `find` returns the number of jobs that match a filter, and their ids.
+    """
     wanted, ids = job_filter(action.filter), action.filter.ids
     if ids is None:
-        acting = Acting(jobs=await find(pool, account_id, wanted), skipped=[])
+        matched, jobs = await find(wanted)
+        acting = Acting(matched=matched, jobs=jobs, skipped=[])
     else:
         named = await job_search.named(pool, account_id, wanted, ids)
         reasons = {job.id: why_not(job) for job in named if job.matches}
-        acting = Acting(jobs=[job_id for job_id, why in reasons.items() if why is None], skipped=[])
+        jobs = [job_id for job_id, why in reasons.items() if why is None]
+        acting = Acting(matched=len(jobs), jobs=jobs, skipped=[])
         codes = dict.fromkeys(ids, "unknown_job") | {job.id: reasons.get(job.id) for job in named}
         acting.skipped += [SkippedJob(id=show_job_id(id_), code=code) for id_, code in codes.items() if code]
-    if action.expected in (None, len(acting.jobs)):
+    if action.expected in (None, acting.matched):
         return acting
     message = (
-        f"{len(acting.jobs)} jobs match, not {action.expected}: nothing was changed. Look at a new preview"
+        f"{acting.matched} jobs match, not {action.expected}: nothing was changed. Look at a new preview"
     )
     raise Conflict(message, code="count_changed", param="expected")
 
@@ -105,4 +121,4 @@ def _why_not_retried(job: NamedJob) -> str | None:
         return "job_not_ended"
     if not job.failed:
         return "nothing_to_retry"
-    return "already_retried" if job.retried else None
+    return None if job.retryable else "already_retried"

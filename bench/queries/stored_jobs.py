@@ -53,8 +53,8 @@ FROM jobs CROSS JOIN generate_series(1, 10) i WHERE failed > 0;
 # what the triggers would write for each job, by one statement for all
 COUNTED = """
 INSERT INTO job_history (account_id, tag, name, operation, state, received_at, job_id)
-SELECT account_id, f.tag, f.name, operation, state, received_at, id
-FROM jobs, job_facets(tags, jobs.name) f;
+SELECT account_id, f.tag, f.name, operation, f.state, received_at, id
+FROM jobs, job_facets(tags, jobs.name, jobs.state, failed > 0) f;
 INSERT INTO job_counts (account_id, tag, name, hour, operation, state, jobs)
 SELECT account_id, tag, name, date_bin('1 hour', received_at, 'epoch'), operation, state, count(*)
 FROM job_history GROUP BY 1, 2, 3, 4, 5, 6;

@@ -1,9 +1,9 @@
 """Find jobs by a filter: pages of a list, newest first, and exact counts by state.
 
 The triggers on jobs write `job_history` and the numbers of ended jobs (see `count_jobs` in storage/schema),
-so a list and a count cost the same however many jobs an account has. Two exceptions grow: with a prefix, the
-count reads each different name that begins so, and `retryable` reads the jobs that match. Jobs that have not
-ended are read.
+so a list and a count cost the same however many jobs an account has. The jobs that can be retried are listed
+and counted there, too. One exception grows: with a prefix, the count reads each different name that begins
+so. Jobs that have not ended are read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,7 @@ from schemas.ids import AccountId, JobId
 from schemas.states import JobState
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
+from storage.postgres.transactions import transaction
 
 HOUR = timedelta(hours=1)
 LAST_HOUR = datetime.max.replace(minute=0, second=0, microsecond=0, tzinfo=UTC)
@@ -25,13 +26,16 @@ SURROGATES = range(0xD800, 0xE000)  # are no characters of a text in PostgreSQL
 FEW_NAMED = 5_000  # jobs whose names match a prefix are read and sorted
 LONG_PAGES = (100, 400, 1_500)  # of the next jobs, in which a prefix is looked for if more jobs match it
 
+RETRYABLE = "retryable "  # before the state: another state of job_history, of the jobs that can be retried
 OLDER = load(
     __name__,
-    {"after": "<", "order": "DESC", "end": "infinity", "end_id": "ffffffff-ffff-ffff-ffff-ffffffffffff"},
+    {"after": "<", "order": "DESC", "end": "infinity", "end_id": "ffffffff-ffff-ffff-ffff-ffffffffffff"}
+    | {"retryable": RETRYABLE},
 )
 NEWER = load(
     __name__,
-    {"after": ">", "order": "ASC", "end": "-infinity", "end_id": "00000000-0000-0000-0000-000000000000"},
+    {"after": ">", "order": "ASC", "end": "-infinity", "end_id": "00000000-0000-0000-0000-000000000000"}
+    | {"retryable": RETRYABLE},
 )
 QUERIES = OLDER  # the statements of counts have no order
 
@@ -80,13 +84,13 @@ class ListPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedJob:
-    """A job that a client has named by its id, and whether it matches a filter. `retried`: it has a retry."""
+    """A job that a client has named by its id, and whether it matches a filter."""
 
     id: JobId
     state: JobState
     failed: int
     matches: bool
-    retried: bool
+    retryable: bool  # it has ended with failed items and was not retried
 
 
 async def page(
@@ -97,11 +101,7 @@ async def page(
     The list is in the order of the times at which the jobs were received.
     """
     place = place or ListPlace()
-    parameters = {"account_id": account_id, **wanted.parameters()}
-    if parameters["above"] is None:
-        ids = await _page(db, parameters, place, size)
-    else:
-        ids = await _page_by_prefix(db, parameters, place, size)
+    ids = await _next(db, {"account_id": account_id, **wanted.parameters()}, place, size)
     return ids[::-1] if place.newer else ids
 
 
@@ -119,10 +119,20 @@ async def unended(db: Conn | Pool, account_id: AccountId, wanted: JobFilter) -> 
     return [row["id"] for row in rows]
 
 
-async def retryable(db: Conn | Pool, account_id: AccountId, wanted: JobFilter) -> list[JobId]:
-    """Return the matching jobs that have ended with failed items and have no retry, oldest first."""
-    rows = await QUERIES.retryable(db, account_id=account_id, **wanted.parameters())
-    return [row["id"] for row in rows]
+async def retryable(
+    pool: Pool, account_id: AccountId, wanted: JobFilter, *, size: int | None = None
+) -> tuple[int, list[JobId]]:
+    """Return the number of matching jobs that can be retried, and the ids of the `size` oldest, None for all.
+
+    These jobs have ended with failed items and were not retried. Number and ids are read at one moment.
+    """
+    states = [RETRYABLE + state for state in wanted.states or JobState if state.ended]
+    parameters = {"account_id": account_id, **wanted.parameters(), "states": states}
+    async with transaction(pool, snapshot=True) as conn:
+        rows = await QUERIES.counts(conn, **parameters, **_hours(wanted.since, wanted.until))
+        count = sum(row["jobs"] for row in rows)
+        size = count if size is None else size
+        return count, await _next(conn, parameters, ListPlace(newer=True), size)
 
 
 async def named(
@@ -133,8 +143,15 @@ async def named(
     return [NamedJob(**{**row, "state": JobState(row["state"])}) for row in rows]
 
 
+async def _next(db: Conn | Pool, parameters: Mapping[str, Any], place: ListPlace, size: int) -> list[JobId]:
+    """Return the next jobs from a place on, in the direction of the place."""
+    if parameters["above"] is None:
+        return await _page(db, parameters, place, size)
+    return await _page_by_prefix(db, parameters, place, size)
+
+
 async def _page(db: Conn | Pool, parameters: Mapping[str, Any], place: ListPlace, size: int) -> list[JobId]:
-    """Return a page from a place on, in the direction of the place."""
+    """Return a page of the jobs with a name, or with any."""
     rows = await _statements(place).page(db, **parameters, **_bounds(place), size=size)
     return [row["id"] for row in rows]
 

@@ -1,5 +1,6 @@
 -- Lists and counts of jobs. A filter names a tag and a name, '' for any, which choose the rows of job_history; a null
--- `above` means exactly this name, another one the names from `name` up to `above`. Of a job that has not ended, all is read.
+-- `above` means exactly this name, another one the names from `name` up to `above`. A state is one of job_history. Jobs that
+-- have not ended are read one by one, unless no state is one of theirs.
 
 -- name: page(account_id, tag, name, operation, states, since, until, received_at, id, size)
 -- Ids of the jobs with a tag and a name that come after a place in the list, in its order. Each pair of an operation and a
@@ -38,6 +39,7 @@ WITH RECURSIVE place AS MATERIALIZED (
     FROM place p
     CROSS JOIN unended_jobs u
     WHERE u.account_id = :account_id AND u.state = ANY (:states::text[])
+      AND :states::text[] && '{receiving,queued,running}'
       AND u.operation = COALESCE(:operation::text, u.operation) AND (:tag = '' OR u.tags @> ARRAY[:tag::text])
       AND (:name = '' OR u.name = :name)
       AND u.received_at >= COALESCE(:since::timestamptz, '-infinity') AND u.received_at < COALESCE(:until::timestamptz, 'infinity')
@@ -58,6 +60,7 @@ WITH place AS MATERIALIZED (
     UNION ALL
     SELECT operation, state, received_at, id FROM unended_jobs
     WHERE account_id = :account_id AND (:tag = '' OR tags @> ARRAY[:tag::text]) AND name >= :name AND name < :above
+      AND :states::text[] && '{receiving,queued,running}'
 )
 SELECT n.id
 FROM place p
@@ -129,6 +132,7 @@ WITH RECURSIVE spans AS MATERIALIZED (
 ), unended AS (
     SELECT state, 1 AS jobs FROM unended_jobs
     WHERE account_id = :account_id AND operation = COALESCE(:operation::text, operation)
+      AND :states::text[] && '{receiving,queued,running}'
       AND (:tag = '' OR tags @> ARRAY[:tag::text])
       AND (:above::text IS NULL AND (:name = '' OR name = :name) OR name >= :name AND name < :above)
       AND received_at >= COALESCE(:since::timestamptz, '-infinity') AND received_at < COALESCE(:until::timestamptz, 'infinity')
@@ -150,30 +154,18 @@ WHERE u.account_id = :account_id AND u.state = ANY (:states::text[]) AND u.opera
     SELECT FROM jobs j WHERE j.account_id = :account_id AND j.id = u.id AND j.cancel_requested_at IS NULL OFFSET 0)
 ORDER BY u.id;
 
--- name: retryable(account_id, tag, name, above, operation, states, since, until)
--- The ids of the matching jobs that have ended with failed items and have no retry, oldest first.
-SELECT j.id FROM jobs j
-WHERE j.account_id = :account_id AND j.failed > 0 AND j.finished_at IS NOT NULL
-  AND j.state = ANY (:states::text[]) AND j.operation = COALESCE(:operation::text, j.operation)
-  AND (:tag = '' OR j.tags @> ARRAY[:tag::text])
-  AND (:above::text IS NULL AND (:name = '' OR j.name = :name) OR j.name >= :name AND j.name < :above)
-  AND j.received_at >= COALESCE(:since::timestamptz, '-infinity') AND j.received_at < COALESCE(:until::timestamptz, 'infinity')
-  AND NOT EXISTS (
-    SELECT FROM jobs r
-    WHERE r.parent_id = j.id AND (r.account_id = :account_id) IS TRUE AND r.accepted_at IS NOT NULL OFFSET 0)
-ORDER BY j.id;
-
 -- name: named(account_id, ids, tag, name, above, operation, states, since, until)
--- The jobs with these ids, oldest first: whether they match, their states, failed items, and whether they have a retry.
+-- The jobs with these ids, oldest first: whether they match, their states, failed items, and whether they can be retried.
 SELECT j.id, j.state, j.failed, j.state = ANY (:states::text[]) AND j.operation = COALESCE(:operation::text, j.operation)
     AND (:tag = '' OR j.tags @> ARRAY[:tag::text])
     AND COALESCE(:above::text IS NULL AND (:name = '' OR j.name = :name) OR j.name >= :name AND j.name < :above, false)
     AND j.received_at >= COALESCE(:since::timestamptz, '-infinity')
     AND j.received_at < COALESCE(:until::timestamptz, 'infinity') AS matches,
     EXISTS (
-        SELECT FROM jobs r
-        WHERE r.parent_id = j.id AND (r.account_id = :account_id) IS TRUE AND r.accepted_at IS NOT NULL OFFSET 0
-    ) AS retried
+        SELECT FROM job_history h
+        WHERE h.account_id = :account_id AND h.tag = '' AND h.name = '' AND h.operation = j.operation
+          AND h.state = '@retryable@' || j.state AND h.received_at = j.received_at AND h.job_id = j.id OFFSET 0
+    ) AS retryable
 FROM (SELECT DISTINCT id FROM unnest(:ids::uuid[]) i (id)) i
 CROSS JOIN LATERAL (
     SELECT id, state, failed, operation, tags, name, received_at FROM jobs

@@ -20,6 +20,7 @@ DURABLE = "SET LOCAL synchronous_commit = on"
 NOT_DURABLE = "SET LOCAL synchronous_commit = off"
 UNLIMITED_TIME = "SET LOCAL statement_timeout = 0"
 LONG_WAIT = f"SET LOCAL lock_timeout = '{LIMITS['lock_timeout']}'"
+SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 SHORT_WAIT = "SET LOCAL lock_timeout = '300ms'"
 NAMES = ["bulklane-api", "bulklane-worker"]  # of the sessions of our processes: see `pool.open_pool`
 SILENT_SECONDS = 5.0  # as for a session that is idle in a transaction: see LIMITS
@@ -34,6 +35,7 @@ async def transaction(
     unlimited_time: bool = False,
     long_wait: bool = False,
     short_wait: bool = False,
+    snapshot: bool = False,
     flush: bool = False,
 ) -> AsyncIterator[Conn]:
     """Run the body in a transaction, on its own connection.
@@ -41,7 +43,8 @@ async def transaction(
     `durable` sets whether COMMIT waits until this and all earlier commits are on disk; None keeps the
     session's setting. `unlimited_time` removes the statement time-out of the server and of the pool.
     `long_wait` waits for a lock and for a statement as long as LIMITS says, also where the pool has shorter
-    limits; `short_wait` waits for a fraction of a second.
+    limits; `short_wait` waits for a fraction of a second. With `snapshot`, all statements see the data of
+    one moment, and none may write.
 
     `flush` is for a transaction that is not durable: after COMMIT has released its locks, wait until it and
     all earlier commits are on disk. Until then, others may see what a crash can lose.
@@ -53,6 +56,8 @@ async def transaction(
         settings.append(LONG_WAIT)
     if short_wait:
         settings.append(SHORT_WAIT)
+    if snapshot:
+        settings.append(SNAPSHOT)
     committed = False
     try:
         async with pool.acquire() as conn:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from schemas.formats.records import PART_BYTES
 from schemas.ids import MAX_NUMBER
+from storage.pipeline.job_search import RETRYABLE
 from storage.pipeline.jobs import EXAMPLES, FIRST_ERRORS, LARGE_BYTES, MAX_GROUPS
 from storage.pipeline.leases import LONGEST_DELAY_SECONDS, LONGEST_LEASE_SECONDS
 from storage.postgres.templates import render
@@ -22,9 +23,10 @@ HERE = Path(__file__).parent
 
 # In the order of creation: each object may use those above it.
 OBJECTS = (
-    "functions/count_members.sql",  # these five are used only by the triggers in tables.sql
+    "functions/count_members.sql",  # these six are used only by the triggers in tables.sql
     "functions/count_contacts.sql",
     "functions/count_jobs.sql",
+    "functions/count_retry.sql",
     "functions/group_errors.sql",
     "functions/note_change.sql",
     "functions/job_facets.sql",
@@ -54,6 +56,9 @@ NUMBERS: dict[str, dict[str, str | int]] = {
     "functions/choose_chunks.sql": {"claim_bytes": PART_BYTES},
     "functions/search_contacts.sql": {"longer_look": 20, "max_id": MAX_NUMBER},  # 20 times as many
     "functions/delayed.sql": {"twice_the_longest_delay": 2 * LONGEST_DELAY_SECONDS},
+    "functions/count_jobs.sql": {"retryable": RETRYABLE},
+    "functions/count_retry.sql": {"retryable": RETRYABLE},
+    "functions/job_facets.sql": {"retryable": RETRYABLE},
     "functions/group_errors.sql": {"examples": EXAMPLES},
     "functions/summarise_errors.sql": {"examples": EXAMPLES, "max_groups": MAX_GROUPS},
     "views/job_views.sql": {"first_errors": FIRST_ERRORS, "large_bytes": LARGE_BYTES},

@@ -1,6 +1,6 @@
 -- All current tables, indexes and triggers. The migrations create them; this file is maintained by hand, and a test
 -- fails if the two differ. To build a database from this folder, run count_members.sql, count_contacts.sql,
--- count_jobs.sql, group_errors.sql and note_change.sql of functions/, then this file, then the views and the other functions
+-- count_jobs.sql, count_retry.sql, group_errors.sql and note_change.sql of functions/, then this file, then the views and the other functions
 -- in the order of storage.schema.OBJECTS.
 --
 -- Columns are in the order in which the migrations added them. Every key starts with account_id, so the tables can
@@ -127,7 +127,6 @@ CREATE INDEX jobs_running ON jobs ((account_id + 0)) WHERE state = 'running';
 CREATE INDEX jobs_delayed ON jobs (retry_at) WHERE retry_at IS NOT NULL;
 CREATE INDEX jobs_sorted ON jobs (state, operation, id) WHERE parallel > 0; -- the jobs of all accounts, for the operator
 CREATE INDEX jobs_children ON jobs (parent_id) WHERE parent_id IS NOT NULL;
-CREATE INDEX jobs_retryable ON jobs (account_id, id) WHERE failed > 0 AND finished_at IS NOT NULL;
 CREATE UNIQUE INDEX jobs_idempotency ON jobs (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE TRIGGER jobs_changed BEFORE UPDATE ON jobs FOR EACH ROW
     WHEN ((OLD.state, OLD.total, OLD.throttled_until, OLD.cancel_requested_at, OLD.error_code)
@@ -141,9 +140,15 @@ CREATE TRIGGER job_ended AFTER UPDATE ON jobs
     EXECUTE FUNCTION count_jobs();
 CREATE TRIGGER job_removed AFTER DELETE ON jobs
     FOR EACH ROW WHEN (OLD.finished_at IS NOT NULL) EXECUTE FUNCTION count_jobs();
+CREATE TRIGGER retry_added AFTER INSERT ON jobs
+    FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL AND NEW.accepted_at IS NOT NULL) EXECUTE FUNCTION count_retry();
+CREATE TRIGGER retry_accepted AFTER UPDATE ON jobs
+    FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL AND OLD.accepted_at IS NULL AND NEW.accepted_at IS NOT NULL)
+    EXECUTE FUNCTION count_retry();
 
 -- The ended jobs in the order of time, by tag and name: a job has a row for each pair of one of its tags, or '', and its name,
--- or ''. So a list with any filter reads only what it returns.
+-- or ''. A job that can be retried has these rows twice: with its state, and with its state after 'retryable '. So a list with
+-- any filter reads only what it returns.
 CREATE TABLE job_history (
     account_id  bigint NOT NULL,
     tag         text COLLATE "C" NOT NULL,

@@ -37,11 +37,12 @@ BEGIN
             WHERE o.account_id = e.account_id AND o.job_id = e.id AND o.first_index = 0 AND o.state = 'done' OFFSET 0
         ) c
         WHERE j.account_id = ANY (ARRAY[e.account_id]) AND j.id = e.id AND j.total = c.items
-        RETURNING j.account_id, j.id, j.state, j.stream, j.stream_position, j.operation, j.received_at, j.name, j.tags
+        RETURNING j.account_id, j.id, j.state, j.stream, j.stream_position, j.operation, j.received_at, j.name, j.tags,
+            j.failed
     ), history AS (
         INSERT INTO job_history (account_id, tag, name, operation, state, received_at, job_id)
-        SELECT d.account_id, f.tag, f.name, d.operation, d.state, d.received_at, d.id
-        FROM done d CROSS JOIN LATERAL job_facets(d.tags, d.name) f
+        SELECT d.account_id, f.tag, f.name, d.operation, f.state, d.received_at, d.id
+        FROM done d CROSS JOIN LATERAL job_facets(d.tags, d.name, d.state, d.failed > 0) f
         RETURNING account_id, tag, name, date_bin('1 hour', received_at, 'epoch') AS hour, operation, state
     ), counted AS (
         INSERT INTO job_count_changes (account_id, tag, name, hour, operation, state, jobs)

@@ -157,13 +157,16 @@ JOIN (
 LEFT JOIN (SELECT account_id, sum(items) AS items FROM grants GROUP BY account_id) g ON g.account_id = a.id
 WHERE a.item_limit > 0 AND COALESCE(g.items, 0) < c.items;
 
--- name: the numbers of ended jobs are those of the jobs
+-- name: the numbers of ended jobs, and of those that can be retried, are those of the jobs
 WITH facets AS (
-    SELECT j.account_id, t.tag, n.name, j.operation, j.state, date_bin('1 hour', j.received_at, 'epoch') AS hour, j.id, j.received_at
+    SELECT j.account_id, t.tag, n.name, j.operation, s.state, date_bin('1 hour', j.received_at, 'epoch') AS hour, j.id, j.received_at
     FROM jobs j
     CROSS JOIN LATERAL unnest(array_prepend('', j.tags)) t (tag)
     CROSS JOIN LATERAL unnest(ARRAY['', j.name]) n (name)
-    WHERE j.finished_at IS NOT NULL AND n.name IS NOT NULL
+    CROSS JOIN LATERAL unnest(ARRAY[j.state, CASE WHEN j.failed > 0 AND NOT EXISTS (
+        SELECT FROM jobs r WHERE r.parent_id = j.id AND r.account_id = j.account_id AND r.accepted_at IS NOT NULL
+    ) THEN 'retryable ' || j.state END]) s (state)
+    WHERE j.finished_at IS NOT NULL AND n.name IS NOT NULL AND s.state IS NOT NULL
 ), counted AS (
     SELECT account_id, tag, name, operation, state, hour, count(*)::bigint AS jobs FROM facets GROUP BY 1, 2, 3, 4, 5, 6
 ), kept AS (

@@ -26,14 +26,14 @@ UNION ALL
 SELECT @account@, 'label:' || n, 1, 0, 1 FROM generate_series(10000, 10000 + @contacts@ / 50) n;
 
 INSERT INTO jobs (account_id, id, operation, stream, stream_position, state, format, parallel, parts, split_parts, total,
-    request_id, accepted_at, finished_at)
+    failed, request_id, accepted_at, finished_at)
 SELECT account_id, gen_random_uuid(), 'contacts.upsert', 'contacts', n,
-    CASE WHEN n > ended_position THEN 'queued' ELSE 'completed' END, 'ndjson', 4, 1, 1, 10, 'crowd',
+    CASE WHEN n > ended_position THEN 'queued' ELSE 'completed' END, 'ndjson', 4, 1, 1, 10, 0, 'crowd',
     now(), CASE WHEN n > ended_position THEN NULL ELSE now() END
 FROM streams, generate_series(1, 20) n WHERE stream = 'contacts' AND account_id <> @account@ AND last_position = 20
 UNION ALL
-SELECT account_id, gen_random_uuid(), 'contacts.upsert', stream, last_position + n, 'completed', 'ndjson', 4, 1, 1, 10,
-    'crowd', now(), now()
+SELECT account_id, gen_random_uuid(), 'contacts.upsert', stream, last_position + n,
+    CASE n % 2 WHEN 0 THEN 'completed' ELSE 'completed_with_errors' END, 'ndjson', 4, 1, 1, 10, n % 2, 'crowd', now(), now()
 FROM streams, generate_series(1, CASE stream WHEN 'contacts' THEN @contacts@ / 5 ELSE 1 END) n
 WHERE account_id = @account@ AND pending = 0;
 
@@ -52,13 +52,13 @@ SELECT account_id, job_id, first_index, array_fill(1::smallint, '{10}'), array_f
 FROM chunks WHERE state = 'done' ON CONFLICT DO NOTHING;
 
 INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome)
-SELECT account_id, id, 1, 1, 1 FROM jobs WHERE request_id = 'crowd' AND state = 'completed';
+SELECT account_id, id, 1, 1, 1 FROM jobs WHERE request_id = 'crowd' AND state <> 'queued';
 
 INSERT INTO item_errors (account_id, job_id, item_index, code, message)
-SELECT account_id, id, 1, 'invalid', 'wrong' FROM jobs WHERE request_id = 'crowd' AND state = 'completed';
+SELECT account_id, id, 1, 'invalid', 'wrong' FROM jobs WHERE request_id = 'crowd' AND state <> 'queued';
 
 INSERT INTO error_counts (account_id, job_id, errors)
-SELECT account_id, id, 1 FROM jobs WHERE request_id = 'crowd' AND state = 'completed';
+SELECT account_id, id, 1 FROM jobs WHERE request_id = 'crowd' AND state <> 'queued';
 
 INSERT INTO grants (account_id, at, items, redis_at, postgres_at)
 SELECT id, t, 1, t, t FROM accounts, generate_series(now() - interval '3 h' - interval '9 s', now() - interval '3 h', '1 s') t

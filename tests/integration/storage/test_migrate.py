@@ -97,6 +97,38 @@ async def test_the_item_errors_that_exist_are_grouped(make_database: MakeDatabas
     assert list(map(tuple, groups)) == list(map(tuple, stored))
 
 
+async def test_the_jobs_that_can_be_retried_are_listed(make_database: MakeDatabase) -> None:
+    url = await make_database()
+    conn = await asyncpg.connect(url)
+    for revision, script in scripts().items():
+        if revision < "0029":
+            await conn.execute(script.read_text())
+    await conn.execute("INSERT INTO schema_version (revision, fingerprint) VALUES ('0028', '')")
+    await conn.execute(
+        """INSERT INTO jobs (account_id, id, operation, stream, state, format, parallel, request_id, failed,
+                accepted_at, finished_at, parent_id, name, tags, received_at)
+           SELECT 1, ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'contacts.upsert', 'contacts', state,
+                'ndjson', 1, '', failed, accepted_at, finished_at,
+                ('00000000-0000-0000-0000-00000000000' || parent)::uuid, name, tags, '2026-01-01 10:00Z'
+           FROM (VALUES
+                (1, 'completed_with_errors', 1, now(), now(), NULL, 'a', '{x}'::text[]),
+                (2, 'completed_with_errors', 1, now(), now(), NULL, 'a', '{x}'),
+                (3, 'running', 0, now(), NULL, 2, NULL, '{}'),
+                (4, 'failed', 1, NULL, now(), 1, NULL, '{}'),
+                (5, 'completed', 0, now(), now(), NULL, NULL, '{}')
+           ) j (n, state, failed, accepted_at, finished_at, parent, name, tags)"""
+    )
+    await migrate(url)
+    listed = await conn.fetch(
+        "SELECT job_id, tag, name FROM job_history WHERE state LIKE 'retryable %' ORDER BY 1, 2, 3"
+    )
+    counted = await conn.fetchval("SELECT sum(jobs) FROM job_counts WHERE state LIKE 'retryable %'")
+    await conn.close()
+    facets = [(1, "", ""), (1, "", "a"), (1, "x", ""), (1, "x", "a"), (4, "", "")]
+    assert [(row["job_id"].int, row["tag"], row["name"]) for row in listed] == facets
+    assert counted == len(facets)
+
+
 async def test_the_previous_release_is_upgraded_while_its_worker_applies_a_chunk(
     make_database: MakeDatabase, settings: Settings
 ) -> None:

@@ -1,5 +1,6 @@
 """Lists and counts of jobs equal what a scan of all jobs finds, whatever has happened to the jobs."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -30,7 +31,8 @@ OPERATIONS = (Operation.CONTACTS_UPSERT, Operation.PREFERENCES_SET)
 PARAMS = JobParams(preference="mute_all", region="US")
 BEGIN = datetime(2026, 3, 1, 10, tzinfo=UTC)
 AGED = "UPDATE jobs SET finished_at = now() - interval '90 days' WHERE finished_at IS NOT NULL"
-READ = "SELECT id, operation, state, name, tags, received_at FROM jobs WHERE account_id = $1"
+READ = "SELECT * FROM jobs WHERE account_id = $1"
+FAILED = "SELECT account_id, id FROM jobs WHERE failed > 0 AND finished_at IS NOT NULL ORDER BY id"
 
 
 @dataclass
@@ -40,6 +42,7 @@ class World:
     ctx: Context
     rng: random.Random
     accounts: list[AccountId]
+    retried: set[JobId] = field(default_factory=set)
     did: Counter[str] = field(default_factory=Counter)
 
     def account(self) -> AccountId:
@@ -87,6 +90,31 @@ async def _upload(world: World) -> None:
             await uploads.forget(world.ctx.pool, account_id, job.id)
 
 
+async def _retry(world: World) -> None:
+    """Retry a job once, twice at once, or again. A retry may fail before it is accepted, or be cancelled."""
+    rows = await world.ctx.pool.fetch(FAILED)
+    if not rows:
+        return
+    account_id, parent = world.rng.choice(rows)
+    if world.rng.random() < 0.2:
+        job = NewJob(
+            account_id=account_id, id=new_job_id(), operation=OPERATIONS[0], stream="contacts", params=PARAMS,
+            format=Format.NDJSON, parallel=1, request_id="req", parent_id=parent,
+        )  # fmt: skip
+        await uploads.open_job(world.ctx.pool, job)
+        assert await uploads.fail(world.ctx.pool, account_id, job.id, "code", "message")
+        return
+    streams = world.rng.choice([("contacts",), ("contacts", "contacts"), ("label:1", "label:2")])
+    made = [
+        make_job(world.ctx, account_id, [contact(1)], parent_id=parent, stream=stream, params=PARAMS)
+        for stream in streams
+    ]
+    children = await asyncio.gather(*made)
+    world.retried.add(parent)
+    if world.rng.random() < 0.3:
+        await cancellation.cancel(world.ctx.pool, account_id, children[0])
+
+
 async def _apply(world: World) -> None:
     """Apply and end all accepted jobs; several end in one transaction."""
     await work(world.ctx)
@@ -123,7 +151,8 @@ async def _fold(world: World) -> None:
 
 
 ACTIONS: tuple[Callable[[World], Awaitable[None]], ...] = (
-    _small_jobs, _small_jobs, _upload, _upload, _apply, _cancel, _roll_back, _prune, _fold,
+    _small_jobs, _small_jobs, _upload, _upload, _apply, _apply, _retry, _retry, _cancel, _roll_back, _prune,
+    _fold,
 )  # fmt: skip
 
 
@@ -179,6 +208,16 @@ async def check(world: World, wanted: JobFilter) -> None:
         ids = [row["id"] for row in found]
         assert await pages(world.ctx, account_id, wanted, newer=False) == ids, wanted
         assert await pages(world.ctx, account_id, wanted, newer=True) == ids, wanted
+        can_be_retried = [
+            row["id"] for row in reversed(found)
+            if row["finished_at"] and row["failed"] and row["id"] not in world.retried
+        ]  # fmt: skip
+        for size in (None, 2):
+            retryable = await job_search.retryable(world.ctx.pool, account_id, wanted, size=size)
+            assert retryable == (len(can_be_retried), can_be_retried[:size]), wanted
+        named = await job_search.named(world.ctx.pool, account_id, wanted, ids)
+        assert [job.id for job in named if job.retryable] == sorted(can_be_retried), wanted
+        world.did["retryable"] += len(can_be_retried)
 
 
 @pytest.mark.parametrize(("seed", "few"), [(1, job_search.FEW_NAMED), (2, 1)])
@@ -196,6 +235,8 @@ async def test_lists_and_counts_equal_a_scan_after_any_history(
             await check(world, JobFilter())
             for _ in range(4):
                 await check(world, random_filter(world))
+    assert world.retried
+    assert world.did["retryable"]
     await ctx.pool.execute(
         "UPDATE jobs SET finished_at = now() - interval '90 days' WHERE finished_at < now()"
     )

@@ -113,11 +113,13 @@ async def test_retry_makes_one_retry_of_each_job(ctx: Context, client: Client) -
 async def test_a_retry_whose_upload_was_cut_is_made_again(ctx: Context, client: Client) -> None:
     parent = (await client.submit_items([BAD])).json["id"]
     await work(ctx)
-    child = (await act(client, "retry", {"ids": [parent]})).json["jobs"][0]
-    await ctx.pool.execute(  # as the api leaves it that dies while it stores the parts
-        "UPDATE jobs SET state = 'failed', accepted_at = NULL, idempotency_key = NULL WHERE id = $1",
-        read_job_id(child),
-    )
+    child = NewJob(  # of an api that dies while it stores the parts
+        account_id=client.account.id, id=new_job_id(), operation=Operation.CONTACTS_UPSERT, stream="contacts",
+        params=JobParams(), format=Format.JSON, parallel=1, request_id="req", parent_id=read_job_id(parent),
+        idempotency_key=retry_jobs.KEY.format(parent),
+    )  # fmt: skip
+    await uploads.open_job(ctx.pool, child)
+    assert await uploads.fail(ctx.pool, client.account.id, child.id, "upload_incomplete", "the api has died")
     assert (await client.get(f"/v1/jobs/{parent}")).json["children"] == []
     assert (await act(client, "retry", {"ids": [parent]})).json["retried"] == 1
 
