@@ -12,12 +12,14 @@ from aiohttp import web
 from api.accept.form import open_form
 from api.accept.idempotency import HEADER
 from api.http.body_stream import arriving, pipeline_for, read_pieces, read_whole
+from schemas.errors import MalformedBody
 from schemas.formats.content_type import Format, format_for
 from schemas.formats.csv_header import Columns, UnknownColumns
 from schemas.formats.csv_rows import CsvCutter
 from schemas.formats.file_name import file_name_in
 from schemas.formats.json_array import split_array
-from schemas.formats.ndjson import NdjsonCutter
+from schemas.formats.likely_causes import READ_BEFORE
+from schemas.formats.ndjson import NdjsonBodyCutter, NdjsonCutter
 from schemas.formats.records import PART_BYTES
 from schemas.operations import OPERATIONS, Operation
 from schemas.settings import Settings
@@ -108,20 +110,25 @@ async def cut_parts(
     settings: Settings,
     renames: Mapping[str, str] | None = None,
     unknown_columns: UnknownColumns = "refuse",
+    declared: bool = True,
 ) -> AsyncIterator[JobPart]:
     """Cut the pieces of a body into parts; each is yielded as soon as it is full.
 
+    `declared`: a client has declared the format, so the body may be another one.
     Raises what the pieces raise, MalformedBody, BodyTooLarge, NotAcceptable.
     """
     match format_:
         case Format.JSON:
             text = await read_whole(pieces)
+            if not text:
+                raise MalformedBody(f"The body is empty: send JSON.{READ_BEFORE}", code="invalid_json")
             split = partial(split_array, text, max_items=settings.max_json_items)
             envelope = split() if len(text) < SHORT_BYTES else await asyncio.to_thread(split)
             for data in envelope.parts:
                 yield JobPart(data=data)
         case Format.NDJSON:
-            async for part in _cut(pieces, NdjsonCutter(max_items=settings.max_upload_items)):
+            cutter = NdjsonBodyCutter if declared else NdjsonCutter
+            async for part in _cut(pieces, cutter(max_items=settings.max_upload_items)):
                 yield part
         case Format.CSV:
             items = OPERATIONS[operation].items

@@ -52,4 +52,5 @@ class RetryRequest(BulkRequest):
             self._parent.operation,
             settings=self.api.ctx.settings,
             renames=renames_of_failed(self._parent),
+            declared=False,
         )

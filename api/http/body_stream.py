@@ -8,8 +8,9 @@ from aiohttp.http_exceptions import PayloadEncodingError
 
 from api.http.memory import SHARE
 from schemas.errors import BodyTooLarge, UploadCut
-from schemas.formats.content_type import charset_of, transcoder_for
+from schemas.formats.content_type import charset_of
 from schemas.formats.encodings import Pipe, Pipeline, decoder_for
+from schemas.formats.undeclared_charset import charset_pipes
 from schemas.settings import Settings
 
 STEP_BYTES = 16 * 1024  # decoded without letting other requests run
@@ -17,9 +18,8 @@ STEP_BYTES = 16 * 1024  # decoded without letting other requests run
 
 def pipeline_for(request: web.Request, content_type: str | None) -> Pipe:
     """Return the pipe that decodes the bytes of a body to UTF-8. Raises UnsupportedFormat."""
-    return Pipeline(
-        decoder_for(request.headers.get("Content-Encoding")), transcoder_for(charset_of(content_type))
-    )
+    decoder = decoder_for(request.headers.get("Content-Encoding"))
+    return Pipeline(decoder, *charset_pipes(charset_of(content_type)))
 
 
 async def read_pieces(

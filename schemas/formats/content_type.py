@@ -48,6 +48,12 @@ def format_for(content_type: str | None) -> Format:
     essence = content_type.partition(";")[0].strip().lower()
     if essence in _FORMATS:
         return _FORMATS[essence]
+    if essence == "application/x-www-form-urlencoded":
+        raise UnsupportedFormat(
+            f"The content type {essence!r} is what `curl -d` declares, which also removes line ends. Use "
+            f"--data-binary @FILE and -H 'Content-Type: …' with one of {_KNOWN}.",
+            param="Content-Type",
+        )
     if _JSON_SUFFIX.fullmatch(essence):
         return Format.JSON
     raise UnsupportedFormat(
@@ -77,7 +83,7 @@ _CODECS: Final = (
     | {f"cp{number}" for number in (437, 850, 852, 866, 874, 932, 949, 950, *range(1250, 1259))}
     | {"shift_jis", "euc_jp", "euc_kr", "gb2312", "gbk", "gb18030", "big5"}
 )
-_INVALID: Final = "schemas.formats.invalid"  # codec error handlers are global to the process, by name
+MARK_INVALID: Final = "schemas.formats.invalid"  # codec error handlers are global to the process, by name
 
 
 def _mark_invalid(error: UnicodeError) -> tuple[str, int]:
@@ -86,7 +92,7 @@ def _mark_invalid(error: UnicodeError) -> tuple[str, int]:
     return "\udcff", error.end
 
 
-codecs.register_error(_INVALID, _mark_invalid)
+codecs.register_error(MARK_INVALID, _mark_invalid)
 
 
 def transcoder_for(charset: str | None) -> "Transcoder":
@@ -127,7 +133,7 @@ class Transcoder:
         bom, codec = next((pair for pair in _BOMS if head.startswith(pair[0])), (b"", None))
         codec = codec or _guess(head, self._codec)
         if codec not in _AS_IS:
-            self._decoder = codecs.getincrementaldecoder(codec)(_INVALID)
+            self._decoder = codecs.getincrementaldecoder(codec)(MARK_INVALID)
         return head[len(bom) :]
 
     def _convert(self, data: bytes) -> Iterator[bytes]:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, Self, TypeAlias
 
 from schemas.errors import MalformedBody, NotAcceptable
 from schemas.formats import csv_grammar
+from schemas.formats.likely_causes import READ_BEFORE
 
 HEADER_BYTES: Final = 64 * 1024  # of the header row and the blank lines before it
 MAX_COLUMNS: Final = 1_000
@@ -92,7 +93,8 @@ def find_header(head: bytes, *, final: bool) -> Header | None:
     if not settled:
         return None
     if start == len(window):
-        raise NotAcceptable("The file is empty: it has no header row.", code="empty")
+        cause = "" if head else READ_BEFORE
+        raise NotAcceptable(f"The file is empty: it has no header row.{cause}", code="empty")
     raise NotAcceptable(
         f"The header row does not end within {HEADER_BYTES} bytes. A quotation mark in it may never be "
         "closed.",
@@ -144,7 +146,7 @@ def column_names(row: bytes, delimiter: str) -> list[str]:
     except UnicodeDecodeError as error:
         raise MalformedBody(
             f"The header row is not UTF-8 (byte {error.start}). Save the file as UTF-8, or declare its "
-            "charset, as in 'Content-Type: text/csv; charset=windows-1252'.",
+            "charset, as in 'Content-Type: text/csv; charset=windows-1252'. charset=auto finds it out.",
             code="invalid_charset",
         ) from error
     names = [name.strip() for name in next(csv.reader([text], delimiter=delimiter))]

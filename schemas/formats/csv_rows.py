@@ -7,11 +7,15 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, TypeAlias
 
+from schemas.errors import NotAcceptable
 from schemas.formats import csv_grammar
 from schemas.formats.csv_header import HEADER_BYTES, Columns, CsvLayout, find_header, read_header
+from schemas.formats.likely_causes import ONE_LINE
 from schemas.formats.records import (
+    ENCODING_CURE,
     MAX_ITEMS,
     MAX_RECORD_BYTES,
     PART_BYTES,
@@ -45,7 +49,7 @@ class CsvCutter:
         self._part_bytes = part_bytes
         self._max_items = max_items
         self._head = bytearray()
-        self._has_line_end = False
+        self._has_bytes = self._has_line_end = False
         self._next_look = 0  # bytes of the head at which to look for the end of the header row
         self._rows: _RowCutter | None = None
         self.layout: CsvLayout | None = None  # set before the first part is yielded
@@ -54,19 +58,22 @@ class CsvCutter:
         """Yield every part that is full."""
         if self._rows is None:
             self._head += data
+            self._has_bytes = self._has_bytes or bool(data)
             self._has_line_end = self._has_line_end or _LINE_END.search(data) is not None
             if len(self._head) < HEADER_BYTES and not (self._has_line_end and self._is_time_to_look()):
                 return
-            data = self._take_header(final=False)
+            with self._telling_of_one_line():
+                data = self._take_header(final=False)
         if self._rows is not None:
             yield from self._rows.feed(data)
 
     def flush(self) -> Iterator[bytes]:
         """Yield the last part."""
-        if self._rows is None:
-            rest = self._take_header(final=True)
-            yield from self._row_cutter().feed(rest)
-        yield from self._row_cutter().flush()
+        with self._telling_of_one_line():
+            if self._rows is None:
+                rest = self._take_header(final=True)
+                yield from self._row_cutter().feed(rest)
+            yield from self._row_cutter().flush()
 
     @property
     def held(self) -> int:
@@ -95,6 +102,19 @@ class CsvCutter:
         )
         self._head.clear()
         return head[header.end :]
+
+    @contextmanager
+    def _telling_of_one_line(self) -> Iterator[None]:
+        """Add the likely cause to an error of a body without a line end."""
+        try:
+            yield
+        except NotAcceptable as error:
+            if self._has_line_end or not self._has_bytes:
+                raise
+            message = f"{error.message}{ONE_LINE}"
+            raise NotAcceptable(
+                message, code=error.code, param=error.param, problems=error.problems
+            ) from error
 
     def _row_cutter(self) -> "_RowCutter":
         assert self._rows is not None  # `find_header` raises if a file ends without a header row
@@ -164,7 +184,7 @@ def _item(record: bytes, row: Sequence[str], columns: Sequence[str]) -> CsvItem:
     try:
         "".join(row).encode()  # fails on bytes that `surrogateescape` accepted
     except UnicodeEncodeError:
-        return unreadable(record, ItemCode.INVALID_ENCODING, "The row is not UTF-8.")
+        return unreadable(record, ItemCode.INVALID_ENCODING, f"The row is not UTF-8.{ENCODING_CURE}")
     width = len(columns)
     if len(row) < width or any(row[width:]):
         message = f"The row has {len(row)} cells, and the header row has {width}."

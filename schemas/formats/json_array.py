@@ -108,7 +108,8 @@ class _Reader:
             else:
                 self._text.skip()
             if not self._text.at_end:
-                self._text.fail("more text follows its end")
+                lines = " (one object on each line is application/x-ndjson)" if self._text.starts("{") else ""
+                self._text.fail(f"more text follows its end{lines}")
         except _TooLong:
             pass
         except ValueTooLong:  # a body that is one long string

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
+from schemas.formats.likely_causes import READ_BEFORE, check_lines
 from schemas.formats.records import (
+    ENCODING_CURE,
     RawItem,
     RecordCutter,
     Span,
@@ -37,6 +39,21 @@ class NdjsonCutter(RecordCutter):
         if objects == part.count(b"\n") and part.endswith(b"\n"):
             return objects
         return filled_lines(part, _WHITESPACE)
+
+
+class NdjsonBodyCutter(NdjsonCutter):
+    """Cuts a body that a client declares as NDJSON. Raises MalformedBody if it is clearly another one."""
+
+    _has_bytes = False  # whether there was a part
+
+    def _counted(self, part: bytes, records: int) -> Iterator[bytes]:
+        if not self._has_bytes:
+            self._has_bytes = bool(part)
+            check_lines(part)
+        yield from super()._counted(part, records)
+
+    def _cause_of_none(self) -> str:
+        return "" if self._has_bytes else READ_BEFORE
 
 
 def spans(part: bytes, limit: int) -> Iterator[Span]:
@@ -118,7 +135,9 @@ def _explain(line: bytes, error: ValueError) -> Unreadable:
     try:
         line.decode()
     except UnicodeDecodeError as wrong:
-        return unreadable(line, ItemCode.INVALID_ENCODING, f"Byte {wrong.start} of the line is not UTF-8.")
+        return unreadable(
+            line, ItemCode.INVALID_ENCODING, f"Byte {wrong.start} of the line is not UTF-8.{ENCODING_CURE}"
+        )
     # always line 1, so only the column matters
     reason = str(error).replace("line 1 ", "")
     return unreadable(line, ItemCode.INVALID_JSON, f"The line is not valid JSON: {reason}.")

@@ -1,5 +1,6 @@
 """Records of a body: cut a stream of them into parts, find their spans in a part, keep unreadable ones."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -8,12 +9,15 @@ from typing import Final, TypeAlias
 from pydantic import JsonValue
 
 from schemas.errors import BodyTooLarge, NotAcceptable
+from schemas.formats.likely_causes import ONE_LINE
 from schemas.item_errors import ItemCode
 
 PART_BYTES: Final = 1024 * 1024  # one row of `parts`: few rows per file, but cheap to fetch for one chunk
 MAX_RECORD_BYTES: Final = PART_BYTES  # without the line end; a part must hold a whole record
 MAX_ITEMS: Final = 2**31 - 1  # of a body: the index of an item is a signed integer of four bytes
+ENCODING_CURE: Final = " Save the file as UTF-8, or declare its charset, as in charset=windows-1252."
 _LETTERS: Final = bytes(10 if byte == 10 else ord("x") for byte in range(256))  # LF stays
+_LINE_ENDS: Final = re.compile(rb"[\r\n]")
 _SLACK_BYTES: Final = 2  # a line end, or a CR and the byte that shows that it is not a CRLF
 
 
@@ -84,7 +88,7 @@ class RecordCutter(ABC):
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield every part that is full.
 
-        Raises NotAcceptable(code="record_too_large"), BodyTooLarge(code="too_many_items").
+        Raises NotAcceptable(code="record_too_large"), BodyTooLarge(code="too_many_items"), MalformedBody.
         """
         self._buffer += data
         while len(self._buffer) >= self._part_bytes + _SLACK_BYTES:
@@ -101,7 +105,7 @@ class RecordCutter(ABC):
         self._buffer.clear()
         yield from self._counted(rest, self._records(rest))
         if not self.items:
-            raise NotAcceptable("The body has no records.", code="empty")
+            raise NotAcceptable(f"The body has no records.{self._cause_of_none()}", code="empty")
 
     @abstractmethod
     def _last_record(self, window: bytes) -> tuple[int, int]:
@@ -113,6 +117,10 @@ class RecordCutter(ABC):
     @abstractmethod
     def _records(self, part: bytes) -> int:
         """Return the number of records in a part; blank lines are none."""
+
+    def _cause_of_none(self) -> str:
+        """Return the likely cause of a body without records, as a sentence; "": there is none."""
+        return ""
 
     def _counted(self, part: bytes, records: int) -> Iterator[bytes]:
         """Yield the part if it has records."""
@@ -128,7 +136,9 @@ class RecordCutter(ABC):
 
     def _record_too_large(self, window: bytes) -> NotAcceptable:
         message = f"The record that starts in line {self._line} has more than {self._part_bytes} bytes."
-        if b'"' in window:
+        if not _LINE_ENDS.search(window):
+            message += ONE_LINE
+        elif b'"' in window:
             message += " A quotation mark that opens in it may never be closed."
         return NotAcceptable(message, code="record_too_large", param=f"line {self._line}")
 

@@ -14,7 +14,7 @@ from schemas.formats.content_type import transcoder_for
 from schemas.formats.csv_header import Columns, CsvLayout
 from schemas.formats.csv_rows import CsvCutter, CsvItem, _RowCutter, decode, spans
 from schemas.formats.encodings import Pipeline, decoder_for
-from schemas.formats.records import MAX_RECORD_BYTES, Span, Unreadable
+from schemas.formats.records import ENCODING_CURE, MAX_RECORD_BYTES, Span, Unreadable
 from schemas.item_errors import ItemCode
 
 from .feeding import CUTS, pump, pump_cut
@@ -198,7 +198,7 @@ def test_a_row_of_the_wrong_length_fails_alone() -> None:
 def test_a_row_that_is_not_utf8_fails_alone() -> None:
     assert read("a,b,c\n1,é,3\n4,ü,6\n".encode("latin-1").replace(b"\xe9", "é".encode())) == [
         {"a": "1", "b": "é", "c": "3"},
-        Unreadable("4,\\xfc,6", ItemCode.INVALID_ENCODING, "The row is not UTF-8."),
+        Unreadable("4,\\xfc,6", ItemCode.INVALID_ENCODING, f"The row is not UTF-8.{ENCODING_CURE}"),
     ]
 
 

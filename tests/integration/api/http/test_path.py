@@ -40,6 +40,7 @@ HELPERS = {
     "schemas/formats/json_array.py",
     "schemas/formats/json_text.py",
     "schemas/formats/records.py",
+    "schemas/formats/undeclared_charset.py",  # the body is UTF-8
     "schemas/ids.py",
     "schemas/items/phone_patterns.py",
     "schemas/states.py",
