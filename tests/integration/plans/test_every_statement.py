@@ -87,7 +87,15 @@ def named_statements() -> Iterator[tuple[str, str, str]]:
 
 
 @pytest.mark.timeout(1800)  # to fill the largest tables takes minutes
-@pytest.mark.parametrize("contacts", [1_000, 50_000, pytest.param(1_000_000, marks=pytest.mark.long)])
+# a table of 1,000 rows has about PAGES pages: what that form finds, the larger one finds, too
+@pytest.mark.parametrize(
+    "contacts",
+    [
+        50_000,
+        pytest.param(1_000, marks=pytest.mark.long),
+        pytest.param(1_000_000, marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("analyzed", ["never", "empty", "small"])
 async def test_every_statement_reads_what_it_returns(
     settings: Settings, contacts: int, analyzed: str
