@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -33,7 +33,8 @@ from worker.turn import take_turn
 
 TURNS = 8  # that a worker takes at once, at most
 PATIENCE = 60.0  # seconds: a turn of a test is over when `take_turn` returns, also on a slow machine
-POLL = 0.01  # seconds between two checks
+POLL = 0.01  # seconds between the first two checks
+LONGEST_POLL = 0.1  # idle turns look less and less often: each look costs the ones that work a millisecond
 COUNTS = ("created", "updated", "unchanged", "merged", "skipped", "failed", "cancelled")
 
 
@@ -67,14 +68,17 @@ async def drain(*workers: Context, turns: int = 2, seconds: float = 30) -> None:
 
     Raises TimeoutError after `seconds`.
     """
-    done = asyncio.Event()
+    ended = asyncio.Event()
 
     async def work(ctx: Context) -> None:
-        while not done.is_set():
-            await take_turn(ctx)
+        pause = POLL
+        while not ended.is_set():
+            claimed = await take_turn(ctx)
             if not await unfinished(ctx):
-                done.set()
-            await asyncio.sleep(POLL)
+                ended.set()
+            pause = POLL if claimed else min(2 * pause, LONGEST_POLL)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), pause)
 
     async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
         for ctx in workers:
