@@ -22,6 +22,17 @@ PAGES: web.AppKey[frozenset[object]] = web.AppKey(
     "pages_of_people", frozenset
 )  # handlers that answer with HTML
 API_PATHS = ("/v1/", "/api/", "/operator/v1/")
+# By status: the heading of the page of an error, and what to do.
+ERROR_TEXTS: Mapping[int, tuple[str, str]] = {
+    404: ("There is nothing here", "Check the address, or start from the first page."),
+    405: ("This page takes no such request", "Open it from the first page."),
+    409: ("This is not possible now", "Go back and load the page again: something has changed meanwhile."),
+    413: ("This is too large", "Files are sent with the page Upload, which takes large ones."),
+    422: ("This is not valid", "Correct it in the address or in the form, or start from the first page."),
+    429: ("Too many requests", "Wait a little, and load the page again."),
+    500: ("This did not work", "Load the page again. If it fails again, report the request below."),
+    503: ("The service is busy", "Load the page again in a few seconds. Nothing that was accepted is lost."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +157,6 @@ def error_page(request: web.Request, error: BulklaneError, status: int) -> web.R
         message = "" if error.code == "missing_api_key" else error.message
         following = request.path_qs if request.method in SAFE_METHODS else frame.home
         return page(request, "sign_in.html", frame=frame, status=status, message=message, following=following)
-    request_id = request[REQUEST_ID]
-    return page(
-        request, "error.html", frame=frame, status=status, error=error, code=status, request_id=request_id
-    )
+    heading, advice = ERROR_TEXTS.get(status, ("This did not work", "Start from the first page."))
+    shown = {"heading": heading, "advice": advice, "error": error, "request_id": request[REQUEST_ID]}
+    return page(request, "error.html", frame=frame, status=status, code=status, **shown)

@@ -7,12 +7,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 NOTHING = "\N{EN DASH}"
+FIRST_ROWS = {"csv": ("row", 2), "ndjson": ("line", 1)}
 SIZES = ("bytes", "kB", "MB", "GB", "TB")
 
 
 def number(value: float | None) -> str:
     """Return a number with a comma between thousands."""
     return NOTHING if value is None else f"{value:,.0f}"
+
+
+def counted(value: int, one: str, many: str = "") -> str:
+    """Return a number with its noun. The plural has an s, unless `many` is another one."""
+    return f"{number(value)} {one if value == 1 else many or f'{one}s'}"
 
 
 def percent(value: float | None) -> str:
@@ -74,6 +80,29 @@ def words(value: str) -> str:
     return value.replace("_", " ")
 
 
+def sentence(value: str) -> str:
+    """Return a message with a capital letter and a full stop."""
+    return value[:1].upper() + value[1:] + ("" if value.endswith((".", "!", "?")) else ".")
+
+
+def first_row(form: str) -> int:
+    """Return the number of the first item in a file of this format, as a person counts.
+
+    It is 2 in CSV, after the header. The items of JSON have no rows: there it is 0, the index.
+    """
+    return FIRST_ROWS.get(form, ("item", 0))[1]
+
+
+def row_word(form: str) -> str:
+    """Return what an item is in a file of this format: a row, a line, an item."""
+    return FIRST_ROWS.get(form, ("item", 0))[0]
+
+
+def row(index: int, form: str) -> str:
+    """Return the number of an item in a file of this format, as a person counts. Empty lines do not count."""
+    return number(index + first_row(form))
+
+
 def rate(value: float | None) -> str:
     """Return a number of items a second."""
     return NOTHING if value is None else f"{value:,.1f}/s" if value < 10 else f"{value:,.0f}/s"
@@ -92,6 +121,7 @@ def address(path: str, fragment: str = "", **query: Any) -> str:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number,
+    "counted": counted,
     "percent": percent,
     "moment": moment,
     "input_time": input_time,
@@ -99,6 +129,10 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ago": ago,
     "size": size,
     "words": words,
+    "sentence": sentence,
     "rate": rate,
+    "row": row,
+    "row_word": row_word,
+    "first_row": first_row,
     "json": as_json,
 }

@@ -124,5 +124,8 @@ def _of_aiohttp(request: web.Request, error: web.HTTPException) -> web.Response:
             )
             response.headers["Allow"] = allowed
             return response
+        case web.HTTPRequestEntityTooLarge():
+            message = f"{request.path} takes a body of at most {request.client_max_size} bytes: send less"
+            return envelope(request, errors.BodyTooLarge(message))
         case _:
             return envelope(request, errors.InvalidRequest(error.reason), status=error.status)

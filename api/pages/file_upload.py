@@ -5,6 +5,7 @@ The browser sends the file to `POST /v1/bulk/{operation}`, like any client. This
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -24,9 +25,9 @@ from schemas.previews.file_kind import TEXT_BYTES
 from schemas.previews.preview import Preview, preview_of
 from schemas.settings import Settings
 from schemas.wire.bulk_query import MAX_PARALLEL
-from schemas.wire.jobs import Job
 from schemas.wire.page_queries import PreviewQuery, UploadQuery
 from storage.entities import properties
+from storage.inspection import chunk_strip
 from storage.pipeline import jobs
 
 Groups = Mapping[str, list[tuple[str, str]]]  # options of a select, (value, text), by their heading
@@ -62,7 +63,7 @@ async def show_upload(request: web.Request) -> web.Response:
         request,
         "upload.html",
         live="/v1/events",
-        job=await _checked(request, check) if check else None,
+        **(await _checked(request, check) if check else {"job": None}),
         operations=OPERATIONS,
         taking={name: " ".join(taking(name)) for name in _parameters()},
         preferences=settings.communication_preferences,
@@ -107,13 +108,15 @@ async def preview_upload(request: web.Request) -> web.Response:
     )
 
 
-async def _checked(request: web.Request, check: str) -> Job | None:
-    """Return the job of a check; None: it is no dry run. Raises NotFound."""
+async def _checked(request: web.Request, check: str) -> dict[str, Any]:
+    """Return the job of a check, and its source; no job if it is no dry run. Raises NotFound."""
     job_id = read_job_id(check)
     row = await jobs.view(*scope(request), job_id) if job_id else None
     if row is None:
         raise NotFound(f"the account has no job {check[:100]!r}", code="unknown_job")
-    return job_view(row) if row.dry_run else None
+    if job_id is None or not row.dry_run:
+        return {"job": None}
+    return {"job": job_view(row), "source": await chunk_strip.source(*scope(request), job_id)}
 
 
 def _parameters() -> Iterable[str]:

@@ -14,6 +14,7 @@ from api.actions.retry_job import RetryRequest
 from api.html.figures import items_a_second, plot, span_of, strip, timeline
 from api.html.render import page, see_other
 from api.html.session import own_address
+from api.html.shows import first_row
 from api.http.context import ACCOUNT, API, REQUEST_ID, scope
 from api.http.job_view import error_view, job_view, result_view
 from api.http.validation import read_query
@@ -36,13 +37,15 @@ MAX_KEY = 100
 @describe(hidden=True)
 async def show_job(request: web.Request) -> web.Response:
     """Show a job."""
-    query = read_query(request, JobPageQuery)
+    asked = read_query(request, JobPageQuery)
     job_id = await JOB.in_path(request)
     job = job_view(JOB.found(request, await jobs.view(*scope(request), job_id)))
+    source = JOB.found(request, await chunk_strip.source(*scope(request), job_id))
+    query = asked.in_file(first_row(source.format))
     context = {
         "job": job,
         "title": job.name or job.file_name or job.operation,
-        "source": await chunk_strip.source(*scope(request), job_id),
+        "source": source,
         "steps": timeline(job),
         "pace": items_a_second(job),
         "query": query,

@@ -1,7 +1,7 @@
 """The models of the queries of pages. A form sends a field that was left empty as an empty text."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
@@ -46,10 +46,14 @@ class JobsPageQuery(JobsQuery):
 
 
 class JobPageQuery(Query):
-    """Which errors or results of a job a page shows: the matching ones from an index on."""
+    """Which errors or results of a job a page shows: the matching ones from an index on.
+
+    `row` is a place as a person counts, in a spreadsheet for example. It becomes an index by `in_file`.
+    """
 
     show: Literal["errors", "results"] = "errors"
     index: Annotated[int | None, BLANK] = Field(None, ge=0, le=MAX_CURSOR)
+    row: Annotated[int | None, BLANK] = Field(None, ge=0, le=MAX_CURSOR)
     code: Text = None
     field: Text = None
     text: Text = None
@@ -61,6 +65,12 @@ class JobPageQuery(Query):
     def after(self) -> int:
         """The index after which the page begins; -1 for the first page."""
         return -1 if self.index is None else self.index - 1
+
+    def in_file(self, first_row: int) -> Self:
+        """Return the query with an index in place of a row, in a file whose first item is in `first_row`."""
+        if self.row is None:
+            return self
+        return self.model_copy(update={"index": max(self.row - first_row, 0), "row": None})
 
 
 class UploadQuery(Query):

@@ -46,6 +46,7 @@ export function follow(address, changed, seconds) {
 
   function show(fresh) {
     const main = document.querySelector("#main");
+    const focused = document.activeElement;
     Idiomorph.morph(main, fresh.querySelector("#main"), {
       ignoreActiveValue: true,
       callbacks: {
@@ -53,6 +54,8 @@ export function follow(address, changed, seconds) {
         beforeAttributeUpdated: (name) => !OPENED_BY_THE_USER.includes(name),
       },
     });
+    // What had the focus is gone: go on from the beginning of the content, not of the page.
+    if (focused !== document.body && !focused.isConnected) main.focus({ preventScroll: true });
     document.title = fresh.title;
     changed(main);
     ended = !("live" in fresh.body.dataset || "refresh" in fresh.body.dataset);

@@ -41,9 +41,12 @@ document.addEventListener("formdata", (event) => {
   for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
 });
 
-// A filter applies when it is chosen; without JavaScript there is a button.
+// A filter applies when it is chosen with the pointer. With the keyboard, each arrow chooses: there is a button.
+let byKeyboard = false;
+document.addEventListener("keydown", () => { byKeyboard = true; });
+document.addEventListener("pointerdown", () => { byKeyboard = false; });
 document.addEventListener("change", (event) => {
-  if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+  if (event.target.matches("[data-submit-on-change]") && !byKeyboard) event.target.form.requestSubmit();
 });
 
 export function reveal(root) {

@@ -17,8 +17,13 @@ export class Transfer {
     this.again = section.querySelector("[data-again]");
     this.done = done;
     this.changed = changed;
-    section.querySelector("[data-abort]").addEventListener("click", () => this.request?.abort());
-    this.again.addEventListener("click", () => this.#open());
+    this.opener = section.querySelector("button");
+    this.abort = section.querySelector("[data-abort]");
+    this.abort.addEventListener("click", () => this.#stop());
+    this.again.addEventListener("click", () => {
+      this.#open();
+      this.abort.focus(); // the button that had the focus is hidden now
+    });
     addEventListener("beforeunload", (event) => { if (this.busy) event.preventDefault(); });
   }
 
@@ -47,7 +52,8 @@ export class Transfer {
     this.clear();
     const request = new XMLHttpRequest();
     this.request = request;
-    this.marks = [[performance.now(), 0]];
+    this.began = performance.now();
+    this.marks = [[this.began, 0]];
     this.#show(0);
     this.view.hidden = false;
     this.changed();
@@ -79,7 +85,19 @@ export class Transfer {
     this.#fail(answer.message, again);
   }
 
+  // After the last byte the service may have accepted the file: say it, and lead to its job.
+  async #stop() {
+    const { request, whole } = this;
+    request.abort();
+    if (!whole) return;
+    const job = await jobOf(this.file.name, performance.now() - this.began);
+    if (this.busy || request !== this.request) return; // it is sent again
+    this.#fail(job ? "The service had the whole file and accepted it. If it is not wanted, cancel its job: " : "The service had the whole file and may still accept it. See the newest ", null);
+    this.message.append(Object.assign(document.createElement("a"), { href: job ? `/jobs/${job.id}` : "/", textContent: job ? job.name || job.id : "jobs" }));
+  }
+
   #end() {
+    if (this.view.contains(document.activeElement)) this.opener.focus();
     this.view.hidden = true;
     this.changed();
   }
@@ -103,13 +121,26 @@ export class Transfer {
     const now = performance.now();
     this.marks.push([now, sent]);
     while (this.marks.length > 2 && now - this.marks[0][0] > PACE_SECONDS * 1000) this.marks.shift();
+    this.whole = sent === this.file.size;
     const [since, before] = this.marks[0];
     const rate = (sent - before) / Math.max((now - since) / 1000, 0.001);
     this.bar.value = this.file.size ? sent / this.file.size : 1;
     const parts = [`${sizeOf(sent)} of ${sizeOf(this.file.size)}`];
-    if (sent === this.file.size) parts.push("waiting for the answer");
+    if (this.whole) parts.push("waiting for the answer");
     else if (rate > 0 && now - since > 500) parts.push(`${sizeOf(rate)}/s`, `${timeOf((this.file.size - sent) / rate)} left`);
     this.text.textContent = parts.join(" · ");
+  }
+}
+
+// Return the job of a file that the service has received in the last `age` milliseconds, if it was accepted.
+async function jobOf(name, age) {
+  try {
+    const response = await fetch("/v1/jobs?limit=20");
+    const since = Date.parse(response.headers.get("Date")) - age - 2000; // the header has whole seconds
+    const { data } = await response.json();
+    return data.find((job) => job.file_name === name && job.accepted_at && Date.parse(job.received_at) >= since);
+  } catch {
+    return undefined;
   }
 }
 

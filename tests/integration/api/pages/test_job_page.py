@@ -67,6 +67,7 @@ async def test_a_job_is_watched_searched_and_retried(client: Client, tab: Tab, s
 
     # results
     await page.get_by_role("link", name="Results").click()
+    await page.wait_for_url("**show=results#items")  # until its scripts have run
     await expect(rows).to_have_count(20)
     await page.get_by_label("Outcome").select_option("failed")
     await expect(rows.first).to_contain_text("phone_too_short")

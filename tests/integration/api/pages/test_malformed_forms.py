@@ -31,6 +31,16 @@ async def test_a_malformed_form_signs_nobody_in(
         assert response.status == 401
 
 
+async def test_a_form_that_is_too_large_is_explained(client: Client) -> None:
+    refused = await client.visit("POST", "/lists", {}, {"name": "x" * 1024**2})
+    text = refused.body.decode()
+    assert (refused.status, refused.headers["Content-Type"]) == (413, "text/html; charset=utf-8")
+    for part in ("This is too large", "/lists takes a body of at most 1048576 bytes", "with the page Upload"):
+        assert part in text
+    accepted = await client.call("POST", "/v1/contact-lists", json={"name": "x" * 255})
+    assert accepted.status == 201
+
+
 async def test_a_token_that_is_no_text_is_a_wrong_token(
     client: Client, service: Service, session: aiohttp.ClientSession
 ) -> None:

@@ -154,13 +154,13 @@ async def test_limits_are_changed_and_keys_are_made_and_revoked(
     assert (changed.item_limit, changed.request_limit) == (500, 30)
 
     await page.get_by_role("link", name="account 07", exact=True).click()
-    await page.get_by_label("Region (as IN)").fill("XX")
+    await page.get_by_label("Region, like IN").fill("XX")
     await page.get_by_role("button", name="Save").click()
     await page.get_by_role("alert").get_by_text("is not a region").wait_for()
     operator.browser.messages.clear()  # the browser logs the status 422
-    await page.get_by_label("Region (as IN)").fill("in")
+    await page.get_by_label("Region, like IN").fill("in")
     await page.get_by_role("button", name="Save").click()
-    await expect(page.get_by_label("Region (as IN)")).to_have_value("IN")
+    await expect(page.get_by_label("Region, like IN")).to_have_value("IN")
 
     await page.get_by_label("Name of a new key").fill("ci")
     await page.get_by_role("button", name="Create a key").click()

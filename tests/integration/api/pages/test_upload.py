@@ -14,6 +14,7 @@ from storage.entities import channels, contact_lists, labels
 from tests.integration.api.pages.tab import Tab
 from tests.integration.api.pages.upload_form import choose, fields, press
 from tests.integration.api.service import Client, make_client
+from tests.waiting import until
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 LINE = b"+14155550123,Ana\n"
@@ -130,6 +131,32 @@ async def test_an_upload_shows_its_progress_stops_and_is_accepted_once(
     await expect(refused.get_by_role("button")).to_contain_text("Try again in")
     await tab.look("upload-refused")
     tab.browser.messages.clear()  # the browser logs the status 429
+
+
+async def test_who_stops_after_the_last_byte_is_led_to_the_job(
+    ctx: Context, tab: Tab, session: aiohttp.ClientSession
+) -> None:
+    waits = await make_client(ctx, session, default_wait=60)  # for the end of a job, and nobody works
+    await tab.sign_in(waits.key)
+    page = tab.page
+    await tab.open("/upload")
+    await choose(tab, "people.csv", b"phone\n+14155550123\n")
+    send = page.locator("#send")
+    await press(tab, "Send the file")
+    await expect(send.locator("[data-progress]")).to_contain_text("waiting for the answer")
+    await until(lambda: _accepted(waits))
+    await send.locator("[data-abort]").press("Enter")
+    await expect(page.get_by_role("button", name="Send the file")).to_be_focused()
+    await expect(send.get_by_role("alert")).to_contain_text(
+        "accepted it. If it is not wanted, cancel its job: people"
+    )
+    await tab.picture("upload-stopped")
+    await send.get_by_role("link", name="people").press("Enter")
+    await page.wait_for_url("**/jobs/job_*")
+
+
+async def _accepted(client: Client) -> bool:
+    return [bool(job["accepted_at"]) for job in await client.jobs()] == [True]
 
 
 async def _open_with(tab: Tab, file: Path) -> None:

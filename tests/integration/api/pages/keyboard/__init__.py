@@ -1,0 +1,1 @@
+"""The pages used with the keyboard alone."""
