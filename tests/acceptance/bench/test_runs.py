@@ -12,7 +12,7 @@ from bench.__main__ import BENCHES, app, name_of
 from bench.lab.targets import TARGETS
 from bench.series import SERIES, Entry
 
-TINY = {name: entry.tiny for name, entry in SERIES.items()} | {"smoke": "--rows 1000 --rounds 1"}
+TINY = {name: entry.tiny for name, entry in SERIES.items()} | {"smoke": "--rows 1000 --rounds 1 --workers 1"}
 
 
 def test_the_series_has_every_benchmark() -> None:
