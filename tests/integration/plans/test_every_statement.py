@@ -86,6 +86,7 @@ def named_statements() -> Iterator[tuple[str, str, str]]:
                 yield module.name.rpartition(".")[2], name, text_of(query.sql)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1800)  # to fill the largest tables takes minutes
 # a table of 1,000 rows has about PAGES pages: what that form finds, the larger one finds, too
 @pytest.mark.parametrize(

@@ -92,6 +92,7 @@ def test_a_json_value_has_a_largest_depth(text: str) -> None:
         end_of_value(text, 0, DECODER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["[],", '{"a":1},', "1,", '"",', '{"a":[1,"x"]},'])
 def test_no_step_of_a_json_body_is_long(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[int] = []
