@@ -70,7 +70,7 @@ def open_source(given: Submittable, format_: Format | None, charset: str | None)
             raise SourceError("a single row was given: put it into a list")
     if callable(getattr(given, "read", None)):
         return _from_file(given, format_, charset)
-    if not callable(getattr(given, "columns", callable)):
+    if any(callable(getattr(given, name, None)) for name in ("itertuples", "iter_rows", "collect_schema")):
         return _from_frame(given)
     if not isinstance(given, Iterable | AsyncIterable):
         raise SourceError(
@@ -132,10 +132,8 @@ def _from_frame(frame: Any) -> Source:
         rows = partial(frame.itertuples, index=False, name=None)
     elif callable(getattr(frame, "iter_rows", None)):  # polars
         rows = frame.iter_rows
-    elif callable(getattr(frame, "collect", None)):
-        raise SourceError("a lazy frame was given: call collect() first")
     else:
-        raise SourceError(f"{type(frame).__name__} is no data frame of pandas or polars")
+        raise SourceError("a lazy frame was given: call collect() first")
     return Source(items=rows, encoder=CsvRows(list(frame.columns)), format="csv")
 
 

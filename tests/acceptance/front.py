@@ -28,10 +28,14 @@ def refusal(status: int, code: str, retry_after: int | None = None) -> bytes:
 
 
 class Front:
-    """Answers a request when its body is whole. `received` has the bytes of the answered connections."""
+    """Answers a request when its body is whole. `received` has the bytes of the answered connections.
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    Without `keep`, it has only their last bytes: for bodies that are too large for the memory.
+    """
+
+    def __init__(self, target: tuple[str, int], *, keep: bool = True) -> None:
         self._target = target
+        self._keep = keep
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self.answers: deque[Answer] = deque()
@@ -71,7 +75,7 @@ class Front:
         received = await reader.readuntil(b"\r\n\r\n")
         if b"transfer-encoding: chunked" in received.lower():
             while not received.endswith(b"\r\n0\r\n\r\n"):
-                received += await reader.read(64 * 1024)
+                received = (received if self._keep else received[-16:]) + await reader.read(64 * 1024)
         self.received.append(received)
         if answer is Bad.DRIPPING:
             writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
@@ -96,9 +100,9 @@ class Front:
 
 
 @asynccontextmanager
-async def front_of(target: tuple[str, int], *answers: Answer) -> AsyncIterator[Front]:
+async def front_of(target: tuple[str, int], *answers: Answer, keep: bool = True) -> AsyncIterator[Front]:
     """Run a front with prepared answers."""
-    front = Front(target)
+    front = Front(target, keep=keep)
     front.answers.extend(answers)
     await front.start()
     try:

@@ -23,6 +23,7 @@ from bulklane import (
     ServerError,
     WaitTimeout,
 )
+from tests.acceptance.client_calls import call_all, not_called
 from tests.acceptance.front import Bad, Front, front_of, refusal
 from tests.acceptance.service import Service
 from tests.proxy import Proxy, proxy
@@ -213,6 +214,10 @@ async def test_errors_are_typed_and_nothing_is_repeated_in_vain(service: Service
                 await client.labels.get("lbl_00000000000000000000000042")
             assert missing.value.code == "unknown_label"
         assert len(front.received) == 1
+
+
+async def test_every_route_is_reached(service: Service, tmp_path: Path) -> None:
+    assert not not_called(await call_all(service.dev["api_key"], service.dev["url"], tmp_path))
 
 
 def _wait_in_vain(service: Service, front: Front, answers: list[Any]) -> None:

@@ -7,13 +7,13 @@ from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
 from bulklane._async import io
-from bulklane._async.events import events
+from bulklane._async.events import AsyncEvents
 from bulklane._async.listing import AsyncListing
 from bulklane._async.transport import AsyncTransport
 from bulklane.calls import Call, get, path
 from bulklane.decode import decode
 from bulklane.errors import WaitTimeout
-from bulklane.models import ItemError, ItemResult, JobEvent, JobSnapshot
+from bulklane.models import ItemError, ItemResult, JobSnapshot
 from bulklane.rows import Format, RowFinder, SentRows
 from bulklane.sources import Submittable, sent_rows
 
@@ -58,9 +58,9 @@ class AsyncJob(JobSnapshot):
             raise WaitTimeout(self, timeout) from None
         return self
 
-    def events(self, *, last_event_id: str | None = None) -> AsyncIterator[JobEvent]:
+    def events(self, *, last_event_id: str | None = None) -> AsyncEvents:
         """Yield the changes of the job until its end. A connection that is lost is resumed without a gap."""
-        return events(self._transport, self._path("events"), last_event_id)
+        return AsyncEvents(self._transport, self._path("events"), last_event_id)
 
     def errors(
         self,

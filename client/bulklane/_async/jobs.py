@@ -1,20 +1,20 @@
 """Submit jobs, and find them again."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Unpack
 from urllib.parse import quote
 from uuid import uuid4
 
 from bulklane._async.body import AsyncBody
-from bulklane._async.events import events
+from bulklane._async.events import AsyncEvents
 from bulklane._async.job import AsyncJob
 from bulklane._async.listing import AsyncListing
 from bulklane._async.transport import AsyncTransport
 from bulklane.calls import Call, get, path
 from bulklane.compression import Compression
 from bulklane.decode import decode
-from bulklane.models import CancelledJobs, JobCounts, JobEvent, Operation, RetriedJobs
+from bulklane.models import CancelledJobs, JobCounts, Operation, RetriedJobs
 from bulklane.parameters import BulkParameters, JobFilter, column_map, json_filter
 from bulklane.rows import Format
 from bulklane.sources import Submittable, open_source
@@ -77,9 +77,9 @@ class AsyncJobs:
         """Count jobs by state, exactly."""
         return decode(JobCounts, await self._transport.send(get("/v1/jobs/counts", **filters)))
 
-    def events(self, *, last_event_id: str | None = None) -> AsyncIterator[JobEvent]:
+    def events(self, *, last_event_id: str | None = None) -> AsyncEvents:
         """Yield the changes of all jobs of the account, from now on or after an event. It has no end."""
-        return events(self._transport, "/v1/events", last_event_id)
+        return AsyncEvents(self._transport, "/v1/events", last_event_id)
 
     async def cancel_matching(
         self,

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx2
 
@@ -22,15 +22,25 @@ log = logging.getLogger("bulklane")
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
+class Closable(Protocol):
+    """A stream of events."""
+
+    async def aclose(self) -> None:
+        """Close it."""
+
+
 class AsyncTransport:
     """The connections of a client. Its requests may run at the same time."""
 
     def __init__(self, settings: ClientSettings, http: httpx2.AsyncClient | None) -> None:
         self._settings = settings
         self._http = http or httpx2.AsyncClient()
+        self.streams: set[Closable] = set()  # that are open
 
     async def aclose(self) -> None:
         """Close the connections."""
+        for stream in [*self.streams]:
+            await stream.aclose()
         await self._http.aclose()
 
     async def send(
@@ -68,30 +78,40 @@ class AsyncTransport:
     @asynccontextmanager
     async def open(self, call: Call, *, body: AsyncBody | None = None) -> AsyncIterator[httpx2.Response]:
         """Send a request once; yield its response before its body. Raises APIError, ConnectionLost."""
-        wait = httpx2.Timeout(call.seconds, connect=self._settings.connect_seconds)
+        response = await self.begin(call, body=body)
+        try:
+            yield response
+        except httpx2.RequestError as error:
+            raise self.lost(error) from error
+        finally:
+            await response.aclose()
+
+    async def begin(self, call: Call, *, body: AsyncBody | None = None) -> httpx2.Response:
+        """Do the same without closing the response."""
         request = self._http.build_request(
             call.method,
             self._settings.url + call.path,
             params=query_text(call.query),
             headers=self._settings.headers | (body.headers if body else {}) | dict(call.headers),
-            timeout=wait,
+            timeout=httpx2.Timeout(call.seconds, connect=self._settings.connect_seconds),
             content=body.pieces() if body else None,
             json=call.json,
         )
-        response = None
         try:
             response = await self._http.send(request, stream=True, follow_redirects=False)
-            if not response.is_success:
-                raise error_of(response.status_code, await response.aread(), response.headers)
-            yield response
+            if response.is_success:
+                return response
+            content = await response.aread()  # to its end, which closes it
         except httpx2.RequestError as error:
-            what = str(error) or type(error).__name__
-            raise ConnectionLost(
-                f"no response from {self._settings.url}: {what}", sent=not isinstance(error, NOT_SENT)
-            ) from error
-        finally:
-            if response is not None:
-                await response.aclose()
+            raise self.lost(error) from error
+        raise error_of(response.status_code, content, response.headers)
+
+    def lost(self, error: httpx2.RequestError) -> ConnectionLost:
+        """Return the error that an error of the connection is for the user."""
+        what = str(error) or type(error).__name__
+        return ConnectionLost(
+            f"no response from {self._settings.url}: {what}", sent=not isinstance(error, NOT_SENT)
+        )
 
     async def pause(
         self, error: APIError | ConnectionLost, attempts: Attempts, deadline: io.Deadline | None = None

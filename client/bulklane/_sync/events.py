@@ -1,6 +1,11 @@
 """Follow the changes of jobs as server-sent events, and resume after a cut."""
 
+from collections import deque
 from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+import httpx2
 
 from bulklane._sync import io
 from bulklane._sync.transport import Transport
@@ -12,32 +17,91 @@ from bulklane.server_events import EventReader
 SILENCE = 45.0  # seconds; the service sends a sign of life each 15
 
 
-def events(transport: Transport, path: str, last_event_id: str | None) -> Iterator[JobEvent]:
-    """Yield events until the end of the job, or without an end for all jobs of an account.
+class Events:
+    """Iterates over events: those of a job until its end, those of an account without an end.
 
     A stream that is cut is opened again where it was left. Raises APIError, or ConnectionLost after the
-    attempts of the retry policy.
+    attempts of the retry policy. To leave it before its end, close it, or use it in a `with` statement; the
+    client closes what is left.
     """
-    reader = EventReader(last_id=last_event_id)
-    attempts = transport.attempts(repeatable=True)
-    of_one_job = path != "/v1/events"
-    while True:
-        reader.cut()
-        headers = {"Accept": "text/event-stream"}
-        if reader.last_id:
-            headers["Last-Event-ID"] = reader.last_id
-        call = Call(method="GET", path=path, headers=headers, repeatable=True, seconds=SILENCE)
+
+    def __init__(self, transport: Transport, path: str, last_event_id: str | None) -> None:
+        self._transport = transport
+        self._path = path
+        self._reader = EventReader(last_id=last_event_id)
+        self._attempts = transport.attempts(repeatable=True)
+        self._events: deque[JobEvent] = deque()
+        self._response: httpx2.Response | None = None
+        self._chunks: Iterator[bytes] | None = None
+        self._ended = False
+
+    def __iter__(self) -> Self:
+        """Return the iterator, which is this object."""
+        return self
+
+    def __next__(self) -> JobEvent:
+        """Return the next event, when it comes."""
+        while not self._events:
+            if self._ended:
+                raise StopIteration
+            try:
+                self._read()
+            except (APIError, ConnectionLost) as error:
+                self._leave()
+                self._transport.pause(error, self._attempts)
+        return self._events.popleft()
+
+    def close(self) -> None:
+        """Close the stream."""
+        self._ended = True
+        self._events.clear()
+        self._leave()
+
+    def __enter__(self) -> Self:
+        """Return the iterator."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the stream."""
+        self.close()
+
+    def _read(self) -> None:
+        """Open the stream if there is none, and read what comes next."""
+        if self._chunks is None:
+            self._enter()
+            return
         try:
-            with transport.open(call) as response:
-                if response.status_code == 204:
-                    return
-                for data in response.iter_bytes():
-                    attempts = transport.attempts(repeatable=True)
-                    for event in reader.feed(data):
-                        yield event
-                        if of_one_job and reader.ended:
-                            return
-        except (APIError, ConnectionLost) as error:
-            transport.pause(error, attempts)
+            data = next(self._chunks, None)
+        except httpx2.RequestError as error:
+            raise self._transport.lost(error) from error
+        if data is None:  # the api has stopped: another one goes on
+            self._leave()
+            io.sleep(self._reader.retry)
+            return
+        self._attempts = self._transport.attempts(repeatable=True)
+        self._events.extend(self._reader.feed(data))
+        if self._reader.ended and self._path != "/v1/events":
+            self._ended = True
+            self._leave()
+
+    def _enter(self) -> None:
+        headers = {"Accept": "text/event-stream"}
+        if self._reader.last_id:
+            headers["Last-Event-ID"] = self._reader.last_id
+        call = Call(method="GET", path=self._path, headers=headers, repeatable=True, seconds=SILENCE)
+        self._response = self._transport.begin(call)
+        self._transport.streams.add(self)
+        if self._response.status_code == 204:  # the job had ended before
+            self._ended = True
+            self._leave()
         else:
-            io.sleep(reader.retry)  # the api has stopped: another one continues
+            self._chunks = self._response.iter_bytes()
+
+    def _leave(self) -> None:
+        self._reader.cut()
+        response, self._response, self._chunks = self._response, None, None
+        self._transport.streams.discard(self)
+        if response is not None:
+            response.close()

@@ -7,13 +7,13 @@ from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
 from bulklane._sync import io
-from bulklane._sync.events import events
+from bulklane._sync.events import Events
 from bulklane._sync.listing import Listing
 from bulklane._sync.transport import Transport
 from bulklane.calls import Call, get, path
 from bulklane.decode import decode
 from bulklane.errors import WaitTimeout
-from bulklane.models import ItemError, ItemResult, JobEvent, JobSnapshot
+from bulklane.models import ItemError, ItemResult, JobSnapshot
 from bulklane.rows import Format, RowFinder, SentRows
 from bulklane.sources import Submittable, sent_rows
 
@@ -58,9 +58,9 @@ class Job(JobSnapshot):
             raise WaitTimeout(self, timeout) from None
         return self
 
-    def events(self, *, last_event_id: str | None = None) -> Iterator[JobEvent]:
+    def events(self, *, last_event_id: str | None = None) -> Events:
         """Yield the changes of the job until its end. A connection that is lost is resumed without a gap."""
-        return events(self._transport, self._path("events"), last_event_id)
+        return Events(self._transport, self._path("events"), last_event_id)
 
     def errors(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import httpx2
 
@@ -22,15 +22,25 @@ log = logging.getLogger("bulklane")
 NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
+class Closable(Protocol):
+    """A stream of events."""
+
+    def close(self) -> None:
+        """Close it."""
+
+
 class Transport:
     """The connections of a client. Its requests may run at the same time."""
 
     def __init__(self, settings: ClientSettings, http: httpx2.Client | None) -> None:
         self._settings = settings
         self._http = http or httpx2.Client()
+        self.streams: set[Closable] = set()  # that are open
 
     def close(self) -> None:
         """Close the connections."""
+        for stream in [*self.streams]:
+            stream.close()
         self._http.close()
 
     def send(self, call: Call, *, body: Body | None = None, deadline: io.Deadline | None = None) -> Any:
@@ -66,30 +76,40 @@ class Transport:
     @contextmanager
     def open(self, call: Call, *, body: Body | None = None) -> Iterator[httpx2.Response]:
         """Send a request once; yield its response before its body. Raises APIError, ConnectionLost."""
-        wait = httpx2.Timeout(call.seconds, connect=self._settings.connect_seconds)
+        response = self.begin(call, body=body)
+        try:
+            yield response
+        except httpx2.RequestError as error:
+            raise self.lost(error) from error
+        finally:
+            response.close()
+
+    def begin(self, call: Call, *, body: Body | None = None) -> httpx2.Response:
+        """Do the same without closing the response."""
         request = self._http.build_request(
             call.method,
             self._settings.url + call.path,
             params=query_text(call.query),
             headers=self._settings.headers | (body.headers if body else {}) | dict(call.headers),
-            timeout=wait,
+            timeout=httpx2.Timeout(call.seconds, connect=self._settings.connect_seconds),
             content=body.pieces() if body else None,
             json=call.json,
         )
-        response = None
         try:
             response = self._http.send(request, stream=True, follow_redirects=False)
-            if not response.is_success:
-                raise error_of(response.status_code, response.read(), response.headers)
-            yield response
+            if response.is_success:
+                return response
+            content = response.read()  # to its end, which closes it
         except httpx2.RequestError as error:
-            what = str(error) or type(error).__name__
-            raise ConnectionLost(
-                f"no response from {self._settings.url}: {what}", sent=not isinstance(error, NOT_SENT)
-            ) from error
-        finally:
-            if response is not None:
-                response.close()
+            raise self.lost(error) from error
+        raise error_of(response.status_code, content, response.headers)
+
+    def lost(self, error: httpx2.RequestError) -> ConnectionLost:
+        """Return the error that an error of the connection is for the user."""
+        what = str(error) or type(error).__name__
+        return ConnectionLost(
+            f"no response from {self._settings.url}: {what}", sent=not isinstance(error, NOT_SENT)
+        )
 
     def pause(
         self, error: APIError | ConnectionLost, attempts: Attempts, deadline: io.Deadline | None = None

@@ -68,6 +68,17 @@ def test_a_frame_becomes_csv_without_changing_a_value() -> None:
     assert found(body, 2)[1] == {"phone": "", "Customer No": "17", "metadata.since": "", "vip": ""}
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_of_real_libraries_become_csv(library: str) -> None:
+    frames = pytest.importorskip(library)
+    table = {"phone": [4155552671, None], "tags": [["a"], None], "name": ["Ana", "x,y"]}
+    _, data = sent(frames.DataFrame(table))
+    assert data == b'phone,tags,name\r\n4155552671,"[""a""]",Ana\r\n,,"x,y"\r\n'
+    if library == "polars":
+        with pytest.raises(SourceError, match=r"collect\(\)"):
+            sent(frames.DataFrame(table).lazy())
+
+
 @pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])
 def test_a_source_that_can_be_read_once_is_sent_twice(compression: Compression) -> None:
     body = Body(open_source(({"phone": str(n)} for n in range(30_000)), None, None), compression)

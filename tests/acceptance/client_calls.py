@@ -1,0 +1,179 @@
+"""Calls of everything that the client has, and the routes that they do not reach."""
+
+import asyncio
+import json
+import re
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from api.openapi.build import document
+from api.routes import ROUTES
+from bulklane import AsyncBulklane, AsyncJob, ConflictError, NotFoundError
+from bulklane.models import Operation
+from bulklane.resource_models import Audience, ContactList, Label
+from schemas.settings import Settings
+
+SECONDS = 60
+METHODS = {"get", "post", "put", "patch", "delete"}
+NUMBERS = count(1)
+PARTNERS = re.compile(  # the same operations are reached by /v1/bulk
+    r"/api/v1/contacts/bulk_update.*|/v1/contacts/lists/\{list_id\}/contacts|/v1/\{phone_number_id\}/.*"
+    r"|/v1/contacts/(bulk|bulk-delete|add-to-audience)"
+)
+PUBLIC = {"/openapi.json", "/docs", "/docs/", "/healthz", "/readyz"}
+
+
+def name(what: str) -> str:
+    """Return a name that is used once."""
+    return f"{what} {next(NUMBERS)}"
+
+
+async def call_all(key: str, url: str, folder: Path) -> set[tuple[str, str]]:
+    """Use everything that the client has; return the methods and paths of its requests."""
+    called: set[tuple[str, str]] = set()
+
+    async def record(request: httpx2.Request) -> None:
+        called.add((request.method, request.url.raw_path.decode().partition("?")[0]))
+
+    http = httpx2.AsyncClient(event_hooks={"request": [record]})
+    async with AsyncBulklane(key=key, url=url, http=http) as client:
+        assert (await client.account()).name == "demo"
+        assert (await client.limits()).requests.limit == 0
+        await _definitions(client)
+        await _contact(client)
+        await _operations(client)
+        await _many_jobs(client, folder)
+    return called
+
+
+def not_called(called: set[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the routes of the document that were not called."""
+    return {
+        (method.upper(), path)
+        for path, item in json.loads(document(ROUTES, Settings()))["paths"].items()
+        for method in item.keys() & METHODS
+        if path not in PUBLIC and not PARTNERS.fullmatch(path)
+        if not any(verb == method.upper() and _fits(path, place) for verb, place in called)
+    }
+
+
+def _fits(template: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path) is not None
+
+
+async def _definitions(client: AsyncBulklane) -> None:
+    team = await client.teams.create(name("team"))
+    assert (await client.teams.rename(team.id, name("team"))).name != team.name
+    assert (await client.teams.get(team.id)).id in [one.id async for one in client.teams.list()]
+    await client.teams.delete(team.id)
+    tier = await client.properties.create("tier", "enum", options=["gold"])
+    assert (await client.properties.change("tier", options=["gold", "silver"])).options != tier.options
+    assert await client.properties.get("tier") == await client.properties.list().first()
+    await client.properties.delete("tier")
+    with pytest.raises(NotFoundError):
+        await client.properties.get("tier")
+
+
+async def _contact(client: AsyncBulklane) -> None:
+    channel = await client.channels.create(name("channel"), phone="+12125559000")
+    assert (await client.channels.change(channel.id, phone=None)).phone is None
+    assert (await client.channels.get(channel.id)).id in [one.id async for one in client.channels.list()]
+    fields = {"name": "Ana", "phone": "+12125559001", "external_id": "crm 1/2"}
+    contact = await client.contacts.create(**fields)  # type: ignore[arg-type]  # a dict is no TypedDict
+    assert await client.contacts.get("crm 1/2") == contact
+    changed = await client.contacts.change(
+        contact.id, external_id=None, opted_out=True, birth_date="1990-05-17"
+    )
+    assert (changed.external_id, changed.opted_out, changed.birth_date) == (None, True, "1990-05-17")
+    assert (await client.contacts.set_opt_in(contact.id, channel.id, opted_in=True)).by == "account"
+    assert [opt.channel_id async for opt in client.contacts.opt_ins(contact.id)] == [channel.id]
+    for memberships in (client.contacts.labels, client.contacts.lists, client.contacts.audiences):
+        assert [one async for one in memberships(contact.id)] == []
+    assert [one.id async for one in client.contacts.list(search="+12125559001")] == [contact.id]
+    await client.contacts.delete(contact.id)
+    await client.channels.delete(channel.id)
+
+
+async def _operations(client: AsyncBulklane) -> None:
+    """Run all nine operations, and look at their effects."""
+    phones = [f"+1212555{number}" for number in range(9100, 9104)]
+
+    async def run(rows: Any, operation: Operation, **parameters: Any) -> AsyncJob:
+        job = await client.jobs.submit(rows, operation=operation, **parameters)
+        await job.wait(SECONDS)
+        assert job.ok, job
+        return job
+
+    contacts = [{"phone": phone} for phone in phones]
+    made = await run(contacts, "contacts.upsert")
+    ids = [result.contact_id async for result in made.results()]
+    label = await client.labels.create(name("label"))
+    label = await client.labels.change(label.id, colour="#1f77b4")
+    await run(ids, "labels.attach", label_id=label.id)
+    assert [contact.phone async for contact in client.labels.members(label.id)] == phones
+    await run(ids[:1], "labels.detach", label_id=label.id)
+    assert (await client.labels.get(label.id)).contact_count == 3
+    await run(phones, "preferences.set", preference="mute_all")
+    audience = await client.audiences.create(name("audience"))
+    await run(ids, "audiences.add", audience_id=audience.id)
+    assert len([one async for one in client.audiences.members(audience.id)]) == 4
+    group = await client.lists.create(name("list"))
+    await run(contacts, "lists.add", list_id=group.id, opt_in_to_all_channels=False)
+    await run(contacts[:1], "lists.remove", list_id=group.id)
+    assert [one.phone async for one in client.lists.members(group.id)] == phones[1:]
+    await run(contacts[:1], "lists.overwrite", list_id=group.id)
+    assert [one.phone async for one in client.lists.members(group.id)] == phones[:1]
+    assert (await run(ids, "contacts.delete")).counts.updated == 4
+    await _rest_of_resources(client, label, audience, group)
+
+
+async def _rest_of_resources(
+    client: AsyncBulklane, label: Label, audience: Audience, group: ContactList
+) -> None:
+    assert label.id in [one.id async for one in client.labels.list()]
+    await client.labels.delete(label.id)
+    assert (await client.audiences.rename(audience.id, name("audience"))).id == audience.id
+    assert (await client.audiences.get(audience.id)).id in [one.id async for one in client.audiences.list()]
+    await client.audiences.delete(audience.id)
+    assert (await client.lists.rename(group.id, name("list"))).state == "active"
+    assert (await client.lists.archive(group.id)).state == "archived"
+    assert group.id in [one.id async for one in client.lists.list(archived=True)]
+    assert (await client.lists.unarchive(group.id)) == await client.lists.get(group.id)
+
+
+async def _many_jobs(client: AsyncBulklane, folder: Path) -> None:
+    failed = [await client.jobs.submit([{"phone": "12"}], name="many", tags=["x"]) for _ in range(3)]
+    for job in failed:
+        await job.wait(SECONDS)
+    listing = client.jobs.list(name="man*", tag="x", state=["completed_with_errors", "failed"], limit=2)
+    page = await listing.page()
+    assert [job.id for job in page.data] == [failed[2].id, failed[1].id]
+    assert [job.id async for job in listing] == [job.id for job in reversed(failed)]
+    since = failed[1].received_at
+    assert (await client.jobs.counts(name="many", since=since)).total == 2
+    preview = await client.jobs.retry_matching(name="many", state="completed_with_errors")
+    assert (preview.preview, preview.matched, preview.retried) == (True, 3, 0)
+    done = await client.jobs.retry_matching(preview=False, expected=2, ids=[job.id for job in failed[:2]])
+    assert (done.retried, done.remaining, len(done.jobs)) == (2, 0, 2)
+    assert (await client.jobs.cancel_matching(since=since, name="nothing")).matched == 0
+    last = failed[2]
+    again = await last.retry_failed()
+    await again.wait(SECONDS)
+    await last.refresh()
+    assert (last.children, last.first_errors[0].code) == ([again.id], "phone_too_short")
+    assert last.error_summary is not None
+    assert last.error_summary[0].examples[0].value == "12"
+    with pytest.raises(ConflictError):
+        await last.cancel()
+    await last.save_results(folder / "results.ndjson", format="ndjson")
+    assert [event.kind async for event in last.events()] == ["job"]
+    assert [error.index async for error in last.errors()] == [0]
+    async with client.jobs.events() as followed, asyncio.TaskGroup() as group:
+        first = group.create_task(followed.__anext__())
+        while not first.done():  # the stream begins with what happens after it was opened
+            await (await client.jobs.submit([{"phone": "12"}])).wait(SECONDS)
+    assert first.result().kind == "job"
