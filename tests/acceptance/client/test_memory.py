@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.acceptance.front import front_of, refusal
+from tests.acceptance.client.front import front_of, refusal
 
 MEMORY_MIB = 48  # more than at the start: a piece, its compressed form, and the buffers of a connection
 SEND_200_MIB = f"""

@@ -23,8 +23,8 @@ from bulklane import (
     ServerError,
     WaitTimeout,
 )
-from tests.acceptance.client_calls import call_all, not_called
-from tests.acceptance.front import Bad, Front, front_of, refusal
+from tests.acceptance.client.calls import call_all, not_called
+from tests.acceptance.client.front import Bad, Front, front_of, refusal
 from tests.acceptance.service import Service
 from tests.proxy import Proxy, proxy
 from tests.waiting import wait_for
