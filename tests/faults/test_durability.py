@@ -15,6 +15,7 @@ from tests.factories import contact
 from tests.faults.harness import invariants
 from tests.faults.harness.client import PatientClient, ndjson
 from tests.faults.harness.cluster import Cluster, cluster
+from tests.faults.harness.following import following
 from tests.integration.api.service import Response
 
 ENDS = 3
@@ -54,6 +55,23 @@ async def test_a_job_that_was_accepted_is_not_lost(running: Cluster, items: int)
     assert [row["state"] for row in rows] == ["queued"]
     running.workers[0].thaw()
     await client.ended(job)
+    await invariants.hold(running)
+
+
+async def test_progress_that_an_event_told_is_not_taken_back(running: Cluster) -> None:
+    """The commit of a chunk waits for no disk, and the worker stops behind it."""
+    client = await running.client()
+    async with following(client) as reader:
+        running.steps.arm("apply.after_commit", "stop")
+        job = await client.submit([contact(number) for number in range(2_000)], query="?parallel=1")
+        pid = await running.steps.stopped_at("apply.after_commit")
+        await reader.until(job, "running", created=1_000)
+        await running.kill_backend()
+        await running.database_accepts()
+        rows = await running.sql("SELECT items FROM chunks WHERE state = 'done'")
+        assert [row["items"] for row in rows] == [1_000]
+        os.kill(pid, signal.SIGCONT)
+        await reader.until(job, "completed")
     await invariants.hold(running)
 
 

@@ -33,11 +33,12 @@ class PatientReader:
             self.serving = None
             await asyncio.sleep(AGAIN_SECONDS)
 
-    async def until(self, job: str, state: str) -> Any:
-        """Wait for a job in a state; return its data."""
+    async def until(self, job: str, state: str, *, created: int = 0) -> Any:
+        """Wait for a job in a state, with at least so many contacts created; return its data."""
 
         def found() -> list[Any]:
-            return [sent.data for sent in self.seen if sent.data["id"] == job and sent.data["state"] == state]
+            events = [sent.data for sent in self.seen if sent.data["id"] == job]
+            return [it for it in events if it["state"] == state and it["counts"]["created"] >= created]
 
         async with asyncio.timeout(SECONDS), self._arrived:
             await self._arrived.wait_for(found)

@@ -31,7 +31,7 @@ EVENT_GUARDS = (
         file="storage/schema/functions/end_small_jobs.sql",
         text="SET bulklane.counts_ends = 'on' AS $$",
         instead="AS $$",
-        tests=(SEARCH,),
+        tests=("tests/integration/worker/pipeline/test_together.py",),
     ),
     Mutation(
         guard="number of jobs: a job that is deleted is counted down",
@@ -119,7 +119,7 @@ EVENT_GUARDS = (
         file="api/feeds/event_follower.py",
         text="        else:\n            self.cursor = before\n",
         instead="        else:\n            self.cursor = pieces[-1].last.cursor\n",
-        tests=(EVENTS,),
+        tests=("tests/unit/test_event_follower.py",),
     ),
     Mutation(
         guard="events: a change that was not announced is found",
@@ -127,7 +127,7 @@ EVENT_GUARDS = (
         file="api/http/hearing.py",
         text="            await self.feeds.find_changes()\n",
         instead="            pass\n",
-        tests=("tests/faults/test_events.py",),
+        tests=(EVENTS,),
     ),
     Mutation(
         guard="events: a look that failed is repeated",

@@ -9,17 +9,19 @@ import pytest
 
 from api.feeds import event_feed
 from api.feeds.event_follower import Follower
+from api.http import hearing
 from api.http.connections import CONNECTIONS
 from schemas.formats.content_type import Format
-from schemas.ids import new_job_id, show_job_id
+from schemas.ids import AccountId, new_job_id, show_job_id
 from schemas.operations import JobParams, Operation
 from schemas.settings import Settings
 from schemas.wire.jobs import JobProgress
 from storage.context import Context
-from storage.pipeline import uploads
+from storage.pipeline import changes, uploads
 from storage.pipeline.changes import Cursor
 from storage.pipeline.uploads import NewJob
-from tests.changing_jobs import make_jobs
+from storage.postgres.pool import Pool
+from tests.changing_jobs import CHANGE_JOB, make_jobs
 from tests.event_reader import SOON, EventReader, Sent
 from tests.factories import contact
 from tests.integration.api.following import following
@@ -27,11 +29,15 @@ from tests.integration.api.raw_upload import upload
 from tests.integration.api.service import Client, Service, make_client, serve
 from tests.integration.api.work import work
 from tests.waiting import until
+from tests.workers import claim
+from worker.apply import apply_chunk
 
 CHANGE_JOBS = "UPDATE jobs SET total = total + 1 WHERE account_id = $1"
 
 
-async def test_a_job_is_followed_from_its_state_to_its_end(ctx: Context, client: Client) -> None:
+async def test_a_job_is_followed_from_its_state_to_its_end(
+    ctx: Context, client: Client, service: Service
+) -> None:
     job = (await client.submit_items([contact(n) for n in range(2_500)])).json
     assert job["events_url"] == f"/v1/jobs/{job['id']}/events"
     async with following(client, job["events_url"]) as stream:
@@ -39,6 +45,13 @@ async def test_a_job_is_followed_from_its_state_to_its_end(ctx: Context, client:
         assert first
         assert first.name == "job"
         assert first.data["state"] == "queued"
+        await apply_chunk(ctx, await claim(ctx))
+        service.api.feeds.change(client.account.id)  # no worker runs that announces it
+        while event := await stream.next():
+            if event.data["counts"]["created"]:
+                break
+        assert event
+        assert (event.data["state"], event.data["counts"]["created"]) == ("running", 1_000)
         await work(ctx)
         rest = await stream.until_end()
     assert rest[-1].data["state"] == "completed"
@@ -162,6 +175,54 @@ async def test_a_stream_of_a_job_resumes_with_what_it_has_not_sent(ctx: Context,
     assert rest[-1].data["state"] == "completed"
 
 
+async def test_what_changes_while_a_stream_catches_up_follows(
+    ctx: Context, client: Client, service: Service
+) -> None:
+    ids = await make_jobs(ctx, client.account.id, 2)
+    feeds = service.api.feeds
+    async with following(client, "/v1/events") as stream:
+        place = stream.last_id
+    await ctx.pool.execute(CHANGE_JOB, client.account.id, ids[0])
+    for _ in range(event_feed.READS_AT_ONCE):
+        await feeds.reads.acquire()  # so the stream does not read yet what it has missed
+    async with following(client, "/v1/events", place) as stream:
+        await ctx.pool.execute(CHANGE_JOB, client.account.id, ids[1])
+        now = await changes.now(ctx.pool)
+
+        async def looked() -> bool:
+            feeds.change(client.account.id)
+            [feed] = feeds.all
+            return feed.cursor is not None and feed.cursor.includes(now)
+
+        await until(looked)
+        for _ in range(event_feed.READS_AT_ONCE):
+            feeds.reads.release()
+        events = [await stream.next(), await stream.next()]
+    assert [event and event.data["id"] for event in events] == list(map(show_job_id, ids))
+
+
+async def test_a_look_that_failed_is_repeated(
+    ctx: Context, client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hearing, "LOOK_SECONDS", 1_000.0)
+    [job_id] = await make_jobs(ctx, client.account.id, 1)
+    read, failed = changes.read, asyncio.Event()
+
+    async def fail_once(pool: Pool, account_id: AccountId, after: Cursor) -> changes.Changes:
+        if failed.is_set():
+            return await read(pool, account_id, after)
+        failed.set()
+        raise ConnectionError
+
+    async with following(client, "/v1/events") as stream:
+        monkeypatch.setattr(changes, "read", fail_once)
+        await ctx.pool.execute(CHANGE_JOB, client.account.id, job_id)
+        service.api.feeds.change(client.account.id)
+        event = await stream.next()
+    assert failed.is_set()
+    assert event is not None
+
+
 async def test_an_upload_that_fails_is_announced(client: Client, service: Service) -> None:
     async with following(client, "/v1/events") as stream:
         async with upload(service, client, "application/x-ndjson") as cut:
@@ -211,9 +272,10 @@ def _followers(service: Service) -> list[Follower]:
     return [follower for feed in service.api.feeds.all for follower in feed.followers]
 
 
-async def test_changes_that_follow_each_other_are_one_event(
+async def test_changes_that_nobody_announces_are_found_and_those_of_a_moment_are_one_event(
     ctx: Context, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(hearing, "LOOK_SECONDS", 0.0)
     monkeypatch.setattr(event_feed, "EVERY_SECONDS", 1.0)
     [job_id] = await make_jobs(ctx, client.account.id, 1)
     async with following(client, f"/v1/jobs/{show_job_id(job_id)}/events") as stream:
