@@ -101,7 +101,7 @@ class Workload:
         plain = "nickname" not in job.items[0]
         job = replace(job, dry_run=plain and self.rng.random() < 0.06)
         sent = await self._submit(job, self.jobs.labelled(job, stoppable=plain))
-        if self.rng.random() < 0.03:
+        if self.rng.random() < 0.08:
             await self._act_on_many()
         if plain and not job.dry_run and self.rng.random() < 0.08:
             await asyncio.sleep(self.rng.random())

@@ -6,11 +6,14 @@ import random
 import pytest
 
 from schemas.ids import AccountId, JobId, new_job_id
+from schemas.settings import Settings
 from storage.context import Context
 from storage.pipeline import changes
 from storage.pipeline.changes import Cursor, Part
 from tests.changing_jobs import CHANGE_JOB, INSERT_JOB, VERSIONS, change_at_random, make_jobs
 from tests.factories import make_account
+from tests.page_counts import counting
+from tests.workers import open_worker
 
 JOBS = 12
 END_JOBS = "UPDATE jobs SET state = 'completed' WHERE account_id = $1"
@@ -99,6 +102,25 @@ async def test_many_changes_of_one_transaction_are_read_in_pages(ctx: Context) -
             seen += [change.job.id for change in page.changes]
             place, more = page.cursor, page.more
         assert sorted(seen) == sorted(expected)
+
+
+async def test_a_page_of_a_transaction_that_is_open_for_a_cursor_reads_a_page(
+    ctx: Context, settings: Settings
+) -> None:
+    """A client can name any transaction as open."""
+    account = await make_account(ctx)
+    async with ctx.pool.acquire() as conn, conn.transaction():
+        await conn.executemany(INSERT_JOB, [(account.id, new_job_id()) for _ in range(1_000)])
+        await conn.execute(END_JOBS, account.id)
+        at = await conn.fetchval("SELECT pg_current_xact_id()::text::bigint")
+    async with open_worker(settings, size=1) as worker, counting(settings.database_url) as pages:
+        place = Cursor(at=at, open=(at,))
+        await changes.read(worker.pool, account.id, place, size=5)  # asyncpg learns the types
+        await worker.pool.execute("SET pg_stat_statements.track = 'all'")
+        async with pages.step("read"):
+            page = await changes.read(worker.pool, account.id, place, size=5)
+    assert len(page.changes) == 5
+    assert max(pages.read.values()) < 400
 
 
 async def test_a_job_of_a_restored_database_has_no_changes_to_wait_for(ctx: Context) -> None:

@@ -4,6 +4,7 @@ from tests.faults.chaos.guards.mutation import Mutation
 
 SEARCH = "tests/integration/api/jobs/test_job_search.py"
 CHANGES = "tests/integration/storage/test_changes.py"
+FEED = "tests/integration/api/jobs/test_event_feed.py"
 EVENTS = "tests/integration/api/jobs/test_events.py"
 CUT_STREAMS = "tests/integration/api/jobs/test_cut_streams.py"
 SUMMARY = "tests/integration/worker/failures/test_error_summary.py"
@@ -12,9 +13,9 @@ EVENT_GUARDS = (
     Mutation(
         guard="number of jobs: a job that ends alone is counted",
         promise="P10",
-        file="storage/migrations/0029_job_counts.sql",
-        text="WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL)",
-        instead="WHEN (false)",
+        file="storage/migrations/0030_counted_together.sql",
+        text="WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL\n",
+        instead="WHEN (false\n",
         tests=(SEARCH,),
     ),
     Mutation(
@@ -103,7 +104,7 @@ EVENT_GUARDS = (
         file="api/feeds/event_feed.py",
         text="                if version == self._version:\n",
         instead="                if True:\n",
-        tests=(CUT_STREAMS,),
+        tests=(FEED,),
     ),
     Mutation(
         guard="events: a stream has nothing twice that it caught up with",
@@ -127,7 +128,7 @@ EVENT_GUARDS = (
         file="api/http/hearing.py",
         text="            await self.feeds.find_changes()\n",
         instead="            pass\n",
-        tests=(EVENTS,),
+        tests=(FEED,),
     ),
     Mutation(
         guard="events: a look that failed is repeated",
@@ -135,7 +136,7 @@ EVENT_GUARDS = (
         file="api/feeds/event_feed.py",
         text="            self._changed.set()  # it is not seen yet\n",
         instead="            pass\n",
-        tests=(EVENTS,),
+        tests=(FEED,),
     ),
     Mutation(
         guard="Last-Event-ID: what is no id is refused",

@@ -43,6 +43,20 @@ async def test_a_form_needs_the_token_of_its_session(
             assert "older session" in await response.text()
 
 
+async def test_a_form_of_another_site_is_refused_although_it_has_the_token(
+    client: Client, session: aiohttp.ClientSession
+) -> None:
+    value = await sign_in(session, client.key)
+    form = {"csrf_token": hashlib.sha256(f"csrf:{value}".encode()).hexdigest()}
+    path, cookie = "/sign-out", {"Cookie": f"{COOKIE}={value}"}
+    for foreign in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}):
+        async with session.post(path, data=form, headers=cookie | foreign) as response:
+            assert response.status == 401
+            assert not response.cookies
+    async with session.post(path, data=form, headers=cookie, allow_redirects=False) as response:
+        assert response.status == 303
+
+
 @pytest.mark.parametrize("name", sorted(ASSETS))
 async def test_an_asset_is_served_and_names_no_other_host(session: aiohttp.ClientSession, name: str) -> None:
     async with session.get(f"/assets/{name}", params={"v": "1"}) as response:
