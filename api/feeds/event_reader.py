@@ -31,7 +31,7 @@ class EventReader:
     def __init__(self, pool: Pool, data_of: Callable[[JobRow], str]) -> None:
         self.pool = pool
         self._data_of = data_of
-        self._reads = asyncio.Semaphore(READS_AT_ONCE)
+        self.reads = asyncio.Semaphore(READS_AT_ONCE)
 
     async def after(self, account_id: AccountId, cursor: Cursor) -> EventPage:
         """Return a page of the events of an account after a cursor."""
@@ -44,7 +44,7 @@ class EventReader:
         """Yield the events of an account between two places, for a stream that has missed them."""
         more = after != until
         while more:
-            async with self._reads:
+            async with self.reads:
                 page = await changes.read(self.pool, account_id, after, until=until, size=MISSED_JOBS)
             after, more = page.cursor, page.more
             if page.changes:
@@ -54,7 +54,7 @@ class EventReader:
         self, account_id: AccountId, job_id: JobId, since: Sequence[Cursor]
     ) -> changes.JobNow | None:
         """Return a job as it is now, see `changes.of_job`."""
-        async with self._reads:
+        async with self.reads:
             return await changes.of_job(self.pool, account_id, job_id, since)
 
     def event(self, job: JobRow, cursor: Cursor) -> Event:

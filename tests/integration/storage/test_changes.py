@@ -113,7 +113,7 @@ async def test_a_page_of_a_transaction_that_is_open_for_a_cursor_reads_a_page(
         await conn.executemany(INSERT_JOB, [(account.id, new_job_id()) for _ in range(1_000)])
         await conn.execute(END_JOBS, account.id)
         at = await conn.fetchval("SELECT pg_current_xact_id()::text::bigint")
-    async with open_worker(settings, size=1) as worker, counting(settings.database_url) as pages:
+    async with open_worker(settings, size=1) as worker, counting(settings.database_url or "") as pages:
         place = Cursor(at=at, open=(at,))
         await changes.read(worker.pool, account.id, place, size=5)  # asyncpg learns the types
         await worker.pool.execute("SET pg_stat_statements.track = 'all'")

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from api.feeds import event_feed
+from api.feeds import event_feed, event_reader
 from api.feeds.event_follower import Follower
 from api.http import hearing
 from schemas.ids import AccountId, show_job_id
@@ -30,8 +30,8 @@ async def test_what_changes_while_a_stream_catches_up_follows(
     async with following(client, "/v1/events") as stream:
         place = stream.last_id
     await ctx.pool.execute(CHANGE_JOB, client.account.id, ids[0])
-    for _ in range(event_feed.READS_AT_ONCE):
-        await feeds.reads.acquire()  # so the stream does not read yet what it has missed
+    for _ in range(event_reader.READS_AT_ONCE):
+        await feeds.reader.reads.acquire()  # so the stream does not read yet what it has missed
     async with following(client, "/v1/events", place) as stream:
         await ctx.pool.execute(CHANGE_JOB, client.account.id, ids[1])
         now = await changes.now(ctx.pool)
@@ -42,8 +42,8 @@ async def test_what_changes_while_a_stream_catches_up_follows(
             return feed.cursor is not None and feed.cursor.includes(now)
 
         await until(looked)
-        for _ in range(event_feed.READS_AT_ONCE):
-            feeds.reads.release()
+        for _ in range(event_reader.READS_AT_ONCE):
+            feeds.reader.reads.release()
         events = [await stream.next(), await stream.next()]
     assert [event and event.data["id"] for event in events] == list(map(show_job_id, ids))
 
