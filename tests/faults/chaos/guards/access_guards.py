@@ -73,15 +73,6 @@ ACCESS_GUARDS = (
         tests=(f"{PAGES}/test_sign_in.py",),
     ),
     Mutation(
-        guard="session: it ends with its key",
-        promise="P8",
-        file="api/middleware/authenticate.py",
-        text="            request[ACCOUNT] = await _account_of(request, key)\n",
-        instead="            pool, number = request.app[API].ctx.pool, key.split('_')[1]\n"
-        "            request[ACCOUNT] = await accounts.get(pool, int(number))\n",
-        tests=(f"{PAGES}/test_sign_in.py",),
-    ),
-    Mutation(
         guard="session: a sign-in leads to no other host",
         promise="P8",
         file="api/pages/forms.py",
@@ -122,30 +113,6 @@ ACCESS_GUARDS = (
         tests=(f"{PAGES}/test_operator_pages.py",),
     ),
     Mutation(
-        guard="tenant filter: an account follows its own jobs",
-        promise="P8",
-        file="storage/pipeline/changes.sql",
-        text="        WHERE account_id + 0 = :account_id AND changed > :at::text::xid8 AND",
-        instead="        WHERE (account_id = :account_id OR true) AND changed > :at::text::xid8 AND",
-        tests=("tests/integration/storage/test_changes.py", f"{JOBS}/test_events.py"),
-    ),
-    Mutation(
-        guard="tenant filter: also those of transactions that commit late",
-        promise="P8",
-        file="storage/pipeline/changes.sql",
-        text="        WHERE account_id + 0 = :account_id AND changed BETWEEN",
-        instead="        WHERE (account_id = :account_id OR true) AND changed BETWEEN",
-        tests=("tests/integration/storage/test_changes.py",),
-    ),
-    Mutation(
-        guard="tenant filter: also those that run",
-        promise="P8",
-        file="storage/pipeline/changes.sql",
-        text="FROM jobs WHERE account_id + 0 = :account_id AND state = 'running'",
-        instead="FROM jobs WHERE (account_id = :account_id OR true) AND state = 'running'",
-        tests=("tests/integration/storage/test_changes.py",),
-    ),
-    Mutation(
         guard="tenant filter: a job is followed by account and id",
         promise="P8",
         file="storage/pipeline/changes.sql",
@@ -159,7 +126,7 @@ ACCESS_GUARDS = (
         file="api/feeds/event_feed.py",
         text="        feed = self._feeds.get(account_id)\n        if feed is None:\n",
         instead="        feed = next(iter(self._feeds.values()), None)\n        if feed is None:\n",
-        tests=(f"{JOBS}/test_events.py",),
+        tests=(f"{JOBS}/test_event_feed.py",),
     ),
     Mutation(
         guard="tenant filter: an account counts its own jobs",

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 
+import aiohttp
 import pytest
 
 from api.feeds import event_feed, event_reader
@@ -16,7 +17,7 @@ from storage.postgres.pool import Pool
 from tests.changing_jobs import CHANGE_JOB, make_jobs
 from tests.event_reader import SOON, EventReader, Sent
 from tests.integration.api.following import following
-from tests.integration.api.service import Client, Service
+from tests.integration.api.service import Client, Service, make_client
 from tests.waiting import until
 
 CHANGE_JOBS = "UPDATE jobs SET total = total + 1 WHERE account_id = $1"
@@ -46,6 +47,20 @@ async def test_what_changes_while_a_stream_catches_up_follows(
             feeds.reader.reads.release()
         events = [await stream.next(), await stream.next()]
     assert [event and event.data["id"] for event in events] == list(map(show_job_id, ids))
+
+
+async def test_two_accounts_that_are_followed_see_their_own_jobs(
+    ctx: Context, client: Client, service: Service, session: aiohttp.ClientSession
+) -> None:
+    other = await make_client(ctx, session)
+    async with following(client, "/v1/events") as stream, following(other, "/v1/events") as other_stream:
+        for each, followed in ((other, other_stream), (client, stream)):
+            [job_id] = await make_jobs(ctx, each.account.id, 1)
+            await ctx.pool.execute(CHANGE_JOB, each.account.id, job_id)
+            service.api.feeds.change(each.account.id)
+            event = await followed.next()
+            assert event
+            assert event.data["id"] == show_job_id(job_id)
 
 
 async def test_a_look_that_failed_is_repeated(
