@@ -7,7 +7,6 @@ a profile of its own in it.
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from signal import SIGKILL
 from playwright.async_api import Page, async_playwright, expect
 
 from embedded.servers.child import die_with
+from tests.servers import make_scratch_folder
 from tests.waiting import wait_for
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -56,7 +56,7 @@ def chromium() -> Iterator[str]:
     It also dies with the test process.
     """
     assert CHROMIUM is not None
-    folder = Path(tempfile.mkdtemp(prefix="bulklane-chromium-"))
+    folder = make_scratch_folder()
     process = subprocess.Popen(
         [CHROMIUM, *OPTIONS, f"--user-data-dir={folder}"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
