@@ -47,11 +47,11 @@ UPDATE chunks SET state = 'ready', token = :token, created = 0, updated = 0, unc
 WHERE account_id = :account_id AND job_id = :id;
 
 -- name: forget(account_id, id)!
--- Delete what an earlier attempt has recorded. Run after `take_chunks`, which waits until a record commits.
+-- Delete what an earlier attempt has recorded, except the groups of errors: see forget_errors. Run after `take_chunks`, which
+-- waits until a record commits.
 WITH o AS (DELETE FROM outcomes WHERE account_id = :account_id AND job_id = :id),
      h AS (DELETE FROM outcome_changes WHERE account_id = :account_id AND job_id = :id),
-     n AS (DELETE FROM error_counts WHERE account_id = :account_id AND job_id = :id),
-     g AS (DELETE FROM error_groups WHERE account_id = :account_id AND job_id = :id)
+     n AS (DELETE FROM error_counts WHERE account_id = :account_id AND job_id = :id)
 DELETE FROM item_errors WHERE account_id = :account_id AND job_id = :id;
 
 -- name: in_flight(account_id)$

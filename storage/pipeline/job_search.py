@@ -132,7 +132,7 @@ async def retryable(
         rows = await QUERIES.counts(conn, **parameters, **_hours(wanted.since, wanted.until))
         count = sum(row["jobs"] for row in rows)
         size = count if size is None else size
-        return count, await _next(conn, parameters, ListPlace(newer=True), size)
+        return count, [] if not count else await _next(conn, parameters, ListPlace(newer=True), size)
 
 
 async def named(

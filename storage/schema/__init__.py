@@ -23,10 +23,11 @@ HERE = Path(__file__).parent
 
 # In the order of creation: each object may use those above it.
 OBJECTS = (
-    "functions/count_members.sql",  # these six are used only by the triggers in tables.sql
+    "functions/count_members.sql",  # these seven are used only by the triggers in tables.sql
     "functions/count_contacts.sql",
     "functions/count_jobs.sql",
     "functions/count_retry.sql",
+    "functions/forget_errors.sql",
     "functions/group_errors.sql",
     "functions/note_change.sql",
     "functions/job_facets.sql",

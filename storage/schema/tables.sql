@@ -1,6 +1,6 @@
 -- All current tables, indexes and triggers. The migrations create them; this file is maintained by hand, and a test
 -- fails if the two differ. To build a database from this folder, run count_members.sql, count_contacts.sql,
--- count_jobs.sql, count_retry.sql, group_errors.sql and note_change.sql of functions/, then this file, then the views and the other functions
+-- count_jobs.sql, count_retry.sql, forget_errors.sql, group_errors.sql and note_change.sql of functions/, then this file, then the views and the other functions
 -- in the order of storage.schema.OBJECTS.
 --
 -- Columns are in the order in which the migrations added them. Every key starts with account_id, so the tables can
@@ -233,6 +233,8 @@ CREATE TABLE chunks (
 CREATE INDEX chunks_ready ON chunks (account_id, job_id, first_index) WHERE state = 'ready';
 CREATE INDEX chunks_running ON chunks (account_id, job_id) WHERE state = 'running';
 CREATE INDEX chunks_leases ON chunks (worker_id) WHERE state = 'running' AND worker_id IS NOT NULL;
+CREATE TRIGGER chunks_repeated AFTER UPDATE ON chunks
+    FOR EACH ROW WHEN (OLD.state = 'done' AND NEW.state = 'ready') EXECUTE FUNCTION forget_errors();
 
 -- The results of one chunk. Element i of each array, counted from 0, belongs to item first_index + i.
 CREATE TABLE outcomes (

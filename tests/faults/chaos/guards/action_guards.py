@@ -4,6 +4,7 @@ from tests.faults.chaos.guards.mutation import Mutation
 
 MAX_ERRORS = "tests/integration/worker/failures/test_max_errors.py"
 MANY_JOBS = "tests/integration/api/jobs/test_many_jobs.py"
+JOB_SEARCH = "tests/integration/api/jobs/test_job_search.py"
 CANCEL_MANY = "tests/integration/worker/control/test_cancel_many.py"
 
 ACTION_GUARDS = (
@@ -83,8 +84,8 @@ ACTION_GUARDS = (
         guard="max_errors: a dry run that starts again forgets the errors of the attempt before",
         promise="P10",
         file="storage/pipeline/dry_runs.sql",
-        text="     n AS (DELETE FROM error_counts WHERE account_id = :account_id AND job_id = :id),\n",
-        instead="",
+        text=",\n     n AS (DELETE FROM error_counts WHERE account_id = :account_id AND job_id = :id)\n",
+        instead="\n",
         tests=(MAX_ERRORS,),
     ),
     Mutation(
@@ -190,6 +191,14 @@ ACTION_GUARDS = (
         text="AND job_id = NEW.parent_id\n",
         instead="AND false\n",
         tests=(MANY_JOBS,),
+    ),
+    Mutation(
+        guard="retry many: a job that is retried is not counted any more",
+        promise="P10",
+        file="storage/schema/functions/count_retry.sql",
+        text="    SELECT account_id, tag, name, hour, operation, state, -1 FROM gone;\n",
+        instead="    SELECT account_id, tag, name, hour, operation, state, 0 FROM gone;\n",
+        tests=(JOB_SEARCH,),
     ),
     Mutation(
         guard="retry many: the limit of unfinished jobs holds",

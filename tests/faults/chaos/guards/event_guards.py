@@ -197,9 +197,9 @@ EVENT_GUARDS = (
     Mutation(
         guard="errors by code: a dry run that starts again forgets those of the attempt before",
         promise="P7",
-        file="storage/pipeline/dry_runs.sql",
-        text="     g AS (DELETE FROM error_groups WHERE account_id = :account_id AND job_id = :id)\n",
-        instead="     g AS (SELECT)\n",
+        file="storage/schema/functions/forget_errors.sql",
+        text="    DELETE FROM error_groups WHERE account_id = NEW.account_id AND job_id = NEW.job_id;\n",
+        instead="",
         tests=(SUMMARY,),
     ),
     Mutation(
