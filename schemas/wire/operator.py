@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from schemas.ids import AccountId, read_account_id
 from schemas.items.phone import is_region
 from schemas.operations import Operation
 from schemas.states import JobState
@@ -254,10 +255,17 @@ class NewKey(JsonBody):
     name: KeyName
 
 
+def _account_cursor(text: object) -> AccountId:
+    account_id = read_account_id(str(text))
+    if account_id is None:
+        raise PydanticCustomError("no_cursor", "is not a cursor: send the next_cursor of another page")
+    return account_id
+
+
 class OperatorAccountsQuery(PageQuery):
     """The page of accounts in the order of names."""
 
-    cursor: str | None = Field(None, max_length=30)
+    cursor: Annotated[AccountId, PlainValidator(_account_cursor, json_schema_input_type=str)] | None = None
     search: Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00]*$")] = Field(
         "", description="How the name begins, in any case."
     )

@@ -8,8 +8,6 @@ from api.endpoint import endpoint
 from api.http.context import operator_pool
 from api.http.operator_view import operator_account_view
 from api.http.responses import created, page_of, shown
-from schemas.errors import NotAcceptable
-from schemas.ids import read_account_id
 from schemas.wire.base import Listing
 from schemas.wire.operator import AccountSettings, NewAccount, OperatorAccount, OperatorAccountsQuery
 from storage.entities.accounts import Account
@@ -20,11 +18,7 @@ from storage.operator import account_loads
 async def list_all_accounts(request: web.Request, query: OperatorAccountsQuery) -> web.Response:
     """List all accounts with their load, in the order of names; `search` is how a name begins."""
     pool = operator_pool(request)
-    after = read_account_id(query.cursor) if query.cursor else None
-    if query.cursor and after is None:
-        message = "cursor: is not a cursor: send the next_cursor of another page"
-        raise NotAcceptable(message, code="invalid_parameter", param="cursor")
-    ids = await account_loads.page(pool, prefix=query.search, after=after, size=query.limit + 1)
+    ids = await account_loads.page(pool, prefix=query.search, after=query.cursor, size=query.limit + 1)
     rows = await account_loads.loads(pool, ids)
     return page_of([operator_account_view(row) for row in rows], query.limit, lambda view: view.id)
 

@@ -16,7 +16,6 @@ from api.openapi.describe import describe
 from api.pages.forms import read_form
 from api.pages.operator.overview import REFRESH_SECONDS
 from schemas.errors import BulklaneError, Conflict, NotAcceptable
-from schemas.ids import read_account_id
 from schemas.wire.operator import (
     AccountSettings,
     NewAccount,
@@ -99,8 +98,7 @@ async def _list(
 ) -> web.Response:
     query = check({name: value for name, value in given.items() if value}, OperatorAccountsQuery)
     pool = operator_pool(request)
-    after = read_account_id(query.cursor) if query.cursor else None
-    ids = await account_loads.page(pool, prefix=query.search, after=after, size=query.limit + 1)
+    ids = await account_loads.page(pool, prefix=query.search, after=query.cursor, size=query.limit + 1)
     rows = await account_loads.loads(pool, ids[: query.limit])
     views = [operator_account_view(row) for row in rows]
     known: dict[str, Any] = {} if error else {"refresh": REFRESH_SECONDS}
@@ -111,7 +109,7 @@ async def _list(
         status=STATUSES[type(error)] if error else 200,
         accounts=views,
         search=query.search,
-        first=after is None,
+        first=query.cursor is None,
         following=views[-1].id if len(ids) > query.limit else None,
         error=error,
         **known,

@@ -183,6 +183,10 @@ async def test_an_account_is_created_and_a_name_that_is_taken_is_explained(
 ) -> None:
     page = operator.page
     await make_account(ctx, name="taken")
+    refused = await operator.page.goto(f"{operator.host}/operator/accounts?cursor=nonsense")
+    assert refused is not None
+    assert refused.status == 422
+    operator.browser.messages.clear()  # Chromium reports the status
     await operator.open("/operator/accounts")
     for name in ("taken", "<b>new & odd"):
         await page.get_by_label("Name", exact=True).fill(name)
