@@ -36,12 +36,13 @@ async def retry_all(request: web.Request, action: JobsAction) -> RetriedJobs:
 
 
 async def _retry(request: web.Request, acting: Acting, parent_id: JobId) -> None:
-    parent = await jobs.parent(*scope(request), parent_id)
-    if parent is None:
-        return acting.skip(parent_id, "unknown_job")
-    retry, key = RetryRequest(request, parent), KEY.format(show_job_id(parent_id))
-    body = await retry.open()
+    key = KEY.format(show_job_id(parent_id))
     try:
+        parent = await jobs.parent(*scope(request), parent_id)
+        if parent is None:
+            return acting.skip(parent_id, "unknown_job")
+        retry = RetryRequest(request, parent)
+        body = await retry.open()
         job = new_job(request, await retry.plan(), key, body.file_name)
         accepted = await accept_upload(retry.api, job, retry.parts(), body.fingerprint, arrived=True)
     except (Conflict, InvalidRequest) as error:  # of this job only: the others are retried

@@ -60,7 +60,7 @@ async def get_job(request: web.Request, job_id: JobIdInPath, query: JobQuery) ->
     return shown(job_view(JOB.found(request, row)))
 
 
-@endpoint(responses={200: Response(model=Listing[ItemErrorView], also=FILES)})
+@endpoint(responses={200: Response(model=Listing[ItemErrorView], also=FILES)}, errors=(409,))
 async def list_errors(request: web.Request, job_id: KnownJobId, query: ResultsQuery) -> web.StreamResponse:
     """List item errors: in pages of JSON, or all of them as CSV or NDJSON, to correct and send back."""
     account = request[ACCOUNT]

@@ -1,11 +1,13 @@
 """Read jobs, for clients and for retries, and prune old ones."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from schemas.errors import Conflict
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
 from schemas.ids import AccountId, JobId
@@ -110,32 +112,36 @@ async def state_of(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Job
 async def shape_of(
     db: Conn | Pool, account_id: AccountId, job_id: JobId
 ) -> tuple[Operation, CsvLayout | None]:
-    """Return the operation of a job and, for CSV, its columns."""
+    """Return the operation of a job and, for CSV, its columns. Raises Conflict as `parent`."""
     row = await QUERIES.shape(db, account_id=account_id, id=job_id)
-    layout = CsvLayout.from_dict(json.loads(row["layout"])) if row["layout"] else None
-    return Operation(row["operation"]), layout
+    with _refusing_newer_jobs():
+        return Operation(row["operation"]), _layout(row["layout"])
 
 
 async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Parent | None:
-    """Return the job to retry, or None if the account has no such job."""
+    """Return the job to retry, or None if the account has no such job.
+
+    Raises Conflict if a newer release stored it, with an operation, a parameter or a format of its own.
+    """
     row = await QUERIES.parent(db, account_id=account_id, id=job_id)
     if row is None:
         return None
-    return Parent(
-        account_id=account_id,
-        job_id=job_id,
-        operation=Operation(row["operation"]),
-        params=JobParams.model_validate_json(row["params"]),
-        name=row["name"],
-        tags=tuple(row["tags"]),
-        file_name=row["file_name"],
-        format=Format(row["format"]),
-        layout=CsvLayout.from_dict(json.loads(row["layout"])) if row["layout"] else None,
-        parallel=row["parallel"],
-        dry_run=row["dry_run"],
-        state=JobState(row["state"]),
-        failed=row["failed"],
-    )
+    with _refusing_newer_jobs():
+        return Parent(
+            account_id=account_id,
+            job_id=job_id,
+            operation=Operation(row["operation"]),
+            params=JobParams.model_validate_json(row["params"]),
+            name=row["name"],
+            tags=tuple(row["tags"]),
+            file_name=row["file_name"],
+            format=Format(row["format"]),
+            layout=_layout(row["layout"]),
+            parallel=row["parallel"],
+            dry_run=row["dry_run"],
+            state=JobState(row["state"]),
+            failed=row["failed"],
+        )
 
 
 def job_row(row: Any, **details: Any) -> JobRow:
@@ -150,6 +156,21 @@ def job_row(row: Any, **details: Any) -> JobRow:
         **columns,
         **details,
     )
+
+
+@contextmanager
+def _refusing_newer_jobs() -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:  # of an enum, or of pydantic
+        message = (
+            "a newer release has accepted this job, and this one cannot read it: install the newer one"
+        )
+        raise Conflict(message, code="newer_release") from error
+
+
+def _layout(text: str | None) -> CsvLayout | None:
+    return CsvLayout.from_dict(json.loads(text)) if text else None
 
 
 def _groups(text: str | None) -> tuple[ErrorGroup, ...]:

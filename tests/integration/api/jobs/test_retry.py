@@ -231,6 +231,22 @@ async def test_a_retry_without_failed_items_or_before_the_end_is_refused(
     assert len(await client.jobs()) == 1
 
 
+async def test_a_retry_of_a_job_of_a_newer_release_is_refused(ctx: Context, client: Client) -> None:
+    parents = [(await client.submit_items([{"phone": "12"}])).json["id"] for _ in range(3)]
+    await work(ctx)
+    await ctx.pool.execute(  # what a release has stored that was rolled back
+        "UPDATE jobs SET params = params || '{\"newer\": 1}' WHERE id <> $1", read_job_id(parents[0])
+    )
+    response = await client.call("POST", f"/v1/jobs/{parents[1]}/retry")
+    assert (response.status, response.error["code"]) == (409, "newer_release")
+    acted = await client.call("POST", "/v1/jobs/retry", json={"filter": {"ids": parents}, "preview": False})
+    assert (acted.json["retried"], acted.json["remaining"]) == (1, 0)
+    assert [job["code"] for job in acted.json["skipped"]] == ["newer_release"] * 2
+    await ctx.pool.execute("UPDATE jobs SET operation = 'contacts.newer'")
+    response = await client.get(f"/v1/jobs/{parents[1]}/errors?format=csv")
+    assert (response.status, response.error["code"]) == (409, "newer_release")
+
+
 async def test_a_retry_of_a_dry_run_is_a_dry_run(ctx: Context, client: Client) -> None:
     parent = await client.submit_items([{"phone": "020 7946 0958"}], "?dry_run=true")
     await run_to_end(ctx, client, parent)

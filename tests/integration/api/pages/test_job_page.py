@@ -135,6 +135,9 @@ async def test_a_page_shows_a_job_of_any_state_and_of_a_newer_release(ctx: Conte
         response = await client.visit("GET", f"/jobs/{job_id}", {})
         assert response.status == 200, response.body
     assert b"&lt;b&gt;" in response.body
+    refused = await client.visit("POST", f"/jobs/{job_id}/retry", {})
+    assert (refused.status, refused.headers["Content-Type"]) == (409, "text/html; charset=utf-8")
+    assert b"install the newer one" in refused.body
     for wrong in ({"index": "x"}, {"outcome": "eaten"}, {"text": "\0"}, {"page": "2"}):
         refused = await client.visit("GET", f"/jobs/{job_id}", wrong)
         assert (refused.status, refused.headers["Content-Type"]) == (422, "text/html; charset=utf-8")
