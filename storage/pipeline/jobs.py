@@ -163,9 +163,7 @@ def _refusing_newer_jobs() -> Iterator[None]:
     try:
         yield
     except ValueError as error:  # of an enum, or of pydantic
-        message = (
-            "a newer release has accepted this job, and this one cannot read it: install the newer one"
-        )
+        message = "a newer release has accepted this job, and this one cannot read it: install the newer one"
         raise Conflict(message, code="newer_release") from error
 
 
