@@ -4,7 +4,6 @@ from tests.faults.chaos.guards.mutation import Mutation
 
 PAGES = "tests/integration/api/pages"
 OPERATOR = "tests/integration/api/operator/test_operator_access.py"
-TENANTS = "tests/integration/api/http/test_tenants.py"
 JOBS = "tests/integration/api/jobs"
 
 ACCESS_GUARDS = (
@@ -142,14 +141,6 @@ ACCESS_GUARDS = (
         file="storage/pipeline/cancellation.sql",
         text="WHERE account_id = :account_id AND id = i.id AND",
         instead="WHERE (account_id = :account_id OR true) AND id = i.id AND",
-        tests=(TENANTS,),
-    ),
-    Mutation(
-        guard="tenant filter: an action finds jobs of its own account",
-        promise="P8",
-        file="storage/pipeline/job_search.sql",
-        text="WHERE u.account_id = :account_id AND u.state = ANY (:states::text[]) AND u.operation",
-        instead="WHERE u.account_id + 0 > 0 AND u.state = ANY (:states::text[]) AND u.operation",
-        tests=(TENANTS, f"{JOBS}/test_many_jobs.py"),
+        tests=("tests/integration/worker/control/test_cancel_many.py",),
     ),
 )

@@ -25,6 +25,8 @@ async def test_a_job_that_has_ended_or_runs_or_is_locked_is_left_alone(ctx: Cont
     others = [ended, running, locked]
     before = await ctx.pool.fetch(ROWS, others)
     assert [row["state"] for row in before] == ["completed", "running", "queued"]
+    other = await make_account(ctx)
+    assert await cancellation.cancel_queued(ctx.pool, other.id, [free]) == {}
     async with barred(ctx, f"SELECT FROM jobs WHERE id = '{locked}' FOR UPDATE"):
         stopped = await cancellation.cancel_queued(ctx.pool, account.id, [*others, free])
     assert list(stopped) == [free]
