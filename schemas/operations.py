@@ -106,7 +106,7 @@ class Traits:
 
 
 # parameters that every operation takes
-ALWAYS = ("name", "tags", "region", "parallel", "dry_run", "max_errors", "unknown_columns")
+ALWAYS = ("name", "tags", "region", "parallel", "dry_run", "max_errors", "unknown_columns", "sheet")
 OPT_IN = ("opt_in_to", "opt_in_to_all_channels", "override_opt_outs")
 
 CONTACTS_EXAMPLE = [{"phone": "+919876543210", "name": "Priya Sharma", "metadata": {"city": "Mumbai"}}]

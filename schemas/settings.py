@@ -119,6 +119,7 @@ class Settings(BaseSettings):
     # Bytes after decompression, per NDJSON or CSV upload. The smallest record has two bytes, so the limit
     # keeps the index of an item within a signed integer of four bytes.
     max_upload_bytes: int = Field(default=4 * 1024**3 - 2, le=4 * 1024**3 - 2)
+    max_workbook_bytes: int = Field(default=64 * 1024**2, ge=1)  # of an Excel file, as it is sent
     max_upload_items: int = Field(default=10_000_000, ge=1, le=2**31 - 1)  # per NDJSON or CSV upload
     max_stored_bytes: int = 8 * 1024**3  # of the unfinished jobs of an account; beyond it: 429
     max_job_errors: int = Field(default=1_000_000, ge=1)  # stored item errors; beyond it the job fails early

@@ -12,15 +12,18 @@ from aiohttp import web
 from api.accept.form import open_form
 from api.accept.idempotency import HEADER
 from api.http.body_stream import arriving, pipeline_for, read_pieces, read_whole
-from schemas.errors import MalformedBody
-from schemas.formats.content_type import Format, format_for
+from api.http.file_pipe import FilePipe
+from schemas.errors import MalformedBody, UnsupportedFormat
+from schemas.formats.content_type import Format, charset_of, format_for
 from schemas.formats.csv_header import Columns, UnknownColumns
 from schemas.formats.csv_rows import CsvCutter
+from schemas.formats.encodings import Pipeline
 from schemas.formats.file_name import file_name_in
 from schemas.formats.json_array import split_array
 from schemas.formats.likely_causes import READ_BEFORE
 from schemas.formats.ndjson import NdjsonBodyCutter, NdjsonCutter
 from schemas.formats.records import PART_BYTES
+from schemas.formats.undeclared_charset import charset_pipes
 from schemas.operations import OPERATIONS, Operation
 from schemas.settings import Settings
 
@@ -82,8 +85,8 @@ class JobPart:
     layout: dict[str, Any] | None = None
 
 
-async def open_body(request: web.Request, settings: Settings) -> RequestBody:
-    """Open the body of a request.
+async def open_body(request: web.Request, settings: Settings, sheet: str | None = None) -> RequestBody:
+    """Open the body of a request. The rows of a workbook are CSV; `sheet` None: those of its first sheet.
 
     Raises UnsupportedFormat, and what `open_form` raises; the pieces raise what `read_pieces` raises.
     """
@@ -91,15 +94,33 @@ async def open_body(request: web.Request, settings: Settings) -> RequestBody:
     file_name = file_name_in(request.headers.get("Content-Disposition"))
     if request.content_type.startswith("multipart/"):
         source, content_type, file_name = await open_form(request, source)
-    format_ = format_for(content_type)
+    format_, undeclared = _declared(content_type)
     whole = format_ is Format.JSON
     limit = settings.max_json_bytes if whole else settings.max_upload_bytes
-    pipe = pipeline_for(request, content_type)
-    pieces = read_pieces(request, source, pipe, limit=limit, held=limit if whole else UPLOAD_HELD_BYTES)
+    file = FilePipe(
+        Pipeline(*charset_pipes(charset_of(content_type))),
+        undeclared or format_,
+        sheet=sheet,
+        most=settings.max_workbook_bytes,
+    )
+    pipe = pipeline_for(request, file)
+    held = limit if whole else UPLOAD_HELD_BYTES
+    pieces = read_pieces(request, source, pipe, limit=limit, held=held, file=file)
     fingerprint = Fingerprint(request)
     return RequestBody(
         format=format_, pieces=fingerprint.over(pieces), fingerprint=fingerprint, file_name=file_name
     )
+
+
+def _declared(content_type: str | None) -> tuple[Format, UnsupportedFormat | None]:
+    """Return the format that a content type declares.
+
+    Any other type may be that of a workbook, which shows itself by its bytes. The error is for other bytes.
+    """
+    try:
+        return format_for(content_type), None
+    except UnsupportedFormat as error:
+        return Format.CSV, error
 
 
 async def cut_parts(

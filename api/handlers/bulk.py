@@ -30,7 +30,7 @@ class NativeRequest(BulkRequest):
         """Read the query and open the body."""
         self._operation = _operation(self.request.match_info["operation"])
         self._parameters = read_parameters(self._operation, self.request.query)
-        self._body = await open_body(self.request, self.api.ctx.settings)
+        self._body = await open_body(self.request, self.api.ctx.settings, self._parameters.query.sheet)
         return self._body
 
     async def plan(self) -> Plan:

@@ -1,4 +1,4 @@
-"""Read the body of a request: decompressed and transcoded, with at most one piece in memory."""
+"""Read the body of a request: decompressed, as text, with at most one piece in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -6,26 +6,30 @@ from collections.abc import AsyncIterator, Iterator
 from aiohttp import ClientError, web
 from aiohttp.http_exceptions import PayloadEncodingError
 
+from api.http.file_pipe import FilePipe
 from api.http.memory import SHARE
 from schemas.errors import BodyTooLarge, UploadCut
-from schemas.formats.content_type import charset_of
 from schemas.formats.encodings import Pipe, Pipeline, decoder_for
-from schemas.formats.undeclared_charset import charset_pipes
 from schemas.settings import Settings
 
 STEP_BYTES = 16 * 1024  # decoded without letting other requests run
 
 
-def pipeline_for(request: web.Request, content_type: str | None) -> Pipe:
-    """Return the pipe that decodes the bytes of a body to UTF-8. Raises UnsupportedFormat."""
-    decoder = decoder_for(request.headers.get("Content-Encoding"))
-    return Pipeline(decoder, *charset_pipes(charset_of(content_type)))
+def pipeline_for(request: web.Request, text: Pipe) -> Pipe:
+    """Return the pipe that decompresses a body and sends it to `text`. Raises UnsupportedFormat."""
+    return Pipeline(decoder_for(request.headers.get("Content-Encoding")), text)
 
 
 async def read_pieces(
-    request: web.Request, source: AsyncIterator[bytes], pipe: Pipe, *, limit: int, held: int
+    request: web.Request,
+    source: AsyncIterator[bytes],
+    pipe: Pipe,
+    *,
+    limit: int,
+    held: int,
+    file: FilePipe | None = None,
 ) -> AsyncIterator[bytes]:
-    """Yield the decoded pieces of the body that arrives in `source`.
+    """Yield the decoded pieces of the body that arrives in `source`. `file` is a part of the pipe.
 
     `limit` is the largest size, before and after decoding, and `held` the bytes of it that the caller keeps
     in memory. Raises what the source and the pipe raise, BodyTooLarge, and Unavailable without memory for it.
@@ -39,7 +43,14 @@ async def read_pieces(
             _check_size(size, limit)
             request[SHARE].reach(min(size, held))
             yield piece
-    async for piece in _in_steps(pipe.flush()):
+    if file is None or not file.is_slow:
+        async for piece in _in_steps(pipe.flush()):
+            yield piece
+        return
+    async for piece in _in_threads(pipe.flush()):
+        size += len(piece)
+        _check_size(size, limit)
+        request[SHARE].reach(min(size, held) + file.held)
         yield piece
 
 
@@ -93,6 +104,12 @@ async def _in_steps(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
             await asyncio.sleep(0)
     if held:
         yield bytes(held)
+
+
+async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield pieces that take long to make. The iterator is not closed while a thread works on it."""
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        yield piece
 
 
 def _check_size(size: int, limit: int) -> None:

@@ -12,10 +12,12 @@ from pydantic import BaseModel, ValidationError
 from api.http.body_stream import arriving, pipeline_for, read_pieces, read_whole
 from api.http.context import API
 from schemas.errors import BodyTooLarge, MalformedBody, NotAcceptable, UnsupportedFormat
-from schemas.formats.content_type import Format, format_for
+from schemas.formats.content_type import Format, charset_of, format_for
+from schemas.formats.encodings import Pipeline
 from schemas.formats.json_text import has_more_values
 from schemas.formats.ndjson import decode_line
 from schemas.formats.records import Unreadable
+from schemas.formats.undeclared_charset import charset_pipes
 from schemas.items.faults import OWN_CODES
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -92,7 +94,7 @@ async def read_json(request: web.Request) -> object:
     require_json(request)
     limit = settings.max_request_bytes
     source = arriving(request.content.iter_any(), settings)
-    pipe = pipeline_for(request, content_type)
+    pipe = pipeline_for(request, Pipeline(*charset_pipes(charset_of(content_type))))
     text = await read_whole(read_pieces(request, source, pipe, limit=limit, held=limit))
     if has_more_values(text, MAX_VALUES):
         message = f"the body has more than {MAX_VALUES} values: send bulk changes to POST /v1/bulk/…"

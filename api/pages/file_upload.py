@@ -70,6 +70,7 @@ async def show_upload(request: web.Request) -> web.Response:
         region=request[ACCOUNT].region or "",
         max_parallel=MAX_PARALLEL,
         head_bytes=TEXT_BYTES,
+        workbook_bytes=settings.max_request_bytes,
     )
 
 

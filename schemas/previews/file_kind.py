@@ -7,12 +7,15 @@ known, so it is a guess that a person must check.
 import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import PurePath
 from typing import Final
 
 from schemas.errors import NotAcceptable, UnsupportedFormat
 from schemas.formats.content_type import Format, charset_of, transcoder_for
 from schemas.formats.encodings import Pipe, decoder_for
+from schemas.formats.files.kinds import SAVE_AS_CSV, WORKBOOK_TYPE, ZIP, refuse_foreign
+from schemas.formats.files.sheet import Workbook
 from schemas.formats.ndjson import decode_line
 
 TEXT_BYTES: Final = 256 * 1024  # of the decoded text that is looked at
@@ -34,22 +37,6 @@ _BY_SUFFIX: Final = {
     ".jsonl": Format.NDJSON,
     ".json": Format.JSON,
 }
-_SPREADSHEET: Final = "In the spreadsheet program, save it as CSV (UTF-8), and choose that file."
-_FOREIGN: Final = (
-    (b"%PDF", "This is a PDF file. Export the table as CSV, and choose that file."),
-    (b"\xd0\xcf\x11\xe0", f"This is an old Excel workbook. {_SPREADSHEET}"),
-    (b"\x89PNG", "This is a picture. Choose a CSV, NDJSON or JSON file."),
-    (b"\xff\xd8\xff", "This is a picture. Choose a CSV, NDJSON or JSON file."),
-    (b"GIF8", "This is a picture. Choose a CSV, NDJSON or JSON file."),
-    (b"BZh", "This file is compressed with bzip2. Unpack it, or compress it with gzip or zstd."),
-    (b"\xfd7zXZ", "This file is compressed with xz. Unpack it, or compress it with gzip or zstd."),
-    (b"7z\xbc\xaf", "This is a 7z archive. Unpack it, and choose the file in it."),
-    (b"Rar!", "This is a RAR archive. Unpack it, and choose the file in it."),
-    (b"PAR1", "This is a Parquet file. Convert it to CSV, and choose that file."),
-    (b"SQLite format 3", "This is an SQLite database. Export the table as CSV, and choose that file."),
-)
-_ZIP: Final = b"PK\x03\x04"
-_MARKUP: Final = (b"<!doctype", b"<html", b"<?xml", b"<table")
 _NOT_TEXT: Final = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f\v\x1a\x1b")
 _MOST_NOT_TEXT: Final = 0.02  # of the bytes of a text
 
@@ -65,10 +52,13 @@ class FileKind:
     encoding: str | None
     charset: str | None
     guessed: bool = False
+    is_workbook: bool = False  # of which the rows are CSV
 
     @property
     def content_type(self) -> str:
         """The value of the header Content-Type."""
+        if self.is_workbook:
+            return WORKBOOK_TYPE
         return CONTENT_TYPES[self.format] + (f"; charset={self.charset}" if self.charset else "")
 
 
@@ -87,12 +77,16 @@ def read_beginning(head: bytes, file_name: str, *, charset: str | None, whole: b
     Raises UnsupportedFormat for a file that the api cannot read, or an unknown charset, MalformedBody for one
     that is damaged, and NotAcceptable for an empty one.
     """
+    if head.startswith(ZIP):
+        return _of_workbook(head, whole=whole)
     suffixes = [suffix.lower() for suffix in PurePath(file_name).suffixes]
-    _refuse_foreign(head)
+    refuse_foreign(head)
     encoding = _encoding(head, suffixes)
     raw, whole = _first_bytes(decoder_for(encoding), head, whole=whole)
     if encoding:
-        _refuse_foreign(raw)
+        refuse_foreign(raw)
+        if raw.startswith(ZIP):
+            raise _no_workbook(raw)
     text, guessed = _decoded(raw, charset, whole=whole), False
     if not _is_text(text):
         raise UnsupportedFormat("This is not a text file. Choose a CSV, NDJSON or JSON file.")
@@ -105,6 +99,30 @@ def read_beginning(head: bytes, file_name: str, *, charset: str | None, whole: b
         format=_format(text, suffixes, whole), encoding=encoding, charset=charset, guessed=guessed
     )
     return Beginning(kind=kind, text=text, whole=whole)
+
+
+def _of_workbook(head: bytes, *, whole: bool) -> Beginning:
+    """Return the first rows of the first sheet as CSV. A part of a workbook cannot be read."""
+    if not whole or b"xl/" not in head:
+        raise _no_workbook(head)
+    text = bytearray()
+    for piece in Workbook(BytesIO(head), None).rows():
+        text += piece
+        if len(text) > TEXT_BYTES:
+            break
+    if not text:
+        raise NotAcceptable("The first sheet of the workbook is empty.", code="empty")
+    kind = FileKind(format=Format.CSV, encoding=None, charset=None, is_workbook=True)
+    return Beginning(kind=kind, text=bytes(text), whole=len(text) <= TEXT_BYTES)
+
+
+def _no_workbook(head: bytes) -> UnsupportedFormat:
+    """Return the error for an archive that is no workbook, or of which only the first bytes are here."""
+    if b"xl/" in head or b"[Content_Types].xml" in head:
+        return UnsupportedFormat(f"This Excel workbook is too large to be shown here. {SAVE_AS_CSV}")
+    if b"opendocument" in head:
+        return UnsupportedFormat(f"This is an OpenDocument file. {SAVE_AS_CSV}")
+    return UnsupportedFormat("This is a ZIP archive. Unpack it, and choose the file in it.")
 
 
 def _encoding(head: bytes, suffixes: list[str]) -> str | None:
@@ -147,21 +165,6 @@ def _is_utf8(text: bytes, *, whole: bool) -> bool:
 def _is_text(text: bytes) -> bool:
     odd = len(text) - len(text.translate(None, _NOT_TEXT))
     return b"\0" not in text[:4096] and odd <= len(text) * _MOST_NOT_TEXT
-
-
-def _refuse_foreign(head: bytes) -> None:
-    """Raise UnsupportedFormat for the kinds of files that people choose by mistake."""
-    for magic, message in _FOREIGN:
-        if head.startswith(magic):
-            raise UnsupportedFormat(message)
-    if head.startswith(_ZIP):
-        if b"xl/" in head or b"[Content_Types].xml" in head:
-            raise UnsupportedFormat(f"This is an Excel workbook. {_SPREADSHEET}")
-        if b"opendocument" in head:
-            raise UnsupportedFormat(f"This is an OpenDocument file. {_SPREADSHEET}")
-        raise UnsupportedFormat("This is a ZIP archive. Unpack it, and choose the file in it.")
-    if head[:512].lstrip(b"\xef\xbb\xbf \r\n\t").lower().startswith(_MARKUP):
-        raise UnsupportedFormat("This is a web page or an XML file. Choose a CSV, NDJSON or JSON file.")
 
 
 def _format(text: bytes, suffixes: list[str], whole: bool) -> Format:

@@ -57,6 +57,9 @@ class BulkQuery(Query):
     unknown_columns: UnknownColumns = Field(
         default="refuse", description="CSV: `ignore` leaves out columns that are no fields"
     )
+    sheet: str | None = Field(
+        default=None, min_length=1, max_length=100, description="Excel: the sheet; by default the first one"
+    )
     match_on: MatchOn = Field(default="auto", description="how an item finds its contact")
     list_id: str | None = Field(
         default=None, description="the contact list", examples=["lst_00000000000000000000000001"]

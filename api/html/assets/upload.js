@@ -4,7 +4,7 @@ import { ColumnFields } from "./column_fields.js";
 import { Transfer, sizeOf } from "./transfer.js";
 
 const MOST_PAGES = 10; // of 100 lists, labels or audiences to choose from
-const SUFFIXES = /(\.(csv|tsv|tab|txt|json|ndjson|jsonl|gz|zst|zstd|zz|deflate))+$/i;
+const SUFFIXES = /(\.(xlsx|xlsm|csv|tsv|tab|txt|json|ndjson|jsonl|gz|zst|zstd|zz|deflate))+$/i;
 const byId = (id) => document.getElementById(id);
 const form = byId("upload");
 const token = document.querySelector("meta[name=csrf-token]").content;
@@ -90,7 +90,7 @@ async function look() {
   if (byId("charset")) query.set("charset", byId("charset").value);
   let shown;
   try {
-    const body = await file.slice(0, Number(form.dataset.headBytes)).arrayBuffer();
+    const body = await file.slice(0, await bytesToSee()).arrayBuffer();
     const headers = { "X-CSRF-Token": token, Accept: "text/html" };
     const response = await fetch(`/upload/preview?${query}`, { method: "POST", body, headers, signal });
     if (!response.ok) throw new Error(response.status === 401 ? "The session has ended: load the page again, and sign in." : `The service answered with status ${response.status}. Choose the file again.`);
@@ -102,6 +102,13 @@ async function look() {
   byId("preview").replaceChildren(...shown);
   if (byId("file-kind")) fields = new ColumnFields(byId("preview"));
   changed();
+}
+
+// A workbook can only be read as a whole: the first bytes show whether the file is one.
+async function bytesToSee() {
+  const { headBytes, workbookBytes } = form.dataset;
+  const isArchive = (await file.slice(0, 4).text()) === "PK\u0003\u0004";
+  return Number(isArchive && file.size <= Number(workbookBytes) ? workbookBytes : headBytes);
 }
 
 function notice(text) {

@@ -41,6 +41,8 @@ HELPERS = {
     "schemas/formats/json_text.py",
     "schemas/formats/records.py",
     "schemas/formats/undeclared_charset.py",  # the body is UTF-8
+    "schemas/formats/files/kinds.py",  # the body is text
+    "api/http/file_pipe.py",
     "schemas/ids.py",
     "schemas/items/phone_patterns.py",
     "schemas/states.py",

@@ -15,6 +15,7 @@ from tests.integration.api.pages.tab import Tab
 from tests.integration.api.pages.upload_form import choose, fields, press
 from tests.integration.api.service import Client, make_client
 from tests.waiting import until
+from tests.workbooks import make_workbook, rows_of
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 LINE = b"+14155550123,Ana\n"
@@ -96,6 +97,21 @@ async def test_a_compressed_file_with_parameters_arrives_as_chosen(
     assert contact["name"] == "Zoë"
     opt_ins = (await client.get(f"/v1/contacts/{contact['id']}/opt-ins")).json["data"]
     assert [opt_in["channel_name"] for opt_in in opt_ins] == ["SMS"]
+
+
+async def test_a_workbook_is_shown_and_sent(tab: Tab, client: Client, worker: None) -> None:
+    table = [["Handy", "Vorname", "Notiz"], ["+14155550123", "Zoë", "ruft zurück"], ["12", "Rui", ""]]
+    await tab.open("/upload")
+    await choose(tab, "Kunden.xlsx", make_workbook({"Tabelle1": rows_of(table), "Tabelle2": ""}))
+    await expect(tab.page.locator("#preview")).to_contain_text("the first sheet of an Excel workbook")
+    await expect(tab.page.locator("#preview")).to_contain_text("ruft zurück")
+    assert await fields(tab) == ["phone", "name", ""]
+    await tab.look("upload-workbook")
+    await press(tab, "Send the file")
+    await tab.page.wait_for_url("**/jobs/job_*")
+    await expect(tab.page.get_by_text("completed with errors", exact=True).first).to_be_visible()
+    (job,) = await client.jobs()
+    assert (job["name"], job["file_name"], job["counts"]["created"]) == ("Kunden", "Kunden.xlsx", 1)
 
 
 async def test_an_upload_shows_its_progress_stops_and_is_accepted_once(

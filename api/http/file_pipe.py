@@ -1,0 +1,96 @@
+"""Turn the file of a bulk request into text, by its first bytes: it is text, or a workbook, read as CSV.
+
+A workbook can only be read when it is complete. Until then it is in a temporary file, which has no name.
+"""
+
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+from typing import BinaryIO, cast
+
+from schemas.errors import BodyTooLarge, NotAcceptable, UnsupportedFormat
+from schemas.formats.content_type import Format
+from schemas.formats.encodings import Pipe
+from schemas.formats.files.kinds import WORKBOOK_TYPE, ZIP, refuse_compressed, refuse_foreign
+from schemas.formats.files.sheet import Workbook
+
+PEEK_BYTES = 16  # the longest mark at the start of a file
+
+
+class FilePipe:
+    """Turns the bytes of a file into UTF-8 text.
+
+    `text` reads text. `declared` is the format that the content type declares, or the error for text of which
+    nothing declares it. `sheet` names a sheet of a workbook, which has at most `most` bytes.
+    """
+
+    def __init__(
+        self,
+        text: Pipe,
+        declared: Format | UnsupportedFormat,
+        *,
+        sheet: str | None,
+        most: int,
+    ) -> None:
+        self._text = text
+        self._declared = declared
+        self._sheet = sheet
+        self._most = most
+        self._head: bytes | None = b""  # None as soon as the kind is known
+        self._file: BinaryIO | None = None  # of a workbook
+        self._size = 0
+        self.held = 0  # bytes in memory
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether `flush` takes long steps, so that it must run in a thread."""
+        return self._file is not None
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take bytes; yield text. Raises UnsupportedFormat, BodyTooLarge, NotAcceptable."""
+        if self._head is not None:
+            self._head += data
+            if len(self._head) < PEEK_BYTES:
+                return
+            data = self._settle()
+        yield from self._take(data)
+
+    def flush(self) -> Iterator[bytes]:
+        """Yield the rest, or all rows of a workbook. Raises what `Workbook.rows` raises."""
+        if self._head is not None:
+            yield from self._take(self._settle())
+        if self._file is None:
+            yield from self._text.flush()
+            return
+        with self._file as file:
+            book = Workbook(file, self._sheet)
+            for piece in book.rows():
+                self.held = book.held
+                yield piece
+
+    def _settle(self) -> bytes:
+        """Find the kind of the file; return its first bytes."""
+        head, self._head = self._head or b"", None
+        if head.startswith(ZIP):
+            if self._declared in {Format.JSON, Format.NDJSON}:
+                raise UnsupportedFormat(
+                    f"The body is a workbook or another archive. Declare 'Content-Type: {WORKBOOK_TYPE}'.",
+                    param="Content-Type",
+                )
+            self._file = cast(BinaryIO, TemporaryFile())  # noqa: SIM115 - closed by `flush`, or with the pipe
+            return head
+        refuse_foreign(head)
+        refuse_compressed(head)
+        if isinstance(self._declared, UnsupportedFormat):
+            raise self._declared
+        if self._sheet is not None:
+            raise NotAcceptable("Only a workbook has sheets: leave out the parameter sheet.", param="sheet")
+        return head
+
+    def _take(self, data: bytes) -> Iterator[bytes]:
+        if self._file is None:
+            yield from self._text.feed(data)
+            return
+        self._size += len(data)
+        if self._size > self._most:
+            raise BodyTooLarge(f"A workbook may have {self._most} bytes. Save it as CSV, and send that file.")
+        self._file.write(data)

@@ -1,0 +1,57 @@
+"""Excel workbooks over HTTP: recognised by their bytes, read as CSV, refused clearly."""
+
+import gzip
+
+from storage.context import Context
+from tests.integration.api.service import Client
+from tests.integration.api.work import work
+from tests.workbooks import ZEROS, make_archive, make_workbook, rows_of
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+TABLE = [["Phone", "Name"], ["+14155550123", "Zoë"], ["+14155550124", "Rui"], ["12", "Bad"]]
+OTHER = f'<row><c t="str"><v>phone</v></c></row><row><c s="{ZEROS}"><v>14155550125</v></c></row>'
+BOOK = make_workbook({"People": rows_of(TABLE), "Others": OTHER})
+
+
+async def test_a_workbook_is_read_whatever_its_content_type_says(ctx: Context, client: Client) -> None:
+    for type_ in (XLSX, "text/csv", "application/octet-stream", "application/x-www-form-urlencoded"):
+        response = await client.submit(BOOK, type_, "?dry_run=true")
+        assert response.status == 202, response.body
+    packed = await client.submit(gzip.compress(BOOK), XLSX, "?dry_run=true", Content_Encoding="gzip")
+    assert packed.status == 202
+    accepted = await client.submit(BOOK, XLSX)
+    other = await client.submit(BOOK, XLSX, "?sheet=others&region=US")
+    await work(ctx)
+    job = await client.job(accepted)
+    assert (job["total"], job["counts"]["created"], job["counts"]["failed"]) == (3, 2, 1)
+    assert (await client.job(other))["counts"]["created"] == 1
+    errors = await client.get(f"/v1/jobs/{job['id']}/errors?format=csv")
+    assert errors.body.startswith(b"phone,name,error_code,error_message\r\n12,Bad,phone_too_short,")
+
+
+async def test_a_file_that_is_no_workbook_is_refused_with_the_cure(client: Client) -> None:
+    async def refusal(body: bytes, status: int, type_: str = XLSX, query: str = "") -> str:
+        response = await client.submit(body, type_, query)
+        assert response.status == status, response.body
+        message: str = response.json["error"]["message"]
+        return message
+
+    csv = b"phone\n+14155550123\n"
+    assert "is not supported" in await refusal(csv, 415)
+    assert "Declare" in await refusal(BOOK, 415, "application/json")
+    assert "Declare" in await refusal(BOOK, 415, "application/x-ndjson")
+    assert "Only a workbook has sheets" in await refusal(csv, 422, "text/csv", "?sheet=A")
+    assert "'People', 'Others'" in await refusal(BOOK, 422, query="?sheet=A")
+    assert "damaged" in await refusal(BOOK[:-30], 400)
+    assert "ZIP archive" in await refusal(make_archive({"a.csv": csv}), 415, "text/csv")
+    assert "PDF" in await refusal(b"%PDF-1.7" + bytes(100), 415, "text/csv")
+    assert "old Excel" in await refusal(b"\xd0\xcf\x11\xe0" + bytes(100), 415, "text/csv")
+    assert "Content-Encoding: gzip" in await refusal(gzip.compress(csv), 415, "text/csv")
+    assert "No column" in await refusal(make_workbook({"A": rows_of([["x"]])}), 422)
+    assert "empty" in await refusal(make_workbook({"A": ""}), 422)
+
+
+async def test_a_workbook_that_is_too_large_is_refused(client: Client) -> None:
+    response = await client.submit(BOOK[:64] + bytes(65 * 1024**2), XLSX)
+    assert response.status == 413
+    assert "Save it as CSV" in response.json["error"]["message"]
