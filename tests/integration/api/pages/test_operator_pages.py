@@ -192,7 +192,7 @@ async def test_an_account_is_created_and_a_name_that_is_taken_is_explained(
         await page.get_by_label("Name", exact=True).fill(name)
         await page.get_by_role("button", name="Create").click()
         if name == "taken":
-            await page.get_by_role("alert").get_by_text("another account has this name").wait_for()
+            await page.get_by_role("alert").get_by_text("another account has the name").wait_for()
             operator.browser.messages.clear()  # the browser logs the status 409
     await page.get_by_role("heading", name="<b>new & odd").wait_for()
     await page.get_by_text("The account has no key yet.").wait_for()
