@@ -51,7 +51,8 @@ async def test_a_wrong_key_is_refused_and_counted(session: aiohttp.ClientSession
 
 async def test_another_site_cannot_sign_a_browser_in(client: Client, session: aiohttp.ClientSession) -> None:
     for foreign in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}):
-        async with session.post("/sign-in", data={"key": client.key}, headers=foreign) as response:
+        form = {"key": client.key}
+        async with session.post("/sign-in", data=form, headers=foreign, allow_redirects=False) as response:
             assert response.status == 401
             assert not response.cookies
 
