@@ -158,5 +158,15 @@ def error_page(request: web.Request, error: BulklaneError, status: int) -> web.R
         following = request.path_qs if request.method in SAFE_METHODS else frame.home
         return page(request, "sign_in.html", frame=frame, status=status, message=message, following=following)
     heading, advice = ERROR_TEXTS.get(status, ("This did not work", "Start from the first page."))
-    shown = {"heading": heading, "advice": advice, "error": error, "request_id": request[REQUEST_ID]}
-    return page(request, "error.html", frame=frame, status=status, code=status, **shown)
+    return page(
+        request,
+        "error.html",
+        frame=frame,
+        status=status,
+        code=status,
+        heading=heading,
+        advice=advice,
+        error=error,
+        address=request.path_qs,
+        request_id=request[REQUEST_ID],
+    )

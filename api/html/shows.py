@@ -1,12 +1,14 @@
 """How templates show numbers, times and durations."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 NOTHING = "\N{EN DASH}"
+_SUBJECT = re.compile(r"^(\w+): (is|has|must) ")
 FIRST_ROWS = {"csv": ("row", 2), "ndjson": ("line", 1)}
 SIZES = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -81,7 +83,8 @@ def words(value: str) -> str:
 
 
 def sentence(value: str) -> str:
-    """Return a message with a capital letter and a full stop."""
+    """Return a message with a capital letter and a full stop: `since: is not a time` has no colon then."""
+    value = _SUBJECT.sub(r"\1 \2 ", value)
     return value[:1].upper() + value[1:] + ("" if value.endswith((".", "!", "?")) else ".")
 
 
