@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.ids import show_id
 from schemas.items import contacts, references
+from schemas.items.dates import DateFormat
 from schemas.items.reader import Reader
 
 
@@ -44,6 +45,7 @@ class JobParams(BaseModel):
 
     region: str | None = None  # ISO 3166 region of bare phone numbers
     match_on: MatchOn = "auto"  # how an upsert finds its contact: see worker.operations.resolve
+    date_format: DateFormat | None = None  # the order of day, month and year in dates of text
     required: tuple[str, ...] = ()  # fields that every item must have besides those that its type requires
     preference: str | None = None
     default_preference: str | None = None  # of a contact that has none
@@ -118,7 +120,7 @@ OPERATIONS: dict[Operation, Traits] = {
         items=CONTACT,
         example=CONTACTS_EXAMPLE,
         stream="contacts",
-        takes=("match_on",),
+        takes=("match_on", "date_format"),
     ),
     Operation.CONTACTS_DELETE: Traits(
         summary="Delete contacts",
@@ -157,7 +159,7 @@ OPERATIONS: dict[Operation, Traits] = {
         example=CONTACTS_EXAMPLE,
         stream="contacts",
         needs="list_id",
-        takes=("match_on", *OPT_IN),
+        takes=("match_on", "date_format", *OPT_IN),
     ),
     Operation.LISTS_REMOVE: Traits(
         summary="Create or update contacts, and remove them from a list",
@@ -165,7 +167,7 @@ OPERATIONS: dict[Operation, Traits] = {
         example=CONTACTS_EXAMPLE,
         stream="contacts",
         needs="list_id",
-        takes=("match_on",),
+        takes=("match_on", "date_format"),
     ),
     Operation.LISTS_OVERWRITE: Traits(
         summary="Create or update contacts, and make them all that is in a list",
@@ -173,7 +175,7 @@ OPERATIONS: dict[Operation, Traits] = {
         example=CONTACTS_EXAMPLE,
         stream="contacts",
         needs="list_id",
-        takes=("match_on", *OPT_IN),
+        takes=("match_on", "date_format", *OPT_IN),
     ),
     Operation.AUDIENCES_ADD: Traits(
         summary="Add contacts to an audience",

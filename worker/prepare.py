@@ -75,4 +75,4 @@ def raw_item(job: JobFacts, chunk: AppliedChunk, index: int) -> Any:
 
 def _run(job: JobFacts, body: bytes) -> Run:
     reader = OPERATIONS[Operation(job.operation)].items.reader
-    return Run(reader, job.format, job.layout, body)
+    return Run(reader, job.format, job.layout, body, job.params.date_format)

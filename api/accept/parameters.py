@@ -57,6 +57,7 @@ async def plan_native(bulk: BulkRequest, operation: Operation, query: BulkQuery,
     params = JobParams(
         region=query.region or bulk.account.region,
         match_on=query.match_on,
+        date_format=query.date_format,
         list_id=await list_of(bulk, query.list_id) if query.list_id else None,
         label_id=await label_of(bulk, query.label_id) if query.label_id else None,
         audience_id=await audience_of(bulk, query.audience_id) if query.audience_id else None,

@@ -5,7 +5,7 @@ storage/schema/tables.sql), and the name to docs/reference/contacts.md. The rest
 fail for what is missing.
 """
 
-import re
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
 from typing import Annotated, Any, Required
@@ -13,19 +13,21 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 import langcodes
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from Python 3.12 on
 
 from schemas.formats.ndjson import KeySearch
 from schemas.item_errors import VERDICT, ItemCode
 from schemas.items.contact_field import Column, NumberKeys, spelled, stored_fields
+from schemas.items.dates import AmbiguousDate, DateFormat, read_date
 from schemas.items.program_texts import check_id
 
 MAX_JSON_BYTES = 16 * 1024  # of metadata, and of properties, as UTF-8 JSON
 PHONE_NAMES = ("phone", "phone_number", "phoneNumber")  # the partners' spellings
 EXTERNAL_ID_NAMES = ("external_id", "externalId")
 KEY = "phone"  # the field that every item has, and by which the upsert finds the contact
+DATE_FORMAT = "date_format"  # the key of a DateFormat in the context of a validation
 LEAP_YEAR = 2000  # for birth dates without a year, so that 29 February is valid
 
 
@@ -67,25 +69,29 @@ def _timezone(name: str | None) -> str | None:
     return name
 
 
-DATE = re.compile(r"(?:(\d{4})|-)-(\d{2})-(\d{2})", re.ASCII)
-
-
-def _birth_date(value: object) -> str | None:
-    """Convert `{day, month, year?}` or ISO 8601 text to ISO 8601 text; without a year: `--05-17`."""
+def _birth_date(value: object, info: ValidationInfo) -> str | None:
+    """Convert `{day, month, year?}` or text to ISO 8601 text; without a year: `--05-17`."""
     if value is None:
         return None
-    year, month, day = _date_parts(value)
+    context = info.context
+    format_ = context.get(DATE_FORMAT) if isinstance(context, Mapping) else None
     try:
+        year, month, day = _date_parts(value, format_)
         checked = date(LEAP_YEAR if year is None else year, month, day)
     except (ValueError, OverflowError):
         raise _bad_date() from None
+    except AmbiguousDate:
+        raise PydanticCustomError(
+            ItemCode.INVALID_BIRTH_DATE,
+            "can mean two days: send date_format=dmy or date_format=mdy, or write 1990-05-17",
+        ) from None
     return f"--{checked:%m-%d}" if year is None else checked.isoformat()
 
 
-def _date_parts(value: object) -> tuple[int | None, int, int]:
+def _date_parts(value: object, format_: DateFormat | None) -> tuple[int | None, int, int]:
     match value:
-        case str() if found := DATE.fullmatch(value):
-            return (int(found[1]) if found[1] else None), int(found[2]), int(found[3])
+        case str() if found := read_date(value, format_):
+            return found
         case {"day": int(day), "month": int(month), **rest} if set(rest) <= {"year"}:
             year = rest.get("year")
             if isinstance(year, int | None) and not any(

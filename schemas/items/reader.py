@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,10 +11,15 @@ from schemas.formats.content_type import Format
 from schemas.formats.csv_header import CsvLayout
 from schemas.formats.records import Span, Unreadable
 from schemas.items.cells import check, nest
+from schemas.items.contacts import DATE_FORMAT
+from schemas.items.dates import DateFormat
 from schemas.items.faults import Fault, fault_of
 from schemas.items.phone_numbers import with_text_phone
 
 CHUNK_ITEMS = 1_000  # one transaction stays well under a second, and so does a retry
+
+
+Context: TypeAlias = dict[str, Any] | None  # of a validation: see DATE_FORMAT
 
 
 class Reader:
@@ -27,18 +32,18 @@ class Reader:
         self._validate_python = adapter.validator.validate_python
         self.known_column = known_column
 
-    def read_line(self, line: bytes) -> Any | Fault:
+    def read_line(self, line: bytes, context: Context = None) -> Any | Fault:
         """Return the item in a line of NDJSON, or its fault. JSON has types: only a phone may be a number."""
         try:
-            return self._validate_json(line, strict=True)
+            return self._validate_json(line, strict=True, context=context)
         except ValidationError as error:
             value = ndjson.decode_line(line)
             if isinstance(value, Unreadable):
                 return _unreadable(value)
             text = with_text_phone(line, value)
-            return fault_of(error) if text is None else self.read_line(text)
+            return fault_of(error) if text is None else self.read_line(text, context)
 
-    def read_cells(self, cells: dict[str, str] | Unreadable) -> Any | Fault:
+    def read_cells(self, cells: dict[str, str] | Unreadable, context: Context = None) -> Any | Fault:
         """Return the item in a row of CSV, or its fault. Numbers and objects are read from text."""
         if isinstance(cells, Unreadable):
             return _unreadable(cells)
@@ -48,7 +53,7 @@ class Reader:
         if faults:
             return faults[0]
         try:
-            return self._validate_python(item)
+            return self._validate_python(item, context=context)
         except ValidationError as error:
             return fault_of(error)
 
@@ -56,8 +61,16 @@ class Reader:
 class Run:
     """The records of a chunk, read as items by position."""
 
-    def __init__(self, reader: Reader, format_: str, layout: dict[str, Any] | None, body: bytes) -> None:
-        self._read: Callable[[Any], Any | Fault]
+    def __init__(
+        self,
+        reader: Reader,
+        format_: str,
+        layout: dict[str, Any] | None,
+        body: bytes,
+        date_format: DateFormat | None = None,
+    ) -> None:
+        self._read: Callable[[Any, Context], Any | Fault]
+        self._context = {DATE_FORMAT: date_format} if date_format else None
         self._records: list[Any]
         self._body = body
         self._fields: set[str] = set()  # of the items that were read
@@ -73,7 +86,7 @@ class Run:
 
     def read(self, start: int, stop: int) -> list[Any | Fault]:
         """Return the items at the positions from `start` to before `stop`, or their faults."""
-        items = [self._read(record) for record in self._records[start:stop]]
+        items = [self._read(record, self._context) for record in self._records[start:stop]]
         self._fields = self._fields.union(*(item for item in items if type(item) is dict))
         return items
 

@@ -6,6 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from schemas.error_limit import read_max_errors
 from schemas.formats.csv_header import UnknownColumns
+from schemas.items.dates import DateFormat
 from schemas.items.phone import is_region
 from schemas.operations import MatchOn
 from schemas.wire.query_models import JobName, JobTag, Query, listed
@@ -61,6 +62,9 @@ class BulkQuery(Query):
         default=None, min_length=1, max_length=100, description="Excel: the sheet; by default the first one"
     )
     match_on: MatchOn = Field(default="auto", description="how an item finds its contact")
+    date_format: DateFormat | None = Field(
+        default=None, description="the order of day, month and year in dates such as 05/06/1990"
+    )
     list_id: str | None = Field(
         default=None, description="the contact list", examples=["lst_00000000000000000000000001"]
     )
