@@ -44,7 +44,6 @@ class Items:
     model: Any
     most: int = 0  # 0: MAX_JSON_ITEMS of the settings
     needs: tuple[str, ...] = ()
-    bare: bool = False  # the array may also be the body itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,12 @@ from schemas.operations import OPERATIONS, Operation
 from schemas.wire.bulk_query import BulkQuery
 from schemas.wire.jobs import Job
 
+# The schema has no array of items alone: beside a form, generators of clients make code of it that fails.
 TEXT = (
-    "The body may also be a file of any size, NDJSON or CSV (with `Content-Encoding: gzip`, `deflate` or "
-    "`zstd`), or a form with one file, as a browser sends it. Returns 202 with the job; with `Prefer: wait` "
-    "200, or 207 if an item failed, with the ended job. A bad item fails alone: see the errors of the job."
+    "The body may also be the array of the items alone, a file of any size, NDJSON or CSV (with "
+    "`Content-Encoding: gzip`, `deflate` or `zstd`), or a form with one file, as a browser sends it. "
+    "Returns 202 with the job; with `Prefer: wait` 200, or 207 if an item failed, with the ended job. A bad "
+    "item fails alone: see the errors of the job."
 )
 
 
@@ -29,9 +31,9 @@ def _variant(operation: Operation) -> Description:
         only=traits.parameters,
         needs=(traits.needs,) if traits.needs else (),
         renames=True,
-        items=Items(key="items", model=traits.items.type, bare=True),
+        items=Items(key="items", model=traits.items.type),
         files=tuple(FILES),
-        examples={"some items": traits.example},
+        examples={"some items": {"items": traits.example}},
         responses={200: Job, 202: Job, 207: Job},
         errors=(404,),
     )

@@ -169,18 +169,19 @@ def _json_body(description: Description, schemas: Schemas, settings: Settings) -
     item = schemas.of(items.model, "validation")
     array = {
         "type": "array",
-        "items": {"allOf": [item, {"required": list(items.needs)}]} if items.needs else item,
+        "items": {"allOf": [item, {"type": "object", "required": list(items.needs)}]}
+        if items.needs
+        else item,
         "minItems": 1,
         "maxItems": items.most or settings.max_json_items,
     }
     beside, required = schemas.properties(description.body) if description.body is not None else ({}, [])
-    whole = {
+    return {
         "type": "object",
         "properties": {items.key: array, **beside},
         "required": [items.key, *required],
         "additionalProperties": False,
     }
-    return {"anyOf": [array, whole]} if items.bare else whole
 
 
 def _responses(description: Description) -> Mapping[int, Response]:

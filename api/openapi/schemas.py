@@ -1,5 +1,6 @@
 """The JSON schemas of all models in the OpenAPI document, made in one call so that names are unique."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -35,7 +36,35 @@ def _name_every_alias(made: dict[str, Any], field: Any) -> None:
         made["properties"][other] = {**made["properties"][names[0]], "description": text}
     if len(names) > 1 and names[0] in made.get("required", ()):
         made["required"].remove(names[0])
-        made["anyOf"] = [{"required": [name]} for name in names]
+        others = {"anyOf": [{"required": [name]} for name in names[1:]]}
+        # in place of one anyOf of all names, which generators of clients take for several types
+        made["if"], made["then"] = {"not": others}, {"required": names[:1]}
+
+
+def _name_repeated_objects(definitions: dict[str, dict[str, Any]]) -> None:
+    """Make an object without a name a component if several fields can have it, such as both spellings of one.
+
+    Generators of clients name its class after the field, and fail at the second one.
+    """
+    options = [
+        (field, options, position)
+        for schema in [*definitions.values()]
+        for field, value in schema.get("properties", {}).items()
+        for options in [value.get("anyOf", [])]
+        for position, option in enumerate(options)
+        if isinstance(option.get("additionalProperties"), dict)
+    ]
+    named: list[tuple[str, dict[str, Any]]] = []
+    for field, options_, position in options:
+        option = options_[position]
+        name = next((name for name, known in named if known == option), None)
+        if name is None:
+            if sum(other[at] == option for _, other, at in options) == 1:
+                continue
+            name = re.sub(r"(?:^|_)([a-z])", lambda start: start[1].upper(), field)
+            named.append((name, option))
+        options_[position] = {"$ref": PLACE + name}
+    definitions.update(named)
 
 
 class Schemas:
@@ -47,6 +76,7 @@ class Schemas:
             inputs, ref_template=PLACE + "{model}", schema_generator=Generator
         )
         self._definitions: dict[str, dict[str, Any]] = definitions.get("$defs", {})
+        _name_repeated_objects(self._definitions)
         self._taken_apart: set[str] = set()
 
     def of(self, model: Any, mode: JsonSchemaMode) -> dict[str, Any]:
