@@ -24,6 +24,7 @@ class BulkParameters(TypedDict, total=False):
     tags: Sequence[str] | None
     region: str | None
     parallel: int | None
+    sheet: str | None
     unknown_columns: Literal["refuse", "ignore", "keep"] | None
 
 

@@ -33,6 +33,7 @@ FORMATS: dict[str, Format] = {
     ".jsonl": "ndjson",
     ".json": "json",
     ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
 }
 
 

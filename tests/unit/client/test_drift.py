@@ -93,7 +93,8 @@ def test_submit_takes_every_parameter_of_every_operation() -> None:
         for parameter in item["post"]["parameters"]
         if parameter["in"] == "query"
     }
-    assert known == {*get_type_hints(BulkParameters), "map"}  # `map` are the columns of submit
+    taken = {*get_type_hints(BulkParameters), "map"}  # `map` are the columns of submit
+    assert known == taken, "correct BulkParameters in client/bulklane/parameters.py"
 
 
 def test_the_list_of_jobs_takes_every_filter() -> None:
