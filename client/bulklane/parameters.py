@@ -25,6 +25,7 @@ class BulkParameters(TypedDict, total=False):
     region: str | None
     parallel: int | None
     sheet: str | None
+    date_format: Literal["dmy", "mdy", "ymd"] | None
     unknown_columns: Literal["refuse", "ignore", "keep"] | None
 
 

@@ -88,13 +88,17 @@ def test_submit_takes_every_parameter_of_every_operation() -> None:
     paths = {path: item for path, item in DOCUMENT["paths"].items() if path.startswith("/v1/bulk/")}
     assert set(get_args(models.Operation)) == {path.removeprefix("/v1/bulk/") for path in paths}
     known = {
-        parameter["name"]
+        parameter["name"]: parameter["schema"]
         for item in paths.values()
         for parameter in item["post"]["parameters"]
         if parameter["in"] == "query"
     }
-    taken = {*get_type_hints(BulkParameters), "map"}  # `map` are the columns of submit
-    assert known == taken, "correct BulkParameters in client/bulklane/parameters.py"
+    taken = get_type_hints(BulkParameters)
+    # `map` are the columns of submit
+    assert known.keys() == {*taken, "map"}, "correct BulkParameters in client/bulklane/parameters.py"
+    for name, schema in known.items():
+        values = {value for option in schema.get("anyOf", [schema]) for value in option.get("enum", ())}
+        assert values <= {value for option in get_args(taken.get(name)) for value in get_args(option)}, name
 
 
 def test_the_list_of_jobs_takes_every_filter() -> None:
