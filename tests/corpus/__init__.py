@@ -1,0 +1,1 @@
+"""Files as people have them: what the programs that people use write, and what the service reads from it."""
