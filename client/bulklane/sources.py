@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, Protocol, TypeAlias, cast
 
 from bulklane.compression import SUFFIXES, Compression
 from bulklane.encode import CsvRows, Encoder, NdjsonRows, Raw
@@ -14,9 +14,17 @@ from bulklane.errors import SourceError
 from bulklane.rows import Format, SentFile, SentRows
 from bulklane.spool import PIECE_BYTES
 
-Row: TypeAlias = Mapping[str, Any] | str | int
-# A data frame of pandas or polars is any object here, because neither library is imported.
-Submittable: TypeAlias = str | os.PathLike[str] | bytes | Iterable[Any] | AsyncIterable[Any] | Any
+
+class Readable(Protocol):
+    """A file that is open to be read, as bytes or as text."""
+
+    def read(self, size: int, /) -> bytes | str:
+        """Return at most `size` bytes or characters; nothing at the end."""
+
+
+# The data frames of pandas and polars are iterables, too; neither library is imported.
+Submittable: TypeAlias = str | os.PathLike[str] | bytes | Readable | Iterable[Any] | AsyncIterable[Any]
+Rows: TypeAlias = str | os.PathLike[str] | Sequence[Any]  # that a job has sent
 
 MEDIA: dict[Format, str] = {
     "csv": "text/csv",
@@ -83,7 +91,7 @@ def open_source(given: Submittable, format_: Format | None, charset: str | None)
     return Source(items=lambda: given, encoder=NdjsonRows(), format="ndjson", rows=rows)
 
 
-def sent_rows(given: Submittable, format_: Format | None, charset: str | None) -> SentRows:
+def sent_rows(given: Rows, format_: Format | None, charset: str | None) -> SentRows:
     """Return the rows of a path or a list, for the results of an earlier job. Raises SourceError."""
     if isinstance(given, str | os.PathLike):
         file = _from_path(given, format_, charset).file

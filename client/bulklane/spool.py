@@ -1,6 +1,7 @@
 """Keep what was sent, in memory while it is small, then in a temporary file, so that it can be sent again."""
 
 import io
+import weakref
 from collections.abc import Iterator
 from tempfile import SpooledTemporaryFile
 from threading import Lock
@@ -17,6 +18,7 @@ class Spool:
         # not a context manager: the file lives as long as the job that reads its rows, then it is deleted
         self._file = SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115
         self._lock = Lock()
+        weakref.finalize(self, self._file.close)
 
     def append(self, data: bytes) -> None:
         """Add bytes at the end."""

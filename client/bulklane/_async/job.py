@@ -15,7 +15,7 @@ from bulklane.decode import decode
 from bulklane.errors import WaitTimeout
 from bulklane.models import ItemError, ItemResult, JobSnapshot
 from bulklane.rows import Format, RowFinder, SentRows
-from bulklane.sources import Submittable, sent_rows
+from bulklane.sources import Rows, sent_rows
 
 MOST_WAIT = 30  # seconds, of one request; the service allows 60, proxies often less
 LAST_PAUSE = 0.2  # seconds, between two looks in the last second before a deadline
@@ -65,7 +65,7 @@ class AsyncJob(JobSnapshot):
     def errors(
         self,
         *,
-        rows: Submittable | None = None,
+        rows: Rows | None = None,
         format: Format | None = None,
         charset: str | None = None,
     ) -> AsyncIterator[ItemError]:
@@ -78,7 +78,7 @@ class AsyncJob(JobSnapshot):
     def results(
         self,
         *,
-        rows: Submittable | None = None,
+        rows: Rows | None = None,
         format: Format | None = None,
         charset: str | None = None,
     ) -> AsyncIterator[ItemResult]:
@@ -147,7 +147,7 @@ class AsyncJob(JobSnapshot):
         call = Call(method="GET", path=self._path(what), query=query, repeatable=True)
         await self._transport.download(call, file)
 
-    def _sent(self, rows: Submittable | None, format_: Format | None, charset: str | None) -> SentRows | None:
+    def _sent(self, rows: Rows | None, format_: Format | None, charset: str | None) -> SentRows | None:
         return self._rows if rows is None else sent_rows(rows, format_, charset)
 
     def _path(self, *more: str) -> str:

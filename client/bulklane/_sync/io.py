@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextvars import copy_context
 from threading import Thread
 from typing import Any, TypeAlias, TypeVar
 
@@ -31,7 +32,8 @@ def within(seconds: float, ask: Asked[T]) -> T:
         except BaseException as error:  # raised again in the thread that waits
             future.set_exception(error)
 
-    Thread(target=run, name="bulklane-request", daemon=True).start()
+    context = copy_context()  # for what traces requests
+    Thread(target=context.run, args=(run,), name="bulklane-request", daemon=True).start()
     return future.result(seconds)
 
 

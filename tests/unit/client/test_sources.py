@@ -212,4 +212,4 @@ def test_rows_of_an_earlier_job_come_from_a_path_or_a_list(tmp_path: Path) -> No
     for given in (path, str(path), ROWS):
         assert RowFinder(sent_rows(given, None, None)).find(1) == ROWS[1]
     with pytest.raises(SourceError, match="a path or a list"):
-        sent_rows(iter(ROWS), None, None)
+        sent_rows(iter(ROWS), None, None)  # type: ignore[arg-type]  # what the test is about
