@@ -77,6 +77,7 @@ class AsyncBody:
         async for item in io.each(self._source.items()):
             held += encode(item)
             if len(held) >= PIECE_BYTES:
+                await io.yield_control()
                 if packed := packer.compress(bytes(held)):
                     yield packed
                 held.clear()

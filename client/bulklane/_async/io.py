@@ -5,6 +5,7 @@ from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
 import anyio
+import anyio.lowlevel
 
 T = TypeVar("T")
 Asked: TypeAlias = Callable[[], Awaitable[T]]
@@ -13,6 +14,11 @@ Asked: TypeAlias = Callable[[], Awaitable[T]]
 async def sleep(seconds: float) -> None:
     """Sleep."""
     await anyio.sleep(seconds)
+
+
+async def yield_control() -> None:
+    """Let other tasks run: a source that never waits would hold them up, because sockets have buffers."""
+    await anyio.lowlevel.checkpoint()
 
 
 async def within(seconds: float, ask: Asked[T]) -> T:

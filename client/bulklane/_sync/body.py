@@ -77,6 +77,7 @@ class Body:
         for item in io.each(self._source.items()):
             held += encode(item)
             if len(held) >= PIECE_BYTES:
+                io.yield_control()
                 if packed := packer.compress(bytes(held)):
                     yield packed
                 held.clear()

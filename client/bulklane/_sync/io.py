@@ -18,6 +18,10 @@ def sleep(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def yield_control() -> None:
+    """Do nothing: other threads run by themselves."""
+
+
 def within(seconds: float, ask: Asked[T]) -> T:
     """Return what `ask` returns. Raises TimeoutError after `seconds`, wherever it waits.
 

@@ -108,6 +108,24 @@ def test_an_asynchronous_source_is_sent_twice() -> None:
     asyncio.run(cut_once())
 
 
+def test_a_long_source_lets_other_tasks_run() -> None:
+    async def count_turns() -> tuple[int, int]:
+        body = AsyncBody(open_source(({"phone": str(n)} for n in range(30_000)), None, None), "none")
+        sending = asyncio.create_task(_sizes(body))
+        turns = 0
+        while not sending.done():
+            turns += 1
+            await asyncio.sleep(0)
+        return turns, len(await sending)
+
+    turns, pieces = asyncio.run(count_turns())
+    assert turns >= pieces > 5
+
+
+async def _sizes(body: AsyncBody) -> list[int]:
+    return [len(piece) async for piece in body.pieces()]
+
+
 def test_a_source_that_fails_is_not_continued_without_its_rest() -> None:
     def rows() -> Iterator[dict[str, str]]:
         yield {"phone": "1"}
