@@ -123,7 +123,8 @@ def _from_path(given: str | os.PathLike[str], format_: Format | None, charset: s
 
 def _from_file(file: Any, format_: Format | None, charset: str | None) -> Source:
     name = getattr(file, "name", None)
-    file_name = os.path.basename(name) if isinstance(name, str) else None
+    # a file that was opened by its number has an int as its name
+    file_name = os.path.basename(name) if isinstance(name, str) and name != "<stdin>" else None
     suffix = Path(file_name or "").suffix.lower()
     return Source(
         items=lambda: _unread(file),
@@ -182,5 +183,6 @@ def _unread(file: Any) -> Iterator[Any]:
     for piece in _pieces(cast("BinaryIO", file)):
         empty = False
         yield piece
-    if empty and file.seekable() and file.tell():
+    seekable = getattr(file, "seekable", None)  # a pipe is not, and an object with `read` alone says nothing
+    if empty and seekable is not None and seekable() and file.tell():
         raise SourceError(f"the file was read before, it stands at its end ({file.tell()}): call seek(0)")

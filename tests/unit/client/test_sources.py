@@ -43,6 +43,18 @@ class Person:
     metadata: dict[str, Any]
 
 
+class OnlyRead:
+    """A pipe, such as `sys.stdin.buffer`."""
+
+    name = "<stdin>"
+
+    def __init__(self) -> None:
+        self._left = [b"", b"phone\n1\n"]
+
+    def read(self, size: int, /) -> bytes:
+        return self._left.pop()
+
+
 class Frame:
     """What pandas and polars have in common, with the values that they make of a file with gaps."""
 
@@ -161,6 +173,8 @@ def test_open_files_and_pieces_are_sent_as_they_are(tmp_path: Path) -> None:
     _, data = sent(iter([b"phone,", b"name\n1,J\n"]), "csv")
     assert data == b"phone,name\n1,J\n"
     assert sent(b"phone\n1\n", "csv")[1] == b"phone\n1\n"
+    assert sent(OnlyRead(), "csv")[1] == b"phone\n1\n"
+    assert open_source(OnlyRead(), "csv", None).file_name is None
 
 
 def test_what_cannot_be_sent_is_refused_with_a_cure(tmp_path: Path) -> None:
