@@ -4,7 +4,7 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -96,7 +96,11 @@ async def accept_request(bulk: BulkRequest) -> web.Response:
     """
     key = _read_key(bulk)
     seconds = wanted_wait(bulk.request, bulk.account)
-    body = await bulk.open()
+    with closing(await bulk.open()) as body:
+        return await _accept(bulk, body, key, seconds)
+
+
+async def _accept(bulk: BulkRequest, body: RequestBody, key: str | None, seconds: float) -> web.Response:
     if earlier := await find_earlier(bulk.api, bulk.account.id, key):
         return await _respond_again(bulk, same_request(earlier, await body.digest(), key), seconds)
     job = new_job(bulk.request, await bulk.plan(), key, body.file_name)

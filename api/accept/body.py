@@ -68,6 +68,12 @@ class RequestBody:
     fingerprint: Fingerprint
     file_name: str | None = None
     pieces: AsyncIterator[bytes] | None = None
+    file: FilePipe | None = None
+
+    def close(self) -> None:
+        """Free what the body holds besides memory."""
+        if self.file is not None:
+            self.file.close()
 
     async def digest(self) -> bytes:
         """Read the remaining pieces, and return the fingerprint of the whole request."""
@@ -108,7 +114,11 @@ async def open_body(request: web.Request, settings: Settings, sheet: str | None 
     pieces = read_pieces(request, source, pipe, limit=limit, held=held, file=file)
     fingerprint = Fingerprint(request)
     return RequestBody(
-        format=format_, pieces=fingerprint.over(pieces), fingerprint=fingerprint, file_name=file_name
+        format=format_,
+        pieces=fingerprint.over(pieces),
+        fingerprint=fingerprint,
+        file_name=file_name,
+        file=file,
     )
 
 

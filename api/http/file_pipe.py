@@ -1,6 +1,7 @@
 """Turn the file of a bulk request into text, by its first bytes: it is text, or a workbook, read as CSV.
 
-A workbook can only be read when it is complete. Until then it is in a temporary file, which has no name.
+A workbook can only be read when it is complete. Until then it is in a temporary file without a name, which
+`close` deletes.
 """
 
 from collections.abc import Iterator
@@ -61,11 +62,15 @@ class FilePipe:
         if self._file is None:
             yield from self._text.flush()
             return
-        with self._file as file:
-            book = Workbook(file, self._sheet)
-            for piece in book.rows():
-                self.held = book.held
-                yield piece
+        book = Workbook(self._file, self._sheet)
+        for piece in book.rows():
+            self.held = book.held
+            yield piece
+
+    def close(self) -> None:
+        """Delete the temporary file. A thread that still reads it gets an error, which nobody awaits."""
+        if self._file is not None:
+            self._file.close()
 
     def _settle(self) -> bytes:
         """Find the kind of the file; return its first bytes."""
@@ -76,7 +81,7 @@ class FilePipe:
                     f"The body is a workbook or another archive. Declare 'Content-Type: {WORKBOOK_TYPE}'.",
                     param="Content-Type",
                 )
-            self._file = cast(BinaryIO, TemporaryFile())  # noqa: SIM115 - closed by `flush`, or with the pipe
+            self._file = cast(BinaryIO, TemporaryFile())  # noqa: SIM115 - `close` closes it
             return head
         refuse_foreign(head)
         refuse_compressed(head)

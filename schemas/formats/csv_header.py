@@ -17,6 +17,7 @@ _MAX_PROBLEMS: Final = 20  # a file that is not CSV may have thousands of "colum
 UnknownColumns: TypeAlias = Literal["refuse", "ignore"]
 _OUTSIDE_QUOTES: Final = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*')
 _MAP: Final = "Map it to a field with map.{0}=field, leave it out with map.{0}="
+_KEEP: Final = ", keep it with map.{0}=metadata.key"
 _IGNORE: Final = "unknown_columns=ignore"
 _QUOTED: Final = re.compile(rb'"[^"]*+(?:"|\Z)')
 
@@ -229,7 +230,8 @@ def _unknown(
             label, cure = f"{target[:100]!r}, to which map.{name[:100]} maps a column,", ""
         elif name:
             label = f"{name[:100]!r}"
-            cure = f" {_MAP.format(name[:100])}, or leave out all such columns with {_IGNORE}."
+            kept = _KEEP.format(name[:100]) if "metadata" in columns.names else ""
+            cure = f" {_MAP.format(name[:100])}{kept}, or leave out all such columns with {_IGNORE}."
         else:
             label, cure = f"Column {position}, which has no name,", f" Leave it out with {_IGNORE}."
         yield NotAcceptable(

@@ -38,6 +38,7 @@ class FormReader:
         self._buffer = bytearray(b"\r\n")  # the first boundary need not begin a new line
         self._place = _Place.FIELD
         self._fields = 0
+        self._line_end = 0  # bytes of the line end before the content, which are still to come
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield the bytes of the file that are certain to be no boundary."""
@@ -47,7 +48,7 @@ class FormReader:
             if before is _Place.HEADERS:
                 self._read_headers()
             else:
-                content = self._read_content()
+                content = self._without_line_end(self._read_content())
                 if content and before is _Place.FILE:
                     yield content
             if self._place is before:
@@ -61,6 +62,12 @@ class FormReader:
         if self.filename is None:
             raise UnsupportedFormat(_NO_FILE)
         yield from ()
+
+    def _without_line_end(self, content: bytes) -> bytes:
+        """Return content without the end of the line before it: a workbook begins with its first byte."""
+        dropped = min(self._line_end, len(content))
+        self._line_end -= dropped
+        return content[dropped:]
 
     def _read_content(self) -> bytes:
         """Take the content up to the next boundary, or up to where one may begin."""
@@ -102,6 +109,7 @@ class FormReader:
             raise NotAcceptable("the form has a second file: send one at a time", code="too_many_files")
         self.filename, self.content_type = filename, headers.get("Content-Type", "")
         self._place = _Place.FILE
+        self._line_end = len(b"\r\n")
 
 
 def boundary_of(content_type: str) -> bytes:

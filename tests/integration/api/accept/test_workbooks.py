@@ -1,6 +1,9 @@
 """Excel workbooks over HTTP: recognised by their bytes, read as CSV, refused clearly."""
 
 import gzip
+import os
+from pathlib import Path
+from tempfile import gettempdir
 
 from storage.context import Context
 from tests.integration.api.service import Client
@@ -17,6 +20,11 @@ async def test_a_workbook_is_read_whatever_its_content_type_says(ctx: Context, c
     for type_ in (XLSX, "text/csv", "application/octet-stream", "application/x-www-form-urlencoded"):
         response = await client.submit(BOOK, type_, "?dry_run=true")
         assert response.status == 202, response.body
+    form = (
+        b'--XX\r\nContent-Disposition: form-data; name="f"; filename="a.xlsx"\r\n'
+        b"Content-Type: application/octet-stream\r\n\r\n" + BOOK + b"\r\n--XX--\r\n"
+    )
+    assert (await client.submit(form, "multipart/form-data; boundary=XX", "?dry_run=true")).status == 202
     packed = await client.submit(gzip.compress(BOOK), XLSX, "?dry_run=true", Content_Encoding="gzip")
     assert packed.status == 202
     accepted = await client.submit(BOOK, XLSX)
@@ -55,3 +63,17 @@ async def test_a_workbook_that_is_too_large_is_refused(client: Client) -> None:
     response = await client.submit(BOOK[:64] + bytes(65 * 1024**2), XLSX)
     assert response.status == 413
     assert "Save it as CSV" in response.json["error"]["message"]
+
+
+async def test_no_temporary_file_is_left_open(client: Client) -> None:
+    before = deleted_files()  # of pytest
+    for body in (BOOK, BOOK[:-30], make_workbook({"A": rows_of([["x"]])})):
+        await client.submit(body, XLSX, "?dry_run=true")
+    assert deleted_files() == before
+
+
+def deleted_files() -> list[str]:
+    """Return the files of this process that have no name any more."""
+    folder = Path("/proc/self/fd")
+    names = [os.readlink(fd) for fd in folder.iterdir() if os.path.lexists(fd)]  # not that of the listing
+    return sorted(name for name in names if name.startswith(gettempdir()) and "(deleted)" in name)
