@@ -9,8 +9,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from arq.worker import Worker
-
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.settings import Settings
 from storage.announcements import Announcer
@@ -25,7 +23,7 @@ from storage.postgres.pool import Conn, open_pool
 from storage.queue import Queue, connect
 from storage.slots import Slots
 from storage.windows.window import Window
-from worker.bells.arq_app import make_worker
+from worker.bells.process import Bells
 from worker.claim import claim_chunks
 from worker.context import JOB_SLOTS, SETTINGS
 from worker.dry_run import dry_run_forever
@@ -88,25 +86,14 @@ async def drain(*workers: Context, turns: int = 2, seconds: float = 30) -> None:
 
 @asynccontextmanager
 async def serving(*workers: Context) -> AsyncIterator[None]:
-    """Run an arq worker for each context, which handles all bells and dry runs."""
+    """Serve the bells and dry runs of each context, also after a loss of Redis, as a worker process does."""
     async with AsyncExitStack() as stack:
         for ctx in workers:
             bell = asyncio.Event()
-            await stack.enter_async_context(beside(dry_run_forever(ctx, bell)))
-            worker = make_worker(ctx, bell)
-            stack.push_async_callback(_stop, worker, asyncio.create_task(worker.main()))
+            bells = Bells(ctx, bell)
+            await stack.enter_async_context(beside(dry_run_forever(ctx, bell), bells.serve_forever()))
+            stack.push_async_callback(bells.end)
         yield
-
-
-async def _stop(worker: Worker, main: "asyncio.Task[None]") -> None:
-    """Wait for the current tasks, then cancel the worker. Repeat: redis-py can swallow a cancellation."""
-    worker.allow_pick_jobs = False
-    if worker.tasks:
-        await asyncio.wait(worker.tasks.values())
-    while not main.done():
-        main.cancel()
-        await asyncio.wait([main], timeout=0.1)
-    await worker.pool.aclose()
 
 
 async def claim_chunk(ctx: Context) -> Claim | None:
