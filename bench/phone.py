@@ -23,7 +23,6 @@ from schemas.items.phone_patterns import fast_path
 
 PROCESSES = 2  # the README's numbers are for two cores
 SHOWN = 20  # maximum of disagreements to print
-SPEED_NUMBERS = 20_000
 
 Numbers = Sequence[tuple[str, str | None]]
 
@@ -82,6 +81,7 @@ def measure(
     results: Results,
     *,
     numbers: Annotated[int, typer.Option(min=1, help="Generated numbers to compare.")] = 2_000_000,
+    timed: Annotated[int, typer.Option(min=1, help="Valid numbers for the speed.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Seed of the numbers; 0: a random one.")] = 0,
 ) -> None:
     """Compare the phone normaliser with phonenumbers: agreement and speed."""
@@ -93,7 +93,7 @@ def measure(
         "generated texts", trials=tally.trials, valid=tally.valid, disagreements=len(tally.disagreements)
     )
     results.target("phone", len(tally.disagreements))
-    _measure_speed(results, seed)
+    _measure_speed(results, valid_numbers(seed, timed))
 
 
 def _compare_on_all_cores(seed: int, count: int) -> Tally:
@@ -105,8 +105,7 @@ def _compare_on_all_cores(seed: int, count: int) -> Tally:
     return tally
 
 
-def _measure_speed(results: Results, seed: int) -> None:
-    numbers = valid_numbers(seed, SPEED_NUMBERS)
+def _measure_speed(results: Results, numbers: Sequence[tuple[phonenumbers.PhoneNumber, str]]) -> None:
     written: dict[str, Numbers] = {
         "+14155552671": [(_write(number, PhoneNumberFormat.E164), None) for number, _ in numbers],
         "+1 415-555-2671": [(_write(number, PhoneNumberFormat.INTERNATIONAL), None) for number, _ in numbers],

@@ -42,7 +42,7 @@ SERIES = {
     "streams": Entry(tiny="--streams 20 --rounds 1"),
     "memory": Entry(tiny="--megabytes 10 --workers 1"),
     "scale": Entry(tiny="--accounts 2 --jobs 100 --seconds 0 --workers 1 --rounds 1 --delay relay"),
-    "phone": Entry(full="--numbers 200000", tiny="--numbers 500"),
+    "phone": Entry(full="--numbers 200000", tiny="--numbers 500 --timed 500"),
 }
 
 

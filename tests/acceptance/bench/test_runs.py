@@ -31,6 +31,7 @@ def test_a_benchmark_runs_to_its_end_and_writes_its_results(name: str, tmp_path:
     assert {target["target"] for target in content["targets"]} <= TARGETS.keys()
 
 
+@pytest.mark.timeout(300)
 def test_the_series_goes_on_after_a_benchmark_that_fails_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
