@@ -34,7 +34,7 @@ def test_the_openapi_document_describes_the_operation(operation: Operation) -> N
     described = native.described()["variants"][operation]
     assert (described.summary, described.examples) == (
         OPERATIONS[operation].summary,
-        {"some items": OPERATIONS[operation].example},
+        {"some items": {"items": OPERATIONS[operation].example}},
     )
 
 
