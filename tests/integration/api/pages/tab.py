@@ -13,6 +13,12 @@ SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a folder that keeps a picture of 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
+Scheme = Literal["light", "dark"]
+FORMS: tuple[tuple[Scheme, str], ...] = (
+    ("light", "wide"), ("dark", "wide"), ("light", "narrow"), ("dark", "narrow"),
+)  # fmt: skip
+CHECKED = {("light", "wide"), ("dark", "narrow")}  # a check takes a second
+
 
 class Tab:
     """One page of a browser at a service."""
@@ -46,32 +52,39 @@ class Tab:
         return self.page.get_by_text(text)
 
     async def look(self, name: str) -> None:
-        """Check the page in light and dark, wide and narrow: accessible, and without a sideways scroll.
+        """Check the page in light and wide, dark and narrow: accessible, and without a sideways scroll.
 
-        Keeps a screenshot of each in the folder SCREENSHOTS.
+        Keeps a screenshot of all four forms in the folder SCREENSHOTS.
         """
-        await self._look(name, "light", "wide")
-        await self._look(name, "dark", "narrow")
-        if SCREENSHOTS:
-            await self._look(name, "dark", "wide")
-            await self._look(name, "light", "narrow")
-        await self.page.emulate_media(color_scheme="light")
-        await self.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+        for scheme, width in FORMS:
+            if SCREENSHOTS or (scheme, width) in CHECKED:
+                await self._show(name, scheme, width)
+            if (scheme, width) in CHECKED:
+                await self._check(f"{name} ({scheme}, {width})")
+        await self._reset()
 
     async def picture(self, name: str) -> None:
         """Keep screenshots of a page that is not checked, because it is like one that is."""
         if SCREENSHOTS:
-            await self.look(name)
+            for scheme, width in FORMS:
+                await self._show(name, scheme, width)
+            await self._reset()
 
-    async def _look(self, name: str, scheme: Literal["light", "dark"], width: str) -> None:
+    async def _show(self, name: str, scheme: Scheme, width: str) -> None:
         await self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         await self.page.set_viewport_size(WIDE if width == "wide" else NARROW)  # type: ignore[arg-type]
         if SCREENSHOTS:
             path = Path(SCREENSHOTS) / f"{name}-{scheme}-{width}.png"
             await self.page.screenshot(path=path, full_page=True)
+
+    async def _check(self, name: str) -> None:
         overflow = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        assert overflow <= 0, f"{name} ({width}) scrolls sideways by {overflow} pixels"
-        assert await violations(self.page) == [], (name, scheme, width)
+        assert overflow <= 0, f"{name} scrolls sideways by {overflow} pixels"
+        assert await violations(self.page) == [], name
+
+    async def _reset(self) -> None:
+        await self.page.emulate_media(color_scheme="light")
+        await self.page.set_viewport_size(WIDE)  # type: ignore[arg-type]
 
 
 async def violations(page: Page) -> list[Any]:
