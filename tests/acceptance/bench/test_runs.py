@@ -12,6 +12,7 @@ from bench.__main__ import BENCHES, app, name_of
 from bench.lab.targets import TARGETS
 from bench.series import SERIES, Entry
 
+SHORT = {"load", "operations", "page", "streams"}  # CI runs all of them: `./run bench all --tiny`
 TINY = {name: entry.tiny for name, entry in SERIES.items()} | {"smoke": "--rows 1000 --rounds 1 --workers 1"}
 
 
@@ -21,7 +22,9 @@ def test_the_series_has_every_benchmark() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)  # on a machine that has other work
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in SHORT else pytest.mark.long) for name in TINY]
+)
 def test_a_benchmark_runs_to_its_end_and_writes_its_results(name: str, tmp_path: Path) -> None:
     app([name, *TINY[name].split(), "--results", str(tmp_path)], standalone_mode=False)
     content = json.loads((tmp_path / f"{name}.json").read_text())
