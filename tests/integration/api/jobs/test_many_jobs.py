@@ -144,6 +144,24 @@ async def test_a_retry_that_another_request_is_making_is_not_called_made(
     assert (await act(client, "retry", {"ids": [parent]})).json["retried"] == 1
 
 
+async def test_a_job_that_was_retried_alone_meanwhile_has_one_retry(
+    ctx: Context, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = (await client.submit_items([BAD], "?name=x")).json["id"]
+    await work(ctx)
+    find = matching_jobs.jobs_to_retry
+
+    async def find_and_retry(*asked: Any) -> matching_jobs.Acting:
+        acting = await find(*asked)
+        assert (await client.call("POST", f"/v1/jobs/{parent}/retry")).status == 202
+        return acting
+
+    monkeypatch.setattr(retry_jobs, "jobs_to_retry", find_and_retry)
+    done = (await act(client, "retry", {"name": "x"})).json
+    assert (done["retried"], done["skipped"]) == (0, [{"id": parent, "code": "already_retried"}])
+    assert len((await client.get(f"/v1/jobs/{parent}")).json["children"]) == 1
+
+
 async def test_retries_respect_the_limit_of_unfinished_jobs(
     ctx: Context, settings: Settings, client: Client
 ) -> None:
