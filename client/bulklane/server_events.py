@@ -12,18 +12,22 @@ MOST_BYTES = 16 * 1024 * 1024  # of an event; the service sends at most some KiB
 
 @dataclass(slots=True)
 class EventReader:
-    """Collects lines until an event is whole. `last_id` is where to resume, `retry` the seconds before."""
+    """Collects lines until an event is whole. `last_id` is where to resume, `retry` the seconds before.
+
+    The id of an event that is not whole is not yet where to resume: the event would be lost.
+    """
 
     last_id: str | None = None
     retry: float = 1.0
     ended: bool = False  # the last event of a single job has been read
     _buffer: bytes = b""
+    _id: str | None = None  # of the event that is being read
     _kind: str = ""
     _data: str = ""
 
     def cut(self) -> None:
         """Forget what came of an event that is not whole: the connection has ended."""
-        self._buffer, self._kind, self._data = b"", "", ""
+        self._buffer, self._id, self._kind, self._data = b"", None, "", ""
 
     def feed(self, data: bytes) -> Iterator[JobEvent]:
         """Yield the events that are whole by now. Raises ValueError for what is no event of the service."""
@@ -46,7 +50,7 @@ class EventReader:
             case "data":
                 self._data += value
             case "id":
-                self.last_id = value
+                self._id = value
             case "retry" if value.isdigit():
                 self.retry = int(value) / 1000
         return None  # a comment, or a field of a later version
@@ -54,6 +58,8 @@ class EventReader:
     def _event(self) -> JobEvent | None:
         kind, data = self._kind, self._data
         self._kind = self._data = ""
+        if self._id is not None:
+            self.last_id, self._id = self._id, None
         if kind not in {"job", "reset"}:
             return None
         job = decode(JobProgress, json.loads(data)) if kind == "job" else None

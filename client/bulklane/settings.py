@@ -42,6 +42,8 @@ def read_settings(key: str | None, url: str | None, policy: RetryPolicy) -> Clie
     if not url:
         raise ConfigurationError(f"there is no URL: give url=, or set {URL_VARIABLE}")
     parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:  # they would replace the key
+        raise ConfigurationError("the URL has a user or a password: give them to http=, and the URL without")
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
             f"{url!r} is not a URL of an api: write one like https://bulklane.example.com"

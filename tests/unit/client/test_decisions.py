@@ -146,10 +146,11 @@ def test_events_are_read_from_pieces_of_any_size() -> None:
         assert reader.ended
 
 
-def test_an_event_that_was_cut_is_forgotten() -> None:
+def test_an_event_that_was_cut_is_asked_for_again() -> None:
     reader = EventReader()
-    assert not list(reader.feed(b'event: job\nid: 5\ndata: {"half'))
+    assert not list(reader.feed(b'id: 4\n\nid: 5\nevent: job\ndata: {"half'))
     reader.cut()
+    assert reader.last_id == "4"  # after 5, the service would leave the event out
     assert [event.kind for event in reader.feed(b"event: reset\ndata: {}\n\n")] == ["reset"]
 
 
@@ -180,6 +181,9 @@ def test_the_client_says_what_it_lacks_and_hides_its_key(monkeypatch: pytest.Mon
         Bulklane(key="bl_secret")
     with pytest.raises(ConfigurationError, match="is not a URL"):
         Bulklane(key="bl_secret", url="localhost:8080")
+    with pytest.raises(ConfigurationError, match="a user or a password") as caught:
+        Bulklane(key="bl_secret", url="http://me:my-secret@localhost")
+    assert "my-secret" not in str(caught.value)
     with pytest.raises(ConfigurationError, match="a space"):
         Bulklane(key="bl secret", url="http://localhost")
     monkeypatch.setenv("BULKLANE_API_KEY", "bl_secret\n")
