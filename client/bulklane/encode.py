@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 from bulklane.errors import RowError, SourceError
+from bulklane.rows import DELIMITERS
 
 EXACT = 2**53  # every whole number below it is a float of its own
 
@@ -25,11 +26,16 @@ class Encoder(Protocol):
 
 
 class Raw:
-    """The pieces of a file: bytes, or text that is sent as UTF-8."""
+    """The pieces of a file: bytes, or text that is sent as UTF-8. `charset` is that of the bytes."""
+
+    def __init__(self, charset: str | None) -> None:
+        self._is_utf8 = (charset or "utf-8").lower() in {"utf-8", "utf8", "auto"}
 
     def feed(self, item: Any) -> bytes:
         """Return the piece."""
         if isinstance(item, str):
+            if not self._is_utf8:
+                raise SourceError("the source yields text, which is sent as UTF-8: leave charset= out")
             return item.encode()
         if isinstance(item, bytes | bytearray | memoryview):
             return bytes(item)
@@ -73,6 +79,8 @@ class CsvRows:
 
     def __init__(self, columns: Sequence[Any]) -> None:
         self._columns = [str(column) for column in columns]
+        is_plain = not any(mark in name for name in self._columns for mark in DELIMITERS)
+        self._quoting: Literal[0, 1] = csv.QUOTE_MINIMAL if is_plain else csv.QUOTE_ALL
         self._index = -1
 
     def feed(self, item: Any) -> bytes:
@@ -80,8 +88,8 @@ class CsvRows:
         self._index += 1
         line = io.StringIO()
         writer = csv.writer(line)
-        if self._index == 0:
-            writer.writerow(self._columns)
+        if self._index == 0:  # the service looks for the separator outside quotes
+            csv.writer(line, quoting=self._quoting).writerow(self._columns)
         try:
             cells = [_cell(value) for value in item]
         except (TypeError, ValueError) as error:

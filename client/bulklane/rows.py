@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
@@ -15,6 +16,7 @@ from bulklane.compression import Compression, opener
 Format: TypeAlias = Literal["csv", "ndjson", "json", "xlsx"]
 DELIMITERS = (",", ";", "\t", "|")
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+WINDOWS = "bulklane-windows-1252"  # how bytes are read that are not of the charset
 HEADER_BYTES = 64 * 1024
 CELL_BYTES = 2 * 1024 * 1024  # more than a row may have
 QUOTED = re.compile(r'"[^"]*(?:"|\Z)')
@@ -37,10 +39,9 @@ class SentFile:
                 case "csv":
                     yield from _csv_rows(file, self.charset)
                 case "ndjson":
-                    yield from (json.loads(line) for line in file if not line.isspace())
+                    yield from (_value(line) for line in file if not line.isspace())
                 case "json":
-                    value = json.load(file)
-                    yield from value["items"] if isinstance(value, dict) else value
+                    yield from _json_rows(file)
                 case "xlsx":
                     return
 
@@ -67,17 +68,55 @@ class RowFinder:
         return row
 
 
+def _value(line: bytes) -> Any:
+    """Return the value of a line, or its text if it is not JSON: the service reports it as an item error."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        return line.decode(errors="replace").rstrip("\r\n")
+
+
+def _json_rows(file: BinaryIO) -> Sequence[Any]:
+    """Return the items of a JSON document; none if it cannot be read."""
+    try:
+        value = json.load(file)
+        return cast("Sequence[Any]", value["items"] if isinstance(value, dict) else value)
+    except (ValueError, KeyError, RecursionError):
+        return ()
+
+
 def _csv_rows(file: BinaryIO, charset: str | None) -> Iterator[dict[str, str]]:
-    """Yield the rows as the service counts them: blank lines are none, a row of separators is one."""
+    """Yield the rows as the service counts them: blank lines are none, a row of separators is one.
+
+    They end at a cell that is longer than a row may be.
+    """
     csv.field_size_limit(max(csv.field_size_limit(), CELL_BYTES))
     buffered = io.BufferedReader(cast("io.RawIOBase", file), HEADER_BYTES)
     head = buffered.peek(HEADER_BYTES)
-    charset = next((name for bom, name in BOMS if head.startswith(bom)), charset or "utf-8")
-    text = io.TextIOWrapper(buffered, charset, errors="replace", newline="")
+    charset = next((name for bom, name in BOMS if head.startswith(bom)), _known(charset))
+    text = io.TextIOWrapper(buffered, charset, errors=WINDOWS, newline="")
     records = filter(None, csv.reader(text, delimiter=_delimiter(head.decode(charset, "replace"))))
-    names = _unique([name.strip() for name in next(records, [])])
-    for record in records:
-        yield dict(zip(names, record, strict=False))
+    with suppress(csv.Error):
+        names = _unique([name.strip() for name in next(records, [])])
+        for record in records:
+            yield dict(zip(names, record, strict=False))
+
+
+def _known(charset: str | None) -> str:
+    """Return a charset that Python knows. `auto` is UTF-8, in which WINDOWS reads what is not."""
+    with suppress(LookupError):
+        return codecs.lookup(charset or "utf-8").name
+    return "utf-8"
+
+
+def _as_windows(error: UnicodeError) -> tuple[str, int]:
+    """Return what bytes that cannot be decoded are in windows-1252, and where to go on."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error(WINDOWS, _as_windows)
 
 
 def _delimiter(head: str) -> str:

@@ -1,6 +1,7 @@
 """What can be submitted: a path, an open file, bytes, rows from anywhere, a data frame."""
 
 import os
+import stat
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -86,7 +87,7 @@ def open_source(given: Submittable, format_: Format | None, charset: str | None)
             f"{type(given).__name__} cannot be sent: give a path, an open file, rows, or a data frame"
         )
     if format_ is not None:
-        return Source(items=lambda: given, encoder=Raw(), format=format_, charset=charset)
+        return Source(items=lambda: given, encoder=Raw(charset), format=format_, charset=charset)
     rows = given if isinstance(given, Sequence) else None
     return Source(items=lambda: given, encoder=NdjsonRows(), format="ndjson", rows=rows)
 
@@ -95,7 +96,8 @@ def sent_rows(given: Rows, format_: Format | None, charset: str | None) -> SentR
     """Return the rows of a path or a list, for the results of an earlier job. Raises SourceError."""
     if isinstance(given, str | os.PathLike):
         file = _from_path(given, format_, charset).file
-        assert file is not None
+        if file is None:
+            raise SourceError(f"{given} is no file that can be read again")
         return file
     if isinstance(given, Sequence):
         return given
@@ -108,15 +110,21 @@ def _from_path(given: str | os.PathLike[str], format_: Format | None, charset: s
     path = Path(given)
     format_ = format_ or _format_of(path.name)
     compression = SUFFIXES.get(path.suffix.lower(), "none")
-    stat = path.stat()
-    opened = partial(_open_unchanged, path, (stat.st_size, stat.st_mtime_ns))
+    status = path.stat()
+    is_file = stat.S_ISREG(status.st_mode)  # a pipe can be read once
+    opened: Callable[[], BinaryIO] = (
+        partial(_open_unchanged, path, (status.st_size, status.st_mtime_ns))
+        if is_file
+        else lambda: path.open("rb")
+    )
+    sent = SentFile(open=opened, format=format_, compression=compression, charset=charset)
     return Source(
         items=lambda: _pieces(opened(), close=True),
-        encoder=Raw(),
+        encoder=Raw(charset),
         format=format_,
         charset=charset,
         compression=None if compression == "none" else compression,
-        file=SentFile(open=opened, format=format_, compression=compression, charset=charset),
+        file=sent if is_file else None,
         file_name=path.name,
     )
 
@@ -128,7 +136,7 @@ def _from_file(file: Any, format_: Format | None, charset: str | None) -> Source
     suffix = Path(file_name or "").suffix.lower()
     return Source(
         items=lambda: _unread(file),
-        encoder=Raw(),
+        encoder=Raw(charset),
         format=format_ or _format_of(file_name),
         charset=charset,
         # a gzip file that was opened with gzip.open has the same name, but its bytes are plain
@@ -160,9 +168,12 @@ def _format_of(name: str | None) -> Format:
 
 def _open_unchanged(path: Path, then: tuple[int, int]) -> BinaryIO:
     """Open a file again. Raises SourceError if it is no longer what it was."""
-    file = path.open("rb")
-    stat = os.fstat(file.fileno())
-    if (stat.st_size, stat.st_mtime_ns) != then:
+    try:
+        file = path.open("rb")
+    except FileNotFoundError as error:
+        raise SourceError(f"{path} is gone: its rows cannot be read again") from error
+    status = os.fstat(file.fileno())
+    if (status.st_size, status.st_mtime_ns) != then:
         file.close()
         raise SourceError(f"{path} has changed since it was sent: submit it again")
     return file

@@ -124,7 +124,7 @@ class AsyncJob(JobSnapshot):
 
     async def _look(self, deadline: io.Deadline | None) -> None:
         """Read the job once, when it has ended or after some seconds."""
-        seconds = MOST_WAIT if deadline is None else min(MOST_WAIT, int(deadline.left()))
+        seconds = MOST_WAIT if deadline is None else int(min(MOST_WAIT, deadline.left()))
         call = Call(
             method="GET",
             path=self._path(),

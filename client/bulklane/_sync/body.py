@@ -20,7 +20,7 @@ class Body:
         self._source = source
         self._spool = None if source.file else Spool()
         self._rest: Iterator[bytes] | None = None  # what no attempt has sent yet
-        self._broken = False  # the source has failed, so its rest is lost
+        self._failure: BaseException | None = None  # of the source: its rest is lost
         self._ready = source.compression is not None
         self._compression: Compression = source.compression or compression
         compressor(self._compression)  # raises now if it is not installed
@@ -54,8 +54,10 @@ class Body:
             for piece in self._encoded():
                 yield piece
             return
-        if self._broken:
-            raise SourceError("the source has failed in an earlier attempt: submit it again")
+        if self._failure:
+            raise SourceError(
+                "the source has failed in an earlier attempt: submit it again"
+            ) from self._failure
         for piece in self._spool.pieces():
             yield piece
         if self._rest is None:
@@ -67,8 +69,8 @@ class Body:
     def _following(self, rest: Iterator[bytes]) -> bytes:
         try:
             return next(rest, b"")
-        except BaseException:  # also a cancellation: the rest cannot be continued after it
-            self._broken = True
+        except BaseException as error:  # also a cancellation: the rest cannot be continued after it
+            self._failure = error
             raise
 
     def _encoded(self) -> Iterator[bytes]:

@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextvars import copy_context
-from threading import Thread
+from threading import TIMEOUT_MAX, Thread
 from typing import Any, TypeAlias, TypeVar
 
 from bulklane.errors import SourceError
@@ -38,7 +38,7 @@ def within(seconds: float, ask: Asked[T]) -> T:
 
     context = copy_context()  # for what traces requests
     Thread(target=context.run, args=(run,), name="bulklane-request", daemon=True).start()
-    return future.result(seconds)
+    return future.result(min(seconds, TIMEOUT_MAX))
 
 
 def each(items: Iterable[Any] | AsyncIterable[Any]) -> Iterator[Any]:

@@ -107,12 +107,16 @@ class Jobs:
 
     def _act(self, path_: str, preview: bool, expected: int | None, filters: Mapping[str, Any]) -> Any:
         body = {"filter": filters, "preview": preview, "expected": expected}
-        return self._transport.send(Call(method="POST", path=path_, json=body, repeatable=True))
+        # after a first attempt that was served, the expected number does not match any more
+        repeatable = preview or expected is None
+        return self._transport.send(Call(method="POST", path=path_, json=body, repeatable=repeatable))
 
 
 def _submit_headers(file_name: str | None, idempotency_key: str | None) -> dict[str, str]:
     """Return the headers of a submission; a default wait of the account must not hold the response back."""
     headers = {"Prefer": "respond-async", "Idempotency-Key": idempotency_key or str(uuid4())}
     if file_name:
-        headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(file_name, safe='')}"
+        headers["Content-Disposition"] = (
+            f"attachment; filename*=UTF-8''{quote(file_name, safe='', errors='replace')}"
+        )
     return headers

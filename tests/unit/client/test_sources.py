@@ -1,14 +1,16 @@
-"""What is submitted becomes bytes, and the bytes become the same rows again."""
+"""What is submitted becomes bytes, the same ones for each attempt."""
 
 import asyncio
 import gzip
 import io
 import json
+import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,24 +19,10 @@ from bulklane import RowError, SourceError
 from bulklane._async.body import AsyncBody
 from bulklane._sync.body import Body
 from bulklane.compression import Compression
-from bulklane.rows import Format, RowFinder, SentFile
+from bulklane.rows import Format
 from bulklane.sources import open_source, sent_rows
-from schemas.formats.csv_header import Columns
-from schemas.formats.csv_rows import CsvCutter, decode
-from schemas.formats.records import Unreadable
-
-ROWS = [{"phone": "+14155552671", "name": "Ana"}, {"phone": "12", "metadata": {"city": "Köln"}}]
-LINES = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in ROWS)
-
-
-def sent(source: Any, format_: Format | None = None, compression: Compression = "none") -> tuple[Body, bytes]:
-    body = Body(open_source(source, format_, None), compression)
-    return body, b"".join(body.pieces())
-
-
-def found(body: Body, count: int) -> list[Any]:
-    finder = RowFinder(body.rows)
-    return [finder.find(index) for index in range(count)]
+from schemas.formats.csv_header import Header, find_header
+from tests.unit.client.sending import LINES, ROWS, found, sent
 
 
 @dataclass
@@ -78,6 +66,18 @@ def test_a_frame_becomes_csv_without_changing_a_value() -> None:
     body, data = sent(Frame())
     assert data == b"phone,Customer No,metadata.since,vip\r\n4155552671,,2026-01-02,true\r\n,17,,\r\n"
     assert found(body, 2)[1] == {"phone": "", "Customer No": "17", "metadata.since": "", "vip": ""}
+
+
+def test_a_separator_in_the_name_of_a_column_separates_nothing() -> None:
+    class Wide:
+        columns = ("phone", "city; street; number")
+
+        def iter_rows(self) -> Iterator[tuple[Any, ...]]:
+            yield "1", "x"
+
+    body, data = sent(Wide())
+    assert find_header(data, final=True) == Header(0, data.index(b"\r\n") + 2, ",")
+    assert found(body, 1) == [{"phone": "1", "city; street; number": "x"}]
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
@@ -146,8 +146,9 @@ def test_a_source_that_fails_is_not_continued_without_its_rest() -> None:
     body = Body(open_source(rows(), None, None), "gzip")
     with pytest.raises(OSError, match="the disk is gone"):
         b"".join(body.pieces())
-    with pytest.raises(SourceError, match="failed in an earlier attempt"):
+    with pytest.raises(SourceError, match="failed in an earlier attempt") as caught:
         b"".join(body.pieces())
+    assert isinstance(caught.value.__cause__, OSError)
 
 
 def test_a_path_is_read_again_unless_it_has_changed(tmp_path: Path) -> None:
@@ -160,6 +161,26 @@ def test_a_path_is_read_again_unless_it_has_changed(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(LINES + LINES))
     with pytest.raises(SourceError, match="has changed"):
         b"".join(body.pieces())
+    path.unlink()
+    with pytest.raises(SourceError, match="is gone"):
+        found(body, 1)
+
+
+def test_a_pipe_is_sent_twice(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.csv"
+    os.mkfifo(path)
+    writing = Thread(target=path.write_bytes, args=(b"phone\n" + b"14155552671\n" * 20_000,))
+    writing.start()
+    body = Body(open_source(path, None, None), "none")
+    first = body.pieces()
+    begun = next(first)
+    again = b"".join(body.pieces())
+    writing.join()
+    assert again.startswith(begun)
+    assert again.count(b"\n") == 20_001
+    assert again == b"".join(body.pieces())
+    with pytest.raises(SourceError, match="is no file that can be read again"):
+        sent_rows(path, None, None)
 
 
 def test_open_files_and_pieces_are_sent_as_they_are(tmp_path: Path) -> None:
@@ -201,6 +222,8 @@ def test_what_cannot_be_sent_is_refused_with_a_cure(tmp_path: Path) -> None:
     for source, format_, message in cases:
         with pytest.raises(SourceError, match=message):
             sent(source, format_)
+    with pytest.raises(SourceError, match="leave charset= out"):
+        Body(open_source(io.StringIO("name\nJürgen\n"), "csv", "cp1252"), "none").pieces().__next__()
     with pytest.raises(RowError) as caught:
         sent([{"a": 1}, {"a": {1, object()}}])
     assert caught.value.index == 1
@@ -210,38 +233,3 @@ def test_what_cannot_be_sent_is_refused_with_a_cure(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="use AsyncBulklane"):
         sent(rows())
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"phone,name\n1,Ana\n\n2,Rui\n",
-        b'\r\nphone;name;\r\n1;"A;\r\na";\r\n;;\r\n2;Rui;\r\n',
-        b"phone\tname\r1\tAna\r2\tRui",
-        b"phone|name\n1|Ana|more\n2\n\n\n",
-        '\ufeff"phone","na""me"\n"1","Ana, ""x"""\n'.encode(),
-        b'phone\n""\n1\n',
-    ],
-)
-def test_rows_have_the_indexes_that_the_service_counts(data: bytes) -> None:
-    known = Columns(known=lambda name: name, names=())
-    cutter = CsvCutter(known)
-    plain = data.decode("utf-8-sig").encode()
-    parts = [*cutter.feed(plain), *cutter.flush()]
-    assert cutter.layout is not None
-    counted = [item for part in parts for item in decode(part, cutter.layout)]
-    body, _ = sent(data, "csv")
-    assert isinstance(body.rows, SentFile)
-    rows = list(body.rows.rows())
-    assert len(rows) == len(counted)
-    for row, item in zip(rows, counted, strict=True):
-        assert isinstance(item, Unreadable) or (row["phone"] or None) == item.get("phone")
-
-
-def test_rows_of_an_earlier_job_come_from_a_path_or_a_list(tmp_path: Path) -> None:
-    path = tmp_path / "contacts.json"
-    path.write_text(json.dumps({"items": ROWS}))
-    for given in (path, str(path), ROWS):
-        assert RowFinder(sent_rows(given, None, None)).find(1) == ROWS[1]
-    with pytest.raises(SourceError, match="a path or a list"):
-        sent_rows(iter(ROWS), None, None)  # type: ignore[arg-type]  # what the test is about
