@@ -16,6 +16,7 @@ from bulklane import (
     AsyncBulklane,
     Bulklane,
     ConflictError,
+    ConnectionLost,
     Job,
     NotFoundError,
     RetryPolicy,
@@ -96,7 +97,7 @@ async def test_a_file_is_submitted_and_each_error_has_its_row(service: Service, 
             assert caught.value.code == "job_ended"
             assert (caught.value.request_id or "").startswith("req_")
             assert client.jobs.submit([{"phone": "12"}], dry_run=True).wait(SECONDS).dry_run
-            return job.retry_failed().wait(SECONDS)
+            return job.retry_failed().wait(timeout=float("inf"))
 
     retried = await asyncio.to_thread(use)
     assert retried.counts.failed == 1
@@ -141,6 +142,15 @@ async def test_a_response_that_is_lost_does_not_make_a_second_job(service: Servi
         assert line.accepted == 2
     assert len(await names(service, "lost")) == 1
     assert (await client_of(service).jobs.get(job.id)).id == job.id
+
+
+async def test_an_action_with_an_expected_number_is_not_repeated(service: Service, tmp_path: Path) -> None:
+    """After the first attempt, another number matches, and the service would say that it changed nothing."""
+    async with through_proxy(service, tmp_path) as (line, client):
+        line.cut_reply_at = _once(b" 200 ", line)
+        with pytest.raises(ConnectionLost):
+            await client.jobs.cancel_matching(preview=False, expected=0, name="no job")
+        assert line.accepted == 1
 
 
 async def test_an_api_that_is_killed_costs_nothing(service: Service) -> None:
