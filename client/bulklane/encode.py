@@ -67,7 +67,7 @@ class NdjsonRows:
             raise RowError(self._index, f"cannot be written as JSON: {error}") from error
         except UnicodeEncodeError as error:
             raise RowError(self._index, "has half of a surrogate pair, which is no text") from error
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:
             raise RowError(
                 self._index,
                 f"cannot be written as JSON ({error}): leave the field out, or send None to clear it",

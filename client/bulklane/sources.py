@@ -183,6 +183,8 @@ def _pieces(file: BinaryIO, *, close: bool = False) -> Iterator[Any]:
     try:
         while piece := file.read(PIECE_BYTES):
             yield piece
+        if piece is None:  # and not at its end
+            raise SourceError("the file has nothing to read at this moment: open it in blocking mode")
     finally:
         if close:
             file.close()

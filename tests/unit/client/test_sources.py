@@ -43,6 +43,13 @@ class OnlyRead:
         return self._left.pop()
 
 
+class NotBlocking:
+    """A pipe that does not wait for its writer."""
+
+    def read(self, size: int, /) -> bytes | None:
+        return None
+
+
 class Frame:
     """What pandas and polars have in common, with the values that they make of a file with gaps."""
 
@@ -218,6 +225,8 @@ def test_what_cannot_be_sent_is_refused_with_a_cure(tmp_path: Path) -> None:
         ),
         ([{"phone": "\ud800"}], None, "row 0 .* surrogate"),
         ([{"phone": object()}], None, "row 0 .* object has no form in JSON"),
+        ([{"age": Decimal("Infinity")}], None, "row 0 .* leave the field out"),
+        (NotBlocking(), "csv", "blocking mode"),
     ]
     for source, format_, message in cases:
         with pytest.raises(SourceError, match=message):

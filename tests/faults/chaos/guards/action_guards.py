@@ -177,6 +177,14 @@ ACTION_GUARDS = (
         tests=(MANY_JOBS,),
     ),
     Mutation(
+        guard="retry many: a job is looked at once more before its retry",
+        promise="P2",
+        file="api/actions/retry_jobs.py",
+        text="    if code:\n        return acting.skip(parent_id, code)\n",
+        instead="",
+        tests=(MANY_JOBS,),
+    ),
+    Mutation(
         guard="retry many: a job that has a retry is not retried again",
         promise="P2",
         file="api/actions/matching_jobs.py",
