@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from bulklane.errors import APIError, BulklaneError, ConnectionLost
 
-NOTHING_STORED = {429, 503}  # the service has stored nothing, so each request may be sent again
+# The service has stored nothing, so each request may be sent again. Only PostgreSQL that goes away during a
+# COMMIT leaves it open; nothing can be created twice even then, because names and phones are unique.
+NOTHING_STORED = {429, 503}
 UNCERTAIN = {408, 502, 504}  # from a proxy; the request may have been served
 IN_PROGRESS = "idempotency_in_progress"  # the service has not noticed yet that the earlier attempt was cut
 WRONG_KEY = "too_many_failed_keys"  # to wait does not make the key right
