@@ -61,7 +61,8 @@ def _check_url(url: str | None, schemes: tuple[str, ...], example: str) -> str |
     try:
         parts = urlsplit(url)
         known = parts.scheme in schemes
-        parts.port  # noqa: B018 - raises ValueError if it is not a number
+        for host in parts.netloc.rpartition("@")[2].split(","):  # PostgreSQL may have several
+            urlsplit(f"//{host}").port  # noqa: B018 - raises ValueError if it is not a number
     except ValueError:
         known = False
     if not known:

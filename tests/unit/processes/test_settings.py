@@ -38,6 +38,16 @@ def test_a_port_that_is_no_number_makes_a_url_invalid(monkeypatch: pytest.Monkey
         get_settings.__wrapped__()
 
 
+def test_a_database_may_have_several_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://user:secret@one:5432,[::1]:5433,two/name?target_session_attrs=primary"
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert get_settings.__wrapped__().database_url == url
+    assert shown_url(url) == "one:5432,[::1]:5433,two"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://one:5432,two:port/name")
+    with pytest.raises(SettingsError, match="DATABASE_URL"):
+        get_settings.__wrapped__()
+
+
 def test_an_empty_url_is_an_unset_one_and_levels_have_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "")
     monkeypatch.setenv("LOG_LEVEL", "debug")
