@@ -22,7 +22,7 @@ from embedded.supervisor.supervised import Role, Supervised
 API_READY_SECONDS = 30.0
 SERVER_READY_SECONDS = 2 * READY_SECONDS  # the recovery after a kill may take long
 NO_DEMO = (
-    "this is your own database: no demo account was made in it (--demo makes one). "
+    "no demo account was made (--demo makes one, also in your own database). "
     "Make an account: bulklane accounts create NAME, then bulklane keys create NAME"
 )
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
