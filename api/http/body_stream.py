@@ -48,6 +48,8 @@ async def read_pieces(
             yield piece
         return
     async for piece in _in_threads(pipe.flush()):
+        if request.transport is None:  # nobody waits for the response any more
+            raise UploadCut("the connection ended before the workbook was read: send the request again")
         size += len(piece)
         _check_size(size, limit)
         request[SHARE].reach(min(size, held) + file.held)

@@ -4,17 +4,21 @@ A workbook can only be read when it is complete. Until then it is in a temporary
 `close` deletes.
 """
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
 
-from schemas.errors import BodyTooLarge, NotAcceptable, UnsupportedFormat
+from schemas.errors import BodyTooLarge, NotAcceptable, Unavailable, UnsupportedFormat
 from schemas.formats.content_type import Format
 from schemas.formats.encodings import Pipe
 from schemas.formats.files.kinds import WORKBOOK_TYPE, ZIP, refuse_compressed, refuse_foreign
 from schemas.formats.files.sheet import Workbook
 
 PEEK_BYTES = 16  # the longest mark at the start of a file
+
+logger = logging.getLogger(__name__)
 
 
 class FilePipe:
@@ -47,7 +51,7 @@ class FilePipe:
         return self._file is not None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Take bytes; yield text. Raises UnsupportedFormat, BodyTooLarge, NotAcceptable."""
+        """Take bytes; yield text. Raises UnsupportedFormat, BodyTooLarge, NotAcceptable, Unavailable."""
         if self._head is not None:
             self._head += data
             if len(self._head) < PEEK_BYTES:
@@ -62,6 +66,8 @@ class FilePipe:
         if self._file is None:
             yield from self._text.flush()
             return
+        with _storing():
+            self._file.flush()
         book = Workbook(self._file, self._sheet)
         for piece in book.rows():
             self.held = book.held
@@ -70,7 +76,8 @@ class FilePipe:
     def close(self) -> None:
         """Delete the temporary file. A thread that still reads it gets an error, which nobody awaits."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what it could not write is not needed any more
+                self._file.close()
 
     def _settle(self) -> bytes:
         """Find the kind of the file; return its first bytes."""
@@ -81,7 +88,8 @@ class FilePipe:
                     f"The body is a workbook or another archive. Declare 'Content-Type: {WORKBOOK_TYPE}'.",
                     param="Content-Type",
                 )
-            self._file = cast(BinaryIO, TemporaryFile())  # noqa: SIM115 - `close` closes it
+            with _storing():
+                self._file = cast(BinaryIO, TemporaryFile())  # noqa: SIM115 - `close` closes it
             return head
         refuse_foreign(head)
         refuse_compressed(head)
@@ -98,4 +106,16 @@ class FilePipe:
         self._size += len(data)
         if self._size > self._most:
             raise BodyTooLarge(f"A workbook may have {self._most} bytes. Save it as CSV, and send that file.")
-        self._file.write(data)
+        with _storing():
+            self._file.write(data)
+
+
+@contextmanager
+def _storing() -> Iterator[None]:
+    """Raise Unavailable if the temporary file cannot be written, for example because the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        logger.warning("cannot store a workbook in a temporary file: %s", error)
+        text = "the api has no room for a workbook at the moment: send the request again"
+        raise Unavailable(text) from error

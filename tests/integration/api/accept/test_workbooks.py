@@ -1,13 +1,23 @@
 """Excel workbooks over HTTP: recognised by their bytes, read as CSV, refused clearly."""
 
+import asyncio
 import gzip
 import os
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
+from threading import Event
 
+import pytest
+
+from api.http import file_pipe
+from schemas.formats.files.sheet import Workbook
 from storage.context import Context
-from tests.integration.api.service import Client
+from tests.integration.api.raw_upload import upload
+from tests.integration.api.service import Client, Service
 from tests.integration.api.work import work
+from tests.waiting import until
 from tests.workbooks import ZEROS, make_archive, make_workbook, rows_of
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -70,6 +80,43 @@ async def test_no_temporary_file_is_left_open(client: Client) -> None:
     for body in (BOOK, BOOK[:-30], make_workbook({"A": rows_of([["x"]])})):
         await client.submit(body, XLSX, "?dry_run=true")
     assert deleted_files() == before
+
+
+async def test_a_workbook_is_not_read_on_when_its_client_has_left(
+    service: Service, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = Event(), Event()
+
+    def rows(_: Workbook) -> Iterator[bytes]:
+        yield b"phone\n"
+        begun.set()
+        while not ended.is_set():  # a workbook that takes as long as the test
+            yield b""
+
+    monkeypatch.setattr(Workbook, "rows", rows)
+    before = deleted_files()
+
+    async def gone() -> bool:
+        return deleted_files() == before
+
+    try:
+        async with upload(service, client, XLSX, length=len(BOOK)) as sent:
+            await sent.send(BOOK)
+            assert await asyncio.to_thread(begun.wait, 10)
+            assert deleted_files() != before
+        await until(gone)
+        (job,) = await client.jobs()
+        assert (job["state"], job["error"]["code"]) == ("failed", "upload_incomplete")
+    finally:
+        ended.set()
+
+
+async def test_a_disk_that_is_full_is_no_error_of_ours(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_pipe, "TemporaryFile", partial(open, "/dev/full", "wb"))
+    response = await client.submit(BOOK, XLSX)
+    assert (response.status, response.error["code"]) == (503, "unavailable")
 
 
 def deleted_files() -> list[str]:
