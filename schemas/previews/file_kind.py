@@ -37,6 +37,7 @@ _BY_SUFFIX: Final = {
     ".jsonl": Format.NDJSON,
     ".json": Format.JSON,
 }
+_WORKBOOK_STEPS: Final = 512  # of 64 KB of XML: a hostile workbook of 1 MB may have a gigabyte of it
 _NOT_TEXT: Final = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f\v\x1a\x1b")
 _MOST_NOT_TEXT: Final = 0.02  # of the bytes of a text
 
@@ -105,15 +106,17 @@ def _of_workbook(head: bytes, *, whole: bool) -> Beginning:
     """Return the first rows of the first sheet as CSV. A part of a workbook cannot be read."""
     if not whole or b"xl/" not in head:
         raise _no_workbook(head)
-    text = bytearray()
-    for piece in Workbook(BytesIO(head), None).rows():
+    text, steps = bytearray(), 0
+    for steps, piece in enumerate(Workbook(BytesIO(head), None).rows(), start=1):
         text += piece
-        if len(text) > TEXT_BYTES:
+        if len(text) > TEXT_BYTES or steps == _WORKBOOK_STEPS:
             break
+    if not text and steps == _WORKBOOK_STEPS:
+        raise _no_workbook(head)
     if not text:
         raise NotAcceptable("The first sheet of the workbook is empty.", code="empty")
     kind = FileKind(format=Format.CSV, encoding=None, charset=None, is_workbook=True)
-    return Beginning(kind=kind, text=bytes(text), whole=len(text) <= TEXT_BYTES)
+    return Beginning(kind=kind, text=bytes(text), whole=len(text) <= TEXT_BYTES and steps < _WORKBOOK_STEPS)
 
 
 def _no_workbook(head: bytes) -> UnsupportedFormat:

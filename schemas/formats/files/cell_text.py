@@ -8,14 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from xml.parsers import expat
 
-from schemas.formats.files.archive import Archive
+from schemas.errors import NotAcceptable
+from schemas.formats.files.archive import Archive, follow
+from schemas.formats.records import MAX_RECORD_BYTES
 
 Show = Callable[[str], str]  # from the text of a number in the XML to what a person sees
 
 _STRINGS: Final = "xl/sharedStrings.xml"
 _STYLES: Final = "xl/styles.xml"
 # ECMA-376, 18.8.30: the formats that have no code in the file
-_DATE_IDS: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
+_DATE_IDS: Final = frozenset(map(str, (*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59))))
+_MAX_CODE: Final = 255  # characters of a format, as in Excel: a long one could take hours to be searched
 _LITERAL: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
 _ELAPSED: Final = re.compile(r"\[[hms]+\]", re.IGNORECASE)
 _DATE_LETTER: Final = re.compile(r"[ymdhs]", re.IGNORECASE)
@@ -58,23 +61,30 @@ def read_texts(archive: Archive, texts: Texts) -> Iterator[None]:
         yield from archive.steps(_STRINGS, _TextsReader(texts).parser)
 
 
+def too_long(what: str) -> NotAcceptable:
+    """Return the error for a text or rows that would be too long as CSV."""
+    message = f"{what} has too many characters: a row may have {MAX_RECORD_BYTES}. Shorten the long cells."
+    return NotAcceptable(message, code="record_too_large")
+
+
 class _TextsReader:
     """Adds each shared text as it is parsed, without its phonetic hints."""
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
         self._pieces: list[str] = []
+        self._length = 0  # of this text
         self._reads = self._phonetic = False
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
         self.parser.CharacterDataHandler = self._data
+        follow(self.parser, self._start, self._end)
 
     def _start(self, name: str, _: Any) -> None:
         match name.rpartition(":")[2]:
             case "si":
                 self._pieces.clear()
+                self._length = 0
             case "t":
                 self._reads = not self._phonetic
             case "rPh":
@@ -92,6 +102,9 @@ class _TextsReader:
     def _data(self, text: str) -> None:
         if self._reads:
             self._pieces.append(text)
+            self._length += len(text)
+            if self._length > MAX_RECORD_BYTES:
+                raise too_long("A text of the workbook")
 
 
 def read_styles(archive: Archive) -> Sequence[Show]:
@@ -103,7 +116,7 @@ def read_styles(archive: Archive) -> Sequence[Show]:
     def start(name: str, attributes: Mapping[str, str]) -> None:
         nonlocal inside
         if name == "numFmt":
-            codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+            codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")[:_MAX_CODE]
         if name in {"cellXfs", "cellStyleXfs", "cellStyles", "dxfs"}:
             inside = name == "cellXfs"
         if name == "xf" and inside:
@@ -118,8 +131,7 @@ def read_styles(archive: Archive) -> Sequence[Show]:
 
 def _show_for(id_: str, code: str | None, epoch: datetime) -> Show:
     if code is None:
-        is_date = id_.isdigit() and int(id_) in _DATE_IDS
-        return (lambda text: show_date(text, epoch)) if is_date else show_number
+        return (lambda text: show_date(text, epoch)) if id_ in _DATE_IDS else show_number
     first = code.partition(";")[0]
     plain = _LITERAL.sub("", first)
     if _ZEROS.fullmatch(plain):

@@ -12,7 +12,7 @@ from xml.parsers import expat
 
 from schemas.errors import NotAcceptable
 from schemas.formats.csv_header import MAX_COLUMNS
-from schemas.formats.files.archive import MAX_SHEET_BYTES, Archive, damaged
+from schemas.formats.files.archive import MAX_SHEET_BYTES, STEP_BYTES, Archive, damaged, follow
 from schemas.formats.files.cell_text import (
     Show,
     Texts,
@@ -20,10 +20,14 @@ from schemas.formats.files.cell_text import (
     read_texts,
     show_iso_date,
     show_number,
+    too_long,
     unescaped,
 )
+from schemas.formats.records import MAX_RECORD_BYTES
 
 _DIGITS: Final = "0123456789"
+_MAX_WAITING: Final = 8 * MAX_RECORD_BYTES  # characters; a hundred rows with the longest texts of Excel
+_PARSE_BYTES: Final = 4 * 1024  # of the sheet: many short cells may refer to the same long text
 
 
 class Workbook:
@@ -49,8 +53,10 @@ class Workbook:
         for _ in read_texts(archive, self._texts):
             yield b""
         reader = _SheetReader(self._texts, read_styles(archive))
-        for _ in archive.steps(sheet.path, reader.parser, MAX_SHEET_BYTES):
-            yield reader.take()
+        steps = archive.steps(sheet.path, reader.parser, MAX_SHEET_BYTES, _PARSE_BYTES)
+        for count, _ in enumerate(steps, start=1):
+            if reader.waiting >= STEP_BYTES or count % (STEP_BYTES // _PARSE_BYTES) == 0:
+                yield reader.take()
         yield reader.take()
 
 
@@ -70,11 +76,17 @@ class _SheetReader:
         self._show: Show = show_number
         self._text: list[str] | None = None  # of a value that is being read
         self._value = ""
+        self._length = 0  # of the texts of this row
         self._phonetic = False
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._root
         self.parser.CharacterDataHandler = self._data
+
+    @property
+    def waiting(self) -> int:
+        """The characters of the rows since the last `take`."""
+        return self._out.tell()
 
     def take(self) -> bytes:
         """Return the rows since the last call."""
@@ -106,12 +118,12 @@ class _SheetReader:
             if ending_handler := ending.get(name):
                 ending_handler()
 
-        self.parser.StartElementHandler, self.parser.EndElementHandler = start, end
+        follow(self.parser, start, end)
 
     def _start_row(self, attributes: dict[str, str]) -> None:
         line = attributes.get("r", "")
         self._line = int(line) if line.isdigit() else self._line + 1
-        self._row, self._column = [], 0
+        self._row, self._column, self._length = [], 0, 0
 
     def _start_cell(self, attributes: dict[str, str]) -> None:
         place = attributes.get("r")
@@ -134,6 +146,12 @@ class _SheetReader:
     def _data(self, text: str) -> None:
         if self._text is not None:
             self._text.append(text)
+            self._count(text)
+
+    def _count(self, text: str) -> None:
+        self._length += len(text)
+        if self._length > MAX_RECORD_BYTES:
+            raise too_long(f"Row {self._line} of the sheet")
 
     def _end_value(self) -> None:
         if self._text is not None:
@@ -144,6 +162,8 @@ class _SheetReader:
         shown = self._shown()
         if not shown:
             return
+        if self._type == "s":
+            self._count(shown)
         if self._column > MAX_COLUMNS:
             raise NotAcceptable(
                 f"Row {self._line} of the sheet has more than {MAX_COLUMNS} columns. Remove the others.",
@@ -175,14 +195,16 @@ class _SheetReader:
         self._row.extend([""] * (self._width - len(self._row)))
         self._writer.writerow(self._row)
         self._row = []
+        if self.waiting > _MAX_WAITING:
+            raise too_long(f"The text of rows around {self._line}")
 
 
 @lru_cache(maxsize=4096)
 def _column_of(letters: str) -> int:
     """Return the number of a column, from 1: `A` is 1, `AA` is 27. Raises MalformedBody."""
+    if not (letters.isascii() and letters.isalpha() and letters.isupper() and len(letters) <= 3):
+        raise damaged(f"{letters[:20]!r} is no column")
     column = 0
     for letter in letters:
         column = column * 26 + ord(letter) - ord("A") + 1
-    if not (letters.isascii() and letters.isalpha() and letters.isupper() and len(letters) <= 3):
-        raise damaged(f"{letters[:20]!r} is no column")
     return column

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -134,6 +135,59 @@ def test_a_part_that_unpacks_to_more_than_its_limit_is_refused(monkeypatch: pyte
     monkeypatch.setattr(archive, "_MAX_DIRECTORY_BYTES", 500)
     with pytest.raises(BodyTooLarge, match="too many files"):
         read(make_archive({f"{number}": b"" for number in range(100)}))
+
+
+def test_xml_that_the_parser_would_have_to_keep_is_refused() -> None:
+    def refused(sheet: str, **options: Any) -> str:
+        xml = {"xl/worksheets/sheet0.xml": f"<worksheet>{sheet}".encode()}
+        with pytest.raises((MalformedBody, NotAcceptable)) as caught:
+            read(make_workbook({"A": ""}, more=xml | options.pop("more", {}), **options))
+        return caught.value.message
+
+    assert "elements are open" in refused("<a>" * 200)
+    assert "too many names" in refused("".join(f"<a{number}/>" for number in range(20_000)))
+    assert "too long" in refused(f"<!--{'x' * 2**21}-->")
+    assert "too long" in refused(f"<a b='{'x' * 2**21}'/>")
+    value = f"<v>{'x' * 2**19}</v>"
+    assert "Row 1 of the sheet" in refused(f"<row><c t='str'>{value * 3}</c></row>")
+    long = f"<c t='str'>{value}</c>"
+    assert "Row 1 of the sheet" in refused(f"<row>{long * 3}</row>")
+    shared = "<c t='s'><v>0</v></c>"
+    half = f"<t>{'x' * 2**19}</t>"
+    assert "Row 1 of the sheet" in refused(f"<row>{shared * 3}</row>", texts=[half])
+    assert "rows around" in refused(f"<row>{shared}</row>" * 100, texts=[half])
+    assert "A text of the workbook" in refused("", texts=[half * 3])
+    assert "is no column" in refused(f"<row><c r='{'A' * 500_000}1'><v>1</v></c></row>")
+    assert "document type" in refused("", more={"xl/styles.xml": BOMB})
+
+
+def test_a_long_format_of_numbers_is_searched_at_once() -> None:
+    format_ = f'<styleSheet><numFmts><numFmt numFmtId="164" formatCode="{"[" * 10**6}"/></numFmts><cellXfs>'
+    styles = f'{format_}<xf numFmtId="164"/><xf numFmtId="²"/></cellXfs></styleSheet>'
+    body = make_workbook({"A": "<row><c s='0'><v>5</v></c></row>"}, more={"xl/styles.xml": styles.encode()})
+    assert read(body) == ["5"]
+
+
+def test_a_part_in_an_unknown_charset_or_compression_is_refused() -> None:
+    xml = b'<?xml version="1.0" encoding="x-none"?><worksheet/>'
+    with pytest.raises(MalformedBody, match="x-none"):
+        read(make_workbook({"A": ""}, more={"xl/worksheets/sheet0.xml": xml}))
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        body = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(make_workbook({}))) as old, zipfile.ZipFile(body, "w", method) as new:
+            for name in old.namelist():
+                new.writestr(name, old.read(name))
+        with pytest.raises(MalformedBody, match="unusual way"):
+            read(body.getvalue())
+
+
+def test_a_directory_of_64_bits_is_found_before_the_longest_comment() -> None:
+    body = make_workbook({"A": rows_of([["phone"]])})
+    end = body.rfind(b"PK\x05\x06")
+    record = body[end : end + 20] + b"\xff\xff" + bytes(0xFFFF)
+    assert read(body[:end] + record) == ["phone"]
+    with pytest.raises(BodyTooLarge, match="too many files"):
+        read(body[:end] + b"PK\x06\x07" + bytes(16) + record)
 
 
 def test_an_encrypted_part_is_refused() -> None:
