@@ -4,11 +4,12 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import asyncpg
 import httpx2
 import pytest
 
@@ -64,9 +65,25 @@ def client_of(service: Service, url: str | None = None, **options: Any) -> Async
 async def through_proxy(service: Service, folder: Path) -> AsyncIterator[tuple[Proxy, AsyncBulklane]]:
     """Yield a client whose connections pass a proxy, and the proxy."""
     async with proxy(folder / "api.sock", address(service)) as line:
-        http = httpx2.AsyncClient(transport=httpx2.AsyncHTTPTransport(uds=str(line.path)))
-        async with client_of(service, http=http, retry=PATIENT) as client:
+        transport = httpx2.AsyncHTTPTransport(uds=str(line.path))
+        async with (
+            httpx2.AsyncClient(transport=transport) as http,
+            client_of(service, http=http, retry=PATIENT) as client,
+        ):
             yield line, client
+
+
+@asynccontextmanager
+async def locked_contact(service: Service) -> AsyncIterator[None]:
+    """Lock the contact of the first row while the body runs, so that a job with it waits."""
+    conn = await asyncpg.connect(service.dev["database_url"])
+    try:
+        async with conn.transaction():
+            first = next(rows(2, ""))["phone"]
+            assert await conn.fetchval("SELECT true FROM contacts WHERE phone = $1 FOR UPDATE", first)
+            yield
+    finally:
+        await conn.close()
 
 
 async def names(service: Service, name: str) -> list[str]:
@@ -168,7 +185,10 @@ async def test_an_api_that_is_killed_costs_nothing(service: Service) -> None:
 
 
 async def test_events_go_on_after_a_cut_without_a_repetition(service: Service, tmp_path: Path) -> None:
-    async with through_proxy(service, tmp_path) as (line, client):
+    # the job must not end before the first event is seen
+    async with through_proxy(service, tmp_path) as (line, client), AsyncExitStack() as held:
+        await (await client.jobs.submit(rows(2, "locked"))).wait(SECONDS)
+        await held.enter_async_context(locked_contact(service))
         job = await client.jobs.submit(rows(6_000, "events"), parallel=1)
         ids, pending = [], []
         async for event in job.events():
@@ -177,6 +197,7 @@ async def test_events_go_on_after_a_cut_without_a_repetition(service: Service, t
             pending.append(event.job.counts.pending)
             if len(ids) == 1:
                 line.cut()
+                await held.aclose()
             state = event.job.state
         assert state == "completed_with_errors"
     assert len(set(ids)) == len(ids) > 1
@@ -187,8 +208,11 @@ async def test_events_go_on_after_a_cut_without_a_repetition(service: Service, t
 @pytest.mark.parametrize("answers", [[Bad.SILENT], [Bad.DRIPPING], [refusal(503, "unavailable")] * 1_000])
 async def test_wait_keeps_its_deadline_against_any_service(service: Service, answers: list[Any]) -> None:
     async with front_of(address(service)) as front:
-        http = httpx2.AsyncClient(limits=httpx2.Limits(max_keepalive_connections=0))
-        async with client_of(service, front.url, http=http) as client:
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        async with (
+            httpx2.AsyncClient(limits=limits) as http,
+            client_of(service, front.url, http=http) as client,
+        ):
             job = await client.jobs.submit([{"phone": "12"}], dry_run=True)
             front.answers.extend(answers)
             with pytest.raises(WaitTimeout) as caught:
@@ -215,8 +239,11 @@ async def test_every_route_is_reached(service: Service, tmp_path: Path) -> None:
 
 
 def _wait_in_vain(service: Service, front: Front, answers: list[Any]) -> None:
-    http = httpx2.Client(limits=httpx2.Limits(max_keepalive_connections=0))
-    with Bulklane(key=service.dev["api_key"], url=front.url, retry=QUICK, http=http) as client:
+    key = service.dev["api_key"]
+    with (
+        httpx2.Client(limits=httpx2.Limits(max_keepalive_connections=0)) as http,
+        Bulklane(key=key, url=front.url, retry=QUICK, http=http) as client,
+    ):
         job = client.jobs.submit([{"phone": "12"}], dry_run=True)
         front.answers.extend(answers)
         with pytest.raises(WaitTimeout, match=f"{job.id} has not ended within 0.4 seconds"):
