@@ -35,13 +35,15 @@ class AsyncTransport:
     def __init__(self, settings: ClientSettings, http: httpx2.AsyncClient | None) -> None:
         self._settings = settings
         self._http = http or httpx2.AsyncClient()
+        self._is_ours = http is None
         self.streams: set[Closable] = set()  # that are open
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the streams and the connections; an HTTP client of the caller stays open."""
         for stream in [*self.streams]:
             await stream.aclose()
-        await self._http.aclose()
+        if self._is_ours:
+            await self._http.aclose()
 
     async def send(
         self, call: Call, *, body: AsyncBody | None = None, deadline: io.Deadline | None = None

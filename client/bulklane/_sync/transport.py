@@ -35,13 +35,15 @@ class Transport:
     def __init__(self, settings: ClientSettings, http: httpx2.Client | None) -> None:
         self._settings = settings
         self._http = http or httpx2.Client()
+        self._is_ours = http is None
         self.streams: set[Closable] = set()  # that are open
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the streams and the connections; an HTTP client of the caller stays open."""
         for stream in [*self.streams]:
             stream.close()
-        self._http.close()
+        if self._is_ours:
+            self._http.close()
 
     def send(self, call: Call, *, body: Body | None = None, deadline: io.Deadline | None = None) -> Any:
         """Return the JSON of the response.

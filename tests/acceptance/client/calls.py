@@ -39,8 +39,10 @@ async def call_all(key: str, url: str, folder: Path) -> set[tuple[str, str]]:
     async def record(request: httpx2.Request) -> None:
         called.add((request.method, request.url.raw_path.decode().partition("?")[0]))
 
-    http = httpx2.AsyncClient(event_hooks={"request": [record]})
-    async with AsyncBulklane(key=key, url=url, http=http) as client:
+    async with (
+        httpx2.AsyncClient(event_hooks={"request": [record]}) as http,
+        AsyncBulklane(key=key, url=url, http=http) as client,
+    ):
         assert (await client.account()).name == "demo"
         assert (await client.limits()).requests.limit == 0
         await _definitions(client)

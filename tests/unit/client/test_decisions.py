@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx2
 import pytest
 
 from bulklane import (
@@ -190,3 +191,13 @@ def test_the_client_says_what_it_lacks_and_hides_its_key(monkeypatch: pytest.Mon
     monkeypatch.setenv("BULKLANE_URL", "http://localhost:1/")
     with Bulklane() as client:
         assert "secret" not in repr(client) + repr(vars(client))
+
+
+def test_an_http_client_of_the_caller_stays_open() -> None:
+    with httpx2.Client() as http:
+        with Bulklane(key="bl_1_key", url="http://127.0.0.1", http=http):
+            pass
+        assert not http.is_closed
+    own = Bulklane(key="bl_1_key", url="http://127.0.0.1")
+    own.close()
+    assert own._transport._http.is_closed
