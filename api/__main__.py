@@ -3,7 +3,6 @@
 import errno
 import logging
 import re
-import sys
 
 import uvloop
 from aiohttp import web
@@ -12,7 +11,7 @@ from api.app import make_app
 from api.http.access_log import AccessLog, access
 from api.http.connections import raise_descriptor_limit
 from schemas.logs import configure
-from schemas.settings import WRONG_SETTINGS_STATUS, SettingsError, get_settings
+from schemas.settings import end_with, settings_of_process
 from storage.garbage import freeze_loaded
 
 logger = logging.getLogger("api")
@@ -24,12 +23,7 @@ CANNOT_LISTEN = {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}
 
 def main() -> None:
     """Serve on HOST and PORT."""
-    try:
-        settings = get_settings()
-        settings.required_urls()
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        sys.exit(WRONG_SETTINGS_STATUS)
+    settings = settings_of_process()
     configure(settings)
     raise_descriptor_limit()
     app = make_app(settings)
@@ -50,11 +44,7 @@ def main() -> None:
     except OSError as error:
         if error.errno not in CANNOT_LISTEN:
             raise
-        print(
-            f"cannot listen at {settings.host}:{settings.port}: {error.strerror}: set HOST and PORT",
-            file=sys.stderr,
-        )
-        sys.exit(WRONG_SETTINGS_STATUS)
+        end_with(f"cannot listen at {settings.host}:{settings.port}: {error.strerror}: set HOST and PORT")
 
 
 def _log_address(text: str) -> None:

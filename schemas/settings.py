@@ -1,9 +1,10 @@
 """Every setting of the service, read from the environment."""
 
 import re
+import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -175,3 +176,19 @@ def get_settings() -> Settings:
     except ValidationError as error:
         problems = [f"{problem['loc'][0]}".upper() + f": {problem['msg']}" for problem in error.errors()]
         raise SettingsError("a setting is not valid: " + "; ".join(problems)) from None
+
+
+def settings_of_process() -> Settings:
+    """Return the settings of an api or a worker. Ends the process with one line if they are not valid."""
+    try:
+        settings = get_settings()
+        settings.required_urls()
+    except SettingsError as error:
+        end_with(str(error))
+    return settings
+
+
+def end_with(message: str) -> NoReturn:
+    """End the process because of its settings: a line on standard error, and the exit status for that."""
+    sys.stderr.write(f"{message}\n")
+    sys.exit(WRONG_SETTINGS_STATUS)

@@ -2,23 +2,17 @@
 
 import asyncio
 import signal
-import sys
 
 import uvloop
 
 from schemas.logs import configure
-from schemas.settings import WRONG_SETTINGS_STATUS, Settings, SettingsError, get_settings
+from schemas.settings import Settings, settings_of_process
 from worker.bells.process import run
 
 
 def main() -> None:
     """Run a worker process."""
-    try:
-        settings = get_settings()
-        settings.required_urls()
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        sys.exit(WRONG_SETTINGS_STATUS)
+    settings = settings_of_process()
     configure(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run_until_signal(settings))
