@@ -1,7 +1,7 @@
 -- All current tables, indexes and triggers. The migrations create them; this file is maintained by hand, and a test
 -- fails if the two differ. To build a database from this folder, run count_members.sql, count_contacts.sql,
--- count_jobs.sql, count_retry.sql, forget_errors.sql, group_errors.sql and note_change.sql of functions/, then this file, then the views and the other functions
--- in the order of storage.schema.OBJECTS.
+-- count_jobs.sql, count_retry.sql, forget_errors.sql, group_errors.sql and note_change.sql of functions/, then this file, then
+-- the views and the other functions in the order of storage.schema.OBJECTS.
 --
 -- Columns are in the order in which the migrations added them. Every key starts with account_id, so the tables can
 -- be partitioned or distributed by it.
