@@ -46,8 +46,8 @@ async def repeat(
     """Run `work` repeatedly, with a pause of `every` seconds after each run, until cancelled.
 
     `what` names the work in the log. `pause_first` starts with a pause. Setting `bell` ends the pause. An
-    error does not end the loop: it is logged when it first occurs, its repetitions are counted, and the next
-    success is logged.
+    error does not end the loop: it is logged when it first occurs, and so is the next success. Repetitions are
+    counted.
     """
     repeated = RepeatedLog(logger)
     failing = False
@@ -66,7 +66,8 @@ async def repeat(
             repeated.log(logging.WARNING, kind, text, kind, every, error, exc_info=is_ours(error))
         else:
             if failing:
-                logger.info("%s works again", what)
+                kind = f"{what} works again"
+                repeated.log(logging.INFO, kind, "%s", kind)
             failing = False
 
 

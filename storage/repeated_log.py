@@ -4,7 +4,7 @@ import asyncio
 import logging
 from typing import Any
 
-SUM_SECONDS = 10.0
+SUM_SECONDS = 60.0
 
 
 class RepeatedLog:

@@ -73,8 +73,8 @@ class Hearing:
         """Find changes that were not heard, if it is time to."""
         now = asyncio.get_running_loop().time()
         if now - self._looked >= self._longest():
-            self._looked = now
             await self.feeds.find_changes()
+            self._looked = now  # after an error it is still time to
 
     def _read_all(self) -> None:
         """Read everything that is waited for: announcements may have been missed."""

@@ -39,6 +39,8 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             opening = asyncio.create_task(stack.enter_async_context(open_context(settings, redis, bell)))
             try:
                 if await _unless(stop, opening):
+                    servers = shown_url(database_url), shown_url(redis_url)
+                    logger.info("working, with PostgreSQL at %s and Redis at %s", *servers)
                     await _work(opening.result(), bell, stop)
                     break
             except SchemaNotReady as error:
@@ -101,15 +103,16 @@ class Bells:
         """Serve bells until cancelled."""
         clock = asyncio.get_running_loop().time
         pause = FIRST_PAUSE
+        repeated = RepeatedLog(logger)
         while True:
             started = clock()
             try:
                 await self._serve()
             except LOST_REDIS as error:
                 pause = FIRST_PAUSE if clock() - started > STEADY_SECONDS else pause
-                logger.warning(
-                    "arq has stopped: %s: %s; restart in %.1f s", type(error).__name__, error, pause
-                )
+                kind = f"arq has stopped with {type(error).__name__}"
+                text = "%s, starting it again every %g s: %s"
+                repeated.log(logging.WARNING, kind, text, kind, LONGEST_PAUSE, error)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 

@@ -18,6 +18,16 @@ async def test_a_series_of_errors_and_the_success_after_it_are_logged_once(
     assert await _logged(caplog, 5, lambda: _fail_first(fails)) == ["failed", "works again"]
 
 
+async def test_work_that_fails_every_other_time_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    fails = [False, True] * 10
+
+    async def flap() -> None:
+        if fails.pop():
+            raise ConnectionError("away")
+
+    assert await _logged(caplog, 20, flap) == ["failed", "works again"]
+
+
 async def _fail_first(errors: list[ConnectionError]) -> None:
     if errors:
         raise errors.pop()

@@ -121,6 +121,20 @@ async def test_changes_that_nobody_announces_are_found_and_those_of_a_moment_are
     assert len(seen) < 20
 
 
+async def test_a_look_that_failed_is_repeated_at_once(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail() -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(service.api.feeds, "find_changes", fail)
+    monkeypatch.setattr(service.api.hearing, "_looked", 0.0)
+    monkeypatch.setattr(hearing, "LOOK_SECONDS", asyncio.get_running_loop().time())  # it is time to look
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            await service.api.hearing._look()
+
+
 async def test_a_client_that_reads_slowly_gets_the_newest_state_of_each_job(
     ctx: Context, client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,6 +88,28 @@ async def test_a_restarted_arq_takes_no_turn_beside_those_of_the_former_one(runn
     assert running.most == TURNS
 
 
+async def test_that_arq_has_no_redis_is_logged_once(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    starts = 0
+    enough = asyncio.Event()
+
+    def fail(*_: object) -> BellWorker:
+        nonlocal starts
+        starts += 1
+        if starts == 20:
+            enough.set()
+        raise RedisConnectionError("refused")
+
+    monkeypatch.setattr(process, "make_worker", fail)
+    monkeypatch.setattr(process, "FIRST_PAUSE", 0.0)
+    async with beside(Bells(ctx, asyncio.Event()).serve_forever()), asyncio.timeout(10):
+        await enough.wait()
+    assert [text for text in caplog.messages if "arq" in text] == [
+        "arq has stopped with ConnectionError, starting it again every 2 s: refused"
+    ]
+
+
 async def test_a_stop_waits_for_the_turns_of_a_former_arq(
     running: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
