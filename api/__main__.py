@@ -3,6 +3,7 @@
 import errno
 import logging
 import re
+import socket
 
 import uvloop
 from aiohttp import web
@@ -42,7 +43,7 @@ def main() -> None:
             auto_decompress=False,  # our decoder is bounded, and distinguishes a cut body from a corrupt one
         )
     except OSError as error:
-        if error.errno not in CANNOT_LISTEN:
+        if error.errno not in CANNOT_LISTEN and not isinstance(error, socket.gaierror):
             raise
         end_with(f"cannot listen at {settings.host}:{settings.port}: {error.strerror}: set HOST and PORT")
 

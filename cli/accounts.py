@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from storage.postgres.pool import Conn
 
 PAGE = 100  # accounts that are read at once
+LONGEST_NAME = 200
 
 app = typer.Typer(no_args_is_help=True, help="The tenants: create, list, set.")
 
@@ -60,6 +61,8 @@ def create(
     """Create an account. Next, create a key for it: `bulklane keys create NAME`."""
     from storage.entities import accounts
 
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise fail(f"the name has {len(name)} characters: use 1 to {LONGEST_NAME}")
     change = _change(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
     run(lambda conn: accounts.create(conn, name, change))
     _show(name, as_json=as_json)

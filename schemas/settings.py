@@ -1,21 +1,31 @@
 """Every setting of the service, read from the environment."""
 
+import json
 import re
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MIN_OPERATOR_KEY = 16  # characters
 KEY_CHARACTERS = re.compile("[!-~]+")
 ACCOUNT_KEY = re.compile(r"bl_\d+_")  # how the keys of accounts begin
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 WRONG_SETTINGS_STATUS = 2  # exit status of a process whose settings are not valid
+
+MESSAGES = {  # by the type of pydantic's error
+    "int_parsing": "is not a whole number: write only digits, as in 8080",
+    "float_parsing": "is not a number: write it like 60 or 0.5",
+    "greater_than": "must be greater than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+}
 
 
 class SettingsError(Exception):
@@ -71,6 +81,19 @@ def _check_url(url: str | None, schemes: tuple[str, ...], example: str) -> str |
     return url
 
 
+def _read_list(value: object) -> object:
+    """Return the texts of a JSON array; any other value is that of a keyword argument."""
+    if not isinstance(value, str):
+        return value
+    try:
+        texts = json.loads(value)
+    except ValueError:
+        texts = None
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        raise PydanticCustomError("list", 'is not a list of texts: write it like ["allow_all", "mute_all"]')
+    return texts
+
+
 def shown_url(url: str) -> str:
     """Return the server of a URL for a log or a message: without user, password and options."""
     parts = urlsplit(url)
@@ -97,7 +120,7 @@ class Settings(BaseSettings):
     bulklane_home: Path = Path(".bulklane")  # state of the embedded servers and dev.json
     host: str = "127.0.0.1"  # the api binds here; 0.0.0.0 behind a load balancer
     port: int = Field(default=8080, ge=0, le=65535)
-    log_format: str = Field(default="console", pattern="^(console|json)$")
+    log_format: Literal["console", "json"] = "console"
     log_level: Annotated[str, AfterValidator(_check_log_level)] = "INFO"
 
     # connections
@@ -115,27 +138,31 @@ class Settings(BaseSettings):
     trusted_proxies: int = Field(default=0, ge=0)
 
     # accept
-    max_request_bytes: int = 1024 * 1024  # after decompression, per request that is not a bulk request
-    max_json_bytes: int = 16 * 1024 * 1024  # a JSON body is read whole, so it is bounded
-    max_json_items: int = 50_000
+    # bytes after decompression, per request that is not a bulk request
+    max_request_bytes: int = Field(default=1024 * 1024, ge=1)
+    max_json_bytes: int = Field(default=16 * 1024 * 1024, ge=1)  # a JSON body is read whole, so it is bounded
+    max_json_items: int = Field(default=50_000, ge=1)
     # Bytes after decompression, per NDJSON or CSV upload. The smallest record has two bytes, so the limit
     # keeps the index of an item within a signed integer of four bytes.
-    max_upload_bytes: int = Field(default=4 * 1024**3 - 2, le=4 * 1024**3 - 2)
+    max_upload_bytes: int = Field(default=4 * 1024**3 - 2, ge=1, le=4 * 1024**3 - 2)
     max_workbook_bytes: int = Field(default=64 * 1024**2, ge=1)  # of an Excel file, as it is sent
     max_upload_items: int = Field(default=10_000_000, ge=1, le=2**31 - 1)  # per NDJSON or CSV upload
-    max_stored_bytes: int = 8 * 1024**3  # of the unfinished jobs of an account; beyond it: 429
+    # bytes of the unfinished jobs of an account; beyond it: 429
+    max_stored_bytes: int = Field(default=8 * 1024**3, ge=1)
     max_job_errors: int = Field(default=1_000_000, ge=1)  # stored item errors; beyond it the job fails early
-    max_unfinished_jobs: int = 1_000  # per account; beyond it: 429 too_many_jobs
+    max_unfinished_jobs: int = Field(default=1_000, ge=1)  # per account; beyond it: 429 too_many_jobs
     # Bytes of bodies and downloads that one api process holds in memory; an account may use a quarter of it.
     request_memory_bytes: int = Field(default=256 * 1024**2, ge=8 * 1024**2)
-    upload_idle_seconds: float = 60  # an upload without a byte for this long is aborted
+    upload_idle_seconds: float = Field(default=60, gt=0)  # an upload without a byte for this long is aborted
     # Bytes a second, on average over the time in which the api waits for the client; 0: no limit. A body
     # below it is aborted when the api has waited for upload_grace_seconds.
     min_upload_rate: int = Field(default=1024, ge=0)
-    upload_grace_seconds: float = 30
+    upload_grace_seconds: float = Field(default=30, ge=0)
 
     # the communication preferences of contacts; the first one is the default
-    communication_preferences: Annotated[tuple[str, ...], Field(min_length=1)] = (
+    communication_preferences: Annotated[
+        tuple[str, ...], NoDecode, BeforeValidator(_read_list), Field(min_length=1)
+    ] = (
         "allow_all",
         "mute_marketing",
         "mute_all",
@@ -152,7 +179,7 @@ class Settings(BaseSettings):
     queue_name: str = "bulklane"  # the arq queue; workers and api must agree
 
     # housekeeping
-    keep_jobs_days: int = 30  # ended jobs and their results are pruned after this
+    keep_jobs_days: int = Field(default=30, ge=1)  # ended jobs and their results are pruned after this
 
     @property
     def default_preference(self) -> str:
@@ -174,8 +201,14 @@ def get_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problems = [f"{problem['loc'][0]}".upper() + f": {problem['msg']}" for problem in error.errors()]
+        problems = [f"{problem['loc'][0]}".upper() + f": {_message(problem)}" for problem in error.errors()]
         raise SettingsError("a setting is not valid: " + "; ".join(problems)) from None
+
+
+def _message(problem: ErrorDetails) -> str:
+    """Return what is wrong with a setting, in our words where pydantic's speak of types and patterns."""
+    message = MESSAGES.get(problem["type"])
+    return message.format(**problem.get("ctx", {})) if message else problem["msg"]
 
 
 def settings_of_process() -> Settings:

@@ -46,8 +46,8 @@ async def repeat(
     """Run `work` repeatedly, with a pause of `every` seconds after each run, until cancelled.
 
     `what` names the work in the log. `pause_first` starts with a pause. Setting `bell` ends the pause. An
-    error does not end the loop: it is logged when it first occurs, and so is the next success. Repetitions are
-    counted.
+    error does not end the loop: it is logged when it first occurs, and so is the next success. What repeats
+    is counted.
     """
     repeated = RepeatedLog(logger)
     failing = False

@@ -7,8 +7,8 @@ from typing import Any
 
 import aiohttp
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
 from embedded.supervisor.dev_file import DevFile
@@ -18,7 +18,8 @@ FILE = REPOSITORY / "examples" / "contacts.csv"
 ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 120.0
-VALUE_CHARACTERS = 80  # a longer value is cut, but no message
+VALUE_CHARACTERS = 40  # a longer value is cut, but no message
+MESSAGE_COLUMN = 8
 TRANSIENT = (aiohttp.ClientConnectionError, TimeoutError)  # the api may restart in between
 
 Job = Mapping[str, Any]  # a job as the api returns it
@@ -86,15 +87,13 @@ def _show_counts(console: Console, job: Job) -> None:
 def _show_errors(console: Console, errors: list[Mapping[str, Any]]) -> None:
     if not errors:
         return
-    table = Table(title="Items that were not applied", title_justify="left")
-    table.add_column("index", justify="right")
-    for name in ("field", "code", "message", "value"):
-        table.add_column(name, overflow="fold", no_wrap=name == "code")
+    console.print("The items that were not applied, by their index:")
     for error in errors:
-        texts = {name: Text("" if value is None else str(value)) for name, value in error.items()}
-        texts["value"].truncate(VALUE_CHARACTERS, overflow="ellipsis")
-        table.add_row(*(texts[name] for name in ("index", "field", "code", "message", "value")))
-    console.print(table)
+        value = Text("" if error["value"] is None else str(error["value"]))
+        value.truncate(VALUE_CHARACTERS, overflow="ellipsis")
+        code, field = (error["code"], "bold"), error["field"] or "item"
+        console.print(Text.assemble(f"{error['index']:>6}  ", code, f"  {field}: ", value))
+        console.print(Padding(Text(error["message"]), (0, 0, 0, MESSAGE_COLUMN)))
 
 
 def _show_next_steps(console: Console, running: DevFile) -> None:

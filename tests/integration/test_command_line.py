@@ -54,6 +54,13 @@ def test_the_command_line_imports_no_heavy_module() -> None:
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("name", ["", "a" * 201])
+def test_an_account_without_a_usable_name_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
+    done = bulklane("accounts", "create", name, home=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"bulklane: the name has {len(name)} characters: use 1 to 200\n"
+
+
 @pytest.mark.parametrize("words", [("accounts", "list"), ("keys", "list", "demo"), ("migrate",)])
 def test_a_command_without_a_service_explains_how_to_start_one(
     tmp_path: Path, words: tuple[str, ...]

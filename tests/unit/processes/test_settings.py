@@ -1,6 +1,7 @@
 """A wrong setting is explained in one line, which does not contain its value."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,10 @@ WRONG = {
     "LOG_LEVEL": "loud",
     "DATABASE_URL": "mysql://user:secret@host/name",
     "REDIS_URL": "secret.host:6379",
+    "COMMUNICATION_PREFERENCES": "mute_most",
+    "KEEP_JOBS_DAYS": "-17",
+    "HEADER_SECONDS": "quarter",
+    "LOG_FORMAT": "xml",
 }
 
 
@@ -30,6 +35,23 @@ def test_a_wrong_setting_is_named_without_its_value(name: str, monkeypatch: pyte
         get_settings.__wrapped__()
     assert WRONG[name] not in str(raised.value)
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("PORT", "abc", "is not a whole number: write only digits, as in 8080"),
+        ("PORT", "70000", "must be at most 65535"),
+        ("LOG_FORMAT", "xml", "must be 'console' or 'json'"),
+        ("COMMUNICATION_PREFERENCES", "[]", 'write it like ["allow_all", "mute_all"]'),
+    ],
+)
+def test_a_message_says_what_to_write(
+    name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=re.escape(says)):
+        get_settings.__wrapped__()
 
 
 def test_a_port_that_is_no_number_makes_a_url_invalid(monkeypatch: pytest.MonkeyPatch) -> None:
