@@ -9,7 +9,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("api", "cli", "embedded", "schemas", "storage", "worker")
 CLIENT = "client"  # a distribution of its own: its packages are in this folder
-FOLDERS = (*PACKAGES, CLIENT, "bench", "tests")
+FOLDERS = (*PACKAGES, CLIENT, "bench", "docs", "tests")
 
 
 @dataclass(frozen=True, kw_only=True)

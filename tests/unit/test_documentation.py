@@ -16,9 +16,10 @@ from schemas.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+BESIDE = ("README.md", "CHANGELOG.md", "SECURITY.md", "client/README.md")
+PAGES = (*(ROOT / page for page in BESIDE), *sorted((ROOT / "docs").rglob("*.md")))
 RAISING = ("api", "schemas", "storage")  # the packages that refuse requests
-LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+LINK = re.compile(r"""(?:\]\(|src(?:set)?=")(?!https?:)([^)#\s"]*)(?:#([^)\s"]*))?[)"]""")
 FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 
 
