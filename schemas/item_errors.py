@@ -54,6 +54,15 @@ class ItemCode(StrEnum):
 
 
 VERDICT = ("error_code", "error_message")  # added to an exported item; ignored when the item is sent back
+# Added to the rows of a file whose columns are kept. No file has these names by itself, so none is lost.
+ROW_VERDICT = (
+    "bulklane_index",
+    "bulklane_contact_id",
+    "bulklane_outcome",
+    "bulklane_code",
+    "bulklane_message",
+)
+ADDED = frozenset((*VERDICT, *ROW_VERDICT))  # columns that are ignored when such a file is sent back
 UNREAD = (ItemCode.INVALID_JSON, ItemCode.INVALID_ENCODING)  # `item` is the text of the record
 
 

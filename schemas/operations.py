@@ -11,6 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from schemas.formats.csv_header import UnknownColumns
 from schemas.ids import show_id
 from schemas.items import contacts, references
 from schemas.items.dates import DateFormat
@@ -55,6 +56,7 @@ class JobParams(BaseModel):
     channels: tuple[UUID, ...] = ()  # to opt the contacts in to
     override_opt_outs: bool = False
     max_errors: str | None = None  # see schemas.error_limit
+    unknown_columns: UnknownColumns = "refuse"  # of CSV only if they are kept: its layout leaves them out
 
     def to_json(self) -> str:
         """Return the JSON to store; defaults are left out."""

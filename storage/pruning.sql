@@ -109,6 +109,7 @@ WITH old AS (
     SELECT account_id, id FROM jobs WHERE finished_at < now() - make_interval(days => :days)
     ORDER BY finished_at LIMIT 1 FOR UPDATE SKIP LOCKED
 ), p AS (DELETE FROM parts x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
+   k AS (DELETE FROM kept_parts x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
    c AS (DELETE FROM chunks x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
    o AS (DELETE FROM outcomes x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
    h AS (DELETE FROM outcome_changes x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),

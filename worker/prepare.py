@@ -75,4 +75,5 @@ def raw_item(job: JobFacts, chunk: AppliedChunk, index: int) -> Any:
 
 def _run(job: JobFacts, body: bytes) -> Run:
     reader = OPERATIONS[Operation(job.operation)].items.reader
-    return Run(reader, job.format, job.layout, body, job.params.date_format)
+    lenient = job.params.unknown_columns != "refuse"
+    return Run(reader, job.format, job.layout, body, job.params.date_format, lenient=lenient)

@@ -10,6 +10,7 @@ from api.accept.targets import NamedChannel, audience_of, channels_of, check_pre
 from api.http.validation import parse_query
 from schemas.errors import NotAcceptable
 from schemas.formats.content_type import Format
+from schemas.formats.csv_header import UnknownColumns
 from schemas.operations import OPERATIONS, JobParams, Operation
 from schemas.wire.bulk_query import BulkQuery
 
@@ -30,7 +31,7 @@ def read_parameters(operation: Operation, given: MultiMapping[str]) -> Parameter
     traits = OPERATIONS[operation]
     query, problems = parse_query(given, BulkQuery, known=traits.parameters, free=f"{RENAME}<column>")
     assert query is not None  # every parameter has a default
-    renames = {name.removeprefix(RENAME): value for name, value in given.items() if _is_rename(name)}
+    renames = {name.removeprefix(RENAME): value for name, value in given.items() if name.startswith(RENAME)}
     needs = traits.needs
     if needs is not None and not given.get(needs):
         message = f"{operation} needs the parameter {needs}, as in ?{needs}=…"
@@ -42,14 +43,11 @@ def check_columns(parameters: Parameters, format_: Format) -> list[NotAcceptable
     """Return the problems of parameters for the columns of a CSV file, if the body is none."""
     if format_ is Format.CSV:
         return []
-    problems = []
-    if parameters.renames:  # a field would be lost silently
-        message = "only a CSV file has columns to rename: use the names of the fields in JSON items"
-        problems.append(NotAcceptable(message, param=f"{RENAME}{next(iter(parameters.renames))}"))
-    if parameters.query.unknown_columns == "ignore":
-        message = "only a CSV file has columns to ignore: leave unknown fields out of JSON items"
-        problems.append(NotAcceptable(message, param="unknown_columns"))
-    return problems
+    if not parameters.renames:
+        return []
+    # a field would be lost silently
+    message = "only a CSV file has columns to rename: use the names of the fields in JSON items"
+    return [NotAcceptable(message, param=f"{RENAME}{next(iter(parameters.renames))}")]
 
 
 async def plan_native(bulk: BulkRequest, operation: Operation, query: BulkQuery, format_: Format) -> Plan:
@@ -66,6 +64,7 @@ async def plan_native(bulk: BulkRequest, operation: Operation, query: BulkQuery,
         channels=await channels_of(bulk, _named(query), all_=_all_channels(operation, query)),
         override_opt_outs=query.override_opt_outs,
         max_errors=query.max_errors,
+        unknown_columns=_unknown_columns(query, format_),
     )
     bulk.refuse_problems()
     return Plan(
@@ -79,8 +78,10 @@ async def plan_native(bulk: BulkRequest, operation: Operation, query: BulkQuery,
     )
 
 
-def _is_rename(name: str) -> bool:
-    return name.startswith(RENAME) and len(name) > len(RENAME)
+def _unknown_columns(query: BulkQuery, format_: Format) -> UnknownColumns:
+    """Return what the job must know: the columns of a CSV file that are left out are in its layout."""
+    is_in_layout = format_ is Format.CSV and query.unknown_columns == "ignore"
+    return "refuse" if is_in_layout else query.unknown_columns
 
 
 def _named(query: BulkQuery) -> list[NamedChannel]:

@@ -89,11 +89,12 @@ class Upload:
         self._pool = api.ctx.pool
         self._announcer = api.ctx.announcer
         self._uploads = api.uploads
+        self._keeps = job.params.unknown_columns == "keep"
         self._held: bytes | None = None
         self._parts = 0
         self._bytes = 0
         self._moves_phones = False
-        self._reserved = False  # the job is stored, for its idempotency key
+        self._reserved = False  # the job is stored, without parts
         self._opened = False  # the job is stored, with parts
         self._writing: asyncio.Task[None] | None = None  # writes a part while the next one arrives
 
@@ -126,6 +127,9 @@ class Upload:
         await self._written()
         request_hash = digest if self._job.idempotency_key is not None else None
         small = None if self._opened else await self._small(request_hash)
+        if self._keeps and small is not None:  # the statement for several jobs at once keeps no rows
+            await self._open_job(self._pool)
+            self._reserved = True
         if small is None or self._reserved:
             return await self._accept_stored(small, request_hash)
         reach("accept.before_commit")
@@ -191,7 +195,7 @@ class Upload:
         # turn, for which other requests of the account wait; then the 202 waits for the disk.
         async with transaction(self._pool, long_wait=self._opened, durable=False, flush=True) as conn:
             if small is not None:
-                await uploads.add_part(conn, self._job.account_id, self._job.id, 0, small.body)
+                await self._add_part(conn, 0, small.body)
                 await uploads.add_chunks(conn, self._job.account_id, self._job.id, 0, 0, small.chunks)
             place = await uploads.accept(conn, self._job, received)
             if place is None:
@@ -244,8 +248,13 @@ class Upload:
     async def _insert(self, number: int, part: bytes) -> None:
         # not durable: the commit of accept waits for the disk, also for all earlier commits
         async with transaction(self._pool, durable=False) as conn:
-            await uploads.add_part(conn, self._job.account_id, self._job.id, number, part)
+            await self._add_part(conn, number, part)
         reach("part.stored")
+
+    async def _add_part(self, conn: Conn, number: int, part: bytes) -> None:
+        await uploads.add_part(conn, self._job.account_id, self._job.id, number, part)
+        if self._keeps:
+            await uploads.keep_part(conn, self._job.account_id, self._job.id, number, part)
 
     async def _written(self) -> None:
         """Wait until the part is written; a cancellation of this task does not cancel the write."""

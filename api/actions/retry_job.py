@@ -44,13 +44,15 @@ class RetryRequest(BulkRequest):
             parent_id=self._parent.job_id,
         )
 
-    def parts(self) -> AsyncIterator[JobPart]:
-        """Cut the failed items into parts."""
-        return cut_parts(
+    async def parts(self) -> AsyncIterator[JobPart]:
+        """Cut the failed items into parts, which have the layout of the parent."""
+        layout = self._parent.layout.to_dict() if self._parent.layout else None
+        async for part in cut_parts(
             failed_items(self.api.ctx.pool, self._parent),
             format_of_failed(self._parent),
             self._parent.operation,
             settings=self.api.ctx.settings,
             renames=renames_of_failed(self._parent),
             declared=False,
-        )
+        ):
+            yield JobPart(data=part.data, layout=layout)

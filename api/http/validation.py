@@ -71,7 +71,7 @@ def parse_query(
 
 def _is_free(name: str, free: str) -> bool:
     prefix = free.partition("<")[0]
-    return prefix != "" and name.startswith(prefix) and name != prefix
+    return prefix != "" and name.startswith(prefix)
 
 
 def _readable(values: dict[str, str], model: type[Model]) -> tuple[Model | None, list[NotAcceptable]]:

@@ -4,7 +4,7 @@ import csv
 import json
 from typing import Any
 
-from schemas.formats.csv_header import CsvLayout
+from schemas.formats.csv_layout import CsvLayout
 from schemas.item_errors import UNREAD, ItemError
 from schemas.items import contacts, references
 from schemas.items.cells import nest, number
@@ -48,6 +48,14 @@ def as_line(
     return {**item, "error_code": error.code, "error_message": error.message}
 
 
+def split_cells(text: str, delimiter: str) -> list[str]:
+    """Return the cells of a row; a row that is too long for that is one cell."""
+    try:
+        return next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error:  # a cell of a megabyte of invalid bytes, each shown as four characters
+        return [text]
+
+
 def _item_of(error: ItemError, operation: Operation) -> Any:
     """Return the item as it was sent; a bare value that names a contact becomes an object with its field."""
     item, kind = error.item, OPERATIONS[operation].items
@@ -76,12 +84,7 @@ def _iso_date(value: dict[str, Any]) -> str:
 def _cells_of(item: Any, layout: CsvLayout | None) -> list[str]:
     """Return the cells of a record that could not be read."""
     text = item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
-    if layout is None:
-        return [text]
-    try:
-        return next(csv.reader([text], delimiter=layout.delimiter), [])
-    except csv.Error:  # a cell of a megabyte of invalid bytes, each shown as four characters
-        return [text]
+    return split_cells(text, layout.delimiter) if layout else [text]
 
 
 def _item_in(cells: dict[str, str], definitions: Definitions) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from api.http.context import API, STREAMING, stream_headers
 from api.http.job_view import result_view
 from api.http.memory import SHARE
 from api.results.corrections import as_line, as_row, columns_of
+from api.results.kept_rows import KeptFile, KeptRow, item_of, kept_page
+from schemas.formats.csv_layout import CsvLayout
 from schemas.ids import AccountId, JobId, show_job_id
 from schemas.item_errors import VERDICT, ItemError
 from schemas.items.properties import Definitions
@@ -56,30 +58,36 @@ async def stream_errors(
 ) -> web.StreamResponse:
     """Stream each failed item as it was sent, with `error_code` and `error_message`."""
     pool = request.app[API].ctx.pool
-    operation, layout = await jobs.shape_of(pool, account_id, job_id)
+    shape = await jobs.shape_of(pool, account_id, job_id)
+    operation, layout = jobs.known_operation(shape), shape.layout
     definitions = Definitions(await properties.definitions(pool, account_id))
     columns = columns_of(operation, layout)
-    row = _writer(query)
+    kept = KeptFile(layout) if shape.keeps and layout else None
+    row = _writer(query, kept)
 
     def line(error: ItemError) -> str:
         if media is Media.NDJSON:
             return _line(as_line(error, operation, layout, definitions))
-        return row(as_row(error, operation, columns, layout))
+        return row(kept.error(error) if kept else as_row(error, operation, columns, layout))
 
     async def page(after: int) -> tuple[str, int] | None:
         found, _ = await results.errors(pool, account_id, job_id, after, results.ERRORS_A_READ)
         return ("".join(map(line, found)), found[-1].index) if found else None
 
     name = f"{show_job_id(job_id)}-errors"
-    return await _stream(request, media, page, name, _row([*columns, *VERDICT]))
+    return await _stream(request, media, page, name, row(kept.header if kept else [*columns, *VERDICT]))
 
 
 async def stream_results(
     request: web.Request, account_id: AccountId, job_id: JobId, media: Media, query: ResultsQuery
 ) -> web.StreamResponse:
-    """Stream the result of every item, one per line."""
+    """Stream the result of every item, one per line; with its row, if the job keeps it."""
     pool = request.app[API].ctx.pool
+    shape = await jobs.shape_of(pool, account_id, job_id)
     fields = list(ResultView.model_fields)
+    name = f"{show_job_id(job_id)}-results"
+    if shape.keeps and (shape.layout or media is Media.NDJSON):
+        return await _stream_kept(request, account_id, job_id, media, shape.layout, query)
     row = _writer(query)
 
     def line(result: ResultRow) -> str:
@@ -92,7 +100,34 @@ async def stream_results(
         found = await results.result_page(pool, account_id, job_id, after, chunks=1)
         return ("".join(map(line, found)), found[-1].index) if found else None
 
-    return await _stream(request, media, page, f"{show_job_id(job_id)}-results", _row(fields))
+    return await _stream(request, media, page, name, row(fields))
+
+
+async def _stream_kept(
+    request: web.Request,
+    account_id: AccountId,
+    job_id: JobId,
+    media: Media,
+    layout: CsvLayout | None,
+    query: ResultsQuery,
+) -> web.StreamResponse:
+    """Stream the rows of a job that keeps them, each with its result."""
+    pool = request.app[API].ctx.pool
+    kept = KeptFile(layout) if layout else None
+    row = _writer(query, kept)
+    whole = layout.whole() if layout else None
+
+    def line(found: KeptRow) -> str:
+        if kept and media is Media.CSV:
+            return row(kept.row(found))
+        return _line({**result_view(found.result).model_dump(), "item": item_of(found, whole)})
+
+    async def page(after: int) -> tuple[str, int] | None:
+        found = await kept_page(pool, account_id, job_id, after, layout)
+        return ("".join(map(line, found)), found[-1].result.index) if found else None
+
+    name = f"{show_job_id(job_id)}-results"
+    return await _stream(request, media, page, name, row(kept.header) if kept else "")
 
 
 async def _stream(
@@ -132,15 +167,17 @@ def _line(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False) + "\n"
 
 
-def _writer(query: ResultsQuery) -> Callable[[Iterable[Any]], str]:
-    return _row_without_formulas if query.formulas == "escape" else _row
+def _writer(query: ResultsQuery, kept: KeptFile | None = None) -> Callable[[Iterable[Any]], str]:
+    """Return the function that writes a row; those of a kept file have its delimiter."""
+    delimiter = kept.delimiter if kept else ","
+
+    def row(cells: Iterable[Any]) -> str:
+        buffer = io.StringIO()
+        csv.writer(buffer, delimiter=delimiter).writerow(cells)
+        return buffer.getvalue()
+
+    return (lambda cells: row(map(_harmless, cells))) if query.formulas == "escape" else row
 
 
-def _row_without_formulas(cells: Iterable[Any]) -> str:
-    return _row(f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell for cell in cells)
-
-
-def _row(cells: Iterable[Any]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow(cells)
-    return buffer.getvalue()
+def _harmless(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell

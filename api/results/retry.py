@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.errors import Conflict
 from schemas.formats.content_type import Format
-from schemas.formats.csv_header import CsvLayout
+from schemas.formats.csv_layout import CsvLayout
 from schemas.item_errors import UNREAD, VERDICT, ItemCode, ItemError
 from storage.pipeline import results
 from storage.pipeline.jobs import Parent

@@ -5,52 +5,25 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Self, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from schemas.errors import MalformedBody, NotAcceptable
 from schemas.formats import csv_grammar
+from schemas.formats.csv_layout import CsvLayout
 from schemas.formats.likely_causes import READ_BEFORE
 
 HEADER_BYTES: Final = 64 * 1024  # of the header row and the blank lines before it
 MAX_COLUMNS: Final = 1_000
 _MAX_PROBLEMS: Final = 20  # a file that is not CSV may have thousands of "columns"
-UnknownColumns: TypeAlias = Literal["refuse", "ignore"]
+UnknownColumns: TypeAlias = Literal["refuse", "ignore", "keep"]
 _OUTSIDE_QUOTES: Final = re.compile(rb'(?:[^"\r\n]++|"[^"]*+")*')
 _MAP: Final = "Map it to a field with map.{0}=field, leave it out with map.{0}="
-_KEEP: Final = ", keep it with map.{0}=metadata.key"
-_IGNORE: Final = "unknown_columns=ignore"
+_STORE: Final = ", store it with map.{0}=metadata.key"
+_ALL: Final = (
+    "all such columns: unknown_columns=ignore leaves them out, unknown_columns=keep also returns them with "
+    "the results, and unknown_columns=refuse, the default, refuses the file."
+)
 _QUOTED: Final = re.compile(rb'"[^"]*+(?:"|\Z)')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CsvLayout:
-    """The layout of a row, stored with the job. `columns` are the fields in order, "" is ignored.
-
-    `left_out` names the columns that are ignored and come back with the errors of their rows, and has "" for
-    the others. It is empty if there is no such column. These names are unique, and not in `columns`.
-    """
-
-    delimiter: str
-    columns: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the layout as JSON."""
-        left_out = {"left_out": list(self.left_out)} if self.left_out else {}
-        return {"delimiter": self.delimiter, "columns": list(self.columns), **left_out}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Return the layout from the JSON of `to_dict`."""
-        left_out = tuple(data.get("left_out", ()))
-        return cls(delimiter=data["delimiter"], columns=tuple(data["columns"]), left_out=left_out)
-
-    def whole(self) -> "CsvLayout":
-        """Return the layout with the columns that are left out, to read a row as it was sent."""
-        if not self.left_out:
-            return self
-        columns = tuple(map(str.__add__, self.columns, self.left_out))  # one of the two is empty
-        return CsvLayout(delimiter=self.delimiter, columns=columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +32,8 @@ class Columns:
 
     `known` returns the field for a cleaned name: None is unknown, "" is known and ignored. `names` are the
     fields to list in a message. `renames` maps columns, by the name in the file or the cleaned name, to
-    fields; "" ignores the column. `unknown`: what to do with the other columns.
+    fields; "" ignores the column. `unknown`: what to do with the other columns; "keep" leaves them out, and
+    returns them with the results.
     """
 
     known: Callable[[str], str | None]
@@ -134,6 +108,7 @@ def read_header(row: bytes, delimiter: str, columns: Columns) -> CsvLayout:
         delimiter=delimiter,
         columns=tuple(name or "" for name in fields),
         left_out=_left_out(names, fields, columns),
+        names=tuple(names) if columns.unknown == "keep" else (),
     )
 
 
@@ -224,16 +199,17 @@ def _unknown(
         if found is not None:
             continue
         target = _target(name, renames)
-        if target is None and columns.unknown == "ignore":
+        if target is None and columns.unknown != "refuse":
             continue
         if target is not None:
             label, cure = f"{target[:100]!r}, to which map.{name[:100]} maps a column,", ""
         elif name:
             label = f"{name[:100]!r}"
-            kept = _KEEP.format(name[:100]) if "metadata" in columns.names else ""
-            cure = f" {_MAP.format(name[:100])}{kept}, or leave out all such columns with {_IGNORE}."
+            stored = _STORE.format(name[:100]) if "metadata" in columns.names else ""
+            cure = f" {_MAP.format(name[:100])}{stored}, or choose for {_ALL}"
         else:
-            label, cure = f"Column {position}, which has no name,", f" Leave it out with {_IGNORE}."
+            label = f"Column {position}, which has no name,"
+            cure = f" Leave it out with map.=, or choose for {_ALL}"
         yield NotAcceptable(
             f"{label} is not a known column. {_known(columns)}{cure}",
             code="unknown_columns",
@@ -255,7 +231,9 @@ def _useless(names: Sequence[str], columns: Columns) -> Iterator[NotAcceptable]:
             and not (target and columns.known(clean_name(target)) in fields)
         ):
             yield NotAcceptable(
-                f"There is no column {name[:100]!r} in the file to rename. It has {_listed(names)}.",
+                f"There is no column {name[:100]!r} in the file to rename. It has {_listed(names)}."
+                if name
+                else "Every column of the file has a name: leave out the parameter map.=.",
                 code="unknown_columns",
                 param=f"map.{name[:100]}",
             )

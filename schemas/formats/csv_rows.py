@@ -12,7 +12,8 @@ from typing import Final, TypeAlias
 
 from schemas.errors import NotAcceptable
 from schemas.formats import csv_grammar
-from schemas.formats.csv_header import HEADER_BYTES, Columns, CsvLayout, find_header, read_header
+from schemas.formats.csv_header import HEADER_BYTES, Columns, find_header, read_header
+from schemas.formats.csv_layout import CsvLayout
 from schemas.formats.likely_causes import ONE_LINE
 from schemas.formats.records import (
     ENCODING_CURE,
@@ -150,6 +151,11 @@ def spans(part: bytes, limit: int, layout: CsvLayout) -> Iterator[Span]:
     return spans_of(_raw_records(part, layout.delimiter), limit, _BLANK.__contains__)
 
 
+def records(run: bytes, layout: CsvLayout) -> Iterator[bytes]:
+    """Yield the rows of a run with their line ends, one per record of its span."""
+    return (record for record in _raw_records(run, layout.delimiter) if record not in _BLANK)
+
+
 def decode(run: bytes, layout: CsvLayout) -> list[CsvItem]:
     """Return the rows of a run, one per record of its span; invalid bytes make a row unreadable.
 
@@ -163,12 +169,11 @@ def decode(run: bytes, layout: CsvLayout) -> list[CsvItem]:
     if clean and {width}.issuperset(map(len, rows)):
         # the lengths are checked above, and zip's `strict` would cost a fifth more here
         return [{name: cell for name, cell in zip(columns, row) if cell and name} for row in rows]  # noqa: B905
-    records = (record for record in _raw_records(run, layout.delimiter) if record not in _BLANK)
     return [
         {name: cell for name, cell in zip(columns, row, strict=True) if cell and name}
         if clean and len(row) == width
         else _item(record, row, columns)
-        for record, row in zip(records, rows, strict=True)
+        for record, row in zip(records(run, layout), rows, strict=True)
     ]
 
 

@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from Python 3.12 on
 
 from schemas.formats.ndjson import KeySearch
-from schemas.item_errors import VERDICT, ItemCode
+from schemas.item_errors import ADDED, ItemCode
 from schemas.items.contact_field import Column, NumberKeys, spelled, stored_fields
 from schemas.items.dates import AmbiguousDate, DateFormat, read_date
 from schemas.items.program_texts import check_id
@@ -206,7 +206,7 @@ def known_column(name: str) -> str | None:
         field = NESTED.get(head)
         known = field is not None and key != "" and "\0" not in key and field.has_key(key)  # jsonb: no NUL
         return name if known else None
-    if name in VERDICT:
+    if name in ADDED:
         return ""
     return CSV_NAMES.get(name, name if name in ECHOES else None)
 

@@ -1,20 +1,21 @@
 """Read valid items from the bytes of a chunk, for every operation and every format."""
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeAlias
 
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.formats import csv_rows, ndjson
 from schemas.formats.content_type import Format
-from schemas.formats.csv_header import CsvLayout
+from schemas.formats.csv_layout import CsvLayout
 from schemas.formats.records import Span, Unreadable
 from schemas.items.cells import check, nest
 from schemas.items.contacts import DATE_FORMAT
 from schemas.items.dates import DateFormat
 from schemas.items.faults import Fault, fault_of
 from schemas.items.phone_numbers import with_text_phone
+from schemas.items.unknown_fields import without_unknown
 
 CHUNK_ITEMS = 1_000  # one transaction stays well under a second, and so does a retry
 
@@ -32,8 +33,11 @@ class Reader:
         self._validate_python = adapter.validator.validate_python
         self.known_column = known_column
 
-    def read_line(self, line: bytes, context: Context = None) -> Any | Fault:
-        """Return the item in a line of NDJSON, or its fault. JSON has types: only a phone may be a number."""
+    def read_line(self, line: bytes, context: Context = None, *, lenient: bool = False) -> Any | Fault:
+        """Return the item in a line of NDJSON, or its fault. JSON has types: only a phone may be a number.
+
+        `lenient`: fields that no item has are left out.
+        """
         try:
             return self._validate_json(line, strict=True, context=context)
         except ValidationError as error:
@@ -41,7 +45,9 @@ class Reader:
             if isinstance(value, Unreadable):
                 return _unreadable(value)
             text = with_text_phone(line, value)
-            return fault_of(error) if text is None else self.read_line(text, context)
+            if text is None and lenient:
+                text = without_unknown(value, error, self.known_column)
+            return fault_of(error) if text is None else self.read_line(text, context, lenient=lenient)
 
     def read_cells(self, cells: dict[str, str] | Unreadable, context: Context = None) -> Any | Fault:
         """Return the item in a row of CSV, or its fault. Numbers and objects are read from text."""
@@ -59,7 +65,7 @@ class Reader:
 
 
 class Run:
-    """The records of a chunk, read as items by position."""
+    """The records of a chunk, read as items by position. `lenient` is that of `Reader.read_line`."""
 
     def __init__(
         self,
@@ -68,6 +74,8 @@ class Run:
         layout: dict[str, Any] | None,
         body: bytes,
         date_format: DateFormat | None = None,
+        *,
+        lenient: bool = False,
     ) -> None:
         self._read: Callable[[Any, Context], Any | Fault]
         self._context = {DATE_FORMAT: date_format} if date_format else None
@@ -82,7 +90,7 @@ class Run:
             self._read = reader.read_cells
         else:
             self._records = ndjson.lines(body)
-            self._read = reader.read_line
+            self._read = partial(reader.read_line, lenient=True) if lenient else reader.read_line
 
     def read(self, start: int, stop: int) -> list[Any | Fault]:
         """Return the items at the positions from `start` to before `stop`, or their faults."""

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, ConfigDict, Field
 from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from Python 3.12 on
 
-from schemas.item_errors import VERDICT
+from schemas.item_errors import ADDED
 from schemas.items.contacts import EXTERNAL_ID_NAMES, PHONE_NAMES, Text
 from schemas.items.program_texts import check_id
 
@@ -46,6 +46,6 @@ ByPhone = Annotated[Reference, BeforeValidator(_phone, json_schema_input_type=st
 
 def known_column(name: str) -> str | None:
     """Return the canonical name of a CSV column, "" for one that is ignored, None for an unknown one."""
-    if name in VERDICT:
+    if name in ADDED:
         return ""
     return CSV_NAMES.get(name, name if name == "ref" else None)

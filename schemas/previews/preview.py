@@ -10,7 +10,8 @@ from typing import Any, Final
 from schemas.errors import MalformedBody, NotAcceptable
 from schemas.formats import csv_grammar, csv_rows, ndjson
 from schemas.formats.content_type import Format
-from schemas.formats.csv_header import MAX_COLUMNS, CsvLayout, column_names, find_header
+from schemas.formats.csv_header import MAX_COLUMNS, column_names, find_header
+from schemas.formats.csv_layout import CsvLayout
 from schemas.formats.json_text import JsonText, ValueTooLong
 from schemas.formats.records import Unreadable
 from schemas.items.contacts import ECHOES, SPELLINGS

@@ -56,7 +56,9 @@ class BulkQuery(Query):
         examples=["100", "5%"],
     )
     unknown_columns: UnknownColumns = Field(
-        default="refuse", description="CSV: `ignore` leaves out columns that are no fields"
+        default="refuse",
+        description="columns that are no fields, and such members of JSON items: `ignore` leaves them out, "
+        "`keep` also returns them with the results",
     )
     sheet: str | None = Field(
         default=None, min_length=1, max_length=100, description="Excel: the sheet; by default the first one"

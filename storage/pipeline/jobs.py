@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.errors import Conflict
 from schemas.formats.content_type import Format
-from schemas.formats.csv_header import CsvLayout
+from schemas.formats.csv_layout import CsvLayout
 from schemas.ids import AccountId, JobId
 from schemas.item_errors import ErrorExample, ErrorGroup, ItemError
 from schemas.operations import JobParams, Operation
@@ -72,6 +72,15 @@ class JobRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """The operation of a job and, for CSV, its columns. `keeps`: its rows are kept for its results."""
+
+    operation: str  # as in JobRow
+    layout: CsvLayout | None
+    keeps: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parent:
     """The job whose failed items are retried, with the data that a retry needs."""
 
@@ -109,13 +118,16 @@ async def state_of(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Job
     return JobState(state) if state else None
 
 
-async def shape_of(
-    db: Conn | Pool, account_id: AccountId, job_id: JobId
-) -> tuple[Operation, CsvLayout | None]:
-    """Return the operation of a job and, for CSV, its columns. Raises Conflict as `parent`."""
+async def shape_of(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Shape:
+    """Return the shape of a job that exists."""
     row = await QUERIES.shape(db, account_id=account_id, id=job_id)
+    return Shape(operation=row["operation"], layout=_layout(row["layout"]), keeps=row["keeps"])
+
+
+def known_operation(shape: Shape) -> Operation:
+    """Return the operation of a job. Raises Conflict as `parent`."""
     with _refusing_newer_jobs():
-        return Operation(row["operation"]), _layout(row["layout"])
+        return Operation(shape.operation)
 
 
 async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Parent | None:

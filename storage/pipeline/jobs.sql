@@ -28,7 +28,8 @@ SELECT * FROM job_views WHERE account_id = :account_id AND id = ANY (:ids::uuid[
 SELECT state FROM jobs WHERE account_id = :account_id AND id = :id;
 
 -- name: shape(account_id, id)^
-SELECT operation, layout FROM jobs WHERE account_id = :account_id AND id = :id;
+SELECT operation, layout, params ->> 'unknown_columns' IS NOT DISTINCT FROM 'keep' AS keeps FROM jobs
+WHERE account_id = :account_id AND id = :id;
 
 -- name: parent(account_id, id)^
 -- The job to retry.

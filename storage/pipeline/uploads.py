@@ -139,6 +139,11 @@ async def add_part(conn: Conn | Pool, account_id: AccountId, job_id: JobId, part
     await QUERIES.add_part(conn, account_id=account_id, id=job_id, part=part, body=body)
 
 
+async def keep_part(conn: Conn, account_id: AccountId, job_id: JobId, part: int, body: bytes) -> None:
+    """Store a part once more, until the job is deleted. See `storage.inspection.kept_chunks`."""
+    await QUERIES.keep_part(conn, account_id=account_id, id=job_id, part=part, body=body)
+
+
 async def accept(conn: Conn, job: NewJob, received: Received) -> Place | None:
     """Accept the job and give it a position in its stream.
 

@@ -22,6 +22,8 @@ WITH failed AS (
         lease_until = NULL, finished_at = now()
     WHERE account_id = :account_id AND idempotency_key = :key AND state = 'receiving' AND lease_until < now()
     RETURNING account_id, id
+), kept AS (
+    DELETE FROM kept_parts k USING failed WHERE k.account_id = ANY (ARRAY[failed.account_id]) AND k.job_id = failed.id
 )
 DELETE FROM parts p USING failed WHERE p.account_id = ANY (ARRAY[failed.account_id]) AND p.job_id = failed.id;
 
@@ -36,12 +38,21 @@ DELETE FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiv
 
 -- name: drop_parts(account_id, id)!
 -- Delete the parts of an upload that failed or was cancelled.
+WITH kept AS (
+    DELETE FROM kept_parts k USING jobs j
+    WHERE k.account_id = :account_id AND k.job_id = :id AND j.account_id = k.account_id AND j.id = k.job_id
+      AND j.state IN ('failed', 'cancelled') AND j.accepted_at IS NULL
+)
 DELETE FROM parts p USING jobs j
 WHERE p.account_id = :account_id AND p.job_id = :id AND j.account_id = p.account_id AND j.id = p.job_id
   AND j.state IN ('failed', 'cancelled') AND j.accepted_at IS NULL;
 
 -- name: add_part(account_id, id, part, body)!
 INSERT INTO parts (account_id, job_id, part, body) VALUES (:account_id, :id, :part, :body);
+
+-- name: keep_part(account_id, id, part, body)!
+-- Store a part once more, for the results, in the transaction that stores it for the workers.
+INSERT INTO kept_parts (account_id, job_id, part, body) VALUES (:account_id, :id, :part, :body);
 
 -- name: stored(account_id, id)^
 -- Number, highest number and bytes of the parts that are stored. The length of a body is read without its bytes. No row:
@@ -87,6 +98,8 @@ WITH failed AS (
     RETURNING account_id, id
 ), bytes AS (
     DELETE FROM parts p USING failed WHERE p.account_id = ANY (ARRAY[failed.account_id]) AND p.job_id = failed.id
+), kept AS (
+    DELETE FROM kept_parts k USING failed WHERE k.account_id = ANY (ARRAY[failed.account_id]) AND k.job_id = failed.id
 )
 SELECT id FROM failed;
 

@@ -197,6 +197,16 @@ CREATE TABLE parts (
 );
 ALTER TABLE parts ALTER COLUMN body SET STORAGE EXTERNAL;
 
+-- The parts of the jobs with unknown_columns=keep once more: their results repeat the rows as they were sent. They are
+-- deleted with the job, and no worker reads them, so they are stored compressed.
+CREATE TABLE kept_parts (
+    account_id bigint NOT NULL,
+    job_id     uuid NOT NULL,
+    part       integer NOT NULL,
+    body       bytea NOT NULL,
+    PRIMARY KEY (account_id, job_id, part)
+);
+
 -- The numbers of changes of contacts, by chunks and over REST. Whoever changes a contact draws a number while it holds
 -- the lock on the contact, so the numbers of two changes of one contact are in the order of their commits.
 CREATE SEQUENCE applications;

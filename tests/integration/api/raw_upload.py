@@ -45,11 +45,12 @@ async def upload(
     *,
     length: int | None = None,
     idempotency_key: str | None = None,
+    query: str = "",
 ) -> AsyncIterator[Upload]:
     """Send the head of a submit request. Without `length`, the body is chunked."""
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     framing = "Transfer-Encoding: chunked" if length is None else f"Content-Length: {length}"
-    head = f"POST {UPSERT} HTTP/1.1\r\nHost: x\r\nx-api-key: {client.key}\r\nConnection: close\r\n"
+    head = f"POST {UPSERT}{query} HTTP/1.1\r\nHost: x\r\nx-api-key: {client.key}\r\nConnection: close\r\n"
     if idempotency_key is not None:
         head += f"Idempotency-Key: {idempotency_key}\r\n"
     writer.write(f"{head}Content-Type: {content_type}\r\n{framing}\r\n\r\n".encode())

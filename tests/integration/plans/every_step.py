@@ -138,6 +138,15 @@ async def limited_jobs(at: Sessions) -> None:
             await apply_chunk(at.ctx, held)
 
 
+async def kept_rows(at: Sessions) -> None:
+    """Keep the rows of a job, and read them with their results."""
+    body = f"phone,x\n{phone(1000 + next(NUMBERS))},1\n".encode()
+    job = await at.client.submit(body, "text/csv", "?unknown_columns=keep")
+    await apply_chunk(at.ctx, await claim(at.ctx))
+    results_file = await at.client.get(f"{job.headers['Location']}/results?format=csv")
+    assert results_file.body.startswith(b"phone,x,bulklane_index,"), results_file.body
+
+
 async def dry_run(at: Sessions) -> None:
     """Run a dry run of two chunks."""
     items = _items(at, Operation.CONTACTS_UPSERT)
@@ -184,7 +193,9 @@ async def uploads_that_end(at: Sessions) -> None:
         )  # fmt: skip
         await uploads.open_job(pool, job)
         await uploads.renew(pool, [(account_id, job.id)])
-        await uploads.add_part(pool, account_id, job.id, 0, b"part")
+        async with transaction(pool) as conn:
+            await uploads.add_part(conn, account_id, job.id, 0, b"part")
+            await uploads.keep_part(conn, account_id, job.id, 0, b"part")
         await uploads.stored_bytes(pool, account_id)
         await uploads.confirm(pool, account_id, job.id)
         if end == "forget":
@@ -277,8 +288,8 @@ STEPS: dict[str, Step] = {
     **{
         step.__name__: step
         for step in (
-            small_jobs, large_job, long_job, limited_jobs, dry_run, failures_of_a_job, uploads_that_end,
-            rare_steps, admission, pruning, look_for_work, lost_announcements,
+            small_jobs, kept_rows, large_job, long_job, limited_jobs, dry_run, failures_of_a_job,
+            uploads_that_end, rare_steps, admission, pruning, look_for_work, lost_announcements,
         )
     },
     "contacts.delete": operation_step(Operation.CONTACTS_DELETE),

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import MalformedBody, NotAcceptable
 from schemas.formats import csv_rows
-from schemas.formats.csv_header import HEADER_BYTES, Columns, CsvLayout, Header, UnknownColumns, find_header
+from schemas.formats.csv_header import HEADER_BYTES, Columns, Header, UnknownColumns, find_header
+from schemas.formats.csv_layout import CsvLayout
 from schemas.formats.csv_rows import CsvCutter
 
 from .feeding import pump
@@ -89,7 +90,13 @@ def test_every_unknown_column_is_named_with_the_known_ones() -> None:
     assert error.code == "unknown_columns"
     assert [problem.param for problem in error.problems] == ["colour", "shoe size"]
     assert all("phone, name, email" in problem.message for problem in error.problems)
-    for cure in ("map.colour=field", "map.colour=,", "unknown_columns=ignore"):
+    for cure in (
+        "map.colour=field",
+        "map.colour=,",
+        "unknown_columns=ignore",
+        "unknown_columns=keep",
+        "unknown_columns=refuse",
+    ):
         assert cure in error.message
 
 

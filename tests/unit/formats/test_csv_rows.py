@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import NotAcceptable
 from schemas.formats.content_type import transcoder_for
-from schemas.formats.csv_header import Columns, CsvLayout
+from schemas.formats.csv_header import Columns
+from schemas.formats.csv_layout import CsvLayout
 from schemas.formats.csv_rows import CsvCutter, CsvItem, _RowCutter, decode, spans
 from schemas.formats.encodings import Pipeline, decoder_for
 from schemas.formats.records import ENCODING_CURE, MAX_RECORD_BYTES, Span, Unreadable

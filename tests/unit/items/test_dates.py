@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from schemas.formats.csv_header import CsvLayout
+from schemas.formats.csv_layout import CsvLayout
 from schemas.items.contacts import ContactItem, known_column
 from schemas.items.dates import DateFormat
 from schemas.items.faults import Fault

@@ -102,7 +102,8 @@ async def test_one_unknown_column_is_named_in_the_error(client: Client) -> None:
         "unknown_columns",
         "Hat",
     )
-    assert "'Hat'" in response.error["message"]
+    for part in ("'Hat'", "map.Hat=metadata.key", "unknown_columns=ignore", "unknown_columns=keep"):
+        assert part in response.error["message"]
 
 
 async def test_unknown_columns_can_be_ignored_and_come_back_with_the_errors(
@@ -132,14 +133,25 @@ async def test_unknown_columns_can_be_ignored_and_come_back_with_the_errors(
     assert await stored(ctx) == {ONE: "Ana", TWO: "Bo"}
 
 
-async def test_what_to_do_with_unknown_columns_is_one_of_two_words(client: Client) -> None:
-    response = await client.submit(PLAIN.encode(), "text/csv", "?unknown_columns=keep")
+async def test_what_to_do_with_unknown_columns_is_one_of_three_words(client: Client) -> None:
+    response = await client.submit(PLAIN.encode(), "text/csv", "?unknown_columns=drop")
     assert (response.status, response.error["param"]) == (422, "unknown_columns")
-    assert "'refuse' or 'ignore'" in response.error["message"]
-    response = await client.submit_items([{"phone": ONE}], "?unknown_columns=ignore")
-    assert (response.status, response.error["param"]) == (422, "unknown_columns")
-    assert "only a CSV file" in response.error["message"]
+    assert "'refuse', 'ignore' or 'keep'" in response.error["message"]
     assert await client.jobs() == []
+
+
+async def test_a_column_without_a_name_is_refused_or_left_out(ctx: Context, client: Client) -> None:
+    body = f",phone,name,\n0,{ONE},Ana,\n1,{TWO},Bo,\n".encode()
+    refused = await client.submit(body, "text/csv")
+    assert (refused.status, refused.error["code"]) == (422, "unknown_columns")
+    assert "Column 1, which has no name," in refused.error["message"]
+    assert "map.=" in refused.error["message"]
+    assert (await client.submit(body, "text/csv", "?map.=")).status == 202
+    await work(ctx)
+    assert await stored(ctx) == BOTH
+    useless = await client.submit(PLAIN.encode(), "text/csv", "?map.=")
+    assert (useless.status, useless.error["param"]) == (422, "map.")
+    assert "Every column of the file has a name" in useless.error["message"]
 
 
 async def test_a_rename_of_a_column_that_is_not_there_is_refused(client: Client) -> None:
