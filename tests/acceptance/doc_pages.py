@@ -5,10 +5,11 @@
     ```text     the output of the block before it. `…` matches any text in a line; alone, any lines
     ```json     must parse
     ```http     a request, a response or headers; a JSON body must parse
-    ```js       runs in a browser, in a test of its own
+    ```js, go   a file of examples/; a part of a page in js must parse
     ```mermaid  not checked
 
-`<!-- not run: REASON -->` on the line before a fence keeps a block from running.
+`<!-- not run: REASON -->` on the line before a fence keeps a block from running. `<!-- file: examples/… -->`
+says that the block is this file, which has a test of its own.
 """
 
 import json
@@ -21,9 +22,10 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[2]
 PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md")))
 RUN = {"sh", "python"}
-KINDS = {*RUN, "text", "json", "http", "js", "mermaid"}
+KINDS = {*RUN, "text", "json", "http", "js", "go", "mermaid"}
 FENCE = re.compile(r"^( *)```(.*)$")
 NOT_RUN = re.compile(r"^ *<!-- not run: .+ -->$")
+FILE = re.compile(r"^ *<!-- file: (\S+) -->$")
 HTTP_START = re.compile(r"(HTTP/1\.1 \d{3}|(GET|POST|PATCH|PUT|DELETE) /\S+)")
 HTTP_HEADER = re.compile(r"[A-Za-z-]+: .+")
 MARK = "\x1e"  # separates the outputs of two blocks; no command prints it
@@ -39,6 +41,7 @@ class Block:
     kind: str
     text: str
     runs: bool
+    file: str | None  # the file in the repository that the block is
 
     @property
     def place(self) -> str:
@@ -56,9 +59,13 @@ def blocks(page: Path) -> Iterator[Block]:
             end = at + 1
             while lines[end].strip() != "```":
                 end += 1
-            marked = at > 0 and NOT_RUN.match(lines[at - 1]) is not None
+            mark = lines[at - 1] if at else ""
+            file = FILE.match(mark)
+            runs = not (file or NOT_RUN.match(mark))
             text = "".join(f"{line.removeprefix(fence[1])}\n" for line in lines[at + 1 : end])
-            yield Block(page=page, line=at + 1, kind=fence[2].strip(), text=text, runs=not marked)
+            yield Block(
+                page=page, line=at + 1, kind=fence[2].strip(), text=text, runs=runs, file=file and file[1]
+            )
             at = end
         at += 1
 
@@ -128,6 +135,11 @@ def check_http(block: Block) -> None:
     kinds = [line for line in headers if line.lower().startswith("content-type:")]
     if body and (not kinds or "json" in kinds[0]):
         json.loads(body)
+
+
+def check_js(block: Block) -> None:
+    """Raise CalledProcessError if the block is not JavaScript."""
+    subprocess.run(["node", "--input-type=module", "--eval", f"() => {{ {block.text} }}"], check=True)
 
 
 def _pattern(line: str) -> str:

@@ -1,5 +1,7 @@
-"""The code blocks of the documentation run, and print the output that the page shows."""
+"""The code blocks of the documentation run, and print the output that the page shows. So do the examples."""
 
+import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,15 +13,25 @@ from tests.acceptance.doc_pages import (
     Block,
     blocks,
     check_http,
+    check_js,
     check_json,
     examples,
     matches,
     run,
 )
+from tests.acceptance.refusing_proxy import RefusingProxy, refusing
 from tests.acceptance.service import Service, environment
 
 CHECKS = {"json": check_json, "http": check_http}
 RUNNABLE = [page for page in PAGES if examples(page)]
+EXAMPLES = REPOSITORY / "examples"
+COMMANDS = {
+    "curl/send.sh": ("sh", "{program}", "{file}", "{failed}"),
+    "python/send.py": ("python", "{program}", "{file}"),
+    "javascript/send.mjs": ("node", "{program}", "{file}"),
+    "go/send.go": ("go", "run", "{program}", "{file}"),
+}
+PROGRAM_SECONDS = 100
 
 
 def name(page: Path) -> str:
@@ -53,6 +65,77 @@ def test_the_commands_of_a_page_print_the_output_that_it_shows(service: Service,
     for (script, shown), output in zip(pairs, outputs, strict=True):
         if shown is not None:
             assert matches(output, shown.text), f"{script.place} prints:\n{output}\nnot:\n{shown.text}"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [block for page in PAGES for block in blocks(page) if block.file],
+    ids=lambda block: block.place,
+)
+def test_a_block_of_a_file_is_that_file(block: Block) -> None:
+    assert block.file is not None
+    assert block.text == (REPOSITORY / block.file).read_text(), f"{block.place} is not {block.file}: copy it"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_javascript_of_a_page_parses() -> None:
+    for block in (block for page in PAGES for block in blocks(page) if block.kind == "js" and not block.file):
+        check_js(block)
+
+
+def test_go_is_always_a_file_that_is_tested() -> None:
+    loose = [block.place for page in PAGES for block in blocks(page) if block.kind == "go" and not block.file]
+    assert not loose, f"put the program into examples/go, and name it: <!-- file: … -->: {loose}"
+
+
+def test_every_example_has_a_test_and_is_on_a_page() -> None:
+    programs = {f"examples/{name}" for name in COMMANDS}
+    found = {str(path.relative_to(REPOSITORY)) for path in EXAMPLES.glob("*/*") if path.is_file()}
+    shown = {block.file for page in PAGES for block in blocks(page) if block.file}
+    assert programs == found == shown
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", COMMANDS)
+async def test_an_example_sends_a_file_once_whatever_happens_to_its_first_attempts(
+    service: Service, example: str, tmp_path: Path
+) -> None:
+    program, *words = COMMANDS[example]
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    failed = tmp_path / "failed.csv"
+    places = {"program": EXAMPLES / example, "file": EXAMPLES / "contacts.csv", "failed": failed}
+    before = (await service.get("/v1/jobs/counts"))["total"]
+
+    async with refusing(service.dev["url"]) as proxy:
+        command = [program, *(word.format_map(places) for word in words)]
+        output = await _run(command, proxy, service, tmp_path)
+
+    accepted, ended, *errors = output.splitlines()
+    assert accepted.startswith("job_")
+    assert ended == "completed_with_errors: 8 failed"
+    rows = failed.read_text().splitlines()[1:] if failed.exists() else errors
+    assert len(rows) == 8
+    assert "phone_too_short" in rows[0]
+    assert len(proxy.attempts) == 4
+    assert len({attempt.idempotency_key for attempt in proxy.attempts}) == 1
+    assert proxy.attempts[0].idempotency_key
+    assert (await service.get("/v1/jobs/counts"))["total"] == before + 1
+
+
+async def _run(command: list[str], proxy: RefusingProxy, service: Service, cache: Path) -> str:
+    """Run a program against the proxy; return what it prints."""
+    own = {"BULKLANE_URL": proxy.url, "BULKLANE_API_KEY": service.dev["api_key"], "GOCACHE": str(cache)}
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=environment(service.home, **own),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(PROGRAM_SECONDS):
+        output, problems = await process.communicate()
+    assert process.returncode == 0, problems.decode()
+    return output.decode()
 
 
 @pytest.mark.parametrize(
