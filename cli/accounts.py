@@ -1,16 +1,26 @@
 """`bulklane accounts …`: the tenants and their limits."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import typer
 
+from bulklane.command.operator.account_fields import (
+    ACCOUNT_COLUMNS,
+    AccountName,
+    DefaultWait,
+    ItemLimit,
+    PhoneNumberId,
+    Region,
+    RequestLimit,
+    Search,
+    WindowSeconds,
+)
+from bulklane.command.output import AsJson, Document, print_json, show_list
 from cli.database import fail, run
-from cli.output import AsJson, show_list, show_one
 
 if TYPE_CHECKING:
     from schemas.ids import AccountId
-    from schemas.wire.operator import OperatorAccount
     from storage.entities.accounts import AccountChange
     from storage.postgres.pool import Conn
 
@@ -19,36 +29,10 @@ LONGEST_NAME = 200
 
 app = typer.Typer(no_args_is_help=True, help="The tenants: create, list, set.")
 
-Name = Annotated[str, typer.Argument(help="The account's name.", show_default=False)]
-Region = Annotated[
-    str | None,
-    typer.Option(
-        help="Region of phone numbers without a prefix (ISO 3166, e.g. IN); '' for none.", show_default=False
-    ),
-]
-PhoneNumberId = Annotated[
-    str | None, typer.Option(help="The account's own phone_number_id; '' for none.", show_default=False)
-]
-RequestLimit = Annotated[
-    int | None, typer.Option(min=0, help="Bulk requests per window; 0: no limit.", show_default="30")
-]
-ItemLimit = Annotated[
-    int | None, typer.Option(min=0, help="Items applied per window; 0: no limit.", show_default="30000")
-]
-WindowSeconds = Annotated[
-    int | None, typer.Option(min=1, max=86_400, help="Length of both windows in seconds.", show_default="60")
-]
-DefaultWait = Annotated[
-    int | None,
-    typer.Option(
-        min=0, max=60, help="Default seconds that a bulk request waits for its job.", show_default="0"
-    ),
-]
-
 
 @app.command()
 def create(
-    name: Name,
+    name: AccountName,
     *,
     region: Region = None,
     phone_number_id: PhoneNumberId = None,
@@ -70,7 +54,7 @@ def create(
 
 @app.command("set")
 def set_(
-    name: Name,
+    name: AccountName,
     *,
     region: Region = None,
     phone_number_id: PhoneNumberId = None,
@@ -93,21 +77,21 @@ def set_(
 @app.command("list")
 def list_(
     *,
-    search: Annotated[str, typer.Option(help="How the name begins, in any case.", show_default=False)] = "",
+    search: Search = "",
     as_json: AsJson = False,
 ) -> None:
     """List all accounts with their limits and what waits for them, in the order of their names."""
     from storage.operator import account_loads
 
-    async def work(conn: "Conn") -> "list[OperatorAccount]":
-        found: list[OperatorAccount] = []
+    async def work(conn: "Conn") -> list[Document]:
+        found: list[Document] = []
         page = await account_loads.page(conn, prefix=search, size=PAGE)
         while page:
-            found += await _views(conn, page)
+            found += await _documents(conn, page)
             page = await account_loads.page(conn, prefix=search, after=page[-1], size=PAGE)
         return found
 
-    show_list(run(work), COLUMNS, as_json=as_json)
+    show_list(run(work), ACCOUNT_COLUMNS, as_json=as_json)
 
 
 def _change(
@@ -142,34 +126,22 @@ def _show(name: str, *, as_json: bool) -> None:
     """Print one account."""
     from storage.entities import accounts
 
-    async def work(conn: "Conn") -> "list[OperatorAccount]":
+    async def work(conn: "Conn") -> list[Document]:
         account = await accounts.by_name(conn, name)
-        return await _views(conn, [account.id] if account else [])
+        return await _documents(conn, [account.id] if account else [])
 
-    views = run(work)
+    documents = run(work)
     if as_json:
-        show_one(views[0], COLUMNS, as_json=True)
+        print_json(documents[0])
     else:
-        show_list(views, COLUMNS, as_json=False)
+        show_list(documents, ACCOUNT_COLUMNS, as_json=False)
 
 
-async def _views(conn: "Conn", account_ids: "Sequence[AccountId]") -> "list[OperatorAccount]":
+async def _documents(conn: "Conn", account_ids: "Sequence[AccountId]") -> list[Document]:
     from api.http.operator_view import operator_account_view
     from storage.operator import account_loads
 
-    return [operator_account_view(row) for row in await account_loads.loads(conn, account_ids)]
-
-
-COLUMNS: dict[str, Any] = {
-    "name": lambda account: account.name,
-    "id": lambda account: account.id,
-    "region": lambda account: account.region,
-    "phone_number_id": lambda account: account.phone_number_id,
-    "requests": lambda account: account.limits.requests or "no limit",
-    "items": lambda account: account.limits.items or "no limit",
-    "window": lambda account: f"{account.limits.window_seconds} s",
-    "default wait": lambda account: f"{account.default_wait} s",
-    "jobs waiting": lambda account: account.load.queued,
-    "running": lambda account: account.load.running,
-    "items waiting": lambda account: account.load.items,
-}
+    return [
+        operator_account_view(row).model_dump(mode="json")
+        for row in await account_loads.loads(conn, account_ids)
+    ]

@@ -1,23 +1,23 @@
 """The database of a command: its address, a connection, and one-line error messages."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
+from bulklane.command import reporting
+
 if TYPE_CHECKING:
     from schemas.settings import Settings
-    from storage.postgres.pool import Conn, Pool
+    from storage.postgres.pool import Conn
 
 T = TypeVar("T")
 
 
 def fail(message: str, *, status: int = 1) -> typer.Exit:
     """Print the message to stderr and return the exception that ends the command with this exit status."""
-    typer.secho(f"bulklane: {message}", fg="red", err=True)
-    return typer.Exit(status)
+    return reporting.fail(message, status=status)
 
 
 def read_settings() -> "Settings":
@@ -56,28 +56,6 @@ def run(work: Callable[["Conn"], Awaitable[T]]) -> T:
     async def connected() -> T:
         async with connect(database_url) as conn:
             return await work(conn)
-
-    return _run(connected)
-
-
-def run_in_pool(work: Callable[["Pool"], Awaitable[T]]) -> T:
-    """Return what `work` returns for a pool of one connection. Ends the command if it fails."""
-    from storage.postgres.connection import connect
-    from storage.postgres.pool import close_pool, open_pool
-
-    database_url = find_database()
-
-    @asynccontextmanager
-    async def opened() -> "AsyncIterator[Pool]":
-        pool = await open_pool(database_url, size=1, name="bulklane-command")
-        try:
-            yield pool
-        finally:
-            await close_pool(pool)
-
-    async def connected() -> T:
-        async with connect(database_url), opened() as pool:  # `connect` explains why there is no connection
-            return await work(pool)
 
     return _run(connected)
 

@@ -4,28 +4,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bulklane.command.operator.account_fields import KEEP_KEY, KEY_COLUMNS, AccountName, KeyName
+from bulklane.command.output import AsJson, Document, print_json, show_list
+from bulklane.command.reporting import say
 from cli.accounts import unknown_account
 from cli.database import fail, run
-from cli.output import AsJson, show_list
 
 if TYPE_CHECKING:
-    from schemas.wire.operator import AccountKey
     from storage.entities.accounts import Account, KeyRow
     from storage.postgres.pool import Conn
 
 app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
-
-AccountName = Annotated[str, typer.Argument(help="The account's name.", show_default=False)]
 
 
 @app.command()
 def create(
     account: AccountName,
     *,
-    name: Annotated[
-        str | None,
-        typer.Option(help="A name that no other live key of the account has.", show_default=False),
-    ] = None,
+    name: KeyName = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a key and print it. Only its hash is stored, so it cannot be shown again."""
@@ -42,10 +38,10 @@ def create(
         raise unknown_account(account)
     row, key = created
     if as_json:
-        typer.echo(CreatedKey(**key_view(row).model_dump(), key=key).model_dump_json())
+        print_json(CreatedKey(**key_view(row).model_dump(), key=key).model_dump(mode="json"))
         return
     typer.echo(key)
-    typer.secho(f"{row.id}: keep the key, it cannot be shown again", err=True, dim=True)
+    say(f"{row.id}: {KEEP_KEY}", style="dim")
 
 
 @app.command("list")
@@ -54,20 +50,15 @@ def list_(account: AccountName, *, as_json: AsJson = False) -> None:
     from api.http.operator_view import key_view
     from storage.entities import accounts
 
-    async def work(conn: "Conn") -> "list[AccountKey] | None":
+    async def work(conn: "Conn") -> list[Document] | None:
         owner = await accounts.by_name(conn, account)
-        return [key_view(row) for row in await accounts.list_keys(conn, owner.id)] if owner else None
+        rows = await accounts.list_keys(conn, owner.id) if owner else None
+        return None if rows is None else [key_view(row).model_dump(mode="json") for row in rows]
 
     keys = run(work)
     if keys is None:
         raise unknown_account(account)
-    columns = {
-        "id": lambda key: key.id,
-        "name": lambda key: key.name,
-        "created": lambda key: key.created_at,
-        "revoked": lambda key: key.revoked_at,
-    }
-    show_list(keys, columns, as_json=as_json)
+    show_list(keys, KEY_COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -100,6 +91,6 @@ def revoke(
     if row is None:
         raise fail(f"no key {key!r} can be revoked: see `bulklane keys list ACCOUNT`")
     if as_json:
-        typer.echo(key_view(row).model_dump_json())
+        print_json(key_view(row).model_dump(mode="json"))
     else:
         typer.echo(f"revoked {row.id} of {owners[0].name}")

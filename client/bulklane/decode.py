@@ -79,3 +79,17 @@ def _value(hint: Any, value: Any) -> Any:
     if hint is datetime:
         return datetime.fromisoformat(value)
     return decode(cast("Any", hint), value) if is_dataclass(hint) else value
+
+
+def document(value: Any) -> Any:
+    """Return the JSON of a dataclass, as the service sends it: the reverse of `decode`."""
+    if is_dataclass(value):
+        named = [(declared.name, wire_name(declared)) for declared in fields(value) if declared.init]
+        return {wired: document(getattr(value, name)) for name, wired in named}
+    match value:
+        case datetime():
+            return value.isoformat().replace("+00:00", "Z")
+        case list():
+            return [document(inner) for inner in value]
+        case _:
+            return value

@@ -8,8 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -98,6 +98,17 @@ class Service:
             if job["finished_at"]:
                 return job
             assert monotonic() < deadline, job
+
+    @asynccontextmanager
+    async def locked_contact(self, phone: str) -> AsyncIterator[None]:
+        """Lock a contact while the body runs, so that a job with it waits."""
+        conn = await asyncpg.connect(self.dev["database_url"])
+        try:
+            async with conn.transaction():
+                assert await conn.fetchval("SELECT true FROM contacts WHERE phone = $1 FOR UPDATE", phone)
+                yield
+        finally:
+            await conn.close()
 
     async def fetch(self, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Run a query in the database of the service."""

@@ -14,7 +14,7 @@ import pytest
 from redis.asyncio import Redis
 from typer.testing import CliRunner
 
-from cli import app
+from bulklane.command.app import app
 from schemas.ids import read_account_id, show_job_id
 from schemas.settings import get_settings
 from storage.context import Context
@@ -26,7 +26,7 @@ from tests.workers import claim
 from worker.heartbeat import beating
 
 BULKLANE = Path(sys.executable).with_name("bulklane")
-HEAVY = ("aiohttp", "asyncpg", "phonenumbers", "pydantic", "sqlalchemy")
+HEAVY = ("aiohttp", "arq", "redis", "asyncpg", "phonenumbers", "pydantic", "sqlalchemy")
 
 
 def bulklane(*words: str, home: Path, **env: str) -> "subprocess.CompletedProcess[str]":
@@ -40,14 +40,15 @@ def bulklane(*words: str, home: Path, **env: str) -> "subprocess.CompletedProces
     )
 
 
-def test_version_prints_the_version_of_the_package(tmp_path: Path) -> None:
+def test_version_prints_the_versions_of_the_command_and_of_the_service(tmp_path: Path) -> None:
     done = bulklane("--version", home=tmp_path)
 
-    assert (done.returncode, done.stdout) == (0, f"bulklane {version('bulklane')}\n")
+    versions = [f"{name} {version(name)}\n" for name in ("bulklane-client", "bulklane")]
+    assert (done.returncode, done.stdout) == (0, "".join(versions))
 
 
 def test_the_command_line_imports_no_heavy_module() -> None:
-    code = f"import sys, cli; print([name for name in {HEAVY!r} if name in sys.modules])"
+    code = f"import sys, bulklane.command.app; print([name for name in {HEAVY!r} if name in sys.modules])"
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
@@ -172,16 +173,6 @@ async def test_the_commands_print_one_json_document_or_tables_that_cut_nothing(
         (worker,) = (await read("workers", "list"))["data"]
         assert [chunk["job_id"] for chunk in worker["chunks"]] == [job]
         assert job in await call("workers", "list")
-    for words in (("list",), ("list", "--account", "acme", "--state", "running"), ("show", job)):
-        assert job in await call("jobs", *words)
-    assert (await read("jobs", "show", job))["account_name"] == "acme"
-    assert (await read("jobs", "list", "--state", "failed"))["data"] == []
-    assert (await read("jobs", "cancel", job))["id"] == job
-    assert await ctx.pool.fetchval("SELECT cancel_requested_at IS NOT NULL FROM jobs")
-    await ctx.pool.execute("UPDATE jobs SET state = 'failed', finished_at = now()")
-    assert "has ended as failed" in await call("jobs", "cancel", job, status=1)
-    assert "there is no job 'x'" in await call("jobs", "show", "x", "--json", status=1)
-    assert "'x' is not a state" in await call("jobs", "list", "--state", "x", "--json", status=1)
     assert "there is no account 'x'" in await call("keys", "list", "x", "--json", status=1)
 
 

@@ -50,6 +50,11 @@ class AsyncBulklane:
         self.audiences = AsyncAudiences(self._transport)
         self.properties = AsyncProperties(self._transport)
 
+    @property
+    def url(self) -> str:
+        """Where the service is."""
+        return self._settings.url
+
     async def account(self) -> Account:
         """Return the account of the key."""
         found = await self._transport.send(get("/v1/accounts"))

@@ -50,6 +50,11 @@ class Bulklane:
         self.audiences = Audiences(self._transport)
         self.properties = Properties(self._transport)
 
+    @property
+    def url(self) -> str:
+        """Where the service is."""
+        return self._settings.url
+
     def account(self) -> Account:
         """Return the account of the key."""
         found = self._transport.send(get("/v1/accounts"))

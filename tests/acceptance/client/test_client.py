@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import asyncpg
 import httpx2
 import pytest
 
@@ -71,19 +70,6 @@ async def through_proxy(service: Service, folder: Path) -> AsyncIterator[tuple[P
             client_of(service, http=http, retry=PATIENT) as client,
         ):
             yield line, client
-
-
-@asynccontextmanager
-async def locked_contact(service: Service) -> AsyncIterator[None]:
-    """Lock the contact of the first row while the body runs, so that a job with it waits."""
-    conn = await asyncpg.connect(service.dev["database_url"])
-    try:
-        async with conn.transaction():
-            first = next(rows(2, ""))["phone"]
-            assert await conn.fetchval("SELECT true FROM contacts WHERE phone = $1 FOR UPDATE", first)
-            yield
-    finally:
-        await conn.close()
 
 
 async def names(service: Service, name: str) -> list[str]:
@@ -188,7 +174,7 @@ async def test_events_go_on_after_a_cut_without_a_repetition(service: Service, t
     # the job must not end before the first event is seen
     async with through_proxy(service, tmp_path) as (line, client), AsyncExitStack() as held:
         await (await client.jobs.submit(rows(2, "locked"))).wait(SECONDS)
-        await held.enter_async_context(locked_contact(service))
+        await held.enter_async_context(service.locked_contact(next(rows(2, ""))["phone"]))
         job = await client.jobs.submit(rows(6_000, "events"), parallel=1)
         ids, pending = [], []
         async for event in job.events():

@@ -1,0 +1,100 @@
+"""`bulklane operator accounts …`: all accounts and their limits."""
+
+import typer
+
+from bulklane.command.operator.account_fields import (
+    ACCOUNT_COLUMNS,
+    AccountName,
+    DefaultWait,
+    ItemLimit,
+    PhoneNumberId,
+    Region,
+    RequestLimit,
+    Search,
+    WindowSeconds,
+)
+from bulklane.command.operator.api import OperatorApi, administered
+from bulklane.command.output import AsJson, print_json, show_list
+
+app = typer.Typer(no_args_is_help=True, help="All accounts: list, show, create, set.")
+
+
+@app.command("list")
+@administered
+def list_(api: OperatorApi, *, search: Search = "", as_json: AsJson = False) -> None:
+    """List all accounts with their limits and what waits for them, in the order of their names."""
+    show_list(list(api.list("accounts", search=search)), ACCOUNT_COLUMNS, as_json=as_json)
+
+
+@app.command(no_args_is_help=True)
+@administered
+def show(api: OperatorApi, account: AccountName, *, as_json: AsJson = False) -> None:
+    """Show an account."""
+    _show(api.get("accounts", account), as_json=as_json)
+
+
+@app.command(no_args_is_help=True)
+@administered
+def create(
+    api: OperatorApi,
+    account: AccountName,
+    *,
+    region: Region = None,
+    phone_number_id: PhoneNumberId = None,
+    request_limit: RequestLimit = None,
+    item_limit: ItemLimit = None,
+    window_seconds: WindowSeconds = None,
+    default_wait: DefaultWait = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create an account. Next, create a key for it: `bulklane operator keys create ACCOUNT`."""
+    settings = _given(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
+    _show(api.send("POST", "accounts", body={"name": account, **settings}), as_json=as_json)
+
+
+@app.command("set", no_args_is_help=True)
+@administered
+def set_(
+    api: OperatorApi,
+    account: AccountName,
+    *,
+    region: Region = None,
+    phone_number_id: PhoneNumberId = None,
+    request_limit: RequestLimit = None,
+    item_limit: ItemLimit = None,
+    window_seconds: WindowSeconds = None,
+    default_wait: DefaultWait = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change an account. Options that are not given do not change. Takes effect at once."""
+    settings = _given(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
+    changed = api.send("PATCH", "accounts", account, body=settings, repeatable=True)
+    _show(changed, as_json=as_json)
+
+
+def _given(
+    region: str | None,
+    phone_number_id: str | None,
+    request_limit: int | None,
+    item_limit: int | None,
+    window_seconds: int | None,
+    default_wait: int | None,
+) -> dict[str, str | int | None]:
+    """Return the settings that are given, as the API takes them: null removes one."""
+    texts = {"region": region, "phone_number_id": phone_number_id}
+    numbers = {
+        "request_limit": request_limit,
+        "item_limit": item_limit,
+        "window_seconds": window_seconds,
+        "default_wait": default_wait,
+    }
+    return {name: text or None for name, text in texts.items() if text is not None} | {
+        name: number for name, number in numbers.items() if number is not None
+    }
+
+
+def _show(account: dict[str, object], *, as_json: bool) -> None:
+    if as_json:
+        print_json(account)
+    else:
+        show_list([account], ACCOUNT_COLUMNS, as_json=False)

@@ -1,0 +1,1 @@
+"""The command `bulklane` of users, against a real service."""
