@@ -1,15 +1,14 @@
-"""Renew the pictures of the documentation: diagrams, and screenshots of a service that has sample jobs."""
+"""Renew the pictures: diagrams, and what browser and terminal show of a service that has sample jobs."""
 
 import asyncio
 import base64
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from bulklane import Bulklane, Job
-from docs.site import diagrams
+from docs.site import diagrams, terminal
 from docs.site.stage import DOCS, REPOSITORY
-from tests.acceptance.service import Service, serving
+from tests.acceptance.service import Service, csv_of, environment, serving
 from tests.browser import browse, chromium
 from tests.integration.api.pages.tab import Scheme, Tab
 from tests.integration.api.pages.upload_form import choose, press
@@ -30,6 +29,9 @@ FILE = (
 def renew() -> None:
     """Draw all diagrams, and take a screenshot of each page in light and dark."""
     with TemporaryDirectory() as folder, chromium() as devtools, serving(Path(folder) / "home") as service:
+        (Path(folder) / "customers.csv").write_bytes(csv_of(rows(4_000, bad=211)))
+        command = ["bulklane", "send", "customers.csv", "--errors-to", "bad.csv"]
+        terminal.picture(command, environment(service.home), Path(folder), SCREENSHOTS / "send")
         asyncio.run(_draw(devtools, service))
 
 
@@ -53,7 +55,7 @@ def send_waiting(client: Bulklane) -> None:
     wait_for(lambda: client.jobs.get(job.id).throttled_until, seconds=60)
 
 
-def rows(number: int, *, bad: int = 0) -> list[dict[str, Any]]:
+def rows(number: int, *, bad: int = 0) -> list[dict[str, str]]:
     """Return contacts. Of each `bad`, one has a wrong phone number and one a wrong e-mail address."""
     return [
         {

@@ -35,7 +35,7 @@ def test_every_page_is_listed_for_language_models_with_its_first_sentence(tmp_pa
 def test_links_lead_to_the_places_of_the_site() -> None:
     home = for_site(REPOSITORY / "README.md")
     assert "[quickstart](quickstart.md)" in home
-    assert "[Changelog](changelog.md)" in home
+    assert "[changelog](changelog.md)" in home
     assert "(migrate-from/index.md)" in home
     assert "[SECURITY.md](security-policy.md)" in for_site(DOCS / "security.md")
     assert "failpoints]" not in for_site(DOCS / "contributing.md")  # a file of the source becomes its text
