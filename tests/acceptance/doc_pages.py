@@ -5,15 +5,17 @@
     ```text     the output of the block before it. `…` matches any text in a line; alone, any lines
     ```json     must parse
     ```http     a request, a response or headers; a JSON body must parse
-    ```js, go   a file of examples/; a part of a page in js must parse
+    ```js       runs in Node.js, if it is installed
+    ```go       runs with `go run`, if it is installed
     ```mermaid  not checked
 
-`<!-- not run: REASON -->` on the line before a fence keeps a block from running. `<!-- file: examples/… -->`
-says that the block is this file, which has a test of its own.
+`<!-- not run: REASON -->` on the line before a fence keeps a block from running; JavaScript must parse even
+then. `<!-- file: examples/… -->` says that the block is this file, which has a test of its own.
 """
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,8 +23,14 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
 PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md")))
-RUN = {"sh", "python"}
-KINDS = {*RUN, "text", "json", "http", "js", "go", "mermaid"}
+RUN = {
+    "sh": "{text}",
+    "python": "python3 - <<'END OF BLOCK'\n{text}END OF BLOCK\n",
+    "js": "node --input-type=module - <<'END OF BLOCK'\n{text}END OF BLOCK\n",
+    "go": 'cat > "$HOME/main.go" <<\'END OF BLOCK\'\n{text}END OF BLOCK\ngo run "$HOME/main.go"\n',
+}
+PROGRAMS = {"js": "node", "go": "go"}  # the others are always there
+KINDS = {*RUN, "text", "json", "http", "mermaid"}
 FENCE = re.compile(r"^( *)```(.*)$")
 NOT_RUN = re.compile(r"^ *<!-- not run: .+ -->$")
 FILE = re.compile(r"^ *<!-- file: (\S+) -->$")
@@ -77,7 +85,7 @@ def examples(page: Path) -> list[tuple[Block, Block | None]]:
     return [
         (block, after if after and after.kind == "text" else None)
         for block, after in zip(found, following, strict=False)
-        if block.kind in RUN and block.runs
+        if block.kind in RUN and block.runs and _is_installed(block.kind)
     ]
 
 
@@ -110,7 +118,11 @@ def run(scripts: list[Block], environment: dict[str, str]) -> list[str]:
 
 def _shell(script: Block) -> str:
     """Return the commands that run a block."""
-    return script.text if script.kind == "sh" else f"python3 - <<'END OF BLOCK'\n{script.text}END OF BLOCK\n"
+    return RUN[script.kind].replace("{text}", script.text)
+
+
+def _is_installed(kind: str) -> bool:
+    return kind not in PROGRAMS or shutil.which(PROGRAMS[kind]) is not None
 
 
 def matches(output: str, expected: str) -> bool:
