@@ -99,9 +99,12 @@ def _item_in(cells: dict[str, str], definitions: Definitions) -> dict[str, Any]:
 
 
 def _typed(properties: dict[str, Any], definitions: Definitions) -> dict[str, Any]:
-    """Convert properties from cells to JSON types; an invalid value stays text."""
+    """Convert properties from cells to numbers and booleans; any other value stays text, dates too."""
     typed: dict[str, Any] = {}
     for name, value in properties.items():
         checked = definitions.check({name: value}, from_text=True)
-        typed |= {name: value} if isinstance(checked, Fault) else checked
+        if isinstance(checked, Fault):
+            typed[name] = value
+        else:
+            typed |= {known: value if isinstance(read, str) else read for known, read in checked.items()}
     return typed

@@ -8,9 +8,9 @@ from datetime import date
 from typing import Any, Final, Literal, assert_never
 
 from schemas.item_errors import ItemCode
+from schemas.items.dates import AmbiguousDate, DateFormat, read_date
 from schemas.items.faults import Fault
 
-DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 NUMBER: Final = re.compile(r"[+-]?\d{1,64}(\.\d{1,64})?([eE][+-]?\d{1,3})?", re.ASCII)
 BOOLEANS: Final = {"true": True, "false": False}
 MANY_OPTIONS = 10  # the most options of an enum that a message names
@@ -35,14 +35,14 @@ class Definition:
             case "boolean":
                 return isinstance(value, bool)
             case "date":
-                return _is_day(value)
+                return isinstance(value, str)  # see `day_of`
             case "enum":
                 return value in self.options
             case _:
                 assert_never(self.type)
 
     def read(self, value: object) -> object:
-        """Convert text to the type number or boolean; return any other value as it is."""
+        """Convert text of a CSV file to the type number or boolean; return any other value as it is."""
         if isinstance(value, str) and self.type == "number":
             return _number(value.strip())
         if isinstance(value, str) and self.type == "boolean":
@@ -51,9 +51,13 @@ class Definition:
 
 
 class Definitions:
-    """The definitions of an account, indexed by name; made once for many items."""
+    """The definitions of an account, indexed by name; made once for many items.
 
-    def __init__(self, definitions: Iterable[Definition]) -> None:
+    `date_format` is the order of day, month and year in dates of text.
+    """
+
+    def __init__(self, definitions: Iterable[Definition], date_format: DateFormat | None = None) -> None:
+        self._date_format = date_format
         self._known = {definition.name: definition for definition in definitions}
         # if two names differ in case alone, a third spelling matches neither
         self._by_folded_name: dict[str, str] = {}
@@ -65,7 +69,7 @@ class Definitions:
         """Return the properties as they are stored, or the first fault.
 
         `from_text`: they come from a CSV file, so names are compared without case, and numbers and booleans
-        are read from text. Null removes a property, whatever its type.
+        are read from text. Dates are read from text in any case. Null removes a property, whatever its type.
         """
         checked = {}
         for given, value in properties.items():
@@ -74,7 +78,12 @@ class Definitions:
             if definition is None:
                 return _unknown(given, value)
             read = definition.read(value) if from_text else value
-            if read is not None and not definition.fits(read):
+            if definition.type == "date" and isinstance(read, str):
+                try:
+                    read = day_of(read, self._date_format)
+                except AmbiguousDate:
+                    return _ambiguous(name, value)
+            if value is not None and not definition.fits(read):
                 return _misfit(name, definition, value)
             checked[name] = read
         return checked
@@ -83,14 +92,15 @@ class Definitions:
         return given if given in self._known else self._by_folded_name.get(given.casefold(), given)
 
 
-def _is_day(value: object) -> bool:
-    if not isinstance(value, str) or not DAY.fullmatch(value):
-        return False
+def day_of(text: str, format_: DateFormat | None) -> str | None:
+    """Return a day as it is stored, with its year; None: the text is no day. Raises AmbiguousDate."""
+    found = read_date(text, format_)
+    if found is None or found.year is None:
+        return None
     try:
-        date.fromisoformat(value)
+        return date(found.year, found.month, found.day).isoformat()
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _number(text: str) -> int | float | str:
@@ -108,6 +118,13 @@ def _number(text: str) -> int | float | str:
 def _unknown(name: str, value: Any) -> Fault:
     message = f"properties.{name[:100]} is not defined for this account: POST /v1/properties defines it"
     return Fault("properties", ItemCode.UNKNOWN_PROPERTY, message, value)
+
+
+def _ambiguous(name: str, value: Any) -> Fault:
+    message = (
+        f"properties.{name} can mean two days: send date_format=dmy or date_format=mdy, or write 2026-05-17"
+    )
+    return Fault("properties", ItemCode.PROPERTY_TYPE, message, value)
 
 
 def _misfit(name: str, definition: Definition, value: Any) -> Fault:

@@ -98,17 +98,20 @@ def _preference(value: str | None, info: ValidationInfo) -> str | None:
 
 
 def _properties(value: dict[str, Any] | None, info: ValidationInfo) -> dict[str, Any] | None:
-    """Check each property by itself, so that all problems are reported."""
+    """Check each property by itself, so that all problems are reported; return them as they are stored."""
     problems = []
+    stored: dict[str, Any] = {}
     for key, inner in (value or {}).items():
-        fault = _facts(info).definitions.check({key: inner})
-        if isinstance(fault, Fault):
-            message = fault.message.removeprefix(f"properties.{key[:100]} ")
-            kind = PydanticCustomError(fault.code.value, "{message}", {"message": message})
+        checked = _facts(info).definitions.check({key: inner})
+        if isinstance(checked, Fault):
+            message = checked.message.removeprefix(f"properties.{key[:100]} ")
+            kind = PydanticCustomError(checked.code.value, "{message}", {"message": message})
             problems.append(InitErrorDetails(type=kind, loc=(key,), input=inner))
+        else:
+            stored |= checked
     if problems:
         raise ValidationError.from_exception_data("properties", problems)
-    return value
+    return None if value is None else stored
 
 
 def _facts(info: ValidationInfo) -> Facts:

@@ -144,7 +144,7 @@ async def check_properties(conn: Conn, job: JobFacts, items: Sequence[Indexed]) 
     """Return the items with properties as they are stored, and the faults of the rest."""
     if not any(item.get("properties") for _, item in items):
         return items, {}
-    definitions = Definitions(await properties.definitions(conn, job.account_id))
+    definitions = Definitions(await properties.definitions(conn, job.account_id), job.params.date_format)
     from_text = job.format == Format.CSV
     good: list[Indexed] = []
     faults = {}

@@ -154,7 +154,9 @@ function queryOf(names) {
     if (byId("opt-in").value === "none") query.set("opt_in_to_all_channels", "false");
     if (byId("opt-in").value === "some") query.set("opt_in_to", channels.join(","));
   }
-  fields?.query().forEach((value, name) => query.set(name, value));
+  fields?.query().forEach((value, name) => {
+    if (name !== "unknown_columns" || !query.has(name)) query.set(name, value); // to keep columns leaves them out, too
+  });
   return query;
 }
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from schemas.items.dates import DateFormat
 from schemas.items.faults import Fault
 from schemas.items.properties import Definition, Definitions
 
@@ -122,12 +123,39 @@ def test_text_is_read_as_the_defined_type(name: str, text: str, value: Any) -> N
         ("score", "9" * 5000),
         ("Vip", "yes"),
         ("Vip", "1"),
-        ("since", "29.02.2024"),
+        ("since", "29.02.2023"),
+        ("since", "--02-29"),
+        ("since", "2024-02-29 12:00:00"),
         ("tier", " t1"),
     ],
 )
 def test_text_that_does_not_fit_the_type_is_reported(name: str, text: str) -> None:
     assert check(name, text, from_text=True) == "property_type"
+
+
+@pytest.mark.parametrize("from_text", [False, True])
+@pytest.mark.parametrize(
+    ("text", "date_format", "value"),
+    [
+        ("2024-02-29 00:00:00", None, "2024-02-29"),
+        ("29.02.2024", None, "2024-02-29"),
+        ("2024/2/9", None, "2024-02-09"),
+        ("29/02/2024", None, "2024-02-29"),
+        ("05/06/2024", "dmy", "2024-06-05"),
+        ("05/06/2024", "mdy", "2024-05-06"),
+        ("2024-06-05", "mdy", "2024-06-05"),
+        ("29.02.2024", "mdy", "property_type"),
+        ("05/06/2024", None, "property_type"),
+    ],
+)
+def test_a_date_is_read_as_a_birth_date_is(
+    text: str, date_format: DateFormat | None, value: str, from_text: bool
+) -> None:
+    definitions = Definitions([Definition(name="since", type="date")], date_format)
+    checked = definitions.check({"since": text}, from_text=from_text)
+    assert (checked.code.value if isinstance(checked, Fault) else checked["since"]) == value
+    if text == "05/06/2024" and isinstance(checked, Fault):
+        assert "date_format=dmy" in checked.message
 
 
 def test_a_column_finds_its_property_in_any_case() -> None:

@@ -208,6 +208,23 @@ async def test_properties_of_a_row_have_their_types_in_json(ctx: Context, client
     ]
 
 
+async def test_dates_of_properties_are_read_in_the_format_of_their_job(ctx: Context, client: Client) -> None:
+    await make_property(ctx, client.account.id, "since", "date")
+    body = f"phone,properties.since\n{PHONE},05/06/2024\n12,05.06.2024\n{phone(2)},2024-05-06 00:00:00\n"
+    path = await errors_path(ctx, client, body.encode(), "text/csv", "?date_format=mdy")
+    stored_days = "SELECT properties ->> 'since' FROM contacts ORDER BY phone"
+    assert [row[0] for row in await ctx.pool.fetch(stored_days)] == ["2024-05-06"] * 2
+    (line,) = (await client.get(path, Accept="application/x-ndjson")).body.splitlines()
+    assert json.loads(line)["properties"] == {"since": "05.06.2024"}  # as another format may be sent with it
+    created = await client.call(
+        "POST",
+        "/v1/contacts",
+        json={"phoneNumber": phone(3), "name": "Cleo", "properties": {"since": "29.02.2024"}},
+    )
+    assert created.status == 201, created.body
+    assert [row[0] for row in await ctx.pool.fetch(stored_days)] == ["2024-05-06"] * 2 + ["2024-02-29"]
+
+
 HOSTILE = ["=cmd|' /C calc'!A0", "@SUM(1)", "+1+cmd|x", "-2+3+cmd|x", "\t=1", " =1", "\uff1d1"]
 HARMLESS = ["Ana", "a=b", "-5", "O'Brien"]
 

@@ -98,7 +98,7 @@ async def test_cells_of_a_file_are_converted_to_the_defined_type(ctx: Context) -
         f"{phone(3)},,1e3,,,",
         f"{phone(4)},x,many,,,",
         f"{phone(5)},x,,yes,,",
-        f"{phone(6)},x,,,17.05.1990,",
+        f"{phone(6)},x,,,17.05.90,",
         f"{phone(7)},x,,,,GOLD",
         f"{phone(8)},,1e999,,,",
         f"{phone(9)},,0x10,,,",
