@@ -11,6 +11,7 @@ from api.html.session import FERNET
 from api.http.connections import CONNECTIONS, Connections, most_connections
 from api.http.context import API, BULK, open_api
 from api.http.memory import MEMORY, Memory
+from api.http.workbook_room import WORKBOOKS, WorkbookRoom
 from api.middleware import MIDDLEWARES
 from api.middleware.authenticate import FAILED_KEYS, OPERATOR, PUBLIC, OperatorAccess
 from api.middleware.errors import REPEATED
@@ -52,6 +53,7 @@ def make_app(settings: Settings) -> web.Application:
     app[REPEATED] = RepeatedLog(logging.getLogger("api"))
     app[ROUTE_TABLE] = routes
     app[MEMORY] = Memory(settings.request_memory_bytes)
+    app[WORKBOOKS] = WorkbookRoom(settings.max_workbook_bytes)
     app[CONNECTIONS] = Connections(settings, most=most_connections())
 
     async def connect(app: web.Application) -> AsyncIterator[None]:

@@ -12,7 +12,9 @@ from aiohttp import web
 from api.accept.form import open_form
 from api.accept.idempotency import HEADER
 from api.http.body_stream import arriving, pipeline_for, read_pieces, read_whole
+from api.http.context import ACCOUNT
 from api.http.file_pipe import FilePipe
+from api.http.workbook_room import WORKBOOKS, WorkbookPlace
 from schemas.errors import MalformedBody, UnsupportedFormat
 from schemas.formats.content_type import Format, charset_of, format_for
 from schemas.formats.csv_header import Columns, UnknownColumns
@@ -69,11 +71,14 @@ class RequestBody:
     file_name: str | None = None
     pieces: AsyncIterator[bytes] | None = None
     file: FilePipe | None = None
+    place: WorkbookPlace | None = None
 
     def close(self) -> None:
         """Free what the body holds besides memory."""
         if self.file is not None:
             self.file.close()
+        if self.place is not None:
+            self.place.close()
 
     async def digest(self) -> bytes:
         """Read the remaining pieces, and return the fingerprint of the whole request."""
@@ -103,15 +108,17 @@ async def open_body(request: web.Request, settings: Settings, sheet: str | None 
     format_, undeclared = _declared(content_type)
     whole = format_ is Format.JSON
     limit = settings.max_json_bytes if whole else settings.max_upload_bytes
+    place = request.app[WORKBOOKS].place(request[ACCOUNT].id)
     file = FilePipe(
         Pipeline(*charset_pipes(charset_of(content_type))),
         undeclared or format_,
         sheet=sheet,
         most=settings.max_workbook_bytes,
+        store=place.store,
     )
     pipe = pipeline_for(request, file)
     held = limit if whole else UPLOAD_HELD_BYTES
-    pieces = read_pieces(request, source, pipe, limit=limit, held=held, file=file)
+    pieces = read_pieces(request, source, pipe, limit=limit, held=held, file=file, place=place)
     fingerprint = Fingerprint(request)
     return RequestBody(
         format=format_,
@@ -119,6 +126,7 @@ async def open_body(request: web.Request, settings: Settings, sheet: str | None 
         fingerprint=fingerprint,
         file_name=file_name,
         file=file,
+        place=place,
     )
 
 

@@ -8,6 +8,7 @@ from aiohttp.http_exceptions import PayloadEncodingError
 
 from api.http.file_pipe import FilePipe
 from api.http.memory import SHARE
+from api.http.workbook_room import WorkbookPlace
 from schemas.errors import BodyTooLarge, UploadCut
 from schemas.formats.encodings import Pipe, Pipeline, decoder_for
 from schemas.settings import Settings
@@ -28,8 +29,11 @@ async def read_pieces(
     limit: int,
     held: int,
     file: FilePipe | None = None,
+    place: WorkbookPlace | None = None,
 ) -> AsyncIterator[bytes]:
-    """Yield the decoded pieces of the body that arrives in `source`. `file` is a part of the pipe.
+    """Yield the decoded pieces of the body that arrives in `source`.
+
+    `file` is a part of the pipe, which may be a workbook in its `place`.
 
     `limit` is the largest size, before and after decoding, and `held` the bytes of it that the caller keeps
     in memory. Raises what the source and the pipe raise, BodyTooLarge, and Unavailable without memory for it.
@@ -43,11 +47,12 @@ async def read_pieces(
             _check_size(size, limit)
             request[SHARE].reach(min(size, held))
             yield piece
-    if file is None or not file.is_slow:
+    if file is None or place is None or not file.is_slow:
         async for piece in _in_steps(pipe.flush()):
             yield piece
         return
-    async for piece in _in_threads(pipe.flush()):
+    await place.begin()
+    async for piece in _in_threads(pipe.flush(), place.threads):
         if request.transport is None:  # nobody waits for the response any more
             raise UploadCut("the connection ended before the workbook was read: send the request again")
         size += len(piece)
@@ -108,9 +113,13 @@ async def _in_steps(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         yield bytes(held)
 
 
-async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def _in_threads(pieces: Iterator[bytes], threads: asyncio.Semaphore) -> AsyncIterator[bytes]:
     """Yield pieces that take long to make. The iterator is not closed while a thread works on it."""
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+    while True:
+        async with threads:
+            piece = await asyncio.to_thread(next, pieces, None)
+        if piece is None:
+            return
         yield piece
 
 

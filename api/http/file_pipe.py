@@ -5,7 +5,7 @@ A workbook can only be read when it is complete. Until then it is in a temporary
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
@@ -26,6 +26,7 @@ class FilePipe:
 
     `text` reads text. `declared` is the format that the content type declares, or the error for text of which
     nothing declares it. `sheet` names a sheet of a workbook, which has at most `most` bytes.
+    `store` is called before its temporary file grows to a size.
     """
 
     def __init__(
@@ -35,11 +36,13 @@ class FilePipe:
         *,
         sheet: str | None,
         most: int,
+        store: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._text = text
         self._declared = declared
         self._sheet = sheet
         self._most = most
+        self._store = store
         self._head: bytes | None = b""  # None as soon as the kind is known
         self._file: BinaryIO | None = None  # of a workbook
         self._size = 0
@@ -66,7 +69,7 @@ class FilePipe:
         if self._file is None:
             yield from self._text.flush()
             return
-        with _storing():
+        with storing():
             self._file.flush()
         book = Workbook(self._file, self._sheet)
         for piece in book.rows():
@@ -88,7 +91,7 @@ class FilePipe:
                     f"The body is a workbook or another archive. Declare 'Content-Type: {WORKBOOK_TYPE}'.",
                     param="Content-Type",
                 )
-            with _storing():
+            with storing():
                 self._file = cast(BinaryIO, TemporaryFile())  # noqa: SIM115 - `close` closes it
             return head
         refuse_foreign(head)
@@ -106,12 +109,13 @@ class FilePipe:
         self._size += len(data)
         if self._size > self._most:
             raise BodyTooLarge(f"A workbook may have {self._most} bytes. Save it as CSV, and send that file.")
-        with _storing():
+        self._store(self._size)
+        with storing():
             self._file.write(data)
 
 
 @contextmanager
-def _storing() -> Iterator[None]:
+def storing() -> Iterator[None]:
     """Raise Unavailable if the temporary file cannot be written, for example because the disk is full."""
     try:
         yield

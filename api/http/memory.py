@@ -1,8 +1,7 @@
 """Bound the memory of all requests together: the bodies being read, and the pages of downloads."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -16,11 +15,18 @@ NOBODY = AccountId(0)  # no account has this id
 SHARES = 4  # an account may hold this part of the memory, so that it cannot stop the others
 
 
-class Memory:
-    """The bytes that requests hold: at most `most` in all, and a quarter of it for one account."""
+TOO_MANY = "the api holds as many bytes of large bodies and downloads as it may: send the request again"
 
-    def __init__(self, most: int) -> None:
+
+class Memory:
+    """The bytes that requests hold: at most `most` in all, and a quarter of it for one account.
+
+    `too_many` is the message where there is no room.
+    """
+
+    def __init__(self, most: int, too_many: str = TOO_MANY) -> None:
         self._most = most
+        self._too_many = too_many
         self._of_account: Counter[AccountId] = Counter()
 
     @property
@@ -28,24 +34,17 @@ class Memory:
         """The bytes that are held now."""
         return self._of_account.total()
 
-    @contextmanager
-    def share(self, account_id: AccountId) -> Iterator["Share"]:
-        """Yield the share of a request, and give its bytes back afterwards."""
-        share = Share(self, account_id)
-        try:
-            yield share
-        finally:
-            self._of_account[account_id] -= share.size
-            if not self._of_account[account_id]:
-                del self._of_account[account_id]
-
     def take(self, account_id: AccountId, size: int) -> None:
         """Count more bytes of an account; raises Unavailable if there is no room for them."""
         if self.held + size > self._most or self._of_account[account_id] + size > self._most // SHARES:
-            raise Unavailable(
-                "the api holds as many bytes of large bodies and downloads as it may: send the request again"
-            )
+            raise Unavailable(self._too_many)
         self._of_account[account_id] += size
+
+    def give_back(self, account_id: AccountId, size: int) -> None:
+        """Count less bytes of an account."""
+        self._of_account[account_id] -= size
+        if not self._of_account[account_id]:
+            del self._of_account[account_id]
 
 
 class Share:
@@ -63,6 +62,11 @@ class Share:
             self._memory.take(self._account_id, more)
             self.size += more
 
+    def close(self) -> None:
+        """Give all bytes back."""
+        self._memory.give_back(self._account_id, self.size)
+        self.size = 0
+
 
 MEMORY = web.AppKey("memory", Memory)
 SHARE = web.RequestKey("share", Share)
@@ -72,6 +76,6 @@ SHARE = web.RequestKey("share", Share)
 async def share_memory(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Set the share of the request. Those without an account, of the operator, have one together."""
     account_id = request[ACCOUNT].id if ACCOUNT in request else NOBODY
-    with request.app[MEMORY].share(account_id) as share:
+    with closing(Share(request.app[MEMORY], account_id)) as share:
         request[SHARE] = share
         return await handler(request)

@@ -15,6 +15,7 @@ from api.http.context import ACCOUNT, API, scope
 from api.http.job_view import job_view
 from api.http.validation import read_query
 from api.openapi.describe import describe
+from api.pages.file_beginning import beginning_of
 from schemas.errors import BodyTooLarge, InvalidRequest, NotFound
 from schemas.formats.content_type import Format
 from schemas.ids import read_job_id
@@ -70,7 +71,7 @@ async def show_upload(request: web.Request) -> web.Response:
         region=request[ACCOUNT].region or "",
         max_parallel=MAX_PARALLEL,
         head_bytes=TEXT_BYTES,
-        workbook_bytes=settings.max_request_bytes,
+        workbook_bytes=settings.max_workbook_bytes,
     )
 
 
@@ -79,20 +80,21 @@ async def preview_upload(request: web.Request) -> web.Response:
     """Return a part of the page: what the first bytes of a file are, and its columns with proposed fields."""
     check_script(request)
     query = read_query(request, PreviewQuery)
-    head = await request.read()
     contact = OPERATIONS[query.operation].items is CONTACT
     own = [row.name for row in await properties.definitions(*scope(request))] if contact else []
     preview, problem = None, None
     try:
-        preview = await asyncio.to_thread(
-            preview_of,
-            head,
-            query.operation,
-            file_name=query.file_name,
-            charset=query.charset,
-            whole=len(head) == query.size,
-            properties=own,
-        )
+        async with beginning_of(request) as (head, book):
+            preview = await asyncio.to_thread(
+                preview_of,
+                head,
+                query.operation,
+                file_name=query.file_name,
+                charset=query.charset,
+                whole=len(head) == query.size,
+                properties=own,
+                book=book,
+            )
         _check_size(preview, query.size, request.app[API].ctx.settings)
     except InvalidRequest as error:
         problem = error

@@ -21,11 +21,14 @@ _CLEAR: Final = 1_000  # such lines without a valid character: no need to read o
 _SHARE: Final = 3  # invalid bytes for each valid character, which may be `Å”` in windows-1252
 _HIGH: Final = bytes(range(0x80, 0x100))
 _NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
-# A character of UTF-8 that is not ASCII, a line end, or a byte that is neither.
-_CHARACTER: Final = re.compile(
-    rb"(?P<valid>[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xef][\x80-\xbf]{2}"
-    rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf4][\x80-\xbf]{3})|(?P<end>[\r\n])|[\x80-\xff]"
+_CHARACTER: Final = re.compile(  # of UTF-8 that is not ASCII
+    rb"[\xc2-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|[\xe1-\xef][\x80-\xbf]{2}"
+    rb"|\xf0[\x90-\xbf][\x80-\xbf]{2}|[\xf1-\xf4][\x80-\xbf]{3}"
 )
+_LINE_END: Final = re.compile(rb"[\r\n]")
+_TEXT_LINE_END: Final = re.compile(r"[\r\n]")
+_INVALID: Final = re.compile("[\udc80-\udcff]")  # a byte, decoded with `surrogateescape`
+_INVALID_LINE: Final = re.compile("[\udc80-\udcff][^\r\n]*")  # to the end of the line
 _BEGUN: Final = re.compile(rb"(?:[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z")
 
 
@@ -53,7 +56,7 @@ class _Evidence:
     def add(self, data: bytes, *, final: bool = False) -> None:
         """Count the characters of some bytes."""
         if not self._begun and data.isascii():
-            self._counted = self._counted and b"\n" not in data
+            self._counted = self._counted and _LINE_END.search(data) is None
             return
         data = self._begun + data
         begun = None if final else _BEGUN.search(data, max(0, len(data) - 3))
@@ -61,20 +64,21 @@ class _Evidence:
         whole = data[: begun.start()] if begun else data
         try:
             self.valid += len(whole.decode()) - len(whole.translate(None, _HIGH))
-            self._counted = self._counted and b"\n" not in whole
+            self._counted = self._counted and _LINE_END.search(whole) is None
         except UnicodeDecodeError:
-            for found in _CHARACTER.finditer(whole):
-                self._add_one(found.lastgroup)
+            self._add_broken(whole)
 
-    def _add_one(self, kind: str | None) -> None:
-        if kind == "valid":
-            self.valid += 1
-        elif kind == "end":
-            self._counted = False
-        else:
-            self.invalid += 1
-            self.lines += not self._counted
-            self._counted = True
+    def _add_broken(self, data: bytes) -> None:
+        """Count bytes of which some are invalid. No loop over them: every byte of a long body may be."""
+        invalid = len(data) - len(data.decode("utf-8", "ignore").encode())
+        text = data.decode("utf-8", "surrogateescape")
+        self.invalid += invalid
+        self.valid += len(text) - len(data.translate(None, _HIGH)) - invalid
+        first_end = _TEXT_LINE_END.search(text)
+        first = _INVALID.search(text, 0, first_end.start() if first_end else len(text))
+        self.lines += len(_INVALID_LINE.findall(text)) - bool(self._counted and first)
+        last = _INVALID.search(text, max(text.rfind("\n"), text.rfind("\r")) + 1)
+        self._counted = last is not None or (self._counted and first_end is None)
 
 
 class Utf8Check:
@@ -155,8 +159,6 @@ class WesternUnlessUtf8:
             self._head = data[found.start() :]
             return data[: found.start()]
         self._decided = True
-        character = _CHARACTER.match(data, found.start())
-        assert character is not None  # one byte at least
-        if character["valid"] is None:
+        if _CHARACTER.match(data, found.start()) is None:
             self._decoder = codecs.getincrementaldecoder(WESTERN)(MARK_INVALID)
         return data

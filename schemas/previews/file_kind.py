@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePath
-from typing import Final
+from typing import BinaryIO, Final
 
 from schemas.errors import NotAcceptable, UnsupportedFormat
 from schemas.formats.content_type import Format, charset_of, transcoder_for
@@ -37,7 +37,7 @@ _BY_SUFFIX: Final = {
     ".jsonl": Format.NDJSON,
     ".json": Format.JSON,
 }
-_WORKBOOK_STEPS: Final = 512  # of 64 KB of XML: a hostile workbook of 1 MB may have a gigabyte of it
+_WORKBOOK_STEPS: Final = 1100  # of 64 KiB of XML: all texts that a workbook may have, and the first rows
 _NOT_TEXT: Final = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f\v\x1a\x1b")
 _MOST_NOT_TEXT: Final = 0.02  # of the bytes of a text
 
@@ -72,14 +72,18 @@ class Beginning:
     whole: bool
 
 
-def read_beginning(head: bytes, file_name: str, *, charset: str | None, whole: bool) -> Beginning:
+def read_beginning(
+    head: bytes, file_name: str, *, charset: str | None, whole: bool, book: BinaryIO | None = None
+) -> Beginning:
     """Read the first bytes of a file. `charset` None: find it. `whole`: the bytes are all of the file.
+
+    `book` is the whole file, if it is a workbook; None: it is in `head`, if that is whole.
 
     Raises UnsupportedFormat for a file that the api cannot read, or an unknown charset, MalformedBody for one
     that is damaged, and NotAcceptable for an empty one.
     """
     if head.startswith(ZIP):
-        return _of_workbook(head, whole=whole)
+        return _of_workbook(head, book or (BytesIO(head) if whole and b"xl/" in head else None))
     suffixes = [suffix.lower() for suffix in PurePath(file_name).suffixes]
     refuse_foreign(head)
     encoding = _encoding(head, suffixes)
@@ -102,12 +106,12 @@ def read_beginning(head: bytes, file_name: str, *, charset: str | None, whole: b
     return Beginning(kind=kind, text=text, whole=whole)
 
 
-def _of_workbook(head: bytes, *, whole: bool) -> Beginning:
+def _of_workbook(head: bytes, book: BinaryIO | None) -> Beginning:
     """Return the first rows of the first sheet as CSV. A part of a workbook cannot be read."""
-    if not whole or b"xl/" not in head:
+    if book is None:
         raise _no_workbook(head)
     text, steps = bytearray(), 0
-    for steps, piece in enumerate(Workbook(BytesIO(head), None).rows(), start=1):
+    for steps, piece in enumerate(Workbook(book, None).rows(), start=1):
         text += piece
         if len(text) > TEXT_BYTES or steps == _WORKBOOK_STEPS:
             break

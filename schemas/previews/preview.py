@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from schemas.errors import MalformedBody, NotAcceptable
 from schemas.formats import csv_grammar, csv_rows, ndjson
@@ -56,12 +56,13 @@ def preview_of(
     charset: str | None = None,
     whole: bool = False,
     properties: Iterable[str] = (),
+    book: BinaryIO | None = None,
 ) -> Preview:
     """Return the preview of a file of which `head` are the first bytes; `whole`: they are all of them.
 
-    Raises what `read_beginning` raises, MalformedBody and NotAcceptable.
+    `book` is that of `read_beginning`. Raises what `read_beginning` raises, MalformedBody and NotAcceptable.
     """
-    beginning = read_beginning(head, file_name, charset=charset, whole=whole)
+    beginning = read_beginning(head, file_name, charset=charset, whole=whole, book=book)
     kind = OPERATIONS[operation].items
     if beginning.kind.format is Format.CSV:
         return _of_csv(beginning, kind, properties)

@@ -5,6 +5,7 @@ import { Transfer, sizeOf } from "./transfer.js";
 
 const MOST_PAGES = 10; // of 100 lists, labels or audiences to choose from
 const SUFFIXES = /(\.(xlsx|xlsm|csv|tsv|tab|txt|json|ndjson|jsonl|gz|zst|zstd|zz|deflate))+$/i;
+const LONG_LOOK = 2 ** 21; // bytes; the preview of a larger workbook takes seconds
 const byId = (id) => document.getElementById(id);
 const form = byId("upload");
 const token = document.querySelector("meta[name=csrf-token]").content;
@@ -90,7 +91,8 @@ async function look() {
   if (byId("charset")) query.set("charset", byId("charset").value);
   let shown;
   try {
-    const body = await file.slice(0, await bytesToSee()).arrayBuffer();
+    const body = file.slice(0, await bytesToSee());
+    if (body.size > LONG_LOOK) byId("preview").replaceChildren(Object.assign(document.createElement("p"), { className: "muted", textContent: "The workbook is read. This takes a moment." }));
     const headers = { "X-CSRF-Token": token, Accept: "text/html" };
     const response = await fetch(`/upload/preview?${query}`, { method: "POST", body, headers, signal });
     if (!response.ok) throw new Error(response.status === 401 ? "The session has ended: load the page again, and sign in." : `The service answered with status ${response.status}. Choose the file again.`);

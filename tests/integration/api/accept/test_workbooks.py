@@ -4,18 +4,22 @@ import asyncio
 import gzip
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from threading import Event
+from threading import Event, Semaphore
 
 import pytest
+from aiohttp import ClientSession
 
-from api.http import file_pipe
+from api.http import file_pipe, workbook_room
+from api.http.memory import SHARES
+from api.http.workbook_room import FILES, WORKBOOKS
 from schemas.formats.files.sheet import Workbook
 from storage.context import Context
 from tests.integration.api.raw_upload import upload
-from tests.integration.api.service import Client, Service
+from tests.integration.api.service import Client, Service, make_client
 from tests.integration.api.work import work
 from tests.waiting import until
 from tests.workbooks import ZEROS, make_archive, make_workbook, rows_of
@@ -109,6 +113,49 @@ async def test_a_workbook_is_not_read_on_when_its_client_has_left(
         assert (job["state"], job["error"]["code"]) == ("failed", "upload_incomplete")
     finally:
         ended.set()
+
+
+async def test_an_account_that_has_many_workbooks_read_stops_no_other(
+    client: Client, session: ClientSession, ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = Semaphore(0), Event()
+
+    def rows(book: Workbook) -> Iterator[bytes]:
+        begun.release()
+        while not ended.is_set():  # its thread is free between two steps
+            yield b""
+        yield from plain(book)
+
+    plain = Workbook.rows
+    monkeypatch.setattr(Workbook, "rows", rows)
+    monkeypatch.setattr(workbook_room, "WAIT_SECONDS", 0.2)
+    slow = [asyncio.create_task(client.submit(BOOK, XLSX, "?dry_run=true")) for _ in range(2)]
+    try:
+        for _ in slow:
+            assert await asyncio.to_thread(begun.acquire, timeout=10)
+        refused = await client.submit(BOOK, XLSX)
+        assert (refused.status, refused.error["code"]) == (503, "unavailable")
+        assert "Retry-After" in refused.headers
+        other = asyncio.create_task((await make_client(ctx, session)).submit(BOOK, XLSX))
+        assert await asyncio.to_thread(begun.acquire, timeout=10)
+    finally:
+        ended.set()
+    assert [response.status for response in await asyncio.gather(*slow, other)] == [202] * 3
+    assert (await client.submit(BOOK, XLSX)).status == 202  # the places are free again
+
+
+async def test_temporary_files_are_bounded(service: Service, client: Client) -> None:
+    room = service.app[WORKBOOKS]
+    book = make_workbook(
+        {"A": rows_of([["phone"], ["+14155550126"]])}, more={"xl/x.bin": os.urandom(200_000)}
+    )
+    with closing(room.place(client.account.id)) as place:
+        place.store(FILES * service.api.ctx.settings.max_workbook_bytes // SHARES)
+        response = await client.submit(book, XLSX)
+        assert (response.status, response.error["code"]) == (503, "unavailable")
+        assert "temporary files" in response.error["message"]
+    assert (await client.submit(book, XLSX)).status == 202
+    assert room.disk.held == 0
 
 
 async def test_a_disk_that_is_full_is_no_error_of_ours(

@@ -29,6 +29,7 @@ HELPERS = {
     "api/http/context.py",
     "api/http/memory.py",
     "api/http/validation.py",
+    "api/http/workbook_room.py",  # the body is no workbook
     "api/http/views/limits_view.py",  # what the limits of an account are
     "api/middleware/errors.py",
     "api/middleware/refused.py",

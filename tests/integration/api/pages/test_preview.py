@@ -1,8 +1,10 @@
 """What the service returns for the first bytes of a file, and which requests it refuses."""
 
 import gzip
+import os
 
 from tests.integration.api.service import Client, Response
+from tests.workbooks import make_workbook, rows_of
 
 HOSTILE = 'x"><script>alert(1)</script>'
 
@@ -36,6 +38,17 @@ async def test_a_file_that_the_api_would_refuse_cannot_be_sent(client: Client) -
         assert response.status == 200
         assert text in response.body
         assert b"file-kind" not in response.body
+
+
+async def test_a_large_workbook_is_shown_by_its_first_rows(client: Client) -> None:
+    padding = {"xl/media/picture.png": os.urandom(1_500_000)}
+    book = make_workbook({"A": rows_of([["Handy", "Name"], ["+14155550123", "Zoë"]])}, more=padding)
+    response = await look(client, book)
+    assert response.status == 200
+    assert "Zoë" in response.body.decode()
+    assert b"file-kind" in response.body
+    cut = await look(client, book[:-100])
+    assert b"is damaged" in cut.body
 
 
 async def test_a_body_or_a_query_that_no_page_sends_is_refused(client: Client) -> None:

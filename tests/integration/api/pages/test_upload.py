@@ -107,11 +107,15 @@ async def test_a_workbook_is_shown_and_sent(tab: Tab, client: Client, worker: No
     await expect(tab.page.locator("#preview")).to_contain_text("ruft zurück")
     assert await fields(tab) == ["phone", "name", ""]
     await tab.look("upload-workbook")
+    await tab.page.get_by_text("More options").click()
+    await tab.page.get_by_label("Give them back").check()
     await press(tab, "Send the file")
     await tab.page.wait_for_url("**/jobs/job_*")
     await expect(tab.page.get_by_text("completed with errors", exact=True).first).to_be_visible()
     (job,) = await client.jobs()
     assert (job["name"], job["file_name"], job["counts"]["created"]) == ("Kunden", "Kunden.xlsx", 1)
+    errors = await client.get(f"{job['errors_url']}?format=csv")
+    assert errors.body.startswith(b"Handy,Vorname,Notiz,bulklane_index,")
 
 
 async def test_an_upload_shows_its_progress_stops_and_is_accepted_once(
