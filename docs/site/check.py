@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from docs.site.navigation import sections
-from docs.site.stage import pages
+from docs.site.stage import MADE, pages
 
 RESOURCES = {"script": "src", "img": "src", "iframe": "src", "link": "href", "source": "srcset"}
 NO_RESOURCE = {"canonical", "prev", "next", "alternate"}
@@ -22,7 +22,9 @@ def problems(site: Path) -> list[str]:
     for path in sorted(site.rglob("*.css")):
         found += [f"{path.relative_to(site)} loads {url}" for url in ELSEWHERE.findall(path.read_text())]
     listed = {place for _, entries in sections() for _, place in entries}
-    found += [f"{place} is not in the navigation of zensical.toml" for place in {*pages().values()} - listed]
+    found += [
+        f"{place} is not in the navigation of zensical.toml" for place in {*pages().values(), *MADE} - listed
+    ]
     return found
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from docs.site.navigation import project, sections
-from docs.site.stage import pages, with_links
+from docs.site.stage import MADE, pages, with_links
 
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 SENTENCE = re.compile(r".+?[.?](?=\s|$)")
@@ -16,6 +16,7 @@ PROSE = re.compile(
 def write(site: Path) -> None:
     """Write the files into the folder of the site."""
     texts = {place: with_links(page) for page, place in pages().items()}
+    texts |= {place: make() for place, make in MADE.items()}
     for place, text in texts.items():
         (site / place).write_text(text)
     (site / "llms.txt").write_text(_contents(texts))

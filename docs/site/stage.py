@@ -6,6 +6,8 @@ The pages are written for people who read them as files, such as on GitHub. For 
 - blocks between `<!-- tabs -->` and `<!-- end tabs -->`, each below a line such as `**curl**`, become tabs;
 - a `<picture>` with a form for light and one for dark becomes both of them, each shown in its scheme;
 - a diagram (```mermaid) becomes the pictures that `diagrams.py` has drawn of it.
+
+Some pages of the reference are only there: they are made from the code.
 """
 
 import os
@@ -14,6 +16,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs.site.api_reference import ENDPOINTS, MODELS, endpoints, models
+from docs.site.command_reference import COMMANDS, commands
 from docs.site.diagrams import BLOCK, picture_of
 
 REPOSITORY = Path(__file__).parents[2]
@@ -29,6 +33,7 @@ ASSETS = {
     DOCS / "site" / "iframe-worker.js": "assets/iframe-worker.js",
     REPOSITORY / "api" / "html" / "assets" / "icon.svg": "assets/icon.svg",
 }
+MADE = {ENDPOINTS: endpoints, MODELS: models, COMMANDS: commands}
 PICTURES = {".svg", ".webp"}
 
 FENCE = re.compile(r"^ *```.*?^ *```$\n?", re.MULTILINE | re.DOTALL)
@@ -44,6 +49,8 @@ def stage(folder: Path) -> None:
     for page, place in pages().items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         (folder / place).write_text(for_site(page))
+    for place, make in MADE.items():
+        (folder / place).write_text(make())
     for file, place in (ASSETS | _pictures()).items():
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / place)

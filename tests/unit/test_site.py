@@ -8,12 +8,12 @@ from docs.site.check import problems
 from docs.site.diagrams import BLOCK, DIAGRAMS, picture_of
 from docs.site.llms import write
 from docs.site.navigation import sections
-from docs.site.stage import DOCS, REPOSITORY, for_site, pages
+from docs.site.stage import DOCS, MADE, REPOSITORY, for_site, pages
 
 
 def test_the_navigation_has_every_page_once() -> None:
     listed = [place for _, entries in sections() for _, place in entries]
-    assert sorted(listed) == sorted(pages().values()), "add the page to docs/site/zensical.toml"
+    assert sorted(listed) == sorted([*pages().values(), *MADE]), "add the page to docs/site/zensical.toml"
 
 
 def test_every_diagram_has_its_pictures() -> None:
@@ -30,6 +30,15 @@ def test_every_page_is_listed_for_language_models_with_its_first_sentence(tmp_pa
     assert "- [Settings](reference/settings.md): Settings are environment variables.\n" in listed
     assert {place for place in pages().values() if f"]({place}): " not in listed} == set()
     assert "\n# Settings\n" in (tmp_path / "llms-full.txt").read_text()
+
+
+def test_the_reference_has_what_the_code_has() -> None:
+    endpoints, models, commands = (make() for make in MADE.values())
+    operation = endpoints.partition("### POST /v1/bulk/lists.overwrite\n")[2].partition("\n### ")[0]
+    assert "| `list_id`, required | query | string |" in operation
+    assert "[Job](models.md#job)" in operation
+    assert "| `email` | string (at most 255 characters) or null |" in models.partition("## ContactItem\n")[2]
+    assert "| `--dry-run` | off |" in commands.partition("## bulklane send\n")[2]
 
 
 def test_links_lead_to_the_places_of_the_site() -> None:
