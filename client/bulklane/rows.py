@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
 from bulklane.compression import Compression, opener
@@ -47,6 +48,17 @@ class SentFile:
 
 
 SentRows: TypeAlias = Sequence[Any] | SentFile
+
+
+def is_sheet(sent: SentRows | None) -> bool:
+    """Return whether only the service can read the rows: those of a spreadsheet."""
+    return isinstance(sent, SentFile) and sent.format == "xlsx"
+
+
+def json_lines(file: Path) -> Iterator[Any]:
+    """Yield the values of the lines of a file of results."""
+    with file.open("rb") as lines:
+        yield from map(json.loads, lines)
 
 
 class RowFinder:

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, Self, TypeVar
 from uuid import uuid4
 
 from bulklane._async import io
@@ -12,9 +14,9 @@ from bulklane._async.listing import AsyncListing
 from bulklane._async.transport import AsyncTransport
 from bulklane.calls import Call, get, path
 from bulklane.decode import decode
-from bulklane.errors import WaitTimeout
+from bulklane.errors import NotFoundError, WaitTimeout
 from bulklane.models import ItemError, ItemResult, JobSnapshot
-from bulklane.rows import Format, RowFinder, SentRows
+from bulklane.rows import Format, RowFinder, SentRows, is_sheet, json_lines
 from bulklane.sources import Rows, sent_rows
 
 MOST_WAIT = 30  # seconds, of one request; the service allows 60, proxies often less
@@ -30,12 +32,26 @@ class AsyncJob(JobSnapshot):
 
     _transport: AsyncTransport
     _rows: SentRows | None
+    _parent: Self | None
+    _keeps: bool
 
     @classmethod
-    def made(cls, transport: AsyncTransport, data: Any, rows: SentRows | None = None) -> "AsyncJob":
-        """Return the job of a response; `rows` are those that were sent."""
+    def made(
+        cls,
+        transport: AsyncTransport,
+        data: Any,
+        rows: SentRows | None = None,
+        *,
+        parent: Self | None = None,
+        keeps: bool = False,
+    ) -> "AsyncJob":
+        """Return the job of a response.
+
+        `rows` are those that were sent, `parent` is the job whose failed items they were, and `keeps` says
+        whether the service keeps them for the results.
+        """
         job = decode(cls, data)
-        job._transport, job._rows = transport, rows
+        job._transport, job._rows, job._parent, job._keeps = transport, rows, parent, keeps
         return job
 
     async def refresh(self) -> "AsyncJob":
@@ -71,7 +87,8 @@ class AsyncJob(JobSnapshot):
     ) -> AsyncIterator[ItemError]:
         """Yield the failed items by index, each with its `row`.
 
-        The rows are those of `submit`. For a job that was submitted elsewhere, give a path or a list.
+        The rows are those of `submit`, or of the job that this one retries. For a job that was submitted
+        elsewhere, give a path or a list. The rows of a spreadsheet are as the service has read them.
         """
         return self._joined("errors", ItemError, self._sent(rows, format, charset))
 
@@ -82,8 +99,14 @@ class AsyncJob(JobSnapshot):
         format: Format | None = None,
         charset: str | None = None,
     ) -> AsyncIterator[ItemResult]:
-        """Yield the result of each item by index, each with its `row`, as `errors` does."""
-        return self._joined("results", ItemResult, self._sent(rows, format, charset))
+        """Yield the result of each item by index, each with its `row`, as `errors` does.
+
+        The rows of a spreadsheet are there if it was submitted with `unknown_columns="keep"`.
+        """
+        sent = self._sent(rows, format, charset)
+        if self._keeps and is_sheet(sent):
+            return self._kept()
+        return self._joined("results", ItemResult, sent)
 
     async def save_errors(
         self,
@@ -120,7 +143,7 @@ class AsyncJob(JobSnapshot):
         """
         headers = {"Idempotency-Key": idempotency_key or str(uuid4()), "Prefer": "respond-async"}
         call = Call(method="POST", path=self._path("retry"), headers=headers, repeatable=True)
-        return AsyncJob.made(self._transport, await self._transport.send(call))
+        return AsyncJob.made(self._transport, await self._transport.send(call), parent=self)
 
     async def _look(self, deadline: io.Deadline | None) -> None:
         """Read the job once, when it has ended or after some seconds."""
@@ -137,10 +160,33 @@ class AsyncJob(JobSnapshot):
             await io.sleep(min(LAST_PAUSE, deadline.left()))
 
     async def _joined(self, what: str, model: type[Joined], sent: SentRows | None) -> AsyncIterator[Joined]:
-        finder = RowFinder(sent)
+        finder, retried = RowFinder(sent), self._retried() if sent is None else None
+        position, row = -1, None
         async for one in AsyncListing(self._transport, self._path(what), model, limit=PAGE):
-            one.row = finder.find(one.index)
+            while retried is not None and position < one.index:
+                row, position = await anext(retried, None), position + 1
+            one.row = finder.find(one.index) if retried is None else row
+            if is_sheet(sent) and isinstance(one, ItemError):
+                one.row = one.item
             yield one
+
+    async def _retried(self) -> AsyncIterator[Any]:
+        """Yield the rows of the parent's failed items: those of this job; none if it was deleted."""
+        if self._parent is None:
+            return
+        with suppress(NotFoundError):
+            async for error in self._parent.errors():
+                yield error.item if error.row is None else error.row
+
+    async def _kept(self) -> AsyncIterator[ItemResult]:
+        """Yield the results with the rows that the service has kept."""
+        with TemporaryDirectory(prefix="bulklane-") as folder:
+            file = Path(folder, "results")
+            await self.save_results(file, format="ndjson")
+            for found in json_lines(file):
+                result = decode(ItemResult, found)
+                result.row = found["item"]
+                yield result
 
     async def _save(self, what: str, file: Path, format_: FileFormat, escape: bool) -> None:
         query = {"format": format_, "formulas": "escape" if escape else None}

@@ -62,7 +62,9 @@ class AsyncJobs:
             repeatable=True,
             seconds=SUBMIT_SECONDS,
         )
-        return AsyncJob.made(self._transport, await self._transport.send(call, body=body), body.rows)
+        made = await self._transport.send(call, body=body)
+        keeps = parameters.get("unknown_columns") == "keep"
+        return AsyncJob.made(self._transport, made, body.rows, keeps=keeps)
 
     async def get(self, job_id: str) -> AsyncJob:
         """Return a job."""

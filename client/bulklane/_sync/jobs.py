@@ -62,7 +62,9 @@ class Jobs:
             repeatable=True,
             seconds=SUBMIT_SECONDS,
         )
-        return Job.made(self._transport, self._transport.send(call, body=body), body.rows)
+        made = self._transport.send(call, body=body)
+        keeps = parameters.get("unknown_columns") == "keep"
+        return Job.made(self._transport, made, body.rows, keeps=keeps)
 
     def get(self, job_id: str) -> Job:
         """Return a job."""

@@ -100,7 +100,10 @@ async def test_a_file_is_submitted_and_each_error_has_its_row(service: Service, 
             assert caught.value.code == "job_ended"
             assert (caught.value.request_id or "").startswith("req_")
             assert client.jobs.submit([{"phone": "12"}], dry_run=True).wait(SECONDS).dry_run
-            return job.retry_failed().wait(timeout=float("inf"))
+            retried = job.retry_failed().wait(timeout=float("inf"))
+            assert [error.row["Mobile"] for error in retried.errors()] == ["12"]  # those of the file
+            assert [result.row["Mobile"] for result in retried.results()] == ["12"]
+            return retried
 
     retried = await asyncio.to_thread(use)
     assert retried.counts.failed == 1
