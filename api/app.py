@@ -9,7 +9,7 @@ from api.html.render import PAGES
 from api.html.render import install as install_pages
 from api.html.session import FERNET
 from api.http.connections import CONNECTIONS, Connections, most_connections
-from api.http.context import API, BULK, open_api
+from api.http.context import API, BULK, UNCOUNTED, open_api
 from api.http.memory import MEMORY, Memory
 from api.http.workbook_room import WORKBOOKS, WorkbookRoom
 from api.middleware import MIDDLEWARES
@@ -50,6 +50,7 @@ def make_app(settings: Settings) -> web.Application:
     app[FERNET] = {}
     app[FAILED_KEYS] = FailedKeys(settings)
     app[BULK] = frozenset(route.handler for route in everything if route.bulk)
+    app[UNCOUNTED] = frozenset(route.handler for route in everything if route.uncounted)
     app[REPEATED] = RepeatedLog(logging.getLogger("api"))
     app[ROUTE_TABLE] = routes
     app[MEMORY] = Memory(settings.request_memory_bytes)

@@ -12,7 +12,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Route:
     """One endpoint. A `public` one needs no key; a `bulk` one counts in the account's admission window.
 
-    An `operator` one needs the key of the operator in place of that of an account.
+    An `operator` one needs the key of the operator in place of that of an account. An `uncounted` one counts
+    in no window.
     """
 
     method: str
@@ -21,6 +22,7 @@ class Route:
     public: bool = False
     bulk: bool = False
     operator: bool = False
+    uncounted: bool = False
 
 
 ROUTE_TABLE: web.AppKey[tuple[Route, ...]] = web.AppKey("route_table", tuple)

@@ -18,6 +18,7 @@ from api.handlers import (
     properties,
     reference,
     teams,
+    uploads,
 )
 from api.handlers.operator import accounts as all_accounts
 from api.handlers.operator import health as operator_health
@@ -35,6 +36,13 @@ from api.route import Route
 
 ROUTES = (
     Route("POST", "/v1/bulk/{operation}", bulk.submit, bulk=True),
+    Route("OPTIONS", "/v1/bulk/{operation}", uploads.show_limits, public=True),
+    Route("POST", "/v1/uploads", uploads.start_upload, bulk=True),
+    Route("OPTIONS", "/v1/uploads", uploads.show_limits, public=True),
+    Route("GET", "/v1/uploads", uploads.list_uploads),
+    Route("GET", "/v1/uploads/{upload_id}", uploads.get_upload),
+    Route("PATCH", "/v1/uploads/{upload_id}", uploads.append, uncounted=True),
+    Route("DELETE", "/v1/uploads/{upload_id}", uploads.delete_upload),
     Route(
         "POST",
         "/api/v1/contacts/bulk_update_communication_preferences",

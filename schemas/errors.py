@@ -6,13 +6,15 @@
     │   ├── BodyTooLarge
     │   ├── UnsupportedFormat
     │   ├── NotAcceptable             … well-formed, but not acceptable
-    │   └── UploadCut                 … the body is incomplete
+    │   ├── UploadCut                 … the body is incomplete
+    │   └── InconsistentLength        … the lengths that were declared for an upload differ
     ├── NotAuthenticated              authentication_error
     ├── NotFound                      not_found
     ├── Conflict                      conflict
     ├── RateLimited                   rate_limit_error
     └── Unavailable                   api_error
-        └── UploadLost                … the server has lost a part of the body
+        ├── UploadLost                … the server has lost a part of the body
+        └── UploadProcessing          … another request makes the job of an upload
 
 A bad row is data, not an exception: see `schemas.item_errors`. `api` maps the errors to HTTP statuses.
 """
@@ -140,6 +142,18 @@ class UploadLost(Unavailable):
     """PostgreSQL has lost a part of the body, in a crash before the part was on disk."""
 
     default_code = "upload_incomplete"
+
+
+class UploadProcessing(Unavailable):
+    """The job of a resumable upload is being made by another request."""
+
+    default_code = "upload_processing"
+
+
+class InconsistentLength(InvalidRequest):
+    """The bytes of a resumable upload, or two declarations of their number, do not fit together."""
+
+    default_code = "inconsistent_upload_length"
 
 
 class UploadCut(InvalidRequest):

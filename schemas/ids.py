@@ -8,6 +8,7 @@ from ulid import ULID
 AccountId = NewType("AccountId", int)
 ContactId = NewType("ContactId", int)
 JobId = NewType("JobId", UUID)
+UploadId = NewType("UploadId", UUID)
 WorkerId = NewType("WorkerId", UUID)
 
 Prefix = Literal["ctc", "lbl", "lst", "aud", "team"]  # contacts, labels, contact lists, audiences, teams
@@ -72,18 +73,40 @@ def show_job_id(job_id: JobId) -> str:
 
 def read_job_id(text: str) -> JobId | None:
     """Return the job id in `text`; None if it is not a job id."""
-    prefix, _, rest = text.partition("_")
-    if prefix != "job":
-        return None
-    try:
-        return JobId(ULID.from_str(rest.upper()).to_uuid())
-    except ValueError:
-        return None
+    found = _ulid("job", text)
+    return None if found is None else JobId(found)
+
+
+def new_upload_id() -> UploadId:
+    """Return a new id of a resumable upload; ids made later are greater."""
+    return UploadId(ULID().to_uuid())
+
+
+def show_upload_id(upload_id: UploadId) -> str:
+    """Return `upl_` and the 26 characters of the ULID."""
+    return f"upl_{ULID.from_uuid(upload_id)}"
+
+
+def read_upload_id(text: str) -> UploadId | None:
+    """Return the id of a resumable upload in `text`; None if it is not one."""
+    found = _ulid("upl", text)
+    return None if found is None else UploadId(found)
 
 
 def new_request_id() -> str:
     """Return `req_` and a new ULID."""
     return f"req_{ULID()}"
+
+
+def _ulid(prefix: str, text: str) -> UUID | None:
+    """Return the UUID in `prefix_…`; None if the text is no such id."""
+    found, _, rest = text.partition("_")
+    if found != prefix:
+        return None
+    try:
+        return ULID.from_str(rest.upper()).to_uuid()
+    except ValueError:
+        return None
 
 
 def _number(text: str) -> int:

@@ -158,6 +158,8 @@ class Settings(BaseSettings):
     # below it is aborted when the api has waited for upload_grace_seconds.
     min_upload_rate: int = Field(default=1024, ge=0)
     upload_grace_seconds: float = Field(default=30, ge=0)
+    keep_uploads_seconds: int = Field(default=86_400, ge=60)  # a resumable upload that is not finished
+    max_unfinished_uploads: int = Field(default=100, ge=1)  # resumable ones of an account; beyond it: 429
 
     # the communication preferences of contacts; the first one is the default
     communication_preferences: Annotated[

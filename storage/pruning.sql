@@ -47,7 +47,8 @@ WITH RECURSIVE holders AS (
 SELECT count(*) FROM gone;
 
 -- name: ended_with_parts()
--- The jobs that have ended and whose parts are still stored. Every job with parts costs one index look-up.
+-- The jobs that have ended, or were deleted, and whose parts are still stored: a process that was stopped may store a part
+-- after another one has replaced its job. Every job with parts costs one index look-up.
 WITH RECURSIVE stored AS (
     (SELECT account_id, job_id FROM parts ORDER BY account_id, job_id LIMIT 1)
     UNION ALL
@@ -58,22 +59,20 @@ WITH RECURSIVE stored AS (
         ORDER BY account_id, job_id LIMIT 1
     ) following
 )
-SELECT j.account_id, j.id
+SELECT s.account_id, s.job_id AS id
 FROM stored s
-CROSS JOIN LATERAL (
-    SELECT account_id, id, finished_at FROM jobs WHERE account_id = s.account_id AND id = s.job_id OFFSET 0
-) j
-WHERE j.finished_at IS NOT NULL;
+LEFT JOIN LATERAL (
+    SELECT id, finished_at FROM jobs WHERE account_id = s.account_id AND id = s.job_id OFFSET 0
+) j ON true
+WHERE j.id IS NULL OR j.finished_at IS NOT NULL;
 
 -- name: parts(account_id, id, rows)$
--- Delete up to `rows` parts of a job that has ended. Returns their number.
+-- Delete up to `rows` parts of a job that has ended, or was deleted. Returns their number.
 WITH old AS MATERIALIZED (
-    SELECT p.place
-    FROM jobs j
-    CROSS JOIN LATERAL (
-        SELECT ctid AS place FROM parts WHERE account_id = j.account_id AND job_id = j.id LIMIT :rows
-    ) p
-    WHERE j.account_id = :account_id AND j.id = :id AND j.finished_at IS NOT NULL
+    SELECT ctid AS place FROM parts
+    WHERE account_id = :account_id AND job_id = :id
+      AND NOT EXISTS (SELECT FROM jobs WHERE account_id = :account_id AND id = :id AND finished_at IS NULL)
+    LIMIT :rows
 ), gone AS (
     DELETE FROM parts WHERE ctid = ANY (ARRAY(SELECT place FROM old)) RETURNING 1
 )

@@ -11,9 +11,11 @@ from storage import pruning, rounds
 from storage.background import repeat
 from storage.context import Context
 from storage.postgres.transactions import transaction
+from storage.resumable import upload_pieces
 
 PRUNE_SECONDS = 300.0
 FOLD_SECONDS = 10.0  # of the numbers of jobs: a count reads all changes that are not folded
+PIECES_SECONDS = 10.0  # of the pieces of uploads: their bytes are stored twice until then
 
 
 async def prune_forever(ctx: Context) -> None:
@@ -50,6 +52,10 @@ async def _parts(ctx: Context) -> None:
     await pruning.forgotten_parts(ctx.pool)
 
 
+async def _pieces(ctx: Context) -> None:
+    await upload_pieces.prune(ctx.pool)
+
+
 async def _counts(ctx: Context) -> None:
     await pruning.counts(ctx.pool)
 
@@ -66,7 +72,8 @@ WORK: dict[str, Callable[[Context], Awaitable[None]]] = {
     **{table: partial(_windows, table=table) for table in pruning.WINDOWS},
     "changes": _changes,
     "parts": _parts,
+    "pieces": _pieces,
     "jobs": _jobs,
     "counts": _counts,  # after the jobs, whose deletion changes them
 }
-EVERY = {"counts": FOLD_SECONDS}
+EVERY = {"counts": FOLD_SECONDS, "pieces": PIECES_SECONDS}

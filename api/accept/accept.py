@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from api.accept.body import JobPart, RequestBody
 from api.accept.idempotency import find_earlier, read_key, same_request
-from api.accept.upload import Accepted, accept_upload
+from api.accept.upload import Accepted, Staged, accept_upload
 from api.http.context import ACCOUNT, API, REQUEST_ID, Api
 from api.http.job_view import accepted_view, job_view
 from api.http.validation import all_of, gathering
@@ -102,12 +102,24 @@ async def accept_request(bulk: BulkRequest) -> web.Response:
 
 async def _accept(bulk: BulkRequest, body: RequestBody, key: str | None, seconds: float) -> web.Response:
     if earlier := await find_earlier(bulk.api, bulk.account.id, key):
-        return await _respond_again(bulk, same_request(earlier, await body.digest(), key), seconds)
+        return await respond_again(bulk, same_request(earlier, await body.digest(), key), seconds)
     job = new_job(bulk.request, await bulk.plan(), key, body.file_name)
     with bulk.api.ended.listen(job.id) as heard:  # before the job is accepted, so that its end is not missed
         arrived = bulk.request.content.is_eof()
         accepted = await accept_upload(
             bulk.api, job, bulk.parts(), body.fingerprint, arrived=arrived, durable=not seconds
+        )
+        await ring_for(bulk.api, accepted)
+        return await _respond(bulk, accepted, seconds, heard)
+
+
+async def accept_staged(
+    bulk: BulkRequest, body: RequestBody, job: NewJob, staged: Staged, seconds: float
+) -> web.Response:
+    """Accept the job of a resumable upload, which is stored as `receiving`; respond as `accept_request`."""
+    with bulk.api.ended.listen(job.id) as heard:
+        accepted = await accept_upload(
+            bulk.api, job, bulk.parts(), body.fingerprint, arrived=False, staged=staged
         )
         await ring_for(bulk.api, accepted)
         return await _respond(bulk, accepted, seconds, heard)
@@ -203,7 +215,7 @@ async def _confirm(api: Api, job: NewJob, seconds: float) -> None:
         await asyncio.sleep(CONFIRM_AGAIN_SECONDS)
 
 
-async def _respond_again(bulk: BulkRequest, job_id: JobId, seconds: float) -> web.Response:
+async def respond_again(bulk: BulkRequest, job_id: JobId, seconds: float) -> web.Response:
     """Respond to the repetition of a request that made this job."""
     row = await bulk.api.ended.wait(bulk.account.id, job_id, seconds)
     if row is None:

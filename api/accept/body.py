@@ -96,12 +96,19 @@ class JobPart:
     layout: dict[str, Any] | None = None
 
 
-async def open_body(request: web.Request, settings: Settings, sheet: str | None = None) -> RequestBody:
+async def open_body(
+    request: web.Request,
+    settings: Settings,
+    sheet: str | None = None,
+    stored: AsyncIterator[bytes] | None = None,
+) -> RequestBody:
     """Open the body of a request. The rows of a workbook are CSV; `sheet` None: those of its first sheet.
 
+    `stored` has the bytes of a body that arrived before; None: it arrives with this request.
     Raises UnsupportedFormat, and what `open_form` raises; the pieces raise what `read_pieces` raises.
     """
-    source, content_type = arriving(request.content.iter_any(), settings), request.headers.get("Content-Type")
+    source = stored or arriving(request.content.iter_any(), settings)
+    content_type = request.headers.get("Content-Type")
     file_name = file_name_in(request.headers.get("Content-Disposition"))
     if request.content_type.startswith("multipart/"):
         source, content_type, file_name = await open_form(request, source)
@@ -116,13 +123,19 @@ async def open_body(request: web.Request, settings: Settings, sheet: str | None 
         most=settings.max_workbook_bytes,
         store=place.store,
     )
-    pipe = pipeline_for(request, file)
-    held = limit if whole else UPLOAD_HELD_BYTES
-    pieces = read_pieces(request, source, pipe, limit=limit, held=held, file=file, place=place)
-    fingerprint = Fingerprint(request)
+    pieces = read_pieces(
+        request,
+        source,
+        pipeline_for(request, file),
+        limit=limit,
+        held=limit if whole else UPLOAD_HELD_BYTES,
+        file=file,
+        place=place,
+        unattended=stored is not None,
+    )
     return RequestBody(
         format=format_,
-        pieces=fingerprint.over(pieces),
+        pieces=(fingerprint := Fingerprint(request)).over(pieces),
         fingerprint=fingerprint,
         file_name=file_name,
         file=file,

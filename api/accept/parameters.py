@@ -1,20 +1,67 @@
-"""Read the query of a native bulk request: check all parameters at once, and plan the job."""
+"""A native bulk request: check all parameters of its query at once, and plan its job."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
+from aiohttp import web
 from multidict import MultiMapping
 
 from api.accept.accept import BulkRequest, Plan
+from api.accept.body import JobPart, RequestBody, cut_parts, open_body
 from api.accept.targets import NamedChannel, audience_of, channels_of, check_preference, label_of, list_of
 from api.http.validation import parse_query
-from schemas.errors import NotAcceptable
+from schemas.errors import NotAcceptable, NotFound
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import UnknownColumns
 from schemas.operations import OPERATIONS, JobParams, Operation
 from schemas.wire.bulk_query import BulkQuery
 
 RENAME = "map."
+
+
+class NativeRequest(BulkRequest):
+    """A request with the parameters in the query; `operation` is the name of its operation.
+
+    `stored` has the bytes of a body that arrived before; None: it arrives with this request.
+    """
+
+    _operation: Operation
+    _parameters: "Parameters"
+    _body: RequestBody
+
+    def __init__(
+        self, request: web.Request, operation: str, stored: AsyncIterator[bytes] | None = None
+    ) -> None:
+        super().__init__(request)
+        self._name = operation
+        self._stored = stored
+
+    async def open(self) -> RequestBody:
+        """Read the query and open the body."""
+        self._operation = _operation(self._name)
+        self._parameters = read_parameters(self._operation, self.request.query)
+        sheet = self._parameters.query.sheet
+        self._body = await open_body(self.request, self.api.ctx.settings, sheet, self._stored)
+        return self._body
+
+    async def plan(self) -> Plan:
+        """Check the query and plan the job."""
+        parameters, format_ = self._parameters, self._body.format
+        self.problems += parameters.problems
+        self.problems += check_columns(parameters, format_)
+        return await plan_native(self, self._operation, parameters.query, format_)
+
+    def parts(self) -> AsyncIterator[JobPart]:
+        """Cut the body into parts."""
+        assert self._body.pieces is not None
+        return cut_parts(
+            self._body.pieces,
+            self._body.format,
+            self._operation,
+            settings=self.api.ctx.settings,
+            renames=self._parameters.renames,
+            unknown_columns=self._parameters.query.unknown_columns,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,3 +143,10 @@ def _all_channels(operation: Operation, query: BulkQuery) -> bool:
     if query.opt_in_to_all_channels is None:
         return query.opt_in_to is None
     return query.opt_in_to_all_channels
+
+
+def _operation(name: str) -> Operation:
+    if name in list(Operation):
+        return Operation(name)
+    known = ", ".join(Operation)
+    raise NotFound(f"{name!r} is not an operation: use one of {known}", code="unknown_operation")

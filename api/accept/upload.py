@@ -6,15 +6,16 @@ job ends as `failed` and its bytes are deleted.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from api.accept.body import SHORT_BYTES, Fingerprint, JobPart
 from api.accept.idempotency import in_progress
+from api.accept.room import check_room
 from api.http.context import Api
-from schemas.errors import BodyTooLarge, BulklaneError, Conflict, RateLimited, UploadCut
+from schemas.errors import BodyTooLarge, BulklaneError, Conflict, UploadCut
 from schemas.items.contacts import may_move_phones
 from schemas.items.reader import CHUNK_ITEMS, spans
 from schemas.operations import CONTACT, OPERATIONS
@@ -26,7 +27,6 @@ from storage.postgres.pool import Conn, Pool
 from storage.postgres.transactions import transaction
 
 PARTS_A_CHECK = 64  # check the account's stored bytes at the second part, and then after this many parts
-TOO_MANY_BYTES_SECONDS = 10  # the time when jobs end is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,18 @@ class Accepted:
     durable: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """Said of a job whose body is a resumable upload: the job is stored as `receiving`.
+
+    `finish` ends the upload in the transaction that accepts the job; it returns False if the upload may make
+    no job any more. `size`: the bytes of the upload, which count as stored besides the parts of the job.
+    """
+
+    finish: Callable[[Conn], Awaitable[bool]]
+    size: int
+
+
 async def accept_upload(
     api: Api,
     job: NewJob,
@@ -50,13 +62,14 @@ async def accept_upload(
     *,
     arrived: bool,
     durable: bool = True,
+    staged: Staged | None = None,
 ) -> Accepted:
     """Store the parts of a body and accept the job; if it raises a BulklaneError, nothing is applied.
 
     The idempotency key of a body that has not `arrived` is reserved while it arrives. The caller of one that
     need not be `durable` must look whether the accepted job is.
     """
-    upload = Upload(api, job, durable=durable)
+    upload = Upload(api, job, durable=durable, staged=staged)
     with api.uploads.keep(job.account_id, job.id):
         try:
             if not arrived:
@@ -81,10 +94,11 @@ async def accept_upload(
 class Upload:
     """Stores the parts of one job. It holds the first part until there is a second: most bodies have one."""
 
-    def __init__(self, api: Api, job: NewJob, *, durable: bool) -> None:
+    def __init__(self, api: Api, job: NewJob, *, durable: bool, staged: Staged | None = None) -> None:
+        self._api = api
         self._job = job
+        self._staged = staged
         self.durable = durable  # whether the accepted job is on disk
-        self._max_stored_bytes = api.ctx.settings.max_stored_bytes  # of all unfinished jobs of the account
         self._layout: dict[str, Any] | None = None
         self._pool = api.ctx.pool
         self._announcer = api.ctx.announcer
@@ -100,7 +114,10 @@ class Upload:
 
     async def reserve(self) -> None:
         """Claim the idempotency key, if there is one; raises Conflict if another request has it."""
-        if self._job.idempotency_key is not None:
+        if self._staged is not None:
+            self._uploads.leased.add((self._job.account_id, self._job.id))
+            self._reserved = True
+        elif self._job.idempotency_key is not None:
             await self._open_job(self._pool)
             self._reserved = True
 
@@ -197,7 +214,8 @@ class Upload:
             if small is not None:
                 await self._add_part(conn, 0, small.body)
                 await uploads.add_chunks(conn, self._job.account_id, self._job.id, 0, 0, small.chunks)
-            place = await uploads.accept(conn, self._job, received)
+            may_finish = self._staged is None or await self._staged.finish(conn)
+            place = await uploads.accept(conn, self._job, received) if may_finish else None
             if place is None:
                 raise Conflict(
                     "the upload was cancelled, or aborted because the api did not respond: send it again"
@@ -209,17 +227,11 @@ class Upload:
 
     async def _check_stored(self) -> None:
         """Raise BodyTooLarge or RateLimited if the account's unfinished jobs hold too many bytes."""
-        if self._bytes > self._max_stored_bytes:
-            message = f"the body is larger than the {self._max_stored_bytes} bytes that an account may store"
+        most = self._api.ctx.settings.max_stored_bytes
+        if self._bytes > most:
+            message = f"the body is larger than the {most} bytes that an account may store"
             raise BodyTooLarge(f"{message}: send it in several requests")
-        stored = await uploads.stored_bytes(self._pool, self._job.account_id)
-        if stored > self._max_stored_bytes:
-            raise RateLimited(
-                f"the unfinished jobs of this account hold {stored} bytes and may hold "
-                f"{self._max_stored_bytes}: send the request again when some have ended",
-                code="too_many_bytes",
-                retry_after=TOO_MANY_BYTES_SECONDS,
-            )
+        await check_room(self._api, self._job.account_id, -self._staged.size if self._staged else 0)
 
     async def _open_job(self, db: Conn | Pool) -> None:
         if self._reserved:

@@ -30,11 +30,13 @@ async def read_pieces(
     held: int,
     file: FilePipe | None = None,
     place: WorkbookPlace | None = None,
+    unattended: bool = False,
 ) -> AsyncIterator[bytes]:
     """Yield the decoded pieces of the body that arrives in `source`.
 
     `file` is a part of the pipe, which may be a workbook in its `place`.
 
+    An `unattended` body is also read when nobody waits for the response any more.
     `limit` is the largest size, before and after decoding, and `held` the bytes of it that the caller keeps
     in memory. Raises what the source and the pipe raise, BodyTooLarge, and Unavailable without memory for it.
     """
@@ -53,7 +55,7 @@ async def read_pieces(
         return
     await place.begin()
     async for piece in _in_threads(pipe.flush(), place.threads):
-        if request.transport is None:  # nobody waits for the response any more
+        if request.transport is None and not unattended:  # nobody waits for the response any more
             raise UploadCut("the connection ended before the workbook was read: send the request again")
         size += len(piece)
         _check_size(size, limit)

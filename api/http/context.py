@@ -66,12 +66,18 @@ SCHEMA_SECONDS = 0.5  # between two attempts to read it
 # the handlers that the admission window counts
 BULK: web.AppKey[frozenset[object]] = web.AppKey("bulk", frozenset)
 
+# the handlers that no window counts
+UNCOUNTED: web.AppKey[frozenset[object]] = web.AppKey("uncounted", frozenset)
+
 # Set on a request by the middlewares.
 REQUEST_ID = web.RequestKey("request_id", str)
 ACCOUNT = web.RequestKey("account", Account)
 UNFINISHED = web.RequestKey("unfinished", int)  # jobs of the account that have not ended; of bulk requests
 LIMITS: web.RequestKey[Mapping[str, str]] = web.RequestKey("limits", Mapping)  # headers of the response
 REFUSAL_STATUS = web.RequestKey("refusal_status", int)  # of NotAcceptable, if it is not 422
+ERROR_HEADERS: web.RequestKey[Mapping[str, str]] = web.RequestKey("error_headers", Mapping)
+# members of an error response beside the envelope: those of a problem type of RFC 9457
+PROBLEM: web.RequestKey[Mapping[str, object]] = web.RequestKey("problem", Mapping)
 STREAMING = web.RequestKey("streaming", bool)  # the response has begun
 
 

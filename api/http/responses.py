@@ -19,6 +19,11 @@ def created(request: web.Request, view: Wire, id_: object) -> web.Response:
     return _json(view, status=201, headers={"Location": f"{request.path}/{id_}"})
 
 
+def made(view: Wire, location: str) -> web.Response:
+    """Return a 201 with the view of a new resource at another path."""
+    return _json(view, status=201, headers={"Location": location})
+
+
 def deleted(request: web.Request, path_id: PathId[Any], done: bool) -> web.Response:
     """Return a 204; raises NotFound if `done` is false, because there was nothing to delete."""
     path_id.found(request, done or None)

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.html.render import error_page, wants_page
-from api.http.context import REFUSAL_STATUS, REQUEST_ID, STREAMING
+from api.http.context import ERROR_HEADERS, PROBLEM, REFUSAL_STATUS, REQUEST_ID, STREAMING
 from schemas import errors
 from schemas.errors import UploadCut
 from storage.postgres.db_errors import trouble_of
@@ -21,6 +21,7 @@ KEPT = ("Retry-After", "Allow")  # headers of an envelope that a page has, too
 STATUSES: dict[type[errors.BulklaneError], int] = {
     errors.MalformedBody: 400,
     UploadCut: 400,
+    errors.InconsistentLength: 400,
     errors.NotAuthenticated: 401,
     errors.NotFound: 404,
     errors.Conflict: 409,
@@ -30,6 +31,7 @@ STATUSES: dict[type[errors.BulklaneError], int] = {
     errors.RateLimited: 429,
     errors.Unavailable: 503,
     errors.UploadLost: 503,
+    errors.UploadProcessing: 503,
 }
 
 
@@ -93,11 +95,13 @@ def envelope(
 ) -> web.Response:
     """Return the envelope of an error: the first problem, and all of them if there are several."""
     request_id = request[REQUEST_ID]
-    body: dict[str, Any] = {"error": _shown(error, request_id)}
+    body: dict[str, Any] = {**request.get(PROBLEM, {}), "error": _shown(error, request_id)}
     if isinstance(error, errors.NotAcceptable) and len(error.problems) > 1:
         body["errors"] = [_shown(problem, request_id) for problem in error.problems]
     status = status or STATUSES.get(type(error), 500)
-    return web.json_response(body, status=status, headers=_headers(error))
+    return web.json_response(
+        body, status=status, headers={**request.get(ERROR_HEADERS, {}), **_headers(error)}
+    )
 
 
 def _headers(error: errors.BulklaneError) -> dict[str, str]:

@@ -5,7 +5,7 @@ import math
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from api.http.context import ACCOUNT, API, BULK, LIMITS, UNFINISHED
+from api.http.context import ACCOUNT, API, BULK, LIMITS, UNCOUNTED, UNFINISHED
 from api.http.views.limits_view import Policy, bulk_policy, read_policy
 from schemas.errors import RateLimited
 from storage.entities.accounts import Account
@@ -32,7 +32,7 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     if account is not None:
         if request.match_info.handler in request.app[BULK]:
             await _charge_bulk(request, account)
-        else:
+        elif request.match_info.handler not in request.app[UNCOUNTED]:
             await _charge_read(request, account)
     return await handler(request)
 

@@ -15,6 +15,7 @@ SERVICE = ("Service", "The service itself; no key is needed.")
 # Tags in their order on the page, by the module of the handlers.
 TAGS = {
     "bulk": ("Bulk", "The native endpoint: an operation, its items, a job."),
+    "uploads": ("Uploads", "Bulk requests whose bytes arrive in several requests."),
     "jobs": ("Jobs", "The state and the results of bulk requests."),
     "events": ("Events", "The changes of jobs as they happen, as server-sent events."),
     "peach": PARTNERS,
@@ -59,6 +60,11 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "minLength": 1, "maxLength": 100},
         "example": "106540352242922",
     },
+    "upload_id": {
+        "description": "The upload.",
+        "schema": {"type": "string", "pattern": f"^upl_{ULID}$"},
+        "example": "upl_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC",
+    },
     "contact_id": _numbered("ctc", "contact"),
     "label_id": _numbered("lbl", "label"),
     "list_id": _numbered("lst", "contact list"),
@@ -102,6 +108,24 @@ REQUEST_HEADERS: dict[str, dict[str, Any]] = {
         "the same request returns the same job; with another request, 422 `idempotency_key_reuse`; while the "
         "first one is still received, 409 `idempotency_in_progress`.",
         "schema": {"type": "string", "pattern": IDEMPOTENCY_KEY},
+    },
+    "Upload-Complete": {
+        "description": "`?1` if the last byte is in this request, or else `?0`.",
+        "required": True,
+        "schema": {"type": "string", "enum": ["?0", "?1"]},
+    },
+    "Upload-Offset": {
+        "description": "The number of the first byte of this request, as HEAD returns it.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},
+    },
+    "Upload-Length": {
+        "description": "The number of all bytes of the upload, if it is known.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999_999},
+    },
+    "Upload-Draft-Interop-Version": {
+        "description": "`9`: the client understands 104 responses of this version of the draft.",
+        "schema": {"type": "integer"},
     },
     "Last-Event-ID": {
         "description": "The `id` of the last event that the client has: the stream goes on after it.",
@@ -210,6 +234,9 @@ RENAMES: dict[str, Any] = {
 FILES: dict[str, dict[str, Any]] = {
     "application/x-ndjson": {"schema": {"type": "string", "description": "One item per line."}},
     "text/csv": {"schema": {"type": "string", "description": "A header row, then one row per item."}},
+    "application/partial-upload": {
+        "schema": {"type": "string", "format": "binary", "description": "The next bytes of the upload."}
+    },
     "multipart/form-data": {
         "schema": {
             "type": "object",

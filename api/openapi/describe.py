@@ -50,8 +50,9 @@ class Items:
 class Description:
     """The requests and responses of a handler.
 
-    `files`: content types of the body besides JSON. `errors`: statuses besides those that follow from the
-    route. `variants`: a description for each value of the last path parameter.
+    `files`: content types of the body besides JSON, or without JSON if there is neither `body` nor `items`.
+    `errors`: statuses besides those that follow from the route. `variants`: a description for each
+    value of the last path parameter.
     """
 
     name: str | None = None  # the operationId; None: the name of the handler
@@ -62,6 +63,7 @@ class Description:
     body: Any = None
     items: Items | None = None
     files: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()  # those of REQUEST_HEADERS that do not follow from the route
     examples: Mapping[str, Any] = field(default_factory=dict)  # bodies by title
     responses: Mapping[int, Any] = field(default_factory=dict)  # a Response or a model by status
     errors: tuple[int, ...] = ()

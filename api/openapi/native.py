@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from api.openapi.components import FILES
 from api.openapi.describe import Description, Items
 from schemas.operations import OPERATIONS, Operation
 from schemas.wire.bulk_query import BulkQuery
@@ -15,6 +14,8 @@ TEXT = (
     "Returns 202 with the job; with `Prefer: wait` 200, or 207 if an item failed, with the ended job. A bad "
     "item fails alone: see the errors of the job."
 )
+
+NATIVE_FILES = ("application/x-ndjson", "text/csv", "multipart/form-data")
 
 
 def described() -> dict[str, Any]:
@@ -32,7 +33,7 @@ def _variant(operation: Operation) -> Description:
         needs=(traits.needs,) if traits.needs else (),
         renames=True,
         items=Items(key="items", model=traits.items.type),
-        files=tuple(FILES),
+        files=NATIVE_FILES,
         examples={"some items": {"items": traits.example}},
         responses={200: Job, 202: Job, 207: Job},
         errors=(404,),

@@ -137,8 +137,10 @@ def _accepts(route: Route, description: Description, header: str) -> bool:
             return any(response.events for response in _responses(description).values())
         case "Prefer":
             return _makes_a_job(route, description) or description.prefers
-        case _:
+        case "Idempotency-Key":
             return _makes_a_job(route, description)
+        case _:
+            return header in description.headers
 
 
 def _makes_a_job(route: Route, description: Description) -> bool:
@@ -147,18 +149,24 @@ def _makes_a_job(route: Route, description: Description) -> bool:
 
 
 def _takes_body(description: Description) -> bool:
+    return _takes_json(description) or bool(description.files)
+
+
+def _takes_json(description: Description) -> bool:
     return description.body is not None or description.items is not None
 
 
 def _body(description: Description, schemas: Schemas, settings: Settings) -> dict[str, Any]:
-    content: dict[str, Any] = {JSON: {"schema": _json_body(description, schemas, settings)}}
+    content: dict[str, Any] = {}
+    if _takes_json(description):
+        content[JSON] = {"schema": _json_body(description, schemas, settings)}
     if description.examples:
         content[JSON]["examples"] = {
             name.replace(" ", "-"): {"summary": name, "value": value}
             for name, value in description.examples.items()
         }
     content |= {media: components.FILES[media] for media in description.files}
-    return {"required": True, "content": content}
+    return {"required": JSON in content, "content": content}
 
 
 def _json_body(description: Description, schemas: Schemas, settings: Settings) -> dict[str, Any]:

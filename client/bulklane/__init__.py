@@ -3,9 +3,11 @@
 from bulklane._async.client import AsyncBulklane
 from bulklane._async.job import AsyncJob
 from bulklane._async.listing import AsyncListing
+from bulklane._async.upload import AsyncUpload
 from bulklane._sync.client import Bulklane
 from bulklane._sync.job import Job
 from bulklane._sync.listing import Listing
+from bulklane._sync.upload import Upload
 from bulklane.errors import (
     APIError,
     AuthenticationError,
@@ -23,7 +25,7 @@ from bulklane.errors import (
     SourceError,
     WaitTimeout,
 )
-from bulklane.models import ItemError, ItemResult, JobEvent, JobProgress, JobSnapshot
+from bulklane.models import ItemError, ItemResult, JobEvent, JobProgress, JobSnapshot, UploadSnapshot
 from bulklane.retries import RetryPolicy
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "AsyncBulklane",
     "AsyncJob",
     "AsyncListing",
+    "AsyncUpload",
     "AuthenticationError",
     "Bulklane",
     "BulklaneError",
@@ -53,5 +56,7 @@ __all__ = [
     "RowError",
     "ServerError",
     "SourceError",
+    "Upload",
+    "UploadSnapshot",
     "WaitTimeout",
 ]

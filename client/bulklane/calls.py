@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 from bulklane.errors import APIError, ConfigurationError, Problem, class_of
 
@@ -24,7 +25,7 @@ UNSET = Unset.UNSET  # an argument that was not given, where None means "clear t
 class Call:
     """A request. `repeatable`: a second one would change nothing more, so a lost response is no problem.
 
-    `seconds`: how long the service may be silent.
+    `seconds`: how long the service may be silent. The body is `json` or `content`.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Call:
     query: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     json: Any = None
+    content: bytes | None = None
     repeatable: bool = False
     seconds: float = 60.0
 
@@ -52,6 +54,16 @@ def path(*segments: str | int) -> str:
         if segment in {"", ".", ".."}:
             raise ConfigurationError(f"{segment!r} is no id: give the id of the object")
     return "".join(f"/{quote(str(segment), safe='')}" for segment in segments)
+
+
+def submit_headers(file_name: str | None, idempotency_key: str | None) -> dict[str, str]:
+    """Return the headers of a submission; a default wait of the account must not hold the response back."""
+    headers = {"Prefer": "respond-async", "Idempotency-Key": idempotency_key or str(uuid4())}
+    if file_name:
+        headers["Content-Disposition"] = (
+            f"attachment; filename*=UTF-8''{quote(file_name, safe='', errors='replace')}"
+        )
+    return headers
 
 
 def query_text(query: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

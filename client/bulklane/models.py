@@ -151,6 +151,26 @@ class JobSnapshot(JobProgress):
 
 
 @dataclass(kw_only=True)
+class UploadSnapshot:
+    """A resumable upload as the service has it: `offset` bytes of `length`, or of an unknown number (None).
+
+    `complete`: the service has made the job `job_id` of it, or has refused it with `error`.
+    """
+
+    id: str
+    operation: str
+    offset: int
+    length: int | None
+    complete: bool
+    job_id: str | None
+    error: JobError | None
+    content_type: str | None
+    file_name: str | None
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(kw_only=True)
 class JobCounts:
     """The number of jobs that match a filter, in all and by state."""
 

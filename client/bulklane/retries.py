@@ -10,6 +10,14 @@ from bulklane.errors import APIError, BulklaneError, ConnectionLost
 NOTHING_STORED = {429, 503}
 UNCERTAIN = {408, 502, 504}  # from a proxy; the request may have been served
 IN_PROGRESS = "idempotency_in_progress"  # the service has not noticed yet that the earlier attempt was cut
+# The service has other bytes of an upload than the client believes: ask it, and go on from there.
+NOT_ARRIVED = {
+    "mismatching_upload_offset",
+    "upload_taken_over",
+    "upload_incomplete",
+    "upload_too_slow",
+}
+PROCESSING = "upload_processing"  # the service reads the bytes of a complete upload
 WRONG_KEY = "too_many_failed_keys"  # to wait does not make the key right
 
 
@@ -31,11 +39,15 @@ class RetryPolicy:
 
 @dataclass(slots=True)
 class Attempts:
-    """The attempts to send one request. `always`: repeat without a limit, because there is a deadline."""
+    """The attempts to send one request. `always`: repeat without a limit, because there is a deadline.
+
+    `resuming`: the request continues an upload, which goes on wherever the service says that it stands.
+    """
 
     policy: RetryPolicy
     repeatable: bool
     always: bool = False
+    resuming: bool = False
     failed: int = field(default=0, init=False)
     in_progress: int = field(default=0, init=False)
 
@@ -59,6 +71,8 @@ class Attempts:
 
     def _may_repeat(self, error: BulklaneError) -> bool:
         match error:
+            case APIError(status=status, code=code) if self.resuming and code != WRONG_KEY:
+                return status in {408, 429} or status >= 500 or code in NOT_ARRIVED
             case ConnectionLost():
                 return self.repeatable or not error.sent
             case APIError(code=code) if code == WRONG_KEY:

@@ -18,6 +18,7 @@ class Spool:
         # not a context manager: the file lives as long as the job that reads its rows, then it is deleted
         self._file = SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115
         self._lock = Lock()
+        self.size = 0  # bytes
         weakref.finalize(self, self._file.close)
 
     def append(self, data: bytes) -> None:
@@ -25,6 +26,7 @@ class Spool:
         with self._lock:
             self._file.seek(0, io.SEEK_END)
             self._file.write(data)
+            self.size += len(data)
 
     def read(self, at: int, size: int) -> bytes:
         """Return at most `size` bytes from a position; none at the end."""

@@ -37,15 +37,15 @@ WHERE account_id = :account_id AND idempotency_key = :key
 DELETE FROM jobs WHERE account_id = :account_id AND id = :id AND state = 'receiving';
 
 -- name: drop_parts(account_id, id)!
--- Delete the parts of an upload that failed or was cancelled.
-WITH kept AS (
-    DELETE FROM kept_parts k USING jobs j
-    WHERE k.account_id = :account_id AND k.job_id = :id AND j.account_id = k.account_id AND j.id = k.job_id
-      AND j.state IN ('failed', 'cancelled') AND j.accepted_at IS NULL
+-- Delete the parts of an upload that failed or was cancelled, or whose job another attempt has replaced and deleted.
+WITH alive AS MATERIALIZED (
+    SELECT EXISTS (
+        SELECT FROM jobs WHERE account_id = :account_id AND id = :id
+          AND NOT (state IN ('failed', 'cancelled') AND accepted_at IS NULL)) AS yes
+), kept AS (
+    DELETE FROM kept_parts WHERE account_id = :account_id AND job_id = :id AND NOT (SELECT yes FROM alive)
 )
-DELETE FROM parts p USING jobs j
-WHERE p.account_id = :account_id AND p.job_id = :id AND j.account_id = p.account_id AND j.id = p.job_id
-  AND j.state IN ('failed', 'cancelled') AND j.accepted_at IS NULL;
+DELETE FROM parts WHERE account_id = :account_id AND job_id = :id AND NOT (SELECT yes FROM alive);
 
 -- name: add_part(account_id, id, part, body)!
 INSERT INTO parts (account_id, job_id, part, body) VALUES (:account_id, :id, :part, :body);
@@ -115,7 +115,8 @@ WHERE state = 'receiving'
   AND NOT (lease_until > now() AND lease_until < now() + make_interval(secs => :longest_seconds));
 
 -- name: stored_bytes(account_id)$
--- The bytes of the unfinished jobs. Those of an upload are not in its row yet; octet_length reads no body.
+-- The bytes of the unfinished jobs. Those of an upload are not in its row yet; octet_length reads no body. Resumable uploads
+-- are included.
 SELECT COALESCE((SELECT sum(q.bytes) FROM (
     SELECT bytes FROM jobs WHERE account_id = :account_id AND state IN ('queued', 'running') AND stream_position > 0
     ORDER BY stream, stream_position OFFSET 0) q), 0)::bigint
@@ -123,7 +124,9 @@ SELECT COALESCE((SELECT sum(q.bytes) FROM (
         SELECT id FROM jobs WHERE account_id = :account_id AND state = 'receiving' ORDER BY lease_until OFFSET 0
     ) j CROSS JOIN LATERAL (
         SELECT octet_length(body) AS bytes FROM parts WHERE account_id = :account_id AND job_id = j.id OFFSET 0
-    ) p), 0)::bigint;
+    ) p), 0)::bigint
+    + COALESCE((SELECT sum(arrived) FROM resumable_uploads
+        WHERE account_id = :account_id AND finished_at IS NULL AND expires_at > now()), 0)::bigint;
 
 -- name: add_chunks(account_id, id, part, first_indexes, starts, ends, items)!
 INSERT INTO chunks (account_id, job_id, part, first_index, byte_start, byte_end, items)

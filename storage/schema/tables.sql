@@ -207,6 +207,41 @@ CREATE TABLE kept_parts (
     PRIMARY KEY (account_id, job_id, part)
 );
 
+-- A bulk request whose bytes arrive in several requests. A row exists from its creation until it expires.
+CREATE TABLE resumable_uploads (
+    account_id      bigint NOT NULL,
+    id              uuid NOT NULL,                          -- from a ULID
+    operation       text NOT NULL,
+    query           text NOT NULL,                          -- of the bulk request, as in its URL
+    headers         jsonb NOT NULL,                         -- of the bulk request: what describes the bytes
+    length          bigint CHECK (length >= 0),             -- of all bytes; null: the client has not told yet
+    arrived         bigint NOT NULL DEFAULT 0,              -- bytes that are stored: the offset of the next one
+    complete        boolean NOT NULL DEFAULT false,         -- all bytes are stored
+    token           bigint NOT NULL,                        -- of the newest request, the only one that may append
+    job_id          uuid,                                   -- the job that is, or was, made of it
+    refusal         jsonb,                                  -- the error, if its bytes can be no job
+    finished_at     timestamptz,                            -- the job was accepted, or the upload refused
+    idempotency_key text COLLATE "C",
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    expires_at      timestamptz NOT NULL,                   -- from then on, it does not exist for clients
+    has_pieces      boolean NOT NULL DEFAULT true,          -- pruning has not deleted all pieces yet
+    PRIMARY KEY (account_id, id)
+);
+CREATE UNIQUE INDEX resumable_uploads_key ON resumable_uploads (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX resumable_uploads_unfinished ON resumable_uploads (account_id, id) WHERE finished_at IS NULL;
+CREATE INDEX resumable_uploads_removable ON resumable_uploads (LEAST(finished_at, expires_at)) WHERE has_pieces;
+CREATE INDEX resumable_uploads_expired ON resumable_uploads (expires_at) WHERE NOT has_pieces;
+
+-- The bytes of such a request as they arrived, each piece with its offset, until its job is accepted.
+CREATE TABLE upload_pieces (
+    account_id bigint NOT NULL,
+    upload_id  uuid NOT NULL,
+    start      bigint NOT NULL,
+    body       bytea NOT NULL,
+    PRIMARY KEY (account_id, upload_id, start)
+);
+ALTER TABLE upload_pieces ALTER COLUMN body SET STORAGE EXTERNAL;
+
 -- The numbers of changes of contacts, by chunks and over REST. Whoever changes a contact draws a number while it holds
 -- the lock on the contact, so the numbers of two changes of one contact are in the order of their commits.
 CREATE SEQUENCE applications;

@@ -15,6 +15,7 @@ ONE_IDEA = {
     "operations": "the table of operations, and the worker's part of each",
     "partners": "the four partners: their handlers, and their wire models",
     "postgres": "PostgreSQL: the embedded server, and how storage reaches any server",
+    "resumable": "the uploads in several requests: over HTTP, and what is stored of them",
     "results": "the results of the items: in storage, and as files",
     "split": "the step from parts to chunks, and its queries",
     "supervisor": "the folder and its main class",

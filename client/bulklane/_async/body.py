@@ -1,5 +1,6 @@
 """The bytes of a submission, which can be sent several times although their source can be read once."""
 
+import os
 from collections.abc import AsyncIterator
 
 from bulklane._async import io
@@ -54,10 +55,7 @@ class AsyncBody:
             async for piece in self._encoded():
                 yield piece
             return
-        if self._failure:
-            raise SourceError(
-                "the source has failed in an earlier attempt: submit it again"
-            ) from self._failure
+        self._check_source()
         for piece in self._spool.pieces():
             yield piece
         if self._rest is None:
@@ -65,6 +63,34 @@ class AsyncBody:
         while piece := await self._following(self._rest):
             self._spool.append(piece)
             yield piece
+
+    async def read(self, at: int, size: int) -> bytes:
+        """Return the bytes from a position on: fewer than `size` only at the end. Raises as `pieces` does."""
+        if self._spool is None:
+            assert self._source.file is not None
+            with self._source.file.open() as file:
+                file.seek(at)
+                return file.read(size)
+        self._check_source()
+        if self._rest is None:
+            self._rest = self._encoded()
+        while self._spool.size < at + size and (piece := await self._following(self._rest)):
+            self._spool.append(piece)
+        return self._spool.read(at, size)
+
+    @property
+    def size(self) -> int | None:
+        """The number of all bytes, if it is known before they are read."""
+        if self._source.file is None:
+            return None
+        with self._source.file.open() as file:
+            return file.seek(0, os.SEEK_END)
+
+    def _check_source(self) -> None:
+        if self._failure:
+            raise SourceError(
+                "the source has failed in an earlier attempt: submit it again"
+            ) from self._failure
 
     async def _following(self, rest: AsyncIterator[bytes]) -> bytes:
         try:

@@ -16,6 +16,7 @@ from bulklane._async.resources import (
     AsyncTeams,
 )
 from bulklane._async.transport import AsyncTransport
+from bulklane._async.uploads import AsyncUploads
 from bulklane.calls import get
 from bulklane.decode import decode
 from bulklane.resource_models import Account, Limits
@@ -42,6 +43,7 @@ class AsyncBulklane:
         self._settings = read_settings(key, url, retry or RetryPolicy())
         self._transport = AsyncTransport(self._settings, http)
         self.jobs = AsyncJobs(self._transport)
+        self.uploads = AsyncUploads(self._transport)
         self.contacts = AsyncContacts(self._transport)
         self.lists = AsyncContactLists(self._transport)
         self.labels = AsyncLabels(self._transport)

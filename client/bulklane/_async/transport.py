@@ -60,6 +60,16 @@ class AsyncTransport:
 
         return await self._repeat(call, ask, deadline)
 
+    async def fetch(self, call: Call) -> httpx2.Response:
+        """Return a response with its body read. Raises APIError, ConnectionLost."""
+
+        async def ask() -> httpx2.Response:
+            async with self.open(call) as response:
+                await response.aread()
+                return response
+
+        return await self._repeat(call, ask, None)
+
     async def download(self, call: Call, path: Path) -> None:
         """Write a response into a file, which appears under its name when it is whole."""
 
@@ -96,7 +106,7 @@ class AsyncTransport:
             params=query_text(call.query),
             headers=self._settings.headers | (body.headers if body else {}) | dict(call.headers),
             timeout=httpx2.Timeout(call.seconds, connect=self._settings.connect_seconds),
-            content=body.pieces() if body else None,
+            content=body.pieces() if body else call.content,
             json=call.json,
         )
         try:
@@ -125,9 +135,9 @@ class AsyncTransport:
         log.info("the next attempt follows in %.1f seconds: %s", seconds, error)
         await io.sleep(min(seconds, deadline.left()) if deadline else seconds)
 
-    def attempts(self, *, repeatable: bool, always: bool = False) -> Attempts:
+    def attempts(self, *, repeatable: bool, always: bool = False, resuming: bool = False) -> Attempts:
         """Return the count of attempts of a new request."""
-        return Attempts(self._settings.policy, repeatable, always)
+        return Attempts(self._settings.policy, repeatable, always, resuming)
 
     async def _repeat(self, call: Call, ask: io.Asked[T], deadline: io.Deadline | None) -> T:
         attempts = self.attempts(repeatable=call.repeatable, always=deadline is not None)

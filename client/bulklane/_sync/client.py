@@ -16,6 +16,7 @@ from bulklane._sync.resources import (
     Teams,
 )
 from bulklane._sync.transport import Transport
+from bulklane._sync.uploads import Uploads
 from bulklane.calls import get
 from bulklane.decode import decode
 from bulklane.resource_models import Account, Limits
@@ -42,6 +43,7 @@ class Bulklane:
         self._settings = read_settings(key, url, retry or RetryPolicy())
         self._transport = Transport(self._settings, http)
         self.jobs = Jobs(self._transport)
+        self.uploads = Uploads(self._transport)
         self.contacts = Contacts(self._transport)
         self.lists = ContactLists(self._transport)
         self.labels = Labels(self._transport)

@@ -3,15 +3,13 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Unpack
-from urllib.parse import quote
-from uuid import uuid4
 
 from bulklane._sync.body import Body
 from bulklane._sync.events import Events
 from bulklane._sync.job import Job
 from bulklane._sync.listing import Listing
 from bulklane._sync.transport import Transport
-from bulklane.calls import Call, get, path
+from bulklane.calls import Call, get, path, submit_headers
 from bulklane.compression import Compression
 from bulklane.decode import decode
 from bulklane.models import CancelledJobs, JobCounts, Operation, RetriedJobs
@@ -58,7 +56,7 @@ class Jobs:
             method="POST",
             path=path("v1", "bulk", operation),
             query={**parameters, **column_map(columns)},
-            headers=_submit_headers(file_name or opened.file_name, idempotency_key),
+            headers=submit_headers(file_name or opened.file_name, idempotency_key),
             repeatable=True,
             seconds=SUBMIT_SECONDS,
         )
@@ -112,13 +110,3 @@ class Jobs:
         # after a first attempt that was served, the expected number does not match any more
         repeatable = preview or expected is None
         return self._transport.send(Call(method="POST", path=path_, json=body, repeatable=repeatable))
-
-
-def _submit_headers(file_name: str | None, idempotency_key: str | None) -> dict[str, str]:
-    """Return the headers of a submission; a default wait of the account must not hold the response back."""
-    headers = {"Prefer": "respond-async", "Idempotency-Key": idempotency_key or str(uuid4())}
-    if file_name:
-        headers["Content-Disposition"] = (
-            f"attachment; filename*=UTF-8''{quote(file_name, safe='', errors='replace')}"
-        )
-    return headers

@@ -58,6 +58,16 @@ class Transport:
 
         return self._repeat(call, ask, deadline)
 
+    def fetch(self, call: Call) -> httpx2.Response:
+        """Return a response with its body read. Raises APIError, ConnectionLost."""
+
+        def ask() -> httpx2.Response:
+            with self.open(call) as response:
+                response.read()
+                return response
+
+        return self._repeat(call, ask, None)
+
     def download(self, call: Call, path: Path) -> None:
         """Write a response into a file, which appears under its name when it is whole."""
 
@@ -94,7 +104,7 @@ class Transport:
             params=query_text(call.query),
             headers=self._settings.headers | (body.headers if body else {}) | dict(call.headers),
             timeout=httpx2.Timeout(call.seconds, connect=self._settings.connect_seconds),
-            content=body.pieces() if body else None,
+            content=body.pieces() if body else call.content,
             json=call.json,
         )
         try:
@@ -123,9 +133,9 @@ class Transport:
         log.info("the next attempt follows in %.1f seconds: %s", seconds, error)
         io.sleep(min(seconds, deadline.left()) if deadline else seconds)
 
-    def attempts(self, *, repeatable: bool, always: bool = False) -> Attempts:
+    def attempts(self, *, repeatable: bool, always: bool = False, resuming: bool = False) -> Attempts:
         """Return the count of attempts of a new request."""
-        return Attempts(self._settings.policy, repeatable, always)
+        return Attempts(self._settings.policy, repeatable, always, resuming)
 
     def _repeat(self, call: Call, ask: io.Asked[T], deadline: io.Deadline | None) -> T:
         attempts = self.attempts(repeatable=call.repeatable, always=deadline is not None)

@@ -26,12 +26,13 @@ STEPS = (
     "dry_run.recorded",
     "cancel.before_commit",
 )
+WITH_THEIR_OWN_TESTS = {"settle.before_commit", "prepare.item", "upload.piece", "upload.attempt"}
 
 
 async def test_every_step_of_the_source_is_killed_at() -> None:
     text = "".join(source.text for source in all_sources())
     steps = set(re.findall(r'reach\("([a-z_.]+)"', text))
-    assert steps == {*STEPS, "settle.before_commit", "prepare.item"}  # these two have tests of their own
+    assert steps == {*STEPS, *WITH_THEIR_OWN_TESTS}
 
 
 async def test_a_kill_at_every_step_loses_nothing(running: Cluster) -> None:

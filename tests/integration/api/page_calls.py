@@ -1,7 +1,7 @@
 """A call of a route, and the calls of the routes of pages, for the tests of tenants."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Names = Mapping[str, str]  # by kind; from Belongings.names and from FRESH in http/test_tenants.py
@@ -16,6 +16,7 @@ class Call:
 
     body: Callable[[Names], Any] = lambda _: None
     query: Callable[[Names], Mapping[str, str]] = lambda _: {}
+    headers: Mapping[str, str] = field(default_factory=dict)
     deletes: bool = False
     statuses: tuple[int, ...] = (200, 201, 204)
 

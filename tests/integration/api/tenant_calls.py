@@ -14,6 +14,7 @@ from tests.integration.api.page_calls import PAGE_CALLS, Call, Names
 # The kind of thing that each path parameter names.
 NAMED_IN_PATH = {
     "job_id": "job",
+    "upload_id": "upload",
     "list_id": "list",
     "label_id": "label",
     "team_id": "team",
@@ -32,7 +33,7 @@ class Request:
     method: str
     path: str
     query: Mapping[str, str]
-    body: Any
+    body: Any  # JSON, or the bytes of a file
     headers: Mapping[str, str]
     is_page: bool  # sent by a signed-in browser, with the body as a form
 
@@ -68,7 +69,7 @@ def request_of(key: str, call: Call, names: Names) -> Request:
         path=path,
         query=call.query(names),
         body=call.body(names),
-        headers=headers,
+        headers=headers | dict(call.headers),
         is_page=routes()[key] in PAGE_ROUTES,
     )
 
@@ -135,6 +136,8 @@ JOB_FILTERS = [
     Call(query=lambda n: {"name": f"{n['name'][:2]}*", "state": "failed,completed_with_errors"}),
 ]
 
+APPEND = {"Content-Type": "application/partial-upload"}
+
 CALLS: dict[str, list[Call]] = {
     "POST /v1/bulk/contacts.upsert": [
         Call(body=_items),
@@ -164,6 +167,32 @@ CALLS: dict[str, list[Call]] = {
     "POST /v1/contacts/add-to-audience": [
         Call(body=lambda n: {"contactIds": [n["contact"]], "audienceId": n["audience"]})
     ],
+    "POST /v1/uploads": [
+        Call(
+            query=lambda _: {"operation": "contacts.upsert"},
+            body=lambda n: f"phone,name\n{n['phone']},Changed\n".encode(),
+            headers={"Upload-Complete": complete, "Content-Type": "text/csv"},
+        )
+        for complete in ("?0", "?1")
+    ],
+    "GET /v1/uploads": [Call(), Call(query=lambda n: {"limit": "1", "cursor": n["upload"]})],
+    "GET /v1/uploads/{upload_id}": [
+        Call(),
+        Call(headers={"Want-Repr-Digest": "sha-256=10"}),
+    ],
+    "PATCH /v1/uploads/{upload_id}": [
+        Call(
+            body=lambda n: f"{n['new_phone']},Changed\n".encode(),
+            headers={**APPEND, "Upload-Offset": "11", "Upload-Complete": "?1"},
+            statuses=(200,),
+        ),
+        Call(
+            body=lambda _: b"x",
+            headers={**APPEND, "Upload-Offset": "5", "Upload-Complete": "?0"},
+            statuses=(409,),
+        ),
+    ],
+    "DELETE /v1/uploads/{upload_id}": DELETES,
     "GET /v1/jobs": [
         Call(),
         Call(query=lambda _: {"limit": "1"}),

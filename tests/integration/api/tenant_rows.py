@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from schemas.ids import JobId, Prefix, new_job_id, show_id, show_job_id
+from schemas.ids import JobId, Prefix, UploadId, new_job_id, show_id, show_job_id, show_upload_id
 from storage.context import Context
 from storage.entities.accounts import Account
 from storage.postgres.pool import Pool
@@ -53,6 +53,14 @@ WITH it AS (
     SELECT account_id, number, phone, key || '-1', word, 'someone@example.com', team_id, channel_id,
         jsonb_build_object('secret', word), jsonb_build_object(key || '_key', 'x')
     FROM it
+), an_upload AS (
+    INSERT INTO resumable_uploads (account_id, id, operation, query, headers, arrived, token, expires_at)
+    SELECT account_id, channel_id, 'contacts.upsert', '', jsonb_build_object('Content-Type', 'text/csv',
+        'Content-Disposition', 'inline; filename="' || word || '.csv"'), 11, 1, now() + interval '1 d'
+    FROM it
+), a_piece AS (
+    INSERT INTO upload_pieces (account_id, upload_id, start, body)
+    SELECT account_id, channel_id, 0, convert_to('phone,name' || chr(10), 'UTF8') FROM it
 ), members AS (
     INSERT INTO memberships (account_id, kind, owner_id, contact_id)
     SELECT account_id, kind, number, number FROM it, unnest('{list, label, audience}'::text[]) AS kind
@@ -128,6 +136,7 @@ class Belongings:
             "channel_phone": self.channel_phone,
             "property": f"{self.key}_key",
             "job": show_job_id(job_id),
+            "upload": show_upload_id(UploadId(self.channel_id)),
             "phone_number_id": f"1{self.number}",
             "phone": self.phone,
             "external_id": f"{self.key}-1",

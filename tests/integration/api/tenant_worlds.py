@@ -119,12 +119,13 @@ async def send(client: Client, request: Request) -> Response:
     headers = WAIT | dict(request.headers)
     if request.body is None:
         return await client.call(request.method, request.path, params=request.query, headers=headers)
+    is_file = isinstance(request.body, bytes)
     return await client.call(
         request.method,
         request.path,
         params=request.query,
-        data=json.dumps(request.body).encode(),
-        headers=headers | {"Content-Type": "application/json"},
+        data=request.body if is_file else json.dumps(request.body).encode(),
+        headers={"Content-Type": "application/json"} | headers,
     )
 
 

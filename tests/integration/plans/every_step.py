@@ -31,6 +31,7 @@ from storage.postgres.transactions import end_silent_sessions, transaction
 from storage.windows import admissions, grants
 from tests.factories import make_job, phone
 from tests.integration.plans.growing_world import Sessions
+from tests.integration.plans.upload_step import staged_uploads
 from tests.workers import claim, expire_leases
 from worker.apply import apply_chunk
 from worker.claim import claim_chunks
@@ -289,7 +290,8 @@ STEPS: dict[str, Step] = {
         step.__name__: step
         for step in (
             small_jobs, kept_rows, large_job, long_job, limited_jobs, dry_run, failures_of_a_job,
-            uploads_that_end, rare_steps, admission, pruning, look_for_work, lost_announcements,
+            uploads_that_end, staged_uploads, rare_steps, admission, pruning, look_for_work,
+            lost_announcements,
         )
     },
     "contacts.delete": operation_step(Operation.CONTACTS_DELETE),

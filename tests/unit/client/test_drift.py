@@ -14,7 +14,17 @@ import pytest
 
 from api.openapi.build import document
 from api.routes import ROUTES
-from bulklane import AsyncBulklane, AsyncJob, Bulklane, Job, errors, models, resource_models
+from bulklane import (
+    AsyncBulklane,
+    AsyncJob,
+    AsyncUpload,
+    Bulklane,
+    Job,
+    Upload,
+    errors,
+    models,
+    resource_models,
+)
 from bulklane.decode import wire_name
 from bulklane.parameters import BulkParameters, JobFilter
 from schemas.settings import Settings
@@ -34,6 +44,7 @@ NAMES: dict[type, str] = {
     models.ErrorGroup: "ErrorGroupView",
     models.JobProgress: "JobProgress",
     models.JobSnapshot: "Job",
+    models.UploadSnapshot: "UploadView",
     models.JobCounts: "JobNumbers",
     models.SkippedJob: "SkippedJob",
     models.CancelledJobs: "CancelledJobs",
@@ -113,7 +124,9 @@ def test_the_synchronous_client_is_made_of_the_asynchronous_one() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(("one", "other"), [(AsyncBulklane, Bulklane), (AsyncJob, Job)])
+@pytest.mark.parametrize(
+    ("one", "other"), [(AsyncBulklane, Bulklane), (AsyncJob, Job), (AsyncUpload, Upload)]
+)
 def test_both_clients_have_the_same_methods(one: type, other: type) -> None:
     assert {name.removeprefix("a") for name in _public(one)} == {
         name.removeprefix("a") for name in _public(other)

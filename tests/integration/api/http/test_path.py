@@ -35,6 +35,7 @@ HELPERS = {
     "api/middleware/refused.py",
     "api/middleware/request_id.py",
     "api/middleware/security_headers.py",
+    "api/resumable/upload_fields.py",  # the request is no resumable upload
     "schemas/error_limit.py",
     "schemas/formats/encodings.py",  # the body is not compressed
     "schemas/formats/file_name.py",  # the request names no file

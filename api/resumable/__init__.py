@@ -1,0 +1,1 @@
+"""Resumable uploads, after draft-ietf-httpbis-resumable-upload: create, append, turn into a job."""

@@ -1,0 +1,88 @@
+"""Create resumable uploads, and find them again."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Unpack
+
+from bulklane import upload_calls
+from bulklane._async.body import AsyncBody
+from bulklane._async.listing import AsyncListing
+from bulklane._async.transport import AsyncTransport
+from bulklane._async.upload import APPEND_BYTES, AsyncUpload
+from bulklane.calls import value_of
+from bulklane.models import Operation, UploadSnapshot
+from bulklane.parameters import BulkParameters, column_map
+from bulklane.rows import Format
+from bulklane.sources import Submittable, open_source
+
+
+class AsyncUploads:
+    """`client.uploads`."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
+
+    async def create(
+        self,
+        source: Submittable,
+        *,
+        operation: Operation = "contacts.upsert",
+        columns: Mapping[str, str | None] | None = None,
+        format: Format | None = None,
+        charset: str | None = None,
+        file_name: str | None = None,
+        idempotency_key: str | None = None,
+        **parameters: Unpack[BulkParameters],
+    ) -> AsyncUpload:
+        """Create an upload of a source, with the arguments of `jobs.submit`; `send` sends it.
+
+        The parameters are checked now. The bytes are sent as they are, without compression, so that they are
+        the same ones after a cut; a file that is compressed stays so. Raises SourceError, APIError or
+        ConnectionLost.
+        """
+        opened = open_source(source, format, charset)
+        body = AsyncBody(opened, "none")
+        call = upload_calls.create(
+            {"operation": operation, **parameters, **column_map(columns)},
+            body.headers,
+            file_name=file_name or opened.file_name,
+            idempotency_key=idempotency_key,
+            length=body.size,
+        )
+        return AsyncUpload.made(self._transport, await self._transport.send(call), body)
+
+    async def resume(
+        self,
+        upload_id: str,
+        source: Submittable,
+        *,
+        format: Format | None = None,
+        charset: str | None = None,
+    ) -> AsyncUpload:
+        """Return an upload that was begun before, also by another process; `send` goes on with it.
+
+        The source must be the same: its length, and the digest of what has arrived, are compared. `format`
+        and `charset` say what a file without a telling name is. Raises SourceError if the source differs,
+        NotFoundError if the upload has expired.
+        """
+        body = AsyncBody(open_source(source, format, charset), "none")
+        response = await self._transport.fetch(upload_calls.ask_digest(upload_id))
+        upload = AsyncUpload.made(self._transport, value_of(response.content), body)
+        upload_calls.check_length(upload, body.size)
+        theirs = upload_calls.digest_in(response.headers)
+        upload_calls.check_digest(upload, await _digest(body, upload.offset) if theirs else b"", theirs)
+        return upload
+
+    def list(self, *, limit: int = 100) -> AsyncListing[UploadSnapshot]:
+        """List the unfinished uploads, the newest first. `limit` is the size of a page, at most 100."""
+        return AsyncListing(self._transport, "/v1/uploads", UploadSnapshot, limit=limit)
+
+
+async def _digest(body: AsyncBody, size: int) -> bytes:
+    """Return the SHA-256 of the first bytes."""
+    digest = hashlib.sha256()
+    at = 0
+    while at < size and (piece := await body.read(at, min(APPEND_BYTES, size - at))):
+        digest.update(piece)
+        at += len(piece)
+    return digest.digest()

@@ -1,0 +1,1 @@
+"""Resumable uploads: bulk requests whose bytes arrive in several requests."""

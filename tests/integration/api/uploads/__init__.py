@@ -1,0 +1,1 @@
+"""Tests of resumable uploads, over HTTP."""
