@@ -52,6 +52,11 @@ def append(upload_id: str, offset: int, piece: bytes, *, complete: bool) -> Call
     )
 
 
+def cancel(upload_id: str) -> Call:
+    """Return the request that gives an upload up."""
+    return Call(method="DELETE", path=path("v1", "uploads", upload_id), headers=VERSION, repeatable=True)
+
+
 def ask_offset(upload_id: str) -> Call:
     """Return the request for the offset."""
     return Call(method="HEAD", path=path("v1", "uploads", upload_id), headers=VERSION, repeatable=True)

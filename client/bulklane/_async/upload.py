@@ -8,7 +8,7 @@ from bulklane._async import io
 from bulklane._async.body import AsyncBody
 from bulklane._async.job import AsyncJob
 from bulklane._async.transport import AsyncTransport
-from bulklane.calls import Call, path, value_of
+from bulklane.calls import value_of
 from bulklane.decode import decode
 from bulklane.errors import APIError, ConnectionLost
 from bulklane.models import UploadSnapshot
@@ -65,8 +65,7 @@ class AsyncUpload(UploadSnapshot):
 
     async def cancel(self) -> None:
         """Give the upload up: the service deletes its bytes."""
-        call = Call(method="DELETE", path=path("v1", "uploads", self.id), repeatable=True)
-        await self._transport.send(call)
+        await self._transport.send(upload_calls.cancel(self.id))
 
     async def _append_next(self) -> AsyncJob | None:
         """Send the next piece. Return the job if it was the last one."""

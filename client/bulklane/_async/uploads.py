@@ -73,6 +73,10 @@ class AsyncUploads:
         upload_calls.check_digest(upload, await _digest(body, upload.offset) if theirs else b"", theirs)
         return upload
 
+    async def cancel(self, upload_id: str) -> None:
+        """Give an upload up, for which its source is not needed."""
+        await self._transport.send(upload_calls.cancel(upload_id))
+
     def list(self, *, limit: int = 100) -> AsyncListing[UploadSnapshot]:
         """List the unfinished uploads, the newest first. `limit` is the size of a page, at most 100."""
         return AsyncListing(self._transport, "/v1/uploads", UploadSnapshot, limit=limit)

@@ -8,7 +8,7 @@ from bulklane._sync import io
 from bulklane._sync.body import Body
 from bulklane._sync.job import Job
 from bulklane._sync.transport import Transport
-from bulklane.calls import Call, path, value_of
+from bulklane.calls import value_of
 from bulklane.decode import decode
 from bulklane.errors import APIError, ConnectionLost
 from bulklane.models import UploadSnapshot
@@ -65,8 +65,7 @@ class Upload(UploadSnapshot):
 
     def cancel(self) -> None:
         """Give the upload up: the service deletes its bytes."""
-        call = Call(method="DELETE", path=path("v1", "uploads", self.id), repeatable=True)
-        self._transport.send(call)
+        self._transport.send(upload_calls.cancel(self.id))
 
     def _append_next(self) -> Job | None:
         """Send the next piece. Return the job if it was the last one."""

@@ -73,6 +73,10 @@ class Uploads:
         upload_calls.check_digest(upload, _digest(body, upload.offset) if theirs else b"", theirs)
         return upload
 
+    def cancel(self, upload_id: str) -> None:
+        """Give an upload up, for which its source is not needed."""
+        self._transport.send(upload_calls.cancel(upload_id))
+
     def list(self, *, limit: int = 100) -> Listing[UploadSnapshot]:
         """List the unfinished uploads, the newest first. `limit` is the size of a page, at most 100."""
         return Listing(self._transport, "/v1/uploads", UploadSnapshot, limit=limit)

@@ -7,6 +7,8 @@ def main() -> None:
     """Run the command; the entry point of the console script."""
     try:
         from bulklane.command.app import run
+    except KeyboardInterrupt:
+        sys.exit(130)
     except ModuleNotFoundError as error:
         if error.name not in {"rich", "typer"}:
             raise

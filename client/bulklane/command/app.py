@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from bulklane.command import contacts, jobs, login, resources, send
+from bulklane.command import contacts, jobs, login, resources
 from bulklane.command.operator import app as operator_app
 from bulklane.command.reporting import INTERRUPTED, NOT_DONE, fail, say
+from bulklane.command.sending import send, uploads
 
 GROUP = "bulklane.commands"  # entry points: functions that add their commands to the app
 DISTRIBUTIONS = ("bulklane-client", "bulklane")  # the second one is the service, where that is installed
@@ -102,6 +103,7 @@ app.command("login", epilog=login.EXAMPLES)(login.login)
 app.command("logout")(login.logout)
 app.command("profiles")(login.show_profiles)
 app.command("send", epilog=send.EXAMPLES, no_args_is_help=True)(send.send)
+app.add_typer(uploads.app, name="uploads")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(resources.lists, name="lists")

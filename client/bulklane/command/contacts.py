@@ -9,7 +9,7 @@ import typer
 from bulklane._sync.client import Bulklane
 from bulklane.command.connection import connected
 from bulklane.command.jobs import Limit
-from bulklane.command.output import AsJson, Columns, show_list, show_one
+from bulklane.command.output import AsJson, Columns, show_list, show_one, tell
 from bulklane.command.reporting import fail
 from bulklane.decode import document, wire_names
 from bulklane.resource_models import Contact
@@ -72,4 +72,4 @@ def delete(
             raise fail(f"{found.id} is not deleted: there is no terminal to ask at, add --yes")
         typer.confirm(f"Delete {found.id}, {found.phone}, {found.name or 'no name'}?", abort=True, err=True)
     client.contacts.delete(found.id)
-    typer.echo(f"deleted {found.id}")
+    tell(f"deleted {found.id}")

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bulklane._sync.job import FileFormat, Job
-from bulklane.command.output import STATES, output_console, print_json, printable
+from bulklane.command.output import STATES, output_console, print_json, printable, tell
 from bulklane.command.progress import Display
 from bulklane.command.reporting import INTERRUPTED, NOT_DONE, fail, say
 from bulklane.decode import document
@@ -64,6 +64,14 @@ class Afterwards:
             raise ConfigurationError(
                 "--errors-to, --results-to and --timeout need the end of the job: leave --no-wait out"
             )
+        for path in self.files:  # to find out when the job has ended would be too late
+            if not path.parent.is_dir():
+                raise ConfigurationError(f"{path} cannot be written: there is no folder {path.parent}")
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that are written at the end."""
+        return [path for path in (self.errors_to, self.results_to) if path]
 
 
 def wait_for(job: Job, display: Display, timeout: float | None) -> None:
@@ -78,19 +86,21 @@ def wait_for(job: Job, display: Display, timeout: float | None) -> None:
 
 
 def conclude(job: Job, then: Afterwards) -> int:
-    """Write the files, print how the job ended or that it was accepted; return the exit status."""
-    if then.errors_to:
-        job.save_errors(then.errors_to, format=file_format(then.errors_to))
-    if then.results_to:
-        job.save_results(then.results_to, format=file_format(then.results_to))
+    """Print how the job ended, or that it was accepted, and write the files; return the exit status."""
     if then.as_json:
         print_json(document(job))
     elif then.wait:
         show_end(job)
-        _show_next(job, then.errors_to)
     else:
-        typer.echo(job.id)
-    return status_of(job) if then.wait else 0
+        tell(job.id)
+    if then.errors_to:
+        job.save_errors(then.errors_to, format=file_format(then.errors_to))
+    if then.results_to:
+        job.save_results(then.results_to, format=file_format(then.results_to))
+    if not then.wait:
+        return 0
+    _show_next(job, then.errors_to)
+    return status_of(job)
 
 
 def file_format(path: Path) -> FileFormat:
@@ -137,7 +147,7 @@ def show_end(job: JobSnapshot) -> None:
     from rich.text import Text
 
     console = output_console()
-    line = Text(f"{job.id} ")
+    line = Text(printable(f"{job.id} "))
     line.append(job.state.replace("_", " "), STATES.get(job.state, ""))
     line.append(f": {amounts(job)}")
     if job.dry_run:

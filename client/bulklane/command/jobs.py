@@ -20,7 +20,7 @@ from bulklane.command.ending import (
     status_of,
     wait_for,
 )
-from bulklane.command.output import AsJson, AsLines, Columns, print_json, show_list, show_one
+from bulklane.command.output import AsJson, AsLines, Columns, print_json, show_list, show_one, tell
 from bulklane.command.progress import displayed
 from bulklane.command.reporting import say
 from bulklane.decode import document
@@ -145,7 +145,7 @@ def watch(client: Bulklane, job: JobId, *, timeout: Timeout = None, as_json: AsL
     if as_json:
         follow(found, lambda changed: print_json(document(changed)), timeout)
         raise typer.Exit(status_of(found))
-    with displayed(job) as display:
+    with displayed() as display:
         wait_for(found, display, timeout)
     raise typer.Exit(conclude(found, Afterwards()))
 
@@ -158,7 +158,7 @@ def cancel(client: Bulklane, job: JobId, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(document(found))
     else:
-        typer.echo(f"cancelled {found.id}: its state is {found.state}")
+        tell(f"cancelled {found.id}: its state is {found.state}")
 
 
 @app.command(no_args_is_help=True)
@@ -175,7 +175,7 @@ def retry(
     then = Afterwards(wait=wait, timeout=timeout, as_json=as_json)
     found = client.jobs.get(job).retry_failed()
     if wait:
-        with displayed(found.id) as display:
+        with displayed() as display:
             wait_for(found, display, timeout)
     raise typer.Exit(conclude(found, then))
 

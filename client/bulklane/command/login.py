@@ -10,7 +10,7 @@ from bulklane._sync.client import Bulklane
 from bulklane._sync.transport import Transport
 from bulklane.calls import get
 from bulklane.command.connection import PROFILE_VARIABLE, QUICK, running_service
-from bulklane.command.output import AsJson, show_list
+from bulklane.command.output import AsJson, show_list, tell
 from bulklane.command.profiles import DEFAULT, Profile, load_profiles, profiles_file, save_profiles
 from bulklane.command.reporting import fail, reported
 from bulklane.settings import read_settings
@@ -71,7 +71,7 @@ def login(
                 known, key=new.key or known.key, operator_key=new.operator_key or known.operator_key
             )
         save_profiles(profiles | {profile: new})
-    typer.echo(f"logged in to {wanted_url} as {who}: profile {profile} in {profiles_file()}")
+    tell(f"logged in to {wanted_url} as {who}: profile {profile} in {profiles_file()}")
 
 
 def logout(*, profile: Name = DEFAULT) -> None:
@@ -81,7 +81,7 @@ def logout(*, profile: Name = DEFAULT) -> None:
         if profiles.pop(profile, None) is None:
             raise fail(f"there is no profile {profile!r}: see `bulklane profiles`")
         save_profiles(profiles)
-    typer.echo(f"forgot the profile {profile}")
+    tell(f"forgot the profile {profile}")
 
 
 def show_profiles(*, as_json: AsJson = False) -> None:

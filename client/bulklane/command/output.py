@@ -55,6 +55,11 @@ def show_table(rows: Sequence[Sequence[str]], *, heading: bool = False) -> None:
         console.print(line, soft_wrap=True)
 
 
+def tell(message: str) -> None:
+    """Print a line."""
+    typer.echo(printable(message))
+
+
 def print_json(value: Any) -> None:
     """Print one JSON document on a line."""
     typer.echo(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from bulklane.command.output import printable
-from bulklane.command.reporting import error_console, say
+from bulklane.command.reporting import error_console, say, told_above
 from bulklane.models import JobProgress
 
 if TYPE_CHECKING:
@@ -26,39 +25,39 @@ class Display(Protocol):
 
 
 @contextmanager
-def displayed(name: str) -> Iterator[Display]:
-    """Show the progress on stderr; `name` is what is sent."""
+def displayed() -> Iterator[Display]:
+    """Show the progress on stderr."""
     console = error_console()
     if not console.is_terminal:
-        yield Lines(printable(name))
+        yield Lines()
         return
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=24, complete_style="cyan", finished_style="green", pulse_style="cyan"),
         TextColumn("{task.fields[amount]}", markup=False),
     )
-    with Progress(*columns, console=console) as progress:
-        yield Bars(progress, printable(name))
+    with Progress(*columns, console=console) as progress, told_above(console):
+        yield Bars(progress)
 
 
 class Bars:
     """Two bars: what was sent, and what was applied."""
 
-    def __init__(self, progress: "Progress", name: str) -> None:
+    def __init__(self, progress: "Progress") -> None:
         self._progress = progress
-        self._name = name
-        self._start = monotonic()
+        self._start = (0.0, 0)  # when the first bytes were shown, and how many
         self._upload: TaskID | None = None
         self._job: TaskID | None = None
 
     def sent(self, done: int, total: int | None) -> None:
         """Show the bytes that the service has."""
         if self._upload is None:
-            self._upload = self._progress.add_task(self._name, total=total, amount="")
-            self._start = monotonic()
-        rate = done / (seconds if (seconds := monotonic() - self._start) > 1 else 1)
+            self._upload = self._progress.add_task("upload", total=total, amount="")
+            self._start = monotonic(), done
+        since, before = self._start
+        rate = (done - before) / max(monotonic() - since, 1)
         amount = f"{size(done)} sent" if done == total else f"{share(done, total)}  {size(rate)}/s"
         self._progress.update(self._upload, completed=done, total=total, amount=amount)
 
@@ -72,8 +71,7 @@ class Bars:
 class Lines:
     """Lines on stderr: when something changes, and every few seconds."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self) -> None:
         self._said_at = monotonic()
         self._last = ""
         self._state = ""
@@ -81,9 +79,9 @@ class Lines:
     def sent(self, done: int, total: int | None) -> None:
         """Say it at the end, and sometimes before."""
         if done == total:
-            self._say(f"{self._name}: {size(done)} sent")
+            self._say(f"{size(done)} sent")
         elif self._is_time():
-            self._say(f"{self._name}: {share(done, total)} sent")
+            self._say(f"{share(done, total)} sent")
 
     def changed(self, job: JobProgress) -> None:
         """Say it when the state changes, and sometimes before."""

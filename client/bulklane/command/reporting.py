@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,8 +14,11 @@ from bulklane.errors import APIError, AuthenticationError, BulklaneError, Connec
 if TYPE_CHECKING:
     from rich.console import Console
 
+RETRY_SECONDS = 10.0  # between two lines about the same outage
 NOT_DONE = 2  # the exit status of a command that did not do what it was asked for
 INTERRUPTED = 130  # that of a program which SIGINT ended, in every shell
+
+_above: list["Console"] = []  # that of the display, while there is one
 
 
 def fail(message: str, *, status: int = NOT_DONE) -> typer.Exit:
@@ -37,7 +41,17 @@ def error_console() -> "Console":
     """Return the console of stderr. It obeys NO_COLOR, and has no colours in a pipe."""
     from rich.console import Console
 
-    return Console(file=sys.stderr, highlight=False)
+    return _above[-1] if _above else Console(file=sys.stderr, highlight=False)
+
+
+@contextmanager
+def told_above(console: "Console") -> Iterator[None]:
+    """Print lines through this console while it shows bars, which stay below them."""
+    _above.append(console)
+    try:
+        yield
+    finally:
+        _above.remove(console)
 
 
 @contextmanager
@@ -93,6 +107,14 @@ def _place(param: str) -> str:
 
 
 class _Retries(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: tuple[str, float] = ("", 0.0)
+
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a message of the client."""
-        say(f"bulklane: {record.getMessage()}", style="yellow")
+        """Print a message of the client, but not again and again during an outage."""
+        cause, said_at = self._last
+        now = str((record.args or ("", ""))[-1]) if isinstance(record.args, tuple) else ""
+        if now != cause or monotonic() - said_at > RETRY_SECONDS:
+            self._last = now, monotonic()
+            say(f"bulklane: {record.getMessage()}", style="yellow")

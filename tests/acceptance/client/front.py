@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from enum import Enum
 from typing import TypeAlias
@@ -40,6 +40,8 @@ class Front:
         self._server: asyncio.Server | None = None
         self.answers: deque[Answer] = deque()
         self.received: list[bytes] = []
+        self.passed = 0  # bytes that were forwarded from clients
+        self._moved = asyncio.Event()
         self.url = ""
 
     async def start(self) -> None:
@@ -54,6 +56,16 @@ class Front:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def moved(self) -> None:
+        """Wait until further bytes are forwarded from a client."""
+        self._moved.clear()
+        await self._moved.wait()
+
+    def cut(self) -> None:
+        """Break all connections."""
+        for task in self._tasks:
+            task.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -93,10 +105,14 @@ class Front:
         target_reader, target_writer = await asyncio.open_connection(*self._target)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_copy(reader, target_writer))
-                group.create_task(_copy(target_reader, writer))
+                group.create_task(_copy(reader, target_writer, self._count))
+                group.create_task(_copy(target_reader, writer, len))
         finally:
             target_writer.transport.abort()
+
+    def _count(self, data: bytes) -> None:
+        self.passed += len(data)
+        self._moved.set()
 
 
 @asynccontextmanager
@@ -111,8 +127,11 @@ async def front_of(target: tuple[str, int], *answers: Answer, keep: bool = True)
         await front.stop()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, told: Callable[[bytes], object]
+) -> None:
     while data := await reader.read(64 * 1024):
+        told(data)
         writer.write(data)
         await writer.drain()
     writer.write_eof()

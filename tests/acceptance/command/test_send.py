@@ -41,7 +41,7 @@ def test_a_good_file_ends_with_0_and_its_counts(caller: Caller, tmp_path: Path) 
     assert called.status == 0
     assert re.fullmatch(r"job_\w{26} completed: 2 rows, [12] .*\n", called.out)
     assert "contacts.csv goes to http://127.0.0.1:" in called.err
-    assert f"contacts.csv: {len(GOOD)} bytes sent" in called.err
+    assert f"\n{len(GOOD)} bytes sent\n" in called.err
     (job,) = caller.read("jobs", "list", "--name", "good", "--tag", "b")["data"]
     assert (job["tags"], job["file_name"]) == (["a", "b"], "contacts.csv")
 
@@ -82,6 +82,11 @@ def test_a_file_that_is_refused_ends_with_2_and_the_cause(caller: Caller, tmp_pa
         (["contacts.csv", "-p", "colour=red"], "(unknown_parameter)"),
         (["contacts.csv", "-m", "Mobile"], "--map 'Mobile': write COLUMN=FIELD"),
         (["contacts.csv", "--no-wait", "--timeout", "3"], "need the end of the job: leave --no-wait out"),
+        (["contacts.csv", "--errors-to", "contacts.csv"], "write into another one"),
+        (
+            ["contacts.csv", "--errors-to", "no/bad.csv"],
+            "no/bad.csv cannot be written: there is no",
+        ),
         (["contacts.csv", "--timeout", "soon"], "see `bulklane send --help`"),
         (["gone.csv"], "gone.csv: No such file or directory"),
         (["."], ". is a folder: give a file"),
@@ -170,7 +175,7 @@ async def test_a_terminal_shows_bars_with_colours(service: Service, tmp_path: Pa
     assert "\x1b[" in shown
     plain = ESCAPE.sub("", shown)
     assert "━" in plain
-    assert re.search(rf"contacts\.csv\s+━+\s+{len(GOOD)} bytes sent", plain)
+    assert re.search(rf"upload\s+━+\s+{len(GOOD)} bytes sent", plain)
     assert re.search(r"job_\w{26}\s+━+\s+completed, 2 of 2 rows", plain)
 
 

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 import pytest
 import typer.main
 
-from bulklane.command import delivery, progress
+from bulklane.command import progress
 from bulklane.command.app import app, run
 from bulklane.command.connection import Offer, choose
 from bulklane.command.output import cell, printable
+from bulklane.command.sending import delivery
 from bulklane.decode import decode, document
 from bulklane.errors import ConfigurationError
 from bulklane.models import JobEvent
@@ -127,6 +129,15 @@ def test_bytes_are_shown_in_the_unit_that_people_use() -> None:
         "12.3 MB",
         "1.50 GB",
     ]
+
+
+def test_the_distribution_has_all_its_packages() -> None:
+    folder = Path(__file__).parents[3] / "client"
+    listed = tomllib.loads((folder / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    found = {
+        ".".join(path.parent.relative_to(folder).parts) for path in folder.rglob("bulklane/**/__init__.py")
+    }
+    assert set(listed) == found
 
 
 def test_a_bug_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

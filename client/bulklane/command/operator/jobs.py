@@ -7,7 +7,7 @@ import typer
 from bulklane.command.completion import complete_operation, complete_state
 from bulklane.command.jobs import COLUMNS, DETAILS, Limit
 from bulklane.command.operator.api import OperatorApi, administered
-from bulklane.command.output import AsJson, Columns, print_json, show_list, show_one
+from bulklane.command.output import AsJson, Columns, print_json, show_list, show_one, tell
 
 app = typer.Typer(no_args_is_help=True, help="The jobs of all accounts: list, show, cancel.")
 
@@ -54,4 +54,4 @@ def cancel(api: OperatorApi, job: AnyJob, *, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
     else:
-        typer.echo(f"cancelled {found['id']} of {found['account_name']}: its state is {found['state']}")
+        tell(f"cancelled {found['id']} of {found['account_name']}: its state is {found['state']}")

@@ -6,7 +6,7 @@ import typer
 
 from bulklane.command.operator.account_fields import KEEP_KEY, KEY_COLUMNS, AccountName
 from bulklane.command.operator.api import OperatorApi, administered
-from bulklane.command.output import AsJson, print_json, show_list
+from bulklane.command.output import AsJson, print_json, show_list, tell
 from bulklane.command.reporting import say
 
 app = typer.Typer(no_args_is_help=True, help="The API keys of an account: list, create, revoke.")
@@ -35,7 +35,7 @@ def create(
     if as_json:
         print_json(created)
         return
-    typer.echo(created["key"])
+    tell(created["key"])
     say(f"{created['id']}: {KEEP_KEY}", style="dim")
 
 
@@ -53,4 +53,4 @@ def revoke(
     if as_json:
         print_json(revoked)
     else:
-        typer.echo(f"revoked {revoked['id']} of {account}")
+        tell(f"revoked {revoked['id']} of {account}")

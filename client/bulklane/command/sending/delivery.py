@@ -1,20 +1,15 @@
 """What `bulklane send` sends: a file or standard input, with an operation and its parameters."""
 
-import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import Any
 
-from bulklane._sync.client import Bulklane
-from bulklane._sync.job import Job
 from bulklane.compression import SUFFIXES
 from bulklane.errors import ConfigurationError
 from bulklane.rows import Format
 from bulklane.sources import FORMATS
 
-OnProgress: TypeAlias = Callable[[int, int | None], None]  # bytes that the service has, and their total
 STDIN = "-"
 
 
@@ -35,28 +30,19 @@ class Delivery:
         return "standard input" if self.file == STDIN else Path(self.file).name
 
 
-def check(delivery: Delivery) -> None:
-    """Raise ConfigurationError if nothing tells the format; OSError if there is no such file."""
+def check(delivery: Delivery, written: Sequence[Path]) -> None:
+    """Raise ConfigurationError if the file cannot be sent or would be overwritten, OSError if it is gone."""
     path = Path(delivery.file)
+    if not delivery.file:
+        raise ConfigurationError("which file? Give FILE, or - for standard input, or --resume")
     if delivery.file != STDIN:
         path.stat()
         if path.is_dir():
             raise ConfigurationError(f"{path} is a folder: give a file")
+        if any(other.exists() and other.samefile(path) for other in written):
+            raise ConfigurationError(f"{path} is the file that is sent: write into another one")
     if delivery.format is None and not _tells_format(path):
         raise ConfigurationError(f"what is the format of {delivery.name}? Give --format")
-
-
-def deliver(client: Bulklane, delivery: Delivery, on_progress: OnProgress) -> Job:
-    """Send the file; return its job."""
-    options = {"columns": delivery.columns, "format": delivery.format, "charset": delivery.charset}
-    arguments: Any = {"operation": delivery.operation, **options, **delivery.parameters}
-    if delivery.file == STDIN:
-        return client.jobs.submit(_Counted(sys.stdin.buffer, None, on_progress), **arguments)
-    if Path(delivery.file).suffix.lower() in SUFFIXES:
-        return client.jobs.submit(delivery.file, **arguments)
-    with open(delivery.file, "rb") as file:
-        total = os.fstat(file.fileno()).st_size
-        return client.jobs.submit(_Counted(file, total, on_progress), **arguments)
 
 
 def read_columns(maps: Sequence[str], drops: Sequence[str]) -> dict[str, str | None]:
@@ -97,21 +83,3 @@ def _tells_format(path: Path) -> bool:
     if suffixes and suffixes[-1] in SUFFIXES:
         suffixes.pop()
     return bool(suffixes) and suffixes[-1] in FORMATS
-
-
-class _Counted:
-    """A file that tells how much of it was read."""
-
-    def __init__(self, file: BinaryIO, total: int | None, on_progress: OnProgress) -> None:
-        self._file = file
-        self._total = total
-        self._on_progress = on_progress
-        self._done = 0
-        self.name = cast("str", file.name)
-
-    def read(self, size: int, /) -> bytes:
-        """Read, and tell it."""
-        data = self._file.read(size)
-        self._done += len(data)
-        self._on_progress(self._done, self._total if data else self._done)
-        return data

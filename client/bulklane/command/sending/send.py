@@ -7,7 +7,6 @@ import typer
 from bulklane._sync.client import Bulklane
 from bulklane._sync.job import Job
 from bulklane.command.connection import PATIENT, connected
-from bulklane.command.delivery import Delivery, check, deliver, read_columns, read_parameters
 from bulklane.command.ending import (
     Afterwards,
     DryRun,
@@ -20,7 +19,9 @@ from bulklane.command.ending import (
     wait_for,
 )
 from bulklane.command.progress import Display, displayed
-from bulklane.command.reporting import INTERRUPTED, fail, say
+from bulklane.command.sending.delivery import Delivery, check, read_columns, read_parameters
+from bulklane.command.sending.unfinished import newest
+from bulklane.command.sending.uploading import deliver, go_on
 from bulklane.errors import ConfigurationError
 from bulklane.models import Operation
 from bulklane.rows import Format
@@ -41,6 +42,9 @@ EXAMPLES = r"""
   Add the contacts of another program's output to a list:
   $ crm export | bulklane send - --format csv -o lists.add -p list_id=lst_…
 
+  Go on after the connection, the terminal or the machine was lost:
+  $ bulklane send --resume
+
   In a script:
   $ job=$(bulklane send contacts.csv --no-wait) && bulklane jobs watch "$job" --timeout 600
 
@@ -54,7 +58,7 @@ EXAMPLES = r"""
 """
 
 File = Annotated[
-    str,
+    str | None,
     typer.Argument(
         metavar="FILE",
         help="CSV, NDJSON, JSON or a spreadsheet (.xlsx), also with .gz or .zst; - is standard input.",
@@ -120,10 +124,23 @@ Tag = Annotated[
 ]
 
 
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with an upload that was interrupted: that of FILE, or the newest one. Its parameters are "
+        "those of the first time.",
+    ),
+]
+Restart = Annotated[
+    bool, typer.Option("--restart", help="Begin anew, even if an upload of this file is unfinished.")
+]
+
+
 @connected(PATIENT)
 def send(
     client: Bulklane,
-    file: File,
+    file: File = None,
     *,
     operation: OperationName = "contacts.upsert",
     param: Param = None,
@@ -138,6 +155,8 @@ def send(
     timeout: Timeout = None,
     errors_to: ErrorsTo = None,
     results_to: ResultsTo = None,
+    resume: Resume = False,
+    restart: Restart = False,
     as_json: JobAsJson = False,
 ) -> None:
     """Send a file, and show what became of its rows.
@@ -145,32 +164,48 @@ def send(
     The exit status is 0 if every row was applied, 1 if some failed, 2 if the file was not applied.
     """
     delivery = Delivery(
-        file=file,
+        file=file or "",
         operation=_one_of(OPERATIONS, operation, "--operation"),
         columns=read_columns(map_ or (), drop or ()),
         format=cast("Format | None", format_ and _one_of(get_args(Format), format_, "--format")),
         charset=charset,
         parameters=read_parameters(param or (), name=name, tags=",".join(tag or ()), dry_run=dry_run),
     )
-    check(delivery)
     then = Afterwards(wait=wait, timeout=timeout, errors_to=errors_to, results_to=results_to, as_json=as_json)
-    raise typer.Exit(_send(client, delivery, then))
+    if resume:
+        _check_alone(delivery, restart=restart)
+    with displayed() as display:
+        job = _sent(client, delivery, then, display, resume=resume, restart=restart)
+        if wait:
+            wait_for(job, display, timeout)
+    raise typer.Exit(conclude(job, then))
 
 
-def _send(client: Bulklane, delivery: Delivery, then: Afterwards) -> int:
-    with displayed(delivery.name) as display:
-        job = _upload(client, delivery, display)
-        if then.wait:
-            wait_for(job, display, then.timeout)
-    return conclude(job, then)
+def _sent(
+    client: Bulklane, delivery: Delivery, then: Afterwards, display: Display, *, resume: bool, restart: bool
+) -> Job:
+    if resume:
+        found = newest(client.url, delivery.file or None)
+        check(found.delivery, then.files)
+        return go_on(client, found, display)
+    check(delivery, then.files)
+    return deliver(client, delivery, display, restart=restart)
 
 
-def _upload(client: Bulklane, delivery: Delivery, display: Display) -> Job:
-    say(f"{delivery.name} goes to {client.url}")
-    try:
-        return deliver(client, delivery, display.sent)
-    except KeyboardInterrupt:
-        raise fail("stopped: nothing was applied", status=INTERRUPTED) from None
+def _check_alone(delivery: Delivery, *, restart: bool) -> None:
+    """Raise ConfigurationError for options that an upload has from its first time."""
+    plain = Delivery(
+        file=delivery.file,
+        operation=OPERATIONS[0],
+        columns={},
+        format=None,
+        charset=None,
+        parameters={},
+    )
+    if restart or delivery != plain:
+        raise ConfigurationError(
+            "--resume goes on with the parameters of the first time: leave the others out"
+        )
 
 
 def _one_of(allowed: tuple[str, ...], given: str, option: str) -> str:

@@ -1,0 +1,1 @@
+"""Send files, and go on with what was interrupted."""

@@ -1,0 +1,118 @@
+"""Upload a file so that a cut, a killed api or a closed terminal costs at most its last MiB."""
+
+import os
+import shlex
+import sys
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from bulklane._sync.client import Bulklane
+from bulklane._sync.job import Job
+from bulklane._sync.upload import Upload
+from bulklane.command.progress import Display, share
+from bulklane.command.reporting import INTERRUPTED, explained, fail, say
+from bulklane.command.sending import unfinished
+from bulklane.command.sending.delivery import STDIN, Delivery
+from bulklane.command.sending.unfinished import Unfinished
+from bulklane.errors import APIError, BulklaneError, ConnectionLost, NotFoundError, SourceError
+
+
+def deliver(client: Bulklane, delivery: Delivery, display: Display, *, restart: bool) -> Job:
+    """Send a file, or go on where an interrupted command has left it; return the job."""
+    if delivery.file == STDIN:
+        return _send_once(client, delivery, display)
+    delivery = replace(delivery, file=os.path.abspath(delivery.file))
+    if not restart and (found := unfinished.same_as(client.url, delivery)):
+        with unfinished.held(found.id):
+            if upload := _found_again(client, found):
+                return _send(upload, found, display)
+    upload = client.uploads.create(delivery.file, **_arguments(delivery))
+    begun = unfinished.begun(upload.id, client.url, delivery)
+    unfinished.remember(begun)
+    say(f"{delivery.name} goes to {client.url}")
+    with unfinished.held(begun.id):
+        return _send(upload, begun, display)
+
+
+def go_on(client: Bulklane, found: Unfinished, display: Display) -> Job:
+    """Go on with an upload. Ends the command if the service or the file does not have it any more."""
+    with unfinished.held(found.id):
+        if upload := _found_again(client, found):
+            return _send(upload, found, display)
+    raise fail(f"send it anew: bulklane send {shlex.quote(str(found.path))}")
+
+
+def _found_again(client: Bulklane, found: Unfinished) -> Upload | None:
+    """Return an upload that was begun before. None, after a line: there is nothing to go on with."""
+    delivery = found.delivery
+    try:
+        upload = client.uploads.resume(
+            found.id, delivery.file, format=delivery.format, charset=delivery.charset
+        )
+    except NotFoundError:
+        say(f"the upload {found.id} has expired, or was cancelled")
+    except SourceError as error:  # nobody has the rest of its bytes any more
+        say(f"the upload {found.id} cannot go on, and is cancelled: {error}")
+        with suppress(NotFoundError):
+            client.uploads.cancel(found.id)
+    else:
+        say(f"{delivery.name} goes on to {client.url}: {share(upload.offset, upload.length)} are there")
+        return upload
+    unfinished.forget(found.id)
+    return None
+
+
+def _send(upload: Upload, begun: Unfinished, display: Display) -> Job:
+    """Send what is left. What can be continued is kept, and the command says how."""
+    try:
+        job = upload.send(display.sent)
+    except KeyboardInterrupt:
+        raise fail(f"stopped. {_how_to_go_on(upload, begun)}", status=INTERRUPTED) from None
+    except BulklaneError as error:
+        if not _may_go_on(error):
+            unfinished.forget(begun.id)
+            raise
+        raise fail(f"{explained(error)}\n{_how_to_go_on(upload, begun)}") from error
+    unfinished.forget(begun.id)
+    display.sent(upload.offset, upload.length)
+    return job
+
+
+def _send_once(client: Bulklane, delivery: Delivery, display: Display) -> Job:
+    """Send standard input, which survives cuts, but not the end of this process."""
+    say(f"{delivery.name} goes to {client.url}")
+    upload = client.uploads.create(sys.stdin.buffer, **_arguments(delivery))
+    try:
+        job = upload.send(display.sent)
+    except KeyboardInterrupt:
+        raise fail("stopped: nothing was applied", status=INTERRUPTED) from None
+    display.sent(upload.offset, upload.length)
+    return job
+
+
+def _may_go_on(error: BulklaneError) -> bool:
+    """Return whether a later attempt may succeed."""
+    match error:
+        case ConnectionLost():
+            return True
+        case APIError(status=status):
+            return status in {401, 408, 429} or status >= 500
+        case _:
+            return False
+
+
+def _how_to_go_on(upload: Upload, begun: Unfinished) -> str:
+    there = share(upload.offset, upload.length)
+    return f"{there} are there; go on with: bulklane send --resume {shlex.quote(str(begun.path))}"
+
+
+def _arguments(delivery: Delivery) -> Any:
+    """Return the arguments of `uploads.create`."""
+    return {
+        "operation": delivery.operation,
+        "columns": delivery.columns,
+        "format": delivery.format,
+        "charset": delivery.charset,
+        **delivery.parameters,
+    }
