@@ -103,10 +103,13 @@ WITH gone AS (
 SELECT count(*) FROM gone;
 
 -- name: job(days)$
--- Delete a job that ended more than `days` ago, with all rows that belong to it. Returns the number of jobs.
-WITH old AS (
+-- Delete a job that ended more than `days` ago, with all rows that belong to it, unless a retry of it is being accepted.
+-- Returns the number of jobs. The advisory lock is why no retry waits for this statement: see `count_retry`.
+WITH locked AS MATERIALIZED (
     SELECT account_id, id FROM jobs WHERE finished_at < now() - make_interval(days => :days)
     ORDER BY finished_at LIMIT 1 FOR UPDATE SKIP LOCKED
+), old AS MATERIALIZED (
+    SELECT account_id, id FROM locked WHERE pg_try_advisory_xact_lock(deletion_key(id))
 ), p AS (DELETE FROM parts x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
    k AS (DELETE FROM kept_parts x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
    c AS (DELETE FROM chunks x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),

@@ -79,7 +79,7 @@ async def jobs_to_retry(pool: Pool, account_id: AccountId, action: JobsAction) -
         size = SHOWN_JOBS if action.preview else None
         return await job_search.retryable(pool, account_id, wanted, size=size)
 
-    return await _matching(pool, account_id, action, find, why_not_retried)
+    return await _matching(pool, account_id, action, find, _why_not_retried)
 
 
 async def _matching(
@@ -116,7 +116,7 @@ def _why_not_cancelled(job: NamedJob) -> str | None:
     return "job_ended" if job.state.ended else None
 
 
-def why_not_retried(job: NamedJob) -> str | None:
+def _why_not_retried(job: NamedJob) -> str | None:
     """Return the code of why a job cannot be retried, or None."""
     if not job.state.ended:
         return "job_not_ended"

@@ -4,18 +4,14 @@ from aiohttp import web
 
 from api.accept.accept import new_job, ring_for
 from api.accept.upload import accept_upload
-from api.actions.matching_jobs import Acting, jobs_to_retry, why_not_retried
+from api.actions.matching_jobs import Acting, jobs_to_retry
 from api.actions.retry_job import RetryRequest
 from api.http.context import ACCOUNT, API, UNFINISHED, scope
 from schemas.errors import Conflict, InvalidRequest, RateLimited
 from schemas.ids import JobId, show_job_id
 from schemas.wire.job_actions import JobsAction, RetriedJobs
-from storage.pipeline import job_search, jobs, uploads
-from storage.pipeline.job_search import JobFilter
-
-# No client can send a key with a control character. The key of a retry names its job, so that two requests at
-# once make one retry of a job.
-KEY = "\x1fretry of {}"
+from storage.pipeline import jobs, uploads
+from storage.pipeline.uploads import ONLY_RETRY
 
 
 async def retry_all(request: web.Request, action: JobsAction) -> RetriedJobs:
@@ -37,12 +33,7 @@ async def retry_all(request: web.Request, action: JobsAction) -> RetriedJobs:
 
 
 async def _retry(request: web.Request, acting: Acting, parent_id: JobId) -> None:
-    # it was found up to 20 seconds ago, and a client may have retried it alone since then
-    now = await job_search.named(*scope(request), JobFilter(), [parent_id])
-    code = why_not_retried(now[0]) if now else "unknown_job"
-    if code:
-        return acting.skip(parent_id, code)
-    key = KEY.format(show_job_id(parent_id))
+    key = ONLY_RETRY + show_job_id(parent_id)
     try:
         parent = await jobs.parent(*scope(request), parent_id)
         if parent is None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from schemas.errors import BulklaneError
+from schemas.errors import BulklaneError, Conflict
 from schemas.formats.records import PART_BYTES, Span
 from schemas.ids import AccountId, JobId
 from storage.announcements import Announcer
@@ -60,7 +60,7 @@ class Uploads:
             most=MOST_TOGETHER,
             most_bytes=PART_BYTES,
             size=lambda small: len(small.body),
-            alone=(*ROW_REJECTED, IdempotencyKeyTaken),
+            alone=(*ROW_REJECTED, IdempotencyKeyTaken, Conflict),
         )
         self.current: set[tuple[AccountId, JobId]] = set()
         self.leased: set[tuple[AccountId, JobId]] = set()  # those whose job is stored, so that it has a lease
@@ -89,7 +89,7 @@ class Uploads:
     async def accept_small(self, small: SmallJob) -> Place:
         """Store and accept a job of one part, together with others of its stream that wait at this moment.
 
-        Raises IdempotencyKeyTaken.
+        Raises IdempotencyKeyTaken and Conflict as the function of the same name.
         """
         return await self.small.ask((small.job.account_id, small.job.stream), small)
 
@@ -129,9 +129,10 @@ async def accept_small(
 ) -> list[Place]:
     """Store and accept jobs of one stream, in their order. Returns the place of each.
 
-    Raises IdempotencyKeyTaken if another request uses the key of one of them.
+    Raises IdempotencyKeyTaken if another request uses the key of one of them, and Conflict if one must be the
+    only retry of its parent, and is not.
     """
-    with violations_as(jobs_idempotency=IdempotencyKeyTaken()):
+    with violations_as(jobs_idempotency=IdempotencyKeyTaken()), uploads.already_retried():
         row = await QUERIES.accept_small(
             db,
             account_id=account_id,

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from schemas.errors import UploadLost
+from schemas.errors import Conflict, UploadLost
 from schemas.formats.content_type import Format
 from schemas.formats.records import Span
 from schemas.ids import AccountId, JobId
@@ -17,6 +18,10 @@ from storage.postgres.named_queries import load, row_or_none
 from storage.postgres.pool import Conn, Pool
 
 IDEMPOTENCY_HOURS = 24  # after this time an idempotency key is free again
+# How the idempotency key of a retry begins that must be the only one of its job. No client can send one with
+# a control character. The id of the job follows, so two such requests at once make one retry. `count_retry`
+# refuses it if the job has a retry with another key.
+ONLY_RETRY = "\x1fretry of "
 QUERIES = load(__name__, {"idempotency_hours": IDEMPOTENCY_HOURS})
 
 
@@ -79,6 +84,12 @@ class ExpiredUpload(NamedTuple):
 
 class IdempotencyKeyTaken(Exception):
     """Another job of the account has this idempotency key."""
+
+
+def already_retried() -> AbstractContextManager[None]:
+    """Raise Conflict if the body accepts a job that must be the only retry of its parent, and is not."""
+    message = "the job has a retry: retry that one"
+    return violations_as(jobs_only_retry=Conflict(message, code="already_retried"))
 
 
 async def open_job(conn: Conn | Pool, job: NewJob) -> None:
@@ -149,25 +160,27 @@ async def accept(conn: Conn, job: NewJob, received: Received) -> Place | None:
 
     Returns None if the job is not in the state `receiving` any more: it was cancelled, or its lease expired.
     Raises UploadLost if the stored parts are not the received ones: parts are committed without waiting for
-    the disk, so a crash of PostgreSQL can lose some of them, and later parts are stored all the same.
+    the disk, so a crash of PostgreSQL can lose some of them, and later parts are stored all the same. Raises
+    Conflict if the job must be the only retry of its parent, and is not.
     """
     stored = await QUERIES.stored(conn, account_id=job.account_id, id=job.id)
     if stored is None:
         return None
     if tuple(stored) != (received.parts, received.parts - 1, received.size):
         raise UploadLost("PostgreSQL has lost a part of the body in a crash: send the request again")
-    row = await QUERIES.accept(
-        conn,
-        account_id=job.account_id,
-        id=job.id,
-        stream=job.stream,
-        layout=json.dumps(received.layout) if received.layout is not None else None,
-        parallel=received.parallel,
-        parts=received.parts,
-        bytes=received.size,
-        total=received.total,
-        request_hash=received.request_hash,
-    )
+    with already_retried():
+        row = await QUERIES.accept(
+            conn,
+            account_id=job.account_id,
+            id=job.id,
+            stream=job.stream,
+            layout=json.dumps(received.layout) if received.layout is not None else None,
+            parallel=received.parallel,
+            parts=received.parts,
+            bytes=received.size,
+            total=received.total,
+            request_hash=received.request_hash,
+        )
     return row_or_none(Place, row)
 
 

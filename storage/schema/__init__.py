@@ -17,6 +17,7 @@ from schemas.ids import MAX_NUMBER
 from storage.pipeline.job_search import RETRYABLE
 from storage.pipeline.jobs import EXAMPLES, FIRST_ERRORS, LARGE_BYTES, MAX_GROUPS
 from storage.pipeline.leases import LONGEST_DELAY_SECONDS, LONGEST_LEASE_SECONDS
+from storage.pipeline.uploads import ONLY_RETRY
 from storage.postgres.templates import render
 
 HERE = Path(__file__).parent
@@ -30,6 +31,7 @@ OBJECTS = (
     "functions/forget_errors.sql",
     "functions/group_errors.sql",
     "functions/note_change.sql",
+    "functions/deletion_key.sql",
     "functions/job_facets.sql",
     "functions/leased.sql",
     "functions/delayed.sql",
@@ -58,7 +60,7 @@ NUMBERS: dict[str, dict[str, str | int]] = {
     "functions/search_contacts.sql": {"longer_look": 20, "max_id": MAX_NUMBER},  # 20 times as many
     "functions/delayed.sql": {"twice_the_longest_delay": 2 * LONGEST_DELAY_SECONDS},
     "functions/count_jobs.sql": {"retryable": RETRYABLE},
-    "functions/count_retry.sql": {"retryable": RETRYABLE},
+    "functions/count_retry.sql": {"retryable": RETRYABLE, "only_retry": ONLY_RETRY},
     "functions/job_facets.sql": {"retryable": RETRYABLE},
     "functions/group_errors.sql": {"examples": EXAMPLES},
     "functions/summarise_errors.sql": {"examples": EXAMPLES, "max_groups": MAX_GROUPS},

@@ -4,6 +4,7 @@ from tests.faults.chaos.guards.mutation import Mutation
 
 MAX_ERRORS = "tests/integration/worker/failures/test_max_errors.py"
 MANY_JOBS = "tests/integration/api/jobs/test_many_jobs.py"
+RETRY_RACES = "tests/integration/api/jobs/test_retry_races.py"
 JOB_SEARCH = "tests/integration/api/jobs/test_job_search.py"
 CANCEL_MANY = "tests/integration/worker/control/test_cancel_many.py"
 
@@ -172,17 +173,25 @@ ACTION_GUARDS = (
         guard="retry many: two requests at once make one retry of a job",
         promise="P2",
         file="api/actions/retry_jobs.py",
-        text="KEY.format(show_job_id(parent_id))",
+        text="ONLY_RETRY + show_job_id(parent_id)",
         instead="None",
         tests=(MANY_JOBS,),
     ),
     Mutation(
-        guard="retry many: a job is looked at once more before its retry",
+        guard="retry many: a job that a client has retried alone meanwhile is not retried again",
         promise="P2",
-        file="api/actions/retry_jobs.py",
-        text="    if code:\n        return acting.skip(parent_id, code)\n",
-        instead="",
-        tests=(MANY_JOBS,),
+        file="storage/schema/functions/count_retry.sql",
+        text="IF NOT FOUND AND starts_with(",
+        instead="IF false AND starts_with(",
+        tests=(RETRY_RACES,),
+    ),
+    Mutation(
+        guard="retry: it does not wait for the deletion of its job",
+        promise="P5",
+        file="storage/schema/functions/count_retry.sql",
+        text="IF NOT pg_try_advisory_xact_lock_shared(deletion_key(NEW.parent_id)) THEN",
+        instead="IF false THEN",
+        tests=(RETRY_RACES,),
     ),
     Mutation(
         guard="retry many: a job that has a retry is not retried again",

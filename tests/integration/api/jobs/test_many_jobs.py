@@ -116,7 +116,7 @@ async def test_a_retry_whose_upload_was_cut_is_made_again(ctx: Context, client: 
     child = NewJob(  # of an api that dies while it stores the parts
         account_id=client.account.id, id=new_job_id(), operation=Operation.CONTACTS_UPSERT, stream="contacts",
         params=JobParams(), format=Format.JSON, parallel=1, request_id="req", parent_id=read_job_id(parent),
-        idempotency_key=retry_jobs.KEY.format(parent),
+        idempotency_key=uploads.ONLY_RETRY + parent,
     )  # fmt: skip
     await uploads.open_job(ctx.pool, child)
     assert await uploads.fail(ctx.pool, client.account.id, child.id, "upload_incomplete", "the api has died")
@@ -133,7 +133,7 @@ async def test_a_retry_that_another_request_is_making_is_not_called_made(
     making = NewJob(
         account_id=client.account.id, id=new_job_id(), operation=Operation.CONTACTS_UPSERT,
         stream="contacts", format=Format.NDJSON, params=JobParams(), parallel=1, request_id="req_1",
-        idempotency_key=retry_jobs.KEY.format(parent), parent_id=read_job_id(parent),
+        idempotency_key=uploads.ONLY_RETRY + parent, parent_id=read_job_id(parent),
     )  # fmt: skip
     await uploads.open_job(ctx.pool, making)
     again = (await act(client, "retry", {"ids": [parent]})).json
