@@ -17,12 +17,14 @@ from storage.pipeline.leases import Watch
 from storage.pipeline.uploads import ExpiredUpload
 from storage.postgres.transactions import end_silent_sessions, transaction, try_lock
 from worker.attempt import MAX_FAILURES, fail_rest
+from worker.finish import announce
 
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 1.0
 ROUND = 0.9  # of EVERY_SECONDS: after this time another worker may look for work
 LOCK = 0x626C7265  # 'blre': advisory lock, one worker at a time looks for work
+CANCELLED_SECONDS = 0.5  # of a round: waiting work must not wait long for its bells
 BELLS = 8  # maximum of bells per round; each turn serves more than one chunk
 ABANDONED = "the process that received this upload has died: send the request again"
 
@@ -40,6 +42,7 @@ async def reconcile_forever(ctx: Context) -> None:
 async def reconcile(ctx: Context) -> None:
     """Reconcile once. Every expired lease counts as abandoned."""
     await free_abandoned(ctx, Leases(patience=0))
+    await end_cancelled(ctx)
     await ring_for_work(ctx)
 
 
@@ -68,8 +71,25 @@ async def ring_in_turn(ctx: Context) -> bool:
         return False
     if ended := await end_silent_sessions(ctx.pool):
         logger.warning("%d sessions of PostgreSQL were ended: their processes do not go on", ended)
+    await end_cancelled(ctx)
     await ring_for_work(ctx)
     return True
+
+
+async def end_cancelled(ctx: Context) -> None:
+    """End small jobs that were cancelled before they began, many at once: a filter can cancel thousands.
+
+    The commits wait for the disk, because a client can read the ends.
+    """
+    clock = asyncio.get_running_loop().time
+    until = clock() + CANCELLED_SECONDS
+    together = finish.CANCELLED_TOGETHER
+    while together == finish.CANCELLED_TOGETHER and clock() < until:
+        async with transaction(ctx.pool, durable=True) as conn:
+            ends = await finish.end_cancelled(conn)
+        if ends:
+            await announce(ctx, ends, next_turns=0)  # `ring_for_work` rings
+        together = len(ends)
 
 
 async def ring_for_work(ctx: Context) -> None:

@@ -21,10 +21,12 @@ from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes
 
 APPLIED = [outcome for outcome in Outcome if outcome is not Outcome.CANCELLED]
+CANCELLED_TOGETHER = 200  # jobs that end in one transaction, which has their streams and turns locked
 QUERIES = load(
     __name__,
     {
         "jobs_a_round": JOBS_A_ROUND,
+        "cancelled_together": CANCELLED_TOGETHER,
         "most_failures": MOST_FAILURES,
         "max_errors_exceeded": JobErrorCode.MAX_ERRORS_EXCEEDED.value,
         **codes(*APPLIED),
@@ -185,9 +187,10 @@ async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members
 
 
 async def end_small(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list[End]:
-    """End jobs of which each has one chunk, which is applied, and delete their parts. Return their ends.
+    """End jobs of which each has one chunk, applied or cancelled, and delete their parts. Return their ends.
 
-    A job that was stopped, or whose account has a dry run that is running, is left out: `claim` decides.
+    A job that was stopped otherwise, or whose account has a dry run that is running, is left out: `claim`
+    decides.
     """
     rows = await QUERIES.end_small(
         conn,
@@ -196,6 +199,12 @@ async def end_small(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list
         recorded=contacts.STREAM,
     )
     return [End(row["account_id"], row["id"], JobState(row["state"]), row["dry_run_waits"]) for row in rows]
+
+
+async def end_cancelled(conn: Conn) -> list[End]:
+    """End up to CANCELLED_TOGETHER cancelled jobs of which nothing was applied, as `end_small`."""
+    rows = await QUERIES.cancelled_small(conn)
+    return await end_small(conn, [(row["account_id"], row["id"]) for row in rows]) if rows else []
 
 
 async def start(db: Conn | Pool, jobs: Sequence[tuple[AccountId, JobId]]) -> None:

@@ -125,12 +125,23 @@ SELECT :account_id, :id, s.first_index, s.code, s.field, s.errors, s.examples
 FROM summary s CROSS JOIN (SELECT count(*) AS rows FROM gone) g WHERE g.rows > 0;
 
 -- name: end_small(account_ids, ids, recorded)
--- As `end` and `leave`, for jobs whose only chunk is applied. Their parts are deleted, too.
+-- As `end` and `leave`, for jobs whose only chunk is applied or cancelled. Their parts are deleted, too.
 SELECT * FROM end_small_jobs(:account_ids, :ids, :recorded);
 
 -- name: leave(account_ids, streams, positions, recorded)
 -- Leave the streams and the turns of the jobs that the statement before has ended.
 SELECT * FROM leave_jobs(:account_ids, :streams, :positions, :recorded);
+
+-- name: cancelled_small()
+-- Lock cancelled jobs whose only chunk is cancelled, for `end_small`; those that a worker is finishing are left out.
+SELECT j.account_id, j.id FROM jobs j
+WHERE j.state IN ('queued', 'running') AND j.total IS NOT NULL AND j.lease_until IS NULL AND j.throttled_until IS NULL
+  AND j.cancel_requested_at IS NOT NULL AND j.error_code IS NULL AND NOT j.dry_run AND NOT delayed(j.retry_at)
+  AND EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.first_index = 0
+              AND c.state = 'cancelled' AND c.items = j.total OFFSET 0)
+ORDER BY j.retry_at NULLS FIRST
+LIMIT @cancelled_together@
+FOR UPDATE OF j SKIP LOCKED;
 
 -- name: start(account_ids, ids)!
 -- Mark jobs as running that were claimed behind an earlier one. `unended` does not find them while they are queued.

@@ -1,7 +1,8 @@
--- End jobs whose only chunk is applied, leave their streams and turns, and delete their parts, which are small and which
--- nothing reads after the end. They end at one moment, and one that followed another job of its stream starts at that
--- moment, too. Jobs are locked in the order of accounts. A job is absent from the result if it was stopped, has other
--- chunks, or has ended, or if a dry run of its account is running.
+-- End jobs whose only chunk is applied, or is cancelled because its client has cancelled the job. Leave their streams and
+-- turns, and delete their parts, which are small and which nothing reads after the end. They end at one moment, and one
+-- that followed another job of its stream starts at that moment, too. Jobs are locked in the order of accounts. A job is
+-- absent from the result if it was stopped after its chunk was applied, or for another reason than a cancellation by its
+-- client; if it has other chunks or has ended; or, unless it is cancelled, if a dry run of its account is running.
 --
 -- It counts the jobs that it ends by one statement, in place of the trigger job_ended, which takes as long for each job as
 -- this takes for all.
@@ -19,24 +20,29 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT FROM jobs j
             WHERE j.account_id = e.account_id AND j.id = e.id
-              AND (j.state IN ('queued', 'running')) IS TRUE AND j.cancel_requested_at IS NULL AND j.error_code IS NULL
+              AND (j.state IN ('queued', 'running')) IS TRUE AND j.error_code IS NULL
               AND (NOT j.dry_run) IS TRUE AND NOT leased(j.lease_until)
-              AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id OFFSET 0)
+              AND (j.cancel_requested_at IS NOT NULL
+                   OR NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id OFFSET 0))
             OFFSET 0 FOR UPDATE OF j
         ) locked
     ), done AS (
         UPDATE jobs j SET
             created = c.created, updated = c.updated, unchanged = c.unchanged, merged = c.merged, skipped = c.skipped,
             failed = c.failed, added = c.added, removed = c.removed,
-            state = CASE WHEN c.failed > 0 THEN 'completed_with_errors' ELSE 'completed' END,
-            started_at = COALESCE(j.started_at, moment), finished_at = moment,
+            cancelled = CASE c.state WHEN 'cancelled' THEN c.items ELSE 0 END,
+            state = CASE WHEN c.state = 'cancelled' THEN 'cancelled'
+                         WHEN c.failed > 0 THEN 'completed_with_errors' ELSE 'completed' END,
+            started_at = COALESCE(j.started_at, CASE c.state WHEN 'done' THEN moment END), finished_at = moment,
             lease_until = NULL, token = NULL, throttled_until = NULL, failures = 0, retry_at = NULL
         FROM ending e
         CROSS JOIN LATERAL (
             SELECT * FROM chunks o
-            WHERE o.account_id = e.account_id AND o.job_id = e.id AND o.first_index = 0 AND o.state = 'done' OFFSET 0
+            WHERE o.account_id = e.account_id AND o.job_id = e.id AND o.first_index = 0
+              AND o.state IN ('done', 'cancelled') OFFSET 0
         ) c
         WHERE j.account_id = ANY (ARRAY[e.account_id]) AND j.id = e.id AND j.total = c.items
+          AND (c.state = 'cancelled') = (j.cancel_requested_at IS NOT NULL)
         RETURNING j.account_id, j.id, j.state, j.stream, j.stream_position, j.operation, j.received_at, j.name, j.tags,
             j.failed
     ), history AS (

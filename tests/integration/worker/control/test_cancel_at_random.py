@@ -45,9 +45,10 @@ async def make_jobs(ctx: Context, rng: random.Random) -> list[MadeJob]:
             for n in range(rng.randint(1, 150))
         ]
         dry_run = rng.random() < 0.2
+        chunk_items = rng.choice([150, rng.randint(3, 20)])  # 150: one chunk
         job_id = await make_job(
             ctx, account.id, items,
-            chunk_items=rng.randint(3, 20), parallel=rng.choice([1, 4, 8]), split=rng.random() < 0.7,
+            chunk_items=chunk_items, parallel=rng.choice([1, 4, 8]), split=rng.random() < 0.7,
             dry_run=dry_run,
         )  # fmt: skip
         made.append(MadeJob(account.id, job_id, items, dry_run))

@@ -3,14 +3,18 @@
 import asyncio
 
 from schemas.operations import JobParams, Operation
+from schemas.states import Outcome
 from storage.context import Context
-from storage.pipeline import cancellation
+from storage.pipeline import cancellation, finish
 from tests.factories import contact, make_account, make_job, phone
 from tests.waiting import until
-from tests.workers import barred, claim, claim_chunk, drain, job_of, waiting_backends
-from worker.finish import finish_if_last
+from tests.workers import barred, claim, claim_chunk, drain, job_of, results_of, waiting_backends
+from worker.apply import apply_chunk
+from worker.finish import finish_if_last, ring_finish
+from worker.reconcile import end_cancelled
 
 ROWS = "SELECT * FROM jobs WHERE id = ANY ($1) ORDER BY id"
+ENDED = "FROM jobs WHERE finished_at IS NOT NULL"
 TURN = "SELECT FROM account_turns FOR UPDATE"
 
 
@@ -46,6 +50,44 @@ async def test_it_waits_until_no_claim_of_the_account_is_in_progress(ctx: Contex
         await until(waits)
         assert not cancelling.done()
     assert list(await cancelling) == [job_id]
+
+
+async def test_small_jobs_that_never_began_end_together(ctx: Context) -> None:
+    """A job of several chunks, a dry run, and a job that is being finished end by their own finish."""
+    account, other = await make_account(ctx), await make_account(ctx)
+    owners = (account, account, other, other)
+    small = [(owner.id, await make_job(ctx, owner.id, [contact(1)])) for owner in owners]
+    several = await make_job(ctx, account.id, [contact(1), contact(2)], chunk_items=1)
+    dry = await make_job(ctx, account.id, [contact(1)], dry_run=True)
+    finishing = await make_job(ctx, account.id, [contact(1)])
+    last = await make_job(ctx, other.id, [contact(7)])  # it is not cancelled
+    for owner, more in ((account, [several, dry, finishing]), (other, [])):
+        jobs = [job_id for account_id, job_id in small if account_id == owner.id] + more
+        assert set(await cancellation.cancel_queued(ctx.pool, owner.id, jobs)) == set(jobs)
+    assert await finish.claim(ctx.pool, account.id, finishing) is not None
+    for _ in range(2):
+        await end_cancelled(ctx)
+        rows = await ctx.pool.fetch(f"SELECT state, cancelled, started_at, id {ENDED} ORDER BY id")
+        assert [tuple(row) for row in rows] == [("cancelled", 1, None, job_id) for _, job_id in small]
+        assert await ctx.pool.fetchval("SELECT count(*) FROM job_history") == len(small)
+    assert await ctx.pool.fetchval(f"SELECT count(DISTINCT finished_at) {ENDED}") == 1  # in one transaction
+    assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 4
+    assert await ctx.pool.fetchval("SELECT sum(pending) FROM streams") == 4
+    for account_id, job_id in small:
+        assert [result.outcome for result in await results_of(ctx, account_id, job_id)] == [Outcome.CANCELLED]
+    assert (await claim(ctx)).job_id == last
+
+
+async def test_what_was_applied_before_the_cancellation_keeps_its_results(ctx: Context) -> None:
+    account = await make_account(ctx)
+    job_id = await make_job(ctx, account.id, [contact(1)])
+    await apply_chunk(ctx, await claim(ctx), finish=ring_finish)
+    await ctx.pool.execute("UPDATE jobs SET cancel_requested_at = now()")
+    await end_cancelled(ctx)
+    assert (await job_of(ctx, account.id, job_id)).state == "running"
+    await finish_if_last(ctx, account.id, job_id)
+    job = await job_of(ctx, account.id, job_id)
+    assert (job.state, job.created, job.cancelled) == ("completed", 1, 0)
 
 
 async def test_the_next_job_does_not_wait_for_the_window_of_a_cancelled_one(ctx: Context) -> None:
