@@ -22,7 +22,7 @@ from schemas.operations import CONTACT, OPERATIONS
 from storage.failpoints import reach
 from storage.pipeline import uploads
 from storage.pipeline.receiving import SmallJob
-from storage.pipeline.uploads import IdempotencyKeyTaken, NewJob, Place, Received
+from storage.pipeline.uploads import AlreadyRetried, IdempotencyKeyTaken, NewJob, Place, Received
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.transactions import transaction
 
@@ -76,7 +76,7 @@ async def accept_upload(
                 await upload.reserve()
             async for part in body:
                 await upload.add(part)
-            total, place = await upload.accept(fingerprint.digest())
+            total, place = await _accept(upload, fingerprint)
         except UploadCut as error:
             await upload.fail(error, leave_a_trace=True)
             raise
@@ -89,6 +89,13 @@ async def accept_upload(
             )
             raise
     return Accepted(job=job, place=place, total=total, durable=upload.durable)
+
+
+async def _accept(upload: "Upload", fingerprint: Fingerprint) -> tuple[int | None, Place]:
+    try:
+        return await upload.accept(fingerprint.digest())
+    except AlreadyRetried:
+        raise Conflict("the job has a retry: retry that one", code="already_retried") from None
 
 
 class Upload:
@@ -139,7 +146,8 @@ class Upload:
     async def accept(self, digest: bytes) -> tuple[int | None, Place]:
         """Accept the job of the request with this fingerprint.
 
-        Returns the number of its items, or None if a worker must split the parts; and its place.
+        Returns the number of its items, or None if a worker must split the parts; and its place. Raises
+        AlreadyRetried.
         """
         await self._written()
         request_hash = digest if self._job.idempotency_key is not None else None

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Required
 from uuid import UUID
 from zoneinfo import available_timezones
 
-import langcodes
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict  # pydantic takes typing.TypedDict from Python 3.12 on
@@ -45,6 +44,8 @@ class _Languages(dict[str | None, str | None]):
 
 
 def _standard_language(tag: str) -> str:
+    import langcodes  # it loads its registry for 30 ms, which a process that meets no language does not need
+
     if not langcodes.tag_is_valid(tag):  # also well-formed tags that are not registered, such as "true"
         raise PydanticCustomError(
             ItemCode.INVALID_LANGUAGE, "is not a language tag: write one like en or hi-IN (BCP 47)"

@@ -8,9 +8,12 @@ from pydantic.alias_generators import to_camel
 
 
 class Wire(BaseModel):
-    """A model of a response; it is never read from a request."""
+    """A model of a response; it is never read from a request.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    All models are built when they are first used (`defer_build`): together they take a sixth of a start.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 def _milliseconds(moment: datetime) -> str:

@@ -151,7 +151,9 @@ class ContactChange(BaseModel):
     removed by null.
     """
 
-    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(
+        alias_generator=to_camel, extra="forbid", frozen=True, strict=True, defer_build=True
+    )
 
     name: Name = Field(default_factory=str)
     phone: Phone = Field(default_factory=str, alias="phoneNumber", description="in any notation")

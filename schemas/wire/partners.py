@@ -16,7 +16,7 @@ from schemas.wire.contacts import Contact
 class Body(BaseModel):
     """The members besides the items; `open_array` rejects unknown members before."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
 
 
 class PreferencesBody(Body):

@@ -28,7 +28,7 @@ from schemas.wire.resource_bodies import PropertyName, TeamId
 class Query(BaseModel):
     """The query parameters of a request; unknown parameters are rejected."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class NoQuery(Query):

@@ -94,7 +94,7 @@ Options = Annotated[
 class JsonBody(BaseModel):
     """A JSON body; unknown fields are rejected."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def _no_defaults(schema: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from schemas.errors import BulklaneError, Conflict
+from schemas.errors import BulklaneError
 from schemas.formats.records import PART_BYTES, Span
 from schemas.ids import AccountId, JobId
 from storage.announcements import Announcer
@@ -15,7 +15,7 @@ from storage.background import beside, repeat
 from storage.group_commit import GroupCommit
 from storage.pipeline import uploads
 from storage.pipeline.leases import UPLOAD_RENEW_SECONDS, renewing
-from storage.pipeline.uploads import IdempotencyKeyTaken, NewJob, Place
+from storage.pipeline.uploads import AlreadyRetried, IdempotencyKeyTaken, NewJob, Place
 from storage.postgres.array_texts import array_text
 from storage.postgres.db_errors import ROW_REJECTED, violations_as
 from storage.postgres.named_queries import load, row_of
@@ -60,7 +60,7 @@ class Uploads:
             most=MOST_TOGETHER,
             most_bytes=PART_BYTES,
             size=lambda small: len(small.body),
-            alone=(*ROW_REJECTED, IdempotencyKeyTaken, Conflict),
+            alone=(*ROW_REJECTED, IdempotencyKeyTaken, AlreadyRetried),
         )
         self.current: set[tuple[AccountId, JobId]] = set()
         self.leased: set[tuple[AccountId, JobId]] = set()  # those whose job is stored, so that it has a lease
@@ -89,7 +89,7 @@ class Uploads:
     async def accept_small(self, small: SmallJob) -> Place:
         """Store and accept a job of one part, together with others of its stream that wait at this moment.
 
-        Raises IdempotencyKeyTaken and Conflict as the function of the same name.
+        Raises IdempotencyKeyTaken and AlreadyRetried.
         """
         return await self.small.ask((small.job.account_id, small.job.stream), small)
 
@@ -129,10 +129,9 @@ async def accept_small(
 ) -> list[Place]:
     """Store and accept jobs of one stream, in their order. Returns the place of each.
 
-    Raises IdempotencyKeyTaken if another request uses the key of one of them, and Conflict if one must be the
-    only retry of its parent, and is not.
+    Raises IdempotencyKeyTaken if another request uses the key of one of them, and AlreadyRetried.
     """
-    with violations_as(jobs_idempotency=IdempotencyKeyTaken()), uploads.already_retried():
+    with violations_as(jobs_idempotency=IdempotencyKeyTaken(), jobs_only_retry=AlreadyRetried()):
         row = await QUERIES.accept_small(
             db,
             account_id=account_id,

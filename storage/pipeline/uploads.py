@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from schemas.errors import Conflict, UploadLost
+from schemas.errors import UploadLost
 from schemas.formats.content_type import Format
 from schemas.formats.records import Span
 from schemas.ids import AccountId, JobId
@@ -86,10 +85,8 @@ class IdempotencyKeyTaken(Exception):
     """Another job of the account has this idempotency key."""
 
 
-def already_retried() -> AbstractContextManager[None]:
-    """Raise Conflict if the body accepts a job that must be the only retry of its parent, and is not."""
-    message = "the job has a retry: retry that one"
-    return violations_as(jobs_only_retry=Conflict(message, code="already_retried"))
+class AlreadyRetried(Exception):
+    """A job was not accepted, because it must be the only retry of its parent, and is not."""
 
 
 async def open_job(conn: Conn | Pool, job: NewJob) -> None:
@@ -161,14 +158,14 @@ async def accept(conn: Conn, job: NewJob, received: Received) -> Place | None:
     Returns None if the job is not in the state `receiving` any more: it was cancelled, or its lease expired.
     Raises UploadLost if the stored parts are not the received ones: parts are committed without waiting for
     the disk, so a crash of PostgreSQL can lose some of them, and later parts are stored all the same. Raises
-    Conflict if the job must be the only retry of its parent, and is not.
+    AlreadyRetried.
     """
     stored = await QUERIES.stored(conn, account_id=job.account_id, id=job.id)
     if stored is None:
         return None
     if tuple(stored) != (received.parts, received.parts - 1, received.size):
         raise UploadLost("PostgreSQL has lost a part of the body in a crash: send the request again")
-    with already_retried():
+    with violations_as(jobs_only_retry=AlreadyRetried()):
         row = await QUERIES.accept(
             conn,
             account_id=job.account_id,

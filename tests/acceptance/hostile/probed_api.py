@@ -13,7 +13,7 @@ from time import process_time
 
 from aiohttp import web
 
-import api.__main__
+import api.listen
 from api.app import make_app
 from schemas.settings import Settings
 
@@ -24,8 +24,8 @@ LEAST_SECONDS = 0.01  # shorter stalls are not written
 
 def main() -> None:
     """Serve with the probe."""
-    setattr(api.__main__, "make_app", _probed)  # noqa: B010 - main looks the name up
-    api.__main__.main()
+    setattr(api.listen, "make_app", _probed)  # noqa: B010 - listen looks the name up
+    api.listen.listen()
 
 
 def _probed(settings: Settings) -> web.Application:
