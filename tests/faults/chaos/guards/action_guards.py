@@ -4,7 +4,7 @@ from tests.faults.chaos.guards.mutation import Mutation
 
 MAX_ERRORS = "tests/integration/worker/failures/test_max_errors.py"
 MANY_JOBS = "tests/integration/api/jobs/test_many_jobs.py"
-RETRY_RACES = "tests/integration/api/jobs/test_retry_races.py"
+RETRY_RACES = "tests/integration/api/retries/test_retry_races.py"
 JOB_SEARCH = "tests/integration/api/jobs/test_job_search.py"
 CANCEL_MANY = "tests/integration/worker/control/test_cancel_many.py"
 

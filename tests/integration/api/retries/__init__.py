@@ -1,0 +1,1 @@
+"""Tests of retries: what they send, and what they meet."""
