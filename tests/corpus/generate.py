@@ -1,6 +1,6 @@
 """Write the files of the corpus with the programs that people use, and `cases.json`: what is in them.
 
-    python tests/corpus/generate.py    # with pandas, polars, openpyxl, xlsxwriter, csvkit
+    python tests/corpus/generate.py    # with pandas, polars, openpyxl, xlsxwriter, csvkit, LibreOffice
 
 The service does not need these programs, so the files are committed and the tests do not run this script.
 """
@@ -18,6 +18,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import libreoffice
 import openpyxl
 import pandas as pd
 import polars as pl
@@ -112,7 +113,10 @@ def by_pandas() -> None:
     missing = {"errors": [[6, "phone", "missing_field"]]}
     for mark, label in MARKS.items():
         save(f"pandas-{label}.csv", people.to_csv(index=False, sep=mark).encode(), CSV)
-        save(f"pandas-{label}-index.csv", people.to_csv(sep=mark).encode(), CSV, unknown_columns="ignore")
+        for what, query in (
+            ("", {"unknown_columns": "ignore"}), ("-kept", {"unknown_columns": "keep"}), ("-dropped", {"map.": ""}),
+        ):  # fmt: skip
+            save(f"pandas-{label}-index{what}.csv", people.to_csv(sep=mark).encode(), CSV, **query)
         save(
             f"pandas-{label}-index-refused.csv",
             people.to_csv(sep=mark).encode(),
@@ -258,6 +262,12 @@ def by_csvkit() -> None:
         save(f"csvkit-{label}.json", done.stdout, type_)
 
 
+def by_libreoffice() -> None:
+    for name, data, type_, query in libreoffice.files(text_of(PEOPLE).encode()):
+        is_read = name.endswith((".csv", ".xlsx"))
+        save(name, data, type_, OK if is_read else {"refused": "unsupported_format"}, **query)
+
+
 def other_files() -> None:
     for name, head, code in (
         ("a.pdf", b"%PDF-1.7\n" + bytes(40), "unsupported_format"),
@@ -279,6 +289,7 @@ if __name__ == "__main__":
         by_polars,
         by_workbook_libraries,
         by_csvkit,
+        by_libreoffice,
         other_files,
     ):
         write()
