@@ -113,6 +113,7 @@ ROUTES = (
     Route("PATCH", "/v1/properties/{name}", properties.change_property),
     Route("DELETE", "/v1/properties/{name}", properties.delete_property),
     Route("GET", "/openapi.json", reference.openapi, public=True),
+    Route("GET", "/llms.txt", reference.llms, public=True),
     Route("GET", "/docs", reference.docs, public=True),
     Route("GET", "/docs/", reference.docs_with_slash, public=True),
     Route("GET", "/docs/{asset}", reference.docs_asset, public=True),

@@ -1,6 +1,7 @@
-"""/openapi.json and /docs: the OpenAPI document, and a page to try the API without a CDN."""
+"""/openapi.json, /llms.txt and /docs: the OpenAPI document, a short text of it, and a page to try the API."""
 
 import asyncio
+import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from aiohttp import web
 
 from api.http.context import API
 from api.openapi.describe import Response, describe
+from api.openapi.llms import llms_text
 from api.route import ROUTE_TABLE, Route
 from schemas.errors import NotFound
 from schemas.settings import Settings
@@ -52,6 +54,13 @@ async def openapi(request: web.Request) -> web.Response:
     # in a thread: the first build takes some hundred milliseconds
     body = await asyncio.to_thread(_document, request.app[ROUTE_TABLE], request.app[API].ctx.settings)
     return web.Response(body=body, content_type="application/json", headers={"Cache-Control": REVALIDATE})
+
+
+@describe(hidden=True)
+async def llms(request: web.Request) -> web.Response:
+    """Serve what the API is and its endpoints as a short text."""
+    body = await asyncio.to_thread(_document, request.app[ROUTE_TABLE], request.app[API].ctx.settings)
+    return web.Response(text=llms_text(json.loads(body)), headers={"Cache-Control": REVALIDATE})
 
 
 @describe(hidden=True)

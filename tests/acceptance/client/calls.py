@@ -24,7 +24,7 @@ PARTNERS = re.compile(  # the same operations are reached by /v1/bulk
     r"/api/v1/contacts/bulk_update.*|/v1/contacts/lists/\{list_id\}/contacts|/v1/\{phone_number_id\}/.*"
     r"|/v1/contacts/(bulk|bulk-delete|add-to-audience)"
 )
-PUBLIC = {"/openapi.json", "/docs", "/docs/", "/healthz", "/readyz"}
+PUBLIC = {"/openapi.json", "/llms.txt", "/docs", "/docs/", "/healthz", "/readyz"}
 
 
 def name(what: str) -> str:

@@ -58,11 +58,11 @@ def test_describe_returns_the_handler_itself() -> None:
 UPLOAD_HEADERS = {"Upload-Complete", "Upload-Length", "Upload-Draft-Interop-Version"}
 
 
-def test_only_the_interactive_page_is_hidden() -> None:
+def test_only_what_is_made_of_the_document_is_hidden() -> None:
     hidden = {
         route.path for route in ROUTES if description_of(route.handler).hidden and route.method != "OPTIONS"
     }
-    assert hidden == {"/docs", "/docs/", "/docs/{asset}"}
+    assert hidden == {"/llms.txt", "/docs", "/docs/", "/docs/{asset}"}
 
 
 def test_the_document_is_valid_openapi_3_1() -> None:
@@ -198,6 +198,15 @@ async def test_the_document_is_served_without_a_key(session: aiohttp.ClientSessi
     async with session.get("/openapi.json") as response:
         assert (response.status, response.content_type) == (200, "application/json")
         assert await response.json() == DOCUMENT
+
+
+async def test_language_models_find_every_endpoint_without_a_key(session: aiohttp.ClientSession) -> None:
+    async with session.get("/llms.txt") as response:
+        assert (response.status, response.content_type) == (200, "text/plain")
+        text = await response.text()
+    assert text.startswith("# Bulklane\n\n> ")
+    assert "- [POST /v1/bulk/contacts.upsert](openapi.json): Create or update contacts" in text
+    assert text.count("](openapi.json): ") == len(DOCUMENTED) + 1
 
 
 async def test_an_error_fits_its_documented_schema(client: Client) -> None:
