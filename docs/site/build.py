@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from docs.site import llms
-from docs.site.check import problems
+from docs.site.check import problems, unlisted
 from docs.site.navigation import CONFIGURATION
 from docs.site.stage import REPOSITORY, stage
 
@@ -35,7 +35,7 @@ def build() -> Path:
     shutil.rmtree(SITE, ignore_errors=True)
     _generate()
     llms.write(SITE)
-    found = problems(SITE)
+    found = [*problems(SITE), *unlisted()]
     if found:
         raise BuildError("\n".join(found))
     return SITE

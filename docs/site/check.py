@@ -21,11 +21,14 @@ def problems(site: Path) -> list[str]:
     found = [line for path, page in read.items() for line in _broken(site, path, page, read)]
     for path in sorted(site.rglob("*.css")):
         found += [f"{path.relative_to(site)} loads {url}" for url in ELSEWHERE.findall(path.read_text())]
-    listed = {place for _, entries in sections() for _, place in entries}
-    found += [
-        f"{place} is not in the navigation of zensical.toml" for place in {*pages().values(), *MADE} - listed
-    ]
     return found
+
+
+def unlisted() -> list[str]:
+    """Return the pages that the navigation does not have, one line each."""
+    listed = {place for _, entries in sections() for _, place in entries}
+    missing = {*pages().values(), *MADE} - listed
+    return [f"{place} is not in the navigation, docs/site/zensical.toml" for place in sorted(missing)]
 
 
 def _broken(site: Path, path: Path, page: "_Page", read: dict[Path, "_Page"]) -> list[str]:
