@@ -64,7 +64,8 @@ class Bars:
     def changed(self, job: JobProgress) -> None:
         """Show a job."""
         if self._job is None:
-            self._job = self._progress.add_task(job.id, total=None, amount="")
+            say(f"job {job.id}")  # above the bars: a narrow terminal cuts what is in them
+            self._job = self._progress.add_task("job", total=None, amount="")
         self._progress.update(self._job, completed=done_rows(job), total=job.total, amount=described(job))
 
 
@@ -107,7 +108,7 @@ def described(job: JobProgress) -> str:
         return f"waits for {job.position:,} earlier job{'' if job.position == 1 else 's'}"
     rows = f"{done_rows(job):,} rows" if job.total is None else f"{done_rows(job):,} of {job.total:,} rows"
     failed = f", {job.counts.failed:,} failed" if job.counts.failed else ""
-    held = f", waits for the limit until {job.throttled_until:%H:%M:%S} UTC" if job.throttled_until else ""
+    held = f", over the limit until {job.throttled_until:%H:%M:%S} UTC" if job.throttled_until else ""
     return f"{job.state.replace('_', ' ')}, {rows}{failed}{held}"
 
 

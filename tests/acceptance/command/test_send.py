@@ -176,7 +176,7 @@ async def test_a_terminal_shows_bars_with_colours(service: Service, tmp_path: Pa
     plain = ESCAPE.sub("", shown)
     assert "━" in plain
     assert re.search(rf"upload\s+━+\s+{len(GOOD)} bytes sent", plain)
-    assert re.search(r"job_\w{26}\s+━+\s+completed, 2 of 2 rows", plain)
+    assert re.search(r"job\s+━+\s+completed, 2 of 2 rows", plain)
 
 
 def _until_said(stream: IO[bytes], text: str) -> str:
