@@ -75,7 +75,9 @@ async def stream_errors(
         return ("".join(map(line, found)), found[-1].index) if found else None
 
     name = f"{show_job_id(job_id)}-errors"
-    return await _stream(request, media, page, name, row(kept.header if kept else [*columns, *VERDICT]))
+    return await _stream(
+        request, media, page, name, _mark(query) + row(kept.header if kept else [*columns, *VERDICT])
+    )
 
 
 async def stream_results(
@@ -100,7 +102,7 @@ async def stream_results(
         found = await results.result_page(pool, account_id, job_id, after, chunks=1)
         return ("".join(map(line, found)), found[-1].index) if found else None
 
-    return await _stream(request, media, page, name, row(fields))
+    return await _stream(request, media, page, name, _mark(query) + row(fields))
 
 
 async def _stream_kept(
@@ -127,7 +129,7 @@ async def _stream_kept(
         return ("".join(map(line, found)), found[-1].result.index) if found else None
 
     name = f"{show_job_id(job_id)}-results"
-    return await _stream(request, media, page, name, row(kept.header) if kept else "")
+    return await _stream(request, media, page, name, _mark(query) + row(kept.header) if kept else "")
 
 
 async def _stream(
@@ -165,6 +167,10 @@ async def _stream(
 
 def _line(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False) + "\n"
+
+
+def _mark(query: ResultsQuery) -> str:
+    return "\ufeff" if query.bom else ""
 
 
 def _writer(query: ResultsQuery, kept: KeptFile | None = None) -> Callable[[Iterable[Any]], str]:

@@ -158,6 +158,9 @@ class ResultsQuery(Query):
     formulas: Literal["keep", "escape"] = Field(
         "keep", description="CSV: `escape` puts a ' before a cell that a spreadsheet would run as a formula."
     )
+    bom: bool = Field(
+        False, description="CSV: begin with a byte-order mark, by which Excel knows that the file is UTF-8."
+    )
 
     @property
     def after(self) -> int:

@@ -181,6 +181,23 @@ async def test_formulas_are_escaped_on_request(ctx: Context, client: Client) -> 
         assert [row[1] for row in rows_in(text)[1:]] == cells
 
 
+async def test_a_mark_of_utf8_is_written_on_request_and_read_again(ctx: Context, client: Client) -> None:
+    job = await run(ctx, client, f"phone,x\n12,ü\n{ONE},é\n".encode())
+    plain = await run(ctx, client, b"phone\n12\n", "")
+    for sent, what in ((job, "results"), (job, "errors"), (plain, "results"), (plain, "errors")):
+        text = await file_of(client, sent, what)
+        marked = await file_of(client, sent, what, "?format=csv&bom=true")
+        assert marked == b"\xef\xbb\xbf" + text
+        lines = await file_of(client, sent, what, "?format=ndjson&bom=true")
+        assert lines == await file_of(client, sent, what, "?format=ndjson")
+    corrected = (await file_of(client, job, "errors", "?format=csv&bom=true")).replace(
+        b"12,", b"+14155550199,"
+    )
+    again = await run(ctx, client, corrected)
+    assert (await client.job(again))["counts"]["created"] == 1
+    assert (await file_of(client, again, "results")).decode().startswith("phone,x,bulklane_index")
+
+
 async def test_json_items_may_have_unknown_fields(ctx: Context, client: Client) -> None:
     items = [
         {"phone": ONE, "name": "Ana", "shoe": {"size": 7}, "address": {"city": "Pune", "planet": "x"}},

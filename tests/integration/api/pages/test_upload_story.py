@@ -69,7 +69,7 @@ async def test_a_file_is_mapped_checked_sent_corrected_and_sent_again(
 
 async def _corrected(path: Path) -> bytes:
     """Correct the errors in a file of item errors, as a person does in a spreadsheet."""
-    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))  # noqa: ASYNC240 - short
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))  # noqa: ASYNC240 - short
     assert {row["error_code"] for row in rows} == {"invalid_email", "phone_too_short"}
     for number, row in enumerate(rows):
         row |= {"email": f"right{number}@example.com", "phone": f"+491511234570{number}"}
