@@ -1,6 +1,7 @@
 """Fixtures: one PostgreSQL and one Valkey for each session, a copy of a migrated database for each test."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 
@@ -24,6 +25,11 @@ hypothesis.settings.register_profile(
     "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("untimed")
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM end the tests as Ctrl-C does, so that what they have started is stopped and deleted."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,9 +5,12 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from embedded.servers import Postgres, Valkey, open_scratch, processes
+from embedded.servers.child import die_with
 
 SHARED_MEMORY = Path("/dev/shm")
 ENOUGH_BYTES = 512 * 1024**2
@@ -71,6 +74,11 @@ class TestServers:
 
     async def _stop(self) -> None:
         await asyncio.gather(self._postgres.wait(), self._valkey.wait())
+
+
+def dying_with_tests() -> Callable[[], None]:
+    """Return a `preexec_fn` of a service: the service stops when the test process dies, even by SIGKILL."""
+    return partial(die_with, os.getpid(), signal.SIGINT)
 
 
 def make_scratch_folder() -> Path:

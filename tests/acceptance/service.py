@@ -18,6 +18,7 @@ import aiohttp
 import asyncpg
 
 from embedded.servers import open_home
+from tests.servers import dying_with_tests
 from tests.waiting import wait_for
 
 REPOSITORY = Path(__file__).parents[2]
@@ -156,6 +157,7 @@ def start(home: Path, *options: str) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            preexec_fn=dying_with_tests(),  # noqa: PLW1509 - it calls one function of libc
         )
 
 

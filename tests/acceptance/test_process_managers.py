@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.service import BIN, REPOSITORY, environment
-from tests.servers import TestServers
+from tests.servers import TestServers, dying_with_tests
 from tests.waiting import wait_for
 
 
@@ -35,6 +35,7 @@ def test_honcho_starts_release_api_and_worker_and_arq_finds_the_worker_healthy(e
         env=env,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        preexec_fn=dying_with_tests(),  # noqa: PLW1509 - it calls one function of libc
     )
     try:
         # honcho adds 100 to PORT for each line of the Procfile; the api is the second line

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from embedded.servers import processes
+from tests.servers import dying_with_tests
 from tests.waiting import wait_for
 
 DEADLINE_SECONDS = 20
@@ -80,6 +81,7 @@ class Service:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            preexec_fn=dying_with_tests(),  # noqa: PLW1509 - it calls one function of libc
         )
         self._runs.append(process)
         return process

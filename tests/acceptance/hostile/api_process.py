@@ -15,6 +15,7 @@ import aiohttp
 from schemas.settings import Settings
 from tests.acceptance.hostile.probed_api import STALLS
 from tests.acceptance.service import REPOSITORY, environment
+from tests.servers import dying_with_tests
 from tests.waiting import until
 
 UPSERT = "/v1/bulk/contacts.upsert"
@@ -84,6 +85,7 @@ async def api_process(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            preexec_fn=dying_with_tests(),  # noqa: PLW1509 - it calls one function of libc
         )
     api = ApiProcess(process=process, port=port, log=log, key=key, stalls=stalls)
     try:
