@@ -64,7 +64,8 @@ class Bars:
     def changed(self, job: JobProgress) -> None:
         """Show a job."""
         if self._job is None:
-            say(f"job {job.id}")  # above the bars: a narrow terminal cuts what is in them
+            if self._upload is not None:  # above the bars: a narrow terminal cuts what is in them
+                say(f"accepted as {job.id}")
             self._job = self._progress.add_task("job", total=None, amount="")
         self._progress.update(self._job, completed=done_rows(job), total=job.total, amount=described(job))
 
