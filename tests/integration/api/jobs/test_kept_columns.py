@@ -5,9 +5,10 @@ import io
 import json
 
 from storage.context import Context
-from tests.factories import phone
+from tests.factories import make_account, phone
 from tests.integration.api.raw_upload import until_true, upload
 from tests.integration.api.service import Client, Response, Service
+from tests.integration.api.tenant_rows import TWIN_OF_A_ROW
 from tests.integration.api.work import stored, work
 from tests.workbooks import make_workbook, rows_of
 from tests.workers import claim, expire_leases
@@ -237,6 +238,21 @@ async def test_lines_of_results_have_the_cells_by_field(ctx: Context, client: Cl
         (0, "created", {"phone": ONE, "x": "1"}),
         (1, "failed", "short"),
     ]
+
+
+async def test_rows_that_another_account_keeps_are_not_read(ctx: Context, client: Client) -> None:
+    job = await run(ctx, client, f"phone,x\n{ONE},mine\n".encode())
+    before = await file_of(client, job, "results")
+    other = await make_account(ctx)
+    job_id = await ctx.pool.fetchval("SELECT id FROM jobs")
+    for table, more in (("chunks", {}), ("outcomes", {}), ("kept_parts", {"body": "\\x41"})):
+        twin = TWIN_OF_A_ROW.format(table=table, id="job_id")
+        await ctx.pool.execute(twin, job_id, other.id, json.dumps(more))
+    assert await ctx.pool.fetchval("SELECT count(*) FROM kept_parts") == 2
+    assert await file_of(client, job, "results") == before
+    await ctx.pool.execute("UPDATE jobs SET finished_at = now() - interval '1 year'")
+    await prune.prune(ctx)
+    assert await ctx.pool.fetchval("SELECT array_agg(account_id) FROM kept_parts") == [other.id]
 
 
 async def test_kept_rows_go_with_their_job_and_with_a_failed_upload(
