@@ -27,8 +27,22 @@ from bulklane.decode import document
 from bulklane.models import ItemError, ItemResult
 
 SHOWN = 100  # errors or results on a terminal; a file has all of them
+EXAMPLES = """
+[bold]Examples[/]
+
+  The jobs of a nightly import that have failed rows:
+  $ bulklane jobs list --name 'nightly*' --state completed_with_errors
+
+  Correct what failed, and send it again:
+  $ bulklane jobs errors job_… --to bad.csv
+
+  For a program, each change on a line:
+  $ bulklane jobs watch job_… --json | jq .counts.pending
+"""
 app = typer.Typer(
-    no_args_is_help=True, help="The jobs of the account: list, show, watch, cancel, retry, errors, results."
+    no_args_is_help=True,
+    help="The jobs of the account: list, show, watch, cancel, retry, errors, results.",
+    epilog=EXAMPLES,
 )
 
 JobId = Annotated[
