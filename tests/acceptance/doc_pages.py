@@ -37,7 +37,7 @@ FILE = re.compile(r"^ *<!-- file: (\S+) -->$")
 HTTP_START = re.compile(r"(HTTP/1\.1 \d{3}|(GET|POST|PATCH|PUT|DELETE) /\S+)")
 HTTP_HEADER = re.compile(r"[A-Za-z-]+: .+")
 MARK = "\x1e"  # separates the outputs of two blocks; no command prints it
-PAGE_SECONDS = 60
+PAGE_SECONDS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
