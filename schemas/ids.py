@@ -93,6 +93,27 @@ def read_upload_id(text: str) -> UploadId | None:
     return None if found is None else UploadId(found)
 
 
+def new_webhook_id() -> str:
+    """Return `wh_` and a new ULID."""
+    return f"wh_{ULID()}"
+
+
+def show_message_id(message_id: UUID) -> str:
+    """Return `msg_` and 26 characters: the id of a message to a webhook, the same in every attempt."""
+    return f"msg_{ULID.from_uuid(message_id)}"
+
+
+def read_message_id(text: str) -> UUID | None:
+    """Return the message id in `text`; None if it is not one."""
+    prefix, _, rest = text.partition("_")
+    if prefix != "msg":
+        return None
+    try:
+        return ULID.from_str(rest.upper()).to_uuid()
+    except ValueError:
+        return None
+
+
 def new_request_id() -> str:
     """Return `req_` and a new ULID."""
     return f"req_{ULID()}"

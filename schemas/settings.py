@@ -180,8 +180,17 @@ class Settings(BaseSettings):
     api_pool_size: int = Field(default=10, ge=2)
     queue_name: str = "bulklane"  # the arq queue; workers and api must agree
 
+    # webhooks
+    webhook_private_addresses: Literal["refuse", "allow"] = "refuse"  # of endpoints
+    webhook_seconds: float = Field(default=15, gt=0, le=60)  # for one attempt, from the look-up to the answer
+    # Seconds after each failed attempt, without the jitter; there is one attempt more. A day in all.
+    webhook_retry_seconds: Annotated[
+        tuple[Annotated[float, Field(gt=0, le=86_400)], ...], Field(min_length=1, max_length=30)
+    ] = (5, 30, 120, 600, 1_800, 3_600, 10_800, 21_600, 32_400)
+
     # housekeeping
     keep_jobs_days: int = Field(default=30, ge=1)  # ended jobs and their results are pruned after this
+    keep_deliveries_days: int = Field(default=7, ge=1)  # deliveries to webhooks are pruned after this
 
     @property
     def default_preference(self) -> str:

@@ -94,6 +94,11 @@ class JobProgress(Wire):
     finished_at: datetime | None
 
 
+def links_of(job: str) -> dict[str, str]:
+    """Return the links of a job with this id, by the names of their fields."""
+    return {f"{what}_url": f"/v1/jobs/{job}/{what}" for what in ("errors", "results", "events")}
+
+
 class Job(JobProgress):
     """One accepted bulk request. Times are ISO 8601 in UTC."""
 

@@ -19,9 +19,11 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from schemas.ids import JobId, Prefix, read_id, read_job_id, show_job_id
+from schemas.ids import MAX_NUMBER, JobId, Prefix, read_id, read_job_id, show_job_id
 from schemas.operations import Operation
 from schemas.states import JobState
+from schemas.webhooks.event_types import DeliveryState
+from schemas.webhooks.urls import WebhookId
 from schemas.wire.resource_bodies import PropertyName, TeamId
 
 
@@ -244,6 +246,19 @@ class AudiencesQuery(PageQuery):
     """The page of audiences."""
 
     cursor: Annotated[int, BeforeValidator(cursor_of("aud")), TEXT] | None = None
+
+
+class WebhooksQuery(PageQuery):
+    """The page of webhooks."""
+
+    cursor: WebhookId | None = None
+
+
+class DeliveriesQuery(PageQuery):
+    """The page of deliveries to a webhook, the newest first, all or those in one state."""
+
+    cursor: int | None = Field(default=None, ge=1, le=MAX_NUMBER)
+    state: DeliveryState | None = Field(default=None, description="Only deliveries in this state.")
 
 
 class PropertiesQuery(PageQuery):

@@ -1,0 +1,1 @@
+"""Webhooks without I/O: their events, URLs and addresses, signatures, and what follows an attempt."""
