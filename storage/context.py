@@ -1,5 +1,6 @@
 """The context: the dependencies that api and worker pass to the functions they call."""
 
+import asyncio
 import logging
 from dataclasses import dataclass, field
 
@@ -33,6 +34,8 @@ class Context:
     turn_slots: Slots = field(default_factory=lambda: Slots(UNLIMITED, places=UNLIMITED))
     # the steps of single jobs: split and finish
     job_slots: Slots = field(default_factory=lambda: Slots(UNLIMITED, places=UNLIMITED))
+    # set when deliveries to webhooks may wait; a worker also looks for them every second
+    webhook_bell: asyncio.Event = field(default_factory=asyncio.Event)
     # Logs errors that may occur for every chunk.
     repeated: RepeatedLog = field(default_factory=lambda: RepeatedLog(logging.getLogger("worker")))
 

@@ -122,6 +122,10 @@ class Queue:
         """Announce that a dry run may be ready to start."""
         await self._ring("dry_run", ["dry_run"])
 
+    async def ring_webhooks(self) -> None:
+        """Announce that deliveries to webhooks may wait."""
+        await self._ring("webhooks", ["webhooks"])
+
     async def take_bells(self, *, most: int, turns: int, read: int, seconds: float) -> Taken:
         """Take up to `most` bells to serve, up to `turns` of them for work, of the first `read` of the queue.
 

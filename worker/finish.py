@@ -109,7 +109,7 @@ async def _close(conn: Conn, job: Finishing) -> Members:
 async def announce(ctx: Context, ends: Sequence[End], *, next_turns: int) -> None:
     """Announce the ends to clients that wait for the jobs, and ring for `next_turns` turns.
 
-    The next jobs of the streams may be ready, and dry runs may wait there.
+    The next jobs of the streams may be ready, dry runs may wait there, and deliveries to webhooks.
     """
     # one record for all: a record for each small job would take a tenth of its time
     logger.info("; ".join([f"job {show_job_id(end.job_id)} ended: {end.state}" for end in ends]))
@@ -118,6 +118,8 @@ async def announce(ctx: Context, ends: Sequence[End], *, next_turns: int) -> Non
         await ctx.queue.ring_work(next_turns)
     if any(end.dry_run_waits for end in ends):
         await ctx.queue.ring_dry_run()
+    if any(end.webhook_waits for end in ends):
+        ctx.webhook_bell.set()
 
 
 async def drop_parts(ctx: Context, end: End) -> None:

@@ -70,12 +70,13 @@ class Freed(NamedTuple):
 
 
 class End(NamedTuple):
-    """The terminal state of a job, and whether a dry run waits in its stream."""
+    """The terminal state of a job, and whether a dry run waits in its stream, and a delivery to a webhook."""
 
     account_id: AccountId
     job_id: JobId
     state: JobState
     dry_run_waits: bool
+    webhook_waits: bool
 
 
 async def claim(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | None:
@@ -183,7 +184,7 @@ async def end(conn: Conn, account_id: AccountId, job_id: JobId, members: Members
         positions=[row["position"]],
         recorded=contacts.STREAM,
     )
-    return End(account_id, job_id, JobState(row["state"]), left["dry_run_waits"])
+    return End(account_id, job_id, JobState(row["state"]), left["dry_run_waits"], left["webhook_waits"])
 
 
 async def end_small(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list[End]:
@@ -198,7 +199,10 @@ async def end_small(conn: Conn, jobs: Sequence[tuple[AccountId, JobId]]) -> list
         ids=[job_id for _, job_id in jobs],
         recorded=contacts.STREAM,
     )
-    return [End(row["account_id"], row["id"], JobState(row["state"]), row["dry_run_waits"]) for row in rows]
+    return [
+        End(row["account_id"], row["id"], JobState(row["state"]), row["dry_run_waits"], row["webhook_waits"])
+        for row in rows
+    ]
 
 
 async def end_cancelled(conn: Conn) -> list[End]:

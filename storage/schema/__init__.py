@@ -19,18 +19,21 @@ from storage.pipeline.jobs import EXAMPLES, FIRST_ERRORS, LARGE_BYTES, MAX_GROUP
 from storage.pipeline.leases import LONGEST_DELAY_SECONDS, LONGEST_LEASE_SECONDS
 from storage.pipeline.uploads import ONLY_RETRY
 from storage.postgres.templates import render
+from storage.webhooks.sending import FAILING_DAYS, KEPT_ATTEMPTS, LEAST_FAILURES, PARALLEL
 
 HERE = Path(__file__).parent
 
 # In the order of creation: each object may use those above it.
 OBJECTS = (
-    "functions/count_members.sql",  # these seven are used only by the triggers in tables.sql
+    "functions/count_members.sql",  # these nine are used only by the triggers in tables.sql
     "functions/count_contacts.sql",
     "functions/count_jobs.sql",
     "functions/count_retry.sql",
     "functions/forget_errors.sql",
     "functions/group_errors.sql",
     "functions/note_change.sql",
+    "functions/queue_job_end.sql",
+    "functions/queue_throttling.sql",
     "functions/deletion_key.sql",
     "functions/job_facets.sql",
     "functions/leased.sql",
@@ -48,6 +51,12 @@ OBJECTS = (
     "functions/claim_chunks.sql",
     "functions/leave_jobs.sql",
     "functions/end_small_jobs.sql",
+    "functions/next_delivery.sql",
+    "functions/wake_webhooks.sql",
+    "functions/take_in_deliveries.sql",
+    "functions/claim_deliveries.sql",
+    "functions/record_attempt.sql",
+    "functions/free_deliveries.sql",
     "functions/search_contacts.sql",
     "functions/summarise_errors.sql",
 )
@@ -64,6 +73,13 @@ NUMBERS: dict[str, dict[str, str | int]] = {
     "functions/job_facets.sql": {"retryable": RETRYABLE},
     "functions/group_errors.sql": {"examples": EXAMPLES},
     "functions/summarise_errors.sql": {"examples": EXAMPLES, "max_groups": MAX_GROUPS},
+    "functions/next_delivery.sql": {"parallel": PARALLEL},
+    "functions/claim_deliveries.sql": {"parallel": PARALLEL},
+    "functions/record_attempt.sql": {
+        "failing_days": FAILING_DAYS,
+        "least_failures": LEAST_FAILURES,
+        "kept_attempts": KEPT_ATTEMPTS,
+    },
     "views/job_views.sql": {"first_errors": FIRST_ERRORS, "large_bytes": LARGE_BYTES},
 }
 

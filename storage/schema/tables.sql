@@ -1,7 +1,8 @@
 -- All current tables, indexes and triggers. The migrations create them; this file is maintained by hand, and a test
 -- fails if the two differ. To build a database from this folder, run count_members.sql, count_contacts.sql,
--- count_jobs.sql, count_retry.sql, forget_errors.sql, group_errors.sql and note_change.sql of functions/, then this file, then
--- the views and the other functions in the order of storage.schema.OBJECTS.
+-- count_jobs.sql, count_retry.sql, forget_errors.sql, group_errors.sql, note_change.sql, queue_job_end.sql and
+-- queue_throttling.sql of functions/, then this file, then the views and the other functions in the order of
+-- storage.schema.OBJECTS.
 --
 -- Columns are in the order in which the migrations added them. Every key starts with account_id, so the tables can
 -- be partitioned or distributed by it.
@@ -145,6 +146,16 @@ CREATE TRIGGER retry_added AFTER INSERT ON jobs
 CREATE TRIGGER retry_accepted AFTER UPDATE ON jobs
     FOR EACH ROW WHEN (NEW.parent_id IS NOT NULL AND OLD.accepted_at IS NULL AND NEW.accepted_at IS NOT NULL)
     EXECUTE FUNCTION count_retry();
+-- Wherever a job ends, its webhooks hear of it, in the transaction that ends it.
+CREATE TRIGGER job_added_webhooks AFTER INSERT ON jobs
+    FOR EACH ROW WHEN (NEW.finished_at IS NOT NULL) EXECUTE FUNCTION queue_job_end();
+CREATE TRIGGER job_ended_webhooks AFTER UPDATE ON jobs
+    FOR EACH ROW WHEN (OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL
+                       AND current_setting('bulklane.counts_ends', true) IS DISTINCT FROM 'on')
+    EXECUTE FUNCTION queue_job_end();
+CREATE TRIGGER job_throttled_webhooks AFTER UPDATE ON jobs
+    FOR EACH ROW WHEN (NEW.throttled_until IS NOT NULL AND NEW.throttled_until IS DISTINCT FROM OLD.throttled_until)
+    EXECUTE FUNCTION queue_throttling();
 
 -- The ended jobs in the order of time, by tag and name: a job has a row for each pair of one of its tags, or '', and its name,
 -- or ''. A job that can be retried has these rows twice: with its state, and with its state after 'retryable '. So a list with
@@ -565,6 +576,67 @@ CREATE TABLE opt_ins (
     PRIMARY KEY (account_id, contact_id, channel_id)
 );
 CREATE INDEX opt_ins_of_channel ON opt_ins (account_id, channel_id);
+
+---------------------------------------------------------------------------------------------------
+-- Webhooks
+
+-- The endpoints of clients. `due_at` is when the next delivery is due, as far as deliveries were taken in; null: none waits, as
+-- many are being sent as may, or the webhook is off. Only workers that take in, claim and record deliveries lock these rows: the
+-- end of a job waits for none of them.
+CREATE TABLE webhooks (
+    account_id      bigint NOT NULL,
+    id              text COLLATE "C" NOT NULL,              -- given by the client, or wh_ and 26 characters
+    url             text NOT NULL,
+    events          text[] NOT NULL CHECK (events <> '{}'), -- schemas.webhooks.event_types.WebhookEvent
+    ordered         boolean NOT NULL DEFAULT false,         -- one delivery at a time, in the order of numbers
+    description     text,
+    state           text NOT NULL DEFAULT 'on' CHECK (state IN ('on', 'off')),
+    off_reason      text,                                   -- schemas.webhooks.event_types.OffReason
+    off_at          timestamptz,
+    secret          bytea NOT NULL,                         -- signs; as it is, because a hash could not sign
+    previous_secret bytea,                                  -- signs, too, until previous_until
+    previous_until  timestamptz,
+    failures        integer NOT NULL DEFAULT 0,             -- failed attempts since the last success
+    failing_since   timestamptz,
+    due_at          timestamptz,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (account_id, id)
+) WITH (fillfactor = 50);
+CREATE INDEX webhooks_due ON webhooks (due_at) WHERE due_at IS NOT NULL;
+
+-- The messages for webhooks: one for each webhook and event, with the same id in every attempt. A row is 'new' until a worker
+-- takes it in, then 'waiting', 'sending' while a worker has leased it, and in the end 'delivered' or 'failed'.
+CREATE TABLE webhook_deliveries (
+    account_id      bigint NOT NULL,
+    webhook_id      text COLLATE "C" NOT NULL,
+    number          bigint GENERATED ALWAYS AS IDENTITY,    -- the order of ordered webhooks
+    id              uuid NOT NULL DEFAULT gen_random_uuid(), -- `webhook-id`; random, so that a restored database repeats none
+    event           text NOT NULL,                          -- a WebhookEvent, or 'webhook.test'
+    job_id          uuid,                                   -- null: a test
+    throttled_until timestamptz,                            -- job.throttled: as the event found the job
+    episode_until   timestamptz,                            -- job.throttled: see queue_throttling
+    state           text NOT NULL DEFAULT 'new' CHECK (state IN ('new', 'waiting', 'sending', 'delivered', 'failed')),
+    due_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    tries           integer NOT NULL DEFAULT 0,             -- attempts since it was queued, or queued again by a replay
+    token           bigint,                                 -- the fence of its lease
+    lease_until     timestamptz,
+    attempts        jsonb NOT NULL DEFAULT '[]',            -- the last ones, schemas.wire.webhooks.endpoints.Attempt
+    created_at      timestamptz NOT NULL DEFAULT clock_timestamp(), -- when the event happened
+    queued_at       timestamptz NOT NULL DEFAULT clock_timestamp(), -- later than created_at after a replay
+    ended_at        timestamptz,
+    PRIMARY KEY (account_id, webhook_id, number)
+);
+CREATE UNIQUE INDEX webhook_deliveries_id ON webhook_deliveries (account_id, webhook_id, id);
+CREATE INDEX webhook_deliveries_new ON webhook_deliveries (account_id, number) WHERE state = 'new';
+CREATE INDEX webhook_deliveries_waiting ON webhook_deliveries (account_id, webhook_id, due_at) WHERE state = 'waiting';
+CREATE INDEX webhook_deliveries_open ON webhook_deliveries (account_id, webhook_id, number)
+    WHERE state IN ('new', 'waiting', 'sending');
+CREATE INDEX webhook_deliveries_sending ON webhook_deliveries (account_id, webhook_id) WHERE state = 'sending';
+CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (account_id, webhook_id, created_at) WHERE state = 'failed';
+CREATE INDEX webhook_deliveries_state ON webhook_deliveries (account_id, webhook_id, state, number);
+CREATE INDEX webhook_deliveries_throttled ON webhook_deliveries (account_id, job_id) WHERE event = 'job.throttled';
+CREATE INDEX webhook_deliveries_created ON webhook_deliveries (created_at);
 
 ---------------------------------------------------------------------------------------------------
 -- The service itself

@@ -4,10 +4,10 @@
 -- absent from the result if it was stopped after its chunk was applied, or for another reason than a cancellation by its
 -- client; if it has other chunks or has ended; or, unless it is cancelled, if a dry run of its account is running.
 --
--- It counts the jobs that it ends by one statement, in place of the trigger job_ended, which takes as long for each job as
--- this takes for all.
+-- It counts the jobs that it ends by one statement, and queues their deliveries to webhooks by it, in place of the triggers
+-- job_ended and job_ended_webhooks, which take as long for each job as this takes for all.
 CREATE OR REPLACE FUNCTION end_small_jobs(p_account_ids bigint[], p_ids uuid[], p_recorded text)
-RETURNS TABLE (account_id bigint, id uuid, state text, dry_run_waits boolean) LANGUAGE plpgsql
+RETURNS TABLE (account_id bigint, id uuid, state text, dry_run_waits boolean, webhook_waits boolean) LANGUAGE plpgsql
 SET bulklane.counts_ends = 'on' AS $$
 #variable_conflict use_column
 DECLARE
@@ -54,6 +54,15 @@ BEGIN
         INSERT INTO job_count_changes (account_id, tag, name, hour, operation, state, jobs)
         SELECT h.account_id, h.tag, h.name, h.hour, h.operation, h.state, count(*) FROM history h
         GROUP BY h.account_id, h.tag, h.name, h.hour, h.operation, h.state
+    ), told AS (
+        INSERT INTO webhook_deliveries (account_id, webhook_id, event, job_id)
+        SELECT d.account_id, w.id, 'job.' || d.state, d.id
+        FROM done d
+        CROSS JOIN LATERAL (
+            SELECT id FROM webhooks h
+            WHERE h.account_id = d.account_id AND h.state = 'on' AND 'job.' || d.state = ANY (h.events) OFFSET 0
+        ) w
+        ORDER BY d.account_id, d.stream, d.stream_position, w.id
     )
     SELECT array_agg(d.account_id) AS account_ids, array_agg(d.id) AS ids, array_agg(d.state) AS states,
         array_agg(d.stream) AS streams, array_agg(d.stream_position) AS positions
@@ -61,7 +70,7 @@ BEGIN
     IF ended.ids IS NULL THEN
         RETURN;
     END IF;
-    RETURN QUERY SELECT e.account_id, e.id, e.state, l.dry_run_waits
+    RETURN QUERY SELECT e.account_id, e.id, e.state, l.dry_run_waits, l.webhook_waits
     FROM unnest(ended.account_ids, ended.ids, ended.states, ended.streams) e (account_id, id, state, stream)
     JOIN leave_jobs(ended.account_ids, ended.streams, ended.positions, p_recorded) l
         ON l.account_id = e.account_id AND l.stream = e.stream;

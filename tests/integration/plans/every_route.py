@@ -12,6 +12,7 @@ from tests.integration.api.work import work_once
 from tests.integration.plans.every_step import ITEMS, NUMBERS, STEPS, Step
 from tests.integration.plans.growing_world import PHONE_NUMBER_ID, Sessions
 from tests.integration.plans.operator_step import operator_calls
+from tests.integration.plans.webhook_step import webhook_deliveries
 from tests.workers import POLL
 
 KNOWN = """
@@ -19,6 +20,7 @@ INSERT INTO contacts AS c (account_id, phone, external_id)
 SELECT $1, w.* FROM unnest($2::text[], $3::text[]) w
 ON CONFLICT (account_id, phone) DO UPDATE SET external_id = excluded.external_id RETURNING id
 """
+BESIDE: dict[str, Step] = {"webhooks": webhook_deliveries, "the operator": operator_calls}
 # Jobs that name no channel opt contacts in to all of them, so all passes must have the same number.
 FORGET_CHANNELS = "DELETE FROM channels WHERE account_id = $1 AND id <> $2"
 
@@ -35,7 +37,7 @@ async def prepare(at: Sessions) -> list[tuple[str, Step]]:
         for place, call in enumerate(calls_of(key)):
             of = spare if call.deletes else own
             routed[f"{key} {place}"] = _route_step(key, call, of, of.names(jobs[of.word]))
-    return list((STEPS | {"the operator": operator_calls} | routed).items())
+    return list((STEPS | BESIDE | routed).items())
 
 
 def _known() -> tuple[list[str], list[str]]:

@@ -80,6 +80,15 @@ INSERT INTO labels (account_id, name) SELECT @account@, 'crowd ' || n FROM gener
 INSERT INTO contact_lists (account_id, name) SELECT @account@, 'crowd ' || n FROM generate_series(1, @contacts@ / 50) n;
 INSERT INTO audiences (account_id, name) SELECT @account@, 'crowd ' || n FROM generate_series(1, @contacts@ / 50) n;
 
+INSERT INTO webhooks (account_id, id, url, events, secret, due_at)
+SELECT id, 'crowd', 'https://example.com', '{job.completed}', '', now() + interval '1 hour' FROM accounts WHERE name LIKE 'other %';
+
+INSERT INTO webhook_deliveries (account_id, webhook_id, event, job_id, state, due_at)
+SELECT w.account_id, w.id, 'job.throttled', gen_random_uuid(),
+    CASE n % 5 WHEN 0 THEN 'failed' WHEN 1 THEN 'waiting' ELSE 'delivered' END, now() + interval '1 hour'
+FROM webhooks w, generate_series(1, CASE w.account_id WHEN @account@ THEN @contacts@ / 50 ELSE 10 END) n
+WHERE w.id IN ('crowd', 'steady', 'in-order');
+
 -- what the next round of pruning does, without its dead rows
 INSERT INTO job_counts AS c (account_id, tag, name, hour, operation, state, jobs)
 SELECT account_id, tag, name, hour, operation, state, sum(jobs) FROM job_count_changes GROUP BY 1, 2, 3, 4, 5, 6

@@ -1,0 +1,1 @@
+"""Webhooks: the endpoints of accounts, and the deliveries to them."""
