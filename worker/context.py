@@ -23,6 +23,7 @@ from worker.heartbeat import beating
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
 from worker.turn import keep_claims
+from worker.webhooks.deliver import delivering
 
 JOB_SLOTS = 4  # steps of single jobs (split, finish) that one worker does at once, beside its turns
 SLOW_STEPS = 4  # how many of each kind leave their slots: see `Slots`
@@ -38,7 +39,7 @@ SETTINGS = {"synchronous_commit": "off", "lock_timeout": "3s"}
 async def open_context(
     settings: Settings, redis: ArqRedis, dry_run_bell: asyncio.Event
 ) -> AsyncIterator[Context]:
-    """Connect, wait for the schema, and run the background tasks: reconciler, pruning, leases, dry runs."""
+    """Connect, wait for the schema, and run what goes on beside: repair, pruning, dry runs, webhooks."""
     assert settings.database_url is not None
     pool = await open_pool(
         settings.database_url,
@@ -62,6 +63,7 @@ async def open_context(
         )
         async with (
             keep_claims(ctx),
+            delivering(ctx),
             aclosing(ctx.turn_slots),
             aclosing(ctx.job_slots),
             beside(

@@ -12,6 +12,7 @@ from storage.background import repeat
 from storage.context import Context
 from storage.postgres.transactions import transaction
 from storage.resumable import upload_pieces
+from storage.webhooks import sending
 
 PRUNE_SECONDS = 300.0
 FOLD_SECONDS = 10.0  # of the numbers of jobs: a count reads all changes that are not folded
@@ -68,12 +69,17 @@ async def _jobs(ctx: Context) -> None:
             count = await pruning.job(conn, ctx.settings.keep_jobs_days)
 
 
+async def _deliveries(ctx: Context) -> None:
+    await sending.prune(ctx.pool, ctx.settings.keep_deliveries_days)
+
+
 WORK: dict[str, Callable[[Context], Awaitable[None]]] = {
     **{table: partial(_windows, table=table) for table in pruning.WINDOWS},
     "changes": _changes,
     "parts": _parts,
     "pieces": _pieces,
     "jobs": _jobs,
+    "deliveries": _deliveries,
     "counts": _counts,  # after the jobs, whose deletion changes them
 }
 EVERY = {"counts": FOLD_SECONDS, "pieces": PIECES_SECONDS}

@@ -1,4 +1,4 @@
-"""The arq worker: its settings, and one task for each of the four bells.
+"""The arq worker: its settings, and one task for each of the five bells.
 
 A bell carries only ids. It may arrive without work to do, twice, or late.
 """
@@ -61,7 +61,7 @@ def _options(settings: Settings) -> dict[str, Any]:
     _, redis_url = settings.required_urls()
     long = [func(cast(WorkerCoroutine, task), timeout=LONG_SECONDS) for task in (split, finish)]
     return {
-        "functions": [work, dry_run, *long],
+        "functions": [work, dry_run, webhooks, *long],
         "queue_name": settings.queue_name,
         "redis_pool": queue.connect(redis_url, queue_name=settings.queue_name),  # time-outs, keepalive
         "job_serializer": queue.serialize,
@@ -100,6 +100,13 @@ async def dry_run(arq: dict[str, Any]) -> None:
     await _hear(arq)
     bell: asyncio.Event = arq["dry_run_bell"]
     bell.set()
+
+
+async def webhooks(arq: dict[str, Any]) -> None:
+    """Wake the loop of this worker that delivers to webhooks."""
+    await _hear(arq)
+    ctx: Context = arq["context"]
+    ctx.webhook_bell.set()
 
 
 async def startup(arq: dict[str, Any]) -> None:

@@ -26,7 +26,13 @@ STEPS = (
     "dry_run.recorded",
     "cancel.before_commit",
 )
-WITH_THEIR_OWN_TESTS = {"settle.before_commit", "prepare.item", "upload.piece", "upload.attempt"}
+WITH_THEIR_OWN_TESTS = {
+    "settle.before_commit",
+    "prepare.item",
+    "upload.piece",
+    "upload.attempt",
+    "webhook.sent",
+}
 
 
 async def test_every_step_of_the_source_is_killed_at() -> None:

@@ -1,0 +1,1 @@
+"""Test storage against a real PostgreSQL: the schema, its migrations, the columns of a contact."""

@@ -1,0 +1,151 @@
+"""Deliver messages to webhooks: lease them, send them, record each attempt."""
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+
+from schemas.ids import AccountId, show_message_id
+from schemas.webhooks.event_types import DeliveryState
+from schemas.webhooks.verdicts import Answer, Verdict, verdict_of
+from schemas.wire.webhooks.endpoints import attempt_json
+from storage.background import beside, cancel, repeat
+from storage.context import Context
+from storage.failpoints import reach
+from storage.pipeline.leases import RENEW_SECONDS, Watch, new_tokens
+from storage.postgres.db_errors import is_ours
+from storage.webhooks import sending
+from storage.webhooks.sending import Lease, LeasedDelivery
+from worker.webhooks.messages import body_of, headers_for
+from worker.webhooks.poster import Poster
+
+logger = logging.getLogger(__name__)
+
+EVERY_SECONDS = 1.0  # maximum delay of a delivery by a lost bell
+SLOTS = 256  # deliveries that one worker sends at once
+SHARE = 32  # of them for one account, and leased by one statement
+END_SECONDS = 5.0  # for the attempts in progress when a worker stops
+JOB_GONE = "the job was deleted because of its age before the message was sent"
+
+
+@asynccontextmanager
+async def delivering(ctx: Context) -> AsyncIterator[None]:
+    """Deliver while the body runs; then end the attempts in progress, or give them back."""
+    async with Poster(ctx.settings) as poster:
+        courier = Courier(ctx, poster)
+        watch: Watch[Lease] = Watch()
+        try:
+            async with beside(
+                repeat(EVERY_SECONDS, courier.take, what="delivering to webhooks", bell=ctx.webhook_bell),
+                repeat(RENEW_SECONDS, courier.renew, what="renewing the leases of deliveries"),
+                repeat(EVERY_SECONDS, partial(free_abandoned, ctx, watch), what="freeing deliveries"),
+            ):
+                yield
+        finally:
+            await courier.end()
+
+
+async def free_abandoned(ctx: Context, watch: Watch[Lease]) -> None:
+    """Give back the deliveries of dead workers. Their attempts may have arrived: they are made again."""
+    abandoned = watch.abandoned(await sending.expired(ctx.pool))
+    if abandoned and (freed := await sending.free(ctx.pool, abandoned)):
+        logger.warning("%d deliveries of dead workers are due again", freed)
+        ctx.webhook_bell.set()
+
+
+class Courier:
+    """Sends the deliveries that this worker has leased, each in a task of its own."""
+
+    def __init__(self, ctx: Context, poster: Poster) -> None:
+        self._ctx = ctx
+        self._poster = poster
+        self._held: dict[asyncio.Task[None], LeasedDelivery] = {}
+        self._ending = False
+
+    async def take(self) -> None:
+        """Lease what is due, as far as there are slots, and begin to send it."""
+        await sending.take_in(self._ctx.pool)
+        while not self._ending:
+            most = min(SHARE, SLOTS - len(self._held))
+            leased = await sending.claim(self._ctx.pool, new_tokens(most), self._busy()) if most else []
+            for delivery in leased:
+                task = asyncio.create_task(self._deliver(delivery))
+                self._held[task] = delivery
+                task.add_done_callback(self._forget)
+            if len(leased) < max(most, 1):
+                return
+
+    async def renew(self) -> None:
+        """Renew the leases of what is being sent."""
+        await sending.renew(self._ctx.pool, self._held.values())
+
+    async def end(self) -> None:
+        """Wait for the attempts in progress, and give back those that take long."""
+        self._ending = True
+        if self._held:
+            await asyncio.wait(list(self._held), timeout=END_SECONDS)
+        left = dict(self._held)
+        for task in left:
+            await cancel(task)
+        try:
+            async with asyncio.timeout(END_SECONDS):
+                await sending.free(self._ctx.pool, left.values())
+        except Exception as error:  # the leases expire
+            logger.info("%d deliveries stay leased for now: %s", len(left), error)
+
+    def _busy(self) -> list[AccountId]:
+        counts = Counter(delivery.account_id for delivery in self._held.values())
+        return [account_id for account_id, count in counts.items() if count >= SHARE]
+
+    def _forget(self, task: "asyncio.Task[None]") -> None:
+        delivery = self._held.pop(task)
+        self._ctx.webhook_bell.set()
+        if not task.cancelled() and (error := task.exception()) is not None:  # the lease expires
+            text = "a delivery to the webhook %s of account %d failed: %s: %s"
+            kind = f"a delivery failed with {type(error).__name__}"
+            self._ctx.repeated.log(
+                logging.WARNING,
+                kind,
+                text,
+                delivery.webhook_id,
+                delivery.account_id,
+                kind,
+                error,
+                exc_info=error if is_ours(error) else None,
+            )
+
+    async def _deliver(self, delivery: LeasedDelivery) -> None:
+        """Make one attempt and record it."""
+        at = datetime.now(UTC)
+        body = await body_of(self._ctx.pool, delivery)
+        if body is None:
+            answer = Answer(status=None, error=JOB_GONE, milliseconds=0)
+            verdict = Verdict(state=DeliveryState.FAILED)
+        else:
+            answer = await self._poster.post(delivery.url, headers_for(delivery, body, time.time()), body)
+            verdict = verdict_of(
+                answer,
+                tries=delivery.tries + 1,
+                age_seconds=delivery.age_seconds,
+                delays=self._ctx.settings.webhook_retry_seconds,
+                chance=random.random(),  # noqa: S311 - it spreads retries, and protects nothing
+            )
+        reach("webhook.sent", show_message_id(delivery.id))
+        attempt = attempt_json(
+            at=at,
+            status=answer.status,
+            error=answer.error,
+            milliseconds=answer.milliseconds,
+            answer=answer.body,
+        )
+        off = await sending.record(self._ctx.pool, delivery, verdict, attempt)
+        if verdict.delay_seconds < EVERY_SECONDS:  # a longer one ends in a round of its own
+            asyncio.get_running_loop().call_later(verdict.delay_seconds, self._ctx.webhook_bell.set)
+        if off:
+            text = "the webhook %s of account %d was switched off: %s"
+            logger.warning(text, delivery.webhook_id, delivery.account_id, off)
