@@ -25,6 +25,7 @@ from api.handlers.operator import health as operator_health
 from api.handlers.operator import jobs as all_jobs
 from api.handlers.operator import keys
 from api.handlers.partners import kirim, oliai, peach, whippy
+from api.handlers.webhooks import deliveries, endpoints
 from api.pages import account_limits as limit_pages
 from api.pages import contacts as contact_pages
 from api.pages import file_upload, job, matching_jobs_form, owners, resources, sign_in
@@ -112,6 +113,19 @@ ROUTES = (
     Route("GET", "/v1/properties/{name}", properties.get_property),
     Route("PATCH", "/v1/properties/{name}", properties.change_property),
     Route("DELETE", "/v1/properties/{name}", properties.delete_property),
+    Route("POST", "/v1/webhooks", endpoints.create_webhook),
+    Route("GET", "/v1/webhooks", endpoints.list_webhooks),
+    Route("PUT", "/v1/webhooks/{webhook_id}", endpoints.put_webhook),
+    Route("GET", "/v1/webhooks/{webhook_id}", endpoints.get_webhook),
+    Route("PATCH", "/v1/webhooks/{webhook_id}", endpoints.change_webhook),
+    Route("DELETE", "/v1/webhooks/{webhook_id}", endpoints.delete_webhook),
+    Route("GET", "/v1/webhooks/{webhook_id}/secret", endpoints.get_secret),
+    Route("POST", "/v1/webhooks/{webhook_id}/secret/rotate", endpoints.rotate_secret),
+    Route("POST", "/v1/webhooks/{webhook_id}/test", deliveries.test_webhook),
+    Route("POST", "/v1/webhooks/{webhook_id}/replay", deliveries.replay_failed),
+    Route("GET", "/v1/webhooks/{webhook_id}/deliveries", deliveries.list_deliveries),
+    Route("GET", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}", deliveries.get_delivery),
+    Route("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay", deliveries.replay_delivery),
     Route("GET", "/openapi.json", reference.openapi, public=True),
     Route("GET", "/llms.txt", reference.llms, public=True),
     Route("GET", "/docs", reference.docs, public=True),

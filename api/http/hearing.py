@@ -4,10 +4,10 @@ import asyncio
 from typing import Self
 
 from api.feeds.event_feed import Feeds
-from api.http.job_view import progress_view
 from api.http.waiting import Ended
 from storage.announcements import announcements
 from storage.background import cancel, repeat
+from storage.inspection.job_progress import progress_of
 from storage.pipeline.jobs import JobRow
 from storage.postgres.pool import Pool
 from storage.queue import Queue
@@ -83,4 +83,4 @@ class Hearing:
 
 
 def _data_of(job: JobRow) -> str:
-    return progress_view(job).model_dump_json()
+    return progress_of(job).model_dump_json()

@@ -24,6 +24,16 @@ def made(view: Wire, location: str) -> web.Response:
     return _json(view, status=201, headers={"Location": location})
 
 
+def put(request: web.Request, view: Wire, *, new: bool) -> web.Response:
+    """Return a 201 with the resource that the path names, and its Location, or a 200 if it existed."""
+    return _json(view, status=201 if new else 200, headers={"Location": request.path} if new else {})
+
+
+def queued(view: Wire) -> web.Response:
+    """Return a 202 with a view of what is done later."""
+    return _json(view, status=202, headers={})
+
+
 def deleted(request: web.Request, path_id: PathId[Any], done: bool) -> web.Response:
     """Return a 204; raises NotFound if `done` is false, because there was nothing to delete."""
     path_id.found(request, done or None)

@@ -14,6 +14,7 @@ from api.openapi.describe import description_of
 from api.openapi.examples import MODELS
 from api.openapi.operation import PathOperation, operation_of, wanted_by
 from api.openapi.schemas import Schemas
+from api.openapi.webhooks import MESSAGES, messages
 from api.route import Route
 from schemas.settings import Settings
 from schemas.wire.envelope import Envelope
@@ -24,6 +25,8 @@ Bulk changes to contacts: an immediate job id, each item applied exactly once an
 A **bulk request** returns 202 with its job; with `Prefer: wait=10` it responds when the job has ended.
 **Errors** have one envelope; `code` is permanent, `request_id` is in the logs.
 """
+
+WEBHOOKS = components.TAGS["webhooks"][0]
 
 
 @lru_cache(maxsize=1)
@@ -39,7 +42,7 @@ def build(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
     """
     declared = list(_path_operations(routes))
     wanted = [model for entry in declared for model in wanted_by(entry.description)]
-    schemas = Schemas([*wanted, (Envelope, "validation")])
+    schemas = Schemas([*wanted, (Envelope, "validation"), *MESSAGES])
     paths: dict[str, dict[str, Any]] = {}
     for entry in declared:
         operation = operation_of(entry, schemas, settings)
@@ -55,6 +58,7 @@ def build(routes: Iterable[Route], settings: Settings) -> dict[str, Any]:
         ],
         "security": [{name: []} for name in components.SECURITY_SCHEMES],
         "paths": paths,
+        **({"webhooks": messages(schemas)} if WEBHOOKS in used else {}),
         "components": {
             "schemas": _with_examples(schemas.components),
             "responses": components.error_responses(schemas.of(Envelope, "validation"), settings),

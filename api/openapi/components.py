@@ -4,6 +4,7 @@ from typing import Any
 
 from schemas.ids import show_id
 from schemas.settings import Settings
+from schemas.webhooks.urls import WEBHOOK_ID
 
 # The quoted string of RFC 8941, or a bare value without a quotation mark at either end.
 IDEMPOTENCY_KEY = r'^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-~]([ -~]{0,253}[!#-~])?)$'
@@ -30,6 +31,7 @@ TAGS = {
     "audiences": ("Audiences", "Sets of contacts to send to."),
     "channels": ("Channels", "Channels that contacts are opted in to."),
     "teams": ("Teams", "Labels and contacts belong to teams."),
+    "webhooks": ("Webhooks", "Messages to an endpoint of yours when a job ends or is throttled."),
     "properties": ("Properties", "The keys that the properties of a contact may have."),
     "operator": (
         "Operator",
@@ -49,22 +51,23 @@ def _numbered(prefix: Any, noun: str) -> dict[str, Any]:
     }
 
 
+def _random(prefix: str, description: str) -> dict[str, Any]:
+    """Return the path parameter of what has no number."""
+    return {
+        "description": description,
+        "schema": {"type": "string", "pattern": f"^{prefix}_{ULID}$"},
+        "example": f"{prefix}_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC",
+    }
+
+
 PATH_PARAMETERS: dict[str, dict[str, Any]] = {
-    "job_id": {
-        "description": "The job.",
-        "schema": {"type": "string", "pattern": f"^job_{ULID}$"},
-        "example": "job_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC",
-    },
+    "job_id": _random("job", "The job."),
     "phone_number_id": {
         "description": "The account's own phone_number_id.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 100},
         "example": "106540352242922",
     },
-    "upload_id": {
-        "description": "The upload.",
-        "schema": {"type": "string", "pattern": f"^upl_{ULID}$"},
-        "example": "upl_01KAJ0Q5N4Q3S8Z6X2V7T1R9WC",
-    },
+    "upload_id": _random("upl", "The upload."),
     "contact_id": _numbered("ctc", "contact"),
     "label_id": _numbered("lbl", "label"),
     "list_id": _numbered("lst", "contact list"),
@@ -75,6 +78,12 @@ PATH_PARAMETERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "format": "uuid"},
         "example": "0193f0a0-0000-7000-8000-000000000001",
     },
+    "webhook_id": {
+        "description": "The webhook: an id of your own, or one of ours.",
+        "schema": {"type": "string", "pattern": WEBHOOK_ID},
+        "example": "crm",
+    },
+    "delivery_id": _random("msg", "The delivery: the `webhook-id` of its message."),
     "account": {
         "description": "The account: its id, or its name.",
         "schema": {"type": "string", "minLength": 1},
@@ -204,14 +213,6 @@ OPERATOR_SCHEMES: dict[str, dict[str, Any]] = {
         "scheme": "bearer",
         "description": "`Authorization: Bearer <OPERATOR_KEY>`",
     }
-}
-
-MEANINGS = {
-    200: "Done.",
-    201: "Created.",
-    204: "Done; the response has no body.",
-    202: "Accepted: the job, which has not ended yet.",
-    207: "The job has ended, and some items failed.",
 }
 
 # `map.<column>`: OpenAPI has no parameters with free names, except as the members of an object.

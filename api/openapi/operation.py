@@ -19,6 +19,13 @@ BODY_ERRORS = (400, 413, 415, 422)
 BULK_ERRORS = (409, 422)  # of the Idempotency-Key
 PRIVATE_ERRORS = (401, 429, 500, 503)
 ENDED = (200, 207)  # of a bulk request whose job has ended
+MEANINGS = {
+    200: "Done.",
+    201: "Created.",
+    204: "Done; the response has no body.",
+    202: "Accepted: the job, which has not ended yet.",
+    207: "The job has ended, and some items failed.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +218,7 @@ def _responses_of(route: Route, description: Description, schemas: Schemas) -> d
             headers += ["Location", "Idempotent-Replayed"]
             headers += ["Preference-Applied", "Bulklane-Job"] if status in ENDED else []
         responses[str(status)] = {
-            "description": response.text or components.MEANINGS[status],
+            "description": response.text or MEANINGS[status],
             "headers": components.refer_headers(headers),
         }
         if content := _content(response, schemas):

@@ -125,7 +125,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     """Return the environment of a process under test; of this process it has only the COVERAGE_ variables."""
     path = f"{BIN}:/usr/local/bin:/usr/bin:/bin"
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-    return {"PATH": path, "BULKLANE_HOME": str(home), "PORT": "0", "HOME": str(home), **coverage, **more}
+    ours = {"BULKLANE_HOME": str(home), "PORT": "0", "WEBHOOK_PRIVATE_ADDRESSES": "allow"}
+    return {"PATH": path, "HOME": str(home), **ours, **coverage, **more}
 
 
 @contextmanager

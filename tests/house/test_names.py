@@ -19,6 +19,7 @@ ONE_IDEA = {
     "results": "the results of the items: in storage, and as files",
     "split": "the step from parts to chunks, and its queries",
     "supervisor": "the folder and its main class",
+    "webhooks": "what is sent to endpoints of clients: handlers, wire models, rules, storage, worker",
 }
 
 # A noun may have a module in each of these folders: its handlers, its storage, its wire models and so on.
@@ -26,15 +27,19 @@ FOLDERS_OF_NOUNS = {
     "api.handlers",
     "api.handlers.operator",
     "api.handlers.partners",
+    "api.handlers.webhooks",
     "api.pages",
     "api.pages.operator",
     "cli",
     "schemas.items",
     "schemas.wire",
+    "schemas.wire.webhooks",
     "storage.entities",
     "storage.operator",
     "storage.pipeline",
+    "storage.webhooks",
     "worker.operations",
+    "worker.webhooks",
 }
 
 

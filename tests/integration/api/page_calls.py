@@ -11,13 +11,15 @@ Names = Mapping[str, str]  # by kind; from Belongings.names and from FRESH in ht
 class Call:
     """A valid request of a route, built from names. `deletes`: it deletes what it names.
 
-    `statuses`: the statuses that the owner of all named things may get.
+    `statuses`: the statuses that the owner of all named things may get. `creates`: an id in the path that the
+    account does not have becomes its own.
     """
 
     body: Callable[[Names], Any] = lambda _: None
     query: Callable[[Names], Mapping[str, str]] = lambda _: {}
     headers: Mapping[str, str] = field(default_factory=dict)
     deletes: bool = False
+    creates: bool = False
     statuses: tuple[int, ...] = (200, 201, 204)
 
 

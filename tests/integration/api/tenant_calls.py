@@ -23,6 +23,8 @@ NAMED_IN_PATH = {
     "contact_id": "contact",
     "name": "property",
     "phone_number_id": "phone_number_id",
+    "webhook_id": "webhook",
+    "delivery_id": "delivery",
 }
 
 
@@ -112,6 +114,10 @@ def _camel_contact(n: Names) -> dict[str, Any]:
     }
 
 
+def _webhook(n: Names) -> dict[str, Any]:
+    return {"url": "https://example.com/changed", "events": ["job.throttled"], "description": n["new_name"]}
+
+
 def _list_contacts(action: str) -> Call:
     return Call(
         body=lambda n: {
@@ -130,6 +136,7 @@ NEW_NAME = [Call(body=lambda n: {"name": n["new_name"]})]
 OF_A_LIST = Call(body=_items, query=lambda n: {"list_id": n["list"], "opt_in_to": n["channel"]})
 PLAIN = [Call()]
 DELETES = [Call(deletes=True)]
+QUEUES = [Call(statuses=(202,))]
 
 JOB_FILTERS = [
     Call(query=lambda n: {"name": n["name"], "tag": n["name"], "since": "2020-01-01T00:30:00Z"}),
@@ -272,5 +279,20 @@ CALLS: dict[str, list[Call]] = {
     "GET /v1/properties/{name}": PLAIN,
     "PATCH /v1/properties/{name}": [Call(body=lambda _: {"options": ["x", "z"]})],
     "DELETE /v1/properties/{name}": DELETES,
+    "POST /v1/webhooks": [Call(body=_webhook)],
+    "GET /v1/webhooks": [Call(), Call(query=lambda n: {"cursor": n["webhook"]})],
+    "PUT /v1/webhooks/{webhook_id}": [Call(body=_webhook, creates=True)],
+    "PATCH /v1/webhooks/{webhook_id}": [Call(body=lambda n: {"description": n["new_name"]})],
+    "DELETE /v1/webhooks/{webhook_id}": DELETES,
+    "POST /v1/webhooks/{webhook_id}/secret/rotate": PLAIN,
+    "POST /v1/webhooks/{webhook_id}/test": QUEUES,
+    "POST /v1/webhooks/{webhook_id}/replay": [
+        Call(body=lambda _: {"since": "2020-01-01T00:00:00Z"}, statuses=(202,))
+    ],
+    "GET /v1/webhooks/{webhook_id}/deliveries": [
+        Call(),
+        Call(query=lambda _: {"state": "failed", "cursor": "9000000000", "limit": "1"}),
+    ],
+    "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": QUEUES,
     **PAGE_CALLS,
 }

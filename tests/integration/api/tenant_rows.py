@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from schemas.ids import JobId, Prefix, UploadId, new_job_id, show_id, show_job_id, show_upload_id
+from schemas.ids import (
+    JobId,
+    Prefix,
+    UploadId,
+    new_job_id,
+    show_id,
+    show_job_id,
+    show_message_id,
+    show_upload_id,
+)
 from storage.context import Context
 from storage.entities.accounts import Account
 from storage.postgres.pool import Pool
@@ -66,6 +75,17 @@ WITH it AS (
     SELECT account_id, kind, number, number FROM it, unnest('{list, label, audience}'::text[]) AS kind
     UNION ALL
     SELECT account_id, 'list', also_in_list, number FROM it WHERE also_in_list IS NOT NULL
+), a_webhook AS (
+    INSERT INTO webhooks (account_id, id, url, events, description, secret)
+    SELECT account_id, key || '-hook', 'https://a.example/' || key, '{job.throttled}', word,
+        sha256(word::bytea)
+    FROM it
+), a_delivery AS (
+    INSERT INTO webhook_deliveries (account_id, webhook_id, number, id, event, state, attempts)
+    OVERRIDING SYSTEM VALUE
+    SELECT account_id, key || '-hook', number, channel_id, 'webhook.test', 'failed', jsonb_build_array(
+        jsonb_build_object('at', now(), 'status', 500, 'error', NULL, 'milliseconds', 5, 'answer', word))
+    FROM it
 )
 INSERT INTO opt_ins (account_id, contact_id, channel_id, opted_in, by_contact)
 SELECT account_id, number, channel_id, false, true FROM it
@@ -135,6 +155,8 @@ class Belongings:
             "second_channel": str(self.second_channel_id),
             "channel_phone": self.channel_phone,
             "property": f"{self.key}_key",
+            "webhook": f"{self.key}-hook",
+            "delivery": show_message_id(self.channel_id),
             "job": show_job_id(job_id),
             "upload": show_upload_id(UploadId(self.channel_id)),
             "phone_number_id": f"1{self.number}",
@@ -190,7 +212,8 @@ async def number_from(pool: Pool, first: int) -> None:
     """Make the ids of new rows start at `first`."""
     for table in ("contacts", "contact_lists", "labels", "audiences", "teams"):
         await pool.execute(f"ALTER TABLE {table} ALTER id RESTART WITH {first}")
-    await pool.execute(f"ALTER TABLE job_count_changes ALTER number RESTART WITH {first}")
+    for table in ("job_count_changes", "webhook_deliveries"):
+        await pool.execute(f"ALTER TABLE {table} ALTER number RESTART WITH {first}")
 
 
 class Rows:

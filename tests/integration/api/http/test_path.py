@@ -70,6 +70,7 @@ HELPERS = {
 }
 # The response, and what happens after the row is written.
 AFTERWARDS = {
+    "schemas/wire/jobs.py",
     "api/feeds/event_feed.py",
     "api/http/access_log.py",
     "api/http/hearing.py",

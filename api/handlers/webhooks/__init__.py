@@ -1,0 +1,1 @@
+"""/v1/webhooks: the endpoints that hear of jobs, and what was sent to them."""
