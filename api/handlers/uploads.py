@@ -2,9 +2,11 @@
 
 from aiohttp import web
 
+from api.accept.parameters import RENAME
 from api.endpoint import endpoint
 from api.http.context import API, scope
 from api.http.responses import deleted, page_of, shown
+from api.http.validation import all_of, parse_query, read_query
 from api.openapi.describe import describe
 from api.resumable.append_request import append_to_upload
 from api.resumable.creation import create_upload
@@ -21,6 +23,7 @@ from api.resumable.upload_view import UPLOAD, UploadIdInPath, on_error, state_fi
 from schemas.errors import NotAcceptable
 from schemas.wire.base import Listing
 from schemas.wire.jobs import Job
+from schemas.wire.query_models import NoQuery
 from schemas.wire.uploads import NewUploadQuery, UploadsQuery, UploadView
 from storage.resumable import attempts, resumable_uploads
 
@@ -33,6 +36,7 @@ FRESH = {"Cache-Control": "no-store"}  # an offset that a cache returns would be
     files=("application/x-ndjson", "text/csv"),
     headers=(COMPLETE, "Upload-Length", "Upload-Draft-Interop-Version"),
     responses={201: UploadView, 200: Job, 202: Job, 207: Job},
+    errors=(404,),
 )
 async def start_upload(request: web.Request) -> web.Response:
     """Create a resumable upload.
@@ -42,16 +46,15 @@ async def start_upload(request: web.Request) -> web.Response:
     whole body.
     """
     on_error(request, **{COMPLETE: shown_complete(False)})
-    complete = declared_complete(request.headers)
-    if complete is None:
-        message = f"{COMPLETE} is missing: send ?0, or ?1 if this request has the whole body"
-        raise NotAcceptable(message, code="missing_parameter", param=COMPLETE)
-    operation = request.query.get("operation")
-    if operation is None:
-        message = "operation is missing, as in ?operation=contacts.upsert"
-        raise NotAcceptable(message, code="missing_parameter", param="operation")
+    complete, operations = declared_complete(request.headers), request.query.getall("operation", [])
+    if complete is None or len(operations) != 1:
+        _, problems = parse_query(request.query, NewUploadQuery, free=f"{RENAME}<column>")
+        if complete is None:
+            message = f"{COMPLETE} is missing: send ?0, or ?1 if this request has the whole body"
+            problems.append(NotAcceptable(message, code="missing_parameter", param=COMPLETE))
+        raise all_of(problems)
     query = request.rel_url.without_query_params("operation").raw_query_string
-    return await create_upload(request, operation, query, complete=complete)
+    return await create_upload(request, operations[0], query, complete=complete)
 
 
 @endpoint(responses={200: Listing[UploadView]})
@@ -87,7 +90,9 @@ async def append(request: web.Request) -> web.Response:
 
     The newest request is the only one that appends. Requests are not limited by number.
     """
-    return await append_to_upload(request, await UPLOAD.in_path(request))
+    upload_id = await UPLOAD.in_path(request)
+    read_query(request, NoQuery)
+    return await append_to_upload(request, upload_id)
 
 
 @endpoint(responses={204: None}, errors=(409,))

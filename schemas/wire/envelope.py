@@ -26,7 +26,14 @@ class Problem(Wire):
 
 
 class Envelope(Wire):
-    """`error` is the first problem; if there are several, `errors` has all of them."""
+    """`error` is the first problem; if there are several, `errors` has all of them.
+
+    Some errors of resumable uploads also have the members of a problem type (RFC 9457).
+    """
 
     error: Problem
     errors: list[Problem] = Field(default_factory=list)
+    type: str = ""  # a URI
+    title: str = ""
+    expected_offset: int = Field(default=0, alias="expected-offset")
+    provided_offset: int = Field(default=0, alias="provided-offset")

@@ -49,6 +49,7 @@ async def call_all(key: str, url: str, folder: Path) -> set[tuple[str, str]]:
         await _contact(client)
         await _operations(client)
         await _many_jobs(client, folder)
+        await _uploads(client)
     return called
 
 
@@ -145,6 +146,16 @@ async def _rest_of_resources(
     assert (await client.lists.archive(group.id)).state == "archived"
     assert group.id in [one.id async for one in client.lists.list(archived=True)]
     assert (await client.lists.unarchive(group.id)) == await client.lists.get(group.id)
+
+
+async def _uploads(client: AsyncBulklane) -> None:
+    upload = await client.uploads.create([{"phone": "12"}], dry_run=True)
+    assert [one.id async for one in client.uploads.list()] == [upload.id]
+    again = await client.uploads.resume(upload.id, [{"phone": "12"}])
+    assert (await (await again.send()).wait(SECONDS)).total == 1
+    await upload.cancel()
+    with pytest.raises(NotFoundError):
+        await client.uploads.resume(upload.id, [])
 
 
 async def _many_jobs(client: AsyncBulklane, folder: Path) -> None:

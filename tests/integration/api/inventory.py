@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.factories import contact, phone
-from tests.integration.api.service import Client
+from tests.integration.api.service import UPSERT, Client
 
 PHONE_NUMBER_ID = "106540352242922"
 
@@ -24,12 +24,19 @@ async def fill(client: Client) -> dict[str, list[Any]]:
             client, "/v1/properties", [{"name": f"p{n}", "type": "enum", "options": ["a"]} for n in range(20)]
         ),
         "job": [response.json["id"]],
+        "upload": await _uploads(client),
         "phone_number_id": [PHONE_NUMBER_ID],
         "phone": [phone(n) for n in range(20)],
         "prefer": ["wait=10", "wait=1", "respond-async", "handling=strict"],
         "region": ["IN", "us"],
         "preference": ["mute_all", "allow_all"],
     }
+
+
+async def _uploads(client: Client) -> list[str]:
+    headers = {"Upload-Complete": "?0", "Content-Type": "text/csv"}
+    made = [await client.call("POST", UPSERT, headers=headers) for _ in range(20)]
+    return [response.json["id"] for response in made]
 
 
 async def _make(client: Client, path: str, bodies: list[dict[str, Any]]) -> list[Any]:

@@ -19,7 +19,10 @@ schemathesis.openapi.media_type("text/csv", CSV.map(str.encode))
 schemathesis.openapi.media_type("application/x-ndjson", NDJSON.map(str.encode))
 
 
-@schemathesis.serializer("text/csv", "application/x-ndjson")
+schemathesis.openapi.media_type("application/partial-upload", CSV.map(str.encode))
+
+
+@schemathesis.serializer("text/csv", "application/x-ndjson", "application/partial-upload")
 def as_bytes(context: schemathesis.SerializationContext, value: object) -> bytes:
     """Return the bytes of the strategies above. Values that the schema generates are converted to text."""
     del context
@@ -35,6 +38,8 @@ def before_call(context: schemathesis.HookContext, case: "schemathesis.Case[Any]
         return
     if "Idempotency-Key" in case.headers:  # a repeated key with another body is refused
         case.headers["Idempotency-Key"] = f"key-{number}"
+    if "Upload-Offset" in case.headers:  # the uploads have no bytes yet
+        case.headers["Upload-Offset"] = "0"
     if case.media_type != "text/csv":
         case.query.pop("map", None)
     if "region" in case.query:

@@ -77,7 +77,7 @@ async def test_no_private_route_accepts_a_key_that_is_not_valid(
 @pytest.mark.parametrize("route", [route for route in ROUTES if route.public], ids=name_of)
 async def test_a_public_route_needs_no_key(session: aiohttp.ClientSession, route: Route) -> None:
     async with session.request(route.method, path_of(route)) as response:
-        assert response.status == 200
+        assert response.status == (204 if route.method == "OPTIONS" else 200)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ phases.coverage.enabled = false
 
 # an invalid item is an error of its job; the request is accepted
 [[operations]]
-include-tag = ["Bulk", "Partners"]
+include-tag = ["Bulk", "Partners", "Uploads"]
 checks.negative_data_rejection.enabled = false
 
 # hundreds of similar cases each: preferences.set, bulk_label and single contacts cover them

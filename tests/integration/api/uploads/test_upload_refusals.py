@@ -124,3 +124,11 @@ async def test_the_uploads_of_an_account_have_limits(
             assert (response.status, response.error["code"]) == (429, "too_many_uploads")
             assert (await append(small, places[0], 0, CSV, complete=True)).status == 202
             assert (await create(small, CSV)).status == 201
+
+
+async def test_appends_count_in_no_window(ctx: Context, client: Client) -> None:
+    place = (await create(client)).headers["Location"]
+    response = await append(client, place, 0, CSV)
+    assert (response.status, "RateLimit" in response.headers) == (204, False)
+    head = await client.call("HEAD", place)
+    assert head.headers["RateLimit"].startswith('"reads";r=1199')
