@@ -16,8 +16,8 @@ from api.http.waiting import wanted_wait
 from api.resumable.bulk_request import bulk_request_for, job_for
 from api.resumable.refusals import is_final, restored, stored
 from api.resumable.upload_fields import COMPLETE, shown_complete
-from api.resumable.upload_view import UPLOAD, on_error
-from schemas.errors import BulklaneError, NotAcceptable, UploadProcessing
+from api.resumable.upload_view import on_error
+from schemas.errors import BulklaneError, Conflict, NotAcceptable, NotFound, UploadProcessing
 from storage.pipeline.uploads import IdempotencyKeyTaken, NewJob
 from storage.resumable import attempts, resumable_uploads, upload_pieces
 from storage.resumable.attempts import Begun
@@ -96,7 +96,12 @@ async def _make(
         job_id=job.id,
         keep_seconds=keep_seconds,
     )
-    return await accept_staged(bulk, body, job, Staged(finish=finish, size=upload.arrived), seconds)
+    try:
+        return await accept_staged(bulk, body, job, Staged(finish=finish, size=upload.arrived), seconds)
+    except Conflict:  # this process was stopped, and another one has replaced its attempt
+        if (await _again(bulk.request, upload)).finished_at is None:
+            raise UploadProcessing("the job of this upload is being made: send the request again") from None
+        return None
 
 
 async def _begin(bulk: NativeRequest, upload: StagedUpload, job: NewJob, keep_seconds: int) -> Begun:
@@ -121,7 +126,9 @@ async def _begin(bulk: NativeRequest, upload: StagedUpload, job: NewJob, keep_se
 
 async def _again(request: web.Request, upload: StagedUpload) -> StagedUpload:
     found = await resumable_uploads.get(request.app[API].ctx.pool, upload.account_id, upload.id)
-    return UPLOAD.found(request, found)
+    if found is None:
+        raise NotFound("the upload was deleted while its job was made", code="unknown_upload")
+    return found
 
 
 def _final(response: web.Response) -> web.Response:
