@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,12 +86,13 @@ class Breaking:
 
 
 def _memory_of(pid: int | None) -> int:
-    """Return the resident memory of a process; 0: it is dead."""
+    """Return the most resident memory that a process has had; 0: it is dead."""
     try:
-        fields = Path(f"/proc/{pid}/statm").read_text().split()
+        status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
-    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(found[1]) * 1024 if found else 0
 
 
 async def _client_of(running: Cluster, client: PatientClient, line: Proxy) -> AsyncBulklane:
