@@ -1,8 +1,8 @@
 -- End jobs whose only chunk is applied, or is cancelled because its client has cancelled the job. Leave their streams and
 -- turns, and delete their parts, which are small and which nothing reads after the end. They end at one moment, and one
 -- that followed another job of its stream starts at that moment, too. Jobs are locked in the order of accounts. A job is
--- absent from the result if it was stopped after its chunk was applied, or for another reason than a cancellation by its
--- client; if it has other chunks or has ended; or, unless it is cancelled, if a dry run of its account is running.
+-- absent from the result if it was stopped for another reason than a cancellation by its client, if it has other chunks or
+-- has ended, or, unless it is cancelled, if a dry run of its account is running.
 --
 -- It counts the jobs that it ends by one statement, and queues their deliveries to webhooks by it, in place of the triggers
 -- job_ended and job_ended_webhooks, which take as long for each job as this takes for all.
@@ -42,7 +42,6 @@ BEGIN
               AND o.state IN ('done', 'cancelled') OFFSET 0
         ) c
         WHERE j.account_id = ANY (ARRAY[e.account_id]) AND j.id = e.id AND j.total = c.items
-          AND (c.state = 'cancelled') = (j.cancel_requested_at IS NOT NULL)
         RETURNING j.account_id, j.id, j.state, j.stream, j.stream_position, j.operation, j.received_at, j.name, j.tags,
             j.failed
     ), history AS (

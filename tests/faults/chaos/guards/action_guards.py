@@ -225,4 +225,12 @@ ACTION_GUARDS = (
         instead="False:\n",
         tests=(MANY_JOBS,),
     ),
+    Mutation(
+        guard="cancel many: jobs that end together end as cancelled, with their items",
+        promise="P10",
+        file="storage/schema/functions/end_small_jobs.sql",
+        text="cancelled = CASE c.state WHEN 'cancelled' THEN c.items ELSE 0 END,",
+        instead="cancelled = 0,",
+        tests=(CANCEL_MANY,),
+    ),
 )
