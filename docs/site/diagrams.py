@@ -42,7 +42,7 @@ def picture_of(block: str, scheme: str) -> Path:
 
 
 async def draw(page: "Page") -> None:
-    """Draw the diagrams of all pages in an empty page of a browser; delete the pictures that no page has."""
+    """Draw the diagrams that have no picture, in an empty page of a browser; delete what no page has."""
     await page.set_content("<body></body>")
     await page.add_script_tag(path=MERMAID)
     DIAGRAMS.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,8 @@ async def draw(page: "Page") -> None:
         for scheme, colours in COLOURS.items():
             path = picture_of(block, scheme)
             text = block.removeprefix("```mermaid\n").removesuffix("```")
-            path.write_text(await page.evaluate(DRAW, [text, colours]))
+            if not path.exists():
+                path.write_text(await page.evaluate(DRAW, [text, colours]))
             wanted.add(path)
     for path in set(DIAGRAMS.iterdir()) - wanted:
         path.unlink()
