@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from schemas.webhooks.event_types import DeliveryState, OffReason, WebhookEvent
 from schemas.webhooks.urls import MAX_URL, problem_of
 from schemas.wire.base import Wire
+from schemas.wire.query_models import Moment
 from schemas.wire.resource_bodies import Change, JsonBody, Name
 
 
@@ -49,7 +50,7 @@ class WebhookChange(Change):
 class ReplayBody(JsonBody):
     """The time from which on failed deliveries are sent again."""
 
-    since: AwareDatetime
+    since: Moment
 
 
 class Webhook(Wire):

@@ -121,6 +121,13 @@ async def test_a_test_is_a_delivery_that_can_be_sent_again_once_it_has_ended(
     assert replayed == [{"replayed": 0}, {"replayed": 1}]
 
 
+@pytest.mark.parametrize("since", ["yesterday", "2026-01-01", "0001-01-01T00:00:00+23:59", 7, None])
+async def test_a_replay_since_no_moment_is_refused(client: Client, since: Any) -> None:
+    made = await create(client)
+    response = await client.call("POST", f"/v1/webhooks/{made['id']}/replay", json={"since": since})
+    assert (response.status, response.error["param"]) == (422, "since")
+
+
 async def test_a_webhook_that_is_off_sends_nothing_again(client: Client) -> None:
     made = await create(client)
     path = f"/v1/webhooks/{made['id']}"
