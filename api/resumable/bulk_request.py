@@ -16,8 +16,15 @@ DESCRIBING = ("Content-Type", "Content-Encoding", "Content-Disposition", HEADER)
 
 
 def describing(request: web.Request) -> dict[str, str]:
-    """Return the headers of a request that describe the bytes of an upload."""
-    return {name: request.headers[name] for name in DESCRIBING if name in request.headers}
+    """Return the headers of a request that describe the bytes of an upload.
+
+    A byte that is not UTF-8, as in an old form of a file name, is U+FFFD in them, as in the name of the file.
+    """
+    given = {name: request.headers[name] for name in DESCRIBING if name in request.headers}
+    return {
+        name: value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        for name, value in given.items()
+    }
 
 
 def bulk_request_of(

@@ -43,7 +43,7 @@ RETURNING length;
 
 -- name: refuse(account_id, id, refusal, keep_seconds)!
 -- End an upload whose bytes can be no job. Nothing can be appended to it any more.
-UPDATE resumable_uploads SET refusal = :refusal::jsonb, finished_at = now(),
+UPDATE resumable_uploads SET refusal = :refusal::json, finished_at = now(),
     expires_at = GREATEST(expires_at, now() + make_interval(secs => :keep_seconds))
 WHERE account_id = :account_id AND id = :id AND finished_at IS NULL AND expires_at > now();
 

@@ -230,7 +230,7 @@ CREATE TABLE resumable_uploads (
     complete        boolean NOT NULL DEFAULT false,         -- all bytes are stored
     token           bigint NOT NULL,                        -- of the newest request, the only one that may append
     job_id          uuid,                                   -- the job that is, or was, made of it
-    refusal         jsonb,                                  -- the error, if its bytes can be no job
+    refusal         json,                                   -- the error, if its bytes can be no job; jsonb rejects NUL
     finished_at     timestamptz,                            -- the job was accepted, or the upload refused
     idempotency_key text COLLATE "C",
     created_at      timestamptz NOT NULL DEFAULT now(),

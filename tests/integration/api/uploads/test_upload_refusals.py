@@ -1,12 +1,13 @@
 """What is wrong with an upload is said as early as it can be known, and as the draft has it."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from schemas.settings import Settings
 from storage.context import Context
-from tests.integration.api.service import UPSERT, Client, make_client, serve
+from tests.integration.api.service import UPSERT, Client, Service, make_client, serve
 from tests.integration.api.uploads.sending import CSV, append, create, offset_of
 
 UNKNOWN = b"phone,colour\n+14155550001,red\n"
@@ -132,3 +133,33 @@ async def test_appends_count_in_no_window(ctx: Context, client: Client) -> None:
     assert (response.status, "RateLimit" in response.headers) == (204, False)
     head = await client.call("HEAD", place)
     assert head.headers["RateLimit"].startswith('"reads";r=1199')
+
+
+async def test_a_nul_in_a_file_is_refused_as_in_one_request(client: Client) -> None:
+    body = b"phone,co\x00l\n+14155550001,red\n"
+    plain = await client.submit(body, "text/csv")
+    place = (await create(client)).headers["Location"]
+    refused = await append(client, place, 0, body, complete=True)
+    again = await append(client, place, len(body), complete=True)
+    for response in (refused, again):
+        assert (response.status, response.error["message"]) == (422, plain.error["message"]), response
+        assert response.headers["Upload-Complete"] == "?1"
+    assert (await client.get(place)).json["error"]["code"] == "unknown_columns"
+
+
+async def test_a_file_name_that_is_no_utf_8_is_read_as_in_one_request(
+    service: Service, client: Client
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+    head = (
+        f"POST {UPSERT} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nx-api-key: {client.key}\r\n"
+        "Upload-Complete: ?0\r\nContent-Type: text/csv; note=é\r\n"
+        'Content-Disposition: inline; filename="café.csv"\r\nContent-Length: 0\r\n\r\n'
+    )
+    writer.write(head.encode("latin-1"))
+    assert (await reader.read()).startswith(b"HTTP/1.1 201 ")
+    writer.close()
+    (upload,) = (await client.get("/v1/uploads")).json["data"]
+    assert upload["file_name"] == "caf\N{REPLACEMENT CHARACTER}.csv"
+    done = await append(client, f"/v1/uploads/{upload['id']}", 0, CSV, complete=True)
+    assert (done.status, done.json["file_name"]) == (202, upload["file_name"])
