@@ -1,5 +1,7 @@
 """PATCH of an upload: append to it, and with the last bytes respond as the bulk request itself."""
 
+from dataclasses import replace
+
 from aiohttp import web
 
 from api.http.context import API, PROBLEM, scope
@@ -84,7 +86,10 @@ def _mismatch(request: web.Request, upload: StagedUpload, offset: int) -> Confli
 
 
 async def _with_length(request: web.Request, upload: StagedUpload, *, complete: bool) -> StagedUpload:
-    """Return the upload with the length that the request declares. Raises InconsistentLength, Conflict."""
+    """Return the upload with the length that the request declares. Raises InconsistentLength.
+
+    The token stays that of this request, also if a newer one has taken over meanwhile.
+    """
     length = declared_length(
         request.headers,
         offset=upload.arrived,
@@ -94,10 +99,11 @@ async def _with_length(request: web.Request, upload: StagedUpload, *, complete: 
     if length is None:
         return upload
     first = await resumable_uploads.declare_length(request.app[API].ctx.pool, upload, length)
-    if first is not None and first != length:
+    if first is None:
+        return upload
+    if first != length:
         raise _inconsistent(request, f"the length is {length}, and was {first} before: keep to one of them")
-    found = await resumable_uploads.get(request.app[API].ctx.pool, upload.account_id, upload.id)
-    return UPLOAD.found(request, found)
+    return replace(upload, length=first)
 
 
 async def _respond_complete(request: web.Request, upload: StagedUpload) -> web.Response:

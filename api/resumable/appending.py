@@ -20,7 +20,7 @@ from storage.resumable import resumable_uploads, upload_pieces
 from storage.resumable.resumable_uploads import StagedUpload
 from storage.resumable.upload_pieces import PIECE_BYTES
 
-PIECES_A_CHECK = 64  # check the account's stored bytes after this many pieces
+PIECES_A_CHECK = 64  # check the account's stored bytes at the first piece, and then after this many
 
 
 async def append_content(request: web.Request, upload: StagedUpload, *, complete: bool, skip: int = 0) -> int:
@@ -30,19 +30,27 @@ async def append_content(request: web.Request, upload: StagedUpload, *, complete
     early; what arrived of it is stored. Raises Conflict if a newer request has taken over, BodyTooLarge,
     InconsistentLength, RateLimited, and what is wrong with the first bytes of a file.
     """
-    source = arriving(request.content.iter_any(), request.app[API].ctx.settings)
     appender = Appender(request, upload)
     try:
-        async for data in source:
+        missing = await _append_all(request, appender, skip)
+        if complete:
+            await appender.check_length(missing=missing)
+        return await appender.end(complete=complete)
+    finally:
+        await asyncio.shield(appender.settle())
+
+
+async def _append_all(request: web.Request, appender: "Appender", skip: int) -> int:
+    """Append the content, also that of a request that is cut; return how much of `skip` is missing."""
+    try:
+        async for data in arriving(request.content.iter_any(), request.app[API].ctx.settings):
             dropped = min(skip, len(data))
             skip -= dropped
             await appender.add(data[dropped:])
     except (UploadCut, asyncio.CancelledError):
         await asyncio.shield(appender.end(complete=False))
         raise
-    if complete:
-        await appender.check_length(missing=skip)
-    return await appender.end(complete=complete)
+    return skip
 
 
 class Appender:
@@ -86,11 +94,18 @@ class Appender:
         await self._written()
         return self._start
 
+    async def settle(self) -> None:
+        """Wait until nothing is written any more: after a response, no interim response may follow."""
+        if self._writing is not None:
+            await asyncio.wait({self._writing})
+            if not self._writing.cancelled():
+                self._writing.exception()  # that of the response counts
+
     async def _store(self, piece: bytes, *, complete: bool) -> None:
         if self._start == 0 and not complete:
             await check_beginning(self._request, self._upload, piece)
         await self._written()
-        if self._pieces % PIECES_A_CHECK == 1:
+        if piece and self._pieces % PIECES_A_CHECK == 0:  # also of a request with one piece
             await check_room(self._api, self._upload.account_id)
         self._writing = asyncio.create_task(self._insert(self._start, piece, complete=complete))
         self._start += len(piece)

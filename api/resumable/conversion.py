@@ -70,12 +70,12 @@ async def ending_upload(request: web.Request, upload: StagedUpload) -> AsyncIter
 
 
 async def refuse(request: web.Request, upload: StagedUpload, error: BulklaneError) -> None:
-    """End an upload that cannot become a job."""
+    """End an upload that cannot become a job, unless these are not its bytes: a newer request took over."""
     settings = request.app[API].ctx.settings
-    await resumable_uploads.refuse(
+    if await resumable_uploads.refuse(
         request.app[API].ctx.pool, upload, stored(error), keep_seconds=settings.keep_uploads_seconds
-    )
-    on_error(request, **{COMPLETE: shown_complete(True)})
+    ):
+        on_error(request, **{COMPLETE: shown_complete(True)})
 
 
 async def _make(

@@ -67,7 +67,7 @@ async def _receive(
     found = await resumable_uploads.get(request.app[API].ctx.pool, upload.account_id, upload.id)
     if found is None:
         raise NotFound("the upload was deleted while its bytes arrived", code="unknown_upload")
-    if found.complete:
+    if complete and found.complete:
         return await respond_with_job(request, found)
     response = made(upload_view(found), location_of(found))
     response.headers.update(state_fields(request, found))
@@ -77,8 +77,8 @@ async def _receive(
 
 
 async def _go_on(request: web.Request, upload: StagedUpload, *, complete: bool) -> web.Response:
-    """Respond to the repetition of a request that created this upload."""
-    if upload.finished_at is not None:
+    """Respond to the repetition of a request that created this upload; raises why that was refused."""
+    if upload.finished_at is not None and (complete or upload.refusal is not None):
         return await respond_with_job(request, upload)
     found = await resumable_uploads.take_over(request.app[API].ctx.pool, upload.account_id, upload.id)
     if found is None:
@@ -97,7 +97,8 @@ async def _earlier(request: web.Request, key: str) -> StagedUpload | None:
 
 def _same(upload: StagedUpload, request: web.Request, operation: str, query: str) -> StagedUpload:
     """Return the earlier upload; raises NotAcceptable if this request describes another one."""
-    if (upload.operation, upload.query, upload.described) != (operation, query, describing(request)):
+    ours = {**describing(request), HEADER: None}  # the same key can be written in two ways
+    if (upload.operation, upload.query, {**upload.described, HEADER: None}) != (operation, query, ours):
         raise _reused(request.headers[HEADER])
     return upload
 

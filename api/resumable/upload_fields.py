@@ -33,7 +33,8 @@ def declared_length(
 ) -> int | None:
     """Return the length of the representation that a request declares, or None.
 
-    The last request declares it by its Content-Length, too. Raises InconsistentLength if the two differ.
+    The last request declares it by its Content-Length, too. Raises InconsistentLength if the two differ, or
+    if more bytes have arrived.
     """
     length = declared_number(headers, LENGTH)
     implied = offset + content_length if complete and content_length is not None else None
@@ -42,6 +43,10 @@ def declared_length(
             f"{LENGTH} is {length}, but the upload ends with this request, at byte {implied}: "
             "correct one of them",
             param=LENGTH,
+        )
+    if length is not None and length < offset:
+        raise InconsistentLength(
+            f"{LENGTH} is {length}, but the upload has {offset} bytes already: correct it", param=LENGTH
         )
     return implied if length is None else length
 

@@ -135,15 +135,20 @@ async def declare_length(db: Db, upload: StagedUpload, length: int) -> int | Non
     return first
 
 
-async def refuse(db: Db, upload: StagedUpload, refusal: Mapping[str, Any], *, keep_seconds: int) -> None:
-    """End an upload whose bytes can be no job; `refusal` says why."""
-    await QUERIES.refuse(
+async def refuse(db: Db, upload: StagedUpload, refusal: Mapping[str, Any], *, keep_seconds: int) -> bool:
+    """End an upload whose bytes can be no job; `refusal` says why.
+
+    Return False if it has ended, or if a newer request has taken over and not all bytes are there.
+    """
+    done = await QUERIES.refuse(
         db,
         account_id=upload.account_id,
         id=upload.id,
+        token=upload.token,
         refusal=json.dumps(refusal),
         keep_seconds=keep_seconds,
     )
+    return done is not None
 
 
 async def cancel(db: Db, account_id: AccountId, upload_id: UploadId) -> bool:

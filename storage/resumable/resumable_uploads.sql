@@ -41,11 +41,13 @@ UPDATE resumable_uploads SET length = COALESCE(length, :length)
 WHERE account_id = :account_id AND id = :id AND token = :token AND finished_at IS NULL
 RETURNING length;
 
--- name: refuse(account_id, id, refusal, keep_seconds)!
--- End an upload whose bytes can be no job. Nothing can be appended to it any more.
+-- name: refuse(account_id, id, token, refusal, keep_seconds)$
+-- End an upload whose bytes can be no job. Nothing can be appended to it any more. Null: it has ended, or a newer request has
+-- taken over: the bytes of an older one do not count, unless all are there.
 UPDATE resumable_uploads SET refusal = :refusal::json, finished_at = now(),
     expires_at = GREATEST(expires_at, now() + make_interval(secs => :keep_seconds))
-WHERE account_id = :account_id AND id = :id AND finished_at IS NULL AND expires_at > now();
+WHERE account_id = :account_id AND id = :id AND (token = :token OR complete) AND finished_at IS NULL AND expires_at > now()
+RETURNING id;
 
 -- name: cancel(account_id, id, token)$
 -- Let the upload expire now. Nothing can be appended to it any more. Null: there is no such upload.

@@ -10,7 +10,7 @@ from storage.resumable.resumable_uploads import StagedUpload
 QUERIES = load(__name__)
 
 PIECE_BYTES = 512 * 1024  # a cut costs at most the piece that fills, and the one that is being stored
-UPLOADS = 100  # in one round of pruning
+UPLOADS = 100  # in one statement
 PIECES = 64  # in one statement: about 32 MiB
 
 
@@ -46,10 +46,11 @@ async def read_all(pool: Pool, upload: StagedUpload) -> AsyncIterator[bytes]:
 
 async def prune(pool: Pool) -> None:
     """Delete the pieces of all uploads that have ended, and the uploads that have expired."""
-    for row in await QUERIES.removable(pool, uploads=UPLOADS):
-        of = {"account_id": row["account_id"], "id": row["id"]}
-        while await QUERIES.remove(pool, **of, rows=PIECES) == PIECES:
-            pass
-        await QUERIES.removed(pool, **of)
+    while ended := await QUERIES.removable(pool, uploads=UPLOADS):
+        for row in ended:
+            of = {"account_id": row["account_id"], "id": row["id"]}
+            while await QUERIES.remove(pool, **of, rows=PIECES) == PIECES:
+                pass
+            await QUERIES.removed(pool, **of)
     while await QUERIES.forget_expired(pool, rows=UPLOADS) == UPLOADS:
         pass

@@ -86,6 +86,10 @@ async def test_lengths_that_differ_are_refused(client: Client) -> None:
     place = (await create(client, Upload_Length="500")).headers["Location"]
     response = await append(client, place, 0, CSV[:100], Upload_Length="600")
     assert (response.status, response.error["code"]) == (400, "inconsistent_upload_length")
+    short = (await create(client, CSV)).headers["Location"]
+    response = await append(client, short, len(CSV), Upload_Length="5")
+    assert (response.status, response.error["code"]) == (400, "inconsistent_upload_length")
+    assert (await append(client, short, len(CSV), complete=True)).status == 202
     response = await append(client, place, 0, CSV[:100], complete=True)
     assert (response.status, response.error["code"]) == (400, "inconsistent_upload_length")
     assert response.json["type"].endswith("#inconsistent-upload-length")

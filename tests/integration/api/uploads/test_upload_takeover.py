@@ -181,3 +181,13 @@ async def test_a_digest_of_what_has_arrived_can_be_had(client: Client) -> None:
     digest = base64.b64encode(hashlib.sha256(CSV[:500]).digest()).decode()
     assert response.headers["Repr-Digest"] == f"sha-256=:{digest}:"
     assert "Repr-Digest" not in (await client.get(place)).headers
+
+
+async def test_a_creation_that_is_repeated_after_the_end_finds_its_upload(client: Client) -> None:
+    first = await create(client, CSV, Idempotency_Key="k")
+    place = first.headers["Location"]
+    done = await append(client, place, len(CSV), complete=True)
+    again = await create(client, Idempotency_Key='"k"')  # the same key as a quoted string
+    assert (again.status, again.headers["Location"], again.headers["Upload-Complete"]) == (201, place, "?1")
+    assert (again.json["job_id"], again.json["offset"]) == (done.json["id"], len(CSV))
+    assert len(await client.jobs()) == 1
