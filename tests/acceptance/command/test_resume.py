@@ -1,5 +1,6 @@
 """`bulklane send` that was interrupted goes on, in another process, and makes one job."""
 
+import asyncio
 import os
 import re
 from collections.abc import Callable
@@ -10,10 +11,13 @@ import pytest
 
 from bulklane.command.progress import Lines
 from bulklane.command.sending import unfinished
+from tests.acceptance.client.front import front_of
+from tests.acceptance.client.test_client import address
 from tests.acceptance.command.calling import Called, Caller, caller_of
 from tests.acceptance.service import Service, environment
 
 ROWS = 30_000
+LOGIN = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<html>Welcome to our hotel"
 MIB = 2**20
 
 
@@ -145,3 +149,54 @@ def test_resume_takes_the_parameters_of_the_first_time(caller: Caller, file: str
     assert called.status == 2
     assert "--resume goes on with the parameters of the first time" in called.err
     assert "which file? Give FILE" in caller.text("send", "--dry-run", status=2)
+
+
+def test_another_account_of_the_same_service_leaves_an_upload_alone(
+    service: Service, caller: Caller, file: str
+) -> None:
+    service.cli("accounts", "create", "another")
+    other = ("--url", service.dev["url"], "--key", service.cli("keys", "create", "another").split()[-1])
+    interrupted(caller, "send", file, "--name", "mine")
+
+    assert caller.read("uploads", "list", *other) == {"data": [], "next_cursor": None}
+    assert "is one of another account" in caller.text("send", "--resume", *other, status=2)
+    sent = caller.call("send", file, "--name", "mine", "--dry-run", *other)
+    assert (sent.status, "has expired" in sent.err) == (0, False)
+
+    assert "goes on to" in caller.call("send", file, "--name", "mine").err
+    assert jobs(caller, "mine") == ["completed"]
+
+
+def test_standard_input_that_is_stopped_leaves_nothing(caller: Caller) -> None:
+    with patch.object(Lines, "sent", interrupt(KeyboardInterrupt, 0)):
+        stopped = caller.call("send", "-", "--format", "csv", "--name", "piped", given="phone\n12\n")
+    assert (stopped.status, stopped.err.splitlines()[-1]) == (130, "bulklane: stopped: nothing was applied")
+    assert (uploads(caller), jobs(caller, "piped")) == ([], [])
+
+    with patch.object(Lines, "sent", interrupt(KeyboardInterrupt, 1)):
+        stopped = caller.call("send", "-", "--format", "csv", "--name", "piped", given="phone\n12\n")
+    assert stopped.status == 130
+    assert "its job was accepted, and goes on: see `bulklane jobs list`" in stopped.err
+    assert len(jobs(caller, "piped")) == 1
+
+
+async def test_the_answer_of_another_server_costs_no_upload(
+    service: Service, caller: Caller, file: str
+) -> None:
+    async with front_of(address(service)) as front:
+        there = ("--url", front.url, "--key", service.dev["api_key"])
+        await asyncio.to_thread(interrupted, caller, "send", file, "--name", "hotel", *there)
+
+        loop = asyncio.get_running_loop()
+
+        def roam(_: Lines, done: int, total: int | None) -> None:
+            front.answers.extend([LOGIN] * 10)
+            loop.call_soon_threadsafe(front.cut)
+
+        with patch.object(Lines, "sent", roam):
+            called = await asyncio.to_thread(caller.call, "send", "--resume", file, *there)
+        assert called.status == 2, called
+        assert "go on with: bulklane send --resume" in called.err
+        front.answers.clear()
+        assert (await asyncio.to_thread(caller.call, "send", "--resume", file, *there)).status == 0
+    assert jobs(caller, "hotel") == ["completed"]

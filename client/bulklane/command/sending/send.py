@@ -185,7 +185,7 @@ def _sent(
     client: Bulklane, delivery: Delivery, then: Afterwards, display: Display, *, resume: bool, restart: bool
 ) -> Job:
     if resume:
-        found = newest(client.url, delivery.file or None)
+        found = newest(client.url, client.account().id, delivery.file or None)
         check(found.delivery, then.files)
         return go_on(client, found, display)
     check(delivery, then.files)

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,11 @@ SAFE_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """An upload: where it goes, and the file as it was. `delivery` has the absolute path."""
+    """An upload: its service and account, and the file as it was. `delivery` has the absolute path."""
 
     id: str
     url: str
+    account: str
     size: int
     mtime_ns: int
     begun_at: str
@@ -37,12 +38,13 @@ class Unfinished:
         return Path(self.delivery.file)
 
 
-def begun(upload_id: str, url: str, delivery: Delivery) -> Unfinished:
+def begun(upload_id: str, url: str, account: str, delivery: Delivery) -> Unfinished:
     """Return the upload of a file that is begun now."""
     status = os.stat(delivery.file)
     return Unfinished(
         id=upload_id,
         url=url,
+        account=account,
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
         begun_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -70,28 +72,26 @@ def all_unfinished() -> list[Unfinished]:
     return sorted(found, key=lambda upload: (upload.begun_at, upload.id))
 
 
-def same_as(url: str, delivery: Delivery) -> Unfinished | None:
+def same_as(url: str, account: str, delivery: Delivery) -> Unfinished | None:
     """Return the newest upload of the same unchanged file with the same parameters; None: there is none."""
-    now = begun("", url, delivery)
+    now = begun("", url, account, delivery)
     for upload in reversed(all_unfinished()):
-        if (upload.url, upload.size, upload.mtime_ns, upload.delivery) == (
-            now.url,
-            now.size,
-            now.mtime_ns,
-            now.delivery,
-        ):
+        if replace(upload, id="", begun_at=now.begun_at) == now:
             return upload
     return None
 
 
-def newest(url: str, file: str | None) -> Unfinished:
-    """Return the newest upload to a service, or that of a file. Raises ConfigurationError."""
+def newest(url: str, account: str, file: str | None) -> Unfinished:
+    """Return the newest upload to an account, or that of a file. Raises ConfigurationError."""
     uploads = [
         upload for upload in all_unfinished() if file is None or upload.delivery.file == os.path.abspath(file)
     ]
     here = [upload for upload in uploads if upload.url == url]
+    ours = [upload for upload in here if upload.account == account]
+    if ours:
+        return ours[-1]
     if here:
-        return here[-1]
+        raise ConfigurationError("the unfinished upload is one of another account: add --profile or --key")
     if uploads:
         raise ConfigurationError(f"the unfinished upload goes to {uploads[-1].url}: add --url or --profile")
     raise ConfigurationError(f"no upload{f' of {file}' if file else ''} is unfinished: send the file")

@@ -15,7 +15,17 @@ from bulklane.command.reporting import INTERRUPTED, explained, fail, say
 from bulklane.command.sending import unfinished
 from bulklane.command.sending.delivery import STDIN, Delivery
 from bulklane.command.sending.unfinished import Unfinished
-from bulklane.errors import APIError, BulklaneError, ConnectionLost, NotFoundError, SourceError
+from bulklane.errors import (
+    APIError,
+    BulklaneError,
+    ConfigurationError,
+    ConnectionLost,
+    NotFoundError,
+    SourceError,
+)
+
+UNKNOWN = "unknown_upload"  # the code of the service; a proxy may answer 404, too
+OF_PROXIES = "http_"  # how the code begins where the response has none
 
 
 def deliver(client: Bulklane, delivery: Delivery, display: Display, *, restart: bool) -> Job:
@@ -23,12 +33,13 @@ def deliver(client: Bulklane, delivery: Delivery, display: Display, *, restart: 
     if delivery.file == STDIN:
         return _send_once(client, delivery, display)
     delivery = replace(delivery, file=os.path.abspath(delivery.file))
-    if not restart and (found := unfinished.same_as(client.url, delivery)):
+    account = client.account().id
+    if not restart and (found := unfinished.same_as(client.url, account, delivery)):
         with unfinished.held(found.id):
             if upload := _found_again(client, found):
                 return _send(upload, found, display)
     upload = client.uploads.create(delivery.file, **_arguments(delivery))
-    begun = unfinished.begun(upload.id, client.url, delivery)
+    begun = unfinished.begun(upload.id, client.url, account, delivery)
     unfinished.remember(begun)
     say(f"{delivery.name} goes to {client.url}")
     with unfinished.held(begun.id):
@@ -43,6 +54,11 @@ def go_on(client: Bulklane, found: Unfinished, display: Display) -> Job:
     raise fail(f"send it anew: bulklane send {shlex.quote(str(found.path))}")
 
 
+def how_to_go_on(file: str) -> str:
+    """Return the command that goes on with the upload of a file."""
+    return f"bulklane send --resume {shlex.quote(file)}"
+
+
 def _found_again(client: Bulklane, found: Unfinished) -> Upload | None:
     """Return an upload that was begun before. None, after a line: there is nothing to go on with."""
     delivery = found.delivery
@@ -50,7 +66,9 @@ def _found_again(client: Bulklane, found: Unfinished) -> Upload | None:
         upload = client.uploads.resume(
             found.id, delivery.file, format=delivery.format, charset=delivery.charset
         )
-    except NotFoundError:
+    except NotFoundError as error:
+        if error.code != UNKNOWN:
+            raise
         say(f"the upload {found.id} has expired, or was cancelled")
     except SourceError as error:  # nobody has the rest of its bytes any more
         say(f"the upload {found.id} cannot go on, and is cancelled: {error}")
@@ -68,12 +86,12 @@ def _send(upload: Upload, begun: Unfinished, display: Display) -> Job:
     try:
         job = upload.send(display.sent)
     except KeyboardInterrupt:
-        raise fail(f"stopped. {_how_to_go_on(upload, begun)}", status=INTERRUPTED) from None
+        raise fail(f"stopped. {_where_it_stands(upload, begun)}", status=INTERRUPTED) from None
     except BulklaneError as error:
         if not _may_go_on(error):
             unfinished.forget(begun.id)
             raise
-        raise fail(f"{explained(error)}\n{_how_to_go_on(upload, begun)}") from error
+        raise fail(f"{explained(error)}\n{_where_it_stands(upload, begun)}") from error
     unfinished.forget(begun.id)
     display.sent(upload.offset, upload.length)
     return job
@@ -86,25 +104,36 @@ def _send_once(client: Bulklane, delivery: Delivery, display: Display) -> Job:
     try:
         job = upload.send(display.sent)
     except KeyboardInterrupt:
-        raise fail("stopped: nothing was applied", status=INTERRUPTED) from None
+        raise fail(_give_up(client, upload), status=INTERRUPTED) from None
     display.sent(upload.offset, upload.length)
     return job
 
 
+def _give_up(client: Bulklane, upload: Upload) -> str:
+    """Cancel an upload whose bytes nobody has any more; return what became of it."""
+    try:
+        if any(one.id == upload.id for one in client.uploads.list()):
+            upload.cancel()
+            return "stopped: nothing was applied"
+    except (BulklaneError, KeyboardInterrupt):
+        return "stopped, but the service may have made a job of it: see `bulklane jobs list`"
+    return "stopped, but its job was accepted, and goes on: see `bulklane jobs list`"
+
+
 def _may_go_on(error: BulklaneError) -> bool:
-    """Return whether a later attempt may succeed."""
+    """Return whether a later attempt may succeed: unless the service itself has ended the upload."""
     match error:
-        case ConnectionLost():
+        case ConnectionLost() | ConfigurationError():  # another server has answered, such as that of a hotel
             return True
-        case APIError(status=status):
-            return status in {401, 408, 429} or status >= 500
+        case APIError(status=status, code=code):
+            return status in {401, 403, 408, 429} or status >= 500 or code.startswith(OF_PROXIES)
         case _:
             return False
 
 
-def _how_to_go_on(upload: Upload, begun: Unfinished) -> str:
+def _where_it_stands(upload: Upload, begun: Unfinished) -> str:
     there = share(upload.offset, upload.length)
-    return f"{there} are there; go on with: bulklane send --resume {shlex.quote(str(begun.path))}"
+    return f"{there} are there; go on with: {how_to_go_on(begun.delivery.file)}"
 
 
 def _arguments(delivery: Delivery) -> Any:

@@ -9,6 +9,7 @@ from bulklane.command.connection import connected
 from bulklane.command.output import AsJson, Columns, show_list, tell
 from bulklane.command.progress import share
 from bulklane.command.sending import unfinished
+from bulklane.command.sending.uploading import how_to_go_on
 from bulklane.decode import document
 
 app = typer.Typer(no_args_is_help=True, help="Uploads that are not finished: list, cancel.")
@@ -21,7 +22,7 @@ COLUMNS: Columns = {
     "begun": "created_at",
     "expires": "expires_at",
     "file": lambda upload: upload["path"] or upload["file_name"],
-    "go on": lambda upload: "bulklane send --resume" if upload["path"] else "not from here",
+    "go on": lambda upload: how_to_go_on(upload["path"]) if upload["path"] else "not from here",
 }
 
 
@@ -29,7 +30,8 @@ COLUMNS: Columns = {
 @connected()
 def list_(client: Bulklane, *, as_json: AsJson = False) -> None:
     """List the unfinished uploads of the account, with the files of those that were begun here."""
-    known = [upload for upload in unfinished.all_unfinished() if upload.url == client.url]
+    here = (client.url, client.account().id)
+    known = [upload for upload in unfinished.all_unfinished() if (upload.url, upload.account) == here]
     paths = {upload.id: upload.delivery.file for upload in known}
     found = [{**document(upload), "path": paths.get(upload.id)} for upload in client.uploads.list()]
     for gone in paths.keys() - {upload["id"] for upload in found}:  # expired, or finished elsewhere
