@@ -30,5 +30,5 @@ def without_unknown(
         inner: Any = item
         for key in outer:
             inner = inner[key]
-        del inner[name]
+        inner.pop(name, None)  # JSON may repeat a name, which has an error each time
     return to_json(item)

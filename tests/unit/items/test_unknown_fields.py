@@ -47,3 +47,10 @@ def test_a_reference_may_have_them_too() -> None:
 def test_thousands_of_them_are_left_out() -> None:
     many = {f"odd {number}": number for number in range(20_000)}
     assert read({**ITEM, "address": {"city": "Pune", **many}}) == ITEM
+
+
+def test_a_name_that_occurs_twice_is_left_out() -> None:
+    line = b'{"phone": "+919876543210", "odd": 1, "odd": 2, "address": {"odd": 1, "odd": 2, "city": "Pune"}}'
+    item = {"phone": "+919876543210", "address": {"city": "Pune"}}
+    assert CONTACT.reader.read_line(line, lenient=True) == item
+    assert BY_PHONE.reader.read_line(b'{"phone": "12", "odd": 1, "odd": 2}', lenient=True) == {"phone": "12"}
