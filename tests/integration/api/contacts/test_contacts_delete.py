@@ -102,18 +102,25 @@ async def test_a_deletion_waits_for_a_concurrent_addition_to_a_list(ctx: Context
 
 
 async def test_a_deadlock_is_retried(ctx: Context, client: Client) -> None:
+    """The deletion waits last, and only its session looks for deadlocks, so it is the one that is aborted."""
     contact = (await create(client))["id"]
     label = await make(client, "/v1/labels", name="VIP")
     await add_members(ctx, client, label, contact)
     async with ctx.pool.acquire() as conn, conn.transaction():
+        await conn.execute("SET LOCAL deadlock_timeout = '1h'")
         await conn.execute("SELECT FROM labels FOR UPDATE")
-        deleting = asyncio.create_task(delete(client, contact))
-        await until(
-            lambda: waiting_backends(ctx)
-        )  # it has locked the contact, and waits for the label's count
-        await conn.execute("SELECT FROM contacts FOR UPDATE")  # PostgreSQL aborts the one that waited first
+        async with barred(ctx, "SELECT FROM memberships FOR UPDATE"):
+            deleting = asyncio.create_task(delete(client, contact))
+            await until(lambda: waiting_backends(ctx))  # it has locked the contact
+            locking = asyncio.create_task(conn.execute("SELECT FROM contacts FOR UPDATE"))
+            await until(lambda: both_wait(ctx))
+        await locking  # the deletion waited for the label, whose count it changes, and was aborted
     assert await deleting == 200
     assert await count_of(client, "/v1/labels", label) == 0
+
+
+async def both_wait(ctx: Context) -> bool:
+    return len(await waiting_backends(ctx)) == 2
 
 
 async def test_repeated_deadlocks_are_reported_as_unavailable(ctx: Context) -> None:
