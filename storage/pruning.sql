@@ -67,14 +67,19 @@ LEFT JOIN LATERAL (
 WHERE j.id IS NULL OR j.finished_at IS NOT NULL;
 
 -- name: parts(account_id, id, rows)$
--- Delete up to `rows` parts of a job that has ended, or was deleted. Returns their number.
+-- Delete up to `rows` parts of a job that has ended, or was deleted. Returns their number. What is kept of them stays for
+-- the results of an accepted job; of any other job nothing else would delete it.
 WITH old AS MATERIALIZED (
-    SELECT ctid AS place FROM parts
+    SELECT ctid AS place, part FROM parts
     WHERE account_id = :account_id AND job_id = :id
       AND NOT EXISTS (SELECT FROM jobs WHERE account_id = :account_id AND id = :id AND finished_at IS NULL)
     LIMIT :rows
 ), gone AS (
     DELETE FROM parts WHERE ctid = ANY (ARRAY(SELECT place FROM old)) RETURNING 1
+), kept AS (
+    DELETE FROM kept_parts
+    WHERE account_id = :account_id AND job_id = :id AND part = ANY (ARRAY(SELECT part FROM old))
+      AND NOT EXISTS (SELECT FROM jobs WHERE account_id = :account_id AND id = :id AND accepted_at IS NOT NULL)
 )
 SELECT count(*) FROM gone;
 

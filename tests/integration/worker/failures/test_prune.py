@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
+from schemas.ids import JobId
 from schemas.settings import Settings
 from storage import pruning, rounds
 from storage.background import beside
@@ -145,3 +147,21 @@ async def test_parts_that_a_dead_worker_left_are_pruned(ctx: Context) -> None:
 
 async def _no_row(ctx: Context, table: str) -> bool:
     return not await ctx.pool.fetchval(f"SELECT EXISTS (SELECT FROM {table})")
+
+
+async def test_what_is_kept_of_a_job_that_was_never_accepted_is_pruned(ctx: Context) -> None:
+    """A process that was stopped may store a part after its job was deleted."""
+    account = await make_account(ctx)
+    deleted, failed = JobId(uuid4()), await make_job(ctx, account.id, [contact(1)])
+    ended = await make_job(ctx, account.id, [contact(2)])
+    await ctx.pool.execute("UPDATE jobs SET finished_at = now()")
+    await ctx.pool.execute("UPDATE jobs SET accepted_at = NULL WHERE id = $1", failed)
+    for job_id in (deleted, failed, ended):
+        for table in ("parts", "kept_parts"):
+            await ctx.pool.execute(
+                f"INSERT INTO {table} SELECT $1, $2, n, '' FROM generate_series(1, 100) n", account.id, job_id
+            )
+    await pruning.forgotten_parts(ctx.pool)
+    assert await ctx.pool.fetchval("SELECT count(*) FROM parts") == 0
+    kept = await ctx.pool.fetch("SELECT job_id FROM kept_parts")
+    assert [row["job_id"] for row in kept] == [ended] * 100
