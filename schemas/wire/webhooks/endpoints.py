@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
 from schemas.webhooks.event_types import DeliveryState, OffReason, WebhookEvent
@@ -33,7 +33,7 @@ class NewWebhook(JsonBody):
 
     url: Url
     events: Events = Field(default_factory=lambda: list(WebhookEvent))
-    ordered: bool = False
+    ordered: StrictBool = False
     description: Name | None = None
 
 
@@ -42,7 +42,7 @@ class WebhookChange(Change):
 
     url: Url = ""
     events: Events = Field(default_factory=list)
-    ordered: bool = False
+    ordered: StrictBool = False
     description: Name | None = None
     state: State = "on"
 

@@ -11,6 +11,7 @@ PHONE_NUMBER_ID = "106540352242922"
 async def fill(client: Client) -> dict[str, list[Any]]:
     """Create rows of every kind, and return their ids by kind."""
     response = await client.submit_items([contact(99), {"phone": "12"}])
+    webhooks = await _make(client, "/v1/webhooks", [{"url": "https://webhook.invalid/"} for _ in range(2)])
     return {
         "list": await _make(client, "/v1/contact-lists", [{"name": f"list {n}"} for n in range(5)]),
         "label": await _make(client, "/v1/labels", [{"name": f"label {n}"} for n in range(20)]),
@@ -25,6 +26,10 @@ async def fill(client: Client) -> dict[str, list[Any]]:
         ),
         "job": [response.json["id"]],
         "upload": await _uploads(client),
+        "webhook": webhooks,
+        "delivery": [
+            (await client.call("POST", f"/v1/webhooks/{webhook}/test")).json["id"] for webhook in webhooks
+        ],
         "phone_number_id": [PHONE_NUMBER_ID],
         "phone": [phone(n) for n in range(20)],
         "prefer": ["wait=10", "wait=1", "respond-async", "handling=strict"],
@@ -42,4 +47,4 @@ async def _uploads(client: Client) -> list[str]:
 async def _make(client: Client, path: str, bodies: list[dict[str, Any]]) -> list[Any]:
     responses = [await client.call("POST", path, json=body) for body in bodies]
     assert {response.status for response in responses} == {201}
-    return [response.json.get("id", response.json["name"]) for response in responses]
+    return [response.json.get("id") or response.json["name"] for response in responses]
