@@ -12,6 +12,7 @@ from api.http.connections import CONNECTIONS, Connections, most_connections
 from api.http.context import API, BULK, UNCOUNTED, open_api
 from api.http.memory import MEMORY, Memory
 from api.http.workbook_room import WORKBOOKS, WorkbookRoom
+from api.http.process_metrics import PROCESS_METRICS, ProcessMetrics
 from api.middleware import MIDDLEWARES
 from api.middleware.authenticate import FAILED_KEYS, OPERATOR, PUBLIC, OperatorAccess
 from api.middleware.errors import REPEATED
@@ -60,6 +61,7 @@ def make_app(settings: Settings) -> web.Application:
     async def connect(app: web.Application) -> AsyncIterator[None]:
         async with open_api(settings) as api:
             app[API] = api
+            app[PROCESS_METRICS] = ProcessMetrics(api, app[CONNECTIONS], app[MEMORY])
             async with beside(app[CONNECTIONS].sweep_always()):
                 yield
 

@@ -23,7 +23,7 @@ from api.handlers import (
 from api.handlers.operator import accounts as all_accounts
 from api.handlers.operator import health as operator_health
 from api.handlers.operator import jobs as all_jobs
-from api.handlers.operator import keys
+from api.handlers.operator import keys, metrics
 from api.handlers.partners import kirim, oliai, peach, whippy
 from api.handlers.webhooks import deliveries, endpoints
 from api.pages import account_limits as limit_pages
@@ -190,6 +190,8 @@ OPERATOR_ROUTES = tuple(
         ("GET", "/operator/v1/jobs", all_jobs.list_all_jobs),
         ("GET", "/operator/v1/jobs/{job_id}", all_jobs.get_any_job),
         ("POST", "/operator/v1/jobs/{job_id}/cancel", all_jobs.cancel_any_job),
+        ("GET", "/metrics", metrics.show_metrics),
+        ("GET", "/operator/v1/metrics-targets", metrics.list_metrics_targets),
         ("GET", "/operator/v1/workers", operator_health.list_workers),
         ("GET", "/operator/v1/queue", operator_health.get_queue),
         ("GET", "/operator/v1/health", operator_health.get_health),

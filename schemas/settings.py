@@ -122,6 +122,8 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65535)
     log_format: Literal["console", "json"] = "console"
     log_level: Annotated[str, AfterValidator(_check_log_level)] = "INFO"
+    # A worker serves its metrics at the first free port from here on; 0: at any free one; unset: nowhere.
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
 
     # connections
     header_seconds: float = Field(default=15, gt=0)  # until the first request of a connection

@@ -12,6 +12,7 @@ from uuid import UUID
 from arq.connections import ArqRedis
 
 from schemas.ids import AccountId, JobId
+from schemas.metrics import ANNOUNCEMENTS_LOST
 from storage.background import repeat
 from storage.breaker import Breaker
 
@@ -57,7 +58,8 @@ class Announcer:
 
     async def _publish(self, changed: Collection[AccountId], ended: Collection[JobId]) -> None:
         message = " ".join(map(str, (*changed, *ended)))
-        await self._breaker.ask(lambda: self._redis.publish(CHANNEL, message))
+        if await self._breaker.ask(lambda: self._redis.publish(CHANNEL, message)) is None:
+            ANNOUNCEMENTS_LOST.inc()
 
 
 async def announcements(redis: ArqRedis) -> AsyncGenerator[Announcement | None, None]:

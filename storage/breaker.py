@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
 
+from schemas.metrics import REDIS_LOST
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -45,10 +47,12 @@ class Breaker:
     async def ask(self, call: Callable[[], Awaitable[T]]) -> T | None:
         """Return the result of a call to Redis, or None if Redis does not respond or refuses the call."""
         if self._open and not await self._try_probe():
+            REDIS_LOST.inc()
             return None
         try:
             return await self._within(CALL_SECONDS, call)
         except LOST_REDIS as error:
+            REDIS_LOST.inc()
             self._fail(error)
             return None
 

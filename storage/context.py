@@ -8,7 +8,7 @@ from schemas.ids import WorkerId
 from schemas.settings import Settings
 from storage.announcements import Announcer
 from storage.breaker import Breaker
-from storage.postgres.pool import Pool
+from storage.postgres.pool import WatchedPool
 from storage.queue import Queue
 from storage.repeated_log import RepeatedLog
 from storage.slots import Slots
@@ -21,7 +21,7 @@ UNLIMITED = 2**31
 class Context:
     """Pool, queue, window and settings of one process. `worker_id` identifies the process on its leases."""
 
-    pool: Pool
+    pool: WatchedPool
     queue: Queue
     announcer: Announcer
     window: Window

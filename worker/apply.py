@@ -2,10 +2,14 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from schemas.error_limit import Tally
 from schemas.ids import show_job_id
+from schemas.metrics import ITEMS_APPLIED, RETRIES, STAGE_DURATION, timed
+from schemas.states import Outcome
 from storage.context import Context
 from storage.failpoints import reach
 from storage.pipeline import chunks, results
@@ -33,7 +37,8 @@ async def apply_chunk(
 
     Calls `finish` if the job may be complete.
     """
-    batch = prepare(claim)
+    with timed("prepare"):
+        batch = prepare(claim)
     progress = Progress()
     for attempt in range(TRIES):
         try:
@@ -42,6 +47,7 @@ async def apply_chunk(
         except DEADLOCKED:
             if attempt == TRIES - 1:
                 raise
+            RETRIES.labels("deadlock").inc()
             await asyncio.sleep(0.01 * 2**attempt)  # lets the other transaction commit
     with suppress(*LOCKED_OUT):  # the next chunk with errors tries again, or the finish
         tally = Tally(progress.errors, progress.items)
@@ -57,6 +63,7 @@ async def _apply_once(ctx: Context, claim: Claim, batch: Batch, *, short_wait: b
         return await _transact(ctx, claim, batch, isolated=False, short_wait=short_wait)
     except ROW_REJECTED as error:
         job = show_job_id(claim.job_id)
+        RETRIES.labels("row_rejected").inc()
         logger.info("row of chunk %s of job %s was rejected: %s", claim.first_index, job, error)
         return await _transact(ctx, claim, batch, isolated=True, short_wait=short_wait)
 
@@ -67,24 +74,38 @@ async def _transact(
     async with transaction(ctx.pool, short_wait=short_wait) as conn:
         if not await chunks.fence(conn, claim):  # done, cancelled or taken over
             return Progress(applied=False)
-        progress = await _apply_in(conn, claim, batch, isolated=isolated)
+        done = await _apply_in(conn, claim, batch, isolated=isolated)
+        with timed("record"):
+            progress = await results.record(conn, done)
         reach("apply.before_commit")
+        committing = time.perf_counter()
     reach("apply.after_commit")
+    count_applied([done], time.perf_counter() - committing)
     ctx.announcer.change(claim.account_id)
     return progress
 
 
-async def _apply_in(conn: Conn, claim: Claim, batch: Batch, *, isolated: bool) -> Progress:
+async def _apply_in(conn: Conn, claim: Claim, batch: Batch, *, isolated: bool) -> Done:
     operation = operation_of(claim.operation)
     if isolated:
         applied = await apply_isolated(conn, operation, claim, batch.items)
     else:
         applied = await operation.apply(conn, claim, batch.items)
     reach("apply.after_upsert")
-    return await results.record(conn, complete(claim, batch, applied))
+    return complete(claim, batch, applied)
 
 
 def complete(claim: Claim, batch: Batch, applied: Applied) -> Done:
     """Return a chunk with its results and all item errors."""
     errors = batch.errors + [batch.error(index, fault) for index, fault in applied.faults.items()]
     return Done(claim, applied.results, errors, applied.members)
+
+
+def count_applied(done: Sequence[Done], commit_seconds: float) -> None:
+    """Count the items of committed chunks by outcome, without a step for each item."""
+    STAGE_DURATION.labels("commit").observe(commit_seconds)
+    outcomes = b"".join([bytes(chunk.results.outcomes.values()) for chunk in done])
+    failed = sum(chunk.claim.items for chunk in done) - len(outcomes)  # have no outcome
+    for outcome in set(outcomes):
+        ITEMS_APPLIED.labels(Outcome(outcome).word).inc(outcomes.count(outcome))
+    ITEMS_APPLIED.labels(Outcome.FAILED.word).inc(failed)

@@ -13,6 +13,7 @@ from typing import TypeVar
 from schemas.error_limit import Excess, Tally, excess_of
 from schemas.ids import AccountId, JobId, show_job_id
 from schemas.job_errors import JobErrorCode
+from schemas.metrics import DEATHS, JOB_FAILURES, POSTPONED
 from schemas.operations import JobParams
 from storage.context import Context
 from storage.pipeline import cancellation, failures
@@ -105,6 +106,7 @@ async def delay(ctx: Context, account_id: AccountId, job_id: JobId, error: Excep
     kind = f"work on a job failed with {type(error).__name__}"
     text = "work on job %s failed and is tried again later: %s"
     ctx.repeated.log(logging.ERROR, kind, text, show_job_id(job_id), error, exc_info=error)
+    JOB_FAILURES.inc()
     return await failures.count(ctx.pool, account_id, job_id)
 
 
@@ -112,6 +114,7 @@ async def postpone(ctx: Context, account_id: AccountId, job_id: JobId, error: Ex
     """Delay a job without a failure, because PostgreSQL is busy: mostly, somebody else holds a lock."""
     text = "work on job %s waits for a lock and is tried again later: %s"
     ctx.repeated.log(logging.WARNING, "work on a job waits for a lock", text, show_job_id(job_id), error)
+    POSTPONED.inc()
     await failures.postpone(ctx.pool, account_id, job_id)
 
 
@@ -119,6 +122,7 @@ def log_death(ctx: Context, job_id: JobId, error: Exception) -> None:
     """Log an error that an item may have caused. Its chunk has counted a death."""
     kind = f"a chunk failed with {type(error).__name__}"
     text = "a chunk of job %s failed and counts a death: %s"
+    DEATHS.inc()
     ctx.repeated.log(logging.WARNING, kind, text, show_job_id(job_id), error, exc_info=error)
 
 

@@ -1,12 +1,14 @@
 """Claim the next chunks of the accounts whose turn it is: as many items as their windows grant."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
+from schemas.metrics import QUEUE_WAIT, STAGE_DURATION, THROTTLE_WAIT, THROTTLES
 from schemas.operations import OPERATIONS
 from storage.batched import Batched
 from storage.context import Context
@@ -45,12 +47,16 @@ async def claim_chunks(ctx: Context, *, most: int = TOGETHER) -> list[Claim]:
     tokens = new_tokens(most)
     ctx.held.update(tokens)  # before the claim is sent: see `keep_claims`
     claims: list[Claim] = []
+    started = time.perf_counter()
     try:
         claims = await _claim(ctx, tokens)
         if claims:
             reach("claim.committed")
+            STAGE_DURATION.labels("claim").observe(time.perf_counter() - started)
         for claim in claims:
             ctx.announcer.change(claim.account_id)
+            if claim.waited is not None:
+                QUEUE_WAIT.observe(claim.waited)
     except BaseException:
         claims = []
         raise
@@ -105,6 +111,8 @@ async def _claim_limited(ctx: Context, tokens: Sequence[int]) -> tuple[list[Clai
             claims = await chunks.lease(conn, allowed, worker_id=ctx.worker_id, tokens=tokens[: len(allowed)])
     for one in throttled:
         ctx.announcer.change(one.account_id)
+        THROTTLES.inc()
+        THROTTLE_WAIT.observe(one.wait_seconds)
     return claims, {one.wait_seconds for one in throttled}
 
 

@@ -20,6 +20,7 @@ from storage.slots import Slots
 from storage.windows.window import Window
 from worker.dry_run import dry_run_forever
 from worker.heartbeat import beating
+from worker.metrics_server import serving_metrics
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
 from worker.turn import keep_claims
@@ -72,7 +73,8 @@ async def open_context(
                 prune_forever(ctx),
                 dry_run_forever(ctx, dry_run_bell),
             ),
-            beating(ctx),
+            serving_metrics(ctx) as metrics_port,
+            beating(ctx, metrics_port),
         ):
             yield ctx
     finally:

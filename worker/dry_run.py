@@ -13,6 +13,7 @@ from typing import Any
 from schemas.error_limit import Tally
 from schemas.ids import show_job_id
 from schemas.job_errors import JobErrorCode
+from schemas.metrics import JOBS_ENDED
 from storage.background import repeat
 from storage.context import Context
 from storage.entities import upsert
@@ -170,6 +171,7 @@ async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:
         await dry_runs.correct_results(conn, dry_run.account_id, dry_run.job_id)
         end = await finish.end(conn, dry_run.account_id, dry_run.job_id, members)
     if end:
+        JOBS_ENDED.labels(dry_run.operation, end.state).inc()
         await announce(ctx, [end], next_turns=ctx.settings.parallel)
         await drop_parts(ctx, end)
     return True

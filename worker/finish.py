@@ -8,6 +8,7 @@ from functools import partial
 from schemas.error_limit import excess_of
 from schemas.ids import AccountId, JobId, show_job_id
 from schemas.job_errors import JobErrorCode
+from schemas.metrics import JOBS_ENDED
 from storage import pruning
 from storage.context import Context
 from storage.failpoints import reach
@@ -45,6 +46,7 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
                 end = await _settle_and_end(ctx, await _with_limit(ctx, job))
             reach("finish.after_commit")
             if end:
+                JOBS_ENDED.labels(job.operation, end.state).inc()
                 await announce(ctx, [end], next_turns=ctx.settings.parallel)
                 await drop_parts(ctx, end)
 

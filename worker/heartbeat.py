@@ -19,14 +19,25 @@ LEAVE_SECONDS = 1.0  # to delete the row of a worker that stops, if PostgreSQL r
 
 
 @asynccontextmanager
-async def beating(ctx: Context) -> AsyncIterator[None]:
-    """Say every few seconds that this worker lives while the body runs; then say that it stops."""
+async def beating(ctx: Context, metrics_port: int | None = None) -> AsyncIterator[None]:
+    """Say every few seconds that this worker lives while the body runs; then say that it stops.
+
+    `metrics_port` is where it serves its metrics; None: it does not.
+    """
     started = time.monotonic()
     host, pid, release = socket.gethostname(), os.getpid(), version("bulklane")
 
     async def beat() -> None:
         age = time.monotonic() - started
-        await workers.beat(ctx.pool, ctx.worker_id, host=host, pid=pid, version=release, age=age)
+        await workers.beat(
+            ctx.pool,
+            ctx.worker_id,
+            host=host,
+            pid=pid,
+            version=release,
+            age=age,
+            metrics_port=metrics_port,
+        )
 
     try:
         async with beside(repeat(workers.BEAT_SECONDS, beat, what="the sign of life of this worker")):

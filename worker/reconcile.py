@@ -6,6 +6,8 @@ from functools import partial
 
 from schemas.ids import show_job_id
 from schemas.job_errors import JobErrorCode
+from schemas.metrics import DEATHS, EXPIRED_LEASES, JOBS_ENDED, RECOVERED
+from schemas.states import JobState
 from storage import rounds
 from storage.background import repeat
 from storage.context import Context
@@ -70,6 +72,7 @@ async def ring_in_turn(ctx: Context) -> bool:
     if not await rounds.begin(ctx.pool, "ringing", ROUND * EVERY_SECONDS):
         return False
     if ended := await end_silent_sessions(ctx.pool):
+        RECOVERED.labels("end_session").inc(ended)
         logger.warning("%d sessions of PostgreSQL were ended: their processes do not go on", ended)
     await end_cancelled(ctx)
     await ring_for_work(ctx)
@@ -102,6 +105,9 @@ async def ring_for_work(ctx: Context) -> None:
             return
         unsplit, unended = await split.unsplit(conn), await finish.unended(conn)
         waiting = await turns.due(conn, BELLS)
+    RECOVERED.labels("ring_split").inc(len(unsplit))
+    RECOVERED.labels("ring_finish").inc(len(unended))
+    RECOVERED.labels("ring_work").inc(waiting)
     for account_id, job_id in unsplit:
         await ctx.queue.ring_split(account_id, job_id)
     for account_id, job_id in unended:
@@ -115,6 +121,8 @@ async def _free(ctx: Context, leases: list[ExpiredLease]) -> None:
         freed = await chunks.free(conn, leases)
         reach("reconcile.before_commit")
     if freed:
+        EXPIRED_LEASES.labels("chunk").inc(freed)
+        DEATHS.inc(freed)
         logger.warning("%d chunks of dead workers are ready again", freed)
 
 
@@ -131,12 +139,15 @@ async def _fail(ctx: Context, abandoned: list[ExpiredUpload]) -> None:
                 lease_until=upload.lease_until,
             )
         if failed:
+            EXPIRED_LEASES.labels("upload").inc()
+            JOBS_ENDED.labels(failed, JobState.FAILED).inc()
             await ctx.announcer.end([(upload.account_id, upload.job_id)])
 
 
 async def _free_finishes(ctx: Context, leases: list[ExpiredFinish]) -> None:
     """Free finishes. One that has killed too many workers is left out, and its job fails."""
     for job in await finish.free(ctx.pool, leases):
+        EXPIRED_LEASES.labels("finish").inc()
         logger.warning("a dead worker was finishing job %s: another one tries", show_job_id(job.job_id))
         if job.failures >= MAX_FAILURES:
             await fail_rest(ctx, job.account_id, job.job_id, JobErrorCode.FINISH_FAILED)

@@ -1,10 +1,12 @@
 """Apply several small jobs in one transaction, and end them in it, so that a job costs few round trips."""
 
 import logging
+import time
 from collections.abc import Sequence
 from itertools import groupby
 
 from schemas.error_limit import Tally, excess_of
+from schemas.metrics import JOBS_ENDED, RETRIES, timed
 from storage.context import Context
 from storage.entities import upsert
 from storage.failpoints import reach
@@ -13,7 +15,7 @@ from storage.pipeline.chunks import Claim, Progress
 from storage.pipeline.results import Done
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
-from worker.apply import complete
+from worker.apply import complete, count_applied
 from worker.finish import announce, finish_if_last
 from worker.operations.base import Batch
 from worker.operations.registry import TOGETHER_OPERATIONS, operation_of
@@ -50,11 +52,14 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
         # one order of accounts for all workers, so that two of them do not deadlock; the order within an
         # account stays
         claims = sorted(claims, key=lambda claim: claim.account_id)
-        batches = [prepare(claim) for claim in claims]
+        with timed("prepare"):
+            batches = [prepare(claim) for claim in claims]
         async with transaction(ctx.pool, durable=True, short_wait=True) as conn:
             if not await chunks.fence_all(conn, claims):
                 raise _LostClaim
-            progress = await results.record_all(conn, await _apply(conn, claims, batches))
+            done = await _apply(conn, claims, batches)
+            with timed("record"):
+                progress = await results.record_all(conn, done)
             to_end = [
                 (claim.account_id, claim.job_id)
                 for claim, after in zip(claims, progress, strict=True)
@@ -67,12 +72,18 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
             if left:  # cancelled, too many errors, or a dry run of its account has begun
                 await finish.start(conn, left)
             reach("finish.before_commit")
+            committing = time.perf_counter()
     except Exception as error:
+        RETRIES.labels("together").inc()
         logger.debug("%d chunks are applied one by one: %s: %s", len(claims), type(error).__name__, error)
         return False
     reach("apply.after_commit")
     reach("finish.after_commit")
+    count_applied(done, time.perf_counter() - committing)
     if ends:
+        operations = {claim.job_id: claim.operation for claim in claims}
+        for end in ends:
+            JOBS_ENDED.labels(operations[end.job_id], end.state).inc()
         await announce(ctx, ends, next_turns=0)  # this turn looks for the next jobs
     for account_id, job_id in left:
         await finish_if_last(ctx, account_id, job_id)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from schemas.ids import AccountId, JobId, show_job_id
+from schemas.metrics import RECOVERED
 from storage.context import Context
 from storage.pipeline import chunks, failures
 from storage.pipeline.chunks import Claim, Progress
@@ -97,6 +98,7 @@ def keep_claims(ctx: Context) -> AbstractAsyncContextManager[None]:
         unknown = await chunks.renew(ctx.pool, ctx.worker_id, ctx.held)
         # `renew` may have read `held` before a claim was added to it, so what is held now is left out
         if strays := [token for token in unknown if token not in ctx.held]:
+            RECOVERED.labels("disown_claim").inc(len(strays))
             logger.warning("%d chunks that this worker does not hold are ready again", len(strays))
             await chunks.disown(ctx.pool, ctx.worker_id, strays)
 

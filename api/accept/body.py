@@ -26,6 +26,7 @@ from schemas.formats.likely_causes import READ_BEFORE
 from schemas.formats.ndjson import NdjsonBodyCutter, NdjsonCutter
 from schemas.formats.records import PART_BYTES
 from schemas.formats.undeclared_charset import charset_pipes
+from schemas.metrics import UPLOAD_BYTES
 from schemas.operations import OPERATIONS, Operation
 from schemas.settings import Settings
 
@@ -107,7 +108,7 @@ async def open_body(
     `stored` has the bytes of a body that arrived before; None: it arrives with this request.
     Raises UnsupportedFormat, and what `open_form` raises; the pieces raise what `read_pieces` raises.
     """
-    source = stored or arriving(request.content.iter_any(), settings)
+    source = stored or counted(arriving(request.content.iter_any(), settings))
     content_type = request.headers.get("Content-Type")
     file_name = file_name_in(request.headers.get("Content-Disposition"))
     if request.content_type.startswith("multipart/"):
@@ -141,6 +142,13 @@ async def open_body(
         file=file,
         place=place,
     )
+
+
+async def counted(source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the bytes of a body, and count them."""
+    async for data in source:
+        UPLOAD_BYTES.inc(len(data))
+        yield data
 
 
 def _declared(content_type: str | None) -> tuple[Format, UnsupportedFormat | None]:

@@ -28,7 +28,7 @@ class AccessLog(AbstractAccessLogger):
 
     def log(self, request: BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Log a request. `time` is its duration in seconds, from the end of its headers."""
-        route = _route_of(request)
+        route = route_of(request)
         account = request.get(ACCOUNT)
         fields = {
             "method": request.method,
@@ -42,7 +42,7 @@ class AccessLog(AbstractAccessLogger):
         self.logger.log(level, "request", extra={"fields": fields})
 
 
-def _route_of(request: BaseRequest) -> str | None:
+def route_of(request: BaseRequest) -> str | None:
     """Return the route as in the documentation; None if there is none."""
     resource = request.match_info.route.resource if isinstance(request, web.Request) else None
     return resource.canonical if resource else None

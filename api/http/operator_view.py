@@ -72,6 +72,7 @@ def worker_view(row: WorkerRow) -> WorkerView:
         started_at=row.started_at,
         seen_at=row.seen_at,
         silent=row.silent,
+        metrics_port=row.metrics_port,
         chunks=[_chunk_view(chunk) for chunk in row.chunks],
     )
 

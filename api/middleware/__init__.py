@@ -5,10 +5,12 @@ from api.http.memory import share_memory
 from api.middleware.authenticate import authenticate
 from api.middleware.errors import answer_errors
 from api.middleware.limits import admit, report_limits
+from api.middleware.measure import measure
 from api.middleware.refused import check_framing
 from api.middleware.request_id import name_request
 
 MIDDLEWARES = (
+    measure,
     serve_connection,
     name_request,
     report_limits,

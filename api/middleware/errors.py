@@ -11,6 +11,7 @@ from api.html.render import error_page, wants_page
 from api.http.context import ERROR_HEADERS, PROBLEM, REFUSAL_STATUS, REQUEST_ID, STREAMING
 from schemas import errors
 from schemas.errors import UploadCut
+from schemas.metrics import UNEXPECTED_ERRORS
 from storage.postgres.db_errors import trouble_of
 from storage.repeated_log import RepeatedLog
 
@@ -85,6 +86,7 @@ def _log_ours(request: web.Request, error: Exception) -> None:
     route = request.match_info.route.resource
     where = f"{request.method} {route.canonical if route else request.path}"
     name = type(error).__name__
+    UNEXPECTED_ERRORS.inc()
     logger.error("unexpected error at %s: %s", where, name)
     kind = f"{name} at {where}"
     request.app[REPEATED].log(logging.ERROR, kind, "traceback of %s", kind, exc_info=error)

@@ -11,6 +11,7 @@ from aiohttp.web_request import BaseRequest
 from api.http.connections import connections_of
 from api.http.context import REQUEST_ID
 from api.middleware.errors import envelope
+from api.middleware.measure import count_malformed
 from api.middleware.security_headers import SECURITY_HEADERS
 from schemas.errors import InvalidRequest
 from schemas.ids import new_request_id
@@ -59,6 +60,7 @@ class Protocol(web_protocol.RequestHandler):
         name = type(exc).__name__
         kind = f"request that is not valid HTTP: {name}"
         self.refused.log(logging.WARNING, kind, "%s, from %s", kind, request.remote)
+        count_malformed(status)
         response = _refusal(request, InvalidRequest(_reason(name), code="malformed_request"), status)
         response.headers.update(SECURITY_HEADERS)
         return response

@@ -90,6 +90,7 @@ class WorkerView(Wire):
     started_at: datetime
     seen_at: datetime
     silent: bool
+    metrics_port: int | None  # where it serves its metrics; null: it does not
     chunks: list[WorkerChunk]
 
 

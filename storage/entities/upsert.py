@@ -7,6 +7,7 @@ from itertools import compress
 from typing import Any, NamedTuple
 
 from schemas.ids import AccountId
+from schemas.metrics import timed
 from storage.entities.contact_columns import upsert_parts
 from storage.failpoints import reach
 from storage.postgres.array_texts import array_text
@@ -62,9 +63,10 @@ async def stage(conn: Conn, columns: Mapping[str, Sequence[Any]]) -> None:
     For contacts of several accounts, `account_id` is one of the columns. JSON fields are JSON text. None, or
     a column that is left out, keeps the stored value.
     """
-    await conn.copy_records_to_table(
-        STAGE, records=zip(*columns.values(), strict=True), columns=list(columns), where=ROW_BY_ROW
-    )
+    with timed("stage"):
+        await conn.copy_records_to_table(
+            STAGE, records=zip(*columns.values(), strict=True), columns=list(columns), where=ROW_BY_ROW
+        )
     reach("apply.after_copy")
 
 
@@ -80,12 +82,16 @@ async def truncate_stage(conn: Conn) -> None:
 
 async def upsert(conn: Conn, account_id: AccountId) -> Written:
     """Upsert the staged rows and return those that were written. Unchanged rows are absent."""
-    return _written(await QUERIES.upsert(conn, account_id=account_id))
+    with timed("upsert"):
+        row = await QUERIES.upsert(conn, account_id=account_id)
+    return _written(row)
 
 
 async def upsert_several(conn: Conn) -> dict[AccountId, Written]:
     """As `upsert`, for staged contacts that have an `account_id`. Return what was written by account."""
-    return {row["account_id"]: _written(row) for row in await QUERIES.upsert_several(conn)}
+    with timed("upsert"):
+        rows = await QUERIES.upsert_several(conn)
+    return {row["account_id"]: _written(row) for row in rows}
 
 
 def _written(row: Any) -> Written:

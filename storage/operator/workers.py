@@ -13,6 +13,8 @@ SILENT_SECONDS = 15  # without a sign of life: the worker is dead, or PostgreSQL
 FORGET_SECONDS = 60  # then its row is deleted
 MOST_WORKERS = 1_000  # in a list
 
+OWN = ("id", "host", "pid", "version", "started_at", "seen_at", "silent", "metrics_port")
+
 QUERIES = load(__name__, {"silent_seconds": SILENT_SECONDS, "forget_seconds": FORGET_SECONDS})
 
 
@@ -40,12 +42,17 @@ class WorkerRow:
     started_at: datetime
     seen_at: datetime
     silent: bool
+    metrics_port: int | None  # where it serves its metrics; None: it does not
     chunks: tuple[HeldChunk, ...]
 
 
-async def beat(db: Db, worker_id: WorkerId, *, host: str, pid: int, version: str, age: float) -> None:
+async def beat(
+    db: Db, worker_id: WorkerId, *, host: str, pid: int, version: str, age: float, metrics_port: int | None = None
+) -> None:
     """Say that a worker lives, which started `age` seconds ago. Forget those that are dead for long."""
-    await QUERIES.beat(db, id=worker_id, host=host, pid=pid, version=version, age=age)
+    await QUERIES.beat(
+        db, id=worker_id, host=host, pid=pid, version=version, age=age, metrics_port=metrics_port
+    )
     await QUERIES.forget(db)
 
 
@@ -60,10 +67,7 @@ async def list_all(db: Db) -> list[WorkerRow]:
     for row in await QUERIES.list(db, most=MOST_WORKERS):
         before = found.get(row["id"])
         found[row["id"]] = WorkerRow(
-            **{
-                name: row[name]
-                for name in ("id", "host", "pid", "version", "started_at", "seen_at", "silent")
-            },
+            **{name: row[name] for name in OWN},
             chunks=(*(before.chunks if before else ()), *_held(row)),
         )
     return list(found.values())

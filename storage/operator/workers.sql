@@ -1,7 +1,7 @@
--- name: beat(id, host, pid, version, age)!
+-- name: beat(id, host, pid, version, age, metrics_port)!
 -- Say that a worker lives. `age` is the time in seconds since its start.
-INSERT INTO workers (id, host, pid, version, started_at, seen_at)
-VALUES (:id, :host, :pid, :version, now() - make_interval(secs => :age), now())
+INSERT INTO workers (id, host, pid, version, started_at, seen_at, metrics_port)
+VALUES (:id, :host, :pid, :version, now() - make_interval(secs => :age), now(), :metrics_port)
 ON CONFLICT (id) DO UPDATE SET seen_at = now();
 
 -- name: leave(id)!

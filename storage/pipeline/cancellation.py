@@ -13,6 +13,7 @@ from typing import Any
 from schemas.errors import Unavailable
 from schemas.ids import AccountId, JobId
 from schemas.job_errors import JobErrorCode
+from schemas.metrics import JOBS_ENDED
 from schemas.states import JobState, Outcome
 from storage.failpoints import reach
 from storage.pipeline import turns, uploads
@@ -57,10 +58,13 @@ async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing |
             return standing
         try:
             async with transaction(pool) as conn:
+                ended = None
                 if standing.state is JobState.RECEIVING:
-                    await _cancel_upload(conn, account_id, job_id)
+                    ended = await _cancel_upload(conn, account_id, job_id)
                 elif await _stop(conn, account_id, job_id, QUERIES.request):
                     return standing
+            if ended is not None:
+                JOBS_ENDED.labels(ended, JobState.CANCELLED).inc()
         except LOCKED_OUT:
             continue
     raise Unavailable("the job is locked by a worker: send the cancellation again")
@@ -120,10 +124,15 @@ async def cancel_chunks(conn: Conn, account_id: AccountId, job_id: JobId) -> Non
     await QUERIES.cancel_chunks(conn, account_id=account_id, id=job_id)
 
 
-async def _cancel_upload(conn: Conn, account_id: AccountId, job_id: JobId) -> None:
-    """Cancel an upload. Locks only the job, because `accept` locks the job before the turn."""
-    if await QUERIES.cancel_upload(conn, account_id=account_id, id=job_id) is not None:
+async def _cancel_upload(conn: Conn, account_id: AccountId, job_id: JobId) -> str | None:
+    """Cancel an upload. Return its operation, or None if it has ended.
+
+    Locks only the job, because `accept` locks the job before the turn.
+    """
+    operation: str | None = await QUERIES.cancel_upload(conn, account_id=account_id, id=job_id)
+    if operation is not None:
         await uploads.drop_parts(conn, account_id, job_id)
+    return operation
 
 
 async def _stop(

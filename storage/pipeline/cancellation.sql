@@ -7,11 +7,11 @@ SELECT j.state, j.total IS NULL AS unsplit, j.total IS NULL
 FROM jobs j WHERE j.account_id = :account_id AND j.id = :id;
 
 -- name: cancel_upload(account_id, id)$
--- End an upload at once and free its idempotency key. Null: the job is not an upload any more.
+-- End an upload at once and free its idempotency key. Returns its operation. Null: the job is not an upload any more.
 UPDATE jobs SET state = 'cancelled', total = 0, idempotency_key = NULL, lease_until = NULL,
     cancel_requested_at = now(), finished_at = now()
 WHERE account_id = :account_id AND id = :id AND state = 'receiving'
-RETURNING id;
+RETURNING operation;
 
 -- name: request(account_id, id)^
 -- Record the cancellation on the job, and end its delay after an error of ours. The caller holds the account's turn.

@@ -62,7 +62,8 @@ class Claim:
 
     `token` is the fence. `failures` counts the errors of ours in the job since its last success. `total` is
     the number of items of the job; None: a part is not split yet. `follows`: an earlier job of the stream was
-    claimed together with this one, and must be applied before it.
+    claimed together with this one, and must be applied before it. `waited`: the seconds since the job was
+    accepted; None: it was claimed before.
     """
 
     account_id: AccountId
@@ -75,6 +76,7 @@ class Claim:
     failures: int = 0
     total: int | None = None
     follows: bool = False
+    waited: float | None = None
     operation: str
     params: JobParams
     format: str
@@ -258,6 +260,7 @@ def _claim(row: Any) -> Claim:
     return Claim(
         account_id=AccountId(row["account_id"]),
         follows=row["follows"],
+        waited=row["waited"],
         total=row["total"],
         job_id=row["job_id"],
         first_index=row["first_index"],

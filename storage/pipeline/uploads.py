@@ -10,7 +10,9 @@ from schemas.errors import UploadLost
 from schemas.formats.content_type import Format
 from schemas.formats.records import Span
 from schemas.ids import AccountId, JobId
+from schemas.metrics import JOBS_ENDED
 from schemas.operations import JobParams, Operation
+from schemas.states import JobState
 from storage.pipeline.leases import LONGEST_UPLOAD_LEASE_SECONDS, UPLOAD_LEASE_SECONDS
 from storage.postgres.db_errors import violations_as
 from storage.postgres.named_queries import load, row_or_none
@@ -116,13 +118,15 @@ async def open_job(conn: Conn | Pool, job: NewJob) -> None:
 
 async def free_key(conn: Conn | Pool, account_id: AccountId, key: str) -> None:
     """Free an idempotency key that `by_idempotency_key` does not find any more."""
-    await QUERIES.fail_expired(
+    operation: str | None = await QUERIES.fail_expired(
         conn,
         account_id=account_id,
         key=key,
         error_code="upload_incomplete",
         error_message="the process that received this upload has died; the request was sent again",
     )
+    if operation is not None:
+        JOBS_ENDED.labels(operation, JobState.FAILED).inc()
     await QUERIES.release_idempotency_key(conn, account_id=account_id, key=key)
 
 
@@ -195,12 +199,12 @@ async def fail(
     message: str,
     *,
     lease_until: datetime | None = None,
-) -> bool:
-    """End a job whose body did not arrive completely, and delete its parts.
+) -> str | None:
+    """End a job whose body did not arrive completely, and delete its parts. Return its operation.
 
-    With `lease_until`, the lease must still be the same. Returns False if the job is not receiving any more.
+    With `lease_until`, the lease must still be the same. Returns None if the job is not receiving any more.
     """
-    failed = await QUERIES.fail(
+    operation: str | None = await QUERIES.fail(
         db,
         account_id=account_id,
         id=job_id,
@@ -208,7 +212,7 @@ async def fail(
         error_message=message,
         lease_until=lease_until,
     )
-    return failed is not None
+    return operation
 
 
 async def renew(db: Pool, uploads: Sequence[tuple[AccountId, JobId]]) -> None:

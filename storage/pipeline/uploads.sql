@@ -14,18 +14,20 @@ SELECT id AS job_id, request_hash FROM jobs
 WHERE account_id = :account_id AND idempotency_key = :key AND received_at > now() - make_interval(hours => @idempotency_hours@)
   AND (request_hash IS NOT NULL OR (state = 'receiving' AND lease_until >= now()));
 
--- name: fail_expired(account_id, key, error_code, error_message)!
+-- name: fail_expired(account_id, key, error_code, error_message)$
 -- End the upload that uses this key if its lease has expired. Its process can then not accept it any more, should it
--- only have been stopped.
+-- only have been stopped. Returns its operation. Null: there is none.
 WITH failed AS (
     UPDATE jobs SET state = 'failed', idempotency_key = NULL, error_code = :error_code, error_message = :error_message, total = 0,
         lease_until = NULL, finished_at = now()
     WHERE account_id = :account_id AND idempotency_key = :key AND state = 'receiving' AND lease_until < now()
-    RETURNING account_id, id
+    RETURNING account_id, id, operation
 ), kept AS (
     DELETE FROM kept_parts k USING failed WHERE k.account_id = ANY (ARRAY[failed.account_id]) AND k.job_id = failed.id
+), bytes AS (
+    DELETE FROM parts p USING failed WHERE p.account_id = ANY (ARRAY[failed.account_id]) AND p.job_id = failed.id
 )
-DELETE FROM parts p USING failed WHERE p.account_id = ANY (ARRAY[failed.account_id]) AND p.job_id = failed.id;
+SELECT operation FROM failed;
 
 -- name: release_idempotency_key(account_id, key)!
 -- Free the key if `by_idempotency_key` finds no request: after a day, or if its request was not accepted.
@@ -89,19 +91,19 @@ SELECT EXISTS (SELECT FROM jobs WHERE account_id = :account_id AND id = :id OFFS
 
 -- name: fail(account_id, id, error_code, error_message, lease_until)$
 -- End an upload that did not arrive completely as failed, and delete its parts. With a `lease_until`, only if its
--- lease is still the same.
+-- lease is still the same. Returns its operation. Null: it is not receiving any more.
 WITH failed AS (
     UPDATE jobs SET state = 'failed', idempotency_key = NULL, error_code = :error_code, error_message = :error_message, total = 0,
         lease_until = NULL, finished_at = now()
     WHERE account_id = :account_id AND id = :id AND state = 'receiving'
       AND lease_until = COALESCE(:lease_until::timestamptz, lease_until)
-    RETURNING account_id, id
+    RETURNING account_id, id, operation
 ), bytes AS (
     DELETE FROM parts p USING failed WHERE p.account_id = ANY (ARRAY[failed.account_id]) AND p.job_id = failed.id
 ), kept AS (
     DELETE FROM kept_parts k USING failed WHERE k.account_id = ANY (ARRAY[failed.account_id]) AND k.job_id = failed.id
 )
-SELECT id FROM failed;
+SELECT operation FROM failed;
 
 -- name: renew(account_ids, ids, lease_seconds)!
 UPDATE jobs j SET lease_until = now() + make_interval(secs => :lease_seconds)

@@ -10,6 +10,8 @@ import asyncpg
 import asyncpg.transaction
 from asyncpg.pool import PoolConnectionProxy
 
+from schemas.metrics import POOL_ACQUIRE
+
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
     Conn: TypeAlias = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
@@ -62,6 +64,11 @@ class WatchedPool(_Base):
         self.silent = False  # the server does not answer
         self._waits: set[asyncio.Timeout] = set()
 
+    @property
+    def waiting(self) -> int:
+        """The number of acquisitions of a connection that are in progress."""
+        return len(self._waits)
+
     def hang_up(self) -> None:
         """Close all connections at once and refuse new ones while `silent` is set.
 
@@ -76,6 +83,10 @@ class WatchedPool(_Base):
     async def _acquire(self, timeout: float | None) -> "PoolConnectionProxy[asyncpg.Record]":  # noqa: ASYNC109
         if self.silent:
             raise TimeoutError("no answer")
+        with POOL_ACQUIRE.time():
+            return await self._acquire_unless_silent(timeout)
+
+    async def _acquire_unless_silent(self, timeout: float | None) -> "PoolConnectionProxy[asyncpg.Record]":  # noqa: ASYNC109
         async with asyncio.timeout(None) as wait:
             self._waits.add(wait)
             try:

@@ -413,7 +413,8 @@ CREATE TABLE workers (
     pid        integer NOT NULL,
     version    text NOT NULL,
     started_at timestamptz NOT NULL,
-    seen_at    timestamptz NOT NULL
+    seen_at    timestamptz NOT NULL,
+    metrics_port integer                                    -- where it serves its metrics; null: it does not
 ) WITH (fillfactor = 50);
 
 ---------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ CREATE OR REPLACE FUNCTION claim_chunks(
     p_credit_items integer, p_skip_limited boolean, p_items integer, p_operations text[]
 ) RETURNS TABLE (
     account_id bigint, follows boolean, job_id uuid, first_index integer, items integer, skip integer, token bigint,
-    deaths integer, failures smallint, total integer, operation text, params jsonb, format text, layout jsonb, body bytea
+    deaths integer, failures smallint, total integer, operation text, params jsonb, format text, layout jsonb,
+    waited double precision, body bytea
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE

@@ -1,13 +1,14 @@
 -- Lease the chosen chunks: of each the first `p_items` items; the rest becomes a new chunk. Writes the leases, the tokens
 -- and the turns. A job starts now, unless it follows another one that is not finished. Returns the chunks with their
--- bytes, in the order given. A chunk that is not ready is absent; this is impossible for what `choose_chunks` chose in
--- this transaction.
+-- bytes, in the order given. `waited`: the seconds since the acceptance of a job that had not started. A chunk that is not
+-- ready is absent; this is impossible for what `choose_chunks` chose in this transaction.
 CREATE OR REPLACE FUNCTION lease_chunks(
     p_account_ids bigint[], p_job_ids uuid[], p_first_indexes integer[], p_items integer[], p_deaths integer[],
     p_follows boolean[], p_tokens bigint[], p_worker_id uuid, p_lease_seconds double precision, p_credit_items integer
 ) RETURNS TABLE (
     account_id bigint, follows boolean, job_id uuid, first_index integer, items integer, skip integer, token bigint,
-    deaths integer, failures smallint, total integer, operation text, params jsonb, format text, layout jsonb, body bytea
+    deaths integer, failures smallint, total integer, operation text, params jsonb, format text, layout jsonb,
+    waited double precision, body bytea
 ) LANGUAGE plpgsql AS $$ -- not sql, because such a function plans its statement at each call
 #variable_conflict use_column
 DECLARE
@@ -34,6 +35,7 @@ BEGIN
         FROM chunk WHERE c.ctid = chunk.at
     ), job AS MATERIALIZED (
         SELECT chunk.*, j.stream, j.failures, j.total, j.operation, j.params, j.format, j.layout,
+            CASE WHEN j.started_at IS NULL THEN GREATEST(extract('epoch' FROM moment - j.accepted_at), 0)::float8 END AS waited,
             NOT chunk.follows AND (j.state = 'queued' OR j.throttled_until IS NOT NULL) AS starts
         FROM chunk
         CROSS JOIN LATERAL (SELECT * FROM jobs o WHERE o.account_id = chunk.account_id AND o.id = chunk.job_id OFFSET 0) j
@@ -64,7 +66,7 @@ BEGIN
         WHERE t.account_id = ANY (ARRAY[fair.account_id])
     )
     SELECT job.account_id, job.follows, job.job_id, job.first_index, job.items, job.skip, job.token, job.deaths, job.failures,
-        job.total, job.operation, job.params, job.format, job.layout,
+        job.total, job.operation, job.params, job.format, job.layout, job.waited,
         substring(p.body FROM job.byte_start + 1 FOR job.byte_end - job.byte_start)
     FROM job
     CROSS JOIN LATERAL (

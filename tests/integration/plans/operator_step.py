@@ -4,7 +4,7 @@ from itertools import count
 
 from api.routes import OPERATOR_ROUTES
 from schemas.ids import show_job_id
-from storage.operator import workers
+from storage.operator import backlog, workers
 from tests.factories import make_job, phone
 from tests.integration.api.operator.operator_client import V1, OperatorClient
 from tests.integration.plans.growing_world import Sessions
@@ -15,7 +15,7 @@ NUMBERS = count(1)
 async def operator_calls(at: Sessions) -> None:
     """Call each route of the operator, with jobs that are queued, claimed and failing."""
     operator, account_id, new = OperatorClient(at.session), at.world.account.id, next(NUMBERS)
-    await workers.beat(at.ctx.pool, at.ctx.worker_id, host="host", pid=1, version="1", age=1)
+    await workers.beat(at.ctx.pool, at.ctx.worker_id, host="host", pid=1, version="1", age=1, metrics_port=1)
     job_id = show_job_id(await make_job(at.ctx, account_id, [{"phone": phone(n)} for n in range(10)]))
     calls = {
         ("GET", "/accounts"): ("?limit=1&search=account", None),
@@ -28,12 +28,16 @@ async def operator_calls(at: Sessions) -> None:
         ("GET", "/jobs"): ("?limit=1", None),
         ("GET", "/jobs/{job_id}"): ("", None),
         ("POST", "/jobs/{job_id}/cancel"): ("", None),
+        ("GET", "/metrics-targets"): ("", None),
         ("GET", "/workers"): ("", None),
         ("GET", "/queue"): ("", None),
         ("GET", "/health"): ("", None),
         ("GET", "/slow"): ("", None),
     }
     for route in OPERATOR_ROUTES:
+        if route.path == "/metrics":  # keeps what it reads for some seconds
+            await backlog.read(at.ctx.pool)
+            continue
         path = route.path.removeprefix(V1)
         query, body = calls[route.method, path]
         for name, value in {"account": f"org_{account_id}", "key": "key", "job_id": job_id}.items():

@@ -32,6 +32,7 @@ HELPERS = {
     "api/http/workbook_room.py",  # the body is no workbook
     "api/http/views/limits_view.py",  # what the limits of an account are
     "api/middleware/errors.py",
+    "api/middleware/measure.py",
     "api/middleware/refused.py",
     "api/middleware/request_id.py",
     "api/middleware/security_headers.py",
@@ -46,6 +47,7 @@ HELPERS = {
     "schemas/formats/files/kinds.py",  # the body is text
     "api/http/file_pipe.py",
     "schemas/ids.py",
+    "schemas/metrics.py",
     "schemas/items/phone_patterns.py",
     "schemas/states.py",
     "storage/background.py",
