@@ -114,10 +114,12 @@ JOBS_ACCEPTED = _counter("bulklane_jobs_accepted_total", "Accepted jobs.", opera
 CONNECTIONS = State("bulklane_http_connections", "Open connections of clients.")
 EVENT_STREAMS = State("bulklane_event_streams", "Open streams of events.")
 REQUEST_MEMORY = State("bulklane_request_memory_bytes", "Bytes of bodies and downloads in memory.")
-POSTGRES_UP = State("bulklane_postgres_up", "1: PostgreSQL answered this scrape, or one shortly before.")
+POSTGRES_UP = State(
+    "bulklane_postgres_up", "1: PostgreSQL answered this process, and has the schema of its release."
+)
 UNFINISHED_JOBS = State(
     "bulklane_unfinished_jobs",
-    "Jobs of all accounts that have not ended. At most 10000 of an operation and state are counted.",
+    "Jobs of all accounts that have not ended; at most 10000 of an operation and state are counted.",
     ("operation", "state"),
 )
 OLDEST_WAITING = State(

@@ -19,10 +19,10 @@ from storage.queue import Queue
 from storage.slots import Slots
 from storage.windows.window import Window
 from worker.dry_run import dry_run_forever
-from worker.heartbeat import beating
-from worker.metrics_server import serving_metrics
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
+from worker.signs.heartbeat import beating
+from worker.signs.metrics_server import serving_metrics
 from worker.turn import keep_claims
 from worker.webhooks.deliver import delivering
 

@@ -12,6 +12,7 @@ from storage.entities import upsert
 from storage.failpoints import reach
 from storage.pipeline import chunks, finish, results
 from storage.pipeline.chunks import Claim, Progress
+from storage.pipeline.finish import End
 from storage.pipeline.results import Done
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
@@ -81,9 +82,7 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
     reach("finish.after_commit")
     count_applied(done, time.perf_counter() - committing)
     if ends:
-        operations = {claim.job_id: claim.operation for claim in claims}
-        for end in ends:
-            JOBS_ENDED.labels(operations[end.job_id], end.state).inc()
+        _count_ends(claims, ends)
         await announce(ctx, ends, next_turns=0)  # this turn looks for the next jobs
     for account_id, job_id in left:
         await finish_if_last(ctx, account_id, job_id)
@@ -94,6 +93,12 @@ def _has_too_many_errors(ctx: Context, claim: Claim, after: Progress) -> bool:
     tally = Tally(after.errors, after.items, whole=True)
     most = ctx.settings.max_job_errors
     return excess_of(tally, max_errors=claim.params.max_errors, max_job_errors=most) is not None
+
+
+def _count_ends(claims: Sequence[Claim], ends: Sequence[End]) -> None:
+    operations = {claim.job_id: claim.operation for claim in claims}
+    for end in ends:
+        JOBS_ENDED.labels(operations[end.job_id], end.state).inc()
 
 
 async def _apply(conn: Conn, claims: Sequence[Claim], batches: Sequence[Batch]) -> list[Done]:

@@ -13,9 +13,9 @@ from api.http.context import Api
 from api.http.memory import Memory
 from schemas import metrics
 from storage.operator import backlog
-from storage.operator.backlog import Backlog
+from storage.operator.backlog import BacklogFigures
+from storage.operator.process_state import ProcessState
 from storage.postgres.db_errors import LOST_CONNECTION, is_ours
-from storage.process_state import ProcessState
 from storage.repeated_log import RepeatedLog
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class ProcessMetrics(ProcessState):
         self._api = api
         self._connections = connections
         self._memory = memory
-        self._backlog: Backlog | None = None  # None: PostgreSQL did not answer
+        self._backlog: BacklogFigures | None = None  # None: PostgreSQL did not answer
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
         self._repeated = RepeatedLog(logger)
@@ -49,9 +49,10 @@ class ProcessMetrics(ProcessState):
         yield metrics.CONNECTIONS.value(len(self._connections))
         yield metrics.EVENT_STREAMS.value(self._api.feeds.streams)
         yield metrics.REQUEST_MEMORY.value(self._memory.held)
-        yield metrics.POSTGRES_UP.value(self._backlog is not None)
-        if self._backlog is not None:
-            yield from _families(self._backlog)
+        found = None if self._ctx.pool.silent else self._backlog
+        yield metrics.POSTGRES_UP.value(found is not None)
+        if found is not None:
+            yield from _families(found)
 
     async def _refresh(self) -> None:
         """Read the backlog, unless somebody did shortly before."""
@@ -61,7 +62,7 @@ class ProcessMetrics(ProcessState):
                 self._backlog = await self._read()
                 self._read_at = clock() if self._backlog else float("-inf")
 
-    async def _read(self) -> Backlog | None:
+    async def _read(self) -> BacklogFigures | None:
         if not self._api.schema_ready.is_set():
             return None
         try:
@@ -77,7 +78,7 @@ class ProcessMetrics(ProcessState):
 PROCESS_METRICS = web.AppKey("process_metrics", ProcessMetrics)
 
 
-def _families(found: Backlog) -> Iterable[Metric]:
+def _families(found: BacklogFigures) -> Iterable[Metric]:
     yield metrics.UNFINISHED_JOBS.family(*((jobs, labels) for labels, jobs in found.jobs.items()))
     yield metrics.OLDEST_WAITING.value(found.oldest_waiting_seconds)
     yield metrics.FAILING_JOBS.value(found.failing_jobs)

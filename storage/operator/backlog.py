@@ -14,7 +14,7 @@ UNFINISHED = [state for state in JobState if not state.ended]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
+class BacklogFigures:
     """What all accounts wait for, and the workers that there are. `jobs` is by operation and state."""
 
     jobs: dict[tuple[str, str], int]
@@ -25,12 +25,12 @@ class Backlog:
     workers_silent: int
 
 
-async def read(db: Db) -> Backlog:
+async def read(db: Db) -> BacklogFigures:
     """Return the backlog at this moment."""
     operations = list(Operation)
     jobs = await QUERIES.unfinished(db, states=UNFINISHED, operations=operations, most=MOST)
     row = await QUERIES.summary(db, operations=operations, silent_seconds=SILENT_SECONDS, most=MOST)
-    return Backlog(
+    return BacklogFigures(
         jobs={(found["operation"], found["state"]): found["jobs"] for found in jobs},
         oldest_waiting_seconds=row["oldest_waiting_seconds"],
         failing_jobs=row["failing_jobs"],

@@ -47,7 +47,14 @@ class WorkerRow:
 
 
 async def beat(
-    db: Db, worker_id: WorkerId, *, host: str, pid: int, version: str, age: float, metrics_port: int | None = None
+    db: Db,
+    worker_id: WorkerId,
+    *,
+    host: str,
+    pid: int,
+    version: str,
+    age: float,
+    metrics_port: int | None = None,
 ) -> None:
     """Say that a worker lives, which started `age` seconds ago. Forget those that are dead for long."""
     await QUERIES.beat(

@@ -11,6 +11,7 @@ ONE_IDEA = {
     "context": "what a process holds: the storage's, and what the worker and a request add to it",
     "errors": "the errors that a client can see, and the middleware that makes responses of them",
     "finish": "the worker's last step of a job, and its queries",
+    "metrics": "what a process shows to Prometheus: the definitions, and the handler",
     "operator": "what the person who runs the service sees and changes: handlers, storage, wire models",
     "operations": "the table of operations, and the worker's part of each",
     "partners": "the four partners: their handlers, and their wire models",

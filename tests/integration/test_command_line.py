@@ -23,7 +23,7 @@ from tests.factories import contact, make_job
 from tests.servers import TestServers
 from tests.waiting import until
 from tests.workers import claim
-from worker.heartbeat import beating
+from worker.signs.heartbeat import beating
 
 BULKLANE = Path(sys.executable).with_name("bulklane")
 HEAVY = ("aiohttp", "arq", "redis", "asyncpg", "phonenumbers", "pydantic", "sqlalchemy")

@@ -6,12 +6,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from api.endpoint import endpoint
 from api.http.context import operator_pool
 from api.http.process_metrics import PROCESS_METRICS
-from api.openapi.describe import describe
+from api.openapi.describe import Response, describe
 from schemas.wire.metrics_targets import MetricsTarget, MetricsTargets
 from storage.operator import workers
 
 
-@describe(hidden=True)
+@describe(responses={200: Response(text="The text format of Prometheus.", also=("text/plain",))})
 async def show_metrics(request: web.Request) -> web.Response:
     """Show the metrics of this process in the text format of Prometheus. Also while PostgreSQL is away."""
     body = await request.app[PROCESS_METRICS].render()

@@ -19,7 +19,7 @@ from tests.proxy import postgres_proxy, proxy
 from tests.servers import TestServers
 from tests.waiting import until
 from tests.workers import barred, claim, open_worker, waiting_backends
-from worker.heartbeat import beating
+from worker.signs.heartbeat import beating
 
 
 async def test_unfinished_jobs_of_all_accounts_come_first(

@@ -18,7 +18,7 @@ from tests.integration.api.pages.tab import Tab
 from tests.integration.api.service import COOKIE, Client, Service, csrf_token, make_client, serve, sign_in
 from tests.integration.api.work import work
 from tests.workers import claim
-from worker.heartbeat import beating
+from worker.signs.heartbeat import beating
 
 OPERATOR_COOKIE = "bulklane_operator"
 PRIVATE = [route for route in OPERATOR_PAGE_ROUTES if not route.public]

@@ -1,7 +1,7 @@
 """The signs of life of a worker are for the operator alone: nothing that fails there ends a worker."""
 
 from storage.context import Context
-from worker.heartbeat import beating
+from worker.signs.heartbeat import beating
 
 REFUSE_CHANGES = """
     CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$

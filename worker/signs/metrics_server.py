@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from schemas.metrics import registry_of
 from schemas.settings import Settings
 from storage.context import Context
-from storage.process_state import ProcessState
+from storage.operator.process_state import ProcessState
 
 logger = logging.getLogger(__name__)
 
