@@ -119,8 +119,8 @@ POSTGRES_UP = State(
 )
 UNFINISHED_JOBS = State(
     "bulklane_unfinished_jobs",
-    "Jobs of all accounts that have not ended; at most 10000 of an operation and state are counted.",
-    ("operation", "state"),
+    "Jobs of all accounts that have not ended, of at most 10000 streams.",
+    ("state",),
 )
 OLDEST_WAITING = State(
     "bulklane_oldest_waiting_job_age_seconds",

@@ -59,7 +59,9 @@ class ProcessMetrics(ProcessState):
         clock = asyncio.get_running_loop().time
         async with self._reading:
             if clock() - self._read_at >= FRESH_SECONDS:
-                self._backlog = await self._read()
+                # an api without requests would not notice that Redis is away, or back
+                check = self._ctx.breaker.ask(self._ctx.queue.check)
+                self._backlog, _ = await asyncio.gather(self._read(), check)
                 self._read_at = clock() if self._backlog else float("-inf")
 
     async def _read(self) -> BacklogFigures | None:
@@ -79,7 +81,7 @@ PROCESS_METRICS = web.AppKey("process_metrics", ProcessMetrics)
 
 
 def _families(found: BacklogFigures) -> Iterable[Metric]:
-    yield metrics.UNFINISHED_JOBS.family(*((jobs, labels) for labels, jobs in found.jobs.items()))
+    yield metrics.UNFINISHED_JOBS.family(*((jobs, (state,)) for state, jobs in found.jobs.items()))
     yield metrics.OLDEST_WAITING.value(found.oldest_waiting_seconds)
     yield metrics.FAILING_JOBS.value(found.failing_jobs)
     yield metrics.THROTTLED_ACCOUNTS.value(found.throttled_accounts)

@@ -9,15 +9,14 @@ from storage.postgres.named_queries import Db, load
 
 QUERIES = load(__name__)
 
-MOST = 10_000  # jobs of an operation and state, or accounts, that are counted: the time is bounded
-UNFINISHED = [state for state in JobState if not state.ended]
+MOST = 10_000  # streams, running jobs, uploads or accounts that are counted: the time is bounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacklogFigures:
-    """What all accounts wait for, and the workers that there are. `jobs` is by operation and state."""
+    """What all accounts wait for, and the workers that there are."""
 
-    jobs: dict[tuple[str, str], int]
+    jobs: dict[JobState, int]  # that have not ended, by state
     oldest_waiting_seconds: float  # 0: no job waits
     failing_jobs: int
     throttled_accounts: int
@@ -27,11 +26,13 @@ class BacklogFigures:
 
 async def read(db: Db) -> BacklogFigures:
     """Return the backlog at this moment."""
-    operations = list(Operation)
-    jobs = await QUERIES.unfinished(db, states=UNFINISHED, operations=operations, most=MOST)
-    row = await QUERIES.summary(db, operations=operations, silent_seconds=SILENT_SECONDS, most=MOST)
+    row = await QUERIES.summary(db, operations=list(Operation), silent_seconds=SILENT_SECONDS, most=MOST)
     return BacklogFigures(
-        jobs={(found["operation"], found["state"]): found["jobs"] for found in jobs},
+        jobs={
+            JobState.RECEIVING: row["receiving"],
+            JobState.QUEUED: max(row["pending"] - row["running"], 0),
+            JobState.RUNNING: row["running"],
+        },
         oldest_waiting_seconds=row["oldest_waiting_seconds"],
         failing_jobs=row["failing_jobs"],
         throttled_accounts=row["throttled_accounts"],

@@ -1,20 +1,17 @@
--- name: unfinished(states, operations, most)
--- How many jobs of all accounts have not ended, by operation and state. Counts at most `most` of each, along jobs_sorted.
-SELECT o.operation, s.state, n.jobs
-FROM unnest(:states::text[]) s (state)
-CROSS JOIN unnest(:operations::text[]) o (operation)
-CROSS JOIN LATERAL (
-    SELECT count(*) AS jobs FROM (
-        SELECT FROM jobs WHERE parallel > 0 AND state = s.state AND operation = o.operation
-        ORDER BY id LIMIT :most
-    ) j
-) n;
-
 -- name: summary(operations, silent_seconds, most)^
--- The seconds since the acceptance of the queued job that was received first (0: none waits), jobs that had an error of
--- ours, accounts that wait for their window, and workers, by whether they gave a sign of life. Reads the first entries of
--- jobs_sorted, the partial indexes jobs_delayed and account_turns_waiting, and the table of workers, which are few.
-SELECT COALESCE((
+-- What all accounts wait for. `pending`: jobs that are queued or running, as their streams count them, so without reading
+-- them; `running` and `receiving`: along partial indexes. The seconds since the acceptance of the queued job that was
+-- received first (0: none waits). Jobs that had an error of ours, accounts that wait for their window, and workers, by
+-- whether they gave a sign of life. No count goes beyond `most` rows.
+SELECT (
+        SELECT COALESCE(sum(s.pending), 0) FROM (
+            SELECT pending FROM streams WHERE pending > 0 ORDER BY account_id, stream LIMIT :most) s
+    )::bigint AS pending,
+    (SELECT count(*) FROM (
+        SELECT FROM jobs WHERE state = 'running' ORDER BY account_id + 0 LIMIT :most) r) AS running,
+    (SELECT count(*) FROM (
+        SELECT FROM jobs WHERE state = 'receiving' ORDER BY account_id, lease_until LIMIT :most) u) AS receiving,
+    COALESCE((
         SELECT GREATEST(extract('epoch' FROM clock_timestamp() - q.accepted_at), 0)
         FROM unnest(:operations::text[]) o (operation)
         CROSS JOIN LATERAL (
