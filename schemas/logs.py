@@ -1,19 +1,21 @@
-"""Configure structlog and the standard library's logging: lines for a terminal, or JSON."""
+"""Configure structlog and the standard library's logging: lines for a terminal, or JSON.
+
+A line has the time, the level and the logger, and where they are known the request id, the account, the job
+and the worker. It has no value of a contact: see `schemas.log_values`.
+"""
 
 import logging
-import re
 import sys
+from contextlib import AbstractContextManager
 
 import structlog
 
+from schemas.ids import AccountId, JobId, show_account_id, show_job_id
+from schemas.log_values import HideInArguments, hide_in_text, traceback_text
 from schemas.settings import Settings
 
-# Values of rows in the messages of PostgreSQL and of its driver.
-VALUES = re.compile(
-    r"^\s*DETAIL:.*\n?|(?<=invalid input for query argument )(\$\d+).*|"
-    r"(?<=invalid input syntax for type )(\w+):.*",
-    re.MULTILINE,
-)
+# What every line of this process has: the worker.
+_process: dict[str, str] = {}
 
 
 def configure(settings: Settings) -> None:
@@ -35,13 +37,14 @@ def configure(settings: Settings) -> None:
         foreign_pre_chain=[*shared, _add_fields],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(lambda exc_info: traceback_text(exc_info[1])),
             _hide_values,
             renderer,
         ],
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
+    handler.addFilter(HideInArguments())
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
     logging.getLogger("arq").setLevel(logging.WARNING)  # arq logs a line for every bell
     structlog.configure(
@@ -56,10 +59,23 @@ def configure(settings: Settings) -> None:
     )
 
 
+def name_worker(worker_id: object) -> None:
+    """Put the id of the worker, as the operator sees it, into every line of this process from now on."""
+    _process["worker"] = str(worker_id)
+
+
+def about_job(account_id: AccountId, job_id: JobId) -> AbstractContextManager[None]:
+    """Put the account and the job into every line that is logged while the body runs."""
+    return structlog.contextvars.bound_contextvars(
+        account=show_account_id(account_id), job=show_job_id(job_id)
+    )
+
+
 def _add_fields(
     _: structlog.types.WrappedLogger, __: str, event: structlog.types.EventDict
 ) -> structlog.types.EventDict:
-    """Add what a call of the standard library's logging passed as `extra={"fields": {...}}`."""
+    """Add the worker, and what a call of the standard library passed as `extra={"fields": {...}}`."""
+    event.update(_process)
     event.update(getattr(event["_record"], "fields", {}))
     return event
 
@@ -67,11 +83,7 @@ def _add_fields(
 def _hide_values(
     _: structlog.types.WrappedLogger, __: str, event: structlog.types.EventDict
 ) -> structlog.types.EventDict:
-    """Remove the values of rows, such as phone numbers, from the message and the traceback of a line.
-
-    Tracebacks have no local variables: those would be keys and contacts.
-    """
-    for name in ("event", "exception"):
-        if isinstance(text := event.get(name), str):
-            event[name] = VALUES.sub(lambda found: found[1] or found[2] or "", text)
+    """Remove values from a message that was made of the text of an error."""
+    if isinstance(text := event.get("event"), str):
+        event["event"] = hide_in_text(text)
     return event

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextvars import Context
 from typing import Any
 
 SUM_SECONDS = 60.0
@@ -29,7 +30,7 @@ class RepeatedLog:
             return
         self._counts[kind] = 0
         self._logger.log(level, message, *args, exc_info=exc_info)
-        asyncio.get_running_loop().call_later(self._every, self._sum, level, kind)
+        self._sum_later(level, kind)
 
     def _sum(self, level: int, kind: str) -> None:
         count = self._counts[kind]
@@ -38,4 +39,8 @@ class RepeatedLog:
             return
         self._counts[kind] = 0
         self._logger.log(level, "%s: %d more times in the last %g s", kind, count, self._every)
-        asyncio.get_running_loop().call_later(self._every, self._sum, level, kind)
+        self._sum_later(level, kind)
+
+    def _sum_later(self, level: int, kind: str) -> None:
+        # the sum is not about the job or the request of the first line
+        asyncio.get_running_loop().call_later(self._every, self._sum, level, kind, context=Context())

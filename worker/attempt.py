@@ -13,6 +13,7 @@ from typing import TypeVar
 from schemas.error_limit import Excess, Tally, excess_of
 from schemas.ids import AccountId, JobId, show_job_id
 from schemas.job_errors import JobErrorCode
+from schemas.logs import about_job
 from schemas.metrics import DEATHS, JOB_FAILURES, POSTPONED
 from schemas.operations import JobParams
 from storage.context import Context
@@ -53,14 +54,15 @@ async def attempting(
     `code` becomes the error of the job if the step fails repeatedly. A lock that another
     transaction holds postpones the job, so that jobs that wait for locks hide no others.
     """
-    try:
-        yield
-    except BUSY as error:
-        await postpone(ctx, account_id, job_id, error)
-    except Exception as error:
-        if not is_ours(error):
-            raise
-        await count_failure(ctx, account_id, job_id, code, error)
+    with about_job(account_id, job_id):
+        try:
+            yield
+        except BUSY as error:
+            await postpone(ctx, account_id, job_id, error)
+        except Exception as error:
+            if not is_ours(error):
+                raise
+            await count_failure(ctx, account_id, job_id, code, error)
 
 
 @asynccontextmanager

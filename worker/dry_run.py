@@ -13,6 +13,7 @@ from typing import Any
 from schemas.error_limit import Tally
 from schemas.ids import show_job_id
 from schemas.job_errors import JobErrorCode
+from schemas.logs import about_job
 from schemas.metrics import JOBS_ENDED
 from storage.background import repeat
 from storage.context import Context
@@ -66,9 +67,15 @@ async def dry_run_next(ctx: Context, watch: Watch[DueDryRun] | None = None) -> b
     dry_run = await dry_runs.claim(ctx.pool, watch)
     if dry_run is None:
         return False
+    with about_job(dry_run.account_id, dry_run.job_id):
+        await _run(ctx, dry_run)
+    return True
+
+
+async def _run(ctx: Context, dry_run: DryRun) -> None:
     if dry_run.failures >= MAX_FAILURES:
         await _give_up(ctx, dry_run)
-        return True
+        return
     try:
         async with renewing(partial(dry_runs.renew, ctx.pool, dry_run), what="the lease of a dry run"):
             members = await _apply_all(ctx, dry_run)
@@ -78,11 +85,10 @@ async def dry_run_next(ctx: Context, watch: Watch[DueDryRun] | None = None) -> b
         raise
     except Exception as error:
         await _handle(ctx, dry_run, error)
-        return True
+        return
     if not ended:
         await _release(ctx, dry_run)
         await finish_if_last(ctx, dry_run.account_id, dry_run.job_id)  # ends a dry run that was stopped
-    return True
 
 
 async def _apply_all(ctx: Context, dry_run: DryRun) -> Members | None:

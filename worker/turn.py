@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from schemas.ids import AccountId, JobId, show_job_id
+from schemas.logs import about_job
 from schemas.metrics import RECOVERED
 from storage.context import Context
 from storage.pipeline import chunks, failures
@@ -125,7 +126,8 @@ async def _apply_all(
                 await _give_back(ctx, [left.pop(0)])
                 continue
             claim = left.pop(0)
-            progress = await _apply_or_release(ctx, claim, short_wait=short_wait, finish=finish)
+            with about_job(claim.account_id, claim.job_id):
+                progress = await _apply_or_release(ctx, claim, short_wait=short_wait, finish=finish)
             applied.append((claim, progress))
             waits = not progress.applied
     finally:

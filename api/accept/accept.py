@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from api.accept.body import JobPart, RequestBody
 from api.accept.idempotency import find_earlier, read_key, same_request
 from api.accept.upload import Accepted, Staged, accept_upload
-from api.http.context import ACCOUNT, API, REQUEST_ID, Api
+from api.http.context import ACCOUNT, API, JOB_ID, REQUEST_ID, Api
 from api.http.job_view import accepted_view, job_view
 from api.http.validation import all_of, gathering
 from api.http.waiting import wanted_wait
@@ -127,9 +127,10 @@ async def accept_staged(
 
 def new_job(request: web.Request, plan: Plan, key: str | None = None, file_name: str | None = None) -> NewJob:
     """Return the job of a plan, with a new id, for the request's account; `key` is its idempotency key."""
+    request[JOB_ID] = job_id = new_job_id()
     return NewJob(
         account_id=request[ACCOUNT].id,
-        id=new_job_id(),
+        id=job_id,
         operation=plan.operation,
         stream=stream_of(plan.operation, plan.params),
         format=plan.format,

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from api.accept.form import open_form
 from api.accept.idempotency import HEADER
-from api.http.body_stream import arriving, pipeline_for, read_pieces, read_whole
+from api.http.body_stream import arriving, counted, pipeline_for, read_pieces, read_whole
 from api.http.context import ACCOUNT
 from api.http.file_pipe import FilePipe
 from api.http.workbook_room import WORKBOOKS, WorkbookPlace
@@ -26,7 +26,6 @@ from schemas.formats.likely_causes import READ_BEFORE
 from schemas.formats.ndjson import NdjsonBodyCutter, NdjsonCutter
 from schemas.formats.records import PART_BYTES
 from schemas.formats.undeclared_charset import charset_pipes
-from schemas.metrics import UPLOAD_BYTES
 from schemas.operations import OPERATIONS, Operation
 from schemas.settings import Settings
 
@@ -142,13 +141,6 @@ async def open_body(
         file=file,
         place=place,
     )
-
-
-async def counted(source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Yield the bytes of a body, and count them."""
-    async for data in source:
-        UPLOAD_BYTES.inc(len(data))
-        yield data
 
 
 def _declared(content_type: str | None) -> tuple[Format, UnsupportedFormat | None]:

@@ -6,8 +6,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.web_request import BaseRequest
 
-from api.http.context import ACCOUNT, REQUEST_ID
-from schemas.ids import show_account_id
+from api.http.context import ACCOUNT, JOB_ID, REQUEST_ID
+from schemas.ids import JobId, show_account_id, show_job_id
 
 access = logging.getLogger("api.access")
 
@@ -15,7 +15,7 @@ PROBES = frozenset(("/healthz", "/readyz"))  # asked every few seconds, and of n
 
 
 class AccessLog(AbstractAccessLogger):
-    """Logs method, route, status, duration, request id and account of a request, when its response has ended.
+    """Logs method, route, status, duration, request id, account and new job of a request, when it has ended.
 
     The line has the route, not the path, because an id in a path can be a client's own, such as a phone.
     A probe that finds no fault is logged at the level DEBUG, everything else at INFO.
@@ -38,6 +38,8 @@ class AccessLog(AbstractAccessLogger):
             "request_id": request.get(REQUEST_ID),
             "account": show_account_id(account.id) if account else None,
         }
+        if JOB_ID in request:
+            fields["job"] = show_job_id(JobId(request[JOB_ID]))
         level = logging.DEBUG if route in PROBES and response.status < 400 else logging.INFO
         self.logger.log(level, "request", extra={"fields": fields})
 

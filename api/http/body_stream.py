@@ -11,6 +11,7 @@ from api.http.memory import SHARE
 from api.http.workbook_room import WorkbookPlace
 from schemas.errors import BodyTooLarge, UploadCut
 from schemas.formats.encodings import Pipe, Pipeline, decoder_for
+from schemas.metrics import UPLOAD_BYTES
 from schemas.settings import Settings
 
 STEP_BYTES = 16 * 1024  # decoded without letting other requests run
@@ -89,6 +90,13 @@ async def arriving(source: AsyncIterator[bytes], settings: Settings) -> AsyncIte
                 f"{settings.min_upload_rate} bytes a second: send the request again",
                 code="upload_too_slow",
             )
+        yield data
+
+
+async def counted(source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the bytes of a bulk body, and count them."""
+    async for data in source:
+        UPLOAD_BYTES.inc(len(data))
         yield data
 
 

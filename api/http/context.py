@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from aiohttp import web
 
@@ -72,6 +72,7 @@ UNCOUNTED: web.AppKey[frozenset[object]] = web.AppKey("uncounted", frozenset)
 # Set on a request by the middlewares.
 REQUEST_ID = web.RequestKey("request_id", str)
 ACCOUNT = web.RequestKey("account", Account)
+JOB_ID = web.RequestKey("job_id", UUID)  # set by `new_job`: of the job that the request makes
 UNFINISHED = web.RequestKey("unfinished", int)  # jobs of the account that have not ended; of bulk requests
 LIMITS: web.RequestKey[Mapping[str, str]] = web.RequestKey("limits", Mapping)  # headers of the response
 REFUSAL_STATUS = web.RequestKey("refusal_status", int)  # of NotAcceptable, if it is not 422

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Collection
 
+import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -16,6 +17,7 @@ from api.html.session import SAFE_METHODS, SESSION, Kind, check_script, read_ses
 from api.http.context import ACCOUNT, API, BULK, UNFINISHED, check_schema
 from api.middleware.failed_keys import FailedKeys
 from schemas.errors import NotAuthenticated
+from schemas.ids import show_account_id
 from storage.entities import accounts
 from storage.entities.accounts import Account
 
@@ -58,7 +60,8 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
         if kind is Kind.OPERATOR:
             check_operator_key(request, key)
         else:
-            request[ACCOUNT] = await _account_of(request, key)
+            account = request[ACCOUNT] = await _account_of(request, key)
+            structlog.contextvars.bind_contextvars(account=show_account_id(account.id))
     return await handler(request)
 
 

@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from api.html.render import error_page, wants_page
+from api.http.access_log import route_of
 from api.http.context import ERROR_HEADERS, PROBLEM, REFUSAL_STATUS, REQUEST_ID, STREAMING
 from schemas import errors
 from schemas.errors import UploadCut
@@ -43,7 +44,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except Exception as error:
         if request.get(STREAMING):  # cut the stream, so that the client sees that it is unfinished
-            logger.warning("response cut at %s: %s: %s", request.path, type(error).__name__, error)
+            logger.warning("response cut at %s: %s: %s", _route_of(request), type(error).__name__, error)
             raise ConnectionResetError("the response was cut") from error
         return _answer(request, error)
 
@@ -83,13 +84,17 @@ def _envelope_of(request: web.Request, error: Exception) -> web.Response:
 
 def _log_ours(request: web.Request, error: Exception) -> None:
     """Log an error of ours: one line for each, so that its request_id is found, and few tracebacks."""
-    route = request.match_info.route.resource
-    where = f"{request.method} {route.canonical if route else request.path}"
+    where = f"{request.method} {_route_of(request)}"
     name = type(error).__name__
     UNEXPECTED_ERRORS.inc()
     logger.error("unexpected error at %s: %s", where, name)
     kind = f"{name} at {where}"
     request.app[REPEATED].log(logging.ERROR, kind, "traceback of %s", kind, exc_info=error)
+
+
+def _route_of(request: web.Request) -> str:
+    """Return the route, not the path: an id in a path can be a client's own, such as a phone."""
+    return route_of(request) or "an unknown path"
 
 
 def envelope(

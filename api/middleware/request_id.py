@@ -12,7 +12,8 @@ from schemas.ids import new_request_id
 async def name_request(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request a new id. An id from the client is not used: another request might have it."""
     request[REQUEST_ID] = new_request_id()
-    with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID]):
+    # the account is known later: see `authenticate`; the next request of the connection begins without one
+    with structlog.contextvars.bound_contextvars(request_id=request[REQUEST_ID], account=None):
         response = await handler(request)
     if not response.prepared:
         response.headers["X-Request-Id"] = request[REQUEST_ID]

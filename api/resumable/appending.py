@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from api.accept.room import check_room
-from api.http.body_stream import arriving
+from api.http.body_stream import arriving, counted
 from api.http.context import API
 from api.http.memory import SHARE
 from api.resumable.beginning import check_beginning
@@ -43,7 +43,8 @@ async def append_content(request: web.Request, upload: StagedUpload, *, complete
 async def _append_all(request: web.Request, appender: "Appender", skip: int) -> int:
     """Append the content, also that of a request that is cut; return how much of `skip` is missing."""
     try:
-        async for data in arriving(request.content.iter_any(), request.app[API].ctx.settings):
+        content = arriving(request.content.iter_any(), request.app[API].ctx.settings)
+        async for data in counted(content):
             dropped = min(skip, len(data))
             skip -= dropped
             await appender.add(data[dropped:])

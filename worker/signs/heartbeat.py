@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from schemas.logs import name_worker
 from storage.background import beside, repeat
 from storage.context import Context
 from storage.operator import workers
@@ -22,8 +23,9 @@ LEAVE_SECONDS = 1.0  # to delete the row of a worker that stops, if PostgreSQL r
 async def beating(ctx: Context, metrics_port: int | None = None) -> AsyncIterator[None]:
     """Say every few seconds that this worker lives while the body runs; then say that it stops.
 
-    `metrics_port` is where it serves its metrics; None: it does not.
+    `metrics_port` is where it serves its metrics; None: it does not. The lines of its log name the worker.
     """
+    name_worker(ctx.worker_id)
     started = time.monotonic()
     host, pid, release = socket.gethostname(), os.getpid(), version("bulklane")
 

@@ -51,6 +51,7 @@ def test_a_traceback_has_no_local_variables(log: Callable[[], str]) -> None:
         f"duplicate key violates a constraint\nDETAIL:  Key (account_id, phone)=(1, {PHONE}) exists.",
         f"invalid input for query argument $3: '{PHONE}' (an integer is required)",
         f'invalid input syntax for type json: "{PHONE}"',
+        f'date/time field value out of range: "{PHONE}"',
     ],
 )
 def test_values_of_rows_are_not_logged(log: Callable[[], str], message: str) -> None:
@@ -83,3 +84,20 @@ def test_the_dev_file_does_not_show_its_secrets() -> None:
     file = DevFile(url="http://x", api_key=KEY, operator_key=KEY, database_url=url, redis_url=url, pids={})
     assert KEY not in repr(file)
     assert PASSWORD not in repr(file)
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyError, TypeError, UnicodeError])
+def test_an_error_that_repeats_what_it_was_given_loses_its_text(
+    log: Callable[[], str], kind: type[Exception]
+) -> None:
+    try:
+        try:
+            raise kind(f"not a number: {PHONE}")
+        except kind as error:
+            raise RuntimeError("of ours") from error
+    except RuntimeError as error:
+        logging.getLogger("api").error("it failed: %s", error.__cause__, exc_info=True)
+    assert f"it failed: {kind.__name__}" in log()
+    assert "RuntimeError: of ours" in log()
+    assert "The above exception was the direct cause" in log()
+    assert PHONE not in log()
