@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
+from api.actions.process_metrics import PROCESS_METRICS, ProcessMetrics
 from api.html.render import PAGES
 from api.html.render import install as install_pages
 from api.html.session import FERNET
@@ -12,7 +13,6 @@ from api.http.connections import CONNECTIONS, Connections, most_connections
 from api.http.context import API, BULK, UNCOUNTED, open_api
 from api.http.memory import MEMORY, Memory
 from api.http.workbook_room import WORKBOOKS, WorkbookRoom
-from api.http.process_metrics import PROCESS_METRICS, ProcessMetrics
 from api.middleware import MIDDLEWARES
 from api.middleware.authenticate import FAILED_KEYS, OPERATOR, PUBLIC, OperatorAccess
 from api.middleware.errors import REPEATED
@@ -65,12 +65,13 @@ def make_app(settings: Settings) -> web.Application:
             async with beside(app[CONNECTIONS].sweep_always()):
                 yield
 
-    async def end_waits(app: web.Application) -> None:
-        app[API].hearing.close()
-
     app.cleanup_ctx.append(connect)
-    app.on_shutdown.append(end_waits)  # before aiohttp waits for the requests in progress
+    app.on_shutdown.append(_end_waits)  # before aiohttp waits for the requests in progress
     return app
+
+
+async def _end_waits(app: web.Application) -> None:
+    app[API].hearing.close()
 
 
 def _pattern_of(path: str, routes: Sequence[Route]) -> str:

@@ -6,8 +6,7 @@ from functools import partial
 
 from schemas.ids import show_job_id
 from schemas.job_errors import JobErrorCode
-from schemas.metrics import DEATHS, EXPIRED_LEASES, JOBS_ENDED, RECOVERED
-from schemas.states import JobState
+from schemas.metrics import DEATHS, EXPIRED_LEASES, RECOVERED
 from storage import rounds
 from storage.background import repeat
 from storage.context import Context
@@ -140,7 +139,6 @@ async def _fail(ctx: Context, abandoned: list[ExpiredUpload]) -> None:
             )
         if failed:
             EXPIRED_LEASES.labels("upload").inc()
-            JOBS_ENDED.labels(failed, JobState.FAILED).inc()
             await ctx.announcer.end([(upload.account_id, upload.job_id)])
 
 

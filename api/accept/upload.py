@@ -18,9 +18,8 @@ from api.http.context import Api
 from schemas.errors import BodyTooLarge, BulklaneError, Conflict, UploadCut
 from schemas.items.contacts import may_move_phones
 from schemas.items.reader import CHUNK_ITEMS, spans
-from schemas.metrics import JOBS_ACCEPTED, JOBS_ENDED
+from schemas.metrics import JOBS_ACCEPTED
 from schemas.operations import CONTACT, OPERATIONS
-from schemas.states import JobState
 from storage.failpoints import reach
 from storage.pipeline import uploads
 from storage.pipeline.receiving import SmallJob
@@ -176,10 +175,8 @@ class Upload:
         async with transaction(self._pool) as conn:
             if not self._opened:
                 await self._open_job(conn)
-            failed = await uploads.fail(conn, self._job.account_id, self._job.id, error.code, error.message)
+            await uploads.fail(conn, self._job.account_id, self._job.id, error.code, error.message)
             await uploads.drop_parts(conn, self._job.account_id, self._job.id)
-        if failed:
-            JOBS_ENDED.labels(self._job.operation, JobState.FAILED).inc()
         await self._announcer.end([(self._job.account_id, self._job.id)])
 
     async def _small(self, request_hash: bytes | None) -> SmallJob:

@@ -10,8 +10,6 @@ from typing import Any
 from schemas.errors import BulklaneError
 from schemas.formats.records import PART_BYTES, Span
 from schemas.ids import AccountId, JobId
-from schemas.metrics import JOBS_ENDED
-from schemas.states import JobState
 from storage.announcements import Announcer
 from storage.background import beside, repeat
 from storage.group_commit import GroupCommit
@@ -101,8 +99,7 @@ class Uploads:
             "the api lost PostgreSQL, or stopped, before the upload was complete: send the request again"
         )
         for account_id, job_id in list(self.given_up):
-            if operation := await uploads.fail(self._pool, account_id, job_id, "upload_incomplete", message):
-                JOBS_ENDED.labels(operation, JobState.FAILED).inc()
+            await uploads.fail(self._pool, account_id, job_id, "upload_incomplete", message)
             await self._announcer.end([(account_id, job_id)])
             self.given_up.discard((account_id, job_id))
 

@@ -199,10 +199,10 @@ async def fail(
     message: str,
     *,
     lease_until: datetime | None = None,
-) -> str | None:
-    """End a job whose body did not arrive completely, and delete its parts. Return its operation.
+) -> bool:
+    """End a job whose body did not arrive completely, and delete its parts.
 
-    With `lease_until`, the lease must still be the same. Returns None if the job is not receiving any more.
+    With `lease_until`, the lease must still be the same. Returns False if the job is not receiving any more.
     """
     operation: str | None = await QUERIES.fail(
         db,
@@ -212,7 +212,9 @@ async def fail(
         error_message=message,
         lease_until=lease_until,
     )
-    return operation
+    if operation is not None:
+        JOBS_ENDED.labels(operation, JobState.FAILED).inc()
+    return operation is not None
 
 
 async def renew(db: Pool, uploads: Sequence[tuple[AccountId, JobId]]) -> None:

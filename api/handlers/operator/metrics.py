@@ -2,13 +2,25 @@
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import RootModel
 
+from api.actions.process_metrics import PROCESS_METRICS
 from api.endpoint import endpoint
 from api.http.context import operator_pool
-from api.http.process_metrics import PROCESS_METRICS
 from api.openapi.describe import Response, describe
-from schemas.wire.metrics_targets import MetricsTarget, MetricsTargets
+from schemas.wire.base import Wire
 from storage.operator import workers
+
+
+class MetricsTarget(Wire):
+    """Addresses to ask for metrics, and the labels of what is found there."""
+
+    targets: list[str]
+    labels: dict[str, str]
+
+
+class MetricsTargets(RootModel[list[MetricsTarget]]):
+    """All of them, as an array: Prometheus reads no other JSON."""
 
 
 @describe(responses={200: Response(text="The text format of Prometheus.", also=("text/plain",))})
