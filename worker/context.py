@@ -21,8 +21,7 @@ from storage.windows.window import Window
 from worker.dry_run import dry_run_forever
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
-from worker.signs.heartbeat import beating
-from worker.signs.metrics_server import serving_metrics
+from worker.signs.metrics_server import showing
 from worker.turn import keep_claims
 from worker.webhooks.deliver import delivering
 
@@ -73,8 +72,7 @@ async def open_context(
                 prune_forever(ctx),
                 dry_run_forever(ctx, dry_run_bell),
             ),
-            serving_metrics(ctx) as metrics_port,
-            beating(ctx, metrics_port),
+            showing(ctx),
         ):
             yield ctx
     finally:

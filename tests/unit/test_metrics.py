@@ -12,7 +12,7 @@ import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 from prometheus_client import Counter, Histogram
 
 from schemas.metrics import OF_API, OF_BOTH, OF_WORKER, ROLES, Definition, State
-from tests.scrape import PROMTOOL
+from tests.integration.scrape import PROMTOOL
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "metrics.md"

@@ -19,6 +19,7 @@ from schemas.metrics import registry_of
 from schemas.settings import Settings
 from storage.context import Context
 from storage.operator.process_state import ProcessState
+from worker.signs.heartbeat import beating
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,13 @@ TAKEN = {errno.EADDRINUSE, errno.EACCES}
 class _Server(NamedTuple):
     server: WSGIServer
     thread: threading.Thread
+
+
+@asynccontextmanager
+async def showing(ctx: Context) -> AsyncIterator[None]:
+    """Serve the metrics of this worker, and say where and that it lives, while the body runs."""
+    async with serving_metrics(ctx) as port, beating(ctx, port):
+        yield
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ import aiohttp
 import yaml  # type: ignore[import-untyped]  # PyYAML has no types
 
 from tests.faults.harness.cluster import HOST, Cluster
-from tests.scrape import PROMTOOL, Scrape
+from tests.integration.scrape import PROMTOOL, Scrape
 from tests.waiting import until
 
 RULES = Path(__file__).parents[3] / "deploy" / "prometheus" / "alerts.yml"

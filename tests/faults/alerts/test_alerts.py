@@ -12,7 +12,7 @@ from schemas.ids import read_job_id
 from tests.factories import contact
 from tests.faults.alerts.prometheus import OPERATOR_KEY, Prometheus, evaluate, rules
 from tests.faults.harness.cluster import Cluster, cluster
-from tests.scrape import PROMTOOL
+from tests.integration.scrape import PROMTOOL
 from tests.waiting import until
 
 pytestmark = [

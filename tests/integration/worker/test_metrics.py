@@ -12,7 +12,7 @@ from schemas.operations import Operation
 from storage.context import Context
 from storage.entities.accounts import Account
 from tests.factories import contact, make_account, make_job
-from tests.scrape import Scrape, problems_of
+from tests.integration.scrape import Scrape, problems_of
 from tests.workers import drain
 from worker.signs.metrics_server import PORTS, serving_metrics
 

@@ -12,8 +12,8 @@ from tests.factories import contact
 from tests.integration.api.operator.operator_client import OPERATOR_KEY, OperatorClient
 from tests.integration.api.service import Client, make_client, serve
 from tests.integration.api.work import work
+from tests.integration.scrape import Scrape, problems_of
 from tests.proxy import postgres_proxy
-from tests.scrape import Scrape, problems_of
 from tests.waiting import until
 from worker.signs.heartbeat import beating
 
