@@ -12,7 +12,7 @@ FROM pg_stat_statements
 WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND query NOT LIKE '%pg_stat_statements%'
 """
-VALUE = re.compile(r"\$\d+|'[^']*'|\b\d+\b|\bNULL\b|\btrue\b|\bfalse\b")
+VALUE = re.compile(r"\$\d+|'[^']*'|\b\d+(?:\.\d+)?\b|\bNULL\b|\btrue\b|\bfalse\b")
 LIST = re.compile(r"IN \(\?(, \?| /\*, \.\.\. \*/)+\)")
 
 Read = dict[tuple[str, str], float]  # mean pages of a call, by step and text of the statement: see `text_of`
