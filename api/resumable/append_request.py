@@ -107,8 +107,11 @@ async def _with_length(request: web.Request, upload: StagedUpload, *, complete: 
 
 
 async def _respond_complete(request: web.Request, upload: StagedUpload) -> web.Response:
-    """Respond again with the job of an upload whose bytes are all there. Raises InconsistentLength."""
-    if not await is_empty(request):
+    """Respond again with the job of an upload whose bytes are all there, or raise why it was refused.
+
+    Raises InconsistentLength if there are more bytes.
+    """
+    if upload.refusal is None and not await is_empty(request):
         message = f"the upload is complete with {upload.arrived} bytes: send a request without content"
         raise _inconsistent(request, message)
     return await respond_with_job(request, upload)

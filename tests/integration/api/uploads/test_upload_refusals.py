@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from schemas.ids import show_upload_id
 from schemas.settings import Settings
 from storage.context import Context
 from tests.integration.api.service import UPSERT, Client, Service, make_client, serve
@@ -36,7 +37,9 @@ async def test_a_wrong_request_is_refused_at_the_creation(
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-async def test_unknown_columns_are_refused_with_the_first_bytes(client: Client, at_once: bool) -> None:
+async def test_unknown_columns_are_refused_with_the_first_bytes(
+    ctx: Context, client: Client, at_once: bool
+) -> None:
     body = UNKNOWN + b"+14155550002,blue\n" * 40_000  # more than one piece
     refused = await create(client, body if at_once else b"")
     if not at_once:
@@ -45,6 +48,19 @@ async def test_unknown_columns_are_refused_with_the_first_bytes(client: Client, 
     assert (refused.status, refused.error["code"]) == (422, "unknown_columns"), refused
     assert refused.headers["Upload-Complete"] == "?1"
     assert await client.jobs() == []
+    place = f"/v1/uploads/{(await _newest(ctx))}"
+    again = await append(client, place, 0, body)  # by a client that has not heard of it
+    assert (again.status, again.error["code"], again.headers["Upload-Complete"]) == (
+        422,
+        "unknown_columns",
+        "?1",
+    )
+
+
+async def _newest(ctx: Context) -> str:
+    return show_upload_id(
+        await ctx.pool.fetchval("SELECT id FROM resumable_uploads ORDER BY id DESC LIMIT 1")
+    )
 
 
 async def test_what_the_bytes_have_wrong_is_said_again(client: Client) -> None:
