@@ -118,6 +118,17 @@ def test_a_file_that_has_changed_does_not_go_on(caller: Caller, file: str) -> No
     assert jobs(caller, "changed") == []
 
 
+def test_a_file_that_changes_while_it_is_sent_leaves_nothing(caller: Caller, file: str) -> None:
+    def change(_: Lines, done: int, total: int | None) -> None:
+        os.truncate(file, MIB)
+
+    with patch.object(Lines, "sent", change):
+        called = caller.call("send", file, "--name", "changing")
+    assert (called.status, "has changed" in called.err) == (2, True)
+    assert uploads(caller) == []
+    assert jobs(caller, "changing") == []
+
+
 def test_an_upload_that_was_cancelled_is_sent_anew(caller: Caller, file: str) -> None:
     interrupted(caller, "send", file, "--name", "cancelled")
     (upload,) = uploads(caller)

@@ -89,6 +89,9 @@ def _send(upload: Upload, begun: Unfinished, display: Display) -> Job:
         raise fail(f"stopped. {_where_it_stands(upload, begun)}", status=INTERRUPTED) from None
     except BulklaneError as error:
         if not _may_go_on(error):
+            if isinstance(error, SourceError):  # nobody has the rest of its bytes any more
+                with suppress(BulklaneError):
+                    upload.cancel()
             unfinished.forget(begun.id)
             raise
         raise fail(f"{explained(error)}\n{_where_it_stands(upload, begun)}") from error
