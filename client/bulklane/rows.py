@@ -10,13 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias, cast
+from typing import Any, BinaryIO, Literal, TextIO, TypeAlias, cast
 
 from bulklane.compression import Compression, opener
 
 Format: TypeAlias = Literal["csv", "ndjson", "json", "xlsx"]
 DELIMITERS = (",", ";", "\t", "|")
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+SPACE = " \t\r\n\v\f"  # a line of nothing else is blank
 WINDOWS = "bulklane-windows-1252"  # how bytes are read that are not of the charset
 HEADER_BYTES = 64 * 1024
 CELL_BYTES = 2 * 1024 * 1024  # more than a row may have
@@ -40,9 +41,10 @@ class SentFile:
                 case "csv":
                     yield from _csv_rows(file, self.charset)
                 case "ndjson":
-                    yield from (_value(line) for line in file if not line.isspace())
+                    text, _ = _text(file, self.charset, newline="\n")
+                    yield from (_value(line) for line in text if line.strip(SPACE))
                 case "json":
-                    yield from _json_rows(file)
+                    yield from _json_rows(_text(file, self.charset, newline="")[0])
                 case "xlsx":
                     return
 
@@ -80,15 +82,24 @@ class RowFinder:
         return row
 
 
-def _value(line: bytes) -> Any:
+def _text(file: BinaryIO, charset: str | None, *, newline: str) -> tuple[io.TextIOWrapper, str]:
+    """Return the text of a file, in the charset in which the service reads it, and its beginning."""
+    buffered = io.BufferedReader(cast("io.RawIOBase", file), HEADER_BYTES)
+    head = buffered.peek(HEADER_BYTES)
+    charset = next((name for bom, name in BOMS if head.startswith(bom)), None) or _known(charset, head)
+    text = io.TextIOWrapper(buffered, charset, errors=WINDOWS, newline=newline)
+    return text, head.decode(charset, "replace")
+
+
+def _value(line: str) -> Any:
     """Return the value of a line, or its text if it is not JSON: the service reports it as an item error."""
     try:
         return json.loads(line)
     except (ValueError, RecursionError):
-        return line.decode(errors="replace").rstrip("\r\n")
+        return line.rstrip("\r\n")
 
 
-def _json_rows(file: BinaryIO) -> Sequence[Any]:
+def _json_rows(file: TextIO) -> Sequence[Any]:
     """Return the items of a JSON document; none if it cannot be read."""
     try:
         value = json.load(file)
@@ -103,22 +114,30 @@ def _csv_rows(file: BinaryIO, charset: str | None) -> Iterator[dict[str, str]]:
     They end at a cell that is longer than a row may be.
     """
     csv.field_size_limit(max(csv.field_size_limit(), CELL_BYTES))
-    buffered = io.BufferedReader(cast("io.RawIOBase", file), HEADER_BYTES)
-    head = buffered.peek(HEADER_BYTES)
-    charset = next((name for bom, name in BOMS if head.startswith(bom)), _known(charset))
-    text = io.TextIOWrapper(buffered, charset, errors=WINDOWS, newline="")
-    records = filter(None, csv.reader(text, delimiter=_delimiter(head.decode(charset, "replace"))))
+    text, head = _text(file, charset, newline="")
+    records = filter(None, csv.reader(text, delimiter=_delimiter(head)))
     with suppress(csv.Error):
         names = _unique([name.strip() for name in next(records, [])])
         for record in records:
             yield dict(zip(names, record, strict=False))
 
 
-def _known(charset: str | None) -> str:
-    """Return a charset that Python knows. `auto` is UTF-8, in which WINDOWS reads what is not."""
+def _known(charset: str | None, head: bytes) -> str:
+    """Return a charset that Python knows. `auto` is UTF-8, in which WINDOWS reads what is not.
+
+    UTF-16 without a byte-order mark has a NUL in the first characters.
+    """
+    name = None
     with suppress(LookupError):
-        return codecs.lookup(charset or "utf-8").name
-    return "utf-8"
+        name = codecs.lookup(charset or "auto").name
+    if name not in {None, "utf-16"}:
+        return str(name)
+    match [byte == 0 for byte in head[:4]]:
+        case [False, True, False, True]:
+            return "utf-16-le"
+        case [True, False, True, False]:
+            return "utf-16-be"
+    return "utf-8" if name is None else "utf-16-le"
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:

@@ -65,6 +65,30 @@ def test_a_row_that_cannot_be_read_hides_no_error(
     assert found(body, 4) == [*rows, *[None] * (4 - len(rows))]
 
 
+@pytest.mark.parametrize(
+    ("encoded", "charset"),
+    [
+        ("utf-16-le", None),
+        ("utf-16-be", "auto"),
+        ("utf-16-le", "utf-16"),
+        ("utf-16", None),
+        ("cp1252", "cp1252"),
+    ],
+)
+@pytest.mark.parametrize("format_", ["csv", "ndjson", "json"])
+def test_rows_are_read_in_the_charset_in_which_the_service_reads_them(
+    encoded: str, charset: str | None, format_: Format
+) -> None:
+    text = {
+        "csv": "name\nJürgen\nBo\n",
+        "ndjson": '{"name":"Jürgen"}\r\n \t\n{"name":"Bo"}',
+        "json": '[{"name":"Jürgen"},\n{"name":"Bo"}]',
+    }[format_]
+    body = Body(open_source(text.encode(encoded), format_, charset), "none")
+    assert b"".join(body.pieces()) == text.encode(encoded)
+    assert found(body, 3) == [{"name": "Jürgen"}, {"name": "Bo"}, None]
+
+
 def test_rows_of_an_earlier_job_come_from_a_path_or_a_list(tmp_path: Path) -> None:
     path = tmp_path / "contacts.json"
     path.write_text(json.dumps({"items": ROWS}))
