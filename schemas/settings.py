@@ -184,6 +184,8 @@ class Settings(BaseSettings):
 
     # webhooks
     webhook_private_addresses: Literal["refuse", "allow"] = "refuse"  # of endpoints
+    # The only hosts of endpoints: names, or the ends of names with a point before them; empty: all hosts.
+    webhook_hosts: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     webhook_seconds: float = Field(default=15, gt=0, le=60)  # for one attempt, from the look-up to the answer
     # Seconds after each failed attempt, without the jitter; there is one attempt more. A day in all.
     webhook_retry_seconds: Annotated[

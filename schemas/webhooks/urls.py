@@ -1,6 +1,7 @@
 """The id and the URL of a webhook: what can be said of a URL before its name is resolved."""
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -38,6 +39,18 @@ def problem_of(url: str) -> str | None:
     if port is not None and port not in {80, 443} and port < LEAST_PORT:
         return f"has the port {port}, which belongs to another service: use 80, 443 or {LEAST_PORT} and more"
     return None
+
+
+def host_problem_of(url: str, hosts: Sequence[str]) -> str | None:
+    """Return that the host of a valid URL is none of `hosts`; None: it is, or there are none.
+
+    A host that begins with a point stands for all names that end with it.
+    """
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    names = [name.lower() for name in hosts]
+    if not names or any(host == name or (name[0] == "." and host.endswith(name)) for name in names):
+        return None
+    return f"has the host {host}, which the operator does not allow: ask the operator, or use another host"
 
 
 def address_problem_of(url: str) -> str | None:

@@ -15,6 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from schemas.settings import Settings
 from schemas.webhooks.addresses import refusal_of
+from schemas.webhooks.urls import host_problem_of
 from schemas.webhooks.verdicts import Answer, read_retry_after
 
 ANSWER_BYTES = 1024  # of an answer that are read and kept
@@ -40,6 +41,7 @@ class Poster:
 
     def __init__(self, settings: Settings, look_up: LookUp = socket.getaddrinfo) -> None:
         self._seconds = settings.webhook_seconds
+        self._hosts = settings.webhook_hosts
         self._private_allowed = settings.webhook_private_addresses == "allow"
         self._threads = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="webhook-name")
         self._look_up = look_up
@@ -69,6 +71,8 @@ class Poster:
     async def post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
         """Make one attempt. Returns what became of it, and raises nothing."""
         started = time.monotonic()
+        if problem := host_problem_of(url, self._hosts):
+            return Answer(status=None, error=f"the URL {problem}", milliseconds=0)
         try:
             async with self._session.post(url, headers=headers, data=body, allow_redirects=False) as response:
                 text = await _beginning(response)

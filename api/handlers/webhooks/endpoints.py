@@ -17,7 +17,7 @@ from api.http.views.webhook_views import (
 from schemas.errors import NotAcceptable
 from schemas.ids import new_webhook_id
 from schemas.webhooks.signature import new_secret
-from schemas.webhooks.urls import address_problem_of, problem_of
+from schemas.webhooks.urls import address_problem_of, host_problem_of, problem_of
 from schemas.wire.base import Listing
 from schemas.wire.query_models import WebhooksQuery
 from schemas.wire.webhooks.endpoints import NewWebhook, NewWebhookView, Webhook, WebhookChange, WebhookSecret
@@ -25,11 +25,14 @@ from storage.webhooks import endpoints
 
 
 async def _reachable(request: web.Request, value: Any) -> str:
-    """Return the URL of a body; raises NotAcceptable for a private address, if they are refused."""
-    refused = request.app[API].ctx.settings.webhook_private_addresses == "refuse"
+    """Return the URL of a body; raises NotAcceptable for an address or a host that the settings refuse."""
+    settings = request.app[API].ctx.settings
+    refused = settings.webhook_private_addresses == "refuse"
     valid = isinstance(value, str) and problem_of(value) is None
     if valid and refused and (problem := address_problem_of(value)):
         raise NotAcceptable(f"url: {problem}", code="private_address", param="url")
+    if valid and (problem := host_problem_of(value, settings.webhook_hosts)):
+        raise NotAcceptable(f"url: {problem}", code="host_not_allowed", param="url")
     return str(value)
 
 

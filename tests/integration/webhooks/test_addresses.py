@@ -71,6 +71,17 @@ async def test_a_name_that_changes_its_address_is_checked_each_time(
     assert receiver.received == []
 
 
+async def test_only_the_hosts_of_the_setting_are_looked_up(settings: Settings, receiver: Receiver) -> None:
+    only = settings.model_copy(update={"webhook_hosts": ("CRM.example", ".sub.example")})
+    async with Poster(only, resolving_to("127.0.0.1", "127.0.0.1")) as poster:
+        for host in ("other.example", "sub.example", "crm.example.evil", "xcrm.example"):
+            answer = await poster.post(receiver.url(host=host), {}, b"{}")
+            assert f"the URL has the host {host}, which the operator" in (answer.error or "")
+        assert receiver.received == []
+        for host in ("crm.example", "a.sub.example"):
+            assert (await poster.post(receiver.url(host=host), {"webhook-id": "msg"}, b"{}")).status == 204
+
+
 async def test_a_private_address_behind_a_redirect_is_not_followed(
     settings: Settings, receiver: Receiver, allowed: Poster
 ) -> None:

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import aiohttp
 import pytest
 
+from schemas.settings import Settings
 from storage.context import Context
 from storage.webhooks import endpoints, sending
-from tests.integration.api.service import Client
+from tests.integration.api.service import Client, make_client, serve
 
 URL = "https://example.com/hook"
 
@@ -86,6 +88,17 @@ async def test_a_wrong_webhook_is_refused_with_what_to_do(
     response = await client.call("POST", "/v1/webhooks", json=body)
     assert (response.status, response.error["param"], response.error["code"]) == (422, param, code)
     assert "word" not in response.error["message"] or "password" in response.error["message"]
+
+
+async def test_a_host_that_the_operator_does_not_allow_is_refused(settings: Settings, ctx: Context) -> None:
+    only = settings.model_copy(update={"webhook_hosts": ("crm.example",)})
+    base = "http://127.0.0.1"
+    async with serve(only) as service, aiohttp.ClientSession(base_url=f"{base}:{service.port}") as session:
+        client = await make_client(ctx, session)
+        response = await client.call("POST", "/v1/webhooks", json={"url": "https://example.com/"})
+        assert (response.status, response.error["code"]) == (422, "host_not_allowed")
+        response = await client.call("POST", "/v1/webhooks", json={"url": "https://CRM.example/hook"})
+        assert response.status == 201
 
 
 async def test_an_account_has_at_most_twenty_webhooks(client: Client) -> None:
