@@ -2,9 +2,15 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from bulklane.decode import wire
+
+WebhookEvent = Literal[
+    "job.completed", "job.completed_with_errors", "job.failed", "job.cancelled", "job.throttled"
+]
+WebhookState = Literal["on", "off"]
+DeliveryState = Literal["new", "waiting", "sending", "delivered", "failed"]
 
 
 @dataclass(kw_only=True)
@@ -207,3 +213,62 @@ class Limits:
     unfinished_jobs: JobsUse
     queue: QueueUse
     degraded: bool
+
+
+@dataclass(kw_only=True)
+class Webhook:
+    """An endpoint of yours. `off_reason` says why it is off: `client`, `gone` or `failing`."""
+
+    id: str
+    url: str
+    events: list[str]
+    ordered: bool
+    description: str | None
+    state: str
+    off_reason: str | None
+    off_at: datetime | None
+    failing_since: datetime | None
+    failures: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(kw_only=True)
+class NewWebhook(Webhook):
+    """A webhook that was created, with the secret that signs its messages."""
+
+    secret: str
+
+
+@dataclass(kw_only=True)
+class WebhookSecret:
+    """The secrets that sign the messages; the previous one until it expires."""
+
+    secret: str
+    previous_secret: str | None
+    previous_expires_at: datetime | None
+
+
+@dataclass(kw_only=True)
+class Attempt:
+    """One attempt to deliver a message. Without an answer it has an `error` in place of a `status`."""
+
+    at: datetime
+    status: int | None
+    error: str | None
+    milliseconds: int
+    answer: str
+
+
+@dataclass(kw_only=True)
+class Delivery:
+    """One message to a webhook, with its last 20 attempts. `job_id` is None for a test."""
+
+    id: str
+    event: str
+    job_id: str | None
+    state: str
+    next_attempt_at: datetime | None
+    attempts: list[Attempt]
+    created_at: datetime
+    ended_at: datetime | None

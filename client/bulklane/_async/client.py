@@ -17,6 +17,7 @@ from bulklane._async.resources import (
 )
 from bulklane._async.transport import AsyncTransport
 from bulklane._async.uploads import AsyncUploads
+from bulklane._async.webhooks import AsyncWebhooks
 from bulklane.calls import get
 from bulklane.decode import decode
 from bulklane.resource_models import Account, Limits
@@ -51,6 +52,7 @@ class AsyncBulklane:
         self.channels = AsyncChannels(self._transport)
         self.audiences = AsyncAudiences(self._transport)
         self.properties = AsyncProperties(self._transport)
+        self.webhooks = AsyncWebhooks(self._transport)
 
     @property
     def url(self) -> str:

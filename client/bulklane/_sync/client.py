@@ -17,6 +17,7 @@ from bulklane._sync.resources import (
 )
 from bulklane._sync.transport import Transport
 from bulklane._sync.uploads import Uploads
+from bulklane._sync.webhooks import Webhooks
 from bulklane.calls import get
 from bulklane.decode import decode
 from bulklane.resource_models import Account, Limits
@@ -51,6 +52,7 @@ class Bulklane:
         self.channels = Channels(self._transport)
         self.audiences = Audiences(self._transport)
         self.properties = Properties(self._transport)
+        self.webhooks = Webhooks(self._transport)
 
     @property
     def url(self) -> str:

@@ -3,19 +3,24 @@
 import asyncio
 import json
 import re
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from aiohttp import web
+from standardwebhooks import Webhook as Verifier
 
 from api.openapi.build import document
 from api.routes import ROUTES
 from bulklane import AsyncBulklane, AsyncJob, ConflictError, NotFoundError
 from bulklane.models import Operation
-from bulklane.resource_models import Audience, ContactList, Label
+from bulklane.resource_models import Audience, ContactList, Delivery, Label
 from schemas.settings import Settings
+from tests.receiver import Received, fine, receiving
+from tests.waiting import until
 
 SECONDS = 60
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -50,6 +55,7 @@ async def call_all(key: str, url: str, folder: Path) -> set[tuple[str, str]]:
         await _operations(client)
         await _many_jobs(client, folder)
         await _uploads(client)
+        await _webhooks(client)
     return called
 
 
@@ -156,6 +162,58 @@ async def _uploads(client: AsyncBulklane) -> None:
     await upload.cancel()
     with pytest.raises(NotFoundError):
         await client.uploads.resume(upload.id, [])
+
+
+async def _webhooks(client: AsyncBulklane) -> None:
+    """Receive a test, lose one to an endpoint that is gone, and send both again."""
+    async with receiving() as receiver:
+        begun = datetime.now(UTC)
+        other = await client.webhooks.create(receiver.url("/other"), events=["job.failed"], ordered=True)
+        hook = await client.webhooks.put("hook-1", receiver.url(), description="first")
+        assert [one.id async for one in client.webhooks.list()] == sorted([hook.id, other.id])
+        assert await client.webhooks.put(hook.id, receiver.url()) == await client.webhooks.get(hook.id)
+        secret = (await client.webhooks.secret(hook.id)).secret
+        rotated = await client.webhooks.rotate_secret(hook.id)
+        assert (rotated.previous_secret, other.secret[:6]) == (secret, "whsec_")
+        await client.webhooks.test(hook.id)
+        (received,) = await receiver.wait(1)
+        for key in (secret, rotated.secret):
+            assert Verifier(key).verify(received.body, received.headers)["type"] == "webhook.test"
+        sent = await _ended(client, hook.id, received.id)
+        assert [attempt.status for attempt in sent.attempts] == [204]
+        await client.webhooks.replay(hook.id, sent.id)
+        assert [one.id for one in await receiver.wait(2)] == [sent.id] * 2
+        receiver.answer = gone
+        lost = await client.webhooks.test(hook.id)
+        assert (await _ended(client, hook.id, lost.id)).state == "failed"
+        assert (await client.webhooks.get(hook.id)).off_reason == "gone"
+        with pytest.raises(ConflictError):
+            await client.webhooks.test(hook.id)
+        receiver.answer = fine
+        assert (await client.webhooks.change(hook.id, state="on")).off_reason is None
+        assert [one.id async for one in client.webhooks.deliveries(hook.id, state="failed")] == [lost.id]
+        assert await client.webhooks.replay_failed(hook.id, begun) == 1
+        assert (await receiver.wait(3))[2].id == lost.id
+        for one in (hook, other):
+            await client.webhooks.delete(one.id)
+        assert await client.webhooks.list().first() is None
+
+
+async def gone(_: Received) -> web.StreamResponse:
+    """Answer 410."""
+    return web.Response(status=410)
+
+
+async def _ended(client: AsyncBulklane, webhook_id: str, delivery_id: str) -> Delivery:
+    found = await client.webhooks.delivery(webhook_id, delivery_id)
+
+    async def ended() -> bool:
+        nonlocal found
+        found = await client.webhooks.delivery(webhook_id, delivery_id)
+        return found.ended_at is not None
+
+    await until(ended, 10)
+    return found
 
 
 async def _many_jobs(client: AsyncBulklane, folder: Path) -> None:

@@ -64,6 +64,11 @@ NAMES: dict[type, str] = {
     resource_models.StreamQueue: "StreamQueue",
     resource_models.QueueUse: "QueueUse",
     resource_models.Limits: "LimitsView",
+    resource_models.Webhook: "Webhook",
+    resource_models.NewWebhook: "NewWebhookView",
+    resource_models.WebhookSecret: "WebhookSecret",
+    resource_models.Attempt: "Attempt",
+    resource_models.Delivery: "Delivery",
 }
 OF_THE_CLIENT = {models.JobEvent}  # assembled from a stream
 TYPES = {"string": str, "integer": int, "number": float, "boolean": bool, "object": dict, "array": list}
@@ -116,6 +121,22 @@ def test_the_list_of_jobs_takes_every_filter() -> None:
     parameters = DOCUMENT["paths"]["/v1/jobs/counts"]["get"]["parameters"]
     assert {parameter["name"] for parameter in parameters} == get_type_hints(JobFilter).keys()
     assert set(get_args(models.JobState)) == set(COMPONENTS["JobState"]["enum"])
+
+
+def test_the_words_of_webhooks_are_those_of_the_document() -> None:
+    assert set(get_args(resource_models.WebhookEvent)) == set(COMPONENTS["WebhookEvent"]["enum"])
+    assert set(get_args(resource_models.DeliveryState)) == set(COMPONENTS["DeliveryState"]["enum"])
+    states = COMPONENTS["WebhookChange"]["properties"]["state"]["enum"]
+    assert set(get_args(resource_models.WebhookState)) == set(states)
+
+
+def test_a_webhook_can_be_made_and_changed_with_every_field() -> None:
+    for body, methods in (("NewWebhook", ("create", "put")), ("WebhookChange", ("change",))):
+        for method in methods:
+            taken = inspect.signature(
+                getattr(AsyncBulklane(key="k", url="http://u").webhooks, method)
+            ).parameters
+            assert taken.keys() - {"id"} == COMPONENTS[body]["properties"].keys()
 
 
 def test_the_synchronous_client_is_made_of_the_asynchronous_one() -> None:
