@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bulklane.errors import APIError, AuthenticationError, BulklaneError, ConnectionLost, WaitTimeout
+from bulklane.errors import (
+    APIError,
+    AuthenticationError,
+    BulklaneError,
+    ConnectionLost,
+    Problem,
+    WaitTimeout,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,6 +24,10 @@ if TYPE_CHECKING:
 RETRY_SECONDS = 10.0  # between two lines about the same outage
 NOT_DONE = 2  # the exit status of a command that did not do what it was asked for
 INTERRUPTED = 130  # that of a program which SIGINT ended, in every shell
+# the messages of the service name query parameters, which have options here
+IN_THIS_COMMAND = {
+    "unknown_columns": "here: --map COLUMN=FIELD, --drop COLUMN or --param unknown_columns=keep",
+}
 
 _above: list["Console"] = []  # that of the display, while there is one
 
@@ -92,18 +103,20 @@ def explained(error: BulklaneError) -> str:
         case AuthenticationError():
             return f"the service refuses the key: {error.message} (run `bulklane login`) [{error.request_id}]"
         case APIError(problems=problems):
-            return "\n".join(
-                f"{problem.message}{_place(problem.param)} ({problem.code}) [{problem.request_id}]"
+            lines = [
+                f"{problem.message}{_place(problem)} ({problem.code}) [{problem.request_id}]"
                 for problem in problems
-            )
+            ]
+            cures = {IN_THIS_COMMAND[problem.code] for problem in problems if problem.code in IN_THIS_COMMAND}
+            return "\n".join([*lines, *cures])
         case ConnectionLost():
             return f"{error} (does the service run, and is the URL right?)"
         case _:
             return str(error)
 
 
-def _place(param: str) -> str:
-    return f" at {param}" if param else ""
+def _place(problem: Problem) -> str:
+    return "" if problem.param in problem.message else f" (at {problem.param})"
 
 
 class _Retries(logging.Handler):

@@ -66,8 +66,10 @@ def test_a_file_that_is_refused_ends_with_2_and_the_cause(caller: Caller, tmp_pa
     called = caller.call("send", file_of(tmp_path, BAD), "--json")
 
     assert (called.status, called.out) == (2, "")
-    assert "Mobile No." in called.err
-    assert "(unknown_columns)" in called.err
+    *_, message, _, cure = called.err.splitlines()
+    assert message.startswith("bulklane: 'Mobile No.' is not a known column.")
+    assert re.search(r"refuses the file\. \(unknown_columns\) \[req_\w+\]$", message)
+    assert cure == "bulklane: here: --map COLUMN=FIELD, --drop COLUMN or --param unknown_columns=keep"
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_the_distribution_has_all_its_packages() -> None:
     folder = Path(__file__).parents[3] / "client"
     listed = tomllib.loads((folder / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     found = {
-        ".".join(path.parent.relative_to(folder).parts) for path in folder.rglob("bulklane/**/__init__.py")
+        ".".join(path.parent.relative_to(folder).parts) for path in (folder / "bulklane").rglob("__init__.py")
     }
     assert set(listed) == found
 
