@@ -1,5 +1,6 @@
 """The options of the supervisor."""
 
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -8,6 +9,8 @@ from embedded.supervisor.demo_account import EnsureDemoKey, ensure_demo_key
 from schemas.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+INSTALLED = Path(sysconfig.get_path("data")) / "share" / "bulklane"  # where a wheel puts the same files
+FILES = REPOSITORY if (REPOSITORY / "Procfile").exists() else INSTALLED
 
 
 class SupervisorError(Exception):
@@ -28,7 +31,7 @@ class Options:
     demo: bool = True  # make a demo account and its key
     sample: bool = False  # submit examples/contacts.csv once everything is ready, as the demo account
     verbose: bool = False  # print the logs of all processes
-    procfile: Path = REPOSITORY / "Procfile"
+    procfile: Path = FILES / "Procfile"
     ensure_demo_key: EnsureDemoKey = ensure_demo_key
 
     @classmethod
@@ -57,5 +60,5 @@ class Options:
             demo=settings.database_url is None if demo is None else demo,
             sample=sample,
             verbose=verbose,
-            procfile=procfile.absolute() if procfile else REPOSITORY / "Procfile",
+            procfile=procfile.absolute() if procfile else FILES / "Procfile",
         )

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from embedded.supervisor.dev_file import DevFile
-from embedded.supervisor.options import REPOSITORY
+from embedded.supervisor.options import FILES
 
-FILE = REPOSITORY / "examples" / "contacts.csv"
+FILE = FILES / "examples" / "contacts.csv"
 ENDED = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 POLL_SECONDS = 0.05
 PATIENCE_SECONDS = 120.0
