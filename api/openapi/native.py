@@ -10,9 +10,9 @@ from schemas.wire.jobs import Job
 # The schema has no array of items alone: beside a form, generators of clients make code of it that fails.
 TEXT = (
     "The body may also be the array of the items alone, a file of any size, NDJSON or CSV (with "
-    "`Content-Encoding: gzip`, `deflate` or `zstd`), or a form with one file, as a browser sends it. "
-    "Returns 202 with the job; with `Prefer: wait` 200, or 207 if an item failed, with the ended job. A bad "
-    "item fails alone: see the errors of the job."
+    "`Content-Encoding: gzip`, `deflate` or `zstd`), an Excel workbook, or a form with one file, as a "
+    "browser sends it. Returns 202 with the job; with `Prefer: wait` 200, or 207 if an item failed, with the "
+    "ended job. A bad item fails alone: see the errors of the job."
 )
 
 NATIVE_FILES = ("application/x-ndjson", "text/csv", "multipart/form-data")
