@@ -15,7 +15,7 @@ from bulklane.command import progress
 from bulklane.command.app import app, run
 from bulklane.command.connection import Offer, choose
 from bulklane.command.output import cell, printable
-from bulklane.command.sending import delivery
+from bulklane.command.sending import shipment
 from bulklane.decode import decode, document
 from bulklane.errors import ConfigurationError
 from bulklane.models import JobEvent
@@ -82,12 +82,12 @@ def test_a_key_of_another_url_is_not_used() -> None:
 
 def test_columns_and_parameters_are_read_from_words() -> None:
     maps = ["Mobile No.=phone", "a=b=name"]
-    assert delivery.read_columns(maps, ["Notes"]) == {
+    assert shipment.read_columns(maps, ["Notes"]) == {
         "Mobile No.": "phone",
         "a=b": "name",
         "Notes": None,
     }
-    assert delivery.read_parameters(["region=IN", "x=a=b"], name=None, dry_run=True) == {
+    assert shipment.read_parameters(["region=IN", "x=a=b"], name=None, dry_run=True) == {
         "dry_run": True,
         "region": "IN",
         "x": "a=b",

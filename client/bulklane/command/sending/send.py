@@ -19,9 +19,9 @@ from bulklane.command.ending import (
     wait_for,
 )
 from bulklane.command.progress import Display, displayed
-from bulklane.command.sending.delivery import Delivery, check, read_columns, read_parameters
+from bulklane.command.sending.shipment import Shipment, check, read_columns, read_parameters
 from bulklane.command.sending.unfinished import newest
-from bulklane.command.sending.uploading import deliver, go_on
+from bulklane.command.sending.uploading import go_on, ship
 from bulklane.errors import ConfigurationError
 from bulklane.models import Operation
 from bulklane.rows import Format
@@ -163,7 +163,7 @@ def send(
 
     The exit status is 0 if every row was applied, 1 if some failed, 2 if the file was not applied.
     """
-    delivery = Delivery(
+    shipment = Shipment(
         file=file or "",
         operation=_one_of(OPERATIONS, operation, "--operation"),
         columns=read_columns(map_ or (), drop or ()),
@@ -173,36 +173,36 @@ def send(
     )
     then = Afterwards(wait=wait, timeout=timeout, errors_to=errors_to, results_to=results_to, as_json=as_json)
     if resume:
-        _check_alone(delivery, restart=restart)
+        _check_alone(shipment, restart=restart)
     with displayed() as display:
-        job = _sent(client, delivery, then, display, resume=resume, restart=restart)
+        job = _sent(client, shipment, then, display, resume=resume, restart=restart)
         if wait:
             wait_for(job, display, timeout)
     raise typer.Exit(conclude(job, then))
 
 
 def _sent(
-    client: Bulklane, delivery: Delivery, then: Afterwards, display: Display, *, resume: bool, restart: bool
+    client: Bulklane, shipment: Shipment, then: Afterwards, display: Display, *, resume: bool, restart: bool
 ) -> Job:
     if resume:
-        found = newest(client.url, client.account().id, delivery.file or None)
-        check(found.delivery, then.files)
+        found = newest(client.url, client.account().id, shipment.file or None)
+        check(found.shipment, then.files)
         return go_on(client, found, display)
-    check(delivery, then.files)
-    return deliver(client, delivery, display, restart=restart)
+    check(shipment, then.files)
+    return ship(client, shipment, display, restart=restart)
 
 
-def _check_alone(delivery: Delivery, *, restart: bool) -> None:
+def _check_alone(shipment: Shipment, *, restart: bool) -> None:
     """Raise ConfigurationError for options that an upload has from its first time."""
-    plain = Delivery(
-        file=delivery.file,
+    plain = Shipment(
+        file=shipment.file,
         operation=OPERATIONS[0],
         columns={},
         format=None,
         charset=None,
         parameters={},
     )
-    if restart or delivery != plain:
+    if restart or shipment != plain:
         raise ConfigurationError(
             "--resume goes on with the parameters of the first time: leave the others out"
         )

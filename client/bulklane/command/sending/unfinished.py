@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bulklane.command.folders import state_folder, write_private
-from bulklane.command.sending.delivery import Delivery
+from bulklane.command.sending.shipment import Shipment
 from bulklane.errors import ConfigurationError
 
 SAFE_ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -22,7 +22,7 @@ SAFE_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unfinished:
-    """An upload: its service and account, and the file as it was. `delivery` has the absolute path."""
+    """An upload: its service and account, and the file as it was. `shipment` has the absolute path."""
 
     id: str
     url: str
@@ -30,17 +30,17 @@ class Unfinished:
     size: int
     mtime_ns: int
     begun_at: str
-    delivery: Delivery
+    shipment: Shipment
 
     @property
     def path(self) -> Path:
         """The path of the file."""
-        return Path(self.delivery.file)
+        return Path(self.shipment.file)
 
 
-def begun(upload_id: str, url: str, account: str, delivery: Delivery) -> Unfinished:
+def begun(upload_id: str, url: str, account: str, shipment: Shipment) -> Unfinished:
     """Return the upload of a file that is begun now."""
-    status = os.stat(delivery.file)
+    status = os.stat(shipment.file)
     return Unfinished(
         id=upload_id,
         url=url,
@@ -48,7 +48,7 @@ def begun(upload_id: str, url: str, account: str, delivery: Delivery) -> Unfinis
         size=status.st_size,
         mtime_ns=status.st_mtime_ns,
         begun_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        delivery=delivery,
+        shipment=shipment,
     )
 
 
@@ -68,13 +68,13 @@ def all_unfinished() -> list[Unfinished]:
     for path in _folder().glob("*.json"):
         with suppress(OSError, ValueError, TypeError, KeyError):
             values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            found.append(Unfinished(**values | {"delivery": Delivery(**values["delivery"])}))
+            found.append(Unfinished(**values | {"shipment": Shipment(**values["shipment"])}))
     return sorted(found, key=lambda upload: (upload.begun_at, upload.id))
 
 
-def same_as(url: str, account: str, delivery: Delivery) -> Unfinished | None:
+def same_as(url: str, account: str, shipment: Shipment) -> Unfinished | None:
     """Return the newest upload of the same unchanged file with the same parameters; None: there is none."""
-    now = begun("", url, account, delivery)
+    now = begun("", url, account, shipment)
     for upload in reversed(all_unfinished()):
         if replace(upload, id="", begun_at=now.begun_at) == now:
             return upload
@@ -84,7 +84,7 @@ def same_as(url: str, account: str, delivery: Delivery) -> Unfinished | None:
 def newest(url: str, account: str, file: str | None) -> Unfinished:
     """Return the newest upload to an account, or that of a file. Raises ConfigurationError."""
     uploads = [
-        upload for upload in all_unfinished() if file is None or upload.delivery.file == os.path.abspath(file)
+        upload for upload in all_unfinished() if file is None or upload.shipment.file == os.path.abspath(file)
     ]
     here = [upload for upload in uploads if upload.url == url]
     ours = [upload for upload in here if upload.account == account]

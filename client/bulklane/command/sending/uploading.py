@@ -13,7 +13,7 @@ from bulklane._sync.upload import Upload
 from bulklane.command.progress import Display, share
 from bulklane.command.reporting import INTERRUPTED, explained, fail, say
 from bulklane.command.sending import unfinished
-from bulklane.command.sending.delivery import STDIN, Delivery
+from bulklane.command.sending.shipment import STDIN, Shipment
 from bulklane.command.sending.unfinished import Unfinished
 from bulklane.errors import (
     APIError,
@@ -28,20 +28,20 @@ UNKNOWN = "unknown_upload"  # the code of the service; a proxy may answer 404, t
 OF_PROXIES = "http_"  # how the code begins where the response has none
 
 
-def deliver(client: Bulklane, delivery: Delivery, display: Display, *, restart: bool) -> Job:
+def ship(client: Bulklane, shipment: Shipment, display: Display, *, restart: bool) -> Job:
     """Send a file, or go on where an interrupted command has left it; return the job."""
-    if delivery.file == STDIN:
-        return _send_once(client, delivery, display)
-    delivery = replace(delivery, file=os.path.abspath(delivery.file))
+    if shipment.file == STDIN:
+        return _send_once(client, shipment, display)
+    shipment = replace(shipment, file=os.path.abspath(shipment.file))
     account = client.account().id
-    if not restart and (found := unfinished.same_as(client.url, account, delivery)):
+    if not restart and (found := unfinished.same_as(client.url, account, shipment)):
         with unfinished.held(found.id):
             if upload := _found_again(client, found):
                 return _send(upload, found, display)
-    upload = client.uploads.create(delivery.file, **_arguments(delivery))
-    begun = unfinished.begun(upload.id, client.url, account, delivery)
+    upload = client.uploads.create(shipment.file, **_arguments(shipment))
+    begun = unfinished.begun(upload.id, client.url, account, shipment)
     unfinished.remember(begun)
-    say(f"{delivery.name} goes to {client.url}")
+    say(f"{shipment.name} goes to {client.url}")
     with unfinished.held(begun.id):
         return _send(upload, begun, display)
 
@@ -61,10 +61,10 @@ def how_to_go_on(file: str) -> str:
 
 def _found_again(client: Bulklane, found: Unfinished) -> Upload | None:
     """Return an upload that was begun before. None, after a line: there is nothing to go on with."""
-    delivery = found.delivery
+    shipment = found.shipment
     try:
         upload = client.uploads.resume(
-            found.id, delivery.file, format=delivery.format, charset=delivery.charset
+            found.id, shipment.file, format=shipment.format, charset=shipment.charset
         )
     except NotFoundError as error:
         if error.code != UNKNOWN:
@@ -75,7 +75,7 @@ def _found_again(client: Bulklane, found: Unfinished) -> Upload | None:
         with suppress(NotFoundError):
             client.uploads.cancel(found.id)
     else:
-        say(f"{delivery.name} goes on to {client.url}: {share(upload.offset, upload.length)} are there")
+        say(f"{shipment.name} goes on to {client.url}: {share(upload.offset, upload.length)} are there")
         return upload
     unfinished.forget(found.id)
     return None
@@ -100,10 +100,10 @@ def _send(upload: Upload, begun: Unfinished, display: Display) -> Job:
     return job
 
 
-def _send_once(client: Bulklane, delivery: Delivery, display: Display) -> Job:
+def _send_once(client: Bulklane, shipment: Shipment, display: Display) -> Job:
     """Send standard input, which survives cuts, but not the end of this process."""
-    say(f"{delivery.name} goes to {client.url}")
-    upload = client.uploads.create(sys.stdin.buffer, **_arguments(delivery))
+    say(f"{shipment.name} goes to {client.url}")
+    upload = client.uploads.create(sys.stdin.buffer, **_arguments(shipment))
     try:
         job = upload.send(display.sent)
     except KeyboardInterrupt:
@@ -136,15 +136,15 @@ def _may_go_on(error: BulklaneError) -> bool:
 
 def _where_it_stands(upload: Upload, begun: Unfinished) -> str:
     there = share(upload.offset, upload.length)
-    return f"{there} are there; go on with: {how_to_go_on(begun.delivery.file)}"
+    return f"{there} are there; go on with: {how_to_go_on(begun.shipment.file)}"
 
 
-def _arguments(delivery: Delivery) -> Any:
+def _arguments(shipment: Shipment) -> Any:
     """Return the arguments of `uploads.create`."""
     return {
-        "operation": delivery.operation,
-        "columns": delivery.columns,
-        "format": delivery.format,
-        "charset": delivery.charset,
-        **delivery.parameters,
+        "operation": shipment.operation,
+        "columns": shipment.columns,
+        "format": shipment.format,
+        "charset": shipment.charset,
+        **shipment.parameters,
     }

@@ -32,7 +32,7 @@ def list_(client: Bulklane, *, as_json: AsJson = False) -> None:
     """List the unfinished uploads of the account, with the files of those that were begun here."""
     here = (client.url, client.account().id)
     known = [upload for upload in unfinished.all_unfinished() if (upload.url, upload.account) == here]
-    paths = {upload.id: upload.delivery.file for upload in known}
+    paths = {upload.id: upload.shipment.file for upload in known}
     found = [{**document(upload), "path": paths.get(upload.id)} for upload in client.uploads.list()]
     for gone in paths.keys() - {upload["id"] for upload in found}:  # expired, or finished elsewhere
         unfinished.forget(gone)

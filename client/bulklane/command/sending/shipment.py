@@ -14,7 +14,7 @@ STDIN = "-"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class Shipment:
     """A file and what is to be done with its rows. `columns` and `parameters` are those of `jobs.submit`."""
 
     file: str
@@ -30,19 +30,19 @@ class Delivery:
         return "standard input" if self.file == STDIN else Path(self.file).name
 
 
-def check(delivery: Delivery, written: Sequence[Path]) -> None:
+def check(shipment: Shipment, written: Sequence[Path]) -> None:
     """Raise ConfigurationError if the file cannot be sent or would be overwritten, OSError if it is gone."""
-    path = Path(delivery.file)
-    if not delivery.file:
+    path = Path(shipment.file)
+    if not shipment.file:
         raise ConfigurationError("which file? Give FILE, or - for standard input, or --resume")
-    if delivery.file != STDIN:
+    if shipment.file != STDIN:
         path.stat()
         if path.is_dir():
             raise ConfigurationError(f"{path} is a folder: give a file")
         if any(other.exists() and other.samefile(path) for other in written):
             raise ConfigurationError(f"{path} is the file that is sent: write into another one")
-    if delivery.format is None and not _tells_format(path):
-        raise ConfigurationError(f"what is the format of {delivery.name}? Give --format")
+    if shipment.format is None and not _tells_format(path):
+        raise ConfigurationError(f"what is the format of {shipment.name}? Give --format")
 
 
 def read_columns(maps: Sequence[str], drops: Sequence[str]) -> dict[str, str | None]:
