@@ -25,6 +25,7 @@ UNSET = Unset.UNSET  # an argument that was not given, where None means "clear t
 class Call:
     """A request. `repeatable`: a second one would change nothing more, so a lost response is no problem.
 
+    `deletes`: if the outcome of an attempt is not known, a 404 of the next one says that it has succeeded.
     `seconds`: how long the service may be silent. The body is `json` or `content`.
     """
 
@@ -35,6 +36,7 @@ class Call:
     json: Any = None
     content: bytes | None = None
     repeatable: bool = False
+    deletes: bool = False
     seconds: float = 60.0
 
 

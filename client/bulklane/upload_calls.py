@@ -54,7 +54,8 @@ def append(upload_id: str, offset: int, piece: bytes, *, complete: bool) -> Call
 
 def cancel(upload_id: str) -> Call:
     """Return the request that gives an upload up."""
-    return Call(method="DELETE", path=path("v1", "uploads", upload_id), headers=VERSION, repeatable=True)
+    place = path("v1", "uploads", upload_id)
+    return Call(method="DELETE", path=place, headers=VERSION, repeatable=True, deletes=True)
 
 
 def ask_offset(upload_id: str) -> Call:

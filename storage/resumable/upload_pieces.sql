@@ -1,5 +1,6 @@
 -- name: append(account_id, id, token, start, body, complete)$
--- Store the next piece, and with `complete` that it is the last one. Returns the new offset. Null, and nothing is stored: a
+-- Store the next piece, and with `complete` that it is the last one. A last row of less than @join_bytes@ bytes grows, so all
+-- rows but the last one have at least as many, however little each request brings. Returns the new offset. Null, and nothing is stored: a
 -- newer request has taken over, or the upload has ended. To say that no byte follows, a request need not be the newest one:
 -- several may say so at once.
 WITH mine AS (
@@ -8,9 +9,19 @@ WITH mine AS (
       AND (token = :token OR (:complete AND octet_length(:body::bytea) = 0))
       AND NOT complete AND finished_at IS NULL AND expires_at > now()
     RETURNING account_id, id, arrived
+), small AS MATERIALIZED (
+    SELECT last.start FROM mine
+    CROSS JOIN LATERAL (
+        SELECT start, octet_length(body) AS bytes FROM upload_pieces WHERE account_id = mine.account_id AND upload_id = mine.id
+        ORDER BY start DESC LIMIT 1
+    ) last
+    WHERE last.bytes < @join_bytes@
+), joined AS (
+    UPDATE upload_pieces p SET body = p.body || :body::bytea FROM small
+    WHERE p.account_id = :account_id AND p.upload_id = :id AND p.start = small.start AND octet_length(:body::bytea) > 0
 ), piece AS (
     INSERT INTO upload_pieces (account_id, upload_id, start, body)
-    SELECT account_id, id, :start, :body FROM mine WHERE octet_length(:body::bytea) > 0
+    SELECT account_id, id, :start, :body FROM mine WHERE octet_length(:body::bytea) > 0 AND NOT EXISTS (SELECT FROM small)
 )
 SELECT arrived FROM mine;
 

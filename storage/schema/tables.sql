@@ -243,7 +243,7 @@ CREATE INDEX resumable_uploads_unfinished ON resumable_uploads (account_id, id) 
 CREATE INDEX resumable_uploads_removable ON resumable_uploads (LEAST(finished_at, expires_at)) WHERE has_pieces;
 CREATE INDEX resumable_uploads_expired ON resumable_uploads (expires_at) WHERE NOT has_pieces;
 
--- The bytes of such a request as they arrived, each piece with its offset, until its job is accepted.
+-- The bytes of such a request as they arrived, each piece with its offset, until its job is accepted. Small pieces share a row.
 CREATE TABLE upload_pieces (
     account_id bigint NOT NULL,
     upload_id  uuid NOT NULL,

@@ -13,7 +13,7 @@ import httpx2
 from bulklane._async import io
 from bulklane._async.body import AsyncBody
 from bulklane.calls import Call, error_of, query_text, value_of
-from bulklane.errors import APIError, ConnectionLost
+from bulklane.errors import APIError, ConnectionLost, NotFoundError, ServerError
 from bulklane.retries import Attempts
 from bulklane.settings import ClientSettings
 
@@ -53,10 +53,20 @@ class AsyncTransport:
         With a deadline, the request is repeated until then, and TimeoutError is raised then. Raises APIError,
         ConnectionLost, and what the source of the body raises.
         """
+        in_doubt = False  # an attempt may have succeeded
 
         async def ask() -> Any:
-            async with self.open(call, body=body) as response:
-                return value_of(await response.aread())
+            nonlocal in_doubt
+            try:
+                async with self.open(call, body=body) as response:
+                    return value_of(await response.aread())
+            except NotFoundError:
+                if call.deletes and in_doubt:
+                    return None
+                raise
+            except (ConnectionLost, ServerError):
+                in_doubt = True
+                raise
 
         return await self._repeat(call, ask, deadline)
 

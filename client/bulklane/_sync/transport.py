@@ -13,7 +13,7 @@ import httpx2
 from bulklane._sync import io
 from bulklane._sync.body import Body
 from bulklane.calls import Call, error_of, query_text, value_of
-from bulklane.errors import APIError, ConnectionLost
+from bulklane.errors import APIError, ConnectionLost, NotFoundError, ServerError
 from bulklane.retries import Attempts
 from bulklane.settings import ClientSettings
 
@@ -51,10 +51,20 @@ class Transport:
         With a deadline, the request is repeated until then, and TimeoutError is raised then. Raises APIError,
         ConnectionLost, and what the source of the body raises.
         """
+        in_doubt = False  # an attempt may have succeeded
 
         def ask() -> Any:
-            with self.open(call, body=body) as response:
-                return value_of(response.read())
+            nonlocal in_doubt
+            try:
+                with self.open(call, body=body) as response:
+                    return value_of(response.read())
+            except NotFoundError:
+                if call.deletes and in_doubt:
+                    return None
+                raise
+            except (ConnectionLost, ServerError):
+                in_doubt = True
+                raise
 
         return self._repeat(call, ask, deadline)
 

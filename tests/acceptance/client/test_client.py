@@ -143,7 +143,7 @@ async def test_an_upload_that_is_cut_becomes_one_job(service: Service, tmp_path:
 
 async def test_a_response_that_is_lost_does_not_make_a_second_job(service: Service, tmp_path: Path) -> None:
     async with through_proxy(service, tmp_path) as (line, client):
-        line.cut_reply_at = _once(b" 202 ", line)
+        line.cut_reply_at = once(b" 202 ", line)
         job = await client.jobs.submit(rows(10, "lost"), name="lost")
         assert line.accepted == 2
     assert len(await names(service, "lost")) == 1
@@ -153,7 +153,7 @@ async def test_a_response_that_is_lost_does_not_make_a_second_job(service: Servi
 async def test_an_action_with_an_expected_number_is_not_repeated(service: Service, tmp_path: Path) -> None:
     """After the first attempt, another number matches, and the service would say that it changed nothing."""
     async with through_proxy(service, tmp_path) as (line, client):
-        line.cut_reply_at = _once(b" 200 ", line)
+        line.cut_reply_at = once(b" 200 ", line)
         with pytest.raises(ConnectionLost):
             await client.jobs.cancel_matching(preview=False, expected=0, name="no job")
         assert line.accepted == 1
@@ -265,7 +265,7 @@ def _after(count: int, line: Proxy) -> Callable[[bytes], bool]:
     return is_reached
 
 
-def _once(text: bytes, line: Proxy) -> Callable[[bytes], bool]:
+def once(text: bytes, line: Proxy) -> Callable[[bytes], bool]:
     """Return a condition that is true once, when the text passes."""
 
     def is_seen(data: bytes) -> bool:

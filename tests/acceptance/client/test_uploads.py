@@ -15,6 +15,7 @@ from tests.acceptance.client.test_client import (
     SECONDS,
     address,
     client_of,
+    once,
     rows,
     slowly,
     through_proxy,
@@ -144,6 +145,18 @@ async def test_what_is_wrong_is_raised_at_once(service: Service, tmp_path: Path)
         await begun.cancel()
         with pytest.raises(NotFoundError):
             await begun.send()
+
+
+async def test_an_upload_is_cancelled_although_the_response_is_lost(service: Service, tmp_path: Path) -> None:
+    async with through_proxy(service, tmp_path) as (line, client):
+        upload = await client.uploads.create([{"phone": "12"}], dry_run=True)
+        line.cut_reply_at = once(b" 204 ", line)
+        await upload.cancel()
+        assert line.accepted == 2
+        with pytest.raises(NotFoundError):
+            await upload.cancel()
+        with pytest.raises(NotFoundError):
+            await client.uploads.cancel(upload.id)
 
 
 async def test_patience_ends_without_progress(service: Service) -> None:

@@ -23,7 +23,8 @@ async def staged_uploads(at: Sessions) -> None:
         )  # fmt: skip
         assert await resumable_uploads.by_key(pool, account_id, f"{upload.idempotency_key}") == upload
         assert await resumable_uploads.declare_length(pool, upload, 5) == 5
-        assert await upload_pieces.append(pool, upload, 0, b"piece", complete=True) == 5
+        assert await upload_pieces.append(pool, upload, 0, b"pie") == 3
+        assert await upload_pieces.append(pool, upload, 3, b"ce", complete=True) == 5  # joins the row
         for _ in range(2 if end == "finish" else 0):
             job = uploads.NewJob(
                 account_id=account_id, id=new_job_id(), operation=Operation.CONTACTS_UPSERT,
