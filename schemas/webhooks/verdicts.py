@@ -69,7 +69,7 @@ def read_retry_after(text: str | None, now: datetime | None = None) -> float | N
         return min(float(text[:10]), DAY_SECONDS)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the parser lets numbers through that no date can have
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(0.0, math.ceil((moment - (now or datetime.now(UTC))).total_seconds()))

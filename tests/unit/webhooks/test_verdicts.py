@@ -73,6 +73,8 @@ def test_a_longer_retry_after_is_obeyed_up_to_a_day() -> None:
         ("Fri, 27 Nov 2026 12:00:30 GMT", 30.0),
         ("Fri, 27 Nov 2026 11:00:00 GMT", 0.0),
         ("soon", None),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
+        ("Mon, 01 Jan 2026 00:00:00 +9999999999999999999999", None),
     ],
 )
 def test_both_forms_of_retry_after_are_read(text: str | None, seconds: float | None) -> None:
