@@ -13,6 +13,7 @@ from storage.postgres.transactions import transact
 
 MOST = 20  # webhooks of an account
 OVERLAP_SECONDS = 86_400.0  # after a rotation, the last secret signs so long, too
+DELETED = 1_000  # deliveries, by one statement
 QUERIES = load(__name__)
 
 
@@ -81,11 +82,21 @@ async def rotate(db: Db, account_id: AccountId, webhook_id: str, *, secret: byte
 
 
 async def delete(pool: Pool, account_id: AccountId, webhook_id: str) -> bool:
-    """Delete a webhook with its deliveries. Return False if there is none."""
+    """Delete a webhook with its deliveries. Return False if there is none.
+
+    Most deliveries are deleted before: whoever takes in deliveries, of any account, waits for the lock of the webhook.
+    """
+
+    async def delete_some(db: Db) -> bool:
+        count: int = await QUERIES.delete_deliveries(db, account_id=account_id, id=webhook_id, rows=DELETED)
+        return count == DELETED
 
     async def work(conn: Conn) -> bool:
         gone = await QUERIES.delete(conn, account_id=account_id, id=webhook_id)
-        await QUERIES.delete_deliveries(conn, account_id=account_id, id=webhook_id)
+        while await delete_some(conn):
+            pass
         return gone is not None
 
+    while await delete_some(pool):
+        pass
     return await transact(pool, work)

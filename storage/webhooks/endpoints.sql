@@ -42,5 +42,11 @@ RETURNING *;
 -- Null: no such webhook.
 DELETE FROM webhooks WHERE account_id = :account_id AND id = :id RETURNING id;
 
--- name: delete_deliveries(account_id, id)!
-DELETE FROM webhook_deliveries WHERE account_id = :account_id AND webhook_id = :id;
+-- name: delete_deliveries(account_id, id, rows)$
+-- Delete up to `rows` of the deliveries to a webhook. Returns their number.
+WITH gone AS (
+    DELETE FROM webhook_deliveries WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM webhook_deliveries WHERE account_id = :account_id AND webhook_id = :id ORDER BY number LIMIT :rows FOR UPDATE))
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
