@@ -20,12 +20,14 @@ from prometheus_client.registry import Collector
 
 from schemas.operations import Operation
 from schemas.states import JobState, Outcome
+from schemas.webhooks.event_types import ENDED as DELIVERY_ENDED
+from schemas.webhooks.event_types import DeliveryState
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the number of series
 
 ENDED = [state for state in JobState if state.ended]
 STAGES = ("claim", "prepare", "stage", "upsert", "record", "commit")
-LEASES = ("chunk", "finish", "upload")
+LEASES = ("chunk", "delivery", "finish", "upload")
 RECOVERIES = ("disown_claim", "end_session", "ring_finish", "ring_split", "ring_work")
 ACQUIRE_SECONDS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 5)
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
@@ -167,6 +169,11 @@ RETRIES = _counter(
 RECOVERED = _counter(
     "bulklane_recovery_actions_total", "What the reconciler did, besides freed leases.", action=RECOVERIES
 )
+WEBHOOK_ATTEMPTS = _counter(
+    "bulklane_webhook_attempts_total",
+    "Attempts to deliver a message to a webhook, by the state of the delivery afterwards.",
+    state=[DeliveryState.WAITING, *DELIVERY_ENDED],
+)
 
 Definition = Counter | Histogram | State
 
@@ -180,7 +187,7 @@ OF_API: tuple[Definition, ...] = (
 )  # fmt: skip
 OF_WORKER: tuple[Definition, ...] = (
     ITEMS_APPLIED, STAGE_DURATION, QUEUE_WAIT, THROTTLES, THROTTLE_WAIT, EXPIRED_LEASES, DEATHS, JOB_FAILURES,
-    POSTPONED, RETRIES, RECOVERED,
+    POSTPONED, RETRIES, RECOVERED, WEBHOOK_ATTEMPTS,
 )  # fmt: skip
 ROLES: Mapping[str, tuple[Definition, ...]] = {"api": OF_BOTH + OF_API, "worker": OF_BOTH + OF_WORKER}
 

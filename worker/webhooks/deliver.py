@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from schemas.ids import AccountId, show_message_id
+from schemas.metrics import EXPIRED_LEASES, WEBHOOK_ATTEMPTS
 from schemas.webhooks.event_types import DeliveryState
 from schemas.webhooks.verdicts import Answer, Verdict, verdict_of
 from schemas.wire.webhooks.endpoints import attempt_json
@@ -54,6 +55,7 @@ async def free_abandoned(ctx: Context, watch: Watch[Lease]) -> None:
     """Give back the deliveries of dead workers. Their attempts may have arrived: they are made again."""
     abandoned = watch.abandoned(await sending.expired(ctx.pool))
     if abandoned and (freed := await sending.free(ctx.pool, abandoned)):
+        EXPIRED_LEASES.labels("delivery").inc(freed)
         logger.warning("%d deliveries of dead workers are due again", freed)
         ctx.webhook_bell.set()
 
@@ -144,6 +146,7 @@ class Courier:
             answer=answer.body,
         )
         off = await sending.record(self._ctx.pool, delivery, verdict, attempt)
+        WEBHOOK_ATTEMPTS.labels(verdict.state).inc()
         if verdict.delay_seconds < EVERY_SECONDS:  # a longer one ends in a round of its own
             asyncio.get_running_loop().call_later(verdict.delay_seconds, self._ctx.webhook_bell.set)
         if off:

@@ -11,10 +11,13 @@ from schemas.metrics import STAGES
 from schemas.operations import Operation
 from storage.context import Context
 from storage.entities.accounts import Account
+from storage.webhooks import deliveries
 from tests.factories import contact, make_account, make_job
 from tests.integration.scrape import Scrape, problems_of
+from tests.webhooks import all_ended, make_webhook
 from tests.workers import drain
 from worker.signs.metrics_server import PORTS, serving_metrics
+from worker.webhooks.deliver import delivering
 
 
 def with_port(ctx: Context, port: int | None) -> Context:
@@ -62,6 +65,20 @@ async def test_a_job_is_counted_by_outcome_stage_and_end(
     assert 0 < after.since(before, "bulklane_queue_wait_seconds_sum") < 60
     assert after.since(before, "bulklane_postgres_pool_acquire_duration_seconds_count") > 5
     assert problems_of(after) == []
+
+
+async def test_attempts_of_webhooks_are_counted_by_what_follows(
+    ctx: Context, port: int | None, account: Account
+) -> None:
+    settings = ctx.settings.model_copy(update={"webhook_retry_seconds": (0.02, 0.02)})
+    await make_webhook(ctx, account.id, "http://127.0.0.1:1/")  # its address is refused
+    before = await scrape(port)
+    await deliveries.queue_test(ctx.pool, account.id, "hook")
+    async with delivering(replace(ctx, settings=settings)):
+        await all_ended(ctx, account.id)
+    after = await scrape(port)
+    for state, attempts in {"waiting": 2, "failed": 1, "delivered": 0}.items():
+        assert after.since(before, "bulklane_webhook_attempts_total", state=state) == attempts, state
 
 
 async def test_an_operation_without_a_single_end_has_its_series(port: int | None) -> None:
