@@ -19,7 +19,14 @@ from storage.pipeline.jobs import EXAMPLES, FIRST_ERRORS, LARGE_BYTES, MAX_GROUP
 from storage.pipeline.leases import LONGEST_DELAY_SECONDS, LONGEST_LEASE_SECONDS
 from storage.pipeline.uploads import ONLY_RETRY
 from storage.postgres.templates import render
-from storage.webhooks.sending import FAILING_DAYS, KEPT_ATTEMPTS, LEAST_FAILURES, PARALLEL
+from storage.webhooks.sending import (
+    DOUBTFUL_FAILURES,
+    FAILING_DAYS,
+    KEPT_ATTEMPTS,
+    LEAST_FAILURES,
+    PARALLEL,
+    TAKEN_IN_SHARE,
+)
 
 HERE = Path(__file__).parent
 
@@ -73,8 +80,9 @@ NUMBERS: dict[str, dict[str, str | int]] = {
     "functions/job_facets.sql": {"retryable": RETRYABLE},
     "functions/group_errors.sql": {"examples": EXAMPLES},
     "functions/summarise_errors.sql": {"examples": EXAMPLES, "max_groups": MAX_GROUPS},
-    "functions/next_delivery.sql": {"parallel": PARALLEL},
-    "functions/claim_deliveries.sql": {"parallel": PARALLEL},
+    "functions/take_in_deliveries.sql": {"taken_in_share": TAKEN_IN_SHARE},
+    "functions/next_delivery.sql": {"parallel": PARALLEL, "doubtful_failures": DOUBTFUL_FAILURES},
+    "functions/claim_deliveries.sql": {"parallel": PARALLEL, "doubtful_failures": DOUBTFUL_FAILURES},
     "functions/record_attempt.sql": {
         "failing_days": FAILING_DAYS,
         "least_failures": LEAST_FAILURES,

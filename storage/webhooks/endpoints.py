@@ -84,7 +84,8 @@ async def rotate(db: Db, account_id: AccountId, webhook_id: str, *, secret: byte
 async def delete(pool: Pool, account_id: AccountId, webhook_id: str) -> bool:
     """Delete a webhook with its deliveries. Return False if there is none.
 
-    Most deliveries are deleted before: whoever takes in deliveries, of any account, waits for the lock of the webhook.
+    Most deliveries are deleted before: whoever takes in deliveries, of any account, waits for the lock of the
+    webhook.
     """
 
     async def delete_some(db: Db) -> bool:

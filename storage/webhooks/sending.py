@@ -14,10 +14,12 @@ from storage.postgres.named_queries import load, rows_of
 from storage.postgres.pool import Pool
 
 PARALLEL = 4  # deliveries of one webhook that are sent at once, by all workers
+DOUBTFUL_FAILURES = 5  # after so many in a row, one is sent at a time: a dead endpoint fills no slots
 FAILING_DAYS = 5  # a webhook is switched off whose attempts have all failed for so long
 LEAST_FAILURES = 10  # and so often: one failure after days without an event is not enough
 KEPT_ATTEMPTS = 20  # of a delivery, the last ones
 TAKEN_IN = 1_000  # by one statement
+TAKEN_IN_SHARE = 50  # of them of one account
 PRUNED = 1_000  # by one statement
 LONGER_DAYS = 7  # that deliveries which have not ended are kept longer: their webhooks are off
 QUERIES = load(__name__)
@@ -55,10 +57,10 @@ class Lease(NamedTuple):
     lease_until: datetime
 
 
-async def take_in(pool: Pool) -> None:
-    """Take in the deliveries that were queued."""
-    while await QUERIES.take_in(pool, most=TAKEN_IN) == TAKEN_IN:
-        pass
+async def take_in(pool: Pool) -> bool:
+    """Take in deliveries that were queued, a share for each account. Return whether there may be more."""
+    count: int | None = await QUERIES.take_in(pool, most=TAKEN_IN)
+    return (count or 0) >= TAKEN_IN_SHARE
 
 
 async def claim(pool: Pool, tokens: Sequence[int], busy: Collection[AccountId]) -> list[LeasedDelivery]:

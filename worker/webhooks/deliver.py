@@ -70,16 +70,19 @@ class Courier:
         self._ending = False
 
     async def take(self) -> None:
-        """Lease what is due, as far as there are slots, and begin to send it."""
-        await sending.take_in(self._ctx.pool)
+        """Lease what is due, as far as there are slots, and begin to send it.
+
+        What one account has queued in large numbers is taken in between: no other account waits for it.
+        """
         while not self._ending:
+            more = await sending.take_in(self._ctx.pool)
             most = min(SHARE, SLOTS - len(self._held))
             leased = await sending.claim(self._ctx.pool, new_tokens(most), self._busy()) if most else []
             for delivery in leased:
                 task = asyncio.create_task(self._deliver(delivery))
                 self._held[task] = delivery
                 task.add_done_callback(self._forget)
-            if len(leased) < max(most, 1):
+            if not more and len(leased) < max(most, 1):
                 return
 
     async def renew(self) -> None:

@@ -1,6 +1,7 @@
 -- Lease up to one delivery for each token, of the webhooks whose deliveries are due longest. Accounts in `p_busy` have enough
--- deliveries in the worker and are left out. Of a webhook, @parallel@ deliveries are sent at a time, or one if it is ordered, so
--- a slow endpoint holds no more. Webhooks that another worker has locked are skipped.
+-- deliveries in the worker and are left out. Of a webhook, @parallel@ deliveries are sent at a time, or one if it is ordered or
+-- its last @doubtful_failures@ attempts have failed, so a slow endpoint holds no more. Webhooks that another worker has locked are
+-- skipped.
 CREATE OR REPLACE FUNCTION claim_deliveries(p_tokens bigint[], p_busy bigint[], p_lease_seconds double precision)
 RETURNS TABLE (
     account_id bigint, webhook_id text, number bigint, token bigint, id uuid, event text, job_id uuid,
@@ -14,15 +15,15 @@ DECLARE
     room integer;
 BEGIN
     FOR hook IN
-        SELECT w.account_id, w.id, w.ordered, w.url,
+        SELECT w.account_id, w.id, w.ordered, w.url, w.failures,
             CASE WHEN w.previous_until > now() THEN ARRAY[w.secret, w.previous_secret] ELSE ARRAY[w.secret] END AS keys
         FROM webhooks w
         WHERE w.due_at <= clock_timestamp() AND w.state = 'on' AND w.account_id <> ALL (p_busy)
         ORDER BY w.due_at LIMIT cardinality(p_tokens) FOR UPDATE SKIP LOCKED
     LOOP
         EXIT WHEN used >= cardinality(p_tokens);
-        SELECT @parallel@ - count(*) INTO room FROM webhook_deliveries d
-        WHERE d.account_id = hook.account_id AND d.webhook_id = hook.id AND d.state = 'sending';
+        SELECT CASE WHEN hook.failures >= @doubtful_failures@ THEN 1 ELSE @parallel@ END - count(*) INTO room
+        FROM webhook_deliveries d WHERE d.account_id = hook.account_id AND d.webhook_id = hook.id AND d.state = 'sending';
         IF hook.ordered THEN
             room := CASE WHEN next_delivery(hook.account_id, hook.id, true) <= clock_timestamp() THEN 1 ELSE 0 END;
         END IF;

@@ -10,7 +10,9 @@ BEGIN
             ORDER BY d.number LIMIT 1);
     END IF;
     IF (SELECT count(*) FROM webhook_deliveries d
-        WHERE d.account_id = p_account_id AND d.webhook_id = p_webhook_id AND d.state = 'sending') >= @parallel@ THEN
+        WHERE d.account_id = p_account_id AND d.webhook_id = p_webhook_id AND d.state = 'sending')
+        >= (SELECT CASE WHEN w.failures >= @doubtful_failures@ THEN 1 ELSE @parallel@ END FROM webhooks w
+            WHERE w.account_id = p_account_id AND w.id = p_webhook_id) THEN
         RETURN NULL;
     END IF;
     RETURN (

@@ -1,15 +1,26 @@
 -- Take in up to `p_most` deliveries that were queued: they wait from now on, and their webhooks know. The end of a job only
--- adds rows, so it waits for no webhook. Returns the number of deliveries;
--- null: there are none.
+-- adds rows, so it waits for no webhook. At most @taken_in_share@ of one account: others come at once, too. Returns the number
+-- of deliveries; null: there are none.
 CREATE OR REPLACE FUNCTION take_in_deliveries(p_most integer) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     taken record;
 BEGIN
-    WITH fresh AS (
+    WITH RECURSIVE accounts_with_new AS (
+        (SELECT d.account_id FROM webhook_deliveries d WHERE d.state = 'new' ORDER BY d.account_id, d.number LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT d.account_id FROM webhook_deliveries d WHERE d.state = 'new' AND d.account_id > a.account_id
+            ORDER BY d.account_id, d.number LIMIT 1)
+        FROM accounts_with_new a WHERE a.account_id IS NOT NULL
+    ), fresh AS (
         UPDATE webhook_deliveries SET state = 'waiting'
-        WHERE state = 'new' AND ctid = ANY (ARRAY(
-            SELECT ctid FROM webhook_deliveries WHERE state = 'new' ORDER BY account_id, number
-            LIMIT p_most FOR UPDATE SKIP LOCKED))
+        WHERE (state = 'new') IS TRUE AND ctid = ANY (ARRAY(
+            SELECT o.ctid FROM accounts_with_new a
+            CROSS JOIN LATERAL (
+                SELECT d.ctid FROM webhook_deliveries d WHERE d.account_id = a.account_id AND d.state = 'new'
+                ORDER BY d.number LIMIT @taken_in_share@ FOR UPDATE SKIP LOCKED
+            ) o
+            LIMIT p_most))
         RETURNING account_id, webhook_id, due_at
     ), due AS (
         SELECT f.account_id, f.webhook_id, min(f.due_at) AS due_at, count(*) AS deliveries FROM fresh f
