@@ -26,10 +26,11 @@ RETURNING *;
 
 -- name: replay_failed(account_id, webhook_id, since, rows)$
 -- Queue up to `rows` of the deliveries again that were made since a time and have failed. Returns their number.
+-- IS TRUE: the rows are read by their places, not along the index of all that have failed.
 WITH again AS (
     UPDATE webhook_deliveries
     SET state = 'new', tries = 0, due_at = clock_timestamp(), queued_at = clock_timestamp(), ended_at = NULL
-    WHERE state = 'failed' AND ctid = ANY (ARRAY(
+    WHERE (state = 'failed') IS TRUE AND ctid = ANY (ARRAY(
         SELECT ctid FROM webhook_deliveries
         WHERE account_id = :account_id AND webhook_id = :webhook_id AND state = 'failed' AND created_at >= :since
         ORDER BY created_at LIMIT :rows FOR UPDATE SKIP LOCKED))
