@@ -1,6 +1,7 @@
 -- Leave the streams and the turns of jobs that this transaction has ended. Each array has an element for each job, in any
 -- order. `p_recorded` is the stream whose jobs need the recorded changes of contacts. Returns the streams, with whether a
--- dry run waits in them, which may be next, and whether a delivery to a webhook of the account was queued.
+-- dry run waits in them, which may be next, and whether a delivery to a webhook of the account may wait. That asks for webhooks,
+-- not for deliveries: after a long transaction, such as a backup, the index would lead to every one since.
 --
 -- This is a function, not four queries, because a job would wait for four round trips. Its statements run in the order of
 -- all transactions that end jobs: streams before turns.
@@ -35,7 +36,7 @@ BEGIN
         SELECT FROM jobs j
         WHERE j.account_id = s.account_id AND j.stream = s.stream AND j.state IN ('queued', 'running') AND j.dry_run
           AND j.stream_position > 0 AND j.stream_position > s.ended_position OFFSET 0
-    ), EXISTS (SELECT FROM webhook_deliveries d WHERE d.account_id = s.account_id AND d.state = 'new' OFFSET 0);
+    ), EXISTS (SELECT FROM webhooks w WHERE w.account_id = s.account_id AND w.state = 'on' OFFSET 0);
     -- Deactivate the turns of accounts without unfinished jobs. The second statement sees what was accepted while the
     -- first one waited.
     PERFORM FROM account_turns t WHERE t.account_id = ANY (p_account_ids) ORDER BY t.account_id FOR UPDATE;
