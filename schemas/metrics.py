@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from schemas.operations import Operation
 from schemas.states import JobState, Outcome
 from schemas.webhooks.event_types import ENDED as DELIVERY_ENDED
-from schemas.webhooks.event_types import DeliveryState
+from schemas.webhooks.event_types import DeliveryState, OffReason
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # they would double the number of series
 
@@ -134,6 +134,14 @@ FAILING_JOBS = State(
 THROTTLED_ACCOUNTS = State("bulklane_throttled_accounts", "Accounts whose items wait for their window.")
 WORKERS = State("bulklane_workers", "Worker processes, by sign of life.", ("state",))
 
+DUE_WEBHOOKS = State(
+    "bulklane_due_webhooks", "Webhooks with a delivery that is due and not being sent, at most 10000."
+)
+OLDEST_DUE_DELIVERY = State(
+    "bulklane_oldest_due_delivery_age_seconds",
+    "Time since the delivery to a webhook was due that is due longest; 0: none is due.",
+)
+
 # Of workers
 ITEMS_APPLIED = _counter(
     "bulklane_items_applied_total",
@@ -174,6 +182,16 @@ WEBHOOK_ATTEMPTS = _counter(
     "Attempts to deliver a message to a webhook, by the state of the delivery afterwards.",
     state=[DeliveryState.WAITING, *DELIVERY_ENDED],
 )
+WEBHOOK_DURATION = _histogram(
+    "bulklane_webhook_attempt_duration_seconds",
+    "Time until an endpoint answered, or did not.",
+    REQUEST_SECONDS,
+)
+WEBHOOKS_OFF = _counter(
+    "bulklane_webhooks_switched_off_total",
+    "Webhooks that were switched off because of their endpoint.",
+    reason=[OffReason.GONE, OffReason.FAILING],
+)
 
 Definition = Counter | Histogram | State
 
@@ -184,10 +202,12 @@ OF_BOTH: tuple[Definition, ...] = (
 OF_API: tuple[Definition, ...] = (
     REQUESTS, REQUEST_DURATION, UNEXPECTED_ERRORS, UPLOAD_BYTES, JOBS_ACCEPTED, CONNECTIONS, EVENT_STREAMS,
     REQUEST_MEMORY, POSTGRES_UP, UNFINISHED_JOBS, OLDEST_WAITING, FAILING_JOBS, THROTTLED_ACCOUNTS, WORKERS,
+    DUE_WEBHOOKS, OLDEST_DUE_DELIVERY,
 )  # fmt: skip
 OF_WORKER: tuple[Definition, ...] = (
     ITEMS_APPLIED, STAGE_DURATION, QUEUE_WAIT, THROTTLES, THROTTLE_WAIT, EXPIRED_LEASES, DEATHS, JOB_FAILURES,
-    POSTPONED, RETRIES, RECOVERED, WEBHOOK_ATTEMPTS,
+    POSTPONED, RETRIES, RECOVERED, WEBHOOK_ATTEMPTS, WEBHOOK_DURATION,
+    WEBHOOKS_OFF,
 )  # fmt: skip
 ROLES: Mapping[str, tuple[Definition, ...]] = {"api": OF_BOTH + OF_API, "worker": OF_BOTH + OF_WORKER}
 

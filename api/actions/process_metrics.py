@@ -85,4 +85,6 @@ def _families(found: BacklogFigures) -> Iterable[Metric]:
     yield metrics.OLDEST_WAITING.value(found.oldest_waiting_seconds)
     yield metrics.FAILING_JOBS.value(found.failing_jobs)
     yield metrics.THROTTLED_ACCOUNTS.value(found.throttled_accounts)
+    yield metrics.DUE_WEBHOOKS.value(found.due_webhooks)
+    yield metrics.OLDEST_DUE_DELIVERY.value(found.oldest_due_seconds)
     yield metrics.WORKERS.family((found.workers_alive, ("alive",)), (found.workers_silent, ("silent",)))

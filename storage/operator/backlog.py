@@ -9,7 +9,7 @@ from storage.postgres.named_queries import Db, load
 
 QUERIES = load(__name__)
 
-MOST = 10_000  # streams, running jobs, uploads or accounts that are counted: the time is bounded
+MOST = 10_000  # streams, running jobs, uploads, accounts or webhooks that are counted: the time is bounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,8 @@ class BacklogFigures:
     oldest_waiting_seconds: float  # 0: no job waits
     failing_jobs: int
     throttled_accounts: int
+    due_webhooks: int  # that have a delivery which is due
+    oldest_due_seconds: float  # since the first of their deliveries was due; 0: none is
     workers_alive: int
     workers_silent: int
 
@@ -36,6 +38,8 @@ async def read(db: Db) -> BacklogFigures:
         oldest_waiting_seconds=row["oldest_waiting_seconds"],
         failing_jobs=row["failing_jobs"],
         throttled_accounts=row["throttled_accounts"],
+        due_webhooks=row["due_webhooks"],
+        oldest_due_seconds=row["oldest_due_seconds"],
         workers_alive=row["alive"],
         workers_silent=row["silent"],
     )

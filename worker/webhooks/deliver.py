@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from schemas.ids import AccountId, show_message_id
-from schemas.metrics import EXPIRED_LEASES, WEBHOOK_ATTEMPTS
+from schemas.metrics import EXPIRED_LEASES, WEBHOOK_ATTEMPTS, WEBHOOK_DURATION, WEBHOOKS_OFF
 from schemas.webhooks.event_types import DeliveryState
 from schemas.webhooks.verdicts import Answer, Verdict, verdict_of
 from schemas.wire.webhooks.endpoints import attempt_json
@@ -140,6 +140,7 @@ class Courier:
                 delays=self._ctx.settings.webhook_retry_seconds,
                 chance=random.random(),  # noqa: S311 - it spreads retries, and protects nothing
             )
+            WEBHOOK_DURATION.observe(answer.milliseconds / 1000)
         reach("webhook.sent", show_message_id(delivery.id))
         attempt = attempt_json(
             at=at,
@@ -153,5 +154,6 @@ class Courier:
         if verdict.delay_seconds < EVERY_SECONDS:  # a longer one ends in a round of its own
             asyncio.get_running_loop().call_later(verdict.delay_seconds, self._ctx.webhook_bell.set)
         if off:
+            WEBHOOKS_OFF.labels(off).inc()
             text = "the webhook %s of account %d was switched off: %s"
             logger.warning(text, delivery.webhook_id, delivery.account_id, off)
