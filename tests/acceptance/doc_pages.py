@@ -4,6 +4,7 @@
     ```python   runs in Python, called by the same shell
     ```text     the output of the block before it. `…` matches any text in a line; alone, any lines
     ```json     must parse
+    ```yaml     must parse
     ```http     a request, a response or headers; a JSON body must parse
     ```js       runs in Node.js, if it is installed
     ```go       runs with `go run`, if it is installed
@@ -21,6 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml  # type: ignore[import-untyped] # of schemathesis, without stubs
+
 REPOSITORY = Path(__file__).parents[2]
 PAGES = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md")))
 RUN = {
@@ -30,7 +33,7 @@ RUN = {
     "go": 'cat > "$HOME/main.go" <<\'END OF BLOCK\'\n{text}END OF BLOCK\ngo run "$HOME/main.go"\n',
 }
 PROGRAMS = {"js": "node", "go": "go"}  # the others are always there
-KINDS = {*RUN, "text", "json", "http", "mermaid"}
+KINDS = {*RUN, "text", "json", "yaml", "http", "mermaid"}
 FENCE = re.compile(r"^( *)```(.*)$")
 NOT_RUN = re.compile(r"^ *<!-- not run: .+ -->$")
 FILE = re.compile(r"^ *<!-- file: (\S+) -->$")
@@ -134,6 +137,11 @@ def matches(output: str, expected: str) -> bool:
 def check_json(block: Block) -> None:
     """Raise ValueError if the block is not JSON."""
     json.loads(block.text)
+
+
+def check_yaml(block: Block) -> None:
+    """Raise YAMLError if the block is not YAML."""
+    yaml.safe_load(block.text)
 
 
 def check_http(block: Block) -> None:

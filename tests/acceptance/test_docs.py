@@ -15,6 +15,7 @@ from tests.acceptance.doc_pages import (
     check_http,
     check_js,
     check_json,
+    check_yaml,
     examples,
     matches,
     run,
@@ -22,7 +23,7 @@ from tests.acceptance.doc_pages import (
 from tests.acceptance.refusing_proxy import RefusingProxy, refusing
 from tests.acceptance.service import Service, environment
 
-CHECKS = {"json": check_json, "http": check_http}
+CHECKS = {"json": check_json, "yaml": check_yaml, "http": check_http}
 RUNNABLE = [page for page in PAGES if examples(page)]
 EXAMPLES = REPOSITORY / "examples"
 COMMANDS = {

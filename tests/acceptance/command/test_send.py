@@ -143,7 +143,7 @@ async def test_ctrl_c_while_waiting_leaves_the_job_alone(service: Service, tmp_p
             process = start(service, "send", file, "--name", "interrupted", stderr=PIPE)
             with ended(process):
                 assert process.stderr is not None
-                said = await asyncio.to_thread(_until_said, process.stderr, "waits for a worker")
+                said = await asyncio.to_thread(_until_said, process.stderr, "job_")
                 process.send_signal(signal.SIGINT)
                 rest = await asyncio.to_thread(process.stderr.read)
                 assert process.wait(SECONDS) == 130

@@ -83,7 +83,9 @@ async def test_filters_and_pages_are_in_the_address(ctx: Context, client: Client
     await expect(page.locator("#tab-completed_with_errors")).to_have_text("completed with errors 5")
     await page.get_by_label("Received from").fill("2020-01-01T10:00")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_label("Received from")).to_have_value("2020-01-01T10:00")
+    await page.wait_for_url(
+        "**since=2020-01-01T10*"
+    )  # with its scripts: a choice before them applies nothing
     assert parse_qs(urlsplit(page.url).query) == {
         "state": ["completed_with_errors"],
         "tag": ["even"],
