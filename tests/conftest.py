@@ -29,13 +29,19 @@ hypothesis.settings.load_profile("untimed")
 
 def pytest_configure() -> None:
     """Let SIGTERM end the tests as Ctrl-C does, so that what they have started is stopped and deleted."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, _interrupt)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the files with a slow test first: with several processes, none works alone at the end."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def _interrupt(*_: object) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts commands in the background so
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.raise_signal(signal.SIGINT)
 
 
 @pytest.fixture(scope="session")
