@@ -3,10 +3,12 @@
 import io
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
@@ -60,8 +62,13 @@ def caller_of(service: Service, **variables: str) -> Caller:
 
 
 def start(service: Service, *words: str, **options: Any) -> "subprocess.Popen[bytes]":
-    """Start the console script."""
-    return subprocess.Popen([BIN / "bulklane", *words], env=environment(service.home), **options)
+    """Start the console script, which hears Ctrl-C also where the tests run in the background, and do not."""
+    return subprocess.Popen(
+        [BIN / "bulklane", *words],
+        env=environment(service.home),
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - it calls one function
+        **options,
+    )
 
 
 @contextmanager
