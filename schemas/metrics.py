@@ -168,7 +168,7 @@ DEATHS = _counter(
     "bulklane_chunk_deaths_total", "Deaths of chunks: a worker died, or an item may have caused an error."
 )
 JOB_FAILURES = _counter("bulklane_job_failures_total", "Errors of ours that delayed a job.")
-POSTPONED = _counter("bulklane_job_postponements_total", "Delays of a job by a lock of somebody else.")
+POSTPONED = _counter("bulklane_job_postponements_total", "Delays of a job by a lock of another transaction.")
 RETRIES = _counter(
     "bulklane_chunk_retries_total",
     "Transactions of a chunk that were rolled back and made again.",

@@ -1,4 +1,4 @@
-"""Turn a complete upload into its job: one job, whoever asks, how often, and whatever dies meanwhile."""
+"""Turn a complete upload into exactly one job, also after repeated requests and crashes."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -2,7 +2,8 @@
 
 An attempt is a job in the state `receiving`, whose lease its process renews. A newer attempt begins only when
 the lease has expired, and first fails the job of the earlier one under its lock. A process that was only
-stopped can then not accept that job any more. So an upload makes one job, whoever dies or comes late.
+stopped can then not accept that job any more. So an upload makes one job, also when a process dies or a
+request arrives late.
 """
 
 from enum import Enum, auto

@@ -152,7 +152,7 @@ def _offers(
     stored = profiles.get(name)
     kept = [_offer(f"profile {name}", stored.url, key_of(stored))] if stored else []
     running = running_service()
-    # the folder may be of somebody else: its file must not collect keys
+    # another user may own the folder: no key from elsewhere may go to the URL in its file
     here = [_offer("this folder", running.url, key_of(running), closed=True)] if running else []
     return [options, *kept, environment, *here] if profile else [options, environment, *kept, *here]
 
