@@ -10,6 +10,7 @@ from bulklane.command.operator.account_fields import (
     AccountName,
     DefaultWait,
     ItemLimit,
+    KeepJobsDays,
     PhoneNumberId,
     Region,
     RequestLimit,
@@ -40,6 +41,7 @@ def create(
     item_limit: ItemLimit = None,
     window_seconds: WindowSeconds = None,
     default_wait: DefaultWait = None,
+    keep_jobs_days: KeepJobsDays = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an account. Next, create a key for it: `bulklane keys create NAME`."""
@@ -47,7 +49,9 @@ def create(
 
     if not 1 <= len(name) <= LONGEST_NAME:
         raise fail(f"the name has {len(name)} characters: use 1 to {LONGEST_NAME}")
-    change = _change(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
+    change = _change(
+        region, phone_number_id, request_limit, item_limit, window_seconds, default_wait, keep_jobs_days
+    )
     run(lambda conn: accounts.create(conn, name, change))
     _show(name, as_json=as_json)
 
@@ -62,12 +66,15 @@ def set_(
     item_limit: ItemLimit = None,
     window_seconds: WindowSeconds = None,
     default_wait: DefaultWait = None,
+    keep_jobs_days: KeepJobsDays = None,
     as_json: AsJson = False,
 ) -> None:
     """Change an account. Options that are not given do not change. Takes effect at once."""
     from storage.entities import accounts
 
-    change = _change(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
+    change = _change(
+        region, phone_number_id, request_limit, item_limit, window_seconds, default_wait, keep_jobs_days
+    )
     account = run(lambda conn: accounts.update(conn, name, change))
     if account is None:
         raise unknown_account(name)
@@ -101,6 +108,7 @@ def _change(
     item_limit: int | None,
     window_seconds: int | None,
     default_wait: int | None,
+    keep_jobs_days: int | None,
 ) -> "AccountChange":
     from schemas.items.phone import is_region
     from storage.entities.accounts import AccountChange
@@ -114,6 +122,7 @@ def _change(
         item_limit=item_limit,
         window_seconds=window_seconds,
         default_wait=default_wait,
+        keep_jobs_days=keep_jobs_days,
     )
 
 

@@ -1,8 +1,11 @@
 """Pruning: delete the rows that nothing needs any more, a bounded number in each transaction."""
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
 from schemas.ids import AccountId, JobId
 from schemas.operations import JobParams, Operation, stream_of
-from storage.postgres.named_queries import load
+from storage.postgres.named_queries import load, row_of
 from storage.postgres.pool import Conn, Pool
 
 WINDOWS = {table: load(__name__, {"window": table}) for table in ("grants", "admissions")}
@@ -14,6 +17,14 @@ ROWS = 1_000  # of each account, in one statement
 CHANGES = 10_000  # of numbers of jobs, in one statement
 PARTS = 32  # in one statement: about 32 MiB
 RECORDED = stream_of(Operation.CONTACTS_UPSERT, JobParams())  # its jobs need the recorded changes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldJobs:
+    """An account with jobs that ended more than `days` ago."""
+
+    account_id: AccountId
+    days: int
 
 
 async def windows(pool: Pool, table: str) -> None:
@@ -51,7 +62,17 @@ async def counts(pool: Pool) -> None:
         pass
 
 
-async def job(conn: Conn, days: int) -> int:
-    """Delete a job that ended more than `days` ago, with its results. Return 0 if there is none."""
-    count: int = await QUERIES.job(conn, days=days)
+async def old_jobs(pool: Pool, days: int) -> AsyncIterator[OldJobs]:
+    """Yield the accounts with jobs to delete. One without days of its own keeps its jobs for `days`."""
+    after = 0
+    while rows := await QUERIES.old_jobs(pool, after=after, accounts=ACCOUNTS, days=days):
+        for row in rows:
+            if row["account_id"] is not None:
+                yield row_of(OldJobs, row)
+        after = rows[0]["last"]
+
+
+async def job(conn: Conn, old: OldJobs) -> int:
+    """Delete an old job of an account, with its results. Return 0 if there is none, or if it is in use."""
+    count: int = await QUERIES.job(conn, account_id=old.account_id, days=old.days)
     return count

@@ -107,11 +107,30 @@ WITH gone AS (
 )
 SELECT count(*) FROM gone;
 
--- name: job(days)$
--- Delete a job that ended more than `days` ago, with all rows that belong to it, unless a retry of it is being accepted.
--- Returns the number of jobs. The advisory lock is why no retry waits for this statement: see `count_retry`.
+-- name: old_jobs(after, accounts, days)
+-- Those of the next `accounts` accounts after an id with jobs to delete: that ended more than the days of their account, or
+-- `days`, ago. `last` is the id to go on with. One row without an account_id: none of them. No row: there are no more accounts.
+WITH batch AS MATERIALIZED (
+    SELECT id FROM accounts WHERE id > :after ORDER BY id LIMIT :accounts
+), due AS (
+    SELECT a.id AS account_id, a.days
+    FROM batch
+    CROSS JOIN LATERAL (
+        SELECT o.id, COALESCE(o.keep_jobs_days, :days::int) AS days FROM accounts o WHERE o.id = batch.id OFFSET 0
+    ) a
+    WHERE EXISTS (
+        SELECT FROM jobs j WHERE j.account_id + 0 = a.id AND j.finished_at < now() - make_interval(days => a.days) OFFSET 0)
+)
+SELECT due.account_id, due.days, edge.last
+FROM (SELECT max(id) AS last FROM batch) edge LEFT JOIN due ON true
+WHERE edge.last IS NOT NULL;
+
+-- name: job(account_id, days)$
+-- Delete a job of an account that ended more than `days` ago, with all rows that belong to it, unless a retry of it is being
+-- accepted. Returns the number of jobs. The advisory lock is why no retry waits for this statement: see `count_retry`.
 WITH locked AS MATERIALIZED (
-    SELECT account_id, id FROM jobs WHERE finished_at < now() - make_interval(days => :days)
+    SELECT account_id, id FROM jobs
+    WHERE account_id + 0 = :account_id AND finished_at < now() - make_interval(days => :days)
     ORDER BY finished_at LIMIT 1 FOR UPDATE SKIP LOCKED
 ), old AS MATERIALIZED (
     SELECT account_id, id FROM locked WHERE pg_try_advisory_xact_lock(deletion_key(id))

@@ -63,10 +63,11 @@ async def _counts(ctx: Context) -> None:
 
 async def _jobs(ctx: Context) -> None:
     """Delete old jobs, one per transaction, because deleting the results of a large one takes long."""
-    count = 1
-    while count:
-        async with transaction(ctx.pool, unlimited_time=True) as conn:
-            count = await pruning.job(conn, ctx.settings.keep_jobs_days)
+    async for old in pruning.old_jobs(ctx.pool, ctx.settings.keep_jobs_days):
+        count = 1
+        while count:
+            async with transaction(ctx.pool, unlimited_time=True) as conn:
+                count = await pruning.job(conn, old)
 
 
 async def _deliveries(ctx: Context) -> None:

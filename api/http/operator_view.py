@@ -29,6 +29,7 @@ def operator_account_view(row: LoadedAccount) -> OperatorAccount:
         region=row.region,
         phone_number_id=row.phone_number_id,
         default_wait=row.default_wait,
+        keep_jobs_days=row.keep_jobs_days,
         limits=AccountLimits(
             requests=row.request_limit, items=row.item_limit, window_seconds=row.window_seconds
         ),

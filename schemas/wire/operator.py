@@ -40,6 +40,7 @@ class OperatorAccount(Wire):
     region: str | None
     phone_number_id: str | None
     default_wait: int  # seconds that bulk requests wait for their job
+    keep_jobs_days: int | None  # of ended jobs; null: KEEP_JOBS_DAYS of the service
     limits: AccountLimits
     contacts: int
     load: AccountLoad
@@ -221,6 +222,7 @@ KeyName = Annotated[
 Limit = Annotated[int, Field(ge=0, le=MAX_LIMIT)]
 WindowSeconds = Annotated[int, Field(ge=1, le=86_400)]
 DefaultWait = Annotated[int, Field(ge=0, le=60)]
+KeepDays = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class NewAccount(JsonBody):
@@ -233,10 +235,11 @@ class NewAccount(JsonBody):
     item_limit: Limit | None = None
     window_seconds: WindowSeconds | None = None
     default_wait: DefaultWait | None = None
+    keep_jobs_days: KeepDays | None = None
 
 
 class AccountSettings(Change):
-    """Null removes the region or the phone_number_id."""
+    """Null removes the region, the phone_number_id, or the days for which jobs are kept."""
 
     region: Region | None = None
     phone_number_id: PhoneNumberId | None = None
@@ -244,10 +247,12 @@ class AccountSettings(Change):
     item_limit: Limit = 0
     window_seconds: WindowSeconds = 1
     default_wait: DefaultWait = 0
+    keep_jobs_days: KeepDays | None = None
 
     def changed(self) -> dict[str, Any]:
-        """Return the given fields; the empty text clears one."""
-        return {name: "" if value is None else value for name, value in self.given().items()}
+        """Return the given fields; the empty text, or 0 days, clears one."""
+        given = {name: "" if value is None else value for name, value in self.given().items()}
+        return {name: value or 0 if name == "keep_jobs_days" else value for name, value in given.items()}
 
 
 class NewKey(JsonBody):

@@ -30,6 +30,7 @@ class Account:
     item_limit: int
     window_seconds: int
     default_wait: int
+    keep_jobs_days: int | None  # None: KEEP_JOBS_DAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class AccountChange:
     item_limit: int | None = None
     window_seconds: int | None = None
     default_wait: int | None = None
+    keep_jobs_days: int | None = None  # 0: KEEP_JOBS_DAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

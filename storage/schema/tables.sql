@@ -29,7 +29,8 @@ CREATE TABLE accounts (
     item_limit      integer NOT NULL DEFAULT 30000  CHECK (item_limit >= 0),     -- 0: no limit
     window_seconds  integer NOT NULL DEFAULT 60     CHECK (window_seconds BETWEEN 1 AND 86400),
     default_wait    integer NOT NULL DEFAULT 0      CHECK (default_wait BETWEEN 0 AND 60),
-    created_at      timestamptz NOT NULL DEFAULT now()
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    keep_jobs_days  integer CHECK (keep_jobs_days BETWEEN 1 AND 36500) -- of ended jobs; null: KEEP_JOBS_DAYS
 );
 CREATE INDEX accounts_sorted ON accounts ((lower(name) COLLATE "C"), id); -- the order of the operator's list
 
@@ -120,9 +121,9 @@ CREATE INDEX jobs_unended ON jobs (retry_at NULLS FIRST)
     WHERE state IN ('queued', 'running') AND total IS NOT NULL AND lease_until IS NULL AND throttled_until IS NULL
       AND (state = 'running' OR cancel_requested_at IS NOT NULL OR error_code IS NOT NULL OR total = 0);
 CREATE INDEX jobs_receiving ON jobs (account_id, lease_until) WHERE state = 'receiving';
-CREATE INDEX jobs_ended ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX jobs_dry_runs ON jobs (account_id, accepted_at) WHERE dry_run AND state IN ('queued', 'running');
--- The changes of an account. Only the statements meant for these two indexes write account_id + 0.
+-- What pruning deletes, and the changes of an account. Only the statements meant for these indexes write account_id + 0.
+CREATE INDEX jobs_ended ON jobs ((account_id + 0), finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX jobs_changed ON jobs ((account_id + 0), changed, id);
 CREATE INDEX jobs_running ON jobs ((account_id + 0)) WHERE state = 'running';
 CREATE INDEX jobs_delayed ON jobs (retry_at) WHERE retry_at IS NOT NULL;

@@ -30,7 +30,7 @@ from storage.operator import account_loads
 JOBS = 5  # of an account, on its page
 REFUSALS = (Conflict, NotAcceptable)  # are shown above the form
 STATUSES: dict[type[BulklaneError], int] = {Conflict: 409, NotAcceptable: 422}
-CLEARED = ("region", "phone_number_id")  # an empty field removes these
+CLEARED = ("region", "phone_number_id", "keep_jobs_days")  # an empty field removes these
 
 
 @describe(hidden=True)

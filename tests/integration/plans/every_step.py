@@ -30,6 +30,7 @@ from storage.pipeline.changes import Cursor
 from storage.postgres.transactions import end_silent_sessions, transaction
 from storage.windows import admissions, grants
 from tests.factories import make_job, phone
+from tests.integration.plans.deletion_step import pruning
 from tests.integration.plans.growing_world import Sessions
 from tests.integration.plans.upload_step import staged_uploads
 from tests.workers import claim, expire_leases
@@ -37,7 +38,6 @@ from worker.apply import apply_chunk
 from worker.claim import claim_chunks
 from worker.dry_run import dry_run_next
 from worker.finish import finish_if_last
-from worker.prune import prune
 from worker.reconcile import reconcile
 from worker.split import split_job
 from worker.together import apply_together
@@ -265,11 +265,6 @@ async def admission(at: Sessions) -> None:
     now = datetime.now(UTC)
     await admissions.QUERIES.rebase(pool, account_id=account_id, at=now, postgres_at=now, api_at=now)
     await grants.used(pool, account_id, at.world.limited.window_seconds)
-
-
-async def pruning(at: Sessions) -> None:
-    """Prune everything."""
-    await prune(at.ctx)
 
 
 async def look_for_work(at: Sessions) -> None:

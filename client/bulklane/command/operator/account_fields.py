@@ -36,6 +36,12 @@ DefaultWait = Annotated[
         min=0, max=60, help="Default seconds that a bulk request waits for its job.", show_default="0"
     ),
 ]
+KeepJobsDays = Annotated[
+    int | None,
+    typer.Option(
+        min=0, max=36_500, help="Days that ended jobs are kept; 0: as KEEP_JOBS_DAYS.", show_default="0"
+    ),
+]
 Search = Annotated[str, typer.Option(help="How the name begins, in any case.", show_default=False)]
 KeyName = Annotated[
     str | None, typer.Option(help="A name that no other live key of the account has.", show_default=False)
@@ -51,6 +57,7 @@ ACCOUNT_COLUMNS: Columns = {
     "items": lambda account: account["limits"]["items"] or "no limit",
     "window": lambda account: f"{account['limits']['window_seconds']} s",
     "default wait": lambda account: f"{account['default_wait']} s",
+    "keep jobs": lambda account: f"{account['keep_jobs_days']} d" if account["keep_jobs_days"] else "default",
     "jobs waiting": "load.queued",
     "running": "load.running",
     "items waiting": "load.items",

@@ -7,6 +7,7 @@ from bulklane.command.operator.account_fields import (
     AccountName,
     DefaultWait,
     ItemLimit,
+    KeepJobsDays,
     PhoneNumberId,
     Region,
     RequestLimit,
@@ -45,10 +46,13 @@ def create(
     item_limit: ItemLimit = None,
     window_seconds: WindowSeconds = None,
     default_wait: DefaultWait = None,
+    keep_jobs_days: KeepJobsDays = None,
     as_json: AsJson = False,
 ) -> None:
     """Create an account. Next, create a key for it: `bulklane operator keys create ACCOUNT`."""
-    settings = _given(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
+    settings = _given(
+        region, phone_number_id, request_limit, item_limit, window_seconds, default_wait, keep_jobs_days
+    )
     _show(api.send("POST", "accounts", body={"name": account, **settings}), as_json=as_json)
 
 
@@ -64,10 +68,13 @@ def set_(
     item_limit: ItemLimit = None,
     window_seconds: WindowSeconds = None,
     default_wait: DefaultWait = None,
+    keep_jobs_days: KeepJobsDays = None,
     as_json: AsJson = False,
 ) -> None:
     """Change an account. Options that are not given do not change. Takes effect at once."""
-    settings = _given(region, phone_number_id, request_limit, item_limit, window_seconds, default_wait)
+    settings = _given(
+        region, phone_number_id, request_limit, item_limit, window_seconds, default_wait, keep_jobs_days
+    )
     changed = api.send("PATCH", "accounts", account, body=settings, repeatable=True)
     _show(changed, as_json=as_json)
 
@@ -79,6 +86,7 @@ def _given(
     item_limit: int | None,
     window_seconds: int | None,
     default_wait: int | None,
+    keep_jobs_days: int | None,
 ) -> dict[str, str | int | None]:
     """Return the settings that are given, as the API takes them: null removes one."""
     texts = {"region": region, "phone_number_id": phone_number_id}
@@ -88,7 +96,8 @@ def _given(
         "window_seconds": window_seconds,
         "default_wait": default_wait,
     }
-    return {name: text or None for name, text in texts.items() if text is not None} | {
+    removable = {**texts, "keep_jobs_days": keep_jobs_days}
+    return {name: value or None for name, value in removable.items() if value is not None} | {
         name: number for name, number in numbers.items() if number is not None
     }
 

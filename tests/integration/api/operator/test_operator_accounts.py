@@ -18,12 +18,18 @@ async def test_an_account_is_created_changed_and_found(ctx: Context, operator: O
 
     again = await operator.call("POST", "/accounts", json={"name": "Äcme / Söhne"})
     assert (again.status, again.error["code"]) == (409, "account_exists")
-    change = {"request_limit": 0, "default_wait": 5, "phone_number_id": "17", "region": None}
+    assert account["keep_jobs_days"] is None
+    change = {
+        "request_limit": 0, "default_wait": 5, "phone_number_id": "17", "region": None, "keep_jobs_days": 90,
+    }  # fmt: skip
     changed = await operator.call("PATCH", "/accounts/%C3%84cme%20%2F%20S%C3%B6hne", json=change)
     assert changed.status == 200
     assert changed.json["limits"] == {"requests": 0, "items": 500, "window_seconds": 60}
     assert (changed.json["region"], changed.json["phone_number_id"]) == (None, "17")
     assert changed.json["load"]["requests_used"] is None
+    assert changed.json["keep_jobs_days"] == 90
+    default = await operator.call("PATCH", f"/accounts/{account['id']}", json={"keep_jobs_days": None})
+    assert (default.status, default.json["keep_jobs_days"]) == (200, None)
     other = await make_account(ctx)
     taken = await operator.call("PATCH", f"/accounts/org_{other.id}", json={"phone_number_id": "17"})
     assert (taken.status, taken.error["code"]) == (409, "account_exists")
@@ -35,7 +41,14 @@ async def test_an_account_is_created_changed_and_found(ctx: Context, operator: O
         assert missing.error["message"] == f"there is no account '{unknown}'"
     for method, path in (("GET", "/accounts/%00"), ("POST", f"/accounts/{account['id']}/keys/%00/revoke")):
         assert (await operator.call(method, path)).status == 404
-    for wrong in ({}, {"region": "XX"}, {"item_limit": -1}, {"item_limit": 2**31}, {"window_seconds": 0}):
+    for wrong in (
+        {},
+        {"region": "XX"},
+        {"item_limit": -1},
+        {"item_limit": 2**31},
+        {"window_seconds": 0},
+        {"keep_jobs_days": 0},
+    ):
         assert (await operator.call("PATCH", f"/accounts/{account['id']}", json=wrong)).status == 422
 
 

@@ -10,6 +10,7 @@ from schemas.ids import read_job_id
 from storage import pruning
 from storage.context import Context
 from storage.postgres.transactions import transaction
+from storage.pruning import OldJobs
 from tests.integration.api.service import Client
 from tests.integration.api.work import work
 
@@ -55,7 +56,7 @@ async def test_a_retry_does_not_wait_for_the_deletion_of_its_job(ctx: Context, c
     parent = await parent_of_one_item(ctx, client)
     await ctx.pool.execute("UPDATE jobs SET finished_at = now() - interval '90 days'")
     async with transaction(ctx.pool) as conn:
-        assert await pruning.job(conn, DAYS) == 1
+        assert await pruning.job(conn, OldJobs(account_id=client.account.id, days=DAYS)) == 1
         retried = await client.call("POST", f"/v1/jobs/{parent}/retry")
         assert retried.status == 202
     assert (await client.get(f"/v1/jobs/{parent}")).status == 404
@@ -76,6 +77,6 @@ async def test_a_job_that_is_being_retried_is_deleted_later(ctx: Context, client
             read_job_id(parent),
         )
         async with transaction(ctx.pool) as other:
-            assert await pruning.job(other, DAYS) == 0
+            assert await pruning.job(other, OldJobs(account_id=client.account.id, days=DAYS)) == 0
     async with transaction(ctx.pool) as conn:
-        assert await pruning.job(conn, DAYS) == 1
+        assert await pruning.job(conn, OldJobs(account_id=client.account.id, days=DAYS)) == 1

@@ -12,6 +12,8 @@ from schemas.settings import Settings
 from storage import pruning, rounds
 from storage.background import beside
 from storage.context import Context
+from storage.entities import accounts
+from storage.entities.accounts import AccountChange
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
 from tests.workers import barred, claim, drain, job_of, open_worker, waiting_backends
@@ -29,6 +31,12 @@ INSERT INTO grants SELECT id, t, 1, t, t
 INSERT INTO admissions SELECT account_id, at, at, at, at FROM grants;
 INSERT INTO streams SELECT id, 'contacts', 1, id % 2 FROM accounts;
 INSERT INTO contact_changes SELECT id, n, n, '{}' FROM accounts, generate_series(1, 1000) n;
+"""
+ENDED_JOBS = """
+INSERT INTO jobs (account_id, id, operation, stream, state, format, parallel, request_id, total, finished_at)
+SELECT a.id, gen_random_uuid(), 'contacts.upsert', 'contacts', 'completed', 'ndjson', 1, 'r', 0,
+    now() - CASE WHEN a.keep_jobs_days IS NULL AND n > 100 THEN interval '90 days' ELSE interval '1 day' END
+FROM accounts a, generate_series(1, CASE WHEN a.keep_jobs_days IS NULL THEN 101 ELSE 100 END) n
 """
 READ = """
 SELECT COALESCE(sum(idx_tup_read), 0)::int + (
@@ -114,6 +122,40 @@ async def test_old_jobs_are_pruned_although_grants_are_locked(ctx: Context) -> N
     await ctx.pool.execute("UPDATE jobs SET finished_at = now() - interval '90 days'")
     async with barred(ctx, "LOCK TABLE grants, admissions"), beside(prune.prune_forever(ctx)):
         await until(lambda: _no_row(ctx, "jobs"))
+
+
+async def test_each_account_keeps_its_jobs_for_its_own_days(ctx: Context) -> None:
+    kept = {}
+    for days in (None, 3, 40):
+        account = await make_account(ctx)
+        await accounts.update(ctx.pool, account.name, AccountChange(keep_jobs_days=days))
+        kept[account.id] = await make_job(ctx, account.id, [contact(1)])
+    await drain(ctx)
+
+    async def left(ended: timedelta) -> list[bool]:
+        await ctx.pool.execute("UPDATE jobs SET finished_at = now() - $1::interval", ended)
+        await prune.prune(ctx)
+        found = {row["id"] for row in await ctx.pool.fetch("SELECT id FROM jobs")}
+        return [job_id in found for job_id in kept.values()]
+
+    assert ctx.settings.keep_jobs_days == 30
+    assert await left(2 * DAY) == [True, True, True]
+    assert await left(4 * DAY) == [True, False, True]
+    assert await left(31 * DAY) == [False, False, True]
+    await accounts.update(ctx.pool, account.name, AccountChange(keep_jobs_days=7))
+    assert await left(8 * DAY) == [False, False, False]
+    assert await ctx.pool.fetchval("SELECT count(*) FROM outcomes") == 0
+
+
+async def test_old_jobs_are_found_by_one_look_up_for_each_account(worker: Context) -> None:
+    """The jobs of an account that keeps them longer than the others hide no older ones, and are not read."""
+    await worker.pool.execute(MANY)
+    await worker.pool.execute("UPDATE accounts SET keep_jobs_days = 400 WHERE id % 2 = 0")
+    await worker.pool.execute(ENDED_JOBS)
+    before = await read(worker, "jobs")
+    await prune.prune(worker)
+    assert await read(worker, "jobs") - before <= 20 * 10
+    assert await worker.pool.fetchval("SELECT count(*) FROM jobs") == 20 * 100
 
 
 async def test_the_parts_of_a_job_are_deleted_when_it_has_ended(ctx: Context) -> None:
