@@ -62,7 +62,8 @@ def run(work: Callable[["Conn"], Awaitable[T]]) -> T:
 
 def _run(work: Callable[[], Awaitable[T]]) -> T:
     from schemas.errors import BulklaneError
-    from storage.entities.accounts import KeyNameTaken, NameTaken
+    from storage.access.api_keys import KeyNameTaken
+    from storage.entities.accounts import NameTaken
     from storage.postgres.connection import NoTables, Unreachable
 
     async def run_work() -> T:

@@ -11,7 +11,8 @@ from cli.accounts import unknown_account
 from cli.database import fail, run
 
 if TYPE_CHECKING:
-    from storage.entities.accounts import Account, KeyRow
+    from storage.access.api_keys import KeyRow
+    from storage.entities.accounts import Account
     from storage.postgres.pool import Conn
 
 app = typer.Typer(no_args_is_help=True, help="API keys: create, list, revoke.")
@@ -27,11 +28,12 @@ def create(
     """Create a key and print it. Only its hash is stored, so it cannot be shown again."""
     from api.http.operator_view import key_view
     from schemas.wire.operator import CreatedKey
+    from storage.access import api_keys
     from storage.entities import accounts
 
     async def work(conn: "Conn") -> "tuple[KeyRow, str] | None":
         owner = await accounts.by_name(conn, account)
-        return await accounts.add_key(conn, owner.id, name or None) if owner else None
+        return await api_keys.add_key(conn, owner.id, name or None) if owner else None
 
     created = run(work)
     if created is None:
@@ -48,11 +50,12 @@ def create(
 def list_(account: AccountName, *, as_json: AsJson = False) -> None:
     """List an account's keys by their ids and names."""
     from api.http.operator_view import key_view
+    from storage.access import api_keys
     from storage.entities import accounts
 
     async def work(conn: "Conn") -> list[Document] | None:
         owner = await accounts.by_name(conn, account)
-        rows = await accounts.list_keys(conn, owner.id) if owner else None
+        rows = await api_keys.list_keys(conn, owner.id) if owner else None
         return None if rows is None else [key_view(row).model_dump(mode="json") for row in rows]
 
     keys = run(work)
@@ -73,15 +76,15 @@ def revoke(
 ) -> None:
     """Revoke a key. Takes effect at once."""
     from api.http.operator_view import key_view
-    from storage.entities import accounts
+    from storage.access import api_keys
 
     async def work(conn: "Conn") -> "tuple[list[Account], KeyRow | None]":
         owners = [
             owner
-            for owner in await accounts.owners_of_key(conn, key)
+            for owner in await api_keys.owners_of_key(conn, key)
             if account is None or owner.name == account
         ]
-        row = await accounts.revoke_key(conn, owners[0].id, key) if len(owners) == 1 else None
+        row = await api_keys.revoke_key(conn, owners[0].id, key) if len(owners) == 1 else None
         return owners, row
 
     owners, row = run(work)

@@ -5,8 +5,10 @@ from contextlib import contextmanager
 
 from schemas.errors import Conflict
 from schemas.wire.operator import AccountSettings, NewAccount
+from storage.access import api_keys
+from storage.access.api_keys import KeyNameTaken, KeyRow
 from storage.entities import accounts
-from storage.entities.accounts import Account, AccountChange, KeyNameTaken, KeyRow, NameTaken
+from storage.entities.accounts import Account, AccountChange, NameTaken
 from storage.postgres.pool import Pool
 
 
@@ -25,7 +27,7 @@ async def change_account(pool: Pool, account: Account, body: AccountSettings) ->
 async def create_key(pool: Pool, account: Account, name: str) -> tuple[KeyRow, str]:
     """Create a key with a name, and return it with the key itself. Raises Conflict if the name is taken."""
     try:
-        return await accounts.add_key(pool, account.id, name)
+        return await api_keys.add_key(pool, account.id, name)
     except KeyNameTaken as error:
         message = f"the account has a key {name!r}: choose another name, or revoke that key"
         raise Conflict(message, code="key_exists", param="name") from error

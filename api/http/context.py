@@ -12,6 +12,7 @@ from aiohttp import web
 from api.feeds.event_feed import Feeds
 from api.http.hearing import Hearing
 from api.http.waiting import Ended
+from schemas.callers import Caller
 from schemas.errors import Unavailable
 from schemas.ids import AccountId, WorkerId
 from schemas.settings import Settings, shown_url
@@ -72,6 +73,7 @@ UNCOUNTED: web.AppKey[frozenset[object]] = web.AppKey("uncounted", frozenset)
 # Set on a request by the middlewares.
 REQUEST_ID = web.RequestKey("request_id", str)
 ACCOUNT = web.RequestKey("account", Account)
+CALLER = web.RequestKey("caller", Caller)  # of every request with a valid key, also of the operator
 JOB_ID = web.RequestKey("job_id", UUID)  # set by `new_job`: of the job that the request makes
 UNFINISHED = web.RequestKey("unfinished", int)  # jobs of the account that have not ended; of bulk requests
 LIMITS: web.RequestKey[Mapping[str, str]] = web.RequestKey("limits", Mapping)  # headers of the response

@@ -15,7 +15,7 @@ from schemas.wire.operator import (
     WorkerView,
 )
 from schemas.wire.resources import AccountLimits
-from storage.entities.accounts import KeyRow
+from storage.access.api_keys import KeyRow
 from storage.operator.account_loads import LoadedAccount
 from storage.operator.all_jobs import FailingJob, OwnedJob, WaitingAccount
 from storage.operator.workers import HeldChunk, WorkerRow

@@ -14,12 +14,13 @@ from aiohttp.typedefs import Handler
 
 from api.html.render import PAGES
 from api.html.session import SAFE_METHODS, SESSION, Kind, check_script, read_session
-from api.http.context import ACCOUNT, API, BULK, UNFINISHED, check_schema
+from api.http.context import ACCOUNT, API, BULK, CALLER, UNFINISHED, check_schema
+from api.http.identity.caller import caller_of
 from api.middleware.failed_keys import FailedKeys
 from schemas.errors import NotAuthenticated
 from schemas.ids import show_account_id
-from storage.entities import accounts
-from storage.entities.accounts import Account
+from storage.access import api_keys
+from storage.access.api_keys import Holder
 
 FAILED_KEYS = web.AppKey("failed_keys", FailedKeys)
 PUBLIC: web.AppKey[frozenset[object]] = web.AppKey("public", frozenset)  # handlers that need no key
@@ -59,9 +60,12 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
             )
         if kind is Kind.OPERATOR:
             check_operator_key(request, key)
+            holder = None
         else:
-            account = request[ACCOUNT] = await _account_of(request, key)
-            structlog.contextvars.bind_contextvars(account=show_account_id(account.id))
+            holder = await _holder_of(request, key)
+            request[ACCOUNT] = holder.account
+            structlog.contextvars.bind_contextvars(account=show_account_id(holder.account.id))
+        request[CALLER] = caller_of(request, holder, session=SESSION in request)
     return await handler(request)
 
 
@@ -91,24 +95,29 @@ def _wrong_key(request: web.Request, message: str) -> NotAuthenticated:
     return NotAuthenticated(message)
 
 
-async def _account_of(request: web.Request, key: str) -> Account:
-    """Return the account of a key; raises NotAuthenticated, RateLimited, and Unavailable without a schema."""
+async def _holder_of(request: web.Request, key: str) -> Holder:
+    """Return the holder of a key; raises NotAuthenticated, RateLimited, and Unavailable without a schema."""
     check_schema(request)
-    account = await _look_up(request, key)
-    if account is None:
+    holder = await _look_up(request, key)
+    if holder is None:
         raise _wrong_key(request, "the key is unknown or revoked: send a valid key of the account")
-    return account
+    if holder.expired_at is not None:  # whoever sends it knows the key: it is no guess
+        raise NotAuthenticated(
+            f"the key {holder.key_id} has expired at {holder.expired_at:%Y-%m-%dT%H:%M:%SZ}: "
+            "send another key of the account",
+            code="api_key_expired",
+        )
+    return holder
 
 
-async def _look_up(request: web.Request, key: str) -> Account | None:
-    """Return the account of a key. For a bulk request, the same statement counts its unfinished jobs."""
+async def _look_up(request: web.Request, key: str) -> Holder | None:
+    """Return the holder of a key. For a bulk request, the same statement counts its unfinished jobs."""
     pool = request.app[API].ctx.pool
     if request.match_info.handler not in request.app[BULK]:
-        return await accounts.by_key(pool, key)
-    if (found := await accounts.by_key_with_jobs(pool, key)) is None:
-        return None
-    account, request[UNFINISHED] = found
-    return account
+        return await api_keys.by_key(pool, key)
+    if (found := await api_keys.by_key_with_jobs(pool, key)) is not None:
+        request[UNFINISHED] = found.unfinished
+    return found
 
 
 def key_of(request: web.Request) -> str | None:

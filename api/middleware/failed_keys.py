@@ -7,17 +7,17 @@ import asyncio
 import logging
 import math
 from collections import OrderedDict
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address
 
 from aiohttp import web
 
+from api.http.identity.caller import client_address
 from schemas.errors import RateLimited
 from schemas.settings import Settings
 from storage.repeated_log import RepeatedLog
 
 MINUTE = 60.0
 MOST_ADDRESSES = 10_000  # about 2 MB; beyond it the address that failed longest ago is forgotten
-FORWARDED = "X-Forwarded-For"
 
 
 class FailedKeys:
@@ -51,19 +51,8 @@ class FailedKeys:
 
 
 def address_of(request: web.Request, trusted_proxies: int) -> str:
-    """Return the address of the client: a whole IPv4 address, or the /64 network of an IPv6 address.
-
-    Each of the trusted proxies has added the address that it saw to the right of X-Forwarded-For. What stands
-    further left was written by the client.
-    """
-    address = request.remote or ""
-    forwarded = [entry.strip() for entry in ",".join(request.headers.getall(FORWARDED, [])).split(",")]
-    if trusted_proxies and len(forwarded) >= trusted_proxies:
-        address = forwarded[-trusted_proxies]
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return request.remote or ""
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"
-    return address
+    """Return the address of the client: a whole IPv4 address, or the /64 network of an IPv6 address."""
+    address = client_address(request, trusted_proxies)
+    if isinstance(address, IPv6Address):
+        return f"{IPv6Address(int(address) >> 64 << 64)}/64"
+    return str(address) if address else request.remote or ""

@@ -15,7 +15,7 @@ from api.openapi.describe import describe
 from api.pages.forms import local_path, read_fields, read_form
 from api.route import Handler
 from schemas.errors import NotFound
-from storage.entities import accounts
+from storage.access import api_keys
 
 # The address in a page changes with the content. A script imports another one by its plain name.
 FOREVER, REVALIDATED = "public, max-age=31536000, immutable", "no-cache"
@@ -63,7 +63,8 @@ def _pages_of(door: Door) -> tuple[Handler, Handler, Handler]:
 
 
 async def _opens_account(request: web.Request, key: str) -> bool:
-    return await accounts.by_key(request.app[API].ctx.pool, key) is not None
+    holder = await api_keys.by_key(request.app[API].ctx.pool, key)
+    return holder is not None and holder.expired_at is None
 
 
 async def _opens_operator(request: web.Request, key: str) -> bool:
@@ -76,7 +77,7 @@ show_sign_in, sign_in, sign_out = _pages_of(
         frame=TENANT,
         kind=Kind.ACCOUNT,
         opens=_opens_account,
-        refusal="This key is unknown or revoked. Copy the whole key: it begins with bl_.",
+        refusal="This key is unknown, revoked or expired. Copy the whole key: it begins with bl_.",
     )
 )
 show_operator_sign_in, operator_sign_in, operator_sign_out = _pages_of(

@@ -16,6 +16,7 @@ from embedded.servers import Child, Postgres, Valkey, open_scratch
 from embedded.supervisor import address
 from embedded.supervisor.commands import Command, environment
 from storage import migrations
+from storage.access import api_keys
 from storage.entities import accounts
 from storage.entities.accounts import AccountChange
 from storage.postgres.pool import Conn
@@ -132,7 +133,7 @@ class Service:
     async def _client(self, conn: Conn, change: AccountChange) -> Client:
         self._accounts += 1
         account = await accounts.create(conn, f"bench-{self._accounts}", change)
-        _, key = await accounts.create_key(conn, account.id)
+        _, key = await api_keys.create_key(conn, account.id)
         client = Client(HOST, self.port, account.id, key)
         self._stack.push_async_callback(client.close)
         return client

@@ -33,17 +33,19 @@ async def ensure_demo_key(database_url: str, known_key: str | None) -> str:
 
     Creates the demo account if it is missing, and gives it a phone_number_id if it has none.
     """
-    from storage.entities import accounts  # slow import, done while the api starts
+    from schemas.callers import ALL_SCOPES
+    from storage.access import api_keys  # slow import, done while the api starts
     from storage.postgres.connection import connect
 
     async with connect(database_url) as conn:
-        owner = await accounts.by_key(conn, known_key) if known_key else None
-        account = owner or await _demo_account(conn)
+        holder = await api_keys.by_key(conn, known_key) if known_key else None
+        is_valid = holder is not None and holder.expired_at is None and holder.scopes == ALL_SCOPES
+        account = holder.account if holder and is_valid else await _demo_account(conn)
         if account.name == NAME and account.phone_number_id is None:
             await _give_phone_number_id(conn)
-        if known_key and owner:
+        if known_key and is_valid:
             return known_key
-        _, key = await accounts.create_key(conn, account.id)
+        _, key = await api_keys.create_key(conn, account.id)
         return key
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from schemas.callers import Scope
 from schemas.ids import AccountId, read_account_id
 from schemas.items.phone import is_region
 from schemas.operations import Operation
@@ -52,7 +53,12 @@ class AccountKey(Wire):
 
     id: str  # key_…
     name: str | None
+    scopes: list[Scope]
+    status: Literal["active", "expired", "revoked"]
     created_at: datetime
+    expires_at: datetime | None  # from then on it opens nothing; null: never
+    last_used_at: datetime | None  # at most a minute too early
+    replaced_by: str | None  # the key that has its name now
     revoked_at: datetime | None
 
 

@@ -41,10 +41,15 @@ CREATE TABLE api_keys (
     created_at timestamptz NOT NULL DEFAULT now(),
     revoked_at timestamptz,
     name       text CHECK (name <> ''),
+    scopes     text[] NOT NULL DEFAULT '{read,write,admin}' -- schemas.callers.Scope
+        CHECK (scopes <@ '{read,write,admin}' AND scopes <> '{}'),
+    expires_at timestamptz,                                 -- from then on it opens nothing; null: never
+    last_used_at timestamptz,                               -- written at most once a minute
+    replaced_by text,                                       -- id of the key that has its name now
     PRIMARY KEY (account_id, key_hash),
     UNIQUE (account_id, id)
 );
-CREATE UNIQUE INDEX api_keys_name ON api_keys (account_id, name) WHERE revoked_at IS NULL AND name IS NOT NULL;
+CREATE UNIQUE INDEX api_keys_name ON api_keys (account_id, name) WHERE revoked_at IS NULL AND replaced_by IS NULL AND name IS NOT NULL;
 
 ---------------------------------------------------------------------------------------------------
 -- The path of a job: streams, jobs, parts, chunks, results

@@ -6,6 +6,7 @@ from itertools import count
 import asyncpg
 import pytest
 
+from storage.access import api_keys
 from storage.entities import accounts
 from storage.entities.accounts import AccountChange
 from tests.acceptance.partner_requests import PHONE_NUMBER_ID, Caller
@@ -37,6 +38,6 @@ async def caller(running: Service) -> Caller:
     await conn.execute("UPDATE accounts SET phone_number_id = NULL")
     change = AccountChange(region="IN", phone_number_id=PHONE_NUMBER_ID)
     account = await accounts.create(conn, f"of-india-{next(NUMBERS)}", change)
-    _, key = await accounts.create_key(conn, account.id)
+    _, key = await api_keys.create_key(conn, account.id)
     await conn.close()
     return Caller(running, key)

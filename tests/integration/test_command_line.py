@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from bulklane.command.app import app
 from schemas.ids import read_account_id, show_job_id
 from schemas.settings import get_settings
+from storage.access import api_keys
 from storage.context import Context
-from storage.entities import accounts
 from tests.factories import contact, make_job
 from tests.servers import TestServers
 from tests.waiting import until
@@ -159,10 +159,10 @@ async def test_the_commands_print_one_json_document_or_tables_that_cut_nothing(
     (account,) = (await read("accounts", "list", "--search", "AC"))["data"]
     assert await read("accounts", "list", "--search", "x") == {"data": [], "next_cursor": None}
     created = await read("keys", "create", "acme", "--name", "ci")
-    assert await accounts.by_key(ctx.pool, created["key"]) is not None
+    assert await api_keys.by_key(ctx.pool, created["key"]) is not None
     assert [key["name"] for key in (await read("keys", "list", "acme"))["data"]] == ["ci"]
     assert (await read("keys", "revoke", "ci"))["revoked_at"] is not None
-    assert await accounts.by_key(ctx.pool, created["key"]) is None
+    assert await api_keys.by_key(ctx.pool, created["key"]) is None
 
     account_id = read_account_id(account["id"])
     assert account_id is not None

@@ -1,6 +1,7 @@
 """The demo account is created at the first start, and completed at later starts."""
 
 from embedded.supervisor.demo_account import NAME, PHONE_NUMBER_ID, ensure_demo_key
+from storage.access import api_keys
 from storage.context import Context
 from storage.entities import accounts
 from storage.entities.accounts import AccountChange
@@ -11,8 +12,9 @@ async def test_the_first_start_creates_an_account_that_can_label_contacts(
 ) -> None:
     key = await ensure_demo_key(database_url, None)
 
-    account = await accounts.by_key(ctx.pool, key)
-    assert account is not None
+    holder = await api_keys.by_key(ctx.pool, key)
+    assert holder is not None
+    account = holder.account
     assert (account.name, account.region, account.phone_number_id) == (NAME, "US", PHONE_NUMBER_ID)
 
 
@@ -20,7 +22,7 @@ async def test_a_later_start_keeps_the_key_and_adds_a_missing_phone_number_id(
     ctx: Context, database_url: str
 ) -> None:
     account = await accounts.create(ctx.pool, NAME, AccountChange(region="IN"))
-    _, key = await accounts.create_key(ctx.pool, account.id)
+    _, key = await api_keys.create_key(ctx.pool, account.id)
 
     assert await ensure_demo_key(database_url, key) == key
 
@@ -50,7 +52,7 @@ async def test_a_known_key_of_another_account_is_kept_and_the_account_unchanged(
     ctx: Context, database_url: str
 ) -> None:
     other = await accounts.create(ctx.pool, "acme", AccountChange())
-    _, key = await accounts.create_key(ctx.pool, other.id)
+    _, key = await api_keys.create_key(ctx.pool, other.id)
 
     assert await ensure_demo_key(database_url, key) == key
 

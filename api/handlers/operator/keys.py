@@ -10,13 +10,13 @@ from api.http.operator_view import key_view
 from api.http.responses import created, shown
 from schemas.wire.base import Listing
 from schemas.wire.operator import AccountKey, CreatedKey, NewKey
-from storage.entities import accounts
+from storage.access import api_keys
 
 
 @endpoint(responses={200: Listing[AccountKey]})
 async def list_keys(request: web.Request, account: AccountInPath) -> web.Response:
     """List the keys of an account, oldest first; of more than 1,000 the live ones and the newest."""
-    rows = await accounts.list_keys(operator_pool(request), account.id)
+    rows = await api_keys.list_keys(operator_pool(request), account.id)
     return shown(Listing[AccountKey](data=[key_view(row) for row in rows], next_cursor=None))
 
 
@@ -31,5 +31,5 @@ async def create_key(request: web.Request, account: AccountInPath, body: NewKey)
 @endpoint(responses={200: AccountKey})
 async def revoke_key(request: web.Request, account: AccountInPath, key: KeyInPath) -> web.Response:
     """Revoke a key, by its id or its name. Takes effect at once."""
-    revoked = await accounts.revoke_key(operator_pool(request), account.id, key)
+    revoked = await api_keys.revoke_key(operator_pool(request), account.id, key)
     return shown(key_view(KEY.found(request, revoked)))

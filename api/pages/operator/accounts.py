@@ -23,7 +23,7 @@ from schemas.wire.operator import (
     OperatorAccountsQuery,
     OperatorJobsQuery,
 )
-from storage.entities import accounts
+from storage.access import api_keys
 from storage.entities.accounts import Account
 from storage.operator import account_loads
 
@@ -89,7 +89,7 @@ async def revoke_key(request: web.Request) -> web.Response:
     """Revoke a key."""
     await read_form(request)
     account = await NAMED.in_path(request)
-    await accounts.revoke_key(operator_pool(request), account.id, await KEY.in_path(request))
+    await api_keys.revoke_key(operator_pool(request), account.id, await KEY.in_path(request))
     return see_other(_path(account))
 
 
@@ -129,7 +129,7 @@ async def _show(
         frame=OPERATOR,
         status=STATUSES[type(error)] if error else 200,
         shown=operator_account_view(row),
-        keys=[key_view(key) for key in await accounts.list_keys(pool, account.id)],
+        keys=[key_view(key) for key in await api_keys.list_keys(pool, account.id)],
         jobs=jobs.jobs,
         error=error,
         **context,

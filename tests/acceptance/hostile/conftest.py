@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from schemas.settings import Settings
+from storage.access import api_keys
 from storage.context import Context
-from storage.entities import accounts
 from tests.acceptance.hostile.api_process import ApiProcess, api_process
 from tests.acceptance.partner_requests import PHONE_NUMBER_ID
 from tests.factories import make_account
@@ -17,7 +17,7 @@ from tests.factories import make_account
 async def key(ctx: Context) -> str:
     """Return the key of an account without limits."""
     account = await make_account(ctx, request_limit=0, item_limit=0, phone_number_id=PHONE_NUMBER_ID)
-    _, key = await accounts.create_key(ctx.pool, account.id)
+    _, key = await api_keys.create_key(ctx.pool, account.id)
     return key
 
 

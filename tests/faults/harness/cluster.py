@@ -25,6 +25,7 @@ from embedded.supervisor.commands import environment
 from embedded.supervisor.supervised import Role
 from schemas.ids import read_job_id
 from storage import migrations
+from storage.access import api_keys
 from storage.entities import accounts
 from storage.entities.accounts import AccountChange
 from storage.failpoints import VARIABLE
@@ -116,7 +117,7 @@ class Cluster:
         defaults: dict[str, Any] = {"item_limit": 0, "request_limit": 0, "region": "US"}
         name = f"account-{next(self._numbers)}"
         account = await accounts.create(conn, name, AccountChange(**defaults | change))
-        _, key = await accounts.create_key(conn, account.id)
+        _, key = await api_keys.create_key(conn, account.id)
         await conn.close()
         assert self._session is not None
         client = PatientClient(self._session, self.urls, account.id, key)

@@ -15,8 +15,8 @@ from api.app import make_app
 from api.http.access_log import AccessLog, access
 from api.http.context import API, Api
 from schemas.settings import Settings
+from storage.access import api_keys
 from storage.context import Context
-from storage.entities import accounts
 from storage.entities.accounts import Account
 from tests.factories import make_account
 
@@ -165,7 +165,7 @@ def csrf_token(cookie: str) -> str:
 async def make_client(ctx: Context, session: aiohttp.ClientSession, **change: Any) -> Client:
     """Create an account with a key, and return its client."""
     account = await make_account(ctx, **change)
-    _, key = await accounts.create_key(ctx.pool, account.id)
+    _, key = await api_keys.create_key(ctx.pool, account.id)
     return Client(session, account, key)
 
 

@@ -11,8 +11,8 @@ import asyncpg
 
 from schemas.operations import JobParams
 from schemas.settings import Settings
+from storage.access import api_keys
 from storage.context import Context
-from storage.entities import accounts
 from storage.entities.accounts import Account
 from storage.postgres.templates import render
 from tests.factories import (
@@ -83,7 +83,7 @@ async def make_world(settings: Settings) -> GrowingWorld:
     async with open_worker(settings) as ctx:
         await ctx.pool.execute(UNTOUCHED)
         account = await make_account(ctx, phone_number_id=PHONE_NUMBER_ID)
-        _, key = await accounts.create_key(ctx.pool, account.id)
+        _, key = await api_keys.create_key(ctx.pool, account.id)
         channel = await make_channel(ctx, account.id)
         await make_property(ctx, account.id, "vip", "boolean")
         assert settings.database_url is not None

@@ -48,7 +48,7 @@ GROWING = (
 )
 # Statements of the command line and of the beginning of a session, and one that only a large account needs.
 NOT_RUN = {
-    "accounts": {"owners_of_key"},
+    "api_keys": {"owners"},
     "contact_search": {
         "create_extensions", "create_index", "drop_index", "index_state", "lock_index", "search_all",
     },

@@ -8,8 +8,8 @@ import pytest
 from api.route import Route
 from api.routes import ROUTES
 from schemas.settings import Settings
+from storage.access import api_keys
 from storage.context import Context
-from storage.entities import accounts
 from tests.factories import contact
 from tests.integration.api.service import Client, make_client, serve
 from tests.integration.api.work import work
@@ -65,8 +65,8 @@ async def test_no_private_route_accepts_a_key_that_is_not_valid(
         aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
     ):
         client, other = await make_client(ctx, session), await make_client(ctx, session)
-        key_id, revoked = await accounts.create_key(ctx.pool, client.account.id)
-        await accounts.revoke_key(ctx.pool, client.account.id, key_id)
+        key_id, revoked = await api_keys.create_key(ctx.pool, client.account.id)
+        await api_keys.revoke_key(ctx.pool, client.account.id, key_id)
         forged = client.key.replace(f"bl_{client.account.id}_", f"bl_{other.account.id}_")
         key = {"wrong": client.key + "x", "revoked": revoked, "of another number": forged}[kind]
         for route in PRIVATE:
@@ -107,9 +107,9 @@ async def test_a_key_that_is_not_utf_8_is_refused(service: object, client: Clien
 
 
 async def test_a_revoked_key_is_refused(ctx: Context, client: Client) -> None:
-    key_id, key = await accounts.create_key(ctx.pool, client.account.id)
+    key_id, key = await api_keys.create_key(ctx.pool, client.account.id)
     assert (await client.get("/v1/jobs", Authorization=key)).status == 200
-    await accounts.revoke_key(ctx.pool, client.account.id, key_id)
+    await api_keys.revoke_key(ctx.pool, client.account.id, key_id)
     response = await client.get("/v1/jobs", Authorization=key)
     assert (response.status, response.error["code"]) == (401, "invalid_api_key")
 

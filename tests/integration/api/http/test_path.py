@@ -25,6 +25,7 @@ TABLES = {
 # Files that run as well but need not be opened: the call says what they do.
 HELPERS = {
     "api/accept/targets.py",  # the request names no list, label, audience or channel
+    "api/http/identity/caller.py",  # who is noted, and from where
     "api/http/connections.py",
     "api/http/context.py",
     "api/http/memory.py",
@@ -37,6 +38,7 @@ HELPERS = {
     "api/middleware/request_id.py",
     "api/middleware/security_headers.py",
     "api/resumable/upload_fields.py",  # the request is no resumable upload
+    "schemas/callers.py",
     "schemas/error_limit.py",
     "schemas/formats/encodings.py",  # the body is not compressed
     "schemas/formats/file_name.py",  # the request names no file

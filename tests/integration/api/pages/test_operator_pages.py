@@ -8,6 +8,7 @@ from playwright.async_api import expect
 
 from api.routes import OPERATOR_PAGE_ROUTES
 from schemas.settings import Settings
+from storage.access import api_keys
 from storage.context import Context
 from storage.entities import accounts
 from storage.pipeline import failures
@@ -80,7 +81,7 @@ async def test_no_other_session_and_no_key_in_a_header_opens_a_page_of_the_opera
         for name in (COOKIE, OPERATOR_COOKIE):
             async with session.get(path, headers={"Cookie": f"{name}={theirs}"}) as response:
                 assert response.status == 401, path
-    assert len(await accounts.list_keys(ctx.pool, client.account.id)) == 1
+    assert len(await api_keys.list_keys(ctx.pool, client.account.id)) == 1
 
 
 async def test_a_wrong_key_of_the_operator_is_refused_and_counted(session: aiohttp.ClientSession) -> None:

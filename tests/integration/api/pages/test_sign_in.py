@@ -6,8 +6,8 @@ import aiohttp
 import pytest
 from playwright.async_api import expect
 
+from storage.access import api_keys
 from storage.context import Context
-from storage.entities import accounts
 from tests.browser import browse
 from tests.integration.api.pages.tab import Tab
 from tests.integration.api.service import Client, Service
@@ -43,7 +43,7 @@ async def test_a_wrong_key_is_refused_and_counted(session: aiohttp.ClientSession
     for _ in range(20):
         async with session.post("/sign-in", data={"key": "bl_1_wrong"}) as response:
             assert response.status == 401
-            assert "unknown or revoked" in await response.text()
+            assert "unknown, revoked or expired" in await response.text()
             assert not response.cookies
     async with session.post("/sign-in", data={"key": "bl_1_wrong"}) as response:
         assert response.status == 429
@@ -88,8 +88,8 @@ async def test_a_session_reads_the_api_and_changes_it_only_with_its_token(
 async def test_a_session_ends_when_its_key_is_revoked(
     ctx: Context, client: Client, browser_session: aiohttp.ClientSession
 ) -> None:
-    (key,) = await accounts.list_keys(ctx.pool, client.account.id)
-    await accounts.revoke_key(ctx.pool, client.account.id, key.id)
+    (key,) = await api_keys.list_keys(ctx.pool, client.account.id)
+    await api_keys.revoke_key(ctx.pool, client.account.id, key.id)
     async with browser_session.get("/") as response:
         assert response.status == 401
         assert "API key" in await response.text()

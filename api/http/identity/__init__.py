@@ -1,0 +1,1 @@
+"""Who makes a request, and how the use of keys is recorded."""

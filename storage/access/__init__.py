@@ -1,0 +1,1 @@
+"""API keys: what they may do, when they end, when they were used."""
