@@ -10,7 +10,7 @@ from api.html.render import PAGES
 from api.html.render import install as install_pages
 from api.html.session import FERNET
 from api.http.connections import CONNECTIONS, Connections, most_connections
-from api.http.context import API, BULK, UNCOUNTED, open_api
+from api.http.context import API, BULK, SCOPES, UNCOUNTED, open_api
 from api.http.memory import MEMORY, Memory
 from api.http.workbook_room import WORKBOOKS, WorkbookRoom
 from api.middleware import MIDDLEWARES
@@ -21,6 +21,7 @@ from api.middleware.refused import install
 from api.middleware.security_headers import add_security_headers
 from api.route import ROUTE_TABLE, Route
 from api.routes import OPERATOR_PAGE_ROUTES, OPERATOR_ROUTES, PAGE_ROUTES, ROUTES
+from schemas.callers import Scope
 from schemas.settings import Settings
 from storage.background import beside
 from storage.repeated_log import RepeatedLog
@@ -43,7 +44,9 @@ def make_app(settings: Settings) -> web.Application:
         app.router.add_route(route.method, pattern, route.handler)
         if route.method == "GET":
             app.router.add_route("HEAD", pattern, route.handler)
+    scopes: dict[object, Scope] = {route.handler: route.needs for route in everything if route.needs}
     app[PUBLIC] = frozenset(route.handler for route in everything if route.public)
+    app[SCOPES] = scopes
     app[PAGES] = frozenset(route.handler for route in pages)
     if settings.operator_key:
         of_operator = [route.handler for route in everything if route.operator]

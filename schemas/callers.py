@@ -1,5 +1,6 @@
 """Who makes a request: what a key may do, and what is known of its caller."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -16,6 +17,11 @@ class Scope(StrEnum):
 ALL_SCOPES = frozenset(Scope)
 
 
+def show_scopes(scopes: Collection[Scope]) -> str:
+    """Return scopes as text, in the order of their definition."""
+    return ", ".join(scope for scope in Scope if scope in scopes)
+
+
 class CallerKind(StrEnum):
     """Who calls: an account by its key, or the operator."""
 
@@ -27,8 +33,8 @@ class CallerKind(StrEnum):
 class Caller:
     """Who made a request, and from where. Holds no secret.
 
-    `key_id` and `scopes` are those of the key of an account; the operator has none. `session`: a browser that
-    is signed in with the key. `address` None: unknown, as behind a socket.
+    `key_id` is that of the key of an account; the operator has none, and all scopes. `session`: a browser
+    that is signed in with the key. `address` None: unknown, as behind a socket.
     """
 
     kind: CallerKind

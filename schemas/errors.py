@@ -9,6 +9,7 @@
     │   ├── UploadCut                 … the body is incomplete
     │   └── InconsistentLength        … the lengths that were declared for an upload differ
     ├── NotAuthenticated              authentication_error
+    ├── NotPermitted                  permission_error
     ├── NotFound                      not_found
     ├── Conflict                      conflict
     ├── RateLimited                   rate_limit_error
@@ -87,6 +88,13 @@ class NotAuthenticated(BulklaneError):
 
     type = "authentication_error"
     default_code = "invalid_api_key"
+
+
+class NotPermitted(BulklaneError):
+    """The key is valid, but may not do this."""
+
+    type = "permission_error"
+    default_code = "insufficient_scope"
 
 
 class NotFound(BulklaneError):

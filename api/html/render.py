@@ -10,7 +10,8 @@ from jinja2 import PackageLoader, StrictUndefined, select_autoescape
 
 from api.html import assets, shows
 from api.html.session import SAFE_METHODS, SESSION
-from api.http.context import ACCOUNT, REQUEST_ID
+from api.http.context import ACCOUNT, CALLER, REQUEST_ID
+from schemas.callers import Scope
 from schemas.errors import BulklaneError, NotAuthenticated
 
 # Numbers of bars are attributes of SVG elements, so no inline style is needed. No other host is named.
@@ -24,6 +25,7 @@ PAGES: web.AppKey[frozenset[object]] = web.AppKey(
 API_PATHS = ("/v1/", "/api/", "/operator/v1/")
 # By status: the heading of the page of an error, and what to do.
 ERROR_TEXTS: Mapping[int, tuple[str, str]] = {
+    403: ("This key may not do this", "Sign out, and sign in with a key that has the scope."),
     404: ("There is nothing here", "Check the address, or start from the first page."),
     405: ("This page takes no such request", "Open it from the first page."),
     409: ("This is not possible now", "Go back and load the page again: something has changed meanwhile."),
@@ -39,13 +41,14 @@ ERROR_TEXTS: Mapping[int, tuple[str, str]] = {
 class NavItem:
     """A link of the navigation. It is the current one on the pages below its path, too, unless `alone`.
 
-    `also`: the paths of further pages that belong to it.
+    `also`: the paths of further pages that belong to it. Keys without `scope` do not see it.
     """
 
     path: str
     text: str
     alone: bool = False
     also: tuple[str, ...] = ()
+    scope: Scope = Scope.READ
 
     def is_current(self, path: str) -> bool:
         """Return whether `path` belongs to this item."""
@@ -74,7 +77,7 @@ TENANT = Frame(
     sign_out="/sign-out",
     items=(
         NavItem("/", "Jobs", alone=True),
-        NavItem("/upload", "Upload"),
+        NavItem("/upload", "Upload", scope=Scope.WRITE),
         NavItem("/contacts", "Contacts"),
         NavItem("/lists", "Lists", also=("/labels", "/audiences", "/channels", "/properties", "/teams")),
         NavItem("/limits", "Limits"),
@@ -124,11 +127,15 @@ def install(app: web.Application) -> None:
 def page(
     request: web.Request, template: str, *, frame: Frame = TENANT, status: int = 200, **context: Any
 ) -> web.Response:
-    """Render a template. It knows the frame, the account, the CSRF token and the path besides `context`."""
-    session = request.get(SESSION)
+    """Render a template. It knows the frame, the account, the CSRF token and the path besides `context`.
+
+    It also knows the scopes of the session, and shows no form that they do not allow.
+    """
+    session, caller = request.get(SESSION), request.get(CALLER)
     known: Mapping[str, Any] = {
         "frame": frame,
         "account": request.get(ACCOUNT),
+        "scopes": caller.scopes if caller else frozenset(),
         "csrf_token": session.csrf_token if session else "",
         "path": request.path,
     }

@@ -12,7 +12,7 @@ from aiohttp import web
 from api.feeds.event_feed import Feeds
 from api.http.hearing import Hearing
 from api.http.waiting import Ended
-from schemas.callers import Caller
+from schemas.callers import Caller, Scope
 from schemas.errors import Unavailable
 from schemas.ids import AccountId, WorkerId
 from schemas.settings import Settings, shown_url
@@ -66,6 +66,9 @@ SCHEMA_SECONDS = 0.5  # between two attempts to read it
 
 # the handlers that the admission window counts
 BULK: web.AppKey[frozenset[object]] = web.AppKey("bulk", frozenset)
+
+# the scope that each handler needs, if it needs one
+SCOPES: web.AppKey[Mapping[object, Scope]] = web.AppKey("scopes", Mapping)
 
 # the handlers that no window counts
 UNCOUNTED: web.AppKey[frozenset[object]] = web.AppKey("uncounted", frozenset)

@@ -14,10 +14,11 @@ from aiohttp.typedefs import Handler
 
 from api.html.render import PAGES
 from api.html.session import SAFE_METHODS, SESSION, Kind, check_script, read_session
-from api.http.context import ACCOUNT, API, BULK, CALLER, UNFINISHED, check_schema
+from api.http.context import ACCOUNT, API, BULK, CALLER, SCOPES, UNFINISHED, check_schema
 from api.http.identity.caller import caller_of
 from api.middleware.failed_keys import FailedKeys
-from schemas.errors import NotAuthenticated
+from schemas.callers import show_scopes
+from schemas.errors import NotAuthenticated, NotPermitted
 from schemas.ids import show_account_id
 from storage.access import api_keys
 from storage.access.api_keys import Holder
@@ -45,7 +46,7 @@ OPERATOR = web.AppKey("operator", OperatorAccess)  # absent without OPERATOR_KEY
 async def authenticate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Set the account on the request, or let the operator pass. An unknown path is a 404 without a key.
 
-    Raises NotAuthenticated, and RateLimited after many wrong keys.
+    Raises NotAuthenticated, NotPermitted, and RateLimited after many wrong keys.
     """
     match_info = request.match_info
     if match_info.http_exception is None and match_info.handler not in request.app[PUBLIC]:
@@ -66,6 +67,8 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
             request[ACCOUNT] = holder.account
             structlog.contextvars.bind_contextvars(account=show_account_id(holder.account.id))
         request[CALLER] = caller_of(request, holder, session=SESSION in request)
+        if holder is not None:
+            _check_scope(request, holder)
     return await handler(request)
 
 
@@ -108,6 +111,16 @@ async def _holder_of(request: web.Request, key: str) -> Holder:
             code="api_key_expired",
         )
     return holder
+
+
+def _check_scope(request: web.Request, holder: Holder) -> None:
+    """Raise NotPermitted unless the key has the scope that the route needs."""
+    needed = request.app[SCOPES].get(request.match_info.handler)
+    if needed is not None and needed not in holder.scopes:
+        raise NotPermitted(
+            f"this needs a key with the scope {needed}; {holder.key_id} has {show_scopes(holder.scopes)}: "
+            "use another key, or create one"
+        )
 
 
 async def _look_up(request: web.Request, key: str) -> Holder | None:

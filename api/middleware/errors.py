@@ -25,6 +25,7 @@ STATUSES: dict[type[errors.BulklaneError], int] = {
     UploadCut: 400,
     errors.InconsistentLength: 400,
     errors.NotAuthenticated: 401,
+    errors.NotPermitted: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.BodyTooLarge: 413,

@@ -253,6 +253,7 @@ FILES: dict[str, dict[str, Any]] = {
 ERRORS: dict[int, tuple[str, str]] = {
     400: ("Malformed", "The body is not JSON, or not of its declared format or encoding."),
     401: ("NotAuthenticated", "The request has no key, or its key is not valid."),
+    403: ("NotPermitted", "The key has not the scope that the request needs."),
     404: ("NotFound", "The resource does not exist or belongs to another account; the response is the same."),
     409: ("Conflict", "The state of the resource does not allow the request."),
     413: (

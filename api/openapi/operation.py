@@ -78,6 +78,8 @@ def operation_of(declared: PathOperation, schemas: Schemas, settings: Settings) 
         operation["requestBody"] = _body(description, schemas, settings)
     if route.public:
         operation["security"] = []
+    if route.needs:
+        operation["security"] = [{name: [route.needs.value]} for name in components.SECURITY_SCHEMES]
     if route.operator:
         operation["security"] = [{components.OPERATOR_SCHEME: []}]
     return operation
@@ -253,6 +255,8 @@ def _errors_of(route: Route, path: str, description: Description) -> list[int]:
     errors = set(description.errors)
     if not route.public:
         errors |= set(PRIVATE_ERRORS)
+    if route.needs:
+        errors.add(403)
     if route.bulk:
         errors |= set(BULK_ERRORS)
     if _takes_body(description):

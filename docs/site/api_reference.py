@@ -19,7 +19,7 @@ LIMITS = (
     ("minItems", "maxItems", " elements"),
 )
 SECTION = re.compile(r"[^\w\- ]")
-COMMON = {"401", "422", "429", "500", "503"}  # almost every endpoint has them
+COMMON = {"401", "403", "422", "429", "500", "503"}  # almost every endpoint has them
 
 Schema = dict[str, Any]
 
@@ -29,7 +29,7 @@ def endpoints() -> str:
     parts = [
         "# Endpoints\n\nEvery endpoint with its parameters, its body and its responses, as `/openapi.json` "
         "has them. [HTTP](http.md) explains what they have in common. Almost all can also respond with 401, "
-        "422, 429, 500 and 503: [Errors](errors.md).\n"
+        "403, 422, 429, 500 and 503: [Errors](errors.md).\n"
     ]
     operations = [
         (operation["tags"][0], method.upper(), path, operation)

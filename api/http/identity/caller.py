@@ -5,7 +5,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from aiohttp import web
 
 from api.http.context import API, REQUEST_ID
-from schemas.callers import Caller, CallerKind
+from schemas.callers import ALL_SCOPES, Caller, CallerKind
 from storage.access.api_keys import Holder
 
 FORWARDED = "X-Forwarded-For"
@@ -19,7 +19,7 @@ def caller_of(request: web.Request, holder: Holder | None, *, session: bool) -> 
     return Caller(
         kind=CallerKind.KEY if holder else CallerKind.OPERATOR,
         key_id=holder.key_id if holder else None,
-        scopes=holder.scopes if holder else frozenset(),
+        scopes=holder.scopes if holder else ALL_SCOPES,
         session=session,
         address=str(address) if address else None,
         # bytes that are no text are lone surrogates, which JSON in PostgreSQL cannot hold

@@ -1,1 +1,1 @@
-"""Tests of what all routes share: keys, tenants, limits, errors, the OpenAPI document."""
+"""Tests of what all routes share: tenants, limits, errors, the OpenAPI document."""

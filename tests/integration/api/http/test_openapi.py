@@ -105,9 +105,10 @@ def test_a_private_operation_documents_its_key_and_its_limits(route: Route) -> N
     description = description_of(route.handler)
     for path in [] if description.hidden else _paths(route, description):
         operation = DOCUMENT["paths"][path][route.method.lower()]
-        refusals = {"401", "429", "500"} & set(operation["responses"])
-        assert refusals == (set() if route.public else {"401", "429", "500"})
-        assert operation.get("security") == ([] if route.public else None)
+        refusals = {"401", "403", "429", "500"} & set(operation["responses"])
+        assert refusals == (set() if route.public else {"401", "403", "429", "500"})
+        schemes = DOCUMENT["components"]["securitySchemes"]
+        assert operation["security"] == [{name: [route.needs]} for name in schemes if route.needs]
 
 
 def test_a_key_can_be_sent_in_four_ways() -> None:
