@@ -182,6 +182,9 @@ WEBHOOK_ATTEMPTS = _counter(
     "Attempts to deliver a message to a webhook, by the state of the delivery afterwards.",
     state=[DeliveryState.WAITING, *DELIVERY_ENDED],
 )
+DELIVERY_FAULTS = _counter(
+    "bulklane_delivery_faults_total", "Errors of ours that delayed a delivery to a webhook, or ended it."
+)
 WEBHOOK_DURATION = _histogram(
     "bulklane_webhook_attempt_duration_seconds",
     "Time until an endpoint answered, or did not.",
@@ -206,7 +209,7 @@ OF_API: tuple[Definition, ...] = (
 )  # fmt: skip
 OF_WORKER: tuple[Definition, ...] = (
     ITEMS_APPLIED, STAGE_DURATION, QUEUE_WAIT, THROTTLES, THROTTLE_WAIT, EXPIRED_LEASES, DEATHS, JOB_FAILURES,
-    POSTPONED, RETRIES, RECOVERED, WEBHOOK_ATTEMPTS, WEBHOOK_DURATION,
+    POSTPONED, RETRIES, RECOVERED, WEBHOOK_ATTEMPTS, DELIVERY_FAULTS, WEBHOOK_DURATION,
     WEBHOOKS_OFF,
 )  # fmt: skip
 ROLES: Mapping[str, tuple[Definition, ...]] = {"api": OF_BOTH + OF_API, "worker": OF_BOTH + OF_WORKER}

@@ -34,11 +34,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The state of a delivery after an attempt; `delay_seconds` until the next attempt if it waits."""
+    """The state of a delivery after an attempt; `delay_seconds` until the next attempt if it waits.
+
+    `ours`: the attempt was not made, for a reason that is none of the endpoint's.
+    """
 
     state: DeliveryState
     delay_seconds: float = 0
     gone: bool = False
+    ours: bool = False
 
 
 def verdict_of(
@@ -55,10 +59,23 @@ def verdict_of(
         return Verdict(state=DeliveryState.FAILED, gone=True)
     if tries > len(delays) or age_seconds >= DAY_SECONDS:
         return Verdict(state=DeliveryState.FAILED)
-    delay = delays[tries - 1] * (1 + JITTER * chance)
-    return Verdict(
-        state=DeliveryState.WAITING, delay_seconds=min(max(delay, answer.retry_after or 0), DAY_SECONDS)
-    )
+    delay = max(_delay(delays, tries, chance), answer.retry_after or 0)
+    return Verdict(state=DeliveryState.WAITING, delay_seconds=min(delay, DAY_SECONDS))
+
+
+def verdict_of_fault(*, faults: int, delays: Sequence[float], chance: float) -> Verdict:
+    """Return what follows error number `faults` (from 1) of ours that was in the way of an attempt.
+
+    There are as many retries as after failures of the endpoint. They are counted apart.
+    """
+    if faults > len(delays):
+        return Verdict(state=DeliveryState.FAILED, ours=True)
+    delay = _delay(delays, faults, chance)
+    return Verdict(state=DeliveryState.WAITING, delay_seconds=delay, ours=True)
+
+
+def _delay(delays: Sequence[float], number: int, chance: float) -> float:
+    return delays[number - 1] * (1 + JITTER * chance)
 
 
 def read_retry_after(text: str | None, now: datetime | None = None) -> float | None:

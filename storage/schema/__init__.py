@@ -20,10 +20,12 @@ from storage.pipeline.leases import LONGEST_DELAY_SECONDS, LONGEST_LEASE_SECONDS
 from storage.pipeline.uploads import ONLY_RETRY
 from storage.postgres.templates import render
 from storage.webhooks.sending import (
+    CLOCK_LOOK_SECONDS,
     DOUBTFUL_FAILURES,
     FAILING_DAYS,
     KEPT_ATTEMPTS,
     LEAST_FAILURES,
+    LEAST_STEP_SECONDS,
     PARALLEL,
     TAKEN_IN_SHARE,
 )
@@ -64,6 +66,7 @@ OBJECTS = (
     "functions/claim_deliveries.sql",
     "functions/record_attempt.sql",
     "functions/free_deliveries.sql",
+    "functions/follow_clock.sql",
     "functions/search_contacts.sql",
     "functions/summarise_errors.sql",
 )
@@ -83,6 +86,10 @@ NUMBERS: dict[str, dict[str, str | int]] = {
     "functions/take_in_deliveries.sql": {"taken_in_share": TAKEN_IN_SHARE},
     "functions/next_delivery.sql": {"parallel": PARALLEL, "doubtful_failures": DOUBTFUL_FAILURES},
     "functions/claim_deliveries.sql": {"parallel": PARALLEL, "doubtful_failures": DOUBTFUL_FAILURES},
+    "functions/follow_clock.sql": {
+        "look_seconds": CLOCK_LOOK_SECONDS,
+        "least_step_seconds": LEAST_STEP_SECONDS,
+    },
     "functions/record_attempt.sql": {
         "failing_days": FAILING_DAYS,
         "least_failures": LEAST_FAILURES,

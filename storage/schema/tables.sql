@@ -608,6 +608,7 @@ CREATE TABLE webhooks (
     due_at          timestamptz,
     created_at      timestamptz NOT NULL DEFAULT now(),
     updated_at      timestamptz NOT NULL DEFAULT now(),
+    life            uuid NOT NULL DEFAULT gen_random_uuid(), -- differs from that of a deleted webhook with the same id
     PRIMARY KEY (account_id, id)
 ) WITH (fillfactor = 50);
 CREATE INDEX webhooks_due ON webhooks (due_at) WHERE due_at IS NOT NULL;
@@ -632,6 +633,8 @@ CREATE TABLE webhook_deliveries (
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(), -- when the event happened
     queued_at       timestamptz NOT NULL DEFAULT clock_timestamp(), -- later than created_at after a replay
     ended_at        timestamptz,
+    life            uuid,                                   -- of its webhook; null: queued by an earlier release
+    faults          integer NOT NULL DEFAULT 0,             -- errors of ours since it was queued, or queued again
     PRIMARY KEY (account_id, webhook_id, number)
 );
 CREATE UNIQUE INDEX webhook_deliveries_id ON webhook_deliveries (account_id, webhook_id, id);
@@ -643,7 +646,8 @@ CREATE INDEX webhook_deliveries_sending ON webhook_deliveries (account_id, webho
 CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (account_id, webhook_id, created_at) WHERE state = 'failed';
 CREATE INDEX webhook_deliveries_state ON webhook_deliveries (account_id, webhook_id, state, number);
 CREATE INDEX webhook_deliveries_throttled ON webhook_deliveries (account_id, job_id) WHERE event = 'job.throttled';
-CREATE INDEX webhook_deliveries_created ON webhook_deliveries (created_at);
+CREATE INDEX webhook_deliveries_ended ON webhook_deliveries (created_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX webhook_deliveries_left ON webhook_deliveries (created_at) WHERE ended_at IS NULL;
 
 ---------------------------------------------------------------------------------------------------
 -- The service itself

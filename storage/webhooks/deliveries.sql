@@ -13,14 +13,14 @@ SELECT * FROM webhook_deliveries WHERE account_id = :account_id AND webhook_id =
 
 -- name: queue_test(account_id, webhook_id, event)^
 -- No row: no such webhook.
-INSERT INTO webhook_deliveries (account_id, webhook_id, event)
-SELECT account_id, id, :event FROM webhooks WHERE account_id = :account_id AND id = :webhook_id
+INSERT INTO webhook_deliveries (account_id, webhook_id, life, event)
+SELECT account_id, id, life, :event FROM webhooks WHERE account_id = :account_id AND id = :webhook_id
 RETURNING *;
 
 -- name: replay(account_id, webhook_id, id)^
 -- Queue a delivery that has ended again, with its id and all its attempts still to make. No row: there is none that has ended.
 UPDATE webhook_deliveries
-SET state = 'new', tries = 0, due_at = clock_timestamp(), queued_at = clock_timestamp(), ended_at = NULL
+SET state = 'new', tries = 0, faults = 0, due_at = clock_timestamp(), queued_at = clock_timestamp(), ended_at = NULL
 WHERE account_id = :account_id AND webhook_id = :webhook_id AND id = :id AND state IN ('delivered', 'failed')
 RETURNING *;
 
@@ -29,7 +29,7 @@ RETURNING *;
 -- IS TRUE: the rows are read by their places, not along the index of all that have failed.
 WITH again AS (
     UPDATE webhook_deliveries
-    SET state = 'new', tries = 0, due_at = clock_timestamp(), queued_at = clock_timestamp(), ended_at = NULL
+    SET state = 'new', tries = 0, faults = 0, due_at = clock_timestamp(), queued_at = clock_timestamp(), ended_at = NULL
     WHERE (state = 'failed') IS TRUE AND ctid = ANY (ARRAY(
         SELECT ctid FROM webhook_deliveries
         WHERE account_id = :account_id AND webhook_id = :webhook_id AND state = 'failed' AND created_at >= :since

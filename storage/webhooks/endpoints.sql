@@ -43,10 +43,11 @@ RETURNING *;
 DELETE FROM webhooks WHERE account_id = :account_id AND id = :id RETURNING id;
 
 -- name: delete_deliveries(account_id, id, rows)$
--- Delete up to `rows` of the deliveries to a webhook. Returns their number.
+-- Delete up to `rows` of the deliveries to a webhook. Returns their number. They are named by their numbers, because one that a
+-- worker has just changed has another place by now.
 WITH gone AS (
-    DELETE FROM webhook_deliveries WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM webhook_deliveries WHERE account_id = :account_id AND webhook_id = :id ORDER BY number LIMIT :rows FOR UPDATE))
+    DELETE FROM webhook_deliveries WHERE account_id = :account_id AND webhook_id = :id AND number = ANY (ARRAY(
+        SELECT number FROM webhook_deliveries WHERE account_id = :account_id AND webhook_id = :id ORDER BY number LIMIT :rows FOR UPDATE))
     RETURNING 1
 )
 SELECT count(*) FROM gone;

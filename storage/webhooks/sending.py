@@ -22,6 +22,8 @@ TAKEN_IN = 1_000  # by one statement
 TAKEN_IN_SHARE = 50  # of them of one account
 PRUNED = 1_000  # by one statement
 LONGER_DAYS = 7  # that deliveries which have not ended are kept longer: their webhooks are off
+CLOCK_LOOK_SECONDS = 1  # all workers together look at the clock no more often
+LEAST_STEP_SECONDS = 1  # a smaller step of the clock delays nothing noticeably
 QUERIES = load(__name__)
 
 
@@ -29,7 +31,8 @@ QUERIES = load(__name__)
 class LeasedDelivery:
     """A delivery that this worker has leased, with what an attempt needs.
 
-    `tries` counts the attempts since it was queued, `age_seconds` ago. `keys` are the secrets that sign it.
+    Since it was queued, `age_seconds` ago, `tries` attempts were made, and `faults` errors of ours were in
+    the way of one. `keys` are the secrets that sign it.
     """
 
     account_id: AccountId
@@ -43,6 +46,7 @@ class LeasedDelivery:
     created_at: datetime
     age_seconds: float
     tries: int
+    faults: int
     url: str
     keys: Sequence[bytes]
 
@@ -83,6 +87,7 @@ async def record(pool: Pool, delivery: LeasedDelivery, verdict: Verdict, attempt
         state=verdict.state.value,
         delay_seconds=verdict.delay_seconds,
         gone=verdict.gone,
+        ours=verdict.ours,
         attempt=attempt,
     )
     return OffReason(reason) if reason else None
@@ -105,9 +110,17 @@ async def free(pool: Pool, leases: Collection[Lease | LeasedDelivery]) -> int:
     return count
 
 
+async def follow_clock(pool: Pool) -> float | None:
+    """Make deliveries due earlier if PostgreSQL's clock was set back. Return by how many seconds, or None."""
+    step: float | None = await QUERIES.follow_clock(pool)
+    return step
+
+
 async def prune(pool: Pool, days: int) -> None:
     """Delete the deliveries that are older than `days`."""
-    while await QUERIES.prune(pool, days=days, longest_days=days + LONGER_DAYS, rows=PRUNED) == PRUNED:
+    while await QUERIES.prune(pool, days=days, rows=PRUNED) == PRUNED:
+        pass
+    while await QUERIES.prune_left(pool, days=days + LONGER_DAYS, rows=PRUNED) == PRUNED:
         pass
 
 

@@ -4,8 +4,8 @@ SELECT take_in_deliveries(:most);
 -- name: claim(tokens, busy, lease_seconds)
 SELECT * FROM claim_deliveries(:tokens, :busy, :lease_seconds);
 
--- name: record(account_id, webhook_id, number, token, state, delay_seconds, gone, attempt)$
-SELECT record_attempt(:account_id, :webhook_id, :number, :token, :state, :delay_seconds, :gone, :attempt::jsonb);
+-- name: record(account_id, webhook_id, number, token, state, delay_seconds, gone, ours, attempt)$
+SELECT record_attempt(:account_id, :webhook_id, :number, :token, :state, :delay_seconds, :gone, :attempt::jsonb, :ours);
 
 -- name: renew(account_ids, webhook_ids, numbers, tokens, lease_seconds)!
 -- Renew leases that are still these.
@@ -23,14 +23,27 @@ WHERE state = 'sending' AND NOT leased(lease_until);
 -- name: free(account_ids, webhook_ids, numbers, tokens)$
 SELECT free_deliveries(:account_ids, :webhook_ids, :numbers, :tokens);
 
--- name: prune(days, longest_days, rows)$
--- Delete up to `rows` deliveries that were made more than `days` ago and have ended, and those that are older than
--- `longest_days`: their webhooks are off, or deleted. Returns their number.
+-- name: follow_clock()$
+SELECT follow_clock();
+
+-- name: prune(days, rows)$
+-- Delete up to `rows` deliveries that were made more than `days` ago and have ended. Returns their number.
 WITH gone AS (
     DELETE FROM webhook_deliveries WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM webhook_deliveries
-        WHERE created_at < now() - make_interval(days => :days)
-          AND (state IN ('delivered', 'failed') OR created_at < now() - make_interval(days => :longest_days))
+        WHERE created_at < now() - make_interval(days => :days) AND ended_at IS NOT NULL
+        ORDER BY created_at LIMIT :rows FOR UPDATE SKIP LOCKED))
+    RETURNING 1
+)
+SELECT count(*) FROM gone;
+
+-- name: prune_left(days, rows)$
+-- Delete up to `rows` deliveries that were made more than `days` ago and have not ended: their webhooks are off. Returns their
+-- number. This is a statement of its own, so that neither reads what the other one deletes, or keeps.
+WITH gone AS (
+    DELETE FROM webhook_deliveries WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM webhook_deliveries
+        WHERE created_at < now() - make_interval(days => :days) AND ended_at IS NULL
         ORDER BY created_at LIMIT :rows FOR UPDATE SKIP LOCKED))
     RETURNING 1
 )

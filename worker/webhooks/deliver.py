@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from schemas.ids import AccountId, show_message_id
-from schemas.metrics import EXPIRED_LEASES, WEBHOOK_ATTEMPTS, WEBHOOK_DURATION, WEBHOOKS_OFF
+from schemas.metrics import DELIVERY_FAULTS, EXPIRED_LEASES, WEBHOOK_ATTEMPTS, WEBHOOK_DURATION, WEBHOOKS_OFF
 from schemas.webhooks.event_types import DeliveryState
-from schemas.webhooks.verdicts import Answer, Verdict, verdict_of
+from schemas.webhooks.verdicts import Answer, Verdict, verdict_of, verdict_of_fault
 from schemas.wire.webhooks.endpoints import attempt_json
 from storage.background import beside, cancel, repeat
 from storage.context import Context
@@ -30,8 +30,11 @@ logger = logging.getLogger(__name__)
 EVERY_SECONDS = 1.0  # maximum delay of a delivery by a lost bell
 SLOTS = 256  # deliveries that one worker sends at once
 SHARE = 32  # of them for one account, and leased by one statement
+STATEMENTS = 4  # of all attempts at once: chunks need the connections of the pool
 END_SECONDS = 5.0  # for the attempts in progress when a worker stops
 JOB_GONE = "the job was deleted because of its age before the message was sent"
+FAULT = "an error of the service was in the way of this attempt: it is made again"
+LAST_FAULT = "errors of the service were in the way of all attempts: replay the message later"
 
 
 @asynccontextmanager
@@ -45,6 +48,7 @@ async def delivering(ctx: Context) -> AsyncIterator[None]:
                 repeat(EVERY_SECONDS, courier.take, what="delivering to webhooks", bell=ctx.webhook_bell),
                 repeat(RENEW_SECONDS, courier.renew, what="renewing the leases of deliveries"),
                 repeat(EVERY_SECONDS, partial(free_abandoned, ctx, watch), what="freeing deliveries"),
+                repeat(EVERY_SECONDS, partial(follow_clock, ctx), what="following the clock of PostgreSQL"),
             ):
                 yield
         finally:
@@ -60,12 +64,20 @@ async def free_abandoned(ctx: Context, watch: Watch[Lease]) -> None:
         ctx.webhook_bell.set()
 
 
+async def follow_clock(ctx: Context) -> None:
+    """Make the deliveries due earlier if the clock of PostgreSQL was set back."""
+    if step := await sending.follow_clock(ctx.pool):
+        logger.warning("PostgreSQL's clock was set back by %.0f s: deliveries are due as much earlier", step)
+        ctx.webhook_bell.set()
+
+
 class Courier:
     """Sends the deliveries that this worker has leased, each in a task of its own."""
 
     def __init__(self, ctx: Context, poster: Poster) -> None:
         self._ctx = ctx
         self._poster = poster
+        self._statements = asyncio.Semaphore(STATEMENTS)
         self._held: dict[asyncio.Task[None], LeasedDelivery] = {}
         self._ending = False
 
@@ -111,37 +123,62 @@ class Courier:
         delivery = self._held.pop(task)
         self._ctx.webhook_bell.set()
         if not task.cancelled() and (error := task.exception()) is not None:  # the lease expires
-            text = "a delivery to the webhook %s of account %d failed: %s: %s"
-            kind = f"a delivery failed with {type(error).__name__}"
-            self._ctx.repeated.log(
-                logging.WARNING,
-                kind,
-                text,
-                delivery.webhook_id,
-                delivery.account_id,
-                kind,
-                error,
-                exc_info=error if is_ours(error) else None,
-            )
+            self._log(delivery, error)
+
+    def _log(self, delivery: LeasedDelivery, error: BaseException) -> None:
+        self._ctx.repeated.log(
+            logging.WARNING,
+            f"a delivery failed with {type(error).__name__}",
+            "a delivery to the webhook %s of account %d failed with %s: %s",
+            delivery.webhook_id,
+            delivery.account_id,
+            type(error).__name__,
+            error,
+            exc_info=error if is_ours(error) else None,
+        )
 
     async def _deliver(self, delivery: LeasedDelivery) -> None:
-        """Make one attempt and record it."""
+        """Make one attempt and record it, or record the error of ours that was in its way."""
+        try:
+            await self._attempt(delivery)
+        except Exception as error:
+            self._log(delivery, error)
+            await self._delay(delivery)
+
+    async def _attempt(self, delivery: LeasedDelivery) -> None:
         at = datetime.now(UTC)
-        body = await body_of(self._ctx.pool, delivery)
+        async with self._statements:
+            body = await body_of(self._ctx.pool, delivery)
         if body is None:
-            answer = Answer(status=None, error=JOB_GONE, milliseconds=0)
-            verdict = Verdict(state=DeliveryState.FAILED)
-        else:
-            answer = await self._poster.post(delivery.url, headers_for(delivery, body, time.time()), body)
-            verdict = verdict_of(
-                answer,
-                tries=delivery.tries + 1,
-                age_seconds=delivery.age_seconds,
-                delays=self._ctx.settings.webhook_retry_seconds,
-                chance=random.random(),  # noqa: S311 - it spreads retries, and protects nothing
-            )
-            WEBHOOK_DURATION.observe(answer.milliseconds / 1000)
+            gone = Answer(status=None, error=JOB_GONE, milliseconds=0)
+            await self._record(delivery, at, gone, Verdict(state=DeliveryState.FAILED, ours=True))
+            return
+        answer = await self._poster.post(delivery.url, headers_for(delivery, body, time.time()), body)
+        verdict = verdict_of(
+            answer,
+            tries=delivery.tries + 1,
+            age_seconds=delivery.age_seconds,
+            delays=self._ctx.settings.webhook_retry_seconds,
+            chance=random.random(),  # noqa: S311 - it spreads retries, and protects nothing
+        )
+        WEBHOOK_DURATION.observe(answer.milliseconds / 1000)
         reach("webhook.sent", show_message_id(delivery.id))
+        await self._record(delivery, at, answer, verdict)
+        WEBHOOK_ATTEMPTS.labels(verdict.state).inc()
+
+    async def _delay(self, delivery: LeasedDelivery) -> None:
+        """Record an error of ours. It is no failure of the endpoint, and has retries of its own."""
+        DELIVERY_FAULTS.inc()
+        verdict = verdict_of_fault(
+            faults=delivery.faults + 1,
+            delays=self._ctx.settings.webhook_retry_seconds,
+            chance=random.random(),  # noqa: S311 - see above
+        )
+        text = FAULT if verdict.state is DeliveryState.WAITING else LAST_FAULT
+        answer = Answer(status=None, error=text, milliseconds=0)
+        await self._record(delivery, datetime.now(UTC), answer, verdict)
+
+    async def _record(self, delivery: LeasedDelivery, at: datetime, answer: Answer, verdict: Verdict) -> None:
         attempt = attempt_json(
             at=at,
             status=answer.status,
@@ -149,8 +186,8 @@ class Courier:
             milliseconds=answer.milliseconds,
             answer=answer.body,
         )
-        off = await sending.record(self._ctx.pool, delivery, verdict, attempt)
-        WEBHOOK_ATTEMPTS.labels(verdict.state).inc()
+        async with self._statements:
+            off = await sending.record(self._ctx.pool, delivery, verdict, attempt)
         if verdict.delay_seconds < EVERY_SECONDS:  # a longer one ends in a round of its own
             asyncio.get_running_loop().call_later(verdict.delay_seconds, self._ctx.webhook_bell.set)
         if off:

@@ -54,11 +54,11 @@ BEGIN
         SELECT h.account_id, h.tag, h.name, h.hour, h.operation, h.state, count(*) FROM history h
         GROUP BY h.account_id, h.tag, h.name, h.hour, h.operation, h.state
     ), told AS (
-        INSERT INTO webhook_deliveries (account_id, webhook_id, event, job_id)
-        SELECT d.account_id, w.id, 'job.' || d.state, d.id
+        INSERT INTO webhook_deliveries (account_id, webhook_id, life, event, job_id)
+        SELECT d.account_id, w.id, w.life, 'job.' || d.state, d.id
         FROM done d
         CROSS JOIN LATERAL (
-            SELECT id FROM webhooks h
+            SELECT id, life FROM webhooks h
             WHERE h.account_id = d.account_id AND h.state = 'on' AND 'job.' || d.state = ANY (h.events) OFFSET 0
         ) w
         ORDER BY d.account_id, d.stream, d.stream_position, w.id

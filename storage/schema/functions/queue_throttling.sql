@@ -18,9 +18,10 @@ BEGIN
           AND webhook_id = ANY (wanting) AND episode_until >= clock_timestamp()
         RETURNING webhook_id
     )
-    INSERT INTO webhook_deliveries (account_id, webhook_id, event, job_id, throttled_until, episode_until)
-    SELECT NEW.account_id, h.webhook_id, 'job.throttled', NEW.id, NEW.throttled_until, episode_end
+    INSERT INTO webhook_deliveries (account_id, webhook_id, life, event, job_id, throttled_until, episode_until)
+    SELECT NEW.account_id, h.webhook_id, w.life, 'job.throttled', NEW.id, NEW.throttled_until, episode_end
     FROM unnest(wanting) h (webhook_id)
+    JOIN webhooks w ON w.account_id = NEW.account_id AND w.id = h.webhook_id
     WHERE h.webhook_id NOT IN (SELECT webhook_id FROM going_on);
     RETURN NULL;
 END

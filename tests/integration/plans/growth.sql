@@ -83,9 +83,10 @@ INSERT INTO audiences (account_id, name) SELECT @account@, 'crowd ' || n FROM ge
 INSERT INTO webhooks (account_id, id, url, events, secret, due_at)
 SELECT id, 'crowd', 'https://example.com', '{job.completed}', '', now() + interval '1 hour' FROM accounts WHERE name LIKE 'other %';
 
-INSERT INTO webhook_deliveries (account_id, webhook_id, event, job_id, state, due_at)
+INSERT INTO webhook_deliveries (account_id, webhook_id, event, job_id, state, due_at, ended_at)
 SELECT w.account_id, w.id, 'job.throttled', gen_random_uuid(),
-    CASE n % 5 WHEN 0 THEN 'failed' WHEN 1 THEN 'waiting' ELSE 'delivered' END, now() + interval '1 hour'
+    CASE n % 5 WHEN 0 THEN 'failed' WHEN 1 THEN 'waiting' ELSE 'delivered' END, now() + interval '1 hour',
+    CASE WHEN n % 5 <> 1 THEN now() END
 FROM webhooks w, generate_series(1, CASE w.account_id WHEN @account@ THEN @contacts@ / 50 ELSE 10 END) n
 WHERE w.id IN ('crowd', 'steady', 'in-order');
 

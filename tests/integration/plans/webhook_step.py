@@ -34,6 +34,7 @@ async def webhook_deliveries(at: Sessions) -> None:
     await finish_if_last(at.ctx, account_id, job_id)
     await make_job(at.ctx, account_id, [{"phone": phone(2)}])
     assert await apply_together(at.ctx, await claim_chunks(at.ctx))
+    await sending.follow_clock(pool)
     await sending.take_in(pool)
     held = await sending.claim(pool, new_tokens(10), [])
     assert held

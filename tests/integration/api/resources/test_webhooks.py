@@ -181,7 +181,9 @@ async def test_old_deliveries_are_pruned(ctx: Context, client: Client) -> None:
         await client.call("POST", f"{path}/test")
     for state, days in {"delivered": 8, "failed": 6, "waiting": 8, "new": 15}.items():
         await ctx.pool.execute(
-            """UPDATE webhook_deliveries SET state = $1, created_at = now() - make_interval(days => $2)
+            """UPDATE webhook_deliveries SET state = $1,
+                   ended_at = CASE WHEN $1 IN ('delivered', 'failed') THEN now() END,
+                   created_at = now() - make_interval(days => $2)
                WHERE number = (
                    SELECT min(number) FROM webhook_deliveries WHERE created_at > now() - interval '1 h')""",
             state, days,
