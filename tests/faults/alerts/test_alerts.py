@@ -7,12 +7,15 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from schemas.ids import read_job_id
 from tests.factories import contact
 from tests.faults.alerts.prometheus import OPERATOR_KEY, Prometheus, evaluate, rules
+from tests.faults.harness.client import PatientClient
 from tests.faults.harness.cluster import Cluster, cluster
 from tests.integration.scrape import PROMTOOL
+from tests.receiver import Received, receiving
 from tests.waiting import until
 
 pytestmark = [
@@ -28,8 +31,15 @@ ERRORS = {
     "BulklaneChunksDie",
     "BulklaneItemsFail",
     "BulklaneAccountsThrottled",
+    "BulklaneDeliveriesFail",
+    "BulklaneWebhookSwitchedOff",
 }
-WITHOUT_WORKERS = {"BulklaneNoWorkers", "BulklaneJobsWait", "BulklaneBacklogLarge"}
+WITHOUT_WORKERS = {
+    "BulklaneNoWorkers",
+    "BulklaneJobsWait",
+    "BulklaneBacklogLarge",
+    "BulklaneDeliveriesOverdue",
+}
 DEATHS = {"BulklaneProcessesDie", "BulklaneChunksDie", "BulklaneProcessDown"}
 SERVERS = {"BulklanePostgresDown", "BulklaneRedisDown"}
 POOL = {"BulklanePoolExhausted", "BulklanePostgresDown"}  # the scrape, too, gets no connection
@@ -45,14 +55,28 @@ INSERT INTO jobs SELECT (jsonb_populate_record(j, jsonb_build_object(
     'id', gen_random_uuid(), 'idempotency_key', NULL, 'stream', 'copies', 'stream_position', n))).*
 FROM entered, jobs j, generate_series(1, 5001) n WHERE j.id = $1
 """
-FORGET = ("DELETE FROM jobs WHERE stream = 'copies'", "DELETE FROM streams WHERE stream = 'copies'")
+# a message that this release cannot make
+UNKNOWN = """
+INSERT INTO webhook_deliveries (account_id, webhook_id, event, job_id)
+SELECT account_id, 'gone', 'job.of_a_newer_release', id FROM jobs
+"""
+OVERDUE = "UPDATE webhooks SET due_at = now() - interval '1 hour'"
+FORGET = (
+    "DELETE FROM jobs WHERE stream = 'copies'",
+    "DELETE FROM streams WHERE stream = 'copies'",
+    "DELETE FROM webhooks",
+)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def shared_cluster() -> AsyncIterator[Cluster]:
     """Run one api and two workers whose metrics can be read."""
     async with cluster(
-        proxied=True, OPERATOR_KEY=OPERATOR_KEY, METRICS_PORT="0", API_POOL_SIZE=str(POOL_SIZE)
+        proxied=True,
+        OPERATOR_KEY=OPERATOR_KEY,
+        METRICS_PORT="0",
+        API_POOL_SIZE=str(POOL_SIZE),
+        WEBHOOK_PRIVATE_ADDRESSES="allow",
     ) as running:
         yield running
 
@@ -86,6 +110,7 @@ async def test_errors_bad_items_and_windows(running: Cluster, prometheus: Promet
     running.steps.arm("prepare.item", "fail if poison")
     await client.ended(await client.submit([contact(1, name="poison")]), seconds=60)
     await limited.submit([contact(n) for n in range(25)])
+    await meet_webhook_errors(running, client)
     for statement in HIDE:
         await running.sql(statement)
     assert (await client.once("GET", "/v1/labels")).status == 500
@@ -96,6 +121,23 @@ async def test_errors_bad_items_and_windows(running: Cluster, prometheus: Promet
     await running.sql("UPDATE accounts SET item_limit = 0")
     await running.sql("UPDATE account_turns SET ready_at = throttled_at")
     await client.all_ended(seconds=60)
+
+
+async def meet_webhook_errors(running: Cluster, client: PatientClient) -> None:
+    """Have a worker fail to make a message, and an endpoint answer 410."""
+    async with receiving() as receiver:
+        receiver.answer = gone
+        await client.call("PUT", "/v1/webhooks/gone", json={"url": receiver.url()})
+        await running.sql(UNKNOWN)
+        await until(lambda: running.sql("SELECT FROM webhook_deliveries WHERE faults > 0"), 60)
+        await client.call("POST", "/v1/webhooks/gone/test")
+        await until(lambda: running.sql("SELECT FROM webhooks WHERE off_reason = 'gone'"), 60)
+    await client.call("DELETE", "/v1/webhooks/gone")
+
+
+async def gone(_: Received) -> web.StreamResponse:
+    """Answer that the endpoint does not exist any more."""
+    return web.Response(status=410)
 
 
 @of_module
@@ -123,6 +165,8 @@ async def test_no_worker_runs_while_jobs_arrive(running: Cluster, prometheus: Pr
     job = await client.submit([contact(1)])
     await running.sql("UPDATE jobs SET accepted_at = accepted_at - interval '1 hour' WHERE state = 'queued'")
     await running.sql(COPIES, read_job_id(job))
+    await client.call("PUT", "/v1/webhooks/late", json={"url": "https://example.com"})
+    await running.sql(OVERDUE)
     await prometheus.fire(before, WITHOUT_WORKERS)
     for statement in FORGET:
         await running.sql(statement)
