@@ -1,7 +1,7 @@
 """Configure structlog and the standard library's logging: lines for a terminal, or JSON.
 
-A line has the time, the level and the logger, and where they are known the request id, the account, the job
-and the worker. It has no value of a contact: see `schemas.log_values`.
+A line has the time, the level and the logger, and where they are known the request id, the account, the job,
+the worker and the trace. It has no value of a contact: see `schemas.log_values`.
 """
 
 import logging
@@ -13,6 +13,7 @@ import structlog
 from schemas.ids import AccountId, JobId, show_account_id, show_job_id
 from schemas.log_values import HideInArguments, hide_in_text, traceback_text
 from schemas.settings import Settings
+from schemas.traces import present
 
 # What every line of this process has: the worker.
 _process: dict[str, str] = {}
@@ -22,6 +23,7 @@ def configure(settings: Settings) -> None:
     """Send every log line of the process to standard error, in the format of the settings."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -69,6 +71,15 @@ def about_job(account_id: AccountId, job_id: JobId) -> AbstractContextManager[No
     return structlog.contextvars.bound_contextvars(
         account=show_account_id(account_id), job=show_job_id(job_id)
     )
+
+
+def _add_trace(
+    _: structlog.types.WrappedLogger, __: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
+    """Add the id of the trace, if traces are on and the line is about work of one."""
+    if (place := present().place) is not None:
+        event["trace_id"] = place.shown_trace
+    return event
 
 
 def _add_fields(

@@ -65,6 +65,10 @@ def _check_redis_url(url: str | None) -> str | None:
     return _check_url(url, ("redis", "rediss", "unix"), "redis://host:6379/0")
 
 
+def _check_collector_url(url: str | None) -> str | None:
+    return _check_url(url, ("http", "https"), "http://host:4318")
+
+
 def _check_url(url: str | None, schemes: tuple[str, ...], example: str) -> str | None:
     """Return the URL, or None for an empty text, which is an unset variable."""
     if not url:
@@ -124,6 +128,11 @@ class Settings(BaseSettings):
     log_level: Annotated[str, AfterValidator(_check_log_level)] = "INFO"
     # A worker serves its metrics at the first free port from here on; 0: at any free one; unset: nowhere.
     metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    # Traces are sent there; unset: there are none. The SDK of OpenTelemetry reads its other variables.
+    otel_exporter_otlp_endpoint: Annotated[str | None, AfterValidator(_check_collector_url)] = Field(
+        default=None, repr=False
+    )
+    otel_exporter_otlp_protocol: Literal["http/protobuf"] = "http/protobuf"
 
     # connections
     header_seconds: float = Field(default=15, gt=0)  # until the first request of a connection

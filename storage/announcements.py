@@ -58,7 +58,8 @@ class Announcer:
 
     async def _publish(self, changed: Collection[AccountId], ended: Collection[JobId]) -> None:
         message = " ".join(map(str, (*changed, *ended)))
-        if await self._breaker.ask(lambda: self._redis.publish(CHANNEL, message)) is None:
+        sent = await self._breaker.ask(lambda: self._redis.publish(CHANNEL, message), "jobs.announce")
+        if sent is None:
             ANNOUNCEMENTS_LOST.inc()
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from redis.exceptions import RedisError
 
 from schemas.metrics import REDIS_LOST
+from schemas.traces import call_span
 
 logger = logging.getLogger(__name__)
 
@@ -44,13 +45,17 @@ class Breaker:
         """Whether `ask` would return None without a call or a probe."""
         return self._open and asyncio.get_running_loop().time() < self._next_probe
 
-    async def ask(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        """Return the result of a call to Redis, or None if Redis does not respond or refuses the call."""
+    async def ask(self, call: Callable[[], Awaitable[T]], name: str = "call") -> T | None:
+        """Return the result of a call to Redis, or None if Redis does not respond or refuses the call.
+
+        `name` is that of the span.
+        """
         if self._open and not await self._try_probe():
             REDIS_LOST.inc()
             return None
         try:
-            return await self._within(CALL_SECONDS, call)
+            with call_span("redis", name):
+                return await self._within(CALL_SECONDS, call)
         except LOST_REDIS as error:
             REDIS_LOST.inc()
             self._fail(error)

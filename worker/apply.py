@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -20,6 +21,7 @@ from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
 from worker.attempt import Step, stop_if_too_many_errors
 from worker.finish import finish_if_last
+from worker.job_spans import note_outcomes
 from worker.operations.base import Applied, Batch
 from worker.operations.isolate import apply_isolated
 from worker.operations.registry import operation_of
@@ -81,6 +83,7 @@ async def _transact(
         committing = time.perf_counter()
     reach("apply.after_commit")
     count_applied([done], time.perf_counter() - committing)
+    note_outcomes(done)
     ctx.announcer.change(claim.account_id)
     return progress
 
@@ -104,8 +107,8 @@ def complete(claim: Claim, batch: Batch, applied: Applied) -> Done:
 def count_applied(done: Sequence[Done], commit_seconds: float) -> None:
     """Count the items of committed chunks by outcome, without a step for each item."""
     STAGE_DURATION.labels("commit").observe(commit_seconds)
-    outcomes = b"".join([bytes(chunk.results.outcomes.values()) for chunk in done])
-    failed = sum(chunk.claim.items for chunk in done) - len(outcomes)  # have no outcome
-    for outcome in set(outcomes):
-        ITEMS_APPLIED.labels(Outcome(outcome).word).inc(outcomes.count(outcome))
-    ITEMS_APPLIED.labels(Outcome.FAILED.word).inc(failed)
+    counts: Counter[Outcome] = Counter()
+    for chunk in done:
+        counts.update(chunk.results.counts(chunk.claim.items))
+    for outcome, count in counts.items():
+        ITEMS_APPLIED.labels(outcome.word).inc(count)

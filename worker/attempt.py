@@ -16,6 +16,7 @@ from schemas.job_errors import JobErrorCode
 from schemas.logs import about_job
 from schemas.metrics import DEATHS, JOB_FAILURES, POSTPONED
 from schemas.operations import JobParams
+from schemas.traces import present
 from storage.context import Context
 from storage.pipeline import cancellation, failures
 from storage.pipeline.leases import RENEW_SECONDS
@@ -105,6 +106,7 @@ async def count_failure(
 
 async def delay(ctx: Context, account_id: AccountId, job_id: JobId, error: Exception) -> int:
     """Log an error of ours and delay the job. Return the number of failures since the last success."""
+    present().fail(type(error).__name__)
     kind = f"work on a job failed with {type(error).__name__}"
     text = "work on job %s failed and is tried again later: %s"
     ctx.repeated.log(logging.ERROR, kind, text, show_job_id(job_id), error, exc_info=error)
@@ -114,6 +116,7 @@ async def delay(ctx: Context, account_id: AccountId, job_id: JobId, error: Excep
 
 async def postpone(ctx: Context, account_id: AccountId, job_id: JobId, error: Exception) -> None:
     """Delay a job without a failure, because PostgreSQL is busy: mostly, somebody else holds a lock."""
+    present().fail(type(error).__name__)
     text = "work on job %s waits for a lock and is tried again later: %s"
     ctx.repeated.log(logging.WARNING, "work on a job waits for a lock", text, show_job_id(job_id), error)
     POSTPONED.inc()
@@ -122,6 +125,7 @@ async def postpone(ctx: Context, account_id: AccountId, job_id: JobId, error: Ex
 
 def log_death(ctx: Context, job_id: JobId, error: Exception) -> None:
     """Log an error that an item may have caused. Its chunk has counted a death."""
+    present().fail(type(error).__name__)
     kind = f"a chunk failed with {type(error).__name__}"
     text = "a chunk of job %s failed and counts a death: %s"
     DEATHS.inc()

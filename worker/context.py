@@ -17,6 +17,7 @@ from storage.entities import upsert
 from storage.postgres.pool import open_pool
 from storage.queue import Queue
 from storage.slots import Slots
+from storage.telemetry.tracing import tracing
 from storage.windows.window import Window
 from worker.dry_run import dry_run_forever
 from worker.prune import prune_forever
@@ -62,6 +63,7 @@ async def open_context(
             job_slots=Slots(JOB_SLOTS, places=SLOW_STEPS),
         )
         async with (
+            tracing(settings, "worker", ctx.worker_id),
             keep_claims(ctx),
             delivering(ctx),
             aclosing(ctx.turn_slots),

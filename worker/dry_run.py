@@ -36,6 +36,7 @@ from worker.attempt import (
     stop_if_too_many_errors,
 )
 from worker.finish import announce, drop_parts, finish_if_last
+from worker.job_spans import note_end, span_of_job
 from worker.operations.base import Applied, Batch
 from worker.operations.isolate import apply_isolated
 from worker.operations.registry import operation_of
@@ -67,7 +68,7 @@ async def dry_run_next(ctx: Context, watch: Watch[DueDryRun] | None = None) -> b
     dry_run = await dry_runs.claim(ctx.pool, watch)
     if dry_run is None:
         return False
-    with about_job(dry_run.account_id, dry_run.job_id):
+    with about_job(dry_run.account_id, dry_run.job_id), span_of_job("job.dry_run", dry_run):
         await _run(ctx, dry_run)
     return True
 
@@ -178,6 +179,7 @@ async def _end(ctx: Context, dry_run: DryRun, members: Members) -> bool:
         end = await finish.end(conn, dry_run.account_id, dry_run.job_id, members)
     if end:
         JOBS_ENDED.labels(dry_run.operation, end.state).inc()
+        note_end(end.state)
         await announce(ctx, [end], next_turns=ctx.settings.parallel)
         await drop_parts(ctx, end)
     return True

@@ -19,6 +19,7 @@ from storage.pipeline.leases import renewing
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
 from worker.attempt import attempting, releasing
+from worker.job_spans import note_end, span_of_job
 from worker.operations.registry import operation_of
 from worker.settle import settle
 
@@ -38,17 +39,22 @@ async def finish_if_last(ctx: Context, account_id: AccountId, job_id: JobId) -> 
         job = await finish.claim(ctx.pool, account_id, job_id)
         if job is None:
             return
-        with suppress(_LostFinish):  # not an error of ours, so it is not counted
-            async with (
-                releasing(ctx, partial(finish.release, ctx.pool, job), what="a finish"),
-                renewing(partial(finish.renew, ctx.pool, job), what="the lease of a finish"),
-            ):
-                end = await _settle_and_end(ctx, await _with_limit(ctx, job))
-            reach("finish.after_commit")
-            if end:
-                JOBS_ENDED.labels(job.operation, end.state).inc()
-                await announce(ctx, [end], next_turns=ctx.settings.parallel)
-                await drop_parts(ctx, end)
+        with suppress(_LostFinish), span_of_job("job.finish", job):  # the former is not counted as a failure
+            await _finish(ctx, job)
+
+
+async def _finish(ctx: Context, job: Finishing) -> None:
+    async with (
+        releasing(ctx, partial(finish.release, ctx.pool, job), what="a finish"),
+        renewing(partial(finish.renew, ctx.pool, job), what="the lease of a finish"),
+    ):
+        end = await _settle_and_end(ctx, await _with_limit(ctx, job))
+    reach("finish.after_commit")
+    if end:
+        JOBS_ENDED.labels(job.operation, end.state).inc()
+        note_end(end.state)
+        await announce(ctx, [end], next_turns=ctx.settings.parallel)
+        await drop_parts(ctx, end)
 
 
 async def _with_limit(ctx: Context, job: Finishing) -> Finishing:

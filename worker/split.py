@@ -11,6 +11,7 @@ from storage.pipeline import cancellation, split, uploads
 from storage.postgres.transactions import transaction
 from worker.attempt import attempting
 from worker.finish import finish_if_last
+from worker.job_spans import span_of_split
 
 SPLIT_SECONDS = 2.0  # the length of a turn
 
@@ -40,11 +41,12 @@ async def _split_part(ctx: Context, account_id: AccountId, job_id: JobId) -> boo
         part = await split.next_part(conn, account_id, job_id)
         if part is None:
             return False
-        chunks = spans(part.format, part.layout, part.body, CHUNK_ITEMS)
-        items = await uploads.add_chunks(conn, account_id, job_id, part.part, part.first_index, chunks)
-        if part.cancelled:
-            await cancellation.cancel_chunks(conn, account_id, job_id)
-        job = await split.record(conn, account_id, job_id, items)
+        with span_of_split(part.trace, account_id, job_id, part.part):
+            chunks = spans(part.format, part.layout, part.body, CHUNK_ITEMS)
+            items = await uploads.add_chunks(conn, account_id, job_id, part.part, part.first_index, chunks)
+            if part.cancelled:
+                await cancellation.cancel_chunks(conn, account_id, job_id)
+            job = await split.record(conn, account_id, job_id, items)
         reach("split.before_commit")
     complete = job.total is not None
     if complete:

@@ -4,8 +4,10 @@ import logging
 import time
 from collections.abc import Sequence
 from itertools import groupby
+from typing import NamedTuple
 
 from schemas.error_limit import Tally, excess_of
+from schemas.ids import AccountId, JobId
 from schemas.metrics import JOBS_ENDED, RETRIES, timed
 from storage.context import Context
 from storage.entities import upsert
@@ -18,6 +20,7 @@ from storage.postgres.pool import Conn
 from storage.postgres.transactions import transaction
 from worker.apply import complete, count_applied
 from worker.finish import announce, finish_if_last
+from worker.job_spans import record_small_jobs, span_of_chunks
 from worker.operations.base import Batch
 from worker.operations.registry import TOGETHER_OPERATIONS, operation_of
 from worker.prepare import prepare
@@ -27,6 +30,14 @@ logger = logging.getLogger(__name__)
 
 class _LostClaim(Exception):
     """A chunk was taken over, done or cancelled, so the later ones of its stream must not be applied."""
+
+
+class _Together(NamedTuple):
+    """What one transaction has applied: the chunks, the jobs that have ended with it, and the other jobs."""
+
+    done: Sequence[Done]
+    ends: Sequence[End]
+    left: Sequence[tuple[AccountId, JobId]]
 
 
 def is_small(claim: Claim) -> bool:
@@ -49,6 +60,19 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
     Returns False if nothing was applied, for any reason: the caller applies the chunks one by one, so that an
     error has its effect on one of them alone. This waits only shortly for locks, for the same reason.
     """
+    began_at = time.time_ns()
+    with span_of_chunks(claims) as span:
+        together = await _try_together(ctx, claims)
+        if together is None:
+            span.fail("rolled back")
+            return False
+        record_small_jobs(together.done, together.ends, span, began_at=began_at)
+        await _go_on(ctx, claims, together)
+    return True
+
+
+async def _try_together(ctx: Context, claims: Sequence[Claim]) -> _Together | None:
+    """Apply the chunks in one transaction. Returns None after an error."""
     try:
         # one order of accounts for all workers, so that two of them do not deadlock; the order within an
         # account stays
@@ -77,16 +101,20 @@ async def apply_together(ctx: Context, claims: Sequence[Claim]) -> bool:
     except Exception as error:
         RETRIES.labels("together").inc()
         logger.debug("%d chunks are applied one by one: %s: %s", len(claims), type(error).__name__, error)
-        return False
+        return None
     reach("apply.after_commit")
     reach("finish.after_commit")
     count_applied(done, time.perf_counter() - committing)
-    if ends:
-        _count_ends(claims, ends)
-        await announce(ctx, ends, next_turns=0)  # this turn looks for the next jobs
-    for account_id, job_id in left:
+    return _Together(done, ends, left)
+
+
+async def _go_on(ctx: Context, claims: Sequence[Claim], together: _Together) -> None:
+    """Do what follows the commit: announce the ends, and finish the jobs that have not ended."""
+    if together.ends:
+        _count_ends(claims, together.ends)
+        await announce(ctx, together.ends, next_turns=0)  # this turn looks for the next jobs
+    for account_id, job_id in together.left:
         await finish_if_last(ctx, account_id, job_id)
-    return True
 
 
 def _has_too_many_errors(ctx: Context, claim: Claim, after: Progress) -> bool:

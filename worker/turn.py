@@ -19,6 +19,7 @@ from worker.apply import apply_chunk
 from worker.attempt import Step, delay, log_death, postpone
 from worker.claim import claim_chunks
 from worker.finish import finish_if_last, ring_finish
+from worker.job_spans import span_of_chunk
 from worker.together import apply_together, is_small
 
 logger = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ async def _apply_all(
                 await _give_back(ctx, [left.pop(0)])
                 continue
             claim = left.pop(0)
-            with about_job(claim.account_id, claim.job_id):
+            with about_job(claim.account_id, claim.job_id), span_of_chunk(claim):
                 progress = await _apply_or_release(ctx, claim, short_wait=short_wait, finish=finish)
             applied.append((claim, progress))
             waits = not progress.applied

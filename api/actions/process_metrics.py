@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 1.8  # Prometheus has its answer within two seconds, also while PostgreSQL is away
 FRESH_SECONDS = 5.0  # several servers of Prometheus, or people, share what was read in this time
+FAILED_SECONDS = 1.0  # they do not wait one after the other for a PostgreSQL that does not answer
 
 
 class ProcessMetrics(ProcessState):
@@ -33,7 +34,7 @@ class ProcessMetrics(ProcessState):
         self._connections = connections
         self._memory = memory
         self._backlog: BacklogFigures | None = None  # None: PostgreSQL did not answer
-        self._read_at = float("-inf")
+        self._fresh_until = float("-inf")
         self._reading = asyncio.Lock()
         self._repeated = RepeatedLog(logger)
         self._registry = metrics.registry_of("api", self)
@@ -58,11 +59,11 @@ class ProcessMetrics(ProcessState):
         """Read the backlog, unless somebody did shortly before."""
         clock = asyncio.get_running_loop().time
         async with self._reading:
-            if clock() - self._read_at >= FRESH_SECONDS:
+            if clock() >= self._fresh_until:
                 # an api without requests would not notice that Redis is away, or back
                 check = self._ctx.breaker.ask(self._ctx.queue.check)
                 self._backlog, _ = await asyncio.gather(self._read(), check)
-                self._read_at = clock() if self._backlog else float("-inf")
+                self._fresh_until = clock() + (FRESH_SECONDS if self._backlog else FAILED_SECONDS)
 
     async def _read(self) -> BacklogFigures | None:
         if not self._api.schema_ready.is_set():

@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.web_request import BaseRequest
 
-from api.http.context import ACCOUNT, JOB_ID, REQUEST_ID
+from api.http.context import ACCOUNT, JOB_ID, REQUEST_ID, TRACE
 from schemas.ids import JobId, show_account_id, show_job_id
 
 access = logging.getLogger("api.access")
@@ -38,6 +38,8 @@ class AccessLog(AbstractAccessLogger):
             "request_id": request.get(REQUEST_ID),
             "account": show_account_id(account.id) if account else None,
         }
+        if TRACE in request and (place := request[TRACE].place):
+            fields["trace_id"] = place.shown_trace
         if JOB_ID in request:
             fields["job"] = show_job_id(JobId(request[JOB_ID]))
         level = logging.DEBUG if route in PROBES and response.status < 400 else logging.INFO

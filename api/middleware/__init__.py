@@ -8,8 +8,10 @@ from api.middleware.limits import admit, report_limits
 from api.middleware.measure import measure
 from api.middleware.refused import check_framing
 from api.middleware.request_id import name_request
+from api.middleware.trace import trace
 
 MIDDLEWARES = (
+    trace,
     measure,
     serve_connection,
     name_request,

@@ -63,7 +63,7 @@ class Claim:
     `token` is the fence. `failures` counts the errors of ours in the job since its last success. `total` is
     the number of items of the job; None: a part is not split yet. `follows`: an earlier job of the stream was
     claimed together with this one, and must be applied before it. `waited`: the seconds since the job was
-    accepted; None: it was claimed before.
+    accepted; None: it was claimed before. `trace`: see `schemas.trace_context`.
     """
 
     account_id: AccountId
@@ -77,6 +77,7 @@ class Claim:
     total: int | None = None
     follows: bool = False
     waited: float | None = None
+    trace: str | None = None
     operation: str
     params: JobParams
     format: str
@@ -261,6 +262,7 @@ def _claim(row: Any) -> Claim:
         account_id=AccountId(row["account_id"]),
         follows=row["follows"],
         waited=row["waited"],
+        trace=row["trace"],
         total=row["total"],
         job_id=row["job_id"],
         first_index=row["first_index"],

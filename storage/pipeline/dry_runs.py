@@ -35,6 +35,7 @@ class DryRun:
     token: int
     careful: bool
     failures: int = 0
+    trace: str | None = None
 
 
 class DueDryRun(NamedTuple):
@@ -163,6 +164,7 @@ async def _claim(conn: Conn, account_id: AccountId, job_id: JobId) -> DryRun | N
         token=token,
         careful=careful,
         failures=failed,
+        trace=row["trace"],
     )
 
 

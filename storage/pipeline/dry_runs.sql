@@ -15,7 +15,7 @@ UPDATE jobs j SET state = 'running', started_at = COALESCE(j.started_at, clock_t
     token = :token, lease_until = now() + make_interval(secs => :lease_seconds)
 FROM job
 WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.id
-RETURNING j.operation, j.params, j.format, j.layout, job.lease_until IS NOT NULL AS died;
+RETURNING j.operation, j.params, j.format, j.layout, j.trace, job.lease_until IS NOT NULL AS died;
 
 -- name: blame(account_id, id, max_deaths)$
 -- Count a death of the first chunk without results, because the attempt failed at it. A chunk that has reached the

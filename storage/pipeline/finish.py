@@ -50,6 +50,7 @@ class Finishing:
     error_code: str | None  # the job failed as a whole, or was stopped by its limit of item errors
     tally: Tally
     token: int  # of the lease
+    trace: str | None = None
 
 
 class ExpiredFinish(NamedTuple):
@@ -107,6 +108,7 @@ async def claim(db: Pool, account_id: AccountId, job_id: JobId) -> Finishing | N
         error_code=row["error_code"],
         tally=Tally(row["errors"], row["counted_items"], whole=True),
         token=token,
+        trace=row["trace"],
     )
 
 

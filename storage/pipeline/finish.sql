@@ -17,7 +17,7 @@ WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'runni
        AND NOT EXISTS (SELECT FROM running_dry_runs r WHERE r.account_id = j.account_id OFFSET 0))
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'ready' OFFSET 0)
   AND NOT EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id AND c.state = 'running' OFFSET 0)
-RETURNING j.operation, j.params, j.format, j.layout, j.dry_run, j.error_code, counted.errors, counted.items AS counted_items,
+RETURNING j.operation, j.params, j.format, j.layout, j.dry_run, j.trace, j.error_code, counted.errors, counted.items AS counted_items,
     j.parallel > 1 AND EXISTS (SELECT FROM chunks c WHERE c.account_id = j.account_id AND c.job_id = j.id
                                AND c.updated + c.unchanged > 0 OFFSET 0) AS overlaps,
     j.cancel_requested_at IS NOT NULL AND (j.split_parts < j.parts OR EXISTS (

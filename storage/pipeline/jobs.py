@@ -67,6 +67,7 @@ class JobRow:
     started_at: datetime | None
     finished_at: datetime | None
     max_errors: str | None  # see read_max_errors
+    trace: str | None = None  # see schemas.trace_context
     error_summary: tuple[ErrorGroup, ...] | None = None  # at most MAX_GROUPS and the rest; None: not read
     children: tuple[JobId, ...] | None = None  # the jobs that retry it, at most MAX_CHILDREN; None: not read
 
@@ -97,6 +98,7 @@ class Parent:
     dry_run: bool
     state: JobState
     failed: int
+    trace: str | None = None
 
 
 async def view(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> JobRow | None:
@@ -153,6 +155,7 @@ async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Paren
             dry_run=row["dry_run"],
             state=JobState(row["state"]),
             failed=row["failed"],
+            trace=row["trace"],
         )
 
 

@@ -33,5 +33,5 @@ WHERE account_id = :account_id AND id = :id;
 
 -- name: parent(account_id, id)^
 -- The job to retry.
-SELECT operation, params, name, tags, file_name, format, layout, parallel, dry_run, state, failed FROM jobs
+SELECT operation, params, name, tags, file_name, format, layout, parallel, dry_run, state, failed, trace FROM jobs
 WHERE account_id = :account_id AND id = :id;

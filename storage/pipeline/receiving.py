@@ -10,6 +10,7 @@ from typing import Any
 from schemas.errors import BulklaneError
 from schemas.formats.records import PART_BYTES, Span
 from schemas.ids import AccountId, JobId
+from schemas.traces import batch_span
 from storage.announcements import Announcer
 from storage.background import beside, repeat
 from storage.group_commit import GroupCommit
@@ -131,7 +132,10 @@ async def accept_small(
 
     Raises IdempotencyKeyTaken if another request uses the key of one of them, and AlreadyRetried.
     """
-    with violations_as(jobs_idempotency=IdempotencyKeyTaken(), jobs_only_retry=AlreadyRetried()):
+    with (
+        violations_as(jobs_idempotency=IdempotencyKeyTaken(), jobs_only_retry=AlreadyRetried()),
+        batch_span("jobs.accept", [small.job.trace for small in jobs], {"bulklane.jobs": len(jobs)}),
+    ):
         row = await QUERIES.accept_small(
             db,
             account_id=account_id,
@@ -160,6 +164,7 @@ def _columns(jobs: Sequence[SmallJob]) -> dict[str, list[Any]]:
         "dry_runs": [job.dry_run for job in heads],
         "parent_ids": [job.parent_id for job in heads],
         "idempotency_keys": [job.idempotency_key for job in heads],
+        "traces": [job.trace for job in heads],
         "request_hashes": [small.request_hash for small in jobs],
         "bodies": [small.body for small in jobs],
         "totals": [small.total for small in jobs],

@@ -53,6 +53,12 @@ class ItemResults:
         self.merged_into[index] = last
         self.notes.pop(index, None)
 
+    def counts(self, items: int) -> dict[Outcome, int]:
+        """Return how many of a number of items have each outcome."""
+        stored = bytes(self.outcomes.values())
+        counts = {Outcome(outcome): stored.count(outcome) for outcome in set(stored)}
+        return counts | ({Outcome.FAILED: items - len(stored)} if items > len(stored) else {})
+
     def __or__(self, other: "ItemResults") -> "ItemResults":
         return ItemResults(
             outcomes=self.outcomes | other.outcomes,

@@ -27,6 +27,7 @@ class UnsplitPart:
     first_index: int
     body: bytes
     cancelled: bool  # the job is cancelled, so its new chunks must be
+    trace: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ async def next_part(conn: Conn, account_id: AccountId, job_id: JobId) -> Unsplit
         first_index=row["first_index"],
         body=row["body"],
         cancelled=row["cancelled"],
+        trace=row["trace"],
     )
 
 

@@ -2,7 +2,7 @@
 -- Lock the job and return its next part to split; `body` is null if the part is missing. No row: another worker is
 -- splitting the job, no part is left, or an error of ours delays the job.
 SELECT j.format, j.layout, j.split_parts AS part, j.split_items AS first_index, j.parts, p.body,
-    j.cancel_requested_at IS NOT NULL AS cancelled
+    j.cancel_requested_at IS NOT NULL AS cancelled, j.trace
 FROM jobs j
 LEFT JOIN parts p ON p.account_id = j.account_id AND p.job_id = j.id AND p.part = j.split_parts
 WHERE j.account_id = :account_id AND j.id = :id AND j.state IN ('queued', 'running') AND j.total IS NULL

@@ -44,6 +44,7 @@ class NewJob:
     dry_run: bool = False
     parent_id: JobId | None = None
     idempotency_key: str | None = None
+    trace: str | None = None  # see schemas.trace_context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,7 @@ async def open_job(conn: Conn | Pool, job: NewJob) -> None:
             dry_run=job.dry_run,
             parent_id=job.parent_id,
             idempotency_key=job.idempotency_key,
+            trace=job.trace,
             lease_seconds=UPLOAD_LEASE_SECONDS,
         )
 

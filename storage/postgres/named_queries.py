@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import fields
-from functools import lru_cache, wraps
+from functools import lru_cache, partial, wraps
 from importlib.resources import files
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -14,6 +14,7 @@ import asyncpg
 from aiosql.adapters.asyncpg import AsyncPGAdapter
 from aiosql.types import SQLOperationType
 
+from schemas.traces import NO_SPAN, Span, are_on, call_span
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import render
 
@@ -45,7 +46,8 @@ def load(module: str, names: Mapping[str, str | int] | None = None) -> Any:
     """
     package, _, noun = module.rpartition(".")
     text = render((files(package) / f"{noun}.sql").read_text(), names or {})
-    queries = aiosql.from_str(text, cast(Any, _Adapter))  # aiosql's protocol allows coroutines only
+    adapter = partial(_Adapter, noun)
+    queries = aiosql.from_str(text, cast(Any, adapter))  # aiosql's protocol allows coroutines only
     loaded = SimpleNamespace()
     for name in queries.available_queries:
         query = getattr(queries, name)
@@ -65,7 +67,17 @@ def _listed(query: Callable[..., AsyncIterator[Any]]) -> Callable[..., Awaitable
 
 
 class _Adapter(AsyncPGAdapter):
-    """aiosql's adapter, but all rows arrive as one list, and a pool can run a statement."""
+    """aiosql's adapter, but all rows arrive as one list, a pool can run a statement, and it has a span.
+
+    A span has the name of its query, and neither its text nor its parameters.
+    """
+
+    def __init__(self, noun: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._noun = noun
+
+    def _span(self, query_name: str) -> Span:
+        return call_span("postgresql", f"{self._noun}.{query_name}") if are_on() else NO_SPAN
 
     def _ordered(self, query_name: str, parameters: Any) -> Any:
         return self.maybe_order_params(query_name, parameters)  # type: ignore[no-untyped-call]
@@ -73,18 +85,23 @@ class _Adapter(AsyncPGAdapter):
     async def select(
         self, conn: Db, query_name: str, sql: str, parameters: Any, record_class: Any = None
     ) -> AsyncIterator[Any]:
-        yield await conn.fetch(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
+        with self._span(query_name):
+            rows = await conn.fetch(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
+        yield rows
 
     async def select_one(
         self, conn: Db, query_name: str, sql: str, parameters: Any, record_class: Any = None
     ) -> Any:
-        return await conn.fetchrow(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
+        with self._span(query_name):
+            return await conn.fetchrow(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
 
     async def select_value(self, conn: Db, query_name: str, sql: str, parameters: Any) -> Any:
-        return await conn.fetchval(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
+        with self._span(query_name):
+            return await conn.fetchval(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
 
     async def insert_update_delete(self, conn: Db, query_name: str, sql: str, parameters: Any) -> Any:
-        return await conn.execute(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
+        with self._span(query_name):
+            return await conn.execute(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
 
     async def execute_script(self, conn: Db, sql: str) -> Any:
         return await conn.execute(sql)

@@ -114,6 +114,7 @@ CREATE TABLE jobs (
     tags                text[] NOT NULL DEFAULT '{}',       -- given by the client
     file_name           text,                               -- of the file at the client, without folders
     changed             xid8 NOT NULL DEFAULT pg_current_xact_id(), -- the last change that a client sees, without its chunks
+    trace               text,                               -- the place in its trace: schemas.trace_context
     PRIMARY KEY (account_id, id)
 ) WITH (fillfactor = 70);
 -- Without statistics, every index that begins with account_id seems to find one row. An index that must not be taken for

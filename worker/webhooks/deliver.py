@@ -12,6 +12,7 @@ from functools import partial
 
 from schemas.ids import AccountId, show_message_id
 from schemas.metrics import DELIVERY_FAULTS, EXPIRED_LEASES, WEBHOOK_ATTEMPTS, WEBHOOK_DURATION, WEBHOOKS_OFF
+from schemas.traces import Span
 from schemas.webhooks.event_types import DeliveryState
 from schemas.webhooks.verdicts import Answer, Verdict, verdict_of, verdict_of_fault
 from schemas.wire.webhooks.endpoints import attempt_json
@@ -22,7 +23,8 @@ from storage.pipeline.leases import RENEW_SECONDS, Watch, new_tokens
 from storage.postgres.db_errors import is_ours
 from storage.webhooks import sending
 from storage.webhooks.sending import Lease, LeasedDelivery
-from worker.webhooks.messages import body_of, headers_for
+from worker.webhooks.attempt_spans import note_answer, span_of_attempt
+from worker.webhooks.messages import Message, headers_for, message_of
 from worker.webhooks.poster import Poster
 
 logger = logging.getLogger(__name__)
@@ -148,23 +150,32 @@ class Courier:
     async def _attempt(self, delivery: LeasedDelivery) -> None:
         at = datetime.now(UTC)
         async with self._statements:
-            body = await body_of(self._ctx.pool, delivery)
-        if body is None:
+            message = await message_of(self._ctx.pool, delivery)
+        if message is None:
             gone = Answer(status=None, error=JOB_GONE, milliseconds=0)
             await self._record(delivery, at, gone, Verdict(state=DeliveryState.FAILED, ours=True))
             return
-        answer = await self._poster.post(delivery.url, headers_for(delivery, body, time.time()), body)
-        verdict = verdict_of(
-            answer,
-            tries=delivery.tries + 1,
-            age_seconds=delivery.age_seconds,
-            delays=self._ctx.settings.webhook_retry_seconds,
-            chance=random.random(),  # noqa: S311 - it spreads retries, and protects nothing
-        )
-        WEBHOOK_DURATION.observe(answer.milliseconds / 1000)
-        reach("webhook.sent", show_message_id(delivery.id))
-        await self._record(delivery, at, answer, verdict)
+        with span_of_attempt(delivery, message.trace) as span:
+            answer = await self._post(delivery, message, span)
+            verdict = verdict_of(
+                answer,
+                tries=delivery.tries + 1,
+                age_seconds=delivery.age_seconds,
+                delays=self._ctx.settings.webhook_retry_seconds,
+                chance=random.random(),  # noqa: S311 - it spreads retries, and protects nothing
+            )
+            WEBHOOK_DURATION.observe(answer.milliseconds / 1000)
+            reach("webhook.sent", show_message_id(delivery.id))
+            await self._record(delivery, at, answer, verdict)
         WEBHOOK_ATTEMPTS.labels(verdict.state).inc()
+
+    async def _post(self, delivery: LeasedDelivery, message: Message, span: Span) -> Answer:
+        headers = headers_for(delivery, message.body, time.time())
+        if span.place is not None:
+            headers |= span.place.headers
+        answer = await self._poster.post(delivery.url, headers, message.body)
+        note_answer(span, answer)
+        return answer
 
     async def _delay(self, delivery: LeasedDelivery) -> None:
         """Record an error of ours. It is no failure of the endpoint, and has retries of its own."""

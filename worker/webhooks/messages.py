@@ -1,6 +1,7 @@
 """The messages of webhooks: their bodies, made when an attempt is made, and their signatures."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from schemas.ids import show_message_id
 from schemas.webhooks.event_types import WebhookEvent
@@ -12,12 +13,19 @@ from storage.postgres.pool import Pool
 from storage.webhooks.sending import LeasedDelivery
 
 
-async def body_of(pool: Pool, delivery: LeasedDelivery) -> bytes | None:
-    """Return the body of a message, or None if its job is gone: it was deleted because of its age."""
+class Message(NamedTuple):
+    """The body of a message, and the trace of its job: see `schemas.trace_context`."""
+
+    body: bytes
+    trace: str | None = None
+
+
+async def message_of(pool: Pool, delivery: LeasedDelivery) -> Message | None:
+    """Return the message of a delivery, or None if its job is gone: it was deleted because of its age."""
     if delivery.job_id is None:
         data = TestData(webhook_id=delivery.webhook_id)
         test = TestMessage(type="webhook.test", timestamp=delivery.created_at, data=data)
-        return test.model_dump_json().encode()
+        return Message(test.model_dump_json().encode())
     found = await jobs.views(pool, delivery.account_id, [delivery.job_id])
     if not found:
         return None
@@ -27,7 +35,7 @@ async def body_of(pool: Pool, delivery: LeasedDelivery) -> bytes | None:
     message = JobMessage(
         type=WebhookEvent(delivery.event), timestamp=delivery.created_at, data=progress_of(job)
     )
-    return message.model_dump_json().encode()
+    return Message(message.model_dump_json().encode(), job.trace)
 
 
 def headers_for(delivery: LeasedDelivery, body: bytes, now: float) -> dict[str, str]:

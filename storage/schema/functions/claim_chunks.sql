@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION claim_chunks(
 ) RETURNS TABLE (
     account_id bigint, follows boolean, job_id uuid, first_index integer, items integer, skip integer, token bigint,
     deaths integer, failures smallint, total integer, operation text, params jsonb, format text, layout jsonb,
-    waited double precision, body bytea
+    waited double precision, trace text, body bytea
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE

@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION lease_chunks(
 ) RETURNS TABLE (
     account_id bigint, follows boolean, job_id uuid, first_index integer, items integer, skip integer, token bigint,
     deaths integer, failures smallint, total integer, operation text, params jsonb, format text, layout jsonb,
-    waited double precision, body bytea
+    waited double precision, trace text, body bytea
 ) LANGUAGE plpgsql AS $$ -- not sql, because such a function plans its statement at each call
 #variable_conflict use_column
 DECLARE
@@ -34,7 +34,7 @@ BEGIN
             worker_id = p_worker_id, lease_until = now() + make_interval(secs => p_lease_seconds), claimed_at = moment
         FROM chunk WHERE c.ctid = chunk.at
     ), job AS MATERIALIZED (
-        SELECT chunk.*, j.stream, j.failures, j.total, j.operation, j.params, j.format, j.layout,
+        SELECT chunk.*, j.stream, j.failures, j.total, j.operation, j.params, j.format, j.layout, j.trace,
             CASE WHEN j.started_at IS NULL THEN GREATEST(extract('epoch' FROM moment - j.accepted_at), 0)::float8 END AS waited,
             NOT chunk.follows AND (j.state = 'queued' OR j.throttled_until IS NOT NULL) AS starts
         FROM chunk
@@ -67,7 +67,7 @@ BEGIN
     )
     SELECT job.account_id, job.follows, job.job_id, job.first_index, job.items, job.skip, job.token, job.deaths, job.failures,
         job.total, job.operation, job.params, job.format, job.layout, job.waited,
-        substring(p.body FROM job.byte_start + 1 FOR job.byte_end - job.byte_start)
+        job.trace, substring(p.body FROM job.byte_start + 1 FOR job.byte_end - job.byte_start)
     FROM job
     CROSS JOIN LATERAL (
         SELECT body FROM parts r WHERE r.account_id = job.account_id AND r.job_id = job.job_id AND r.part = job.part OFFSET 0

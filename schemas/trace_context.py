@@ -1,0 +1,72 @@
+"""The place in a trace, as W3C Trace Context writes it: the headers `traceparent` and `tracestate`.
+
+A job keeps it as one text, `00-<trace>-<span>-<flags>`, and after a space the `tracestate`, if there is one.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+MOST_STATE = 512  # characters of `tracestate` that W3C asks us to pass on
+KNOWN_FLAGS = 0b11  # sampled, and random trace id
+
+_PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
+_STATE = re.compile(r"[ -~\t]*", re.ASCII)
+
+
+class Place(NamedTuple):
+    """A span, and how its trace goes on: whether it is sampled, and what other systems noted."""
+
+    trace_id: int
+    span_id: int
+    flags: int
+    state: str = ""
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the spans of this trace are kept."""
+        return bool(self.flags & 1)
+
+    @property
+    def shown_trace(self) -> str:
+        """The id of the trace, as other programs show it."""
+        return f"{self.trace_id:032x}"
+
+    @property
+    def text(self) -> str:
+        """The text that a job keeps."""
+        return " ".join(self.headers.values())
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of a request that is a part of this trace."""
+        parent = f"00-{self.shown_trace}-{self.span_id:016x}-{self.flags:02x}"
+        return {"traceparent": parent, **({"tracestate": self.state} if self.state else {})}
+
+
+def read_place(text: str) -> Place:
+    """Return the place that a job keeps. Raises ValueError if there is none in the text."""
+    parent, _, state = text.partition(" ")
+    if (place := place_of([parent], [state])) is None:
+        raise ValueError("this is no place in a trace")
+    return place
+
+
+def place_of(parents: Sequence[str], states: Sequence[str]) -> Place | None:
+    """Return the place that the headers of a request name, or None: there is none, or it is not valid.
+
+    Both are lists, because a header may come several times.
+    """
+    found = _PARENT.fullmatch(parents[0].strip()) if len(parents) == 1 else None
+    if found is None:
+        return None
+    version, trace_id, span_id = found[1], int(found[2], 16), int(found[3], 16)
+    if version == "ff" or (version == "00" and found[5]) or not trace_id or not span_id:
+        return None
+    return Place(trace_id, span_id, int(found[4], 16) & KNOWN_FLAGS, _state(states))
+
+
+def _state(states: Sequence[str]) -> str:
+    """Return the joined `tracestate`, or an empty text if it is not one to pass on."""
+    joined = ",".join(state.strip() for state in states if state.strip())
+    return joined if len(joined) <= MOST_STATE and _STATE.fullmatch(joined) else ""

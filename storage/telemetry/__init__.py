@@ -1,0 +1,1 @@
+"""Traces: records spans with OpenTelemetry, and sends them. Nothing else imports it."""

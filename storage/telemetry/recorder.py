@@ -1,0 +1,108 @@
+"""Records spans with a tracer of OpenTelemetry."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from opentelemetry import trace
+from opentelemetry.context import Context, attach, detach
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+)
+
+from schemas.trace_context import Place
+from schemas.traces import NO_SPAN, Attributes, Kind, Span
+
+KINDS: dict[Kind, SpanKind] = {
+    "internal": SpanKind.INTERNAL,
+    "server": SpanKind.SERVER,
+    "client": SpanKind.CLIENT,
+    "consumer": SpanKind.CONSUMER,
+}
+NEW_TRACE = Context()
+
+
+class RecordedSpan(Span):
+    """A span of OpenTelemetry. While its `with` runs, it is the present span of the task."""
+
+    def __init__(self, span: trace.Span) -> None:
+        self._span = span
+
+    @property
+    def place(self) -> Place:  # type: ignore[override]  # of this span it never changes
+        """Where the span is in its trace."""
+        context = self._span.get_span_context()
+        return Place(context.trace_id, context.span_id, context.trace_flags, context.trace_state.to_header())
+
+    def __enter__(self) -> Self:
+        self._token = attach(trace.set_span_in_context(self._span))
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        detach(self._token)
+        if error is not None:
+            self.fail(type(error).__name__)
+        self._span.end()
+
+    def set(self, attributes: Attributes) -> None:
+        self._span.set_attributes(dict(attributes))
+
+    def fail(self, error: str) -> None:
+        self._span.set_attribute("error.type", error)
+        self._span.set_status(StatusCode.ERROR, error)
+
+    def link(self, place: Place) -> None:
+        self._span.add_link(_context_of(place))
+
+
+class SpanRecorder:
+    """Starts spans with one tracer. What is sampled, and where spans go, is the matter of its provider."""
+
+    def __init__(self, tracer: trace.Tracer) -> None:
+        self._tracer = tracer
+
+    def start(
+        self,
+        name: str,
+        kind: Kind,
+        attributes: Attributes,
+        *,
+        parent: Place | None,
+        links: Sequence[Place] = (),
+        began_at: int | None = None,
+    ) -> Span:
+        """See `schemas.traces.Recorder`."""
+        span = self._tracer.start_span(
+            name,
+            context=_below(parent) if parent else NEW_TRACE,
+            kind=KINDS[kind],
+            attributes=attributes,
+            links=[Link(_context_of(place)) for place in links],
+            start_time=began_at,
+        )
+        return RecordedSpan(span)
+
+    def start_below(self, name: str, kind: Kind, attributes: Attributes) -> Span:
+        """See `schemas.traces.Recorder`. A span that has ended is not recorded any more."""
+        if not trace.get_current_span().is_recording():
+            return NO_SPAN
+        return RecordedSpan(self._tracer.start_span(name, kind=KINDS[kind], attributes=attributes))
+
+    def present(self) -> Span:
+        """See `schemas.traces.Recorder`."""
+        span = trace.get_current_span()
+        return RecordedSpan(span) if span.get_span_context().is_valid else NO_SPAN
+
+
+def _below(parent: Place) -> Context:
+    return trace.set_span_in_context(NonRecordingSpan(_context_of(parent)), NEW_TRACE)
+
+
+def _context_of(place: Place) -> SpanContext:
+    state = TraceState.from_header([place.state]) if place.state else None
+    return SpanContext(place.trace_id, place.span_id, True, TraceFlags(place.flags), state)

@@ -1,0 +1,117 @@
+"""Traces of a process: on while OTEL_EXPORTER_OTLP_ENDPOINT is set, and harmless whatever is there.
+
+Spans wait in a queue of bounded length. A thread sends them; what does not fit is dropped. The variables of
+OpenTelemetry have their usual meaning, because its SDK reads them.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from dotenv import dotenv_values
+
+from schemas import traces
+from schemas.settings import Settings
+from storage.repeated_log import RepeatedLog
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
+SHUTDOWN_SECONDS = 2.0  # to send the last spans
+SDK = logging.getLogger("opentelemetry")
+logger = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def tracing(settings: Settings, role: str, instance: object) -> AsyncIterator[None]:
+    """Record and send the spans of this process while the body runs, if the settings say so.
+
+    `role` (api or worker) makes the name of the service, unless OTEL_SERVICE_NAME does. `instance` tells this
+    process from the others.
+    """
+    if not settings.otel_exporter_otlp_endpoint:
+        yield
+        return
+    _read_env_file(settings)
+    calm = _CalmLog()
+    SDK.addHandler(calm)
+    SDK.propagate = False
+    provider = _start(role, instance)
+    try:
+        yield
+    finally:
+        traces.use(None)
+        await _end(provider)
+        SDK.removeHandler(calm)
+        SDK.propagate = True
+
+
+def _read_env_file(settings: Settings) -> None:
+    """Add the variables of OpenTelemetry that stand in `.env`: the SDK reads the environment alone."""
+    file = settings.model_config.get("env_file")
+    for name, value in dotenv_values(str(file)).items():
+        if name.startswith("OTEL_") and value is not None:
+            os.environ.setdefault(name, value)
+
+
+def _start(role: str, instance: object) -> "TracerProvider":
+    # imported here, so that a process without traces does not load the SDK
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    from storage.telemetry.recorder import SpanRecorder
+
+    release = version("bulklane")
+    ours = {
+        "service.name": f"bulklane-{role}",
+        "service.version": release,
+        "service.instance.id": str(instance),
+    }
+    told = OTELResourceDetector().detect().attributes  # OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
+    provider = TracerProvider(resource=Resource.create({**ours, **told}), shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    traces.use(SpanRecorder(provider.get_tracer("bulklane", release)))
+    return provider
+
+
+async def _end(provider: "TracerProvider") -> None:
+    """Send the last spans, for SHUTDOWN_SECONDS at most. The SDK would wait longer for a dead endpoint.
+
+    The thread is a daemon, so the end of the process does not wait for it either.
+    """
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+
+    def shut_down() -> None:
+        provider.shutdown()
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(ended.set)
+
+    threading.Thread(target=shut_down, name="end-of-traces", daemon=True).start()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SHUTDOWN_SECONDS):
+            await ended.wait()
+
+
+class _CalmLog(logging.Handler):
+    """Logs what the SDK says of failed exports: the first line of each kind, and the others as a sum."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeated = RepeatedLog(logger)
+        self._loop = asyncio.get_running_loop()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass a line from the thread that sends to the event loop."""
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._log, record.getMessage(), f"traces: {record.msg}")
+
+    def _log(self, message: str, kind: str) -> None:
+        self._repeated.log(logging.WARNING, kind, "traces: %s", message)

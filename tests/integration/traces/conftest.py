@@ -1,0 +1,42 @@
+"""Fixtures: recorded spans, an api and its client, an endpoint for webhooks."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import aiohttp
+import pytest
+
+from schemas.settings import Settings
+from storage.context import Context
+from tests.integration.api.service import Client, make_client, serve
+from tests.receiver import Receiver, receiving
+from tests.spans import Spans, recording
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Return settings with which messages reach the endpoint."""
+    return settings.model_copy(update={"webhook_private_addresses": "allow"})
+
+
+@pytest.fixture
+def spans() -> Iterator[Spans]:
+    """Record the spans of the test's process."""
+    with recording() as spans:
+        yield spans
+
+
+@pytest.fixture
+async def client(ctx: Context, settings: Settings) -> AsyncIterator[Client]:
+    """Return a client of a running api."""
+    async with (
+        serve(settings) as service,
+        aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
+    ):
+        yield await make_client(ctx, session)
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """Return an endpoint that takes everything."""
+    async with receiving() as receiver:
+        yield receiver

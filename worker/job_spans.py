@@ -1,0 +1,110 @@
+"""The spans of a worker: what each step of a job is called, and what is noted of it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from schemas import traces
+from schemas.ids import AccountId, JobId, show_account_id, show_job_id
+from schemas.traces import Span
+from storage.pipeline.chunks import Claim
+from storage.pipeline.finish import End
+from storage.pipeline.results import Done
+
+Noted = dict[str, str | int | float | bool]
+
+
+class Step(Protocol):
+    """A step of a job that this worker has claimed."""
+
+    @property
+    def account_id(self) -> AccountId: ...
+    @property
+    def job_id(self) -> JobId: ...
+    @property
+    def operation(self) -> str: ...
+    @property
+    def trace(self) -> str | None: ...
+
+
+def span_of_job(name: str, step: Step) -> Span:
+    """Return the span of a step of a whole job: its finish, its dry run."""
+    return traces.job_span(name, step.trace, _of_job(step)) if traces.are_on() else traces.NO_SPAN
+
+
+def span_of_split(trace: str | None, account_id: AccountId, job_id: JobId, part: int) -> Span:
+    """Return the span of the split of a part."""
+    if not traces.are_on():
+        return traces.NO_SPAN
+    return traces.job_span("job.split", trace, _of_ids(account_id, job_id) | {"bulklane.part": part})
+
+
+def span_of_chunk(claim: Claim) -> Span:
+    """Return the span of a chunk that is applied alone."""
+    if not traces.are_on():
+        return traces.NO_SPAN
+    return traces.job_span("job.chunk", claim.trace, _of_chunk(claim), "consumer")
+
+
+def span_of_chunks(claims: Sequence[Claim]) -> Span:
+    """Return the span of the transaction that applies small jobs together, with a link to each of them."""
+    if not traces.are_on():
+        return traces.NO_SPAN
+    attributes: Noted = {
+        "messaging.batch.message_count": len(claims),
+        "bulklane.items": sum(claim.items for claim in claims),
+    }
+    return traces.batch_span("job.chunks", [claim.trace for claim in claims], attributes, "consumer")
+
+
+def record_small_jobs(done: Sequence[Done], ends: Sequence[End], batch: Span, *, began_at: int) -> None:
+    """Record the span of each small job that a batch has applied, in the trace of the job.
+
+    `began_at`: nanoseconds since 1970.
+    """
+    if batch.place is None:
+        return
+    states = {end.job_id: end.state for end in ends}
+    for chunk in done:
+        claim = chunk.claim
+        attributes = _of_chunk(claim) | _outcomes_of(chunk)
+        if claim.job_id in states:
+            attributes["bulklane.job.state"] = states[claim.job_id]
+        with traces.job_span_of_batch("job.chunk", claim.trace, attributes, batch, began_at=began_at):
+            pass
+
+
+def note_outcomes(done: Done) -> None:
+    """Add to the present span, which is that of a chunk, how many of its items have each outcome."""
+    if traces.are_on():
+        traces.present().set(_outcomes_of(done))
+
+
+def note_end(state: str) -> None:
+    """Add to the present span, which is that of a finish or a dry run, how its job has ended."""
+    traces.present().set({"bulklane.job.state": state})
+
+
+def _outcomes_of(done: Done) -> Noted:
+    counts = done.results.counts(done.claim.items)
+    return {f"bulklane.items.{outcome.word}": count for outcome, count in counts.items()}
+
+
+def _of_chunk(claim: Claim) -> Noted:
+    waited = {} if claim.waited is None else {"bulklane.queue_wait_seconds": claim.waited}
+    return (
+        _of_job(claim)
+        | waited
+        | {
+            "bulklane.chunk.first_index": claim.first_index,
+            "bulklane.chunk.items": claim.items,
+            "bulklane.chunk.deaths": claim.deaths,
+        }
+    )
+
+
+def _of_job(step: Step) -> Noted:
+    return _of_ids(step.account_id, step.job_id) | {"bulklane.operation": str(step.operation)}
+
+
+def _of_ids(account_id: AccountId, job_id: JobId) -> Noted:
+    return {"bulklane.account": show_account_id(account_id), "bulklane.job": show_job_id(job_id)}
