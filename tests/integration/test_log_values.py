@@ -1,4 +1,4 @@
-"""No value of a contact, no key and no body is in any log line, whatever happens to it."""
+"""No value of a contact, no key and no body is in any log line or span, whatever happens to it."""
 
 import io
 import json
@@ -14,6 +14,7 @@ from schemas.settings import Settings
 from storage.context import Context
 from tests.integration.api.service import Client, make_client, serve
 from tests.integration.api.work import work, work_once
+from tests.spans import recording, trace_of
 from worker.operations.contacts_upsert import ContactsUpsert
 
 MARK = "Zaphod-42"
@@ -79,6 +80,28 @@ async def test_what_clients_send_is_in_no_line(ctx: Context, settings: Settings,
     assert accepted["request_id"].startswith("req_")
     assert accepted["job"].startswith("job_")
     assert any(accepted["job"] in line["event"] for line in lines(log) if "ended" in line["event"])
+
+
+async def test_what_clients_send_is_in_no_span(ctx: Context, settings: Settings, log: io.StringIO) -> None:
+    with recording() as spans:
+        async with (
+            serve(settings) as service,
+            aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
+        ):
+            client = await make_client(ctx, session)
+            await _send_everything(client)
+            await work(ctx)
+            await _read_everything(client)
+    texts = [span.to_json() for span in spans.all]
+    assert len(texts) > 100
+    for value in (MARK, PHONE, PHONE[1:], client.key):
+        assert not [text for text in texts if value in text]
+    assert_no_values(log, client.key)
+    traced = {f"{trace_of(span):032x}" for span in spans.all}
+    logged = {line["trace_id"] for line in lines(log) if "trace_id" in line}
+    assert logged <= traced
+    accepted = next(line for line in lines(log) if line.get("status") == 202)
+    assert accepted["trace_id"] in traced
 
 
 async def _send_everything(client: Client) -> None:

@@ -37,6 +37,7 @@ HELPERS = {
     "api/middleware/refused.py",
     "api/middleware/request_id.py",
     "api/middleware/security_headers.py",
+    "api/middleware/trace.py",  # passes the request on: traces are off
     "api/resumable/upload_fields.py",  # the request is no resumable upload
     "schemas/callers.py",
     "schemas/error_limit.py",
@@ -52,6 +53,8 @@ HELPERS = {
     "schemas/metrics.py",
     "schemas/items/phone_patterns.py",
     "schemas/states.py",
+    "schemas/trace_context.py",  # the request is in no trace
+    "schemas/traces.py",  # traces are off
     "storage/background.py",
     "storage/breaker.py",
     "storage/context.py",
@@ -71,6 +74,7 @@ HELPERS = {
     "worker/operations/base.py",
     "worker/operations/registry.py",
     "worker/operations/upsert_rows.py",
+    "worker/job_spans.py",  # traces are off
 }
 # The response, and what happens after the row is written.
 AFTERWARDS = {

@@ -78,6 +78,17 @@ async def test_the_backlog_is_read_once_for_many_scrapes(
     assert (await scrape(session)).sum("bulklane_postgres_up") == 1
 
 
+async def test_a_failed_read_of_the_backlog_is_shared_too(
+    ctx: Context, session: aiohttp.ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_metrics, "FAILED_SECONDS", 3600.0)
+    await ctx.pool.execute("ALTER TABLE workers RENAME TO away")
+    assert (await scrape(session)).sum("bulklane_postgres_up") == 0
+    await ctx.pool.execute("ALTER TABLE away RENAME TO workers")  # the next read would succeed
+    shown = await asyncio.gather(*(scrape(session) for _ in range(5)))
+    assert all(one.sum("bulklane_postgres_up") == 0 for one in shown)
+
+
 async def test_no_series_is_made_of_what_a_client_sends(
     client: Client, session: aiohttp.ClientSession, ctx: Context
 ) -> None:
