@@ -25,6 +25,7 @@ from schemas.callers import Scope
 from schemas.settings import Settings
 from storage.background import beside
 from storage.repeated_log import RepeatedLog
+from storage.telemetry.tracing import tracing
 
 # Here any text is an id, also `bulk`: a GET of it is a 404 of an unknown contact, not a 405.
 ANY_TEXT = frozenset({"/v1/contacts"})
@@ -62,7 +63,7 @@ def make_app(settings: Settings) -> web.Application:
     app[CONNECTIONS] = Connections(settings, most=most_connections())
 
     async def connect(app: web.Application) -> AsyncIterator[None]:
-        async with open_api(settings) as api:
+        async with tracing(settings, "api"), open_api(settings) as api:
             app[API] = api
             app[PROCESS_METRICS] = ProcessMetrics(api, app[CONNECTIONS], app[MEMORY])
             async with beside(app[CONNECTIONS].sweep_always()):

@@ -14,7 +14,7 @@ _PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})
 _STATE = re.compile(r"[ -~\t]*", re.ASCII)
 
 
-class Place(NamedTuple):
+class TracePlace(NamedTuple):
     """A span, and how its trace goes on: whether it is sampled, and what other systems noted."""
 
     trace_id: int
@@ -44,7 +44,7 @@ class Place(NamedTuple):
         return {"traceparent": parent, **({"tracestate": self.state} if self.state else {})}
 
 
-def read_place(text: str) -> Place:
+def read_place(text: str) -> TracePlace:
     """Return the place that a job keeps. Raises ValueError if there is none in the text."""
     parent, _, state = text.partition(" ")
     if (place := place_of([parent], [state])) is None:
@@ -52,7 +52,7 @@ def read_place(text: str) -> Place:
     return place
 
 
-def place_of(parents: Sequence[str], states: Sequence[str]) -> Place | None:
+def place_of(parents: Sequence[str], states: Sequence[str]) -> TracePlace | None:
     """Return the place that the headers of a request name, or None: there is none, or it is not valid.
 
     Both are lists, because a header may come several times.
@@ -63,7 +63,7 @@ def place_of(parents: Sequence[str], states: Sequence[str]) -> Place | None:
     version, trace_id, span_id = found[1], int(found[2], 16), int(found[3], 16)
     if version == "ff" or (version == "00" and found[5]) or not trace_id or not span_id:
         return None
-    return Place(trace_id, span_id, int(found[4], 16) & KNOWN_FLAGS, _state(states))
+    return TracePlace(trace_id, span_id, int(found[4], 16) & KNOWN_FLAGS, _state(states))
 
 
 def _state(states: Sequence[str]) -> str:

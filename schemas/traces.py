@@ -7,16 +7,16 @@ client sent. While traces are off, nothing of OpenTelemetry is imported, and eve
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, Protocol, Self
 
-from schemas.trace_context import Place, read_place
+from schemas.trace_context import TracePlace, read_place
 
 Kind = Literal["internal", "server", "client", "consumer"]
 Attributes = Mapping[str, str | int | float | bool]
 
 
-class Span:
+class TraceSpan:
     """A span that nobody records, and what can be done with any span. It ends where its `with` does."""
 
-    place: Place | None = None  # None: there is no span
+    place: TracePlace | None = None  # None: there is no span
 
     def __enter__(self) -> Self:
         return self
@@ -30,7 +30,7 @@ class Span:
     def fail(self, error: str) -> None:
         """Mark the span as failed, by the type of an error or by a status."""
 
-    def link(self, place: Place) -> None:
+    def link(self, place: TracePlace) -> None:
         """Add a link to a span of another trace."""
 
 
@@ -43,23 +43,23 @@ class Recorder(Protocol):
         kind: Kind,
         attributes: Attributes,
         *,
-        parent: Place | None,
-        links: Sequence[Place] = (),
+        parent: TracePlace | None,
+        links: Sequence[TracePlace] = (),
         began_at: int | None = None,
-    ) -> Span:
+    ) -> TraceSpan:
         """Start a span below `parent`, or that of a new trace. `began_at`: nanoseconds since 1970."""
         ...
 
-    def start_below(self, name: str, kind: Kind, attributes: Attributes) -> Span:
+    def start_below(self, name: str, kind: Kind, attributes: Attributes) -> TraceSpan:
         """Start a span below the present one. Returns NO_SPAN if there is none, or it is not recorded."""
         ...
 
-    def present(self) -> Span:
+    def present(self) -> TraceSpan:
         """Return the present span; NO_SPAN if there is none."""
         ...
 
 
-NO_SPAN = Span()
+NO_SPAN = TraceSpan()
 _recorder: Recorder | None = None
 
 
@@ -74,24 +74,24 @@ def are_on() -> bool:
     return _recorder is not None
 
 
-def present() -> Span:
+def present() -> TraceSpan:
     """Return the span in which this task works."""
     return NO_SPAN if _recorder is None else _recorder.present()
 
 
-def request_span(name: str, received: Place | None, attributes: Attributes) -> Span:
+def request_span(name: str, received: TracePlace | None, attributes: Attributes) -> TraceSpan:
     """Return the span of a request to this process, in the trace that the client names, or in a new one."""
     if _recorder is None:
         return NO_SPAN
     return _recorder.start(name, "server", attributes, parent=received)
 
 
-def step_span(name: str, attributes: Attributes) -> Span:
+def step_span(name: str, attributes: Attributes) -> TraceSpan:
     """Return the span of a step of what the present span is about. Without one, there is no span."""
     return NO_SPAN if _recorder is None else _recorder.start_below(name, "internal", attributes)
 
 
-def call_span(system: str, name: str) -> Span:
+def call_span(system: str, name: str) -> TraceSpan:
     """Return the span of a call of PostgreSQL or Redis, for which the present span waits."""
     if _recorder is None:
         return NO_SPAN
@@ -99,7 +99,7 @@ def call_span(system: str, name: str) -> Span:
     return _recorder.start_below(name, "client", attributes)
 
 
-def job_span(name: str, trace: str | None, attributes: Attributes, kind: Kind = "internal") -> Span:
+def job_span(name: str, trace: str | None, attributes: Attributes, kind: Kind = "internal") -> TraceSpan:
     """Return the span of a step of a job, in the trace that the job keeps. Without one, there is no span."""
     if _recorder is None or trace is None:
         return NO_SPAN
@@ -108,7 +108,7 @@ def job_span(name: str, trace: str | None, attributes: Attributes, kind: Kind = 
 
 def batch_span(
     name: str, traces: Iterable[str | None], attributes: Attributes, kind: Kind = "internal"
-) -> Span:
+) -> TraceSpan:
     """Return the span of a step of several jobs at once, from the traces that they keep.
 
     It is in the trace of the job, if one alone is sampled; otherwise in a trace of its own, with links to
@@ -123,8 +123,8 @@ def batch_span(
 
 
 def job_span_of_batch(
-    name: str, trace: str | None, attributes: Attributes, batch: Span, *, began_at: int
-) -> Span:
+    name: str, trace: str | None, attributes: Attributes, batch: TraceSpan, *, began_at: int
+) -> TraceSpan:
     """Return the span of a job in a batch, in the trace of the job, with a link to the span of the batch."""
     if _recorder is None or trace is None or batch.place is None:
         return NO_SPAN

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from uuid import uuid4
 
 from arq.connections import ArqRedis
@@ -68,14 +68,18 @@ async def open_context(
             delivering(ctx),
             aclosing(ctx.turn_slots),
             aclosing(ctx.job_slots),
-            beside(
-                ctx.announcer.announce_changes(),
-                reconcile_forever(ctx),
-                prune_forever(ctx),
-                dry_run_forever(ctx, dry_run_bell),
-            ),
+            _rounds(ctx, dry_run_bell),
             showing(ctx),
         ):
             yield ctx
     finally:
         await asyncio.wait_for(pool.close(), 10)
+
+
+def _rounds(ctx: Context, dry_run_bell: asyncio.Event) -> AbstractAsyncContextManager[None]:
+    return beside(
+        ctx.announcer.announce_changes(),
+        reconcile_forever(ctx),
+        prune_forever(ctx),
+        dry_run_forever(ctx, dry_run_bell),
+    )

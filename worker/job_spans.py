@@ -5,7 +5,7 @@ from typing import Protocol
 
 from schemas import traces
 from schemas.ids import AccountId, JobId, show_account_id, show_job_id
-from schemas.traces import Span
+from schemas.traces import TraceSpan
 from storage.pipeline.chunks import Claim
 from storage.pipeline.finish import End
 from storage.pipeline.results import Done
@@ -26,26 +26,26 @@ class Step(Protocol):
     def trace(self) -> str | None: ...
 
 
-def span_of_job(name: str, step: Step) -> Span:
+def span_of_job(name: str, step: Step) -> TraceSpan:
     """Return the span of a step of a whole job: its finish, its dry run."""
     return traces.job_span(name, step.trace, _of_job(step)) if traces.are_on() else traces.NO_SPAN
 
 
-def span_of_split(trace: str | None, account_id: AccountId, job_id: JobId, part: int) -> Span:
+def span_of_split(trace: str | None, account_id: AccountId, job_id: JobId, part: int) -> TraceSpan:
     """Return the span of the split of a part."""
     if not traces.are_on():
         return traces.NO_SPAN
     return traces.job_span("job.split", trace, _of_ids(account_id, job_id) | {"bulklane.part": part})
 
 
-def span_of_chunk(claim: Claim) -> Span:
+def span_of_chunk(claim: Claim) -> TraceSpan:
     """Return the span of a chunk that is applied alone."""
     if not traces.are_on():
         return traces.NO_SPAN
     return traces.job_span("job.chunk", claim.trace, _of_chunk(claim), "consumer")
 
 
-def span_of_chunks(claims: Sequence[Claim]) -> Span:
+def span_of_chunks(claims: Sequence[Claim]) -> TraceSpan:
     """Return the span of the transaction that applies small jobs together, with a link to each of them."""
     if not traces.are_on():
         return traces.NO_SPAN
@@ -56,7 +56,7 @@ def span_of_chunks(claims: Sequence[Claim]) -> Span:
     return traces.batch_span("job.chunks", [claim.trace for claim in claims], attributes, "consumer")
 
 
-def record_small_jobs(done: Sequence[Done], ends: Sequence[End], batch: Span, *, began_at: int) -> None:
+def record_small_jobs(done: Sequence[Done], ends: Sequence[End], batch: TraceSpan, *, began_at: int) -> None:
     """Record the span of each small job that a batch has applied, in the trace of the job.
 
     `began_at`: nanoseconds since 1970.

@@ -16,12 +16,10 @@ from api.accept.idempotency import in_progress
 from api.accept.room import check_room
 from api.http.context import Api
 from schemas.errors import BodyTooLarge, BulklaneError, Conflict, UploadCut
-from schemas.ids import show_job_id
 from schemas.items.contacts import may_move_phones
 from schemas.items.reader import CHUNK_ITEMS, spans
 from schemas.metrics import JOBS_ACCEPTED
 from schemas.operations import CONTACT, OPERATIONS
-from schemas.traces import step_span
 from storage.failpoints import reach
 from storage.pipeline import uploads
 from storage.pipeline.receiving import SmallJob
@@ -73,8 +71,7 @@ async def accept_upload(
     need not be `durable` must look whether the accepted job is.
     """
     upload = Upload(api, job, durable=durable, staged=staged)
-    attributes = {"bulklane.job": show_job_id(job.id), "bulklane.operation": job.operation.value}
-    with api.uploads.keep(job.account_id, job.id), step_span("job.accept", attributes):
+    with api.uploads.keep(job.account_id, job.id):
         try:
             if not arrived:
                 await upload.reserve()

@@ -16,8 +16,8 @@ from schemas.callers import Caller, Scope
 from schemas.errors import Unavailable
 from schemas.ids import AccountId, WorkerId
 from schemas.settings import Settings, shown_url
-from schemas.trace_context import Place, place_of
-from schemas.traces import Span
+from schemas.trace_context import TracePlace, place_of
+from schemas.traces import TraceSpan
 from storage import migrations
 from storage.announcements import Announcer
 from storage.background import beside, repeat
@@ -26,7 +26,6 @@ from storage.entities.accounts import Account
 from storage.pipeline.receiving import Uploads, keep_uploads
 from storage.postgres.pool import Pool, close_pool, open_pool
 from storage.queue import Queue, connect
-from storage.telemetry.tracing import tracing
 from storage.watch import watching
 from storage.windows.window import Window
 
@@ -87,7 +86,7 @@ REFUSAL_STATUS = web.RequestKey("refusal_status", int)  # of NotAcceptable, if i
 ERROR_HEADERS: web.RequestKey[Mapping[str, str]] = web.RequestKey("error_headers", Mapping)
 # members of an error response beside the envelope: those of a problem type of RFC 9457
 PROBLEM: web.RequestKey[Mapping[str, object]] = web.RequestKey("problem", Mapping)
-TRACE: web.RequestKey[Span] = web.RequestKey("trace", Span)  # absent while traces are off
+TRACE: web.RequestKey[TraceSpan] = web.RequestKey("trace", TraceSpan)  # absent while traces are off
 STREAMING = web.RequestKey("streaming", bool)  # the response has begun
 
 
@@ -96,7 +95,7 @@ def scope(request: web.Request) -> tuple[Pool, AccountId]:
     return request.app[API].ctx.pool, request[ACCOUNT].id
 
 
-def received_trace(request: web.Request) -> Place | None:
+def received_trace(request: web.Request) -> TracePlace | None:
     """Return the place in a trace that the client names, if it is valid."""
     headers = request.headers
     return place_of(headers.getall("traceparent", []), headers.getall("tracestate", []))
@@ -144,7 +143,6 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
             worker_id=WorkerId(uuid4()),
         )
         async with (
-            tracing(settings, "api", ctx.worker_id),
             watching(pool, database_url),
             beside(_wait_for_schema(pool, schema_ready, shown_url(database_url))),
             beside(ctx.announcer.announce_changes()),

@@ -7,7 +7,7 @@ from api.http.access_log import PROBES, route_of
 from api.http.context import ACCOUNT, JOB_ID, REQUEST_ID, TRACE, received_trace
 from schemas import traces
 from schemas.ids import JobId, show_account_id, show_job_id
-from schemas.traces import Span
+from schemas.traces import TraceSpan
 
 UNTRACED = PROBES | {"/metrics"}  # asked every few seconds
 
@@ -29,7 +29,7 @@ async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response
 
 
-def _note_response(span: Span, request: web.Request, response: web.StreamResponse) -> None:
+def _note_response(span: TraceSpan, request: web.Request, response: web.StreamResponse) -> None:
     noted: dict[str, str | int] = {"http.response.status_code": response.status}
     if REQUEST_ID in request:
         noted["bulklane.request"] = request[REQUEST_ID]

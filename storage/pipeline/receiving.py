@@ -9,8 +9,8 @@ from typing import Any
 
 from schemas.errors import BulklaneError
 from schemas.formats.records import PART_BYTES, Span
-from schemas.ids import AccountId, JobId
-from schemas.traces import batch_span
+from schemas.ids import AccountId, JobId, show_job_id
+from schemas.traces import batch_span, step_span
 from storage.announcements import Announcer
 from storage.background import beside, repeat
 from storage.group_commit import GroupCommit
@@ -76,7 +76,8 @@ class Uploads:
         """
         self.current.add((account_id, job_id))
         try:
-            yield
+            with step_span("job.accept", {"bulklane.job": show_job_id(job_id)}):
+                yield
         except BulklaneError:
             raise
         except BaseException:

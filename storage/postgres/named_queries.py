@@ -14,7 +14,7 @@ import asyncpg
 from aiosql.adapters.asyncpg import AsyncPGAdapter
 from aiosql.types import SQLOperationType
 
-from schemas.traces import NO_SPAN, Span, are_on, call_span
+from schemas.traces import NO_SPAN, TraceSpan, are_on, call_span
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import render
 
@@ -76,7 +76,7 @@ class _Adapter(AsyncPGAdapter):
         super().__init__()  # type: ignore[no-untyped-call]
         self._noun = noun
 
-    def _span(self, query_name: str) -> Span:
+    def _span(self, query_name: str) -> TraceSpan:
         return call_span("postgresql", f"{self._noun}.{query_name}") if are_on() else NO_SPAN
 
     def _ordered(self, query_name: str, parameters: Any) -> Any:

@@ -15,8 +15,8 @@ from opentelemetry.trace import (
     TraceState,
 )
 
-from schemas.trace_context import Place
-from schemas.traces import NO_SPAN, Attributes, Kind, Span
+from schemas.trace_context import TracePlace
+from schemas.traces import NO_SPAN, Attributes, Kind, TraceSpan
 
 KINDS: dict[Kind, SpanKind] = {
     "internal": SpanKind.INTERNAL,
@@ -27,17 +27,19 @@ KINDS: dict[Kind, SpanKind] = {
 NEW_TRACE = Context()
 
 
-class RecordedSpan(Span):
+class RecordedSpan(TraceSpan):
     """A span of OpenTelemetry. While its `with` runs, it is the present span of the task."""
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
 
     @property
-    def place(self) -> Place:  # type: ignore[override]  # of this span it never changes
+    def place(self) -> TracePlace:  # type: ignore[override]  # of this span it never changes
         """Where the span is in its trace."""
         context = self._span.get_span_context()
-        return Place(context.trace_id, context.span_id, context.trace_flags, context.trace_state.to_header())
+        return TracePlace(
+            context.trace_id, context.span_id, context.trace_flags, context.trace_state.to_header()
+        )
 
     def __enter__(self) -> Self:
         self._token = attach(trace.set_span_in_context(self._span))
@@ -56,7 +58,7 @@ class RecordedSpan(Span):
         self._span.set_attribute("error.type", error)
         self._span.set_status(StatusCode.ERROR, error)
 
-    def link(self, place: Place) -> None:
+    def link(self, place: TracePlace) -> None:
         self._span.add_link(_context_of(place))
 
 
@@ -72,10 +74,10 @@ class SpanRecorder:
         kind: Kind,
         attributes: Attributes,
         *,
-        parent: Place | None,
-        links: Sequence[Place] = (),
+        parent: TracePlace | None,
+        links: Sequence[TracePlace] = (),
         began_at: int | None = None,
-    ) -> Span:
+    ) -> TraceSpan:
         """See `schemas.traces.Recorder`."""
         span = self._tracer.start_span(
             name,
@@ -87,22 +89,22 @@ class SpanRecorder:
         )
         return RecordedSpan(span)
 
-    def start_below(self, name: str, kind: Kind, attributes: Attributes) -> Span:
+    def start_below(self, name: str, kind: Kind, attributes: Attributes) -> TraceSpan:
         """See `schemas.traces.Recorder`. A span that has ended is not recorded any more."""
         if not trace.get_current_span().is_recording():
             return NO_SPAN
         return RecordedSpan(self._tracer.start_span(name, kind=KINDS[kind], attributes=attributes))
 
-    def present(self) -> Span:
+    def present(self) -> TraceSpan:
         """See `schemas.traces.Recorder`."""
         span = trace.get_current_span()
         return RecordedSpan(span) if span.get_span_context().is_valid else NO_SPAN
 
 
-def _below(parent: Place) -> Context:
+def _below(parent: TracePlace) -> Context:
     return trace.set_span_in_context(NonRecordingSpan(_context_of(parent)), NEW_TRACE)
 
 
-def _context_of(place: Place) -> SpanContext:
+def _context_of(place: TracePlace) -> SpanContext:
     state = TraceState.from_header([place.state]) if place.state else None
     return SpanContext(place.trace_id, place.span_id, True, TraceFlags(place.flags), state)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from dotenv import dotenv_values
 
 from schemas import traces
+from schemas.ids import WorkerId
 from schemas.settings import Settings
 from storage.repeated_log import RepeatedLog
 
@@ -28,11 +29,11 @@ logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def tracing(settings: Settings, role: str, instance: object) -> AsyncIterator[None]:
+async def tracing(settings: Settings, role: str, worker_id: WorkerId | None = None) -> AsyncIterator[None]:
     """Record and send the spans of this process while the body runs, if the settings say so.
 
-    `role` (api or worker) makes the name of the service, unless OTEL_SERVICE_NAME does. `instance` tells this
-    process from the others.
+    `role` (api or worker) makes the name of the service, unless OTEL_SERVICE_NAME does. `worker_id` is
+    the id of a worker, as the operator sees it.
     """
     if not settings.otel_exporter_otlp_endpoint:
         yield
@@ -41,7 +42,7 @@ async def tracing(settings: Settings, role: str, instance: object) -> AsyncItera
     calm = _CalmLog()
     SDK.addHandler(calm)
     SDK.propagate = False
-    provider = _start(role, instance)
+    provider = _start(role, worker_id)
     try:
         yield
     finally:
@@ -59,7 +60,7 @@ def _read_env_file(settings: Settings) -> None:
             os.environ.setdefault(name, value)
 
 
-def _start(role: str, instance: object) -> "TracerProvider":
+def _start(role: str, worker_id: WorkerId | None) -> "TracerProvider":
     # imported here, so that a process without traces does not load the SDK
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
@@ -69,11 +70,9 @@ def _start(role: str, instance: object) -> "TracerProvider":
     from storage.telemetry.recorder import SpanRecorder
 
     release = version("bulklane")
-    ours = {
-        "service.name": f"bulklane-{role}",
-        "service.version": release,
-        "service.instance.id": str(instance),
-    }
+    ours = {"service.name": f"bulklane-{role}", "service.version": release}
+    if worker_id is not None:
+        ours["service.instance.id"] = str(worker_id)
     told = OTELResourceDetector().detect().attributes  # OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
     provider = TracerProvider(resource=Resource.create({**ours, **told}), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

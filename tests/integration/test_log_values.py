@@ -14,7 +14,7 @@ from schemas.settings import Settings
 from storage.context import Context
 from tests.integration.api.service import Client, make_client, serve
 from tests.integration.api.work import work, work_once
-from tests.spans import recording, trace_of
+from tests.integration.traces.spans import recording, trace_of
 from worker.operations.contacts_upsert import ContactsUpsert
 
 MARK = "Zaphod-42"

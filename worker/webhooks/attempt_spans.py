@@ -4,12 +4,12 @@ from urllib.parse import urlsplit
 
 from schemas import traces
 from schemas.ids import show_account_id, show_job_id
-from schemas.traces import Span
+from schemas.traces import TraceSpan
 from schemas.webhooks.verdicts import Answer
 from storage.webhooks.sending import LeasedDelivery
 
 
-def span_of_attempt(delivery: LeasedDelivery, trace: str | None) -> Span:
+def span_of_attempt(delivery: LeasedDelivery, trace: str | None) -> TraceSpan:
     """Return the span of an attempt. It names the host of the endpoint; its URL may have a secret."""
     if not traces.are_on() or delivery.job_id is None:
         return traces.NO_SPAN
@@ -24,7 +24,7 @@ def span_of_attempt(delivery: LeasedDelivery, trace: str | None) -> Span:
     return traces.job_span("webhook.attempt", trace, attributes, "client")
 
 
-def note_answer(span: Span, answer: Answer) -> None:
+def note_answer(span: TraceSpan, answer: Answer) -> None:
     """Add the status of the answer. An answer that is no success, or none, fails the span."""
     if answer.status is not None:
         span.set({"http.response.status_code": answer.status})

@@ -12,7 +12,7 @@ from functools import partial
 
 from schemas.ids import AccountId, show_message_id
 from schemas.metrics import DELIVERY_FAULTS, EXPIRED_LEASES, WEBHOOK_ATTEMPTS, WEBHOOK_DURATION, WEBHOOKS_OFF
-from schemas.traces import Span
+from schemas.traces import TraceSpan
 from schemas.webhooks.event_types import DeliveryState
 from schemas.webhooks.verdicts import Answer, Verdict, verdict_of, verdict_of_fault
 from schemas.wire.webhooks.endpoints import attempt_json
@@ -169,7 +169,7 @@ class Courier:
             await self._record(delivery, at, answer, verdict)
         WEBHOOK_ATTEMPTS.labels(verdict.state).inc()
 
-    async def _post(self, delivery: LeasedDelivery, message: Message, span: Span) -> Answer:
+    async def _post(self, delivery: LeasedDelivery, message: Message, span: TraceSpan) -> Answer:
         headers = headers_for(delivery, message.body, time.time())
         if span.place is not None:
             headers |= span.place.headers

@@ -8,8 +8,8 @@ import pytest
 from schemas.settings import Settings
 from storage.context import Context
 from tests.integration.api.service import Client, make_client, serve
+from tests.integration.traces.spans import Spans, recording
 from tests.receiver import Receiver, receiving
-from tests.spans import Spans, recording
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from schemas import traces
 from schemas.settings import Settings
 from storage.context import Context
 from storage.telemetry.tracing import tracing
-from tests.collector import collecting, silence
 from tests.factories import phone
 from tests.integration.api.service import make_client
+from tests.integration.traces.collector import collecting, silence
 from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[3]
@@ -30,7 +30,7 @@ from schemas.settings import Settings
 from storage.telemetry.tracing import tracing
 
 async def main():
-    async with tracing(Settings(), "api", 1):
+    async with tracing(Settings(), "api"):
         print([name for name in sys.modules if name.startswith("opentelemetry")])
 
 asyncio.run(main())
@@ -144,7 +144,7 @@ async def test_a_collector_that_is_silent_delays_the_end_of_a_process_by_seconds
 async def _record(
     url: str, settings: Settings, count: int, until_logged: pytest.LogCaptureFixture | None = None
 ) -> None:
-    async with tracing(settings.model_copy(update={"otel_exporter_otlp_endpoint": url}), "api", 1):
+    async with tracing(settings.model_copy(update={"otel_exporter_otlp_endpoint": url}), "api"):
         for _ in range(count):
             with traces.request_span("GET /", None, {}):
                 pass

@@ -10,8 +10,8 @@ from tests.factories import phone
 from tests.integration.api.service import Client
 from tests.integration.api.uploads.sending import append, create
 from tests.integration.api.work import work, work_once
+from tests.integration.traces.spans import Spans, context_of, id_of, linked, trace_of
 from tests.receiver import Received, Receiver
-from tests.spans import Spans, context_of, id_of, linked, trace_of
 from tests.webhooks import all_ended, make_webhook
 from worker.webhooks.deliver import delivering
 
@@ -76,7 +76,7 @@ async def test_calls_of_the_servers_are_below_the_step_that_waits_for_them(
     assert systems == {"postgresql", "redis"}
     above = {id_of(span): span.name for span in spans.all}
     parents = {name: above[span.parent.span_id] for name, span in calls.items() if span.parent}
-    assert parents["accounts.by_key_with_jobs"] == POST
+    assert parents["api_keys.by_key_with_jobs"] == POST
     assert parents["receiving.accept_small"] == "jobs.accept"
     assert parents["bells.ring"] == POST
     assert parents["chunks.fence_all"] == "job.chunks"
