@@ -18,7 +18,8 @@ from bulklane.command.operator.account_fields import (
     WindowSeconds,
 )
 from bulklane.command.output import AsJson, Document, print_json, show_list
-from cli.database import fail, run
+from cli.database import fail, run, unknown_account
+from cli.delete_account import delete
 
 if TYPE_CHECKING:
     from schemas.ids import AccountId
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 PAGE = 100  # accounts that are read at once
 LONGEST_NAME = 200
 
-app = typer.Typer(no_args_is_help=True, help="The tenants: create, list, set.")
+app = typer.Typer(no_args_is_help=True, help="The tenants: create, list, set, delete.")
+app.command(no_args_is_help=True)(delete)
 
 
 @app.command()
@@ -124,11 +126,6 @@ def _change(
         default_wait=default_wait,
         keep_jobs_days=keep_jobs_days,
     )
-
-
-def unknown_account(name: str) -> typer.Exit:
-    """Return the exception that ends a command because no account has this name."""
-    return fail(f"there is no account {name!r}: see `bulklane accounts list`")
 
 
 def _show(name: str, *, as_json: bool) -> None:

@@ -20,6 +20,11 @@ def fail(message: str, *, status: int = 1) -> typer.Exit:
     return reporting.fail(message, status=status)
 
 
+def unknown_account(name: str) -> typer.Exit:
+    """Return the exception that ends a command because no account has this name."""
+    return fail(f"there is no account {name!r}: see `bulklane accounts list`")
+
+
 def read_settings() -> "Settings":
     """Return the settings. Ends the command if one is not valid."""
     from schemas.settings import WRONG_SETTINGS_STATUS, SettingsError, get_settings

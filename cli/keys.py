@@ -7,8 +7,7 @@ import typer
 from bulklane.command.operator.account_fields import KEEP_KEY, KEY_COLUMNS, AccountName, KeyName
 from bulklane.command.output import AsJson, Document, print_json, show_list
 from bulklane.command.reporting import say
-from cli.accounts import unknown_account
-from cli.database import fail, run
+from cli.database import fail, run, unknown_account
 
 if TYPE_CHECKING:
     from storage.access.api_keys import KeyRow

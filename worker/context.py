@@ -20,6 +20,7 @@ from storage.slots import Slots
 from storage.telemetry.tracing import tracing
 from storage.windows.window import Window
 from worker.dry_run import dry_run_forever
+from worker.erasing.account_rows import delete_accounts_forever
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
 from worker.signs.metrics_server import showing
@@ -81,5 +82,6 @@ def _rounds(ctx: Context, dry_run_bell: asyncio.Event) -> AbstractAsyncContextMa
         ctx.announcer.announce_changes(),
         reconcile_forever(ctx),
         prune_forever(ctx),
+        delete_accounts_forever(ctx),
         dry_run_forever(ctx, dry_run_bell),
     )

@@ -7,6 +7,7 @@ from schemas.errors import Conflict
 from schemas.wire.operator import AccountSettings, NewAccount
 from storage.access import api_keys
 from storage.access.api_keys import KeyNameTaken, KeyRow
+from storage.deletion import account_deletion
 from storage.entities import accounts
 from storage.entities.accounts import Account, AccountChange, NameTaken
 from storage.postgres.pool import Pool
@@ -26,11 +27,18 @@ async def change_account(pool: Pool, account: Account, body: AccountSettings) ->
 
 async def create_key(pool: Pool, account: Account, name: str) -> tuple[KeyRow, str]:
     """Create a key with a name, and return it with the key itself. Raises Conflict if the name is taken."""
+    if account.deleting_at is not None:
+        raise Conflict(f"the account {account.name!r} is being deleted", code="account_deleting")
     try:
         return await api_keys.add_key(pool, account.id, name)
     except KeyNameTaken as error:
         message = f"the account has a key {name!r}: choose another name, or revoke that key"
         raise Conflict(message, code="key_exists", param="name") from error
+
+
+async def delete_account(pool: Pool, account: Account) -> Account | None:
+    """Begin to delete an account with all that it owns. None: it does not exist any more."""
+    return await account_deletion.begin(pool, account.id)
 
 
 @contextmanager

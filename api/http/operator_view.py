@@ -45,6 +45,7 @@ def operator_account_view(row: LoadedAccount) -> OperatorAccount:
             items_used=row.items_used,
         ),
         created_at=row.created_at,
+        deleting_at=row.deleting_at,
     )
 
 

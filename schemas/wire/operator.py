@@ -46,6 +46,7 @@ class OperatorAccount(Wire):
     contacts: int
     load: AccountLoad
     created_at: datetime
+    deleting_at: datetime | None  # the account is being deleted since then
 
 
 class AccountKey(Wire):

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from schemas.ids import AccountId
@@ -27,6 +28,7 @@ class Account:
     window_seconds: int
     default_wait: int
     keep_jobs_days: int | None  # None: KEEP_JOBS_DAYS
+    deleting_at: datetime | None  # workers delete it since then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ LIMIT :size;
 -- Accounts in the order of the ids, with their unfinished jobs, the items of these that are not applied yet, when the
 -- job that waits longest was accepted, and what of both windows is used. A window is null if there is no limit.
 SELECT a.id, a.name, a.region, a.phone_number_id, a.request_limit, a.item_limit, a.window_seconds, a.default_wait,
-    a.keep_jobs_days, a.created_at, receiving.jobs AS receiving, unfinished.queued, unfinished.running, unfinished.items,
+    a.keep_jobs_days, a.deleting_at, a.created_at, receiving.jobs AS receiving, unfinished.queued, unfinished.running, unfinished.items,
     unfinished.oldest_waiting_at, turn.throttled_until, contacts.contacts,
     CASE WHEN a.request_limit > 0 THEN admitted.requests END AS requests_used,
     CASE WHEN a.item_limit > 0 THEN granted.items END AS items_used

@@ -30,9 +30,18 @@ CREATE TABLE accounts (
     window_seconds  integer NOT NULL DEFAULT 60     CHECK (window_seconds BETWEEN 1 AND 86400),
     default_wait    integer NOT NULL DEFAULT 0      CHECK (default_wait BETWEEN 0 AND 60),
     created_at      timestamptz NOT NULL DEFAULT now(),
-    keep_jobs_days  integer CHECK (keep_jobs_days BETWEEN 1 AND 36500) -- of ended jobs; null: KEEP_JOBS_DAYS
+    keep_jobs_days  integer CHECK (keep_jobs_days BETWEEN 1 AND 36500), -- of ended jobs; null: KEEP_JOBS_DAYS
+    deleting_at     timestamptz                             -- workers delete the account since then: see storage/deletion
 );
 CREATE INDEX accounts_sorted ON accounts ((lower(name) COLLATE "C"), id); -- the order of the operator's list
+
+CREATE INDEX accounts_deleting ON accounts (id) WHERE deleting_at IS NOT NULL;
+
+-- The accounts that were deleted in the last days. What a request that had begun before stored of them is still deleted.
+CREATE TABLE deleted_accounts (
+    account_id bigint PRIMARY KEY,
+    deleted_at timestamptz NOT NULL DEFAULT now()
+);
 
 CREATE TABLE api_keys (
     account_id bigint NOT NULL REFERENCES accounts,

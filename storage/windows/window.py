@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha1
 from importlib.resources import files
 from itertools import accumulate
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
@@ -139,6 +139,11 @@ class Window:
         arguments = [limit, window_seconds * 1000, "", 1, *self._readings(postgres_at), 0]
         reply = await self._call(_keys(kind, account_id), arguments)
         return None if reply is None or reply == COLD else _grant(reply)
+
+    async def forget(self, account_id: int) -> None:
+        """Delete the windows of an account, unless Redis does not respond: they expire by themselves, too."""
+        keys = [key for kind in get_args(WindowKind) for key in _keys(kind, account_id)]
+        await self._breaker.ask(lambda: self._redis.delete(*keys))
 
     def _readings(self, postgres_at: datetime | None) -> tuple[int | str, int | str]:
         """Return the readings of the clocks of Redis and of PostgreSQL, as the script takes them."""

@@ -19,6 +19,7 @@ from schemas.ids import read_account_id, show_job_id
 from schemas.settings import get_settings
 from storage.access import api_keys
 from storage.context import Context
+from storage.entities import accounts
 from tests.factories import contact, make_job
 from tests.servers import TestServers
 from tests.waiting import until
@@ -148,6 +149,22 @@ async def test_a_key_is_revoked_by_its_name(ctx: Context) -> None:
     assert (await call("keys", "revoke", "ci", "--account", "other")).endswith(" of other\n")
     assert (await call("keys", "revoke", "ci")).endswith(" of acme\n")
     assert "can be revoked" in await call("keys", "revoke", "ci", status=1)
+
+
+@pytest.mark.usefixtures("settings_of_commands")
+async def test_an_account_is_deleted_after_its_name_is_repeated(ctx: Context) -> None:
+    await call("accounts", "create", "acme")
+    await call("keys", "create", "acme")
+    rows = {
+        row["table"]: row["rows"] for row in (await read("accounts", "delete", "acme", "--dry-run"))["data"]
+    }
+    assert rows == {"api_keys": 1, "account_turns": 1}
+    assert "add --yes" in await call("accounts", "delete", "acme", status=2)
+    assert "there is no account 'nobody'" in await call("accounts", "delete", "nobody", "--yes", status=1)
+    assert await accounts.by_name(ctx.pool, "acme") is not None
+    assert await call("accounts", "delete", "acme", "--yes") == "deleted acme\n"
+    assert await accounts.by_name(ctx.pool, "acme") is None
+    await call("accounts", "create", "acme")
 
 
 @pytest.mark.usefixtures("settings_of_commands")

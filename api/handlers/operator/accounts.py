@@ -7,7 +7,7 @@ from api.actions.account_id import NAMED, AccountInPath
 from api.endpoint import endpoint
 from api.http.context import operator_pool
 from api.http.operator_view import operator_account_view
-from api.http.responses import created, page_of, shown
+from api.http.responses import created, page_of, queued, shown
 from schemas.wire.base import Listing
 from schemas.wire.operator import AccountSettings, NewAccount, OperatorAccount, OperatorAccountsQuery
 from storage.entities.accounts import Account
@@ -42,6 +42,17 @@ async def change_account(request: web.Request, account: AccountInPath, body: Acc
     """Change the limits and the other settings of an account. Takes effect at once."""
     changed = await account_changes.change_account(operator_pool(request), account, body)
     return shown(await _view(request, NAMED.found(request, changed)))
+
+
+@endpoint(responses={202: OperatorAccount})
+async def delete_account(request: web.Request, account: AccountInPath) -> web.Response:
+    """Delete an account with all that it owns. Its keys are refused at once; workers delete the rest.
+
+    The account has a `deleting_at` until everything is deleted, and then it is a 404. Its name is free then.
+    A repetition changes nothing.
+    """
+    marked = await account_changes.delete_account(operator_pool(request), account)
+    return queued(await _view(request, NAMED.found(request, marked)))
 
 
 async def _view(request: web.Request, account: Account) -> OperatorAccount:

@@ -72,6 +72,18 @@ async def change_account(request: web.Request) -> web.Response:
 
 
 @describe(hidden=True)
+async def delete_account(request: web.Request) -> web.Response:
+    """Begin to delete an account, if the form repeats its name, and show how far it is."""
+    form = await read_form(request)
+    account = await NAMED.in_path(request)
+    if form.get("name") != account.name:
+        error = NotAcceptable("the name is another one: type the name of this account to delete it")
+        return await _show(request, account, error=error)
+    await account_changes.delete_account(operator_pool(request), account)
+    return see_other(_path(account))
+
+
+@describe(hidden=True)
 async def create_key(request: web.Request) -> web.Response:
     """Create a key, and show it once. A reload asks again, and finds that the name is taken."""
     form = await read_form(request)

@@ -171,6 +171,8 @@ def test_the_operator_manages_accounts_and_keys(service: Service, caller: Caller
     assert created["id"] in caller.text("operator", "keys", "list", "acme")
     assert caller.text("operator", "keys", "revoke", "acme", "ci") == f"revoked {created['id']} of acme\n"
     assert "refuses the key" in caller_of(service, **own).text("jobs", "list", status=2)
+    assert "add --yes" in caller.text("operator", "accounts", "delete", "acme", status=2)
+    assert caller.read("operator", "accounts", "delete", "acme", "--yes")["deleting_at"]
 
 
 def test_the_operator_sees_all_jobs_and_what_runs(service: Service, caller: Caller, job_id: str) -> None:

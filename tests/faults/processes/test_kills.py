@@ -5,6 +5,11 @@ import re
 
 import pytest
 
+from schemas.ids import AccountId
+from storage.deletion import account_deletion
+from storage.deletion.owned_rows import OWNED
+from storage.entities import accounts
+from storage.postgres.pool import Conn
 from tests.faults.harness import invariants
 from tests.faults.harness.client import counts
 from tests.faults.harness.cluster import Cluster
@@ -13,6 +18,7 @@ from tests.faults.harness.recovery import Record, recovered
 from tests.faults.harness.workload import SAME, assert_everything, submit_everything, submit_out_of_order
 from tests.house.source import all_sources
 from tests.steps import OF_CHUNKS
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,6 +38,7 @@ WITH_THEIR_OWN_TESTS = {
     "upload.piece",
     "upload.attempt",
     "webhook.sent",
+    "deletion.batch",
 }
 
 
@@ -75,6 +82,26 @@ async def test_a_kill_in_settle_loses_nothing(running: Cluster) -> None:
     assert sum(counts(ended).values()) == 3 * len(SAME)
     await invariants.hold(running)
     assert await names_of(running, client) == {"late": len(SAME)}
+
+
+async def test_an_account_is_deleted_although_its_workers_are_killed(running: Cluster) -> None:
+    client = await running.client()
+    job = await client.submit(effect_items(range(20_000), "gone"))
+    await running.has_applied(job, 1)
+    conn = await running.connect()
+    await account_deletion.begin(conn, client.account_id)
+    for _ in range(3):
+        running.steps.arm("deletion.batch", "kill")
+        await running.steps.taken("deletion.batch")
+    await until(lambda: _is_gone(conn, client.account_id), 60)
+    running.clients.remove(client)
+    assert [rows.table for rows in OWNED if await rows.any_left(conn, client.account_id)] == []
+    await conn.close()
+    await invariants.hold(running)
+
+
+async def _is_gone(conn: Conn, account_id: AccountId) -> bool:
+    return await accounts.by_id(conn, account_id) is None
 
 
 LONG_PARTS = [pytest.param(part, marks=pytest.mark.long) for part in ("postgres", "valkey")]

@@ -22,6 +22,7 @@ async def operator_calls(at: Sessions) -> None:
         ("POST", "/accounts"): ("", {"name": f"new {new}"}),
         ("GET", "/accounts/{account}"): ("", None),
         ("PATCH", "/accounts/{account}"): ("", {"default_wait": 0}),  # others submit with this account
+        ("DELETE", "/accounts/{account}"): ("", None),
         ("GET", "/accounts/{account}/keys"): ("", None),
         ("POST", "/accounts/{account}/keys"): ("", {"name": "key"}),
         ("POST", "/accounts/{account}/keys/{key}/revoke"): ("", None),
@@ -40,10 +41,11 @@ async def operator_calls(at: Sessions) -> None:
             continue
         path = route.path.removeprefix(V1)
         query, body = calls[route.method, path]
-        for name, value in {"account": f"org_{account_id}", "key": "key", "job_id": job_id}.items():
+        account = f"new {new}" if route.method == "DELETE" else f"org_{account_id}"
+        for name, value in {"account": account, "key": "key", "job_id": job_id}.items():
             path = path.replace(f"{{{name}}}", value)
         response = await operator.call(route.method, path + query, json=body)
-        assert response.status in {200, 201}, (route.path, response.body)
+        assert response.status in {200, 201, 202}, (route.path, response.body)
     await operator.get(f"/accounts?limit=1&search=account&cursor=org_{account_id}")
     await operator.get(f"/accounts/{at.world.account.name}")
     await workers.leave(at.ctx.pool, at.ctx.worker_id)

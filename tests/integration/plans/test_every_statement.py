@@ -44,6 +44,7 @@ GROWING = (
     "CREATE TEMPORARY TABLE",
     "ALTER TABLE",
     "UPDATE jobs SET lease_until = now() - interval",
+    "SELECT count(*) FROM jobs JOIN account_turns",
     "DELETE FROM webhook_deliveries WHERE account_id = ? AND webhook_id = ? AND number >= ?",
 )
 # Statements of the command line and of the beginning of a session, and one that only a large account needs.

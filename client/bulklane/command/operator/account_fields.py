@@ -61,6 +61,7 @@ ACCOUNT_COLUMNS: Columns = {
     "jobs waiting": "load.queued",
     "running": "load.running",
     "items waiting": "load.items",
+    "deleting since": "deleting_at",
 }
 KEY_COLUMNS: Columns = {"id": "id", "name": "name", "created": "created_at", "revoked": "revoked_at"}
 

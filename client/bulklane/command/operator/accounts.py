@@ -15,9 +15,10 @@ from bulklane.command.operator.account_fields import (
     WindowSeconds,
 )
 from bulklane.command.operator.api import OperatorApi, administered
-from bulklane.command.output import AsJson, print_json, show_list
+from bulklane.command.operator.deletion import Yes, ask_for_name
+from bulklane.command.output import AsJson, print_json, show_list, tell
 
-app = typer.Typer(no_args_is_help=True, help="All accounts: list, show, create, set.")
+app = typer.Typer(no_args_is_help=True, help="All accounts: list, show, create, set, delete.")
 
 
 @app.command("list")
@@ -77,6 +78,19 @@ def set_(
     )
     changed = api.send("PATCH", "accounts", account, body=settings, repeatable=True)
     _show(changed, as_json=as_json)
+
+
+@app.command(no_args_is_help=True)
+@administered
+def delete(api: OperatorApi, account: AccountName, *, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Delete an account with all that it owns. Its keys are refused at once; the workers delete the rest."""
+    found = api.get("accounts", account)
+    ask_for_name(found["name"], yes=yes)
+    marked = api.send("DELETE", "accounts", found["id"], repeatable=True)
+    if as_json:
+        print_json(marked)
+    else:
+        tell(f"{found['name']} is being deleted: `bulklane operator accounts list` shows it until it is gone")
 
 
 def _given(

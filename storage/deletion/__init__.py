@@ -1,0 +1,1 @@
+"""What is deleted for good: accounts with all that they own."""

@@ -1,0 +1,1 @@
+"""The work of workers for what is deleted for good."""
