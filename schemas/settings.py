@@ -203,12 +203,19 @@ class Settings(BaseSettings):
 
     # housekeeping
     keep_jobs_days: int = Field(default=30, ge=1)  # ended jobs and their results are pruned after this
+    # what a job changed can be undone, and is in the history of its contacts, for so long; 0: never
+    undo_days: int = Field(default=7, ge=0)
     keep_deliveries_days: int = Field(default=7, ge=1)  # deliveries to webhooks are pruned after this
 
     @property
     def default_preference(self) -> str:
         """The communication preference of a contact that has none."""
         return self.communication_preferences[0]
+
+    @property
+    def keeps_images(self) -> bool:
+        """Whether before-images of changed contacts are kept."""
+        return self.undo_days > 0
 
     def required_urls(self) -> tuple[str, str]:
         """Return the URLs of PostgreSQL and Redis; raises SettingsMissing."""

@@ -74,7 +74,9 @@ async def _transact(
     ctx: Context, claim: Claim, batch: Batch, *, isolated: bool, short_wait: bool
 ) -> Progress:
     async with transaction(ctx.pool, short_wait=short_wait) as conn:
-        if not await chunks.fence(conn, claim):  # done, cancelled or taken over
+        if not await chunks.fence(
+            conn, claim, keep_images=ctx.settings.keeps_images
+        ):  # done, cancelled or taken over
             return Progress(applied=False)
         done = await _apply_in(conn, claim, batch, isolated=isolated)
         with timed("record"):

@@ -11,6 +11,7 @@ from schemas.job_errors import JobErrorCode
 from schemas.metrics import JOBS_ENDED
 from storage import pruning
 from storage.context import Context
+from storage.entities import before_images
 from storage.failpoints import reach
 from storage.pipeline import dry_runs, finish, results
 from storage.pipeline.chunks import Members
@@ -90,7 +91,7 @@ async def _close_and_end(ctx: Context, job: Finishing, *, repeated: bool) -> End
     waits for the disk, because the commits of the chunks did not.
     """
     async with transaction(ctx.pool, durable=True, unlimited_time=True, long_wait=True) as conn:
-        members = await _close(conn, job)
+        members = await _close(ctx, conn, job)
         if repeated:
             await results.merge_repeated(conn, job.account_id, job.job_id)
         if not await finish.lock_finished(conn, job):
@@ -107,10 +108,12 @@ def _is_settled(job: Finishing) -> bool:
     return job.overlaps and not job.dry_run and job.error_code != JobErrorCode.FINISH_FAILED
 
 
-async def _close(conn: Conn, job: Finishing) -> Members:
+async def _close(ctx: Context, conn: Conn, job: Finishing) -> Members:
     """Run the operation's closing step, unless the job was stopped or is a dry run."""
     if job.dry_run or job.cancelled or job.error_code is not None:
         return Members()
+    if ctx.settings.keeps_images:
+        await before_images.begin(conn, job.job_id)
     return await operation_of(job.operation).close(conn, job)
 
 

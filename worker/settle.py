@@ -14,7 +14,7 @@ from uuid import UUID
 
 from schemas.items.faults import Fault
 from storage.context import Context
-from storage.entities import channels, contacts, references
+from storage.entities import before_images, channels, contacts, references
 from storage.entities.references import Lock
 from storage.failpoints import reach
 from storage.pipeline import finish, reordered, results
@@ -44,11 +44,11 @@ async def settle(ctx: Context, job: Finishing) -> None:
     async with reordered.opened(ctx.pool, job.account_id, job.job_id) as (conn, pages):
         async for page in pages:
             for at in range(0, len(page), BATCH_CONTACTS):
-                if not await _settle(conn, job, page[at : at + BATCH_CONTACTS]):
+                if not await _settle(ctx, conn, job, page[at : at + BATCH_CONTACTS]):
                     return  # another worker finishes the job
 
 
-async def _settle(conn: Conn, job: Finishing, batch: Sequence[Reordered]) -> bool:
+async def _settle(ctx: Context, conn: Conn, job: Finishing, batch: Sequence[Reordered]) -> bool:
     """Correct contacts in one transaction. Return False if the finish is lost.
 
     The lock on the job is the fence: see `finish.lock_finished`.
@@ -57,6 +57,8 @@ async def _settle(conn: Conn, job: Finishing, batch: Sequence[Reordered]) -> boo
     async with conn.transaction():
         if not await finish.lock_finished(conn, job):
             return False
+        if ctx.settings.keeps_images:
+            await before_images.begin(conn, job.job_id)
         existing = await _lock_channels(conn, job, histories)
         corrections = await _lock_and_compare(conn, job, histories)
         for fields in corrections.values():
@@ -112,7 +114,7 @@ async def _lock_channels(conn: Conn, job: Finishing, histories: Histories) -> se
 
 async def _lock_and_compare(conn: Conn, job: Finishing, histories: Histories) -> Corrections:
     """Lock the contacts that still exist. Return what to correct in each."""
-    found = (await references.lock(conn, job.account_id, Lock.CHANGE, ids=list(histories))).ids
+    found = (await references.lock(conn, job.account_id, job.job_id, Lock.CHANGE, ids=list(histories))).ids
     changes = defaultdict(list)
     for change in await contacts.changes_of(conn, job.account_id, found):
         changes[change.contact_id].append(change)

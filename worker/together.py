@@ -80,7 +80,7 @@ async def _try_together(ctx: Context, claims: Sequence[Claim]) -> _Together | No
         with timed("prepare"):
             batches = [prepare(claim) for claim in claims]
         async with transaction(ctx.pool, durable=True, short_wait=True) as conn:
-            if not await chunks.fence_all(conn, claims):
+            if not await chunks.fence_all(conn, claims, keep_images=ctx.settings.keeps_images):
                 raise _LostClaim
             done = await _apply(conn, claims, batches)
             with timed("record"):
@@ -135,7 +135,7 @@ async def _apply(conn: Conn, claims: Sequence[Claim], batches: Sequence[Batch]) 
     chunks_of = groupby(zip(claims, batches, strict=True), key=lambda chunk: chunk[0].operation)
     for operation, run in ((name, list(run)) for name, run in chunks_of):
         if done:  # otherwise the contacts of another account would be upserted once more, into this one
-            await upsert.empty_stage(conn)
+            await upsert.empty_stage(conn, run[0][0].job_id)
         applied = await operation_of(operation).apply_jobs(
             conn, [(claim, batch.items) for claim, batch in run]
         )

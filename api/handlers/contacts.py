@@ -7,7 +7,7 @@ from aiohttp import web
 
 from api.endpoint import Unchecked, endpoint
 from api.http.contact_view import contact_view
-from api.http.context import ACCOUNT, API, scope
+from api.http.context import ACCOUNT, API, changer_of, scope
 from api.http.responses import created, shown
 from api.http.views.resource_ids import CONTACT, ContactId
 from api.openapi import examples
@@ -61,7 +61,11 @@ async def get_contact(request: web.Request, contact_id: ContactId) -> web.Respon
 )
 async def create_contact(request: web.Request, body: Unchecked[NewContact]) -> web.Response:
     """Create a contact; 409 if the account already has the phone number."""
-    contact = await _written(request, body, _insert)
+
+    async def insert(conn: Conn, account: Account, wanted: NewContact) -> ContactRow:
+        return await contacts.insert(conn, account.id, wanted.columns(), by=changer_of(request))
+
+    contact = await _written(request, body, insert)
     return created(request, contact, contact.id)
 
 
@@ -76,7 +80,7 @@ async def change_contact(
     """Change the given fields, and single keys of the JSON fields; null clears a field or removes a key."""
 
     async def change(conn: Conn, account: Account, wanted: ContactChange) -> ContactRow:
-        row = await contacts.change(conn, account.id, contact_id, wanted.columns())
+        row = await contacts.change(conn, account.id, contact_id, wanted.columns(), by=changer_of(request))
         return CONTACT.found(request, row)
 
     return shown(await _written(request, body, change))
@@ -88,15 +92,11 @@ async def delete_contact(request: web.Request, contact_id: ContactId) -> web.Res
     pool, account_id = scope(request)
 
     async def delete(conn: Conn) -> bool:
-        return await contacts.delete(conn, account_id, contact_id)
+        return await contacts.delete(conn, account_id, contact_id, by=changer_of(request))
 
     done = await transact(pool, delete)
     CONTACT.found(request, done or None)
     return shown(Deleted())
-
-
-async def _insert(conn: Conn, account: Account, wanted: NewContact) -> ContactRow:
-    return await contacts.insert(conn, account.id, wanted.columns())
 
 
 async def _written(request: web.Request, body: Unchecked[Body], write: "Write[Body]") -> Contact:

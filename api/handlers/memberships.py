@@ -6,7 +6,7 @@ from aiohttp import web
 
 from api.endpoint import endpoint
 from api.http.contact_view import contact_view
-from api.http.context import API, scope
+from api.http.context import API, changer_of, scope
 from api.http.path_id import PathId
 from api.http.responses import page_of, shown
 from api.http.views.resource_ids import (
@@ -119,12 +119,13 @@ async def put_opt_in(
 ) -> web.Response:
     """Record an opt-in or an opt-out; only the contact itself can revoke an opt-out by the contact."""
     pool, account_id = scope(request)
+    by = changer_of(request)
 
     async def put(conn: Conn) -> OptInRow:
         has_channel = await channels.lock_shared(
             conn, account_id, channel_id
         )  # lock channels before contacts
-        CONTACT.found(request, await contacts.lock_shared(conn, account_id, contact_id) or None)
+        CONTACT.found(request, await contacts.lock_shared(conn, account_id, contact_id, by=by) or None)
         CHANNEL.found(request, has_channel or None)
         values = {"opted_in": body.opted_in, "by_contact": body.by == "contact"}
         return await opt_ins.put(conn, account_id, contact_id, channel_id, **values)

@@ -107,6 +107,11 @@ def trace_of(request: web.Request) -> str | None:
     return place.text if place else None
 
 
+def changer_of(request: web.Request) -> Caller | None:
+    """Return who changes a contact with this request; None: nothing is kept of the change."""
+    return request[CALLER] if request.app[API].ctx.settings.keeps_images else None
+
+
 def check_schema(request: web.Request) -> None:
     """Raise Unavailable until the database has the schema of this code."""
     if not request.app[API].schema_ready.is_set():

@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from schemas.callers import Caller
 from schemas.errors import Conflict, NotAcceptable
 from schemas.ids import AccountId
 from schemas.items.contacts import COLUMNS, JSON_FIELDS, KEY
 from schemas.operations import JobParams, Operation, stream_of
 from storage.entities import memberships, opt_ins
+from storage.entities.before_images import single_change
 from storage.entities.contact_columns import ContactRow, contact_parts
 from storage.postgres.db_errors import violations_as
 from storage.postgres.named_queries import Db, load
@@ -46,23 +48,34 @@ async def get(db: Db, account_id: AccountId, contact_id: int) -> ContactRow | No
     return ContactRow.of(record) if record else None
 
 
-async def insert(db: Db, account_id: AccountId, fields: Mapping[str, Any]) -> ContactRow:
-    """Add a contact with these fields. Raises Conflict or NotAcceptable."""
+async def insert(
+    db: Db, account_id: AccountId, fields: Mapping[str, Any], *, by: Caller | None = None
+) -> ContactRow:
+    """Add a contact with these fields; `by` is kept for its history. Raises Conflict or NotAcceptable."""
     json_fields = {name: _split(fields.get(name))[0] for name in JSON_FIELDS}
     with _violations_as_errors():
-        record = await QUERIES.insert(db, account_id=account_id, fields=_json({**fields, **json_fields}))
+        record = await QUERIES.insert(
+            db, account_id=account_id, fields=_json({**fields, **json_fields}), change=single_change(by)
+        )
     return ContactRow.of(record)
 
 
 async def change(
-    conn: Conn, account_id: AccountId, contact_id: int, fields: Mapping[str, Any]
+    conn: Conn,
+    account_id: AccountId,
+    contact_id: int,
+    fields: Mapping[str, Any],
+    *,
+    by: Caller | None = None,
 ) -> ContactRow | None:
     """Set these fields and, in JSON fields, these keys. None clears a field or removes a key.
 
-    The change is recorded if a job may be changing the contact: see `changes_of`. Returns the changed
+    The change is recorded if a job may be changing the contact: see `changes_of`. `by` is kept for the
+    history of the contact; None: nothing is kept. Returns the changed
     contact, or None if the account has no such contact. Raises what `insert` raises.
     """
-    if await QUERIES.lock_to_change(conn, account_id=account_id, id=contact_id) is None:
+    key = {"account_id": account_id, "id": contact_id}
+    if await QUERIES.lock_to_change(conn, **key, change=single_change(by)) is None:
         return None
     as_item = {name: value for name, value in fields.items() if name in RECORDED}
     with _violations_as_errors():
@@ -96,9 +109,12 @@ async def correct(conn: Conn, account_id: AccountId, corrections: Mapping[int, M
     await QUERIES.correct(conn, account_id=account_id, corrections=to_json(wanted).decode())
 
 
-async def delete(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
-    """Delete a contact with its memberships and opt-ins. Returns False if the account has no such contact."""
-    if await QUERIES.lock(conn, account_id=account_id, id=contact_id) is None:
+async def delete(conn: Conn, account_id: AccountId, contact_id: int, *, by: Caller | None = None) -> bool:
+    """Delete a contact with its memberships and opt-ins. `by` is kept for its history.
+
+    Returns False if the account has no such contact.
+    """
+    if await QUERIES.lock(conn, account_id=account_id, id=contact_id, change=single_change(by)) is None:
         return False
     await memberships.forget_contacts(conn, account_id, [contact_id])
     await opt_ins.forget_contacts(conn, account_id, [contact_id])
@@ -129,9 +145,16 @@ async def delete_many(conn: Conn, account_id: AccountId, ids: Sequence[int], pla
     await QUERIES.delete_many(conn, account_id=account_id, places=places)
 
 
-async def lock_shared(conn: Conn, account_id: AccountId, contact_id: int) -> bool:
-    """Lock a contact against deletion (FOR KEY SHARE). Return False if it does not exist."""
-    return await QUERIES.lock_shared(conn, account_id=account_id, id=contact_id) is not None
+async def lock_shared(
+    conn: Conn, account_id: AccountId, contact_id: int, *, by: Caller | None = None
+) -> bool:
+    """Lock a contact against deletion (FOR KEY SHARE). Return False if it does not exist.
+
+    `by` is kept in the history of the contact, with the changes of its opt-ins that follow.
+    """
+    change = single_change(by)
+    locked = await QUERIES.lock_shared(conn, account_id=account_id, id=contact_id, change=change)
+    return locked is not None
 
 
 def _change_parameters(

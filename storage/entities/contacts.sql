@@ -14,17 +14,18 @@ WHERE account_id = :account_id AND external_id BETWEEN :external_id AND :externa
 -- name: get(account_id, id)^
 SELECT * FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id;
 
--- name: insert(account_id, fields)^
+-- name: insert(account_id, fields, change)^
 -- Add a contact. `fields` is a JSON object of columns; an absent column gets its default. Can violate
--- contacts_phone, contacts_external_id, metadata_size and properties_size.
+-- contacts_phone, contacts_external_id, metadata_size and properties_size. It is `change`: see keep_changed_contacts.
 INSERT INTO contacts (account_id, @columns@)
 SELECT :account_id, @inserted@
 FROM jsonb_populate_record(NULL::contacts, :fields::jsonb) n
-RETURNING *;
+RETURNING *, set_config('bulklane.change', :change, true);
 
--- name: lock_to_change(account_id, id)$
--- Lock before a change, so that `change` sees every job that has changed the contact. Null: no such contact.
-SELECT id FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR NO KEY UPDATE;
+-- name: lock_to_change(account_id, id, change)$
+-- Lock before a change, so that `change` sees every job that has changed the contact. Null: no such contact. What follows
+-- is `change`: see keep_changed_contacts.
+SELECT id, set_config('bulklane.change', :change, true) FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR NO KEY UPDATE;
 
 -- name: change(account_id, id, fields, @key_parameters@, as_item, stream)^
 -- Set the columns that the JSON object `fields` has; null clears a column. Each JSON field has two parameters: the
@@ -70,9 +71,10 @@ UPDATE contacts c SET (@columns@, updated_at) = (
 FROM wanted w
 WHERE (c.account_id = :account_id) IS TRUE AND c.ctid = w.place;
 
--- name: lock(account_id, id)$
--- Lock before a delete. Waits for transactions that add memberships. Null: no such contact.
-SELECT id FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR UPDATE;
+-- name: lock(account_id, id, change)$
+-- Lock before a delete. Waits for transactions that add memberships. Null: no such contact. What follows is `change`: see
+-- keep_changed_contacts.
+SELECT id, set_config('bulklane.change', :change, true) FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR UPDATE;
 
 -- name: delete(account_id, id)!
 DELETE FROM contacts WHERE (account_id = :account_id) IS TRUE AND ctid = (
@@ -94,6 +96,6 @@ SELECT array_agg(id) FROM changed;
 -- Delete contacts that `references.lock` has locked FOR UPDATE, at their places, after their memberships and opt-ins.
 DELETE FROM contacts WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (:places::text::tid[]);
 
--- name: lock_shared(account_id, id)$
--- Lock against deletion. Null: no such contact.
-SELECT id FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR KEY SHARE;
+-- name: lock_shared(account_id, id, change)$
+-- Lock against deletion. Null: no such contact. What follows is `change`: see keep_changed_contacts.
+SELECT id, set_config('bulklane.change', :change, true) FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR KEY SHARE;

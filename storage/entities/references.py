@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from schemas.ids import AccountId
+from schemas.ids import AccountId, JobId
 from storage.postgres.array_texts import array_text, number_array
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn
@@ -37,6 +37,7 @@ class Locked(NamedTuple):
 async def lock(
     conn: Conn,
     account_id: AccountId,
+    job_id: JobId,
     strength: Lock,
     *,
     ids: Sequence[int | None] | None = None,
@@ -45,11 +46,14 @@ async def lock(
 ) -> Locked:
     """Lock the contacts that references name, in the order of their phones.
 
-    Reference n is the value that is not None among ids[n], phones[n] and external_ids[n].
+    Reference n is the value that is not None among ids[n], phones[n] and external_ids[n]. What follows is
+    done by the job: see `before_images`.
     """
     queries = QUERIES[strength]
     if ids is None and external_ids is None:
-        row = await queries.lock_phones(conn, account_id=account_id, phones=array_text(phones or ()))
+        row = await queries.lock_phones(
+            conn, account_id=account_id, phones=array_text(phones or ()), change=str(job_id)
+        )
     else:
         row = await queries.lock(
             conn,
@@ -57,6 +61,7 @@ async def lock(
             ids=number_array(ids or ()),
             phones=array_text(phones or ()),
             external_ids=array_text(external_ids or ()),
+            change=str(job_id),
         )
     return Locked(
         [position - 1 for position in row["positions"] or ()],

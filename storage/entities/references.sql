@@ -1,9 +1,10 @@
 -- The contacts that references name are locked in the order of their phones, as in an upsert. Each query returns one row
 -- of arrays, with an element for each reference that names a contact: its position (from 1), the contact's id and
 -- team, and the contact's place in the table, as the text of an array. A locked row keeps its place, so the transaction
--- can change it there. One look-up per reference: see ids_by_phone in upsert.sql.
+-- can change it there. One look-up per reference: see ids_by_phone in upsert.sql. If images
+-- are kept, what follows is `change`: see keep_changed_contacts.
 
--- name: lock_phones(account_id, phones)^
+-- name: lock_phones(account_id, phones, change)^
 -- Lock the contacts that have these phones.
 WITH wanted AS (
     SELECT * FROM unnest(:phones::text::text[]) WITH ORDINALITY w (phone, position)
@@ -18,10 +19,11 @@ WITH wanted AS (
     ) c
 )
 SELECT array_agg(position) AS positions, array_agg(id) AS ids, array_agg(team_id) AS team_ids,
-    COALESCE(array_agg(place)::text, '{}') AS places
+    COALESCE(array_agg(place)::text, '{}') AS places,
+    set_config('bulklane.change', CASE WHEN current_setting('bulklane.change', true) <> '' THEN :change ELSE '' END, true)
 FROM locked;
 
--- name: lock(account_id, ids, phones, external_ids)^
+-- name: lock(account_id, ids, phones, external_ids, change)^
 -- Lock the contacts that references name by id, phone or external id. Reference n is the value that is not null at
 -- position n of the three arrays; a null array has no reference.
 WITH wanted AS (
@@ -64,5 +66,6 @@ WITH wanted AS (
     ) c
 )
 SELECT array_agg(position) AS positions, array_agg(id) AS ids, array_agg(team_id) AS team_ids,
-    COALESCE(array_agg(place)::text, '{}') AS places
+    COALESCE(array_agg(place)::text, '{}') AS places,
+    set_config('bulklane.change', CASE WHEN current_setting('bulklane.change', true) <> '' THEN :change ELSE '' END, true)
 FROM locked;

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Any, NamedTuple
 
-from schemas.ids import AccountId
+from schemas.ids import AccountId, JobId
 from schemas.metrics import timed
 from storage.entities.contact_columns import upsert_parts
 from storage.failpoints import reach
@@ -60,8 +60,8 @@ async def make_stage(conn: Conn) -> None:
 async def stage(conn: Conn, columns: Mapping[str, Sequence[Any]]) -> None:
     """COPY contacts into the staging table: the values of some columns, one for each contact.
 
-    For contacts of several accounts, `account_id` is one of the columns. JSON fields are JSON text. None, or
-    a column that is left out, keeps the stored value.
+    For contacts of several jobs, `account_id` and `job_id` are among the columns. JSON fields are JSON text.
+    None, or a column that is left out, keeps the stored value.
     """
     with timed("stage"):
         await conn.copy_records_to_table(
@@ -70,9 +70,12 @@ async def stage(conn: Conn, columns: Mapping[str, Sequence[Any]]) -> None:
     reach("apply.after_copy")
 
 
-async def empty_stage(conn: Conn) -> None:
-    """Delete the rows that were staged before in the same transaction: by another job, or another attempt."""
-    await QUERIES.empty_stage(conn)
+async def empty_stage(conn: Conn, job_id: JobId) -> None:
+    """Delete the rows that were staged before in the same transaction: by another job, or another attempt.
+
+    What follows is done by this job: see `before_images`.
+    """
+    await QUERIES.empty_stage(conn, change=str(job_id))
 
 
 async def truncate_stage(conn: Conn) -> None:

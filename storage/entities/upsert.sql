@@ -1,15 +1,18 @@
 -- name: make_stage()#
--- Create the connection's staging table, which COPY fills and `upsert` reads. A commit empties it. Its account_id is null
--- unless contacts of several accounts are staged.
+-- Create the connection's staging table, which COPY fills and `upsert` reads. A commit empties it. Its account_id and
+-- job_id are null unless contacts of several jobs are staged.
 CREATE TEMPORARY TABLE IF NOT EXISTS stage_contacts (
     @stage@,
-    account_id bigint
+    account_id bigint,
+    job_id     uuid
 ) ON COMMIT DELETE ROWS;
 -- Not compressed: metadata_size and properties_size limit the uncompressed size.
 ALTER TABLE stage_contacts @uncompressed@;
 
--- name: empty_stage()!
-DELETE FROM stage_contacts;
+-- name: empty_stage(change)$
+-- If images are kept, what follows is `change`: see keep_changed_contacts.
+WITH gone AS (DELETE FROM stage_contacts)
+SELECT set_config('bulklane.change', CASE WHEN current_setting('bulklane.change', true) <> '' THEN :change ELSE '' END, true);
 
 -- name: truncate_stage()!
 -- Call it outside of savepoints: from the second call on, PostgreSQL then truncates the file in place.
@@ -30,7 +33,8 @@ WITH written AS (
 SELECT array_agg(id) AS ids, array_agg(phone) AS phones, array_agg(created) AS created FROM written;
 
 -- name: upsert_several()
--- As `upsert`, for staged contacts of several accounts, in the order of the accounts. Returns a row of arrays for each.
+-- As `upsert`, for staged contacts of several accounts, in the order of the accounts. Returns a row of arrays for each. If
+-- images are kept, each is that of the staged job: see keep_changed_contacts.
 WITH written AS (
     INSERT INTO contacts AS c (account_id, @columns@)
     SELECT s.account_id, @staged@
@@ -39,7 +43,8 @@ WITH written AS (
     @on_conflict@
     RETURNING c.account_id, c.id, c.phone, (c.xmax = 0) AS created
 )
-SELECT account_id, array_agg(id) AS ids, array_agg(phone) AS phones, array_agg(created) AS created
+SELECT account_id, array_agg(id) AS ids, array_agg(phone) AS phones, array_agg(created) AS created,
+    set_config('bulklane.change', CASE WHEN current_setting('bulklane.change', true) <> '' THEN 'staged' ELSE '' END, true)
 FROM written GROUP BY account_id;
 
 -- name: clear(account_id, clears)

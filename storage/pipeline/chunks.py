@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.items.reader import CHUNK_ITEMS
 from schemas.operations import JobParams, facts_of
+from storage.entities.before_images import change_of
 from storage.pipeline.leases import LEASE_SECONDS
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
@@ -185,8 +186,11 @@ async def lease(
     return [_claim(row) for row in rows]
 
 
-async def fence(conn: Conn, claim: Claim) -> bool:
-    """Lock the chunk if the claim still holds it. Return False if it was taken over, done or cancelled."""
+async def fence(conn: Conn, claim: Claim, *, keep_images: bool) -> bool:
+    """Lock the chunk if the claim still holds it. Return False if it was taken over, done or cancelled.
+
+    With `keep_images`, what the transaction does from now on can be undone: see `before_images`.
+    """
     mine: bool | None = await QUERIES.fence(
         conn,
         account_id=claim.account_id,
@@ -194,12 +198,16 @@ async def fence(conn: Conn, claim: Claim) -> bool:
         first_index=claim.first_index,
         items=claim.items,
         token=claim.token,
+        change=change_of(claim.job_id, keep_images=keep_images),
     )
     return mine is True
 
 
-async def fence_all(conn: Conn, claims: Sequence[Claim]) -> bool:
-    """Lock the chunks of these claims. Return whether every claim still holds its chunk."""
+async def fence_all(conn: Conn, claims: Sequence[Claim], *, keep_images: bool) -> bool:
+    """Lock the chunks of these claims. Return whether every claim still holds its chunk.
+
+    With `keep_images`, the transaction is now that of the first claim: see `before_images`.
+    """
     held: int = await QUERIES.fence_all(
         conn,
         account_ids=[claim.account_id for claim in claims],
@@ -207,6 +215,7 @@ async def fence_all(conn: Conn, claims: Sequence[Claim]) -> bool:
         first_indexes=[claim.first_index for claim in claims],
         items=[claim.items for claim in claims],
         tokens=[claim.token for claim in claims],
+        change=change_of(claims[0].job_id, keep_images=keep_images),
     )
     return held == len(claims)
 

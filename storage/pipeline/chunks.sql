@@ -13,17 +13,18 @@ SELECT * FROM choose_chunks(:most, :items, :operations::text[], :max_deaths, 'ta
 SELECT * FROM lease_chunks(:account_ids, :ids, :first_indexes, :items, :deaths, :follows, :tokens, :worker_id,
                            :lease_seconds, :credit_items);
 
--- name: fence(account_id, id, first_index, items, token)$
--- Lock the chunk and return true if this claim still holds it. Null: taken over, done or cancelled.
-SELECT true FROM chunks
+-- name: fence(account_id, id, first_index, items, token, change)$
+-- Lock the chunk and return true if this claim still holds it. Null: taken over, done or cancelled. What the transaction does
+-- from now on is `change`: see keep_changed_contacts.
+SELECT set_config('bulklane.change', :change, true) IS NOT NULL FROM chunks
 WHERE account_id = :account_id AND job_id = :id AND first_index = :first_index AND items = :items
   AND token = :token AND state = 'running'
 FOR UPDATE;
 
--- name: fence_all(account_ids, ids, first_indexes, items, tokens)$
--- As `fence`, for several chunks. Return how many of the claims still hold theirs.
+-- name: fence_all(account_ids, ids, first_indexes, items, tokens, change)$
+-- As `fence`, for several chunks. Return how many of the claims still hold theirs. `change` is that of the first one.
 -- Each is looked up by its key: a join that was planned while the table was small reads the whole table.
-SELECT count(*)
+SELECT count(set_config('bulklane.change', :change, true))
 FROM unnest(:account_ids::bigint[], :ids::uuid[], :first_indexes::int[], :items::int[], :tokens::bigint[])
     h (account_id, job_id, first_index, items, token)
 CROSS JOIN LATERAL (

@@ -19,6 +19,7 @@ from storage.pipeline.jobs import EXAMPLES, FIRST_ERRORS, LARGE_BYTES, MAX_GROUP
 from storage.pipeline.leases import LONGEST_DELAY_SECONDS, LONGEST_LEASE_SECONDS
 from storage.pipeline.uploads import ONLY_RETRY
 from storage.postgres.templates import render
+from storage.schema.image_parts import block, changed_contacts_parts
 from storage.webhooks.sending import (
     CLOCK_LOOK_SECONDS,
     DOUBTFUL_FAILURES,
@@ -34,15 +35,21 @@ HERE = Path(__file__).parent
 
 # In the order of creation: each object may use those above it.
 OBJECTS = (
-    "functions/count_members.sql",  # these nine are used only by the triggers in tables.sql
+    "functions/count_members.sql",  # down to queue_throttling.sql: used only by triggers
     "functions/count_contacts.sql",
     "functions/count_jobs.sql",
     "functions/count_retry.sql",
     "functions/forget_errors.sql",
     "functions/group_errors.sql",
+    "functions/keep_changed_contacts.sql",
+    "functions/keep_changed_opt_ins.sql",
+    "functions/keep_memberships.sql",
+    "functions/keep_opt_ins.sql",
+    "functions/keep_whole_contacts.sql",
     "functions/note_change.sql",
     "functions/queue_job_end.sql",
     "functions/queue_throttling.sql",
+    "functions/opt_in_state.sql",
     "functions/deletion_key.sql",
     "functions/job_facets.sql",
     "functions/leased.sql",
@@ -83,6 +90,11 @@ NUMBERS: dict[str, dict[str, str | int]] = {
     "functions/job_facets.sql": {"retryable": RETRYABLE},
     "functions/group_errors.sql": {"examples": EXAMPLES},
     "functions/summarise_errors.sql": {"examples": EXAMPLES, "max_groups": MAX_GROUPS},
+    "functions/keep_changed_contacts.sql": changed_contacts_parts(),
+    "functions/keep_changed_opt_ins.sql": {"block": block(partition="channel_id")},
+    "functions/keep_memberships.sql": {"block": block(partition="account_id, kind, owner_id")},
+    "functions/keep_opt_ins.sql": {"block": block(partition="channel_id")},
+    "functions/keep_whole_contacts.sql": {"block": block("old")},
     "functions/take_in_deliveries.sql": {"taken_in_share": TAKEN_IN_SHARE},
     "functions/next_delivery.sql": {"parallel": PARALLEL, "doubtful_failures": DOUBTFUL_FAILURES},
     "functions/claim_deliveries.sql": {"parallel": PARALLEL, "doubtful_failures": DOUBTFUL_FAILURES},

@@ -1,7 +1,7 @@
 -- All current tables, indexes and triggers. The migrations create them; this file is maintained by hand, and a test
 -- fails if the two differ. To build a database from this folder, run count_members.sql, count_contacts.sql,
--- count_jobs.sql, count_retry.sql, forget_errors.sql, group_errors.sql, note_change.sql, queue_job_end.sql and
--- queue_throttling.sql of functions/, then this file, then the views and the other functions in the order of
+-- count_jobs.sql, count_retry.sql, forget_errors.sql, group_errors.sql, keep_changed_contacts.sql, keep_changed_opt_ins.sql,
+-- keep_memberships.sql, keep_opt_ins.sql, keep_whole_contacts.sql, note_change.sql, queue_job_end.sql and queue_throttling.sql of functions/, then this file, then the views and the other functions in the order of
 -- storage.schema.OBJECTS.
 --
 -- Columns are in the order in which the migrations added them. Every key starts with account_id, so the tables can
@@ -489,6 +489,13 @@ CREATE TABLE contact_changes (
     PRIMARY KEY (account_id, contact_id, applied)
 );
 
+CREATE TRIGGER contacts_added_singly AFTER INSERT ON contacts REFERENCING NEW TABLE AS whole
+    FOR EACH STATEMENT WHEN (current_setting('bulklane.change', true) LIKE '{%') EXECUTE FUNCTION keep_whole_contacts();
+CREATE TRIGGER contacts_changed AFTER UPDATE ON contacts REFERENCING OLD TABLE AS gone NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_changed_contacts();
+CREATE TRIGGER contacts_deleted AFTER DELETE ON contacts REFERENCING OLD TABLE AS whole
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_whole_contacts();
+
 CREATE TABLE property_definitions (
     account_id bigint NOT NULL,
     name       text COLLATE "C" NOT NULL,
@@ -565,6 +572,10 @@ CREATE TRIGGER memberships_added AFTER INSERT ON memberships REFERENCING NEW TAB
     FOR EACH STATEMENT EXECUTE FUNCTION count_members();
 CREATE TRIGGER memberships_removed AFTER DELETE ON memberships REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION count_members();
+CREATE TRIGGER memberships_kept_added AFTER INSERT ON memberships REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_memberships();
+CREATE TRIGGER memberships_kept_removed AFTER DELETE ON memberships REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_memberships();
 
 ---------------------------------------------------------------------------------------------------
 -- Channels and opt-ins
@@ -593,7 +604,53 @@ CREATE TABLE opt_ins (
     PRIMARY KEY (account_id, contact_id, channel_id)
 );
 CREATE INDEX opt_ins_of_channel ON opt_ins (account_id, channel_id);
+CREATE TRIGGER opt_ins_added AFTER INSERT ON opt_ins REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_opt_ins();
+CREATE TRIGGER opt_ins_changed AFTER UPDATE ON opt_ins REFERENCING OLD TABLE AS gone NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_changed_opt_ins();
+CREATE TRIGGER opt_ins_removed AFTER DELETE ON opt_ins REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION keep_opt_ins();
 
+---------------------------------------------------------------------------------------------------
+-- What changed contacts, for UNDO_DAYS
+
+-- What a job changed, written in the transaction that changed it: a row for each field, with the contacts in which it differs.
+-- A contact that the job created has none: outcomes name it. `field` is a column of contacts; or 'list:ID', 'label:ID' or
+-- 'audience:ID': the time of the membership; or 'channel:ID': see opt_in_state; or 'contact': the whole row of a contact that
+-- was deleted, whose memberships and opt-ins have images of their own. Element i of each array belongs to contact_ids[i];
+-- null: no value.
+CREATE TABLE before_images (
+    account_id  bigint NOT NULL,
+    job_id      uuid NOT NULL,
+    number      bigint NOT NULL DEFAULT nextval('applications'), -- later changes of a contact have greater numbers
+    field       text COLLATE "C" NOT NULL,
+    at          timestamptz NOT NULL DEFAULT now(),         -- the updated_at that the change gave the contacts
+    contact_ids bigint[] NOT NULL,                          -- at most 1,000
+    old         text[],
+    new         text[],
+    old_json    jsonb[],                                    -- in place of old and new, for JSON fields and 'contact'
+    new_json    jsonb[],
+    PRIMARY KEY (account_id, job_id, number)
+);
+ALTER TABLE before_images ALTER contact_ids SET STORAGE EXTERNAL;
+CREATE INDEX before_images_at ON before_images (at, number);
+
+-- What single requests changed over REST: a row for each field, as in before_images; 'contact' has the new row of a contact that
+-- was created, too.
+CREATE TABLE single_changes (
+    account_id bigint NOT NULL,
+    contact_id bigint NOT NULL,
+    number     bigint NOT NULL DEFAULT nextval('applications'),
+    field      text COLLATE "C" NOT NULL,
+    at         timestamptz NOT NULL DEFAULT now(),
+    caller     jsonb NOT NULL,                              -- schemas.callers.Caller
+    old        jsonb,
+    new        jsonb,
+    PRIMARY KEY (account_id, contact_id, number)
+);
+CREATE INDEX single_changes_at ON single_changes (at, number);
+
+---
 ---------------------------------------------------------------------------------------------------
 -- Webhooks
 

@@ -74,7 +74,7 @@ async def find(conn: Conn, job: JobFacts, items: Sequence[Indexed], lock: Lock) 
     """Lock and return the contacts that the items name, and the items that name no contact."""
     given = {named.column for _, named in items}
     keys = {parameter: _keys(items, column) for column, parameter in PARAMETERS.items() if column in given}
-    locked = await references.lock(conn, job.account_id, lock, **keys)
+    locked = await references.lock(conn, job.account_id, job.job_id, lock, **keys)
     found: dict[int, Found] = {}
     for position, contact_id, team_id in zip(locked.positions, locked.ids, locked.team_ids, strict=True):
         index = items[position][0]

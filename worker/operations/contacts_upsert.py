@@ -90,7 +90,7 @@ class ContactsUpsert(BaseOperation):
         applied: list[Applied] = []
         for job, items in jobs:
             if applied:
-                await upsert.empty_stage(conn)
+                await upsert.empty_stage(conn, job.job_id)
             applied.append(await self.apply(conn, job, items))
         return applied
 

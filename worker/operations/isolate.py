@@ -19,7 +19,7 @@ async def apply_isolated(
     """
     try:
         async with conn.transaction():  # a savepoint
-            await upsert.empty_stage(conn)
+            await upsert.empty_stage(conn, job.job_id)
             return await operation.apply(conn, job, items)
     except ROW_REJECTED as error:
         if len(items) == 1:

@@ -23,7 +23,7 @@ Phone = tuple[AccountId, str]
 class _Group:
     """Jobs to apply at once, by position. No two of them name the same contact, so their order is free."""
 
-    jobs: list[tuple[int, AccountId, Targets]] = field(default_factory=list)
+    jobs: list[tuple[int, JobFacts, Targets]] = field(default_factory=list)
     fields: set[str] = field(default_factory=set)
     phones: set[Phone] = field(default_factory=set)
 
@@ -44,12 +44,12 @@ class SeveralUpserts(ContactsUpsert):
                 staged = await _apply_group(conn, group, applied, staged=staged)
                 group = _Group()
             if targets is None:
-                if staged:
-                    await upsert.empty_stage(conn)
+                if staged or position:
+                    await upsert.empty_stage(conn, job.job_id)
                 applied[position] = await self.apply(conn, job, items)
                 staged = True
             else:
-                group.jobs.append((position, job.account_id, targets))
+                group.jobs.append((position, job, targets))
                 group.fields |= fields
                 group.phones |= phones
         await _apply_group(conn, group, applied, staged=staged)
@@ -71,10 +71,11 @@ async def _apply_group(conn: Conn, group: _Group, applied: dict[int, Applied], *
         applied |= {position: Applied() for position, _, _ in group.jobs}
         return staged
     if staged:
-        await upsert.empty_stage(conn)
-    owners = [account_id for _, account_id, targets in group.jobs for _ in targets.phones]
+        await upsert.empty_stage(conn, group.jobs[0][1].job_id)
+    owners = [job.account_id for _, job, targets in group.jobs for _ in targets.phones]
+    job_ids = [job.job_id for _, job, targets in group.jobs for _ in targets.phones]
     columns, _ = columns_of(items, group.fields)
-    await upsert.stage(conn, {"account_id": owners, **columns})
+    await upsert.stage(conn, {"account_id": owners, "job_id": job_ids, **columns})
     written = await upsert.upsert_several(conn)
     unwritten = [
         (owner, phone)
@@ -82,9 +83,9 @@ async def _apply_group(conn: Conn, group: _Group, applied: dict[int, Applied], *
         if owner not in written or phone not in written[owner].ids
     ]
     ids = await upsert.ids_in_accounts(conn, unwritten) if unwritten else {}
-    for position, account_id, of_job in group.jobs:
-        rows = written.get(account_id, upsert.NOTHING_WRITTEN)
-        results = results_of(of_job, rows, set(), ids.get(account_id, {}))
+    for position, job, of_job in group.jobs:
+        rows = written.get(job.account_id, upsert.NOTHING_WRITTEN)
+        results = results_of(of_job, rows, set(), ids.get(job.account_id, {}))
         applied[position] = Applied(results=results)
     return True
 

@@ -220,7 +220,7 @@ PIPELINE_GUARDS = (
         guard="settle: a change over REST locks the contact before it looks for a job",
         promise="P3",
         file="storage/entities/contacts.py",
-        text="if await QUERIES.lock_to_change(conn, account_id=account_id, id=contact_id) is None:",
+        text="if await QUERIES.lock_to_change(conn, **key, change=single_change(by)) is None:",
         instead="if False:",
         tests=(f"{SETTLE}/test_recorded_changes.py",),
     ),

@@ -150,7 +150,7 @@ async def test_recording_results_reads_no_other_chunk(worker: Context) -> None:
 
 async def _fence_and_record(worker: Context, claims: list[Claim]) -> None:
     async with worker.pool.acquire() as conn, conn.transaction():
-        assert await chunks.fence_all(conn, claims)
+        assert await chunks.fence_all(conn, claims, keep_images=True)
         done = [Done(one, ItemResults(), [], Members()) for one in claims]
         assert len(await results.record_all(conn, done)) == len(claims)
 

@@ -1,0 +1,60 @@
+"""The parts of the functions that keep before-images, generated from the declared fields of contacts.
+
+Aliases in the parts: o is a contact before the change, n is the same one after it.
+"""
+
+from pathlib import Path
+
+from schemas.items.contact_field import ContactField
+from schemas.items.contacts import CONTACT_FIELDS
+from storage.postgres.templates import render
+
+KEPT_FIELD = Path(__file__).parent / "kept_field.sql"  # the statement that keeps one field
+
+MOST_CONTACTS = 1_000  # in a row of before_images
+MOST_BYTES = 1_000_000  # of the larger values in a row of before_images, unless one contact has more
+
+
+def changed_contacts_parts() -> dict[str, str | int]:
+    """Return the parts of keep_changed_contacts.sql by name."""
+    differs = (
+        f"CASE WHEN o.{field.name} IS DISTINCT FROM n.{field.name} THEN {1 << bit} ELSE 0 END"
+        for bit, field in enumerate(CONTACT_FIELDS)
+    )
+    return {
+        "differs": "\n        + ".join(differs),
+        "kept_fields": "".join(_kept(bit, field) for bit, field in enumerate(CONTACT_FIELDS)),
+        "before_and_after": ",\n                ".join(map(_before_and_after, CONTACT_FIELDS)),
+        "json_fields": ", ".join(f"'{field.name}'" for field in CONTACT_FIELDS if field.is_json),
+        "block": block("f.old_json", "f.new_json", partition="s.job_id, f.field"),
+    }
+
+
+def block(*values: str, partition: str = "") -> str:
+    """Return the expression for the number of the row of before_images that a contact belongs to.
+
+    A row has at most MOST_CONTACTS contacts, and about MOST_BYTES of `values`. Rows are numbered in each
+    `partition`.
+    """
+    size = ", ".join([str(MOST_BYTES // MOST_CONTACTS), *(f"pg_column_size({value})" for value in values)])
+    by = f"PARTITION BY {partition} " if partition else ""
+    return f"(sum(GREATEST({size})) OVER ({by}ROWS UNBOUNDED PRECEDING) - 1) / {MOST_BYTES}"
+
+
+def _kept(bit: int, field: ContactField) -> str:
+    return render(
+        KEPT_FIELD.read_text("utf-8"),
+        {
+            "name": field.name,
+            "bit": 1 << bit,
+            "json": "_json" if field.is_json else "",
+            "cast": "" if field.is_json else "::text",
+            "block": block(f"o.{field.name}", f"n.{field.name}"),
+        },
+    )
+
+
+def _before_and_after(field: ContactField) -> str:
+    if field.is_json:
+        return f"('{field.name}', NULL, NULL, o.{field.name}, n.{field.name})"
+    return f"('{field.name}', o.{field.name}::text, n.{field.name}::text, NULL::jsonb, NULL::jsonb)"
