@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from schemas.ids import AccountId, JobId
 from schemas.operations import JobParams, Operation, stream_of
@@ -15,6 +16,8 @@ KEEP_SECONDS = 2 * 86_400.0  # of grants and admissions: the longest window is a
 ACCOUNTS = 100  # in one statement
 ROWS = 1_000  # of each account, in one statement
 CHANGES = 10_000  # of numbers of jobs, in one statement
+IMAGES = 200  # in one statement; each has up to 2 MB
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 PARTS = 32  # in one statement: about 32 MiB
 RECORDED = stream_of(Operation.CONTACTS_UPSERT, JobParams())  # its jobs need the recorded changes
 
@@ -76,3 +79,12 @@ async def job(conn: Conn, old: OldJobs) -> int:
     """Delete an old job of an account, with its results. Return 0 if there is none, or if it is in use."""
     count: int = await QUERIES.job(conn, account_id=old.account_id, days=old.days)
     return count
+
+
+async def images(pool: Pool, days: int) -> None:
+    """Delete what is kept of changes of contacts, `days` after the end of the job or the single change."""
+    at, number = EARLIEST, 0
+    while row := await QUERIES.images(pool, days=days, at=at, number=number, rows=IMAGES):
+        at, number = row["at"], row["number"]
+    while await QUERIES.single_changes(pool, days=days, rows=ROWS) == ROWS:
+        pass

@@ -142,5 +142,33 @@ WITH locked AS MATERIALIZED (
    e AS (DELETE FROM item_errors x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
    n AS (DELETE FROM error_counts x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
    g AS (DELETE FROM error_groups x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
+   i AS (DELETE FROM before_images x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.job_id = old.id),
    j AS (DELETE FROM jobs x USING old WHERE x.account_id = ANY (ARRAY[old.account_id]) AND x.id = old.id RETURNING x.id)
 SELECT count(*) FROM j;
+
+-- name: images(days, at, number, rows)^
+-- Delete, of the next `rows` before_images after a time and a number, those of jobs that ended more than `days` ago or were
+-- deleted. Returns the time and the number to go on with. No row: there are none that are so old.
+WITH old AS MATERIALIZED (
+    SELECT ctid AS place, account_id, job_id, at, number FROM before_images
+    WHERE at < now() - make_interval(days => :days) AND (at, number) > (:at::timestamptz, :number::bigint)
+    ORDER BY at, number LIMIT :rows
+), gone AS (
+    DELETE FROM before_images WHERE ctid = ANY (ARRAY(
+        SELECT o.place FROM old o
+        WHERE NOT EXISTS (
+            SELECT FROM jobs j
+            WHERE j.account_id = o.account_id AND j.id = o.job_id
+              AND (j.finished_at < now() - make_interval(days => :days)) IS NOT TRUE
+            OFFSET 0)))
+)
+SELECT at, number FROM old ORDER BY at DESC, number DESC LIMIT 1;
+
+-- name: single_changes(days, rows)$
+-- Delete up to `rows` single changes that were made more than `days` ago. Returns their number.
+WITH gone AS (
+    DELETE FROM single_changes WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM single_changes WHERE at < now() - make_interval(days => :days) ORDER BY at, number LIMIT :rows))
+    RETURNING 1
+)
+SELECT count(*) FROM gone;

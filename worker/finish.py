@@ -11,8 +11,8 @@ from schemas.job_errors import JobErrorCode
 from schemas.metrics import JOBS_ENDED
 from storage import pruning
 from storage.context import Context
-from storage.entities import before_images
 from storage.failpoints import reach
+from storage.images import before_images
 from storage.pipeline import dry_runs, finish, results
 from storage.pipeline.chunks import Members
 from storage.pipeline.finish import End, Finishing

@@ -70,6 +70,10 @@ async def _jobs(ctx: Context) -> None:
                 count = await pruning.job(conn, old)
 
 
+async def _images(ctx: Context) -> None:
+    await pruning.images(ctx.pool, ctx.settings.undo_days)
+
+
 async def _deliveries(ctx: Context) -> None:
     await sending.prune(ctx.pool, ctx.settings.keep_deliveries_days)
 
@@ -80,6 +84,7 @@ WORK: dict[str, Callable[[Context], Awaitable[None]]] = {
     "parts": _parts,
     "pieces": _pieces,
     "jobs": _jobs,
+    "images": _images,
     "deliveries": _deliveries,
     "counts": _counts,  # after the jobs, whose deletion changes them
 }

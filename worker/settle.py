@@ -14,9 +14,10 @@ from uuid import UUID
 
 from schemas.items.faults import Fault
 from storage.context import Context
-from storage.entities import before_images, channels, contacts, references
+from storage.entities import channels, contacts, references
 from storage.entities.references import Lock
 from storage.failpoints import reach
+from storage.images import before_images
 from storage.pipeline import finish, reordered, results
 from storage.pipeline.finish import Finishing
 from storage.pipeline.reordered import Reordered

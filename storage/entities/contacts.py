@@ -12,8 +12,8 @@ from schemas.ids import AccountId
 from schemas.items.contacts import COLUMNS, JSON_FIELDS, KEY
 from schemas.operations import JobParams, Operation, stream_of
 from storage.entities import memberships, opt_ins
-from storage.entities.before_images import single_change
 from storage.entities.contact_columns import ContactRow, contact_parts
+from storage.images.before_images import single_change
 from storage.postgres.db_errors import violations_as
 from storage.postgres.named_queries import Db, load
 from storage.postgres.pool import Conn

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from schemas.ids import AccountId, JobId, WorkerId
 from schemas.items.reader import CHUNK_ITEMS
 from schemas.operations import JobParams, facts_of
-from storage.entities.before_images import change_of
+from storage.images.before_images import change_of
 from storage.pipeline.leases import LEASE_SECONDS
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool

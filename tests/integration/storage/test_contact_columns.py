@@ -50,8 +50,8 @@ async def test_the_staging_table_has_the_columns_that_items_set(ctx: Context) ->
         field.name: DatabaseColumn(field.column.type, field.column.collation, not_null=False, default=None)
         for field in ITEM_FIELDS
     }
-    owner = DatabaseColumn("bigint", None, not_null=False, default=None)
-    assert await columns_of(ctx, "stage_contacts") == {**declared, "account_id": owner}
+    account, job = (DatabaseColumn(type_, None, not_null=False, default=None) for type_ in ("bigint", "uuid"))
+    assert await columns_of(ctx, "stage_contacts") == {**declared, "account_id": account, "job_id": job}
 
 
 def _printed(default: str | None, type_: str) -> str | None:

@@ -52,6 +52,7 @@ HELPERS = {
     "schemas/ids.py",
     "schemas/metrics.py",
     "schemas/items/phone_patterns.py",
+    "schemas/settings.py",
     "schemas/states.py",
     "schemas/trace_context.py",  # the request is in no trace
     "schemas/traces.py",  # traces are off
@@ -86,6 +87,7 @@ AFTERWARDS = {
     "api/http/waiting.py",
     "storage/announcements.py",
     "storage/entities/contacts.py",
+    "storage/images/before_images.py",  # the contact is new
     "storage/pipeline/dry_runs.py",
     "storage/pipeline/finish.py",
     "storage/pipeline/jobs.py",

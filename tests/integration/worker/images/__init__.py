@@ -1,0 +1,1 @@
+"""Before-images: they are complete, and turn each change back."""

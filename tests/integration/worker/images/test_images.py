@@ -10,7 +10,7 @@ from schemas.operations import JobParams, Operation
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact, make_job, make_property, phone
-from tests.images import comparable, state_of, turned_back
+from tests.integration.worker.images.turning_back import comparable, state_of, turned_back
 from tests.integration.worker.small_jobs import Tenant, make_tenant
 from tests.integration.worker.upserts import PROPERTIES, sparse_item
 from tests.workers import counts_of, drain, job_of, open_worker

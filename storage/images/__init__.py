@@ -1,0 +1,1 @@
+"""Before-images: what jobs and single requests changed of contacts."""
