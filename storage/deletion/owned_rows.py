@@ -82,6 +82,8 @@ OWNED = (
     OwnedRows("opt_ins", contact_id="bigint", channel_id="uuid"),
     OwnedRows("contacts", id="bigint"),
     OwnedRows("contact_counts", slot="integer"),
+    OwnedRows("before_images", rows=LARGE_ROWS, job_id="uuid", number="bigint"),
+    OwnedRows("single_changes", contact_id="bigint", number="bigint"),
     OwnedRows("labels", id="bigint"),
     OwnedRows("teams", id="bigint"),
     OwnedRows("contact_lists", id="bigint"),
