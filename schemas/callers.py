@@ -1,9 +1,9 @@
 """Who makes a request: what a key may do, and what is known of its caller."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 
 class Scope(StrEnum):
@@ -45,26 +45,32 @@ class Caller:
     user_agent: str | None = None
     request_id: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is stored of a caller, as JSON. The scopes are those of a moment, and left out."""
-        stored = {
-            "by": self.kind.value,
-            "key_id": self.key_id,
-            "session": self.session or None,
-            "address": self.address,
-            "user_agent": self.user_agent,
-            "request_id": self.request_id,
-        }
-        return {name: value for name, value in stored.items() if value is not None}
 
-    @classmethod
-    def from_dict(cls, stored: dict[str, Any]) -> "Caller":
-        """Return the caller that `to_dict` has stored."""
-        return cls(
-            kind=CallerKind(stored["by"]),
-            key_id=stored.get("key_id"),
-            session=stored.get("session", False),
-            address=stored.get("address"),
-            user_agent=stored.get("user_agent"),
-            request_id=stored["request_id"],
-        )
+def stored_caller(caller: Caller | None) -> str | None:
+    """Return the JSON that is stored of a caller, without the scopes. None: nobody knows who it was."""
+    if caller is None:
+        return None
+    stored = {
+        "by": caller.kind.value,
+        "key_id": caller.key_id,
+        "session": caller.session or None,
+        "address": caller.address,
+        "user_agent": caller.user_agent,
+        "request_id": caller.request_id,
+    }
+    return json.dumps({name: value for name, value in stored.items() if value is not None})
+
+
+def read_caller(stored: str | None) -> Caller | None:
+    """Return the caller that `stored_caller` has stored."""
+    if stored is None:
+        return None
+    known = json.loads(stored)
+    return Caller(
+        kind=CallerKind(known["by"]),
+        key_id=known.get("key_id"),
+        session=known.get("session", False),
+        address=known.get("address"),
+        user_agent=known.get("user_agent"),
+        request_id=known["request_id"],
+    )

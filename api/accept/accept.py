@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from api.accept.body import JobPart, RequestBody
 from api.accept.idempotency import find_earlier, read_key, same_request
 from api.accept.upload import Accepted, Staged, accept_upload
-from api.http.context import ACCOUNT, API, JOB_ID, REQUEST_ID, Api, trace_of
+from api.http.context import ACCOUNT, API, CALLER, JOB_ID, REQUEST_ID, Api, trace_of
 from api.http.job_view import accepted_view, job_view
 from api.http.validation import all_of, gathering
 from api.http.waiting import wanted_wait
@@ -142,6 +142,7 @@ def new_job(request: web.Request, plan: Plan, key: str | None = None, file_name:
         file_name=file_name,
         dry_run=plan.dry_run,
         parent_id=plan.parent_id,
+        submitted_by=request[CALLER],
         idempotency_key=key,
         trace=trace_of(request),
     )

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
+from aiohttp import web
+
 from api.accept.accept import BELL_SECONDS
-from api.http.context import Api
+from api.http.context import API, CALLER, Api
 from schemas.errors import Conflict
 from schemas.ids import AccountId, JobId
 from schemas.states import JobState
@@ -17,13 +19,14 @@ CANCEL_WAIT_SECONDS = 2.0  # a running worker ends a cancelled job within millis
 
 
 async def cancel_and_wait(
-    api: Api, account_id: AccountId, job_id: JobId, seconds: float = CANCEL_WAIT_SECONDS
+    request: web.Request, account_id: AccountId, job_id: JobId, seconds: float = CANCEL_WAIT_SECONDS
 ) -> JobRow | None:
     """Cancel a job, wait at most `seconds` for its end, and return it; None: the account has no such job.
 
     Raises Conflict if the job has ended otherwise.
     """
-    standing = await cancellation.cancel(api.ctx.pool, account_id, job_id)
+    api = request.app[API]
+    standing = await cancellation.cancel(api.ctx.pool, account_id, job_id, caller=request[CALLER])
     if standing is None:
         return None
     if standing.state.ended and standing.state is not JobState.CANCELLED:

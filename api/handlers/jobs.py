@@ -1,4 +1,4 @@
-"""/v1/jobs: list, count and show jobs, their errors and results; cancel a job; retry its failed items."""
+"""/v1/jobs: list, count and show jobs, their errors, results and audit; cancel a job; retry failed items."""
 
 from aiohttp import web
 
@@ -13,6 +13,7 @@ from api.endpoint import endpoint
 from api.http.context import ACCOUNT, API, scope
 from api.http.job_view import error_view, job_view, result_view
 from api.http.responses import shown
+from api.http.views.audit_view import audit_entry
 from api.http.waiting import wanted_wait
 from api.openapi.describe import Response
 from api.results.export import Media, stream_errors, stream_results, wanted_media
@@ -20,6 +21,8 @@ from schemas.wire.base import Listing
 from schemas.wire.job_actions import CancelledJobs, JobsAction, RetriedJobs
 from schemas.wire.jobs import ItemErrorView, Job, JobListing, JobNumbers, ResultView
 from schemas.wire.query_models import JobFilterQuery, JobQuery, JobsQuery, ResultsQuery
+from schemas.wire.security.audit import AuditEntry
+from storage.inspection import job_audit
 from storage.pipeline import job_search, jobs, results
 
 FILES = (Media.CSV.value, Media.NDJSON.value)
@@ -92,6 +95,14 @@ async def list_results(request: web.Request, job_id: KnownJobId, query: ResultsQ
     return shown(Listing[ResultView](data=page, next_cursor=following))
 
 
+@endpoint(responses={200: Listing[AuditEntry]})
+async def list_audit(request: web.Request, job_id: JobIdInPath) -> web.Response:
+    """List who submitted, cancelled and retried a job, when and from where, in the order of time."""
+    rows = await job_audit.actions(*scope(request), job_id)
+    JOB.found(request, rows or None)
+    return shown(Listing[AuditEntry](data=[audit_entry(row) for row in rows], next_cursor=None))
+
+
 @endpoint(responses={200: Job}, errors=(409,), prefers=True)
 async def cancel_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
     """Cancel the items of a job that are not applied yet; applied items and their results are kept.
@@ -100,7 +111,7 @@ async def cancel_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
     """
     account = request[ACCOUNT]
     seconds = wanted_wait(request, account) if "Prefer" in request.headers else CANCEL_WAIT_SECONDS
-    row = await cancel_and_wait(request.app[API], account.id, job_id, seconds)
+    row = await cancel_and_wait(request, account.id, job_id, seconds)
     return shown(job_view(JOB.found(request, row)))
 
 
@@ -116,7 +127,7 @@ async def retry_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
 )
 async def cancel_jobs(request: web.Request, body: JobsAction) -> web.Response:
     """Cancel all jobs that match a filter. Without `"preview": false` it only counts them."""
-    return shown(await cancel_all(request.app[API], request[ACCOUNT].id, body))
+    return shown(await cancel_all(request, body))
 
 
 @endpoint(responses={200: RetriedJobs}, errors=(409,), examples={"a preview": {"filter": {"tag": "import"}}})

@@ -15,16 +15,17 @@ from api.html.figures import items_a_second, plot, span_of, strip, timeline
 from api.html.render import page, see_other
 from api.html.session import own_address
 from api.html.shows import first_row
-from api.http.context import ACCOUNT, API, REQUEST_ID, scope
+from api.http.context import ACCOUNT, REQUEST_ID, scope
 from api.http.job_view import error_view, job_view, result_view
 from api.http.validation import read_query
+from api.http.views.audit_view import audit_entry
 from api.openapi.describe import describe
 from api.pages.forms import read_form
 from schemas.errors import Conflict
 from schemas.ids import JobId, show_job_id
 from schemas.wire.jobs import Job
 from schemas.wire.page_queries import JobPageQuery
-from storage.inspection import chunk_strip, error_search
+from storage.inspection import chunk_strip, error_search, job_audit
 from storage.inspection.error_search import ErrorFilter
 from storage.pipeline import jobs, results
 from storage.pipeline.results import ResultRow
@@ -47,6 +48,7 @@ async def show_job(request: web.Request) -> web.Response:
         "title": job.name or job.file_name or job.operation,
         "source": source,
         "steps": timeline(job),
+        "audit": [audit_entry(row) for row in await job_audit.actions(*scope(request), job_id)],
         "pace": items_a_second(job),
         "query": query,
         "once": request[REQUEST_ID],
@@ -65,7 +67,7 @@ async def cancel_job(request: web.Request) -> web.Response:
     await read_form(request)
     job_id = await JOB.in_path(request)
     with suppress(Conflict):  # it has ended meanwhile, and the page shows how
-        JOB.found(request, await cancel_and_wait(request.app[API], request[ACCOUNT].id, job_id))
+        JOB.found(request, await cancel_and_wait(request, request[ACCOUNT].id, job_id))
     return see_other(_path(show_job_id(job_id)))
 
 

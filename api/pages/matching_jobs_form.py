@@ -8,7 +8,6 @@ from aiohttp import web
 from api.actions.cancel_jobs import cancel_all
 from api.actions.retry_jobs import retry_all
 from api.html.render import page
-from api.http.context import ACCOUNT, API
 from api.http.validation import check
 from api.openapi.describe import describe
 from api.pages.forms import read_form
@@ -67,7 +66,7 @@ async def _run(request: web.Request, verb: str, body: dict[str, Any]) -> ActedJo
     action = check(body, JobsAction)
     if verb == "retry":
         return await retry_all(request, action)
-    return await cancel_all(request.app[API], request[ACCOUNT].id, action)
+    return await cancel_all(request, action)
 
 
 def _filters(given: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from schemas.callers import Caller, stored_caller
 from schemas.errors import Unavailable
 from schemas.ids import AccountId, JobId
 from schemas.job_errors import JobErrorCode
@@ -40,8 +41,10 @@ class Standing:
     unsplit: bool
 
 
-async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing | None:
-    """Cancel the rest of a job.
+async def cancel(
+    pool: Pool, account_id: AccountId, job_id: JobId, *, caller: Caller | None = None
+) -> Standing | None:
+    """Cancel the rest of a job, and record who has cancelled it, unless somebody had before.
 
     A job that has ended stays as it is. An upload ends at once. A worker ends any other job, after it has
     split the remaining parts. Returns None if the account has no such job. Raises Unavailable if the job
@@ -49,6 +52,7 @@ async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing |
     """
     clock = asyncio.get_running_loop().time
     until = clock() + PATIENCE_SECONDS
+    stored = stored_caller(caller)
     while clock() < until:
         row = await QUERIES.look(pool, account_id=account_id, id=job_id)
         if row is None:
@@ -60,8 +64,8 @@ async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing |
             async with transaction(pool) as conn:
                 ended = None
                 if standing.state is JobState.RECEIVING:
-                    ended = await _cancel_upload(conn, account_id, job_id)
-                elif await _stop(conn, account_id, job_id, QUERIES.request):
+                    ended = await _cancel_upload(conn, account_id, job_id, stored)
+                elif await _stop(conn, account_id, job_id, partial(QUERIES.request, caller=stored)):
                     return standing
             if ended is not None:
                 JOBS_ENDED.labels(ended, JobState.CANCELLED).inc()
@@ -70,14 +74,18 @@ async def cancel(pool: Pool, account_id: AccountId, job_id: JobId) -> Standing |
     raise Unavailable("the job is locked by a worker: send the cancellation again")
 
 
-async def cancel_queued(pool: Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> dict[JobId, Standing]:
+async def cancel_queued(
+    pool: Pool, account_id: AccountId, job_ids: Sequence[JobId], *, caller: Caller | None = None
+) -> dict[JobId, Standing]:
     """Cancel those of the jobs that are queued and that nobody has locked. Return them; see `cancel`.
 
     Raises an error of LOCKED_OUT if the turn of the account stays locked.
     """
     async with transaction(pool) as conn:
         await turns.lock(conn, account_id)
-        rows = await QUERIES.request_many(conn, account_id=account_id, ids=job_ids)
+        rows = await QUERIES.request_many(
+            conn, account_id=account_id, ids=job_ids, caller=stored_caller(caller)
+        )
         if any(row["throttled"] for row in rows):
             await turns.wake(conn, account_id)
         await conn.execute(LOCK_CHUNKS)
@@ -124,12 +132,12 @@ async def cancel_chunks(conn: Conn, account_id: AccountId, job_id: JobId) -> Non
     await QUERIES.cancel_chunks(conn, account_id=account_id, id=job_id)
 
 
-async def _cancel_upload(conn: Conn, account_id: AccountId, job_id: JobId) -> str | None:
+async def _cancel_upload(conn: Conn, account_id: AccountId, job_id: JobId, stored: str | None) -> str | None:
     """Cancel an upload. Return its operation, or None if it has ended.
 
     Locks only the job, because `accept` locks the job before the turn.
     """
-    operation: str | None = await QUERIES.cancel_upload(conn, account_id=account_id, id=job_id)
+    operation: str | None = await QUERIES.cancel_upload(conn, account_id=account_id, id=job_id, caller=stored)
     if operation is not None:
         await uploads.drop_parts(conn, account_id, job_id)
     return operation

@@ -6,25 +6,26 @@ SELECT j.state, j.total IS NULL AS unsplit, j.total IS NULL
     AS open
 FROM jobs j WHERE j.account_id = :account_id AND j.id = :id;
 
--- name: cancel_upload(account_id, id)$
--- End an upload at once and free its idempotency key. Returns its operation. Null: the job is not an upload any more.
+-- name: cancel_upload(account_id, id, caller)$
+-- End an upload at once and free its idempotency key. `caller`: who cancels it; null: unknown. Returns its operation. Null: the job is not an upload any more.
 UPDATE jobs SET state = 'cancelled', total = 0, idempotency_key = NULL, lease_until = NULL,
-    cancel_requested_at = now(), finished_at = now()
+    cancel_requested_at = now(), finished_at = now(), cancelled_by = :caller::jsonb || jsonb_build_object('at', now())
 WHERE account_id = :account_id AND id = :id AND state = 'receiving'
 RETURNING operation;
 
--- name: request(account_id, id)^
--- Record the cancellation on the job, and end its delay after an error of ours. The caller holds the account's turn.
+-- name: request(account_id, id, caller)^
+-- Record the cancellation on the job, with the first caller, and end its delay after an error of ours. The caller holds the account's turn.
 -- No row: the job has ended. `throttled`: the job was waiting for the window.
 WITH job AS (
     SELECT account_id, id, throttled_until FROM jobs
     WHERE account_id = :account_id AND id = :id AND state IN ('queued', 'running') FOR UPDATE
 )
-UPDATE jobs j SET cancel_requested_at = COALESCE(j.cancel_requested_at, now()), throttled_until = NULL, retry_at = NULL
+UPDATE jobs j SET cancel_requested_at = COALESCE(j.cancel_requested_at, now()), throttled_until = NULL, retry_at = NULL,
+    cancelled_by = COALESCE(j.cancelled_by, :caller::jsonb || jsonb_build_object('at', now()))
 FROM job WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.id
 RETURNING job.throttled_until IS NOT NULL AS throttled;
 
--- name: request_many(account_id, ids)
+-- name: request_many(account_id, ids, caller)
 -- As `request`, for those of the jobs that are queued and that nobody has locked.
 WITH job AS (
     SELECT j.account_id, j.id, j.throttled_until
@@ -35,7 +36,8 @@ WITH job AS (
         OFFSET 0 FOR UPDATE SKIP LOCKED
     ) j
 )
-UPDATE jobs j SET cancel_requested_at = COALESCE(j.cancel_requested_at, now()), throttled_until = NULL, retry_at = NULL
+UPDATE jobs j SET cancel_requested_at = COALESCE(j.cancel_requested_at, now()), throttled_until = NULL, retry_at = NULL,
+    cancelled_by = COALESCE(j.cancelled_by, :caller::jsonb || jsonb_build_object('at', now()))
 FROM job WHERE j.account_id = ANY (ARRAY[job.account_id]) AND j.id = job.id
 RETURNING j.id, job.throttled_until IS NOT NULL AS throttled, j.total IS NULL AS unsplit;
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from schemas.callers import stored_caller
 from schemas.errors import BulklaneError
 from schemas.formats.records import PART_BYTES, Span
 from schemas.ids import AccountId, JobId, show_job_id
@@ -164,6 +165,7 @@ def _columns(jobs: Sequence[SmallJob]) -> dict[str, list[Any]]:
         "file_names": [job.file_name for job in heads],
         "dry_runs": [job.dry_run for job in heads],
         "parent_ids": [job.parent_id for job in heads],
+        "submitters": [stored_caller(job.submitted_by) for job in heads],
         "idempotency_keys": [job.idempotency_key for job in heads],
         "traces": [job.trace for job in heads],
         "request_hashes": [small.request_hash for small in jobs],

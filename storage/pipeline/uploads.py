@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from schemas.callers import Caller, stored_caller
 from schemas.errors import UploadLost
 from schemas.formats.content_type import Format
 from schemas.formats.records import Span
@@ -43,6 +44,7 @@ class NewJob:
     file_name: str | None = None
     dry_run: bool = False
     parent_id: JobId | None = None
+    submitted_by: Caller | None = None
     idempotency_key: str | None = None
     trace: str | None = None  # see schemas.trace_context
 
@@ -112,6 +114,7 @@ async def open_job(conn: Conn | Pool, job: NewJob) -> None:
             file_name=job.file_name,
             dry_run=job.dry_run,
             parent_id=job.parent_id,
+            submitted_by=stored_caller(job.submitted_by),
             idempotency_key=job.idempotency_key,
             trace=job.trace,
             lease_seconds=UPLOAD_LEASE_SECONDS,

@@ -1,10 +1,11 @@
--- name: open(account_id, id, operation, params, stream, format, parallel, request_id, name, tags, file_name, dry_run, parent_id, idempotency_key, trace, lease_seconds)!
+-- name: open(account_id, id, operation, params, stream, format, parallel, request_id, name, tags, file_name, dry_run, parent_id, submitted_by, idempotency_key, trace, lease_seconds)!
 -- Store a job whose body is arriving; the api renews its lease. A job that exists stays as it is: this happens to an
 -- upload that fails while it is being accepted.
 INSERT INTO jobs (account_id, id, operation, params, stream, state, format, parallel, request_id, name, tags, file_name,
-    dry_run, parent_id, idempotency_key, trace, lease_until)
+    dry_run, parent_id, submitted_by, idempotency_key, trace, lease_until)
 VALUES (:account_id, :id, :operation, :params::jsonb, :stream, 'receiving', :format, :parallel, :request_id,
-        :name, :tags, :file_name, :dry_run, :parent_id, :idempotency_key, :trace, now() + make_interval(secs => :lease_seconds))
+        :name, :tags, :file_name, :dry_run, :parent_id, :submitted_by::jsonb, :idempotency_key, :trace,
+        now() + make_interval(secs => :lease_seconds))
 ON CONFLICT (account_id, id) DO NOTHING;
 
 -- name: by_idempotency_key(account_id, key)^

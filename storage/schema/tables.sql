@@ -124,6 +124,8 @@ CREATE TABLE jobs (
     file_name           text,                               -- of the file at the client, without folders
     changed             xid8 NOT NULL DEFAULT pg_current_xact_id(), -- the last change that a client sees, without its chunks
     trace               text,                               -- the place in its trace: schemas.trace_context
+    submitted_by        jsonb,                              -- the caller: schemas.callers; null: made before callers were stored
+    cancelled_by        jsonb,                              -- the caller of the first cancellation, with its time, `at`
     PRIMARY KEY (account_id, id)
 ) WITH (fillfactor = 70);
 -- Without statistics, every index that begins with account_id seems to find one row. An index that must not be taken for

@@ -4,13 +4,16 @@ from aiohttp import web
 
 from api.actions.account_id import account_named
 from api.actions.cancel_job import cancel_and_wait
-from api.actions.owned_job import OwnedJobInPath, list_owned_jobs, show_owned_job
+from api.actions.owned_job import OWNED_JOB, OwnedJobInPath, list_owned_jobs, show_owned_job
 from api.endpoint import endpoint
-from api.http.context import API
+from api.http.context import operator_pool
 from api.http.responses import shown
+from api.http.views.audit_view import audit_entry
 from schemas.ids import AccountId
 from schemas.wire.base import Listing
 from schemas.wire.operator import OperatorJob, OperatorJobsQuery
+from schemas.wire.security.audit import AuditEntry
+from storage.inspection import job_audit
 
 
 @endpoint(responses={200: Listing[OperatorJob]}, resolve={"account": account_named})
@@ -28,8 +31,17 @@ async def get_any_job(request: web.Request, job_id: OwnedJobInPath) -> web.Respo
     return shown(await show_owned_job(request, job_id))
 
 
+@endpoint(responses={200: Listing[AuditEntry]})
+async def list_any_audit(request: web.Request, job_id: OwnedJobInPath) -> web.Response:
+    """List who submitted, cancelled and retried a job, when and from where, in the order of time."""
+    rows = await job_audit.actions(operator_pool(request), job_id.account_id, job_id.job_id)
+    OWNED_JOB.found(request, rows or None)
+    entries = [audit_entry(row, whole=True) for row in rows]
+    return shown(Listing[AuditEntry](data=entries, next_cursor=None))
+
+
 @endpoint(responses={200: OperatorJob}, errors=(409,))
 async def cancel_any_job(request: web.Request, job_id: OwnedJobInPath) -> web.Response:
     """Cancel the items of a job that are not applied yet; applied items and their results are kept."""
-    await cancel_and_wait(request.app[API], job_id.account_id, job_id.job_id)
+    await cancel_and_wait(request, job_id.account_id, job_id.job_id)
     return shown(await show_owned_job(request, job_id))

@@ -28,6 +28,7 @@ async def operator_calls(at: Sessions) -> None:
         ("POST", "/accounts/{account}/keys/{key}/revoke"): ("", None),
         ("GET", "/jobs"): ("?limit=1", None),
         ("GET", "/jobs/{job_id}"): ("", None),
+        ("GET", "/jobs/{job_id}/audit"): ("", None),
         ("POST", "/jobs/{job_id}/cancel"): ("", None),
         ("GET", "/metrics-targets"): ("", None),
         ("GET", "/workers"): ("", None),

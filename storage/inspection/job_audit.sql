@@ -1,0 +1,21 @@
+-- name: actions(account_id, id, most)
+-- What was done to a job and by whom, in the order of time, with the names of the keys: its submission, its cancellation, and
+-- the jobs that retry it, at most `most`. `at` of a job that was not accepted is when its first byte came.
+SELECT a.action, a.at, a.caller, a.job_id, k.name AS key_name
+FROM (
+    SELECT 'submitted' AS action, COALESCE(accepted_at, received_at) AS at, submitted_by AS caller, NULL::uuid AS job_id, 0 AS place
+    FROM jobs WHERE account_id = :account_id AND id = :id
+    UNION ALL
+    -- a job that an error has stopped was cancelled by nobody; one of an older release by somebody unknown
+    SELECT 'cancelled', COALESCE((cancelled_by ->> 'at')::timestamptz, cancel_requested_at), cancelled_by, NULL, 1
+    FROM jobs WHERE account_id = :account_id AND id = :id
+      AND (cancelled_by IS NOT NULL OR (cancel_requested_at IS NOT NULL AND error_code IS NULL))
+    UNION ALL
+    (SELECT 'retried', accepted_at, submitted_by, id, 2
+    FROM jobs WHERE parent_id = :id AND (account_id = :account_id) IS TRUE AND accepted_at IS NOT NULL
+    ORDER BY id LIMIT :most)
+) a
+LEFT JOIN LATERAL (
+    SELECT name FROM api_keys WHERE account_id = :account_id AND id = a.caller ->> 'key_id' OFFSET 0
+) k ON true
+ORDER BY a.at, a.place, a.job_id;
