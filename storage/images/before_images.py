@@ -6,9 +6,7 @@ statements that run anyway, before the first change: `chunks.fence`, `references
 nothing is kept.
 """
 
-import json
-
-from schemas.callers import Caller
+from schemas.callers import Caller, stored_caller
 from schemas.ids import JobId
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn
@@ -24,7 +22,7 @@ def change_of(job_id: JobId, *, keep_images: bool) -> str:
 
 def single_change(by: Caller | None) -> str:
     """Return the value of the setting for a single change by this caller; None: it is not kept."""
-    return json.dumps(by.to_dict()) if by else NO_CHANGE
+    return stored_caller(by) or NO_CHANGE
 
 
 async def begin(conn: Conn, job_id: JobId) -> None:
