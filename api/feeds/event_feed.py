@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from api.feeds.event_follower import Event, Follower, Piece, pieces_of
 from api.feeds.event_reader import EventReader
 from schemas.ids import AccountId, JobId
+from storage.access import api_keys
 from storage.background import repeat
 from storage.pipeline import changes
 from storage.pipeline.changes import Cursor
@@ -242,6 +243,15 @@ class Feeds:
                 if follower.receiving:
                     follower.live = False
                     follower.catch_up(follower)
+
+    async def end_closed(self) -> None:
+        """End the streams whose keys are revoked or expired, or whose accounts are deleted."""
+        followers = self._followers()
+        keys = {follower.key for follower in followers if follower.key}
+        active = await api_keys.active_keys(self.reader.pool, keys) if keys else keys
+        async for follower in in_steps(followers):
+            if follower.key and follower.key not in active:
+                follower.end()
 
     @asynccontextmanager
     async def feed(self, account_id: AccountId) -> AsyncIterator[Feed]:

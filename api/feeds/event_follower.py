@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from schemas.ids import JobId
+from storage.access.api_keys import KeyId
 from storage.pipeline.changes import Cursor
 
 HEARTBEAT = b":\n\n"
@@ -45,17 +46,20 @@ class Follower(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_chunked", "_taken", "behind", "catch_up", "cursor", "has_end", "job_id", "live",
+        "_chunked", "_taken", "behind", "catch_up", "cursor", "has_end", "job_id", "key", "live",
         "lost", "receiving", "transport",
     )  # fmt: skip
 
-    def __init__(self, cursor: Cursor, job_id: JobId | None, *, chunked: bool) -> None:
+    def __init__(
+        self, cursor: Cursor, job_id: JobId | None, *, chunked: bool, key: KeyId | None = None
+    ) -> None:
         self._chunked = chunked  # HTTP/1.1; HTTP/1.0 has no chunks
         self.transport: asyncio.WriteTransport | None = None
         # of what is written; None: the client has taken all
         self._taken: asyncio.Future[None] | None = None
         self.cursor = cursor
         self.job_id = job_id
+        self.key = key  # the stream ends with it
         self.live = False
         self.behind = False
         self.has_end = False  # of its job

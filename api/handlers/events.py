@@ -12,11 +12,12 @@ from api.endpoint import endpoint
 from api.feeds.event_feed import Feeds, StaleCursor
 from api.feeds.event_follower import Follower
 from api.http.connections import CONNECTIONS
-from api.http.context import ACCOUNT, API, STREAMING, scope, stream_headers
+from api.http.context import ACCOUNT, API, CALLER, STREAMING, scope, stream_headers
 from api.openapi.describe import Response
 from schemas.errors import NotAcceptable
 from schemas.ids import JobId
 from schemas.wire.jobs import JobProgress
+from storage.access.api_keys import KeyId
 from storage.pipeline import changes
 from storage.pipeline.changes import Cursor
 
@@ -90,12 +91,17 @@ async def _stream(
         if request.method != "HEAD":
             with suppress(ConnectionError):  # the client has left
                 await response.write(_head(feeds, start) + reset)
-            follower = Follower(start, job_id, chunked=chunked)
+            follower = Follower(start, job_id, chunked=chunked, key=_key_of(request))
             connections = request.app[CONNECTIONS]
             if connections.hand_over(request.protocol, follower):
                 follower.lost.append(connections.close)
                 feed.add(follower, state=job_id is not None and after is None)
         return response
+
+
+def _key_of(request: web.Request) -> KeyId | None:
+    key_id = request[CALLER].key_id
+    return (request[ACCOUNT].id, key_id) if key_id else None
 
 
 def _head(feeds: Feeds, start: Cursor) -> bytes:

@@ -19,6 +19,7 @@ from schemas.settings import Settings, shown_url
 from schemas.trace_context import TracePlace, place_of
 from schemas.traces import TraceSpan
 from storage import migrations
+from storage.access.key_uses import KeyUses, recording_uses
 from storage.announcements import Announcer
 from storage.background import beside, repeat
 from storage.context import Context
@@ -37,6 +38,7 @@ class Api:
     ctx: Context
     hearing: Hearing
     uploads: Uploads
+    key_uses: KeyUses
     schema_ready: asyncio.Event  # set once the database has the schema of this code
     pages: asyncio.Semaphore  # of downloads that are read at once; other requests have the other connections
 
@@ -138,21 +140,14 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
     redis = connect(redis_url, queue_name=settings.queue_name)
     schema_ready = asyncio.Event()
     try:
-        queue = Queue(redis)
-        ctx = Context(
-            pool=pool,
-            queue=queue,
-            announcer=Announcer(redis, queue.breaker),
-            window=Window(redis, queue.breaker),
-            settings=settings,
-            worker_id=WorkerId(uuid4()),
-        )
+        ctx = _context_of(pool, Queue(redis), settings)
         async with (
             watching(pool, database_url),
             beside(_wait_for_schema(pool, schema_ready, shown_url(database_url))),
             beside(ctx.announcer.announce_changes()),
             Hearing(ctx.queue, pool) as hearing,
             keep_uploads(pool, ctx.announcer) as uploads,
+            recording_uses(pool) as key_uses,
         ):
             with suppress(TimeoutError):
                 await asyncio.wait_for(schema_ready.wait(), START_SECONDS)
@@ -160,12 +155,24 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
                 ctx=ctx,
                 hearing=hearing,
                 uploads=uploads,
+                key_uses=key_uses,
                 schema_ready=schema_ready,
                 pages=asyncio.Semaphore(max(settings.api_pool_size // PAGES_SHARE, 1)),
             )
     finally:
         await redis.aclose()
         await close_pool(pool)
+
+
+def _context_of(pool: Pool, queue: Queue, settings: Settings) -> Context:
+    return Context(
+        pool=pool,
+        queue=queue,
+        announcer=Announcer(queue.redis, queue.breaker),
+        window=Window(queue.redis, queue.breaker),
+        settings=settings,
+        worker_id=WorkerId(uuid4()),
+    )
 
 
 async def _wait_for_schema(pool: Pool, ready: asyncio.Event, server: str) -> None:

@@ -14,6 +14,7 @@ from storage.queue import Queue
 
 RETRY_SECONDS = 0.5
 HEARTBEAT_SECONDS = 15.0  # many proxies cut a stream that is silent for 30 seconds or more
+KEYS_SECONDS = 2.0  # a stream ends so long after its key
 LOOK_SECONDS = 10.0  # read what is waited for at least this often, because an announcement can be lost
 DEAF_SECONDS = 1.0  # the same while no announcement can arrive
 
@@ -35,6 +36,9 @@ class Hearing:
             asyncio.create_task(repeat(DEAF_SECONDS, self._look, what="looking for changes of jobs")),
             asyncio.create_task(
                 repeat(HEARTBEAT_SECONDS, self.feeds.beat, what="signs of life of streams", pause_first=True)
+            ),
+            asyncio.create_task(
+                repeat(KEYS_SECONDS, self.feeds.end_closed, what="looking at the keys of streams")
             ),
         ]
         return self

@@ -110,6 +110,7 @@ async def _holder_of(request: web.Request, key: str) -> Holder:
             "send another key of the account",
             code="api_key_expired",
         )
+    request.app[API].key_uses.note(holder.account.id, holder.key_id)
     return holder
 
 
