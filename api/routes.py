@@ -28,8 +28,9 @@ from api.handlers.partners import kirim, oliai, peach, whippy
 from api.handlers.webhooks import deliveries, endpoints
 from api.pages import account_limits as limit_pages
 from api.pages import contacts as contact_pages
-from api.pages import file_upload, job, matching_jobs_form, owners, resources, sign_in
+from api.pages import file_upload, job, matching_jobs_form, owners, resources, sign_in, webhook_deliveries
 from api.pages import jobs as jobs_pages
+from api.pages import webhooks as webhook_pages
 from api.pages.operator import accounts as accounts_pages
 from api.pages.operator import jobs as all_jobs_pages
 from api.pages.operator import overview
@@ -179,6 +180,28 @@ PAGE_ROUTES = (
     Route("POST", "/properties", resources.create_property),
     Route("GET", "/teams", resources.list_teams),
     Route("POST", "/teams", resources.create_team),
+    Route("GET", "/webhooks", webhook_pages.list_webhooks, scope=ADMIN),
+    Route("POST", "/webhooks", webhook_pages.create_webhook, scope=ADMIN),
+    Route("GET", "/webhooks/{webhook_id}", webhook_pages.show_webhook, scope=ADMIN),
+    Route("POST", "/webhooks/{webhook_id}", webhook_pages.change_webhook, scope=ADMIN),
+    Route("POST", "/webhooks/{webhook_id}/state", webhook_pages.switch_webhook, scope=ADMIN),
+    Route("POST", "/webhooks/{webhook_id}/delete", webhook_pages.delete_webhook, scope=ADMIN),
+    Route("POST", "/webhooks/{webhook_id}/secret", webhook_pages.show_secret, scope=ADMIN),
+    Route("POST", "/webhooks/{webhook_id}/secret/rotate", webhook_pages.rotate_secret, scope=ADMIN),
+    Route("POST", "/webhooks/{webhook_id}/test", webhook_deliveries.send_test, scope=ADMIN),
+    Route("POST", "/webhooks/{webhook_id}/replay", webhook_deliveries.replay_failed, scope=ADMIN),
+    Route(
+        "GET",
+        "/webhooks/{webhook_id}/deliveries/{delivery_id}",
+        webhook_deliveries.show_delivery,
+        scope=ADMIN,
+    ),
+    Route(
+        "POST",
+        "/webhooks/{webhook_id}/deliveries/{delivery_id}/replay",
+        webhook_deliveries.replay_delivery,
+        scope=ADMIN,
+    ),
     Route("GET", "/limits", limit_pages.show_limits),
     Route("GET", "/sign-in", sign_in.show_sign_in, public=True),
     Route("POST", "/sign-in", sign_in.sign_in, public=True),

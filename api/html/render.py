@@ -80,6 +80,7 @@ TENANT = Frame(
         NavItem("/upload", "Upload", scope=Scope.WRITE),
         NavItem("/contacts", "Contacts"),
         NavItem("/lists", "Lists", also=("/labels", "/audiences", "/channels", "/properties", "/teams")),
+        NavItem("/webhooks", "Webhooks", scope=Scope.ADMIN),
         NavItem("/limits", "Limits"),
     ),
     key_name="API key",

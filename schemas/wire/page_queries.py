@@ -11,6 +11,7 @@ from schemas.ids import JobId, read_job_id
 from schemas.operations import Operation
 from schemas.wire.query_models import (
     MAX_CURSOR,
+    DeliveriesQuery,
     JobName,
     JobsQuery,
     JobTag,
@@ -71,6 +72,12 @@ class JobPageQuery(Query):
         if self.row is None:
             return self
         return self.model_copy(update={"index": max(self.row - first_row, 0), "row": None})
+
+
+class WebhookPageQuery(DeliveriesQuery):
+    """Which deliveries the page of a webhook shows. `replayed`: so many were just queued again."""
+
+    replayed: int | None = Field(default=None, ge=0, le=MAX_CURSOR)
 
 
 class UploadQuery(Query):

@@ -58,6 +58,12 @@ async def get(db: Db, account_id: AccountId, webhook_id: str, delivery_id: UUID)
     return None if row is None else _row(row)
 
 
+async def newest(db: Db, account_id: AccountId) -> dict[str, DeliveryRow]:
+    """Return the newest delivery to each webhook of an account, by the id of the webhook."""
+    rows = await QUERIES.newest(db, account_id=account_id)
+    return {row["webhook_id"]: _row(row) for row in rows}
+
+
 async def queue_test(db: Db, account_id: AccountId, webhook_id: str) -> DeliveryRow | None:
     """Queue a message of the event TEST, or return None if there is no such webhook."""
     row = await QUERIES.queue_test(db, account_id=account_id, webhook_id=webhook_id, event=TEST)

@@ -37,3 +37,12 @@ WITH again AS (
     RETURNING 1
 )
 SELECT count(*) FROM again;
+
+-- name: newest(account_id)
+-- The newest delivery to each webhook of the account that has one.
+SELECT d.* FROM webhooks w
+CROSS JOIN LATERAL (
+    SELECT * FROM webhook_deliveries o WHERE o.account_id = w.account_id AND o.webhook_id = w.id
+    ORDER BY o.number DESC LIMIT 1
+) d
+WHERE w.account_id = :account_id;

@@ -2,11 +2,11 @@
 
 from aiohttp import web
 
+from api.actions import webhook_actions
 from api.endpoint import endpoint
-from api.http.context import API, scope
+from api.http.context import scope
 from api.http.responses import queued, shown
 from api.http.views.webhook_views import DELIVERY, WEBHOOK, DeliveryId, WebhookId, delivery_view
-from schemas.errors import Conflict
 from schemas.webhooks.event_types import DeliveryState
 from schemas.wire.base import Listing
 from schemas.wire.query_models import DeliveriesQuery
@@ -39,10 +39,7 @@ async def get_delivery(request: web.Request, webhook_id: WebhookId, delivery_id:
 @endpoint(responses={202: Delivery}, errors=(409,))
 async def test_webhook(request: web.Request, webhook_id: WebhookId) -> web.Response:
     """Send a message of the type `webhook.test`. The delivery shows what became of it."""
-    await _check_on(request, webhook_id)
-    row = await deliveries.queue_test(*scope(request), webhook_id)
-    await request.app[API].ctx.queue.ring_webhooks()
-    return queued(delivery_view(WEBHOOK.found(request, row)))
+    return queued(delivery_view(await webhook_actions.send_test(request, webhook_id)))
 
 
 @endpoint(responses={202: Delivery}, errors=(409,))
@@ -50,27 +47,11 @@ async def replay_delivery(
     request: web.Request, webhook_id: WebhookId, delivery_id: DeliveryId
 ) -> web.Response:
     """Send a message again that was delivered or has failed, with the same id and the same attempts."""
-    await _check_on(request, webhook_id)
-    row = await deliveries.replay(*scope(request), webhook_id, delivery_id)
-    if row is None:
-        DELIVERY.found(request, await deliveries.get(*scope(request), webhook_id, delivery_id))
-        message = "the delivery has not ended: it is still being attempted, so there is nothing to do"
-        raise Conflict(message, code="delivery_not_ended")
-    await request.app[API].ctx.queue.ring_webhooks()
-    return queued(delivery_view(row))
+    return queued(delivery_view(await webhook_actions.replay(request, webhook_id, delivery_id)))
 
 
 @endpoint(responses={202: Replayed}, errors=(409,))
 async def replay_failed(request: web.Request, webhook_id: WebhookId, body: ReplayBody) -> web.Response:
     """Send all messages again whose events happened since a time and that have failed."""
-    await _check_on(request, webhook_id)
-    count = await deliveries.replay_failed(*scope(request), webhook_id, body.since)
-    await request.app[API].ctx.queue.ring_webhooks()
+    count = await webhook_actions.replay_failed(request, webhook_id, body.since)
     return queued(Replayed(replayed=count))
-
-
-async def _check_on(request: web.Request, webhook_id: WebhookId) -> None:
-    row = WEBHOOK.found(request, await endpoints.get(*scope(request), webhook_id))
-    if row.state != "on":
-        message = f"the webhook {webhook_id!r} is off: switch it on by PATCH with state on"
-        raise Conflict(message, code="webhook_off")

@@ -1,11 +1,10 @@
 """/v1/webhooks: the endpoints that hear of the ends of jobs."""
 
-from typing import Any
-
 from aiohttp import web
 
+from api.actions.webhook_actions import reachable
 from api.endpoint import endpoint
-from api.http.context import API, scope
+from api.http.context import scope
 from api.http.responses import created, deleted, page_of, put, shown
 from api.http.views.webhook_views import (
     WEBHOOK,
@@ -14,29 +13,15 @@ from api.http.views.webhook_views import (
     secret_view,
     webhook_view,
 )
-from schemas.errors import NotAcceptable
 from schemas.ids import new_webhook_id
 from schemas.webhooks.signature import new_secret
-from schemas.webhooks.urls import address_problem_of, host_problem_of, problem_of
 from schemas.wire.base import Listing
 from schemas.wire.query_models import WebhooksQuery
 from schemas.wire.webhooks.endpoints import NewWebhook, NewWebhookView, Webhook, WebhookChange, WebhookSecret
 from storage.webhooks import endpoints
 
 
-async def _reachable(request: web.Request, value: Any) -> str:
-    """Return the URL of a body; raises NotAcceptable for an address or a host that the settings refuse."""
-    settings = request.app[API].ctx.settings
-    refused = settings.webhook_private_addresses == "refuse"
-    valid = isinstance(value, str) and problem_of(value) is None
-    if valid and refused and (problem := address_problem_of(value)):
-        raise NotAcceptable(f"url: {problem}", code="private_address", param="url")
-    if valid and (problem := host_problem_of(value, settings.webhook_hosts)):
-        raise NotAcceptable(f"url: {problem}", code="host_not_allowed", param="url")
-    return str(value)
-
-
-@endpoint(responses={201: NewWebhookView}, errors=(409,), resolve={"url": _reachable})
+@endpoint(responses={201: NewWebhookView}, errors=(409,), resolve={"url": reachable})
 async def create_webhook(request: web.Request, body: NewWebhook) -> web.Response:
     """Create a webhook under an id of ours. The response has the secret that signs its messages."""
     row = await endpoints.create(
@@ -46,7 +31,7 @@ async def create_webhook(request: web.Request, body: NewWebhook) -> web.Response
     return created(request, new_webhook_view(row), row.id)
 
 
-@endpoint(responses={201: NewWebhookView, 200: Webhook}, errors=(409,), resolve={"url": _reachable})
+@endpoint(responses={201: NewWebhookView, 200: Webhook}, errors=(409,), resolve={"url": reachable})
 async def put_webhook(request: web.Request, webhook_id: WebhookId, body: NewWebhook) -> web.Response:
     """Create a webhook under an id of your own, with a secret in the response; or change it, if it exists.
 
@@ -74,7 +59,7 @@ async def get_webhook(request: web.Request, webhook_id: WebhookId) -> web.Respon
     return shown(webhook_view(WEBHOOK.found(request, row)))
 
 
-@endpoint(responses={200: Webhook}, resolve={"url": _reachable})
+@endpoint(responses={200: Webhook}, resolve={"url": reachable})
 async def change_webhook(request: web.Request, webhook_id: WebhookId, body: WebhookChange) -> web.Response:
     """Change a webhook, or switch it off and on. Switched on, it gets the messages that wait."""
     given = body.model_dump(mode="json", include=body.model_fields_set)

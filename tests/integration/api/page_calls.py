@@ -26,6 +26,10 @@ class Call:
 SEEN = Call(statuses=(303,))  # a form of a page
 NAME_FORM = Call(body=lambda n: {"name": n["new_name"]}, statuses=(303,))
 LABEL_FORM = Call(body=lambda n: {"name": n["new_name"], "team_id": n["team"]}, statuses=(303,))
+HOOK_FORM = Call(
+    body=lambda _: {"url": "https://webhook.invalid/", "event.job.failed": "on"}, statuses=(303,)
+)
+HOOK = "/webhooks/{webhook_id}"
 OWNERS = ("/lists/{list_id}", "/labels/{label_id}", "/audiences/{audience_id}")
 
 PAGE_CALLS: dict[str, list[Call]] = {
@@ -70,6 +74,19 @@ PAGE_CALLS: dict[str, list[Call]] = {
         Call(body=lambda n: {"name": n["new_name"], "phone": n["new_channel_phone"]}, statuses=(303,))
     ],
     "POST /properties": [Call(body=lambda n: {"name": n["new_property"], "type": "date"}, statuses=(303,))],
+    "GET /webhooks/{webhook_id}": [
+        Call(),
+        Call(query=lambda _: {"state": "failed", "cursor": "1000", "replayed": "1"}),
+    ],
+    "POST /webhooks": [HOOK_FORM],
+    f"POST {HOOK}": [HOOK_FORM],
+    f"POST {HOOK}/state": [Call(body=lambda _: {"state": "on"}, statuses=(303,))],
+    f"POST {HOOK}/delete": [Call(deletes=True, statuses=(303,))],
+    f"POST {HOOK}/secret": [Call()],
+    f"POST {HOOK}/replay": [Call(body=lambda _: {"since": "2026-01-01T00:00:00"}, statuses=(303,))],
+    f"POST {HOOK}/secret/rotate": [SEEN],
+    f"POST {HOOK}/test": [SEEN],
+    f"POST {HOOK}/deliveries/{{delivery_id}}/replay": [Call(statuses=(303, 409))],  # 409: it has not ended
     "POST /lists/{list_id}/archive": [SEEN],
     "POST /lists/{list_id}/unarchive": [SEEN],
 }

@@ -46,6 +46,8 @@ GROWING = (
     "UPDATE jobs SET lease_until = now() - interval",
     "SELECT count(*) FROM jobs JOIN account_turns",
     "DELETE FROM webhook_deliveries WHERE account_id = ? AND webhook_id = ? AND number >= ?",
+    "DELETE FROM webhook_deliveries WHERE account_id = ? AND state = ?",
+    "DELETE FROM webhooks WHERE account_id = ? AND id LIKE ?",
 )
 # Statements of the command line and of the beginning of a session, and one that only a large account needs.
 NOT_RUN = {
