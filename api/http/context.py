@@ -25,7 +25,7 @@ from storage.background import beside, repeat
 from storage.context import Context
 from storage.entities.accounts import Account
 from storage.pipeline.receiving import Uploads, keep_uploads
-from storage.postgres.pool import Pool, close_pool, open_pool
+from storage.postgres.pool import Pool, WatchedPool, close_pool, open_pool
 from storage.queue import Queue, connect
 from storage.watch import watching
 from storage.windows.window import Window
@@ -164,7 +164,7 @@ async def open_api(settings: Settings) -> AsyncIterator[Api]:
         await close_pool(pool)
 
 
-def _context_of(pool: Pool, queue: Queue, settings: Settings) -> Context:
+def _context_of(pool: WatchedPool, queue: Queue, settings: Settings) -> Context:
     return Context(
         pool=pool,
         queue=queue,
