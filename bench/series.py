@@ -38,6 +38,7 @@ SERIES = {
     "claims": Entry(tiny="--accounts 4 --jobs 10 --streams 3 --measured 2 --rounds 1 --seconds 0.2"),
     "stages": Entry(tiny="--rows 1000 --jobs 10 --rounds 1 --workers 1"),
     "peers": Entry(tiny="--rows 1000 --rounds 1 --workers 1"),
+    "telemetry": Entry(tiny="--rows 1000 --jobs 10 --rounds 1 --workers 1"),
     "idle": Entry(full="--seconds 10", tiny="--seconds 0.1 --rounds 1 --workers 1"),
     "streams": Entry(tiny="--streams 20 --rounds 1"),
     "memory": Entry(tiny="--megabytes 10 --workers 1"),

@@ -36,6 +36,7 @@ VIEWS = "How fast is each view with a million jobs?"
 CLAIMS = "What does a claim cost when much waits?"
 MEMORY = "How much memory does a large upload need?"
 STREAMS = "How many streams of events can an api hold?"
+TELEMETRY = "What do metrics, logs and traces cost?"
 SCALE = "Does it scale?"
 PHONES = "How fast is the validation of phones?"
 
@@ -85,6 +86,9 @@ TARGETS = {
     "claim_queued": _target(CLAIMS, "claim and lease with many queued jobs", "ms", 0.25, 0.35),
     "streams_memory": _target(STREAMS, "memory of an api with 10,000 streams of events", "MB", 200, 300),
     "streams_delay": _target(STREAMS, "until 10,000 streams have an event", "ms", 500, 1_000),
+    "telemetry": _target(
+        TELEMETRY, "new rows with metrics, logs and traces, against none of them", "x", 1.0, 0.98
+    ),
     "scale": _target(SCALE, "rate of 8 workers, against 8 times one", "x", 1.0, 0.85),
     "phone": _target(PHONES, "phones on which the normaliser and phonenumbers disagree", "", 0, 0),
 }

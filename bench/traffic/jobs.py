@@ -62,14 +62,17 @@ async def _measure(jobs: int, connections: int, rounds: int, workers: int) -> li
             await service.sql("TRUNCATE contacts")
             await plain.empty()
             await service.rest()
-            accepted, cost = await _round(service, clients, jobs, connections)
+            accepted, cost = await run_round(service, clients, jobs, connections)
             seconds = sum([await plain.load(rows) for rows in small_jobs(jobs, ITEMS)])
             found.append((accepted, cost, jobs / seconds))
         await plain.close()
         return found
 
 
-async def _round(service: Service, clients: list[Client], jobs: int, connections: int) -> tuple[float, Cost]:
+async def run_round(
+    service: Service, clients: list[Client], jobs: int, connections: int
+) -> tuple[float, Cost]:
+    """Send small jobs. Return how many were accepted a second, and what they cost until all have ended."""
     bodies = [json_array(rows) for rows in small_jobs(jobs, ITEMS)]
     meter, at = Meter(service), time.time()
     accepted = await send_all(clients, bodies, connections)
