@@ -44,12 +44,10 @@ class TracePlace(NamedTuple):
         return {"traceparent": parent, **({"tracestate": self.state} if self.state else {})}
 
 
-def read_place(text: str) -> TracePlace:
-    """Return the place that a job keeps. Raises ValueError if there is none in the text."""
-    parent, _, state = text.partition(" ")
-    if (place := place_of([parent], [state])) is None:
-        raise ValueError("this is no place in a trace")
-    return place
+def read_place(text: str | None) -> TracePlace | None:
+    """Return the place that a job keeps, or None: it has none, or has one in a form of a newer release."""
+    parent, _, state = (text or "").partition(" ")
+    return place_of([parent], [state])
 
 
 def place_of(parents: Sequence[str], states: Sequence[str]) -> TracePlace | None:

@@ -46,8 +46,12 @@ class Recorder(Protocol):
         parent: TracePlace | None,
         links: Sequence[TracePlace] = (),
         began_at: int | None = None,
+        calls: bool = True,
     ) -> TraceSpan:
-        """Start a span below `parent`, or that of a new trace. `began_at`: nanoseconds since 1970."""
+        """Start a span below `parent`, or that of a new trace. `began_at`: nanoseconds since 1970.
+
+        Without `calls`, there are no spans of calls below it.
+        """
         ...
 
     def start_below(self, name: str, kind: Kind, attributes: Attributes) -> TraceSpan:
@@ -99,35 +103,46 @@ def call_span(system: str, name: str) -> TraceSpan:
     return _recorder.start_below(name, "client", attributes)
 
 
-def job_span(name: str, trace: str | None, attributes: Attributes, kind: Kind = "internal") -> TraceSpan:
+def job_span(
+    name: str, trace: str | None, attributes: Attributes, kind: Kind = "internal", *, calls: bool = True
+) -> TraceSpan:
     """Return the span of a step of a job, in the trace that the job keeps. Without one, there is no span."""
-    if _recorder is None or trace is None:
+    if _recorder is None or (place := read_place(trace)) is None:
         return NO_SPAN
-    return _recorder.start(name, kind, attributes, parent=read_place(trace))
+    return _recorder.start(name, kind, attributes, parent=place, calls=calls)
 
 
 def batch_span(
-    name: str, traces: Iterable[str | None], attributes: Attributes, kind: Kind = "internal"
+    name: str,
+    traces: Iterable[str | None],
+    attributes: Attributes,
+    kind: Kind = "internal",
+    *,
+    calls: bool = True,
 ) -> TraceSpan:
     """Return the span of a step of several jobs at once, from the traces that they keep.
 
-    It is in the trace of the job, if one alone is sampled; otherwise in a trace of its own, with links to
-    all that are.
+    If only one of them is sampled, it is in the trace of that job, or there is none: the present span is of
+    this trace. Otherwise it is in a trace of its own, with links to those that are sampled.
     """
     if _recorder is None:
         return NO_SPAN
-    sampled = [place for text in traces if text and (place := read_place(text)).sampled]
-    if len(sampled) <= 1:
-        return _recorder.start(name, kind, attributes, parent=sampled[0]) if sampled else NO_SPAN
-    return _recorder.start(name, kind, attributes, parent=None, links=sampled)
+    sampled = [place for text in traces if (place := read_place(text)) and place.sampled]
+    if not sampled:
+        return NO_SPAN
+    if len(sampled) > 1:
+        return _recorder.start(name, kind, attributes, parent=None, links=sampled, calls=calls)
+    present = _recorder.present().place
+    if present is not None and present.trace_id == sampled[0].trace_id:
+        return NO_SPAN
+    return _recorder.start(name, kind, attributes, parent=sampled[0], calls=calls)
 
 
 def job_span_of_batch(
     name: str, trace: str | None, attributes: Attributes, batch: TraceSpan, *, began_at: int
 ) -> TraceSpan:
     """Return the span of a job in a batch, in the trace of the job, with a link to the span of the batch."""
-    if _recorder is None or trace is None or batch.place is None:
+    if _recorder is None or batch.place is None or (place := read_place(trace)) is None:
         return NO_SPAN
-    place = read_place(trace)
     links = [batch.place] if batch.place.trace_id != place.trace_id else []
     return _recorder.start(name, "internal", attributes, parent=place, links=links, began_at=began_at)

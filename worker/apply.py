@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from schemas.error_limit import Tally
 from schemas.ids import show_job_id
-from schemas.metrics import ITEMS_APPLIED, RETRIES, STAGE_DURATION, timed
+from schemas.metrics import ITEMS_APPLIED, RETRIES, note_stage, timed
 from schemas.states import Outcome
 from storage.context import Context
 from storage.failpoints import reach
@@ -108,7 +108,7 @@ def complete(claim: Claim, batch: Batch, applied: Applied) -> Done:
 
 def count_applied(done: Sequence[Done], commit_seconds: float) -> None:
     """Count the items of committed chunks by outcome, without a step for each item."""
-    STAGE_DURATION.labels("commit").observe(commit_seconds)
+    note_stage("commit", commit_seconds)
     counts: Counter[Outcome] = Counter()
     for chunk in done:
         counts.update(chunk.results.counts(chunk.claim.items))

@@ -36,7 +36,7 @@ from worker.attempt import (
     stop_if_too_many_errors,
 )
 from worker.finish import announce, drop_parts, finish_if_last
-from worker.job_spans import note_end, span_of_job
+from worker.job_spans import DRY_RUN, note_end, span_of_job
 from worker.operations.base import Applied, Batch
 from worker.operations.isolate import apply_isolated
 from worker.operations.registry import operation_of
@@ -68,7 +68,7 @@ async def dry_run_next(ctx: Context, watch: Watch[DueDryRun] | None = None) -> b
     dry_run = await dry_runs.claim(ctx.pool, watch)
     if dry_run is None:
         return False
-    with about_job(dry_run.account_id, dry_run.job_id), span_of_job("job.dry_run", dry_run):
+    with about_job(dry_run.account_id, dry_run.job_id), span_of_job(DRY_RUN, dry_run):
         await _run(ctx, dry_run)
     return True
 

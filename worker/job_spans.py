@@ -10,6 +10,7 @@ from storage.pipeline.chunks import Claim
 from storage.pipeline.finish import End
 from storage.pipeline.results import Done
 
+DRY_RUN = "job.dry_run"
 Noted = dict[str, str | int | float | bool]
 
 
@@ -27,8 +28,13 @@ class Step(Protocol):
 
 
 def span_of_job(name: str, step: Step) -> TraceSpan:
-    """Return the span of a step of a whole job: its finish, its dry run."""
-    return traces.job_span(name, step.trace, _of_job(step)) if traces.are_on() else traces.NO_SPAN
+    """Return the span of a step of a whole job: its finish, its dry run.
+
+    A dry run makes the same statements for each chunk.
+    """
+    if not traces.are_on():
+        return traces.NO_SPAN
+    return traces.job_span(name, step.trace, _of_job(step), calls=name != DRY_RUN)
 
 
 def span_of_split(trace: str | None, account_id: AccountId, job_id: JobId, part: int) -> TraceSpan:
@@ -42,7 +48,7 @@ def span_of_chunk(claim: Claim) -> TraceSpan:
     """Return the span of a chunk that is applied alone."""
     if not traces.are_on():
         return traces.NO_SPAN
-    return traces.job_span("job.chunk", claim.trace, _of_chunk(claim), "consumer")
+    return traces.job_span("job.chunk", claim.trace, _of_chunk(claim), "consumer", calls=False)
 
 
 def span_of_chunks(claims: Sequence[Claim]) -> TraceSpan:
@@ -53,7 +59,9 @@ def span_of_chunks(claims: Sequence[Claim]) -> TraceSpan:
         "messaging.batch.message_count": len(claims),
         "bulklane.items": sum(claim.items for claim in claims),
     }
-    return traces.batch_span("job.chunks", [claim.trace for claim in claims], attributes, "consumer")
+    return traces.batch_span(
+        "job.chunks", [claim.trace for claim in claims], attributes, "consumer", calls=False
+    )
 
 
 def record_small_jobs(done: Sequence[Done], ends: Sequence[End], batch: TraceSpan, *, began_at: int) -> None:

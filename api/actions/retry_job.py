@@ -35,8 +35,8 @@ class RetryRequest(BulkRequest):
         """Plan a job with the operation and parameters of the parent. Raises NotAcceptable, Conflict."""
         self.refuse_problems()
         check_retry(self._parent)
-        if self._parent.trace:
-            present().link(read_place(self._parent.trace))
+        if place := read_place(self._parent.trace):
+            present().link(place)
         return Plan(
             operation=RETRIED_AS.get(self._parent.operation, self._parent.operation),
             params=self._parent.params.model_copy(update={"max_errors": None}),  # a limit for the whole file

@@ -5,11 +5,13 @@ from aiohttp.typedefs import Handler
 
 from api.http.access_log import PROBES, route_of
 from api.http.context import ACCOUNT, JOB_ID, REQUEST_ID, TRACE, received_trace
+from api.middleware.measure import METHODS, UNMATCHED
 from schemas import traces
 from schemas.ids import JobId, show_account_id, show_job_id
 from schemas.traces import TraceSpan
 
-UNTRACED = PROBES | {"/metrics"}  # asked every few seconds
+# Asked every few seconds, or open for hours: statements that many streams share would be in the trace of one.
+UNTRACED = PROBES | {"/metrics", "/v1/events", "/v1/jobs/{job_id}/events"}
 
 
 @web.middleware
@@ -18,10 +20,11 @@ async def trace(request: web.Request, handler: Handler) -> web.StreamResponse:
     route = route_of(request)
     if not traces.are_on() or route in UNTRACED:
         return await handler(request)
-    attributes = {"http.request.method": request.method, "url.scheme": request.scheme}
+    method = request.method if request.method in METHODS else "_OTHER"  # a client may send any word
+    attributes = {"http.request.method": method, "url.scheme": request.scheme}
     if route:
         attributes["http.route"] = route
-    name = f"{request.method} {route}" if route else "unmatched"
+    name = f"{method} {route or UNMATCHED}"
     with traces.request_span(name, received_trace(request), attributes) as span:
         request[TRACE] = span
         response = await handler(request)

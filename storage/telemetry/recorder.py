@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Self
 
 from opentelemetry import trace
-from opentelemetry.context import Context, attach, detach
+from opentelemetry.context import Context, attach, detach, get_current, set_value
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -25,13 +25,16 @@ KINDS: dict[Kind, SpanKind] = {
     "consumer": SpanKind.CONSUMER,
 }
 NEW_TRACE = Context()
+CALLS_LEFT_OUT = "bulklane-calls-left-out"
+QUIET = set_value(CALLS_LEFT_OUT, True, Context())
 
 
 class RecordedSpan(TraceSpan):
     """A span of OpenTelemetry. While its `with` runs, it is the present span of the task."""
 
-    def __init__(self, span: trace.Span) -> None:
+    def __init__(self, span: trace.Span, *, calls: bool = True) -> None:
         self._span = span
+        self._around = NEW_TRACE if calls else QUIET
 
     @property
     def place(self) -> TracePlace:  # type: ignore[override]  # of this span it never changes
@@ -42,7 +45,7 @@ class RecordedSpan(TraceSpan):
         )
 
     def __enter__(self) -> Self:
-        self._token = attach(trace.set_span_in_context(self._span))
+        self._token = attach(trace.set_span_in_context(self._span, self._around))
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
@@ -77,6 +80,7 @@ class SpanRecorder:
         parent: TracePlace | None,
         links: Sequence[TracePlace] = (),
         began_at: int | None = None,
+        calls: bool = True,
     ) -> TraceSpan:
         """See `schemas.traces.Recorder`."""
         span = self._tracer.start_span(
@@ -87,13 +91,16 @@ class SpanRecorder:
             links=[Link(_context_of(place)) for place in links],
             start_time=began_at,
         )
-        return RecordedSpan(span)
+        return RecordedSpan(span, calls=calls)
 
     def start_below(self, name: str, kind: Kind, attributes: Attributes) -> TraceSpan:
         """See `schemas.traces.Recorder`. A span that has ended is not recorded any more."""
-        if not trace.get_current_span().is_recording():
+        around = get_current()
+        if (kind == "client" and CALLS_LEFT_OUT in around) or not trace.get_current_span(
+            around
+        ).is_recording():
             return NO_SPAN
-        return RecordedSpan(self._tracer.start_span(name, kind=KINDS[kind], attributes=attributes))
+        return RecordedSpan(self._tracer.start_span(name, around, KINDS[kind], attributes))
 
     def present(self) -> TraceSpan:
         """See `schemas.traces.Recorder`."""

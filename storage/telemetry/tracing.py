@@ -42,12 +42,13 @@ async def tracing(settings: Settings, role: str, worker_id: WorkerId | None = No
     calm = _CalmLog()
     SDK.addHandler(calm)
     SDK.propagate = False
-    provider = _start(role, worker_id)
+    provider = _start_if_valid(role, worker_id)
     try:
         yield
     finally:
         traces.use(None)
-        await _end(provider)
+        if provider is not None:
+            await _end(provider)
         SDK.removeHandler(calm)
         SDK.propagate = True
 
@@ -58,6 +59,16 @@ def _read_env_file(settings: Settings) -> None:
     for name, value in dotenv_values(str(file)).items():
         if name.startswith("OTEL_") and value is not None:
             os.environ.setdefault(name, value)
+
+
+def _start_if_valid(role: str, worker_id: WorkerId | None) -> "TracerProvider | None":
+    """Start to record. A variable that the SDK does not take stops no work: there are no traces then."""
+    try:
+        return _start(role, worker_id)
+    except Exception as error:
+        text = "there are no traces: a variable OTEL_… is not valid: %s: %s"
+        logger.error(text, type(error).__name__, error)
+        return None
 
 
 def _start(role: str, worker_id: WorkerId | None) -> "TracerProvider":

@@ -29,6 +29,11 @@ def test_a_header_that_is_not_valid_is_ignored(parent: str) -> None:
     assert place_of([parent], []) is None
 
 
+@pytest.mark.parametrize("text", [None, "", "what a newer release keeps", f"{VALID}/1"])
+def test_a_job_without_a_place_that_can_be_read_has_none(text: str | None) -> None:
+    assert read_place(text) is None
+
+
 def test_several_headers_are_ignored() -> None:
     assert place_of([VALID, VALID], []) is None
     assert place_of([], ["vendor=1"]) is None

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.settings import Settings
 from storage.context import Context
-from tests.integration.api.service import Client, make_client, serve
+from tests.integration.api.service import Client, Service, make_client, serve
 from tests.integration.traces.spans import Spans, recording
 from tests.receiver import Receiver, receiving
 
@@ -26,12 +26,16 @@ def spans() -> Iterator[Spans]:
 
 
 @pytest.fixture
-async def client(ctx: Context, settings: Settings) -> AsyncIterator[Client]:
-    """Return a client of a running api."""
-    async with (
-        serve(settings) as service,
-        aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
-    ):
+async def service(settings: Settings) -> AsyncIterator[Service]:
+    """Run the api."""
+    async with serve(settings) as service:
+        yield service
+
+
+@pytest.fixture
+async def client(ctx: Context, service: Service) -> AsyncIterator[Client]:
+    """Return a client of the api."""
+    async with aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session:
         yield await make_client(ctx, session)
 
 

@@ -113,6 +113,32 @@ async def test_the_variables_of_opentelemetry_have_their_usual_meaning(
     assert not kept or collector.headers["x-key"] == "secret"
 
 
+async def test_the_variables_may_stand_in_the_file_of_settings(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with collecting() as collector:
+        lines = f"OTEL_EXPORTER_OTLP_ENDPOINT={collector.url}\nOTEL_SERVICE_NAME=of-the-file\n"
+        (tmp_path / ".env").write_text(lines)
+        with monkeypatch.context() as variables:  # takes back what `tracing` adds
+            for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_SERVICE_NAME"):
+                variables.setenv(name, "to be taken back")
+                variables.delenv(name)
+            await _record(Settings().otel_exporter_otlp_endpoint or "", settings, 1)
+    assert [span.service for span in collector.spans] == ["of-the-file"]
+
+
+async def test_a_variable_that_the_sdk_does_not_take_stops_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "1")  # less than a batch
+    await _record("http://127.0.0.1:1", settings, 1)
+    assert (
+        "there are no traces: a variable OTEL_… is not valid: ValueError: max_export_batch_size"
+        in caplog.text
+    )
+
+
 async def test_a_collector_that_refuses_is_logged_once(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,5 +1,6 @@
 """One trace shows the whole way of a job: from the POST to the webhook."""
 
+import asyncio
 import json
 
 from aiohttp import web
@@ -7,12 +8,14 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from storage.context import Context
 from tests.factories import phone
-from tests.integration.api.service import Client
+from tests.integration.api.service import Client, Service
 from tests.integration.api.uploads.sending import append, create
 from tests.integration.api.work import work, work_once
 from tests.integration.traces.spans import Spans, context_of, id_of, linked, trace_of
 from tests.receiver import Received, Receiver
+from tests.waiting import until
 from tests.webhooks import all_ended, make_webhook
+from tests.workers import barred
 from worker.webhooks.deliver import delivering
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -77,9 +80,12 @@ async def test_calls_of_the_servers_are_below_the_step_that_waits_for_them(
     above = {id_of(span): span.name for span in spans.all}
     parents = {name: above[span.parent.span_id] for name, span in calls.items() if span.parent}
     assert parents["api_keys.by_key_with_jobs"] == POST
-    assert parents["receiving.accept_small"] == "jobs.accept"
+    assert parents["receiving.accept_small"] == "job.accept"
     assert parents["bells.ring"] == POST
-    assert parents["chunks.fence_all"] == "job.chunks"
+    assert set(parents.values()) == {POST, "job.accept"}  # a chunk has the times of its stages instead
+    batch = spans.one("job.chunks").attributes or {}
+    stages = {name.split(".")[-1] for name in batch if name.startswith("bulklane.stage.")}
+    assert stages == {f"{stage}_seconds" for stage in ("prepare", "stage", "upsert", "record", "commit")}
     chunk = spans.one("job.chunk").attributes or {}
     assert chunk["bulklane.items.created"] == chunk["bulklane.items.failed"] == 1
     assert chunk["bulklane.job.state"] == "completed_with_errors"
@@ -101,6 +107,26 @@ async def test_small_jobs_that_share_a_transaction_are_linked_with_it(
     assert {trace_of(chunk) for chunk in chunks} == {trace_of(post) for post in posts}
     for chunk in chunks:
         assert linked(chunk) == {id_of(batch)}
+
+
+async def test_jobs_that_one_statement_accepts_are_linked_with_it(
+    ctx: Context, service: Service, client: Client, spans: Spans
+) -> None:
+    await client.submit_items([{"phone": phone(0)}])  # its stream exists now
+    waiting = service.api.uploads.small._waiting
+
+    async def queued() -> bool:
+        return sum(map(len, waiting.values())) == 2
+
+    async with barred(ctx, "SELECT FROM streams FOR UPDATE"):
+        requests = [asyncio.create_task(client.submit_items([{"phone": phone(n)}])) for n in (1, 2, 3)]
+        await until(queued)
+    assert [response.status for response in await asyncio.gather(*requests)] == [202] * 3
+    batch = spans.one("jobs.accept")
+    assert batch.parent is None
+    assert len(linked(batch)) == 2
+    assert linked(batch) < {id_of(post) for post in spans.named(POST)}
+    assert [span.name for span in spans.below(batch)] == ["receiving.accept_small"]
 
 
 async def test_a_trace_that_is_not_sampled_stays_not_sampled(

@@ -43,6 +43,8 @@ def test_a_wrong_setting_is_named_without_its_value(name: str, monkeypatch: pyte
         ("PORT", "abc", "is not a whole number: write only digits, as in 8080"),
         ("PORT", "70000", "must be at most 65535"),
         ("LOG_FORMAT", "xml", "must be 'console' or 'json'"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "write it like http://host:4318"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "must be 'http/protobuf'"),
         ("COMMUNICATION_PREFERENCES", "[]", 'write it like ["allow_all", "mute_all"]'),
     ],
 )
