@@ -62,7 +62,12 @@ def _read_env_file(settings: Settings) -> None:
 
 
 def _start_if_valid(role: str, worker_id: WorkerId | None) -> "TracerProvider | None":
-    """Start to record. A variable that the SDK does not take stops no work: there are no traces then."""
+    """Start to record. A variable that the SDK does not take stops no work: there are no traces then.
+
+    Nor are there any with OTEL_SDK_DISABLED: the SDK would return spans that are in no trace.
+    """
+    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return None
     try:
         return _start(role, worker_id)
     except Exception as error:

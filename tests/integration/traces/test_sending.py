@@ -17,7 +17,7 @@ from schemas.settings import Settings
 from storage.context import Context
 from storage.telemetry.tracing import tracing
 from tests.factories import phone
-from tests.integration.api.service import make_client
+from tests.integration.api.service import Client, make_client
 from tests.integration.traces.collector import collecting, silence
 from tests.waiting import until
 
@@ -137,6 +137,16 @@ async def test_a_variable_that_the_sdk_does_not_take_stops_nothing(
         "there are no traces: a variable OTEL_… is not valid: ValueError: max_export_batch_size"
         in caplog.text
     )
+
+
+async def test_jobs_are_accepted_while_the_sdk_is_disabled(
+    client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    on = settings.model_copy(update={"otel_exporter_otlp_endpoint": "http://127.0.0.1:9"})
+    async with tracing(on, "api"):
+        response = await client.submit_items([{"phone": phone(1)}])
+    assert response.status == 202, response.body
 
 
 async def test_a_collector_that_refuses_is_logged_once(
