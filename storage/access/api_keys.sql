@@ -1,9 +1,10 @@
 -- name: by_key(account_id, key_hash)^
--- A key that is not revoked, with its account. `expired_at`: since when it has expired.
+-- A key that is not revoked, with its account, unless that is being deleted: a key may have been created meanwhile.
+-- `expired_at`: since when it has expired.
 SELECT a.*, k.id AS key_id, k.scopes, CASE WHEN k.expires_at <= now() THEN k.expires_at END AS expired_at, 0 AS unfinished
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
-WHERE k.account_id = :account_id AND k.key_hash = :key_hash AND k.revoked_at IS NULL;
+WHERE k.account_id = :account_id AND k.key_hash = :key_hash AND k.revoked_at IS NULL AND a.deleting_at IS NULL;
 
 -- name: by_key_with_jobs(account_id, key_hash)^
 -- As `by_key`, with the number of jobs of the account that have not ended, uploads included.
@@ -15,7 +16,7 @@ CROSS JOIN LATERAL (
         SELECT FROM jobs j WHERE j.account_id = a.id AND j.state = 'receiving' ORDER BY j.lease_until OFFSET 0) r) AS unfinished
     FROM streams s WHERE s.account_id = a.id AND s.pending > 0
 ) jobs
-WHERE k.account_id = :account_id AND k.key_hash = :key_hash AND k.revoked_at IS NULL;
+WHERE k.account_id = :account_id AND k.key_hash = :key_hash AND k.revoked_at IS NULL AND a.deleting_at IS NULL;
 
 -- name: add(account_id, id, name, key_hash, scopes, expires_at)^
 -- Create a key. The name of a key that has expired is free. UniqueViolationError: another live key has this name. The

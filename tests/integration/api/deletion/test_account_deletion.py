@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from storage.access import api_keys
 from storage.context import Context
 from storage.deletion import account_deletion
 from storage.deletion.owned_rows import OWNED
@@ -100,6 +101,14 @@ async def test_a_deletion_that_dies_in_any_batch_is_ended_by_others(
         batch += 1
     assert deaths > len(OWNED)
     assert await left(ctx, account.id) == {}
+
+
+async def test_a_key_that_is_created_during_the_deletion_opens_nothing(ctx: Context) -> None:
+    account = await make_account(ctx)
+    await begun(ctx, account)
+    _, key = await api_keys.create_key(ctx.pool, account.id)
+    assert await api_keys.by_key(ctx.pool, key) is None
+    assert await api_keys.by_key_with_jobs(ctx.pool, key) is None
 
 
 async def test_rows_that_are_locked_delay_nothing_else(ctx: Context) -> None:
