@@ -46,7 +46,8 @@ ROUTES = (
     Route("POST", "/v1/uploads", uploads.start_upload, bulk=True),
     Route("OPTIONS", "/v1/uploads", uploads.show_limits, public=True),
     Route("GET", "/v1/uploads", uploads.list_uploads),
-    Route("GET", "/v1/uploads/{upload_id}", uploads.get_upload),
+    # it takes the upload over, and who sends one needs it after a cut
+    Route("GET", "/v1/uploads/{upload_id}", uploads.get_upload, scope=WRITE),
     Route("PATCH", "/v1/uploads/{upload_id}", uploads.append, uncounted=True),
     Route("DELETE", "/v1/uploads/{upload_id}", uploads.delete_upload),
     Route(

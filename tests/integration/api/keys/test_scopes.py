@@ -10,6 +10,7 @@ from storage.access import api_keys
 from storage.context import Context
 from tests.integration.api.keys.test_keys import path_of
 from tests.integration.api.service import Client
+from tests.integration.api.uploads.sending import CSV, append, create, offset_of
 
 REFUSED = "insufficient_scope"
 WITH_KEY = [route for route in (*ROUTES, *PAGE_ROUTES) if not route.public]
@@ -48,7 +49,7 @@ def test_reading_needs_read_and_what_reveals_or_deletes_needs_admin() -> None:
     assert needed["DELETE", "/v1/contacts/{contact_id}"] is Scope.WRITE
     assert needed["GET", "/v1/webhooks/{webhook_id}/secret"] is Scope.ADMIN
     assert needed["DELETE", "/v1/labels/{label_id}"] is Scope.ADMIN
-    assert needed["GET", "/upload"] is Scope.WRITE
+    assert needed["GET", "/upload"] is needed["GET", "/v1/uploads/{upload_id}"] is Scope.WRITE
     assert {path for (_, path), scope in needed.items() if scope is None} == {"/sign-out"}
     assert all(needs is not Scope.READ for (method, _), needs in needed.items() if method != "GET")
 
@@ -83,6 +84,20 @@ async def test_a_head_request_needs_the_scope_of_the_get(
     assert (await writer.call("HEAD", "/v1/jobs")).status == 403
     reader = await client_with(ctx, session, client, Scope.READ)
     assert (await reader.call("HEAD", "/v1/jobs")).status == 200
+
+
+async def test_an_upload_is_resumed_with_the_key_that_sends_it_and_ended_by_no_reader(
+    ctx: Context, session: aiohttp.ClientSession, client: Client
+) -> None:
+    writer = await client_with(ctx, session, client, Scope.WRITE)
+    reader = await client_with(ctx, session, client, Scope.READ)
+    place = (await create(writer, CSV[:50])).headers["Location"]
+    token = "SELECT token FROM resumable_uploads"
+    before = await ctx.pool.fetchval(token)
+    assert (await reader.call("HEAD", place)).status == 403
+    assert await ctx.pool.fetchval(token) == before  # a request that appends goes on
+    offset = await offset_of(writer, place)
+    assert (await append(writer, place, offset, CSV[offset:], complete=True)).status == 202
 
 
 async def test_a_session_with_a_key_that_reads_sees_no_forms_that_it_cannot_use(
