@@ -76,7 +76,6 @@ async def shared_cluster() -> AsyncIterator[Cluster]:
         OPERATOR_KEY=OPERATOR_KEY,
         METRICS_PORT="0",
         API_POOL_SIZE=str(POOL_SIZE),
-        WEBHOOK_PRIVATE_ADDRESSES="allow",
     ) as running:
         yield running
 

@@ -20,6 +20,8 @@ class Report:
     stopped: int = 0  # jobs that `max_errors` stopped
     retried: int = 0  # jobs that a request for many jobs retried
     events: int = 0  # that the clients have read
+    messages: int = 0  # to webhooks
+    attempts: int = 0  # to deliver them, as the endpoint saw them
     recoveries: list[tuple[float, str]] = field(default_factory=list)  # seconds, and the fault
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
@@ -67,6 +69,7 @@ class Report:
             f"| jobs stopped by `max_errors` | {self.stopped:,} |",
             f"| jobs retried by tag | {self.retried:,} |",
             f"| events | {self.events:,} |",
+            f"| messages to webhooks | {self.messages:,}, in {self.attempts:,} attempts |",
             *(f"| {kind} | {len(found)} |" for kind, found in self.damage.items()),
             f"| longest recovery | {longest[0]:.1f} s, after {longest[1]} |",
             f"| recoveries over {PROMISED_SECONDS:g} s | {slow} of {len(self.recoveries)} |",

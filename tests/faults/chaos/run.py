@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from time import monotonic
 
 from schemas.settings import Settings
@@ -16,6 +17,7 @@ from tests.faults.chaos.workload import Workload
 from tests.faults.harness import invariants
 from tests.faults.harness.cluster import Cluster, cluster
 from tests.faults.harness.effects import record_effects
+from tests.faults.harness.hearing import Ears, hearing
 from tests.faults.harness.recovery import progress
 from tests.faults.model.strategies import PROPERTIES
 from tests.faults.model.world import make_targets
@@ -43,11 +45,13 @@ async def chaos(minutes: float, seed: str, say: Say, *, items: int = 0, accounts
     """Run for some minutes; return the report. `say` gets one line for each fault."""
     report = Report(seed, minutes)
     seconds = minutes * 60
-    async with cluster(apis=2, workers=2, proxied=True) as running:
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(cluster(apis=2, workers=2, proxied=True))
         await record_effects(running)
         workloads = await _workloads(
             running, seed, items or round(minutes * ITEMS_A_MINUTE), accounts, seconds
         )
+        ears = await stack.enter_async_context(hearing(running, *(each.client for each in workloads)))
         following = [asyncio.create_task(workload.events.run()) for workload in workloads]
         await asyncio.gather(*(workload.begin() for workload in workloads))
         recoveries = Recoveries(running)
@@ -62,6 +66,7 @@ async def chaos(minutes: float, seed: str, say: Say, *, items: int = 0, accounts
         await _collect(report, "the probe", side)
         say("healed; waiting for the last jobs")
         await _settle(running, report)
+        await _hear(ears, report)
         await check(running, workloads, report)
         await asyncio.gather(*(cancel(task) for task in following))
         await _collect(report, "a reader of events", [task for task in following if not task.cancelled()])
@@ -153,6 +158,19 @@ async def _settle(running: Cluster, report: Report) -> None:
         return
     rows = await running.sql(UNFINISHED)
     report.stuck += [f"no progress for {PROGRESS_SECONDS:g} s: {dict(row)}" for row in rows]
+
+
+async def _hear(ears: Ears, report: Report) -> None:
+    """Wait until the last messages to webhooks are delivered, and compare them with the jobs."""
+    try:
+        await ears.heard()
+    except TimeoutError:
+        report.stuck.append("messages to webhooks wait, although all parts are back")
+    lines = await ears.violations()
+    report.lost += [line for line in lines if "not told" in line or "never taken" in line]
+    report.other += [line for line in lines if "not told" not in line and "never taken" not in line]
+    report.messages = len({attempt.id for attempt in ears.receiver.received})
+    report.attempts = len(ears.receiver.received)
 
 
 def _count(report: Report, running: Cluster, workloads: list[Workload], recoveries: Recoveries) -> None:

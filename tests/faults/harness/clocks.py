@@ -19,7 +19,10 @@ TIMES = """
     GROUP BY c.table_name
 """  # grants follow the clock of the window, which is Valkey's
 # whose times decide what is done when, and those with copies of them
-PIPELINE = ["account_turns", "chunks", "jobs", "job_history", "job_counts", "job_count_changes"]
+PIPELINE = [
+    "account_turns", "chunks", "jobs", "job_history", "job_counts", "job_count_changes", "rounds",
+    "webhooks", "webhook_deliveries",
+]  # fmt: skip
 FAR = timedelta(days=365_000)
 
 

@@ -39,6 +39,8 @@ from tests.waiting import CHECK_SECONDS, until
 HOST = "127.0.0.1"
 LATE_WAL = {"synchronous_commit": "on", "wal_writer_delay": "10s"}  # asynchronous commits are written late
 READY_SECONDS = 60.0
+# The endpoints of tests are on this machine. Retries are quick, and more than failures by chance.
+WEBHOOKS = {"WEBHOOK_PRIVATE_ADDRESSES": "allow", "WEBHOOK_RETRY_SECONDS": str([0.05] * 30)}
 
 
 class Cluster:
@@ -57,7 +59,7 @@ class Cluster:
         self.clients: list[PatientClient] = []
         self.proxies: dict[str, tuple[Proxy, Proxy]] = {}  # by part: to PostgreSQL, to Valkey
         self._proxied = proxied
-        self._settings = {"READ_LIMIT": "0"} | settings
+        self._settings = {"READ_LIMIT": "0"} | WEBHOOKS | settings
         self._numbers = count(1)
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None

@@ -14,6 +14,7 @@ from tests.faults.harness import invariants
 from tests.faults.harness.client import counts
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.effects import assert_once, effect_items, names_of
+from tests.faults.harness.hearing import hearing
 from tests.faults.harness.recovery import Record, recovered
 from tests.faults.harness.workload import SAME, assert_everything, submit_everything, submit_out_of_order
 from tests.house.source import all_sources
@@ -52,10 +53,12 @@ async def test_a_kill_at_every_step_loses_nothing(running: Cluster) -> None:
     client = await running.client()
     for step in STEPS:
         running.steps.arm(step, "kill")
-    await submit_everything(client)
-    await client.all_ended(seconds=90)
-    for step in STEPS:
-        await running.steps.taken(step, seconds=5)
+    async with hearing(running, client) as ears:
+        await submit_everything(client)
+        await client.all_ended(seconds=90)
+        for step in STEPS:
+            await running.steps.taken(step, seconds=5)
+        await ears.hold()
     await invariants.hold(running)
     await assert_everything(running, client)
 

@@ -8,6 +8,7 @@ from tests.factories import contact, phone
 from tests.faults.harness import invariants
 from tests.faults.harness.client import PatientClient, counts
 from tests.faults.harness.cluster import Cluster
+from tests.faults.harness.hearing import hearing
 from tests.faults.harness.recovery import Record, recovered
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -36,6 +37,12 @@ async def _kill_in_the_middle(running: Cluster, jobs: list[str], record: Record,
 
 async def test_a_kill_of_everything_in_each_operation(running: Cluster, record_property: Record) -> None:
     client = await running.client()
+    async with hearing(running, client) as ears:
+        await _kill_in_each_operation(running, client, record_property)
+        await ears.hold()
+
+
+async def _kill_in_each_operation(running: Cluster, client: PatientClient, record_property: Record) -> None:
     listed, label, audience = [await _make(client, noun) for noun in ("contact-lists", "labels", "audiences")]
     everyone = [{"phone": phone(n)} for n in range(SIZE)]
     half, rest = everyone[: SIZE // 2], everyone[SIZE // 2 :]
