@@ -21,6 +21,15 @@ from worker.together import apply_together
 ACCOUNTS = 3
 JOBS = 14
 CONTACTS = 6  # that the jobs of an account name
+IMAGES = """
+SELECT split_part(b.field, ':', 1) AS field, u.old_json ->> 'phone' AS phone,
+    CASE WHEN b.field LIKE '%:%' THEN split_part(u.old, ' ', 1) <> '' ELSE false END AS had,
+    CASE WHEN b.field NOT LIKE '%:%' THEN u.old END AS old,
+    CASE WHEN b.field NOT LIKE '%:%' THEN u.new END AS new
+FROM before_images b
+CROSS JOIN LATERAL unnest(b.contact_ids, b.old, b.new, b.old_json) u (contact_id, old, new, old_json)
+WHERE b.account_id = $1 AND b.job_id = $2
+"""
 
 
 async def test_a_job_finds_no_contact_of_the_job_of_another_account_before_it(ctx: Context) -> None:
@@ -48,7 +57,14 @@ async def test_the_effect_of_random_operations_is_that_of_one_by_one(ctx: Contex
     others = await submit(ctx, alone, plan)
     await _apply_alone(ctx, dict(zip(others, jobs, strict=True)), claims)
     assert await stored(ctx, together, jobs) == await stored(ctx, alone, others)
+    assert [await _images(ctx, job) for job in jobs] == [await _images(ctx, job) for job in others]
     await assert_consistent(ctx)
+
+
+async def _images(ctx: Context, job: tuple[AccountId, JobId]) -> list[Any]:
+    """Return what the images of a job say, sorted, without ids and times."""
+    rows = [tuple(row) for row in await ctx.pool.fetch(IMAGES, *job)]
+    return sorted(rows, key=repr)
 
 
 def _random_plan(seed: int) -> list[Job]:
