@@ -37,12 +37,12 @@ class RecordedSpan(TraceSpan):
         self._around = NEW_TRACE if calls else QUIET
 
     @property
-    def place(self) -> TracePlace:  # type: ignore[override]  # of this span it never changes
-        """Where the span is in its trace."""
-        context = self._span.get_span_context()
-        return TracePlace(
-            context.trace_id, context.span_id, context.trace_flags, context.trace_state.to_header()
-        )
+    def place(self) -> TracePlace | None:  # type: ignore[override]  # of this span it never changes
+        """Where the span is in its trace. None: the SDK has returned a span that is in none."""
+        at = self._span.get_span_context()
+        if not at.is_valid:
+            return None
+        return TracePlace(at.trace_id, at.span_id, at.trace_flags, at.trace_state.to_header())
 
     def __enter__(self) -> Self:
         self._token = attach(trace.set_span_in_context(self._span, self._around))
@@ -96,16 +96,15 @@ class SpanRecorder:
     def start_below(self, name: str, kind: Kind, attributes: Attributes) -> TraceSpan:
         """See `schemas.traces.Recorder`. A span that has ended is not recorded any more."""
         around = get_current()
-        if (kind == "client" and CALLS_LEFT_OUT in around) or not trace.get_current_span(
-            around
-        ).is_recording():
+        if kind == "client" and CALLS_LEFT_OUT in around:
+            return NO_SPAN
+        if not trace.get_current_span(around).is_recording():
             return NO_SPAN
         return RecordedSpan(self._tracer.start_span(name, around, KINDS[kind], attributes))
 
     def present(self) -> TraceSpan:
         """See `schemas.traces.Recorder`."""
-        span = trace.get_current_span()
-        return RecordedSpan(span) if span.get_span_context().is_valid else NO_SPAN
+        return RecordedSpan(trace.get_current_span())
 
 
 def _below(parent: TracePlace) -> Context:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
 SHUTDOWN_SECONDS = 2.0  # to send the last spans
+OFF = {"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "none"}
 SDK = logging.getLogger("opentelemetry")
 logger = logging.getLogger(__name__)
 
@@ -64,9 +65,10 @@ def _read_env_file(settings: Settings) -> None:
 def _start_if_valid(role: str, worker_id: WorkerId | None) -> "TracerProvider | None":
     """Start to record. A variable that the SDK does not take stops no work: there are no traces then.
 
-    Nor are there any with OTEL_SDK_DISABLED: the SDK would return spans that are in no trace.
+    Nor are there any with OTEL_SDK_DISABLED=true, where the SDK would return spans that are in no trace, and
+    with OTEL_TRACES_EXPORTER=none, which it reads in a start of its own only.
     """
-    if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    if any(os.environ.get(name, "").strip().lower() == value for name, value in OFF.items()):
         return None
     try:
         return _start(role, worker_id)

@@ -97,6 +97,7 @@ async def test_a_process_without_the_variable_does_not_load_the_sdk(settings: Se
         ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=of-all,team=crm"}, 20, "of-all"),
         ({"OTEL_TRACES_SAMPLER": "always_off"}, 0, ""),
         ({"OTEL_SDK_DISABLED": "true"}, 0, ""),
+        ({"OTEL_TRACES_EXPORTER": "none"}, 0, ""),
     ],
 )
 async def test_the_variables_of_opentelemetry_have_their_usual_meaning(
