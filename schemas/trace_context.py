@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 MOST_STATE = 512  # characters of `tracestate` that W3C asks us to pass on
+MOST_MEMBERS = 32
 KNOWN_FLAGS = 0b11  # sampled, and random trace id
 
 _PARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.ASCII)
-_STATE = re.compile(r"[ -~\t]*", re.ASCII)
+_KEY = r"[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13}"
+_MEMBER = re.compile(rf"({_KEY})=[ -+\--<>-~]{{0,255}}[!-+\--<>-~]", re.ASCII)
 
 
 class TracePlace(NamedTuple):
@@ -65,6 +67,14 @@ def place_of(parents: Sequence[str], states: Sequence[str]) -> TracePlace | None
 
 
 def _state(states: Sequence[str]) -> str:
-    """Return the joined `tracestate`, or an empty text if it is not one to pass on."""
-    joined = ",".join(state.strip() for state in states if state.strip())
-    return joined if len(joined) <= MOST_STATE and _STATE.fullmatch(joined) else ""
+    """Return the joined `tracestate`, or an empty text if it is not one to pass on.
+
+    The SDK would write a member that is not valid into the log.
+    """
+    members = [member for text in ",".join(states).split(",") if (member := text.strip(" \t"))]
+    joined = ",".join(members)
+    valid = (
+        len(joined) <= MOST_STATE and len(members) <= MOST_MEMBERS and all(map(_MEMBER.fullmatch, members))
+    )
+    keys = {member.partition("=")[0] for member in members}
+    return joined if valid and len(keys) == len(members) else ""

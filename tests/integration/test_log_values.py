@@ -107,7 +107,8 @@ async def test_what_clients_send_is_in_no_span(ctx: Context, settings: Settings,
 async def _send_everything(client: Client) -> None:
     """Send items that are good, bad, repeated, rejected and malformed, in all formats."""
     items = [ITEM, {**ITEM, "phone": MARK}, {**ITEM, "email": f"{MARK} no email"}, ITEM, {MARK: MARK}]
-    await client.submit_items(items)
+    place = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": f"{MARK} {PHONE}"}
+    await client.submit_items(items, **place)
     await client.submit_items(items, "?dry_run=true")
     await client.submit_items([{**ITEM, "name": f"{MARK}\0"}])
     ndjson = "\n".join(map(json.dumps, items))

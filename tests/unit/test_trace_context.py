@@ -58,9 +58,16 @@ def test_a_valid_header_is_kept_as_one_of_version_00(parent: str) -> None:
         (["a=" + "x" * 511], ""),
         (["a=\u00e9"], ""),
         (["a=1\0"], ""),
+        (["a=1, b@c=2 3,"], "a=1,b@c=2 3"),
+        (["a=1,a=2"], ""),
+        (["A=1"], ""),
+        (["a=1=2"], ""),
+        (["no member"], ""),
+        (["c4@9=1"], ""),
+        ([",".join(f"a{n}=1" for n in range(33))], ""),
     ],
 )
-def test_the_state_of_other_systems_is_kept_if_it_is_short_and_plain(states: list[str], kept: str) -> None:
+def test_the_state_of_other_systems_is_kept_if_it_is_short_and_valid(states: list[str], kept: str) -> None:
     place = place_of([VALID], states)
     assert place is not None
     assert place.state == kept
