@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SHUTDOWN_SECONDS = 2.0  # to send the last spans
 OFF = {"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "none"}
 SDK = logging.getLogger("opentelemetry")
+SDK.addHandler(logging.NullHandler())
 logger = logging.getLogger(__name__)
 
 
@@ -42,7 +43,7 @@ async def tracing(settings: Settings, role: str, worker_id: WorkerId | None = No
     _read_env_file(settings)
     calm = _CalmLog()
     SDK.addHandler(calm)
-    SDK.propagate = False
+    SDK.propagate = False  # also afterwards: its threads may still try to send
     provider = _start_if_valid(role, worker_id)
     try:
         yield
@@ -51,7 +52,6 @@ async def tracing(settings: Settings, role: str, worker_id: WorkerId | None = No
         if provider is not None:
             await _end(provider)
         SDK.removeHandler(calm)
-        SDK.propagate = True
 
 
 def _read_env_file(settings: Settings) -> None:

@@ -22,6 +22,7 @@ from tests.integration.traces.collector import collecting, silence
 from tests.waiting import until
 
 REPOSITORY = Path(__file__).parents[3]
+PATIENCE = 30.0  # seconds for a process to start or to end
 DEADLINE = 8.0  # seconds; the SDK alone would wait for 40 with four batches and a silent endpoint
 OFF = """
 import asyncio, sys
@@ -50,14 +51,14 @@ async def running(module: str, settings: Settings, **variables: str) -> AsyncIte
         yield process
     finally:
         process.terminate()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await process.communicate()
 
 
 async def line_with(process: Process, pattern: str) -> str:
     """Return what a pattern finds in the first line of the log that has it."""
     assert process.stderr is not None
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         async for line in process.stderr:
             if found := re.search(pattern, line.decode()):
                 return found[0]
@@ -80,6 +81,21 @@ async def test_processes_with_the_variable_send_one_trace(ctx: Context, settings
     assert (chunk.trace, chunk.parent) == (post.trace, post.id)
     assert chunk.attributes["bulklane.job"] == post.attributes["bulklane.job"] == response.json["id"]
     assert chunk.resource["service.version"]
+
+
+async def test_processes_work_and_end_while_the_collector_is_silent(ctx: Context, settings: Settings) -> None:
+    async with silence() as collector:
+        variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector, "OTEL_BSP_SCHEDULE_DELAY": "10"}
+        async with (
+            running("api", settings, **variables) as api,
+            running("worker", settings, **variables) as worker,
+        ):
+            url = await line_with(api, r"http://127.0.0.1:\d+")
+            async with aiohttp.ClientSession(base_url=url) as session:
+                client = await make_client(ctx, session)
+                response = await client.submit_items([{"phone": phone(1)}], Prefer="wait=20")
+                assert response.status == 200, response.body
+    assert (api.returncode, worker.returncode) == (0, 0)
 
 
 async def test_a_process_without_the_variable_does_not_load_the_sdk(settings: Settings) -> None:
