@@ -1,4 +1,4 @@
-"""`bulklane login`, `jobs`, `contacts`, `lists`, `labels` and `operator`."""
+"""`bulklane login`, `jobs`, `contacts`, `lists`, `labels`, `webhooks` and `operator`."""
 
 import json
 import stat
@@ -150,6 +150,27 @@ def test_contacts_are_shown_without_commands_to_the_terminal_and_deleted(
     assert "add --yes" in caller.text("contacts", "delete", contact["id"], status=2)
     assert caller.text("contacts", "delete", contact["id"], "--yes") == f"deleted {contact['id']}\n"
     assert "(unknown_contact)" in caller.text("contacts", "show", contact["id"], status=2)
+
+
+def test_webhooks_are_made_tested_and_replayed(service: Service, caller: Caller) -> None:
+    made = caller.read("webhooks", "create", "https://webhook.invalid/", "--event", "job.failed", "--ordered")
+    assert made["secret"].startswith("whsec_")
+    assert (made["events"], made["ordered"]) == (["job.failed"], True)
+    assert "webhook.invalid" in caller.text("webhooks", "list")
+    sent = caller.read("webhooks", "test", made["id"])
+    assert caller.read("webhooks", "deliveries", made["id"])["data"][0]["id"] == sent["id"]
+    assert "webhook.test" in caller.text("webhooks", "deliveries", made["id"], "--limit", "1")
+    assert caller.read("webhooks", "replay", made["id"], "--since", "2026-01-01") == {"replayed": 0}
+    assert "has not ended" in caller.text("webhooks", "replay", made["id"], sent["id"], status=2)
+    for wrong in ([], [sent["id"], "--since", "2026-01-01"]):
+        assert "not both" in caller.text("webhooks", "replay", made["id"], *wrong, status=2)
+    assert "should be 'job.completed'" in caller.text(
+        "webhooks", "create", "https://a.example", "--event", "job.x", status=2
+    )
+    assert httpx2.delete(
+        f"{service.dev['url']}/v1/webhooks/{made['id']}",
+        headers={"Authorization": f"Bearer {service.dev['api_key']}"},
+    ).is_success
 
 
 def test_lists_and_labels_are_listed(service: Service, caller: Caller) -> None:
