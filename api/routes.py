@@ -87,7 +87,7 @@ ROUTES = (
     Route("GET", "/v1/jobs/{job_id}/audit", jobs.list_audit),
     Route("POST", "/v1/jobs/{job_id}/cancel", jobs.cancel_job),
     Route("POST", "/v1/jobs/{job_id}/retry", jobs.retry_job, bulk=True),
-    Route("GET", "/v1/accounts", accounts.list_accounts),
+    Route("GET", "/v1/accounts", accounts.list_accounts, any_scope=True),  # whose key it is
     Route("GET", "/v1/limits", accounts.get_limits),
     Route("POST", "/v1/contact-lists", contact_lists.create_list),
     Route("GET", "/v1/contact-lists", contact_lists.list_lists),

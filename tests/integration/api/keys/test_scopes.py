@@ -50,7 +50,7 @@ def test_reading_needs_read_and_what_reveals_or_deletes_needs_admin() -> None:
     assert needed["GET", "/v1/webhooks/{webhook_id}/secret"] is Scope.ADMIN
     assert needed["DELETE", "/v1/labels/{label_id}"] is Scope.ADMIN
     assert needed["GET", "/upload"] is needed["GET", "/v1/uploads/{upload_id}"] is Scope.WRITE
-    assert {path for (_, path), scope in needed.items() if scope is None} == {"/sign-out"}
+    assert {path for (_, path), scope in needed.items() if scope is None} == {"/sign-out", "/v1/accounts"}
     assert all(needs is not Scope.READ for (method, _), needs in needed.items() if method != "GET")
 
 
