@@ -21,12 +21,17 @@ def changed_contacts_parts() -> dict[str, str | int]:
         f"CASE WHEN o.{field.name} IS DISTINCT FROM n.{field.name} THEN {1 << bit} ELSE 0 END"
         for bit, field in enumerate(CONTACT_FIELDS)
     )
+    json_fields = [field.name for field in CONTACT_FIELDS if field.is_json]
+    sizes = (f"pg_column_size(o.{name}), pg_column_size(n.{name})" for name in json_fields)
     return {
-        "differs": "\n        + ".join(differs),
+        "differs": "\n            + ".join(differs),
+        "most_contacts": MOST_CONTACTS,
+        "most_bytes": MOST_BYTES,
+        "json_bytes": f"GREATEST({', '.join(sizes)})",
         "kept_fields": "".join(_kept(bit, field) for bit, field in enumerate(CONTACT_FIELDS)),
-        "before_and_after": ",\n                ".join(map(_before_and_after, CONTACT_FIELDS)),
-        "json_fields": ", ".join(f"'{field.name}'" for field in CONTACT_FIELDS if field.is_json),
-        "block": block("f.old_json", "f.new_json", partition="s.job_id, f.field"),
+        "before_and_after": ",\n                    ".join(map(_before_and_after, CONTACT_FIELDS)),
+        "json_fields": ", ".join(f"'{name}'" for name in json_fields),
+        "block": block("f.old_json", "f.new_json", partition="o.account_id, s.job_id, f.field"),
     }
 
 
@@ -49,7 +54,6 @@ def _kept(bit: int, field: ContactField) -> str:
             "bit": 1 << bit,
             "json": "_json" if field.is_json else "",
             "cast": "" if field.is_json else "::text",
-            "block": block(f"o.{field.name}", f"n.{field.name}"),
         },
     )
 
