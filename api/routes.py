@@ -67,6 +67,7 @@ ROUTES = (
     Route("GET", "/v1/contacts/{contact_id}", contacts.get_contact),
     Route("PATCH", "/v1/contacts/{contact_id}", contacts.change_contact),
     Route("DELETE", "/v1/contacts/{contact_id}", contacts.delete_contact),
+    Route("GET", "/v1/contacts/{contact_id}/history", contacts.history_of),
     Route("GET", "/v1/contacts/{contact_id}/labels", memberships.labels_of),
     Route("GET", "/v1/contacts/{contact_id}/lists", memberships.lists_of),
     Route("GET", "/v1/contacts/{contact_id}/audiences", memberships.audiences_of),

@@ -1,5 +1,6 @@
 """The types of ids, and ids as text: a prefix, then a ULID or a number written as a ULID."""
 
+from datetime import datetime
 from typing import Literal, NewType
 from uuid import UUID
 
@@ -64,6 +65,11 @@ def read_channel_id(value: object) -> UUID | None:
 def new_job_id() -> JobId:
     """Return a new id; ids made later are greater."""
     return JobId(ULID().to_uuid())
+
+
+def last_job_id(at: datetime) -> JobId:
+    """Return the greatest id that can be made in the millisecond of a time."""
+    return JobId(UUID(int=int(ULID.from_datetime(at)) | (1 << 80) - 1))
 
 
 def show_job_id(job_id: JobId) -> str:

@@ -9,16 +9,20 @@ from api.endpoint import Unchecked, endpoint
 from api.http.contact_view import contact_view
 from api.http.context import ACCOUNT, API, changer_of, scope
 from api.http.responses import created, shown
+from api.http.views.history_view import history_entry, show_place
 from api.http.views.resource_ids import CONTACT, ContactId
 from api.openapi import examples
 from schemas.ids import read_channel_id, read_id
 from schemas.items.properties import Definitions
+from schemas.wire.base import Listing
 from schemas.wire.contact_bodies import ContactChange, Facts, NewContact
-from schemas.wire.contacts import Contact, ContactPage, Deleted
-from schemas.wire.query_models import ContactsQuery
+from schemas.wire.contacts import Contact, ContactPage, Deleted, HistoryEntry
+from schemas.wire.query_models import ContactsQuery, HistoryQuery
 from storage.entities import channels, contact_search, contacts, properties, teams
 from storage.entities.accounts import Account
 from storage.entities.contact_columns import ContactRow
+from storage.inspection import contact_history
+from storage.inspection.contact_history import START, HistoryPlace
 from storage.postgres.pool import Conn
 from storage.postgres.transactions import transact
 
@@ -97,6 +101,21 @@ async def delete_contact(request: web.Request, contact_id: ContactId) -> web.Res
     done = await transact(pool, delete)
     CONTACT.found(request, done or None)
     return shown(Deleted())
+
+
+@endpoint(responses={200: Listing[HistoryEntry]})
+async def history_of(request: web.Request, contact_id: ContactId, query: HistoryQuery) -> web.Response:
+    """List the jobs and the single requests that touched a contact, newest first, with what they changed.
+
+    It also works for a contact that was deleted. A page may be empty although there is a `next_cursor`: it
+    has looked through jobs that did not touch the contact.
+    """
+    after = HistoryPlace(*query.cursor) if query.cursor else START
+    entries, end = await contact_history.look(*scope(request), contact_id, after=after)
+    if after is START and not entries and end is None:
+        CONTACT.found(request, await contacts.get(*scope(request), contact_id))
+    views = [history_entry(entry) for entry in entries]
+    return shown(Listing[HistoryEntry](data=views, next_cursor=show_place(end) if end else None))
 
 
 async def _written(request: web.Request, body: Unchecked[Body], write: "Write[Body]") -> Contact:

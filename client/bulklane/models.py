@@ -222,3 +222,47 @@ class JobEvent:
     id: str
     kind: str
     job: JobProgress | None
+
+
+@dataclass(kw_only=True)
+class FieldChange:
+    """A field of a contact before and after a change; None: it had no value."""
+
+    field: str
+    old: Any
+    new: Any
+
+
+@dataclass(kw_only=True)
+class TouchingJob:
+    """A job that touched a contact, with the outcome of its last item that names it; None: none does."""
+
+    id: str
+    name: str | None
+    operation: str
+    state: str
+    item_index: int | None
+    outcome: str | None
+
+
+@dataclass(kw_only=True)
+class Caller:
+    """Who made a request, and from where. `kind` is "key" or "operator"."""
+
+    kind: str
+    key_id: str | None
+    key_name: str | None
+    session: bool
+    address: str | None
+    user_agent: str | None
+    request_id: str
+
+
+@dataclass(kw_only=True)
+class HistoryEntry:
+    """What a job, or a single request, did to a contact: one of `job` and `by` is None."""
+
+    at: datetime
+    job: TouchingJob | None
+    by: Caller | None
+    changes: list[FieldChange]

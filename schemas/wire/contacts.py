@@ -1,6 +1,7 @@
 """The view of a contact: the same object, in camelCase, in every response that has contacts."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, create_model
@@ -8,6 +9,7 @@ from pydantic import BaseModel, Field, create_model
 from schemas.items.contact_field import ContactField
 from schemas.items.contacts import CONTACT_FIELDS
 from schemas.wire.base import CamelCase, Moment, Wire
+from schemas.wire.security.audit import CallerView
 
 Model = TypeVar("Model", bound=BaseModel)
 Definition = tuple[Any, Any]  # of a field of a model: its type, and its default or FieldInfo
@@ -70,3 +72,37 @@ class Deleted(Wire):
     """The contact is deleted."""
 
     success: Literal[True] = True
+
+
+class FieldChange(Wire):
+    """A field of a contact before and after a change; null: it had no value.
+
+    `field` is a field of a contact, in snake_case. Or it is `list:lst_…`, `label:lbl_…` or `audience:aud_…`,
+    and its value is since when the contact is a member. Or it is `channel:…`, and its value is an opt-in. Or
+    it is `contact`, if all of the contact was created or deleted.
+    """
+
+    field: str
+    old: Any
+    new: Any
+
+
+class TouchingJob(Wire):
+    """A job that touched a contact, with its last item that names it; null: none does."""
+
+    id: str  # job_…
+    name: str | None
+    operation: str
+    state: str
+    item_index: int | None
+    outcome: str | None
+
+
+class HistoryEntry(Wire):
+    """What a job, or a single request, did to a contact: one of `job` and `by` is null."""
+
+    at: datetime  # when the job was received, or the request changed the contact
+    job: TouchingJob | None
+    by: CallerView | None
+    # newest first; empty: it changed nothing, or created the contact, or UNDO_DAYS are over
+    changes: list[FieldChange]

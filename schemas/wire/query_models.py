@@ -58,6 +58,16 @@ def _searchable(text: str) -> str:
     return text.strip()
 
 
+def _history_place(text: object) -> tuple[JobId, int, int, int]:
+    """Read a job, the index of an item, and the numbers of two changes, as in `job_….1000.7.12`."""
+    name, *digits = str(text).split(".")
+    job_id = read_job_id(name)
+    numbers = [int(part) for part in digits if part.isascii() and part.isdigit() and len(part) <= 19]
+    if job_id is None or len(digits) != 3 or len(numbers) != 3 or max(numbers) > MAX_NUMBER:
+        raise PydanticCustomError("no_cursor", "is not a cursor: send the next_cursor of another page")
+    return job_id, min(numbers[0], 2**31), numbers[1], numbers[2]
+
+
 SearchText = Annotated[str, Field(max_length=255), AfterValidator(_searchable)]
 JobName = Annotated[
     str,
@@ -204,6 +214,12 @@ class OptInsQuery(LongPageQuery):
     """The page of a contact's opt-ins."""
 
     cursor: UUID | None = None
+
+
+class HistoryQuery(Query):
+    """Where the history of a contact goes on."""
+
+    cursor: Annotated[tuple[JobId, int, int, int] | None, PlainValidator(_history_place), TEXT] = None
 
 
 class PageQuery(Query):

@@ -11,12 +11,13 @@ def audit_entry(row: ActionRow, *, whole: bool = False) -> AuditEntry:
     return AuditEntry(
         action=row.action.value,
         at=row.at,
-        by=_caller(row.caller, row.key_name, whole=whole) if row.caller else None,
+        by=caller_view(row.caller, row.key_name, whole=whole) if row.caller else None,
         job_id=show_job_id(row.job_id) if row.job_id else None,
     )
 
 
-def _caller(caller: Caller, key_name: str | None, *, whole: bool) -> CallerView:
+def caller_view(caller: Caller, key_name: str | None, *, whole: bool = False) -> CallerView:
+    """Return who made a request. `whole`: as in `audit_entry`."""
     shown = whole or caller.kind is CallerKind.KEY
     return CallerView(
         kind=caller.kind.value,

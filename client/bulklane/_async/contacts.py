@@ -6,6 +6,7 @@ from bulklane._async.listing import AsyncListing, AsyncNumberedListing
 from bulklane._async.transport import AsyncTransport
 from bulklane.calls import Call, get, path
 from bulklane.decode import decode, wire_names
+from bulklane.models import HistoryEntry
 from bulklane.resource_models import Audience, Contact, ContactFields, ContactList, Label, OptIn
 
 NAMES = wire_names(Contact)
@@ -54,6 +55,10 @@ class AsyncContacts:
     def opt_ins(self, contact_id: str | int) -> AsyncListing[OptIn]:
         """List what is known of a contact and each channel."""
         return AsyncListing(self._transport, path("v1", "contacts", contact_id, "opt-ins"), OptIn)
+
+    def history(self, contact_id: str | int) -> AsyncListing[HistoryEntry]:
+        """List the jobs and the single requests that touched a contact, newest first; also a deleted one."""
+        return AsyncListing(self._transport, path("v1", "contacts", contact_id, "history"), HistoryEntry)
 
     async def set_opt_in(
         self,

@@ -6,6 +6,7 @@ from bulklane._sync.listing import Listing, NumberedListing
 from bulklane._sync.transport import Transport
 from bulklane.calls import Call, get, path
 from bulklane.decode import decode, wire_names
+from bulklane.models import HistoryEntry
 from bulklane.resource_models import Audience, Contact, ContactFields, ContactList, Label, OptIn
 
 NAMES = wire_names(Contact)
@@ -54,6 +55,10 @@ class Contacts:
     def opt_ins(self, contact_id: str | int) -> Listing[OptIn]:
         """List what is known of a contact and each channel."""
         return Listing(self._transport, path("v1", "contacts", contact_id, "opt-ins"), OptIn)
+
+    def history(self, contact_id: str | int) -> Listing[HistoryEntry]:
+        """List the jobs and the single requests that touched a contact, newest first; also a deleted one."""
+        return Listing(self._transport, path("v1", "contacts", contact_id, "history"), HistoryEntry)
 
     def set_opt_in(
         self,

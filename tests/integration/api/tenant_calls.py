@@ -234,6 +234,7 @@ CALLS: dict[str, list[Call]] = {
     "GET /v1/contacts/{contact_id}/labels": [Call(), Call(query=lambda n: {"cursor": n["label"]})],
     "GET /v1/contacts/{contact_id}/lists": [Call(), Call(query=lambda n: {"cursor": n["list"]})],
     "GET /v1/contacts/{contact_id}/audiences": [Call(), Call(query=lambda n: {"cursor": n["audience"]})],
+    "GET /v1/contacts/{contact_id}/history": [Call()],
     "GET /v1/contacts/{contact_id}/opt-ins": [Call(), Call(query=lambda n: {"cursor": n["channel"]})],
     "PUT /v1/contacts/{contact_id}/opt-ins/{channel_id}": [
         Call(body=lambda _: {"opted_in": True, "by": "contact"})

@@ -43,13 +43,13 @@ ULID = "[0-9A-HJKMNP-TV-Z]{26}"
 RUN_VALUES = re.compile(  # values that differ from run to run: times, hashes, numbers, ids of new rows
     rf"""(?P<time>\d{{4}}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)?)
     | (?P<request>req_{ULID})
-    | (?P<applied>"applied":[ ]\d+)  # from a sequence that all accounts share
+    | (?P<applied>"(?:applied|number)":[ ]\d+)  # from a sequence that all accounts share
     | (?P<transaction>"changed":[ ]"\d+" | ^id:[ ][\d.,]+$)  # all accounts share the numbers
     | (?P<token>"token":[ ]\d+)  # random
     | (?P<csrf>\b[0-9a-f]{{64}}\b)
     | (?P<duration>(?<=[> ])[\d.,]+(?:/s|[ ](?:ms|s|min[ ]\d+[ ]s|h[ ]\d+[ ]min|d[ ]\d+[ ]h))(?=[ <]))
     | (?P<host>//127\.0\.0\.1:\d+)
-    | (?P<moment>\d{{4}}-\d\d-\d\d[ ]\d\d:\d\d:\d\d)
+    | (?P<moment>\d{{4}}-\d\d-\d\d[ ]\d\d:\d\d:\d\d(?:\.\d+)?)
     | (?P<hash>\\\\x[0-9a-f]{{64}})  # of a request, whose path may contain the id of a job
     | (?P<key>key_[0-9a-f]{{12}})  # of the hash of a random key
     | (?P<secret>whsec_[A-Za-z0-9+/=]{{44}})  # random

@@ -32,6 +32,7 @@ from storage.windows import admissions, grants
 from tests.factories import make_job, phone
 from tests.integration.plans.deletion_step import account_deletions, pruning
 from tests.integration.plans.growing_world import Sessions
+from tests.integration.plans.history_step import history_of_a_removed_member
 from tests.integration.plans.key_step import rotated_keys
 from tests.integration.plans.upload_step import staged_uploads
 from tests.workers import claim, expire_leases
@@ -287,7 +288,7 @@ STEPS: dict[str, Step] = {
         for step in (
             small_jobs, kept_rows, large_job, long_job, limited_jobs, dry_run, failures_of_a_job,
             uploads_that_end, staged_uploads, rare_steps, admission, pruning, account_deletions,
-            look_for_work, lost_announcements, rotated_keys,
+            look_for_work, lost_announcements, rotated_keys, history_of_a_removed_member,
         )
     },
     "contacts.delete": operation_step(Operation.CONTACTS_DELETE),

@@ -51,6 +51,12 @@ INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids)
 SELECT account_id, job_id, first_index, array_fill(1::smallint, '{10}'), array_fill(1::bigint, '{10}')
 FROM chunks WHERE state = 'done' ON CONFLICT DO NOTHING;
 
+INSERT INTO before_images (account_id, job_id, field, contact_ids, old, new)
+SELECT account_id, job_id, 'name', '{1}', '{x}', '{y}' FROM chunks WHERE state = 'done';
+
+INSERT INTO single_changes (account_id, contact_id, caller, field)
+SELECT account_id, id, '{"by": "key", "request_id": "crowd"}', 'name' FROM contacts WHERE account_id = @account@;
+
 INSERT INTO outcome_changes (account_id, job_id, item_index, was, outcome)
 SELECT account_id, id, 1, 1, 1 FROM jobs WHERE request_id = 'crowd' AND state <> 'queued';
 
