@@ -88,6 +88,7 @@ ROUTES = (
     Route("GET", "/v1/jobs/{job_id}/audit", jobs.list_audit),
     Route("POST", "/v1/jobs/{job_id}/cancel", jobs.cancel_job),
     Route("POST", "/v1/jobs/{job_id}/retry", jobs.retry_job, bulk=True),
+    Route("POST", "/v1/jobs/{job_id}/undo", jobs.undo_job, bulk=True),
     Route("GET", "/v1/accounts", accounts.list_accounts, any_scope=True),  # whose key it is
     Route("GET", "/v1/limits", accounts.get_limits),
     Route("POST", "/v1/contact-lists", contact_lists.create_list),
@@ -158,6 +159,7 @@ PAGE_ROUTES = (
     Route("GET", "/jobs/{job_id}", job.show_job),
     Route("POST", "/jobs/{job_id}/cancel", job.cancel_job),
     Route("POST", "/jobs/{job_id}/retry", job.retry_job, bulk=True),
+    Route("POST", "/jobs/{job_id}/undo", job.undo_job, bulk=True),
     Route("GET", "/upload", file_upload.show_upload, scope=WRITE),
     Route("POST", "/upload/preview", file_upload.preview_upload),
     Route("GET", "/contacts", contact_pages.list_contacts),

@@ -49,6 +49,7 @@ class ItemCode(StrEnum):
     PROPERTY_TYPE = "property_type"
     UNKNOWN_CHANNEL = "unknown_channel"
     TARGET_GONE = "target_gone"
+    UNDO_UNAVAILABLE = "undo_unavailable"
     REJECTED_BY_DATABASE = "rejected_by_database"
     PROCESSING_FAILED = "processing_failed"
 

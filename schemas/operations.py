@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.formats.csv_header import UnknownColumns
 from schemas.ids import show_id
-from schemas.items import contacts, references
+from schemas.items import contacts, references, undone
 from schemas.items.dates import DateFormat
 from schemas.items.reader import Reader
 
@@ -30,6 +30,7 @@ class Operation(StrEnum):
     LISTS_REMOVE = "lists.remove"
     LISTS_OVERWRITE = "lists.overwrite"
     AUDIENCES_ADD = "audiences.add"
+    JOBS_UNDO = "jobs.undo"  # made by POST /v1/jobs/{id}/undo alone
 
 
 MatchOn = Literal["auto", "phone", "external_id"]
@@ -57,6 +58,9 @@ class JobParams(BaseModel):
     override_opt_outs: bool = False
     max_errors: str | None = None  # see schemas.error_limit
     unknown_columns: UnknownColumns = "refuse"  # of CSV only if they are kept: its layout leaves them out
+    undoes: UUID | None = None  # the job that this one undoes
+    force: bool = False  # an undo overrides what somebody else has changed since
+    stream: str | None = None  # of the job that is undone
 
     def to_json(self) -> str:
         """Return the JSON to store; defaults are left out."""
@@ -82,6 +86,7 @@ def _kind(type_: Any, columns: tuple[str, ...], known_column: Callable[[str], st
 CONTACT = _kind(contacts.ContactItem, contacts.FIELDS, contacts.known_column)
 BY_ID = _kind(references.ById, references.NAMES, references.known_column)
 BY_PHONE = _kind(references.ByPhone, references.NAMES, references.known_column)
+UNDONE = _kind(undone.UndoItem, undone.COLUMNS, undone.known_column)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +97,7 @@ class Traits:
     name, with the parameters of the job as `{params.label_id}`: the jobs of a stream change the same data and
     take effect in the order of acceptance. `needs` is the required parameter, `takes` are the optional ones.
     `in_order`: chunks of a job must not run in parallel. `whole`: the window never splits a chunk.
+    `internal`: no client sends its items.
     """
 
     summary: str
@@ -102,6 +108,7 @@ class Traits:
     takes: tuple[str, ...] = ()
     in_order: bool = False
     whole: bool = False
+    internal: bool = False
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -186,7 +193,16 @@ OPERATIONS: dict[Operation, Traits] = {
         stream="audience:{params.audience_id}",
         needs="audience_id",
     ),
+    Operation.JOBS_UNDO: Traits(
+        summary="Undo a job",
+        items=UNDONE,
+        example=[],
+        stream="{params.stream}",
+        internal=True,
+    ),
 }
+# the operations of POST /v1/bulk/{operation}
+BULK_OPERATIONS = tuple(operation for operation, traits in OPERATIONS.items() if not traits.internal)
 
 
 def stream_of(operation: Operation, params: JobParams) -> str:

@@ -57,6 +57,7 @@ class Note(IntEnum):
     KEPT_OPTED_OUT = 1
     SKIPPED_CROSS_ORG = 2
     SKIPPED_TEAM_MISMATCH = 3
+    KEPT_CHANGED_SINCE = 4
 
     @property
     def word(self) -> str:
@@ -73,5 +74,7 @@ class Note(IntEnum):
                 return "the account has no such contact"
             case Note.SKIPPED_TEAM_MISMATCH:
                 return "the label belongs to one team and the contact to another"
+            case Note.KEPT_CHANGED_SINCE:
+                return "somebody else has changed this since the job, so it was kept: see fields"
             case _:
                 assert_never(self)

@@ -13,7 +13,7 @@ from api.http.validation import parse_query
 from schemas.errors import NotAcceptable, NotFound
 from schemas.formats.content_type import Format
 from schemas.formats.csv_header import UnknownColumns
-from schemas.operations import OPERATIONS, JobParams, Operation
+from schemas.operations import BULK_OPERATIONS, OPERATIONS, JobParams, Operation
 from schemas.wire.bulk_query import BulkQuery
 
 RENAME = "map."
@@ -146,7 +146,7 @@ def _all_channels(operation: Operation, query: BulkQuery) -> bool:
 
 
 def _operation(name: str) -> Operation:
-    if name in list(Operation):
+    if name in BULK_OPERATIONS:
         return Operation(name)
-    known = ", ".join(Operation)
+    known = ", ".join(BULK_OPERATIONS)
     raise NotFound(f"{name!r} is not an operation: use one of {known}", code="unknown_operation")

@@ -1,4 +1,4 @@
-"""/v1/jobs: list, count and show jobs, their errors, results and audit; cancel a job; retry failed items."""
+"""/v1/jobs: list, count and show jobs, their errors, results and audit; cancel, retry and undo them."""
 
 from aiohttp import web
 
@@ -9,6 +9,7 @@ from api.actions.job_id import JOB, JobIdInPath, KnownJobId
 from api.actions.list_jobs import job_filter, page_of_jobs
 from api.actions.retry_job import RetryRequest
 from api.actions.retry_jobs import retry_all
+from api.actions.undo_job import UndoRequest
 from api.endpoint import endpoint
 from api.http.context import ACCOUNT, API, scope
 from api.http.job_view import error_view, job_view, result_view
@@ -18,12 +19,14 @@ from api.http.waiting import wanted_wait
 from api.openapi.describe import Response
 from api.results.export import Media, stream_errors, stream_results, wanted_media
 from schemas.wire.base import Listing
+from schemas.wire.bulk_query import UndoQuery
 from schemas.wire.job_actions import CancelledJobs, JobsAction, RetriedJobs
 from schemas.wire.jobs import ItemErrorView, Job, JobListing, JobNumbers, ResultView
 from schemas.wire.query_models import JobFilterQuery, JobQuery, JobsQuery, ResultsQuery
 from schemas.wire.security.audit import AuditEntry
 from storage.inspection import job_audit
 from storage.pipeline import job_search, jobs, results
+from storage.undo import undoing
 
 FILES = (Media.CSV.value, Media.NDJSON.value)
 
@@ -120,6 +123,17 @@ async def retry_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
     """Accept a new job from the failed items, with the operation and the parameters of their job."""
     parent = JOB.found(request, await jobs.parent(*scope(request), job_id))
     return await accept_request(RetryRequest(request, parent))
+
+
+@endpoint(responses={200: Job, 202: Job, 207: Job})
+async def undo_job(request: web.Request, job_id: JobIdInPath, query: UndoQuery) -> web.Response:
+    """Accept a new job that gives the contacts of an ended job back what they had before it.
+
+    What somebody else has changed since is kept and told, unless `force` is true.
+    """
+    days = request.app[API].ctx.settings.undo_days
+    job = JOB.found(request, await undoing.undoable(*scope(request), job_id, days=days))
+    return await accept_request(UndoRequest(request, job, query))
 
 
 @endpoint(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from aiohttp import web
@@ -41,6 +41,8 @@ class Api:
     key_uses: KeyUses
     schema_ready: asyncio.Event  # set once the database has the schema of this code
     pages: asyncio.Semaphore  # of downloads that are read at once; other requests have the other connections
+    # of undos whose items are made: each holds one connection while it needs others
+    undos: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
 
     @property
     def ended(self) -> Ended:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from schemas.ids import show_job_id
+from schemas.ids import JobId, show_job_id
 from schemas.item_errors import ErrorGroup, ItemError
 from schemas.states import JobState
 from schemas.wire.jobs import (
@@ -29,7 +29,8 @@ def job_view(job: JobRow) -> Job:
         **columns_of(job),
         errors=[error_view(error) for error in job.first_errors],
         error_summary=_summary(job.error_summary),
-        children=None if job.children is None else [show_job_id(child) for child in job.children],
+        children=_shown(job.children),
+        undone_by=_shown(job.undone_by),
     )
 
 
@@ -56,10 +57,12 @@ def accepted_view(job: NewJob, place: Place, total: int | None) -> Job:
         errors=[],
         error_summary=[],
         children=[],
+        undone_by=[],
         **links_of(name),
         dry_run=job.dry_run,
         max_errors=job.params.max_errors,
         parent_id=show_job_id(job.parent_id) if job.parent_id else None,
+        undoes=show_job_id(JobId(job.params.undoes)) if job.params.undoes else None,
         request_id=job.request_id,
         received_at=place.received_at,
         accepted_at=place.accepted_at,
@@ -77,6 +80,7 @@ def result_view(result: ResultRow) -> ResultView:
         merged_into=result.merged_into,
         code=result.code,
         message=result.message,
+        fields=None if result.fields is None else list(result.fields),
     )
 
 
@@ -91,6 +95,10 @@ def error_view(error: ItemError) -> ItemErrorView:
         value=error.value,
         item=error.item,
     )
+
+
+def _shown(jobs: Sequence[JobId] | None) -> list[str] | None:
+    return None if jobs is None else [show_job_id(job) for job in jobs]
 
 
 def _summary(groups: Sequence[ErrorGroup] | None) -> list[ErrorGroupView] | None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from api.openapi.describe import Description, Items
-from schemas.operations import OPERATIONS, Operation
+from schemas.operations import BULK_OPERATIONS, OPERATIONS, Operation
 from schemas.wire.bulk_query import BulkQuery
 from schemas.wire.jobs import Job
 
@@ -20,7 +20,7 @@ NATIVE_FILES = ("application/x-ndjson", "text/csv", "multipart/form-data")
 
 def described() -> dict[str, Any]:
     """Return the parts of the description of `POST /v1/bulk/{operation}`."""
-    return {"variants": {operation.value: _variant(operation) for operation in Operation}}
+    return {"variants": {operation.value: _variant(operation) for operation in BULK_OPERATIONS}}
 
 
 def _variant(operation: Operation) -> Description:

@@ -21,7 +21,7 @@ from schemas.formats.content_type import Format
 from schemas.ids import read_job_id
 from schemas.items.contacts import ECHOES, ITEM_FIELDS, JSON_COLUMNS, NESTED
 from schemas.items.references import NAMES
-from schemas.operations import CONTACT, OPERATIONS, Operation
+from schemas.operations import BULK_OPERATIONS, CONTACT, OPERATIONS, Operation
 from schemas.previews.file_kind import TEXT_BYTES
 from schemas.previews.preview import Preview, preview_of
 from schemas.settings import Settings
@@ -65,7 +65,7 @@ async def show_upload(request: web.Request) -> web.Response:
         "upload.html",
         live="/v1/events",
         **(await _checked(request, check) if check else {"job": None}),
-        operations=OPERATIONS,
+        operations={operation: OPERATIONS[operation] for operation in BULK_OPERATIONS},
         taking={name: " ".join(taking(name)) for name in _parameters()},
         preferences=settings.communication_preferences,
         region=request[ACCOUNT].region or "",
@@ -123,12 +123,12 @@ async def _checked(request: web.Request, check: str) -> dict[str, Any]:
 
 
 def _parameters() -> Iterable[str]:
-    return dict.fromkeys(name for traits in OPERATIONS.values() for name in traits.parameters)
+    return dict.fromkeys(name for operation in BULK_OPERATIONS for name in OPERATIONS[operation].parameters)
 
 
 def taking(parameter: str) -> list[Operation]:
     """Return the operations that take a parameter."""
-    return [operation for operation, traits in OPERATIONS.items() if parameter in traits.parameters]
+    return [operation for operation in BULK_OPERATIONS if parameter in OPERATIONS[operation].parameters]
 
 
 def fields_of(operation: Operation, own: Iterable[str]) -> Groups:

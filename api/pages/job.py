@@ -1,5 +1,6 @@
-"""One job: its progress, its chunks, its errors and results; cancel it, retry what failed."""
+"""One job: its progress, its chunks, its errors and results; cancel it, retry what failed, undo it."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,15 +8,16 @@ from typing import Any
 
 from aiohttp import web
 
-from api.accept.accept import accept_request
+from api.accept.accept import BulkRequest, accept_request
 from api.actions.cancel_job import cancel_and_wait
 from api.actions.job_id import JOB
 from api.actions.retry_job import RetryRequest
+from api.actions.undo_job import UndoRequest
 from api.html.figures import items_a_second, plot, span_of, strip, timeline
 from api.html.render import page, see_other
 from api.html.session import own_address
 from api.html.shows import first_row
-from api.http.context import ACCOUNT, REQUEST_ID, scope
+from api.http.context import ACCOUNT, API, REQUEST_ID, scope
 from api.http.job_view import error_view, job_view, result_view
 from api.http.validation import read_query
 from api.http.views.audit_view import audit_entry
@@ -23,12 +25,14 @@ from api.openapi.describe import describe
 from api.pages.forms import read_form
 from schemas.errors import Conflict
 from schemas.ids import JobId, show_job_id
+from schemas.wire.bulk_query import UndoQuery
 from schemas.wire.jobs import Job
 from schemas.wire.page_queries import JobPageQuery
 from storage.inspection import chunk_strip, error_search, job_audit
 from storage.inspection.error_search import ErrorFilter
 from storage.pipeline import jobs, results
 from storage.pipeline.results import ResultRow
+from storage.undo import undoing
 
 PAGE_SIZE = 20
 RESULT_READS = 5  # of two chunks: so many results are looked through for those of one outcome
@@ -73,10 +77,24 @@ async def cancel_job(request: web.Request) -> web.Response:
 
 @describe(hidden=True)
 async def retry_job(request: web.Request) -> web.Response:
-    """Retry the failed items of a job, and show the new job. A form that is sent twice makes one job."""
+    """Retry the failed items of a job, and show the new job."""
     form = await read_form(request)
     parent = JOB.found(request, await jobs.parent(*scope(request), await JOB.in_path(request)))
-    bulk = RetryRequest(request, parent)
+    return await _make_once(RetryRequest(request, parent), form)
+
+
+@describe(hidden=True)
+async def undo_job(request: web.Request) -> web.Response:
+    """Undo a job, or check that by a dry run, and show the new job."""
+    form = await read_form(request)
+    days = request.app[API].ctx.settings.undo_days
+    job = await undoing.undoable(*scope(request), await JOB.in_path(request), days=days)
+    query = UndoQuery(dry_run="dry_run" in form)
+    return await _make_once(UndoRequest(request, JOB.found(request, job), query), form)
+
+
+async def _make_once(bulk: BulkRequest, form: Mapping[str, str]) -> web.Response:
+    """Make the job of a form, and show it. A form that is sent twice makes one job."""
     once = form.get("once", "")
     bulk.key = f"page {once}" if once.isascii() and once.isprintable() and 0 < len(once) < MAX_KEY else None
     bulk.account = replace(bulk.account, default_wait=0)  # the page of the new job shows its end

@@ -96,7 +96,7 @@ async def stream_results(
         view = result_view(result)
         if media is Media.NDJSON:
             return view.model_dump_json() + "\n"
-        return row(getattr(view, field) for field in fields)
+        return row(_cell(getattr(view, field)) for field in fields)
 
     async def page(after: int) -> tuple[str, int] | None:
         found = await results.result_page(pool, account_id, job_id, after, chunks=1)
@@ -163,6 +163,10 @@ async def _stream(
     await response.write(text.encode())
     await response.write_eof()
     return response
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
 
 
 def _line(value: dict[str, Any]) -> str:

@@ -69,7 +69,10 @@ class ItemError:
 
 @dataclass(kw_only=True)
 class ItemResult:
-    """What became of one item. `row` is the row that was sent, where the client has it; None otherwise."""
+    """What became of one item. `row` is the row that was sent, where the client has it; None otherwise.
+
+    `fields` is what an undo kept, because somebody else has changed it since; None: nothing.
+    """
 
     index: int
     outcome: str
@@ -77,6 +80,7 @@ class ItemResult:
     merged_into: int | None
     code: str | None
     message: str | None
+    fields: list[str] | None
     row: Any = local()
 
 
@@ -124,6 +128,7 @@ class JobProgress:
     dry_run: bool
     max_errors: str | None
     parent_id: str | None
+    undoes: str | None
     request_id: str
     received_at: datetime
     accepted_at: datetime | None
@@ -148,6 +153,7 @@ class JobSnapshot(JobProgress):
     first_errors: list[ItemError] = wire("errors")
     error_summary: list[ErrorGroup] | None
     children: list[str] | None
+    undone_by: list[str] | None
 
 
 @dataclass(kw_only=True)

@@ -35,8 +35,8 @@ def _no_prefix(name: str) -> str:
     return name
 
 
-class BulkQuery(Query):
-    """The parameters of `POST /v1/bulk/{operation}`; which of them an operation takes is in OPERATIONS."""
+class NewJobQuery(Query):
+    """The parameters of every request that makes a job."""
 
     name: Annotated[JobName, AfterValidator(_no_prefix)] | None = Field(
         default=None, description="a name for the job, by which it can be found", examples=["spring import"]
@@ -44,12 +44,22 @@ class BulkQuery(Query):
     tags: Annotated[
         tuple[JobTag, ...], Field(max_length=MAX_TAGS), BeforeValidator(listed), AfterValidator(_distinct)
     ] = Field(default=(), description=f"at most {MAX_TAGS} tags for the job, separated by commas")
+    parallel: int | None = Field(default=None, ge=1, le=MAX_PARALLEL, description="the most chunks in flight")
+    dry_run: bool = Field(default=False, description="report the result of each item, and change nothing")
+
+
+class UndoQuery(NewJobQuery):
+    """The parameters of `POST /v1/jobs/{id}/undo`."""
+
+    force: bool = Field(default=False, description="also undo what somebody else has changed since the job")
+
+
+class BulkQuery(NewJobQuery):
+    """The parameters of `POST /v1/bulk/{operation}`; which of them an operation takes is in OPERATIONS."""
 
     region: Annotated[str | None, AfterValidator(_region)] = Field(
         default=None, description="ISO 3166 region of phone numbers without a country code", examples=["IN"]
     )
-    parallel: int | None = Field(default=None, ge=1, le=MAX_PARALLEL, description="the most chunks in flight")
-    dry_run: bool = Field(default=False, description="report the result of each item, and change nothing")
     max_errors: Annotated[str | None, AfterValidator(_max_errors)] = Field(
         default=None,
         description="stop the job when more items fail: a number, or a percentage of the applied items",

@@ -87,6 +87,7 @@ class JobProgress(Wire):
     dry_run: bool  # nothing is changed: the results are those that the job would have
     max_errors: str | None  # the limit of item errors, a number or a percentage
     parent_id: str | None  # the job whose failed items this one retries
+    undoes: str | None  # the job that this one undoes
     request_id: str
     received_at: datetime
     accepted_at: datetime | None
@@ -105,6 +106,7 @@ class Job(JobProgress):
     errors: list[ItemErrorView]  # the first 20
     error_summary: list[ErrorGroupView] | None  # all item errors, grouped; null in a list of jobs
     children: list[str] | None  # the jobs that retry this one, at most 100; null in a list of jobs
+    undone_by: list[str] | None  # the jobs that undo this one, at most 100; null in a list of jobs
 
 
 class JobListing(Listing[Job]):
@@ -129,3 +131,4 @@ class ResultView(Wire):
     merged_into: int | None
     code: str | None
     message: str | None
+    fields: list[str] | None  # what an undo kept, because somebody else has changed it since

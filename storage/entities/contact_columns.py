@@ -79,6 +79,24 @@ def contact_parts() -> dict[str, str]:
     }
 
 
+def restoring_parts() -> dict[str, str]:
+    """Return the parts of undo/restoring.sql by name. Bit n of a mask stands for CONTACT_FIELDS[n]."""
+    bits = list(enumerate(CONTACT_FIELDS))
+    return {
+        "columns": ",\n    ".join(
+            f"array_agg({f.name}::text) FILTER (WHERE :wanted::int & {1 << bit} <> 0) AS {f.name}"
+            for bit, f in bits
+        ),
+        "names": ", ".join(f.name for f in CONTACT_FIELDS),
+        "inserted": _list(lambda f: _or_default("n", f), CONTACT_FIELDS),
+        "parameters": ", ".join(f":{f.name}::text::text[]" for f in CONTACT_FIELDS),
+        "set": ",\n    ".join(
+            f"{f.name} = CASE w.mask & {1 << bit} WHEN 0 THEN c.{f.name} ELSE w.{f.name}::{f.column.type} END"
+            for bit, f in bits
+        ),
+    }
+
+
 def _definition(field: ContactField) -> str:
     collation = f' COLLATE "{field.column.collation}"' if field.column.collation else ""
     return f"{field.name} {field.column.type}{collation}"

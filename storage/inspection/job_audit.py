@@ -1,4 +1,4 @@
-"""The audit of a job: who submitted, cancelled and retried it."""
+"""The audit of a job: who submitted, cancelled, retried and undid it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +19,7 @@ class Action(StrEnum):
     SUBMITTED = "submitted"
     CANCELLED = "cancelled"
     RETRIED = "retried"
+    UNDONE = "undone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ def columns_of(job: JobRow) -> dict[str, Any]:
         "dry_run": job.dry_run,
         "max_errors": job.max_errors,
         "parent_id": show_job_id(job.parent_id) if job.parent_id else None,
+        "undoes": show_job_id(job.undoes) if job.undoes else None,
         "request_id": job.request_id,
         "received_at": job.received_at,
         "accepted_at": job.accepted_at,

@@ -68,8 +68,10 @@ class JobRow:
     finished_at: datetime | None
     max_errors: str | None  # see read_max_errors
     trace: str | None = None  # see schemas.trace_context
+    undoes: JobId | None = None  # the job that this one undoes
     error_summary: tuple[ErrorGroup, ...] | None = None  # at most MAX_GROUPS and the rest; None: not read
     children: tuple[JobId, ...] | None = None  # the jobs that retry it, at most MAX_CHILDREN; None: not read
+    undone_by: tuple[JobId, ...] | None = None  # the jobs that undo it, at most MAX_CHILDREN; None: not read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,12 @@ async def view(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> JobRow 
     row = await QUERIES.view(db, account_id=account_id, id=job_id)
     if row is None:
         return None
-    return job_row(row, error_summary=_groups(row["error_summary"]), children=tuple(row["children"]))
+    return job_row(
+        row,
+        error_summary=_groups(row["error_summary"]),
+        children=tuple(row["children"]),
+        undone_by=tuple(row["undone_by"]),
+    )
 
 
 async def views(db: Conn | Pool, account_id: AccountId, job_ids: Sequence[JobId]) -> list[JobRow]:
@@ -161,7 +168,7 @@ async def parent(db: Conn | Pool, account_id: AccountId, job_id: JobId) -> Paren
 
 def job_row(row: Any, **details: Any) -> JobRow:
     """Return a row of the view `job_views`; further columns are left out, except `details`."""
-    names = {field.name for field in fields(JobRow)} - {"error_summary", "children"}
+    names = {field.name for field in fields(JobRow)} - {"error_summary", "children", "undone_by"}
     columns: dict[str, Any] = {name: row[name] for name in names}
     errors = json.loads(columns.pop("first_errors") or "[]")
     return JobRow(

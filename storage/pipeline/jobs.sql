@@ -1,10 +1,15 @@
 -- name: view(account_id, id)^
--- A job as a client sees it, with its item errors by code and field (a large value is null) and its children, which retry it.
+-- A job as a client sees it, with its item errors by code and field (a large value is null), its children, which retry
+-- it, and the jobs that undo it.
 SELECT j.*, s.error_summary, ARRAY(
     SELECT r.id FROM jobs r
     WHERE r.parent_id = j.id AND (r.account_id = :account_id) IS TRUE AND r.accepted_at IS NOT NULL
     ORDER BY r.id LIMIT @max_children@
-) AS children
+) AS children, ARRAY(
+    SELECT u.id FROM jobs u
+    WHERE u.params ->> 'undoes' = j.id::text AND (u.account_id = :account_id) IS TRUE AND u.accepted_at IS NOT NULL
+    ORDER BY u.id LIMIT @max_children@
+) AS undone_by
 FROM job_views j
 CROSS JOIN LATERAL (
     SELECT json_agg(json_build_object('code', g.code, 'field', g.field, 'count', g.errors, 'examples', (

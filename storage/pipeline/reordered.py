@@ -2,17 +2,16 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId
-from storage.pipeline.results import LONG_SECONDS
+from storage.postgres.held_cursor import held_cursor
 from storage.postgres.named_queries import load
 from storage.postgres.pool import Conn, Pool
-from storage.postgres.transactions import lift_time_limit
 
 QUERIES = load(__name__)
-FETCH = "FETCH 1000 FROM reordered"  # the cursor that the query `declare` opens
-CLOSE = "CLOSE reordered"
+PAGE = 1000  # contacts
 
 
 class Reordered(NamedTuple):
@@ -51,15 +50,9 @@ async def opened(
     Yields a connection and pages of these contacts, each contact once. The pages are read from this
     connection, so the caller works on it, too, in a transaction for each piece of work.
     """
-    async with pool.acquire() as conn:
-        async with conn.transaction():
-            await lift_time_limit(conn)  # reads all results, possibly many millions
-            await QUERIES.declare(conn, account_id=account_id, id=job_id)
-            first = await _page(conn)
-        try:
-            yield conn, _pages(conn, first)
-        finally:
-            await _close(conn)
+    declare = partial(QUERIES.declare, account_id=account_id, id=job_id)
+    async with held_cursor(pool, "reordered", PAGE, declare) as (conn, pages):
+        yield conn, _pages(pages)
 
 
 async def chunk(conn: Conn, account_id: AccountId, job_id: JobId, first_index: int) -> AppliedChunk:
@@ -69,21 +62,6 @@ async def chunk(conn: Conn, account_id: AccountId, job_id: JobId, first_index: i
     )
 
 
-async def _pages(conn: Conn, page: list[Reordered]) -> AsyncIterator[list[Reordered]]:
-    while page:
-        yield page
-        page = await _page(conn)
-
-
-async def _page(conn: Conn) -> list[Reordered]:
-    rows = await conn.fetch(FETCH, timeout=LONG_SECONDS)
-    return [Reordered(row["contact_id"], row["chunks"]) for row in rows]
-
-
-async def _close(conn: Conn) -> None:
-    """Close the cursor. A connection that keeps it open must not return to the pool."""
-    try:
-        await conn.execute(CLOSE)
-    except BaseException:
-        conn.terminate()
-        raise
+async def _pages(pages: AsyncIterator[list[Any]]) -> AsyncIterator[list[Reordered]]:
+    async for page in pages:
+        yield [Reordered(row["contact_id"], row["chunks"]) for row in page]

@@ -39,12 +39,14 @@ class ItemResults:
     """The results of items, by index. No object for each item, because a job has millions of them.
 
     An item without an outcome failed. `merged_into` holds the index of the item that one was merged into.
+    `fields` holds what a note is about.
     """
 
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     contact_ids: dict[int, int] = field(default_factory=dict)
     merged_into: dict[int, int] = field(default_factory=dict)
     notes: dict[int, Note] = field(default_factory=dict)
+    fields: dict[int, Sequence[str]] = field(default_factory=dict)
 
     def merge(self, index: int, last: int) -> None:
         """Merge an item into a later item of its contact, which has a result."""
@@ -65,6 +67,7 @@ class ItemResults:
             contact_ids=self.contact_ids | other.contact_ids,
             merged_into=self.merged_into | other.merged_into,
             notes=self.notes | other.notes,
+            fields=self.fields | other.fields,
         )
 
 
@@ -87,6 +90,7 @@ class ResultRow:
     merged_into: int | None
     code: str | None
     message: str | None
+    fields: Sequence[str] | None = None
 
 
 async def record(conn: Conn, done: Done) -> Progress:
@@ -124,7 +128,7 @@ def _columns_of(done: Sequence[Done]) -> dict[str, Sequence[Any]]:
         "removed": [chunk.members.removed for chunk in done],
         "counted_items": [chunk.claim.items if chunk.claim.params.max_errors else 0 for chunk in done],
     }
-    names = ("outcomes", "contact_ids", "merged_into", "notes", "counts")
+    names = ("outcomes", "contact_ids", "merged_into", "notes", "noted_fields", "counts")
     return columns | dict(zip(names, zip(*map(texts_of, done), strict=True), strict=True))
 
 
@@ -138,12 +142,18 @@ def texts_of(chunk: Done) -> tuple[str | None, ...]:
         number_array(map(results.contact_ids.get, indexes)),
         _array_or_none(results.merged_into, indexes),
         _array_or_none({index: int(note) for index, note in results.notes.items()}, indexes),
+        _fields_or_none(results.fields, indexes.start),
         number_array(map(outcomes.count, COUNTED)),
     )
 
 
 def _array_or_none(values: Mapping[int, int], indexes: Iterable[int]) -> str | None:
     return number_array(map(values.get, indexes)) if values else None
+
+
+def _fields_or_none(fields: Mapping[int, Sequence[str]], first_index: int) -> str | None:
+    """Return fields as a JSON object, by the place of the item in the chunk, from 1 as in an array."""
+    return json.dumps({index - first_index + 1: names for index, names in fields.items()}) if fields else None
 
 
 async def tally(db: Pool, account_id: AccountId, job_id: JobId) -> Tally:
@@ -252,6 +262,7 @@ def _result_row(row: Any) -> ResultRow:
         merged_into=row["merged_into"],
         code=row["code"] or (note.word if note else None),
         message=row["message"] or (note.message if note else None),
+        fields=json.loads(row["fields"]) if row["fields"] else None,
     )
 
 

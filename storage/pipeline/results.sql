@@ -1,4 +1,4 @@
--- name: record(account_ids, ids, first_indexes, outcomes, contact_ids, merged_into, notes, added, removed, counts, counted_items, error_accounts, error_jobs, error_indexes, refs, fields, codes, messages, values, items)
+-- name: record(account_ids, ids, first_indexes, outcomes, contact_ids, merged_into, notes, noted_fields, added, removed, counts, counted_items, error_accounts, error_jobs, error_indexes, refs, fields, codes, messages, values, items)
 -- Write the results of chunks, in the transaction that applies them. Arrays in an array come as text. `counts` holds
 -- created, updated, unchanged, merged, skipped, failed of each chunk. `applied` is drawn after the effect has locked
 -- every contact: see `applications` in storage/schema/tables.sql. Returns for each chunk `others_ready`: other chunks of
@@ -8,17 +8,18 @@
 WITH done AS MATERIALIZED (
     SELECT d.*, c.place FROM unnest(
         :account_ids::bigint[], :ids::uuid[], :first_indexes::int[], :outcomes::text[], :contact_ids::text[],
-        :merged_into::text[], :notes::text[], :added::int[], :removed::int[], :counts::text[]
-    ) d (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes, added, removed, counts)
+        :merged_into::text[], :notes::text[], :noted_fields::text[], :added::int[], :removed::int[], :counts::text[]
+    ) d (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes, noted_fields, added, removed,
+         counts)
     CROSS JOIN LATERAL (
         SELECT ctid AS place FROM chunks
         WHERE account_id = d.account_id AND job_id = d.job_id AND first_index = d.first_index
         OFFSET 0
     ) c
 ), results AS (
-    INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes)
+    INSERT INTO outcomes (account_id, job_id, first_index, outcomes, contact_ids, merged_into, notes, fields)
     SELECT account_id, job_id, first_index, outcomes::smallint[], contact_ids::bigint[], merged_into::int[],
-        notes::smallint[]
+        notes::smallint[], noted_fields::jsonb
     FROM done
 ), errors AS (
     INSERT INTO item_errors (account_id, job_id, item_index, ref, field, code, message, value, item)
@@ -150,7 +151,7 @@ ORDER BY item_index;
 -- The results of the items after the given index, in order, from the next `chunks` chunks. While the job runs, the
 -- list stops at the first item that has no result yet. No row: there are no more.
 WITH picked AS (
-    SELECT o.first_index, o.outcomes, o.contact_ids, o.merged_into, o.notes
+    SELECT o.first_index, o.outcomes, o.contact_ids, o.merged_into, o.notes, o.fields
     FROM outcomes o
     WHERE o.account_id = :account_id AND o.job_id = :id
       AND o.first_index > :after::int - :chunk_items::int
@@ -162,7 +163,8 @@ WITH picked AS (
     ORDER BY o.first_index
     LIMIT :chunks
 ), plain AS (
-    SELECT p.first_index + u.position::int - 1 AS item_index, u.outcome, u.contact_id, u.merged_into, u.note
+    SELECT p.first_index + u.position::int - 1 AS item_index, u.outcome, u.contact_id, u.merged_into, u.note,
+        p.fields -> u.position::text AS fields
     FROM picked p
     CROSS JOIN LATERAL unnest(p.outcomes, p.contact_ids, p.merged_into, p.notes)
         WITH ORDINALITY u (outcome, contact_id, merged_into, note, position)
@@ -170,7 +172,7 @@ WITH picked AS (
 SELECT a.item_index, COALESCE(h.outcome, a.outcome) AS outcome,
     COALESCE(h.contact_id, a.contact_id) AS contact_id,
     COALESCE(h.merged_into, a.merged_into) AS merged_into,
-    CASE WHEN h.item_index IS NULL THEN a.note ELSE h.note END AS note, e.code, e.message
+    CASE WHEN h.item_index IS NULL THEN a.note ELSE h.note END AS note, a.fields, e.code, e.message
 FROM plain a
 LEFT JOIN outcome_changes h ON h.account_id = :account_id AND h.job_id = :id AND h.item_index = a.item_index
 LEFT JOIN item_errors e ON e.account_id = :account_id AND e.job_id = :id AND e.item_index = a.item_index

@@ -146,6 +146,7 @@ CREATE INDEX jobs_running ON jobs ((account_id + 0)) WHERE state = 'running';
 CREATE INDEX jobs_delayed ON jobs (retry_at) WHERE retry_at IS NOT NULL;
 CREATE INDEX jobs_sorted ON jobs (state, operation, id) WHERE parallel > 0; -- the jobs of all accounts, for the operator
 CREATE INDEX jobs_children ON jobs (parent_id) WHERE parent_id IS NOT NULL;
+CREATE INDEX jobs_undoing ON jobs ((params ->> 'undoes')) WHERE params ->> 'undoes' IS NOT NULL;
 CREATE UNIQUE INDEX jobs_idempotency ON jobs (account_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE TRIGGER jobs_changed BEFORE UPDATE ON jobs FOR EACH ROW
     WHEN ((OLD.state, OLD.total, OLD.throttled_until, OLD.cancel_requested_at, OLD.error_code)
@@ -319,6 +320,7 @@ CREATE TABLE outcomes (
     contact_ids bigint[] NOT NULL,                          -- element null: no contact, the item failed
     merged_into integer[],                                  -- null: no item of the chunk was merged
     notes       smallint[],                                 -- schemas.states.Note; null: no item of the chunk has one
+    fields      jsonb,                                      -- what notes are about: names by the place of an item, from 1
     PRIMARY KEY (account_id, job_id, first_index)
 );
 -- Compressing a run of ids saves little space and takes as long as the rest of recording a chunk.

@@ -20,6 +20,7 @@ ONE_IDEA = {
     "results": "the results of the items: in storage, and as files",
     "split": "the step from parts to chunks, and its queries",
     "supervisor": "the folder and its main class",
+    "undo": "the undo of a job: its queries, and what the worker decides",
     "webhooks": "what is sent to endpoints of clients: handlers, wire models, rules, storage, worker",
 }
 

@@ -1,4 +1,4 @@
-"""A job: wait for its end, follow it, read what became of each row, cancel it, retry what failed."""
+"""A job: wait for its end, follow it, read what became of each row, cancel it, retry what failed, undo it."""
 
 import os
 from collections.abc import AsyncIterator
@@ -144,6 +144,24 @@ class AsyncJob(JobSnapshot):
         headers = {"Idempotency-Key": idempotency_key or str(uuid4()), "Prefer": "respond-async"}
         call = Call(method="POST", path=self._path("retry"), headers=headers, repeatable=True)
         return AsyncJob.made(self._transport, await self._transport.send(call), parent=self)
+
+    async def undo(
+        self,
+        *,
+        dry_run: bool = False,
+        force: bool = False,
+        name: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> "AsyncJob":
+        """Give the contacts of the job back what they had before it, by a new job, which is returned.
+
+        What somebody else has changed since is kept and told in the results, unless `force`. Raises
+        ConflictError if the job cannot be undone: its code says why.
+        """
+        headers = {"Idempotency-Key": idempotency_key or str(uuid4()), "Prefer": "respond-async"}
+        query = {"dry_run": dry_run or None, "force": force or None, "name": name}
+        call = Call(method="POST", path=self._path("undo"), query=query, headers=headers, repeatable=True)
+        return AsyncJob.made(self._transport, await self._transport.send(call))
 
     async def _look(self, deadline: io.Deadline | None) -> None:
         """Read the job once, when it has ended or after some seconds."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from bulklane._sync.client import Bulklane
+from bulklane._sync.job import Job
 from bulklane.command.completion import complete_job, complete_operation, complete_state
 from bulklane.command.connection import PATIENT, connected
 from bulklane.command.ending import (
@@ -36,12 +37,15 @@ EXAMPLES = """
   Correct what failed, and send it again:
   $ bulklane jobs errors job_… --to bad.csv
 
+  Take an import back, after a look at what that would do:
+  $ bulklane jobs undo job_… --dry-run && bulklane jobs undo job_…
+
   For a program, each change on a line:
   $ bulklane jobs watch job_… --json | jq .counts.pending
 """
 app = typer.Typer(
     no_args_is_help=True,
-    help="The jobs of the account: list, show, watch, cancel, retry, errors, results.",
+    help="The jobs of the account: list, show, watch, cancel, retry, undo, errors, results.",
     epilog=EXAMPLES,
 )
 
@@ -87,6 +91,7 @@ DETAILS: Columns = {
     "expected end": "eta",
     "error": "error.message",
     "retry of": "parent_id",
+    "undo of": "undoes",
     "request": "request_id",
 }
 ERROR_COLUMNS: Columns = {
@@ -103,6 +108,7 @@ RESULT_COLUMNS: Columns = {
     "merged into": "merged_into",
     "code": "code",
     "message": "message",
+    "fields": "fields",
 }
 
 
@@ -186,12 +192,30 @@ def retry(
     as_json: JobAsJson = False,
 ) -> None:
     """Send the failed rows of a job again, as a new job: for causes that are not in the rows."""
-    then = Afterwards(wait=wait, timeout=timeout, as_json=as_json)
     found = client.jobs.get(job).retry_failed()
-    if wait:
-        with displayed() as display:
-            wait_for(found, display, timeout)
-    raise typer.Exit(conclude(found, then))
+    raise typer.Exit(_end_of(found, Afterwards(wait=wait, timeout=timeout, as_json=as_json)))
+
+
+@app.command(no_args_is_help=True)
+@connected(PATIENT)
+def undo(
+    client: Bulklane,
+    job: JobId,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be undone.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Also undo what somebody else has changed since.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end of the new job.")] = True,
+    timeout: Timeout = None,
+    as_json: JobAsJson = False,
+) -> None:
+    """Give the contacts of a job back what they had before it, by a new job.
+
+    What somebody else has changed since is kept: see `bulklane jobs results` of the new job.
+    """
+    found = client.jobs.get(job).undo(dry_run=dry_run, force=force)
+    raise typer.Exit(_end_of(found, Afterwards(wait=wait, timeout=timeout, as_json=as_json)))
 
 
 @app.command(no_args_is_help=True)
@@ -218,6 +242,14 @@ def results(
         found.save_results(to, format=file_format(to))
     else:
         _show(found.results(), RESULT_COLUMNS, limit, as_json=as_json)
+
+
+def _end_of(found: Job, then: Afterwards) -> int:
+    """Wait for the end of a new job if that is wanted. Return the exit status."""
+    if then.wait:
+        with displayed() as display:
+            wait_for(found, display, then.timeout)
+    return conclude(found, then)
 
 
 def _show(found: Iterable[ItemError | ItemResult], columns: Columns, limit: int, *, as_json: bool) -> None:

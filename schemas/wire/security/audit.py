@@ -21,7 +21,7 @@ class CallerView(Wire):
 class AuditEntry(Wire):
     """Something that was done to a job."""
 
-    action: Literal["submitted", "cancelled", "retried"]
+    action: Literal["submitted", "cancelled", "retried", "undone"]
     at: datetime
     by: CallerView | None  # null: a release that did not record it
     job_id: str | None  # the job that the action made

@@ -10,7 +10,7 @@ SELECT j.account_id, j.id, j.operation, (j.params->>'list_id')::bigint AS list_i
     ahead.jobs AS ahead, a.item_limit, a.window_seconds, j.throttled_until, j.error_code, j.error_message,
     problems.first_errors, j.dry_run, j.parent_id, j.request_id,
     j.received_at, j.accepted_at, j.started_at, j.finished_at, j.name, j.tags, j.file_name,
-    j.params->>'max_errors' AS max_errors, j.trace
+    j.params->>'max_errors' AS max_errors, j.trace, (j.params->>'undoes')::uuid AS undoes
 FROM jobs j
 JOIN accounts a ON a.id = j.account_id
 CROSS JOIN LATERAL (

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.operations import Operation
+from schemas.operations import BULK_OPERATIONS, Operation
 from tests.faults.model.world import Targets
 from tests.model.account import ModelAccount
 from tests.model.one_by_one import UPSERTS, ModelJob
@@ -43,7 +43,7 @@ def phone(number: int) -> str:
 PHONES = st.integers(0, CONTACTS - 1).map(phone)
 EXTERNAL_IDS = st.sampled_from(["e0", "e1", "e2"])
 # half of the jobs: a job of contacts is what chunks in parallel, and settle, make difficult
-OFTEN_UPSERTS = st.sampled_from(list(Operation)) | st.sampled_from(sorted(UPSERTS))
+OFTEN_UPSERTS = st.sampled_from(BULK_OPERATIONS) | st.sampled_from(sorted(UPSERTS))
 FIELDS = st.fixed_dictionaries(
     {}, optional={name: st.sampled_from(values) for name, values in VALUES.items()}
 )

@@ -49,6 +49,7 @@ PAGE_CALLS: dict[str, list[Call]] = {
     "POST /jobs/retry": [Call(body=lambda n: {"name": n["name"], "expected": "0"})],
     "POST /jobs/{job_id}/cancel": [SEEN],
     "POST /jobs/{job_id}/retry": [SEEN],
+    "POST /jobs/{job_id}/undo": [SEEN],
     "GET /upload": [Call(), Call(query=lambda n: {"check": n["job"]})],
     "POST /upload/preview": [
         Call(body=lambda _: b"phone\n1\n", query=lambda _: {"operation": "contacts.upsert", "size": "8"}),

@@ -7,7 +7,7 @@ from typing import Any
 from api.openapi.describe import description_of
 from api.route import Route
 from api.routes import PAGE_ROUTES, ROUTES
-from schemas.operations import Operation
+from schemas.operations import BULK_OPERATIONS
 from schemas.wire.query_models import NoQuery
 from tests.integration.api.page_calls import PAGE_CALLS, Call, Names
 
@@ -45,7 +45,7 @@ def routes() -> dict[str, Route]:
     found = {}
     for route in (*ROUTES, *PAGE_ROUTES):
         if not route.public:
-            operations = list(Operation) if "{operation}" in route.path else [""]
+            operations = BULK_OPERATIONS if "{operation}" in route.path else [""]
             for operation in operations:
                 found[f"{route.method} {route.path.replace('{operation}', operation)}"] = route
     return found
@@ -222,6 +222,7 @@ CALLS: dict[str, list[Call]] = {
     ],
     "POST /v1/jobs/{job_id}/cancel": [Call(statuses=(409,))],  # the job has ended
     "POST /v1/jobs/{job_id}/retry": [Call(statuses=(207,))],  # the failed items fail again
+    "POST /v1/jobs/{job_id}/undo": [Call(query=lambda _: {"force": "true", "name": "undo"})],
     "GET /v1/contacts": [
         Call(),
         Call(query=lambda n: {"search": n["name"]}),

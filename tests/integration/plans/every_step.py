@@ -10,7 +10,7 @@ from schemas.formats.content_type import Format
 from schemas.ids import new_job_id
 from schemas.item_errors import ItemError
 from schemas.job_errors import JobErrorCode
-from schemas.operations import Operation
+from schemas.operations import BULK_OPERATIONS, Operation
 from storage import rounds
 from storage.entities import contacts
 from storage.pipeline import (
@@ -34,6 +34,7 @@ from tests.integration.plans.deletion_step import account_deletions, pruning
 from tests.integration.plans.growing_world import Sessions
 from tests.integration.plans.history_step import history_of_a_removed_member
 from tests.integration.plans.key_step import rotated_keys
+from tests.integration.plans.undo_step import undone_jobs
 from tests.integration.plans.upload_step import staged_uploads
 from tests.workers import claim, expire_leases
 from worker.apply import apply_chunk
@@ -282,13 +283,13 @@ async def lost_announcements(at: Sessions) -> None:
 
 
 STEPS: dict[str, Step] = {
-    **{name.value: operation_step(name) for name in Operation if name != Operation.CONTACTS_DELETE},
+    **{name.value: operation_step(name) for name in BULK_OPERATIONS if name != Operation.CONTACTS_DELETE},
     **{
         step.__name__: step
         for step in (
             small_jobs, kept_rows, large_job, long_job, limited_jobs, dry_run, failures_of_a_job,
             uploads_that_end, staged_uploads, rare_steps, admission, pruning, account_deletions,
-            look_for_work, lost_announcements, rotated_keys, history_of_a_removed_member,
+            look_for_work, lost_announcements, rotated_keys, history_of_a_removed_member, undone_jobs,
         )
     },
     "contacts.delete": operation_step(Operation.CONTACTS_DELETE),

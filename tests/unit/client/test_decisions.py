@@ -55,6 +55,7 @@ JOB = {
     "dry_run": False,
     "max_errors": None,
     "parent_id": None,
+    "undoes": None,
     "request_id": "req_1",
     "received_at": "2026-03-15T08:30:00Z",
     "accepted_at": None,

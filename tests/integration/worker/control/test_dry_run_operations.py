@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.operations import OPERATIONS, JobParams, Operation
+from schemas.operations import BULK_OPERATIONS, OPERATIONS, JobParams, Operation
 from storage.context import Context
 from storage.entities.accounts import Account
 from storage.pipeline import results
@@ -127,7 +127,7 @@ CASES: dict[str, tuple[Operation, Make, int]] = {
         upsert_item if operation in UPSERTS else reference_item,
         1 if OPERATIONS[operation].in_order else 4,
     )
-    for operation in Operation
+    for operation in BULK_OPERATIONS
 }
 for _operation in (Operation.CONTACTS_UPSERT, Operation.LISTS_OVERWRITE):
     CASES[f"{_operation.value}, moving phones"] = (_operation, moving_item, 1)

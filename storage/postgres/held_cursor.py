@@ -1,0 +1,50 @@
+"""Read a large result in pages, outside of the transaction that found it.
+
+The cursor is WITH HOLD: PostgreSQL keeps the rows in a file. So no snapshot keeps dead rows from being
+removed while the caller works on a page, however long that takes.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.transactions import lift_time_limit
+
+LONG_SECONDS = 3600.0  # the client's limit of time for a page
+
+
+@asynccontextmanager
+async def held_cursor(
+    pool: Pool, name: str, size: int, declare: Callable[[Conn], Awaitable[Any]]
+) -> AsyncIterator[tuple[Conn, AsyncIterator[list[Any]]]]:
+    """Open a cursor and yield its connection, and the pages of its rows, each of at most `size`.
+
+    `declare` declares a cursor of this name WITH HOLD. The caller may work on the connection, too, in a
+    transaction for each piece of work.
+    """
+    fetch = f"FETCH {size} FROM {name}"
+    async with pool.acquire() as conn:
+        async with conn.transaction():
+            await lift_time_limit(conn)  # may read all results of a job, possibly many millions
+            await declare(conn)
+            first = await conn.fetch(fetch, timeout=LONG_SECONDS)
+        try:
+            yield conn, _pages(conn, fetch, first)
+        finally:
+            await _close(conn, name)
+
+
+async def _pages(conn: Conn, fetch: str, page: list[Any]) -> AsyncIterator[list[Any]]:
+    while page:
+        yield page
+        page = await conn.fetch(fetch, timeout=LONG_SECONDS)
+
+
+async def _close(conn: Conn, name: str) -> None:
+    """Close the cursor. A connection that keeps it open must not return to the pool."""
+    try:
+        await conn.execute(f"CLOSE {name}")
+    except BaseException:
+        conn.terminate()
+        raise

@@ -1,0 +1,59 @@
+"""What can be undone of a job, and the items of its undo."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from schemas.ids import AccountId, JobId
+from schemas.states import JobState, Outcome
+from storage.postgres.held_cursor import held_cursor
+from storage.postgres.named_queries import load
+from storage.postgres.pool import Conn, Pool
+from storage.postgres.templates import codes
+
+QUERIES = load(__name__, codes(Outcome.CREATED, Outcome.UPDATED))
+PAGE = 5000  # items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undoable:
+    """A job that a client wants to undo.
+
+    `expired`: its images may have been pruned. `moves`: it has changed a phone or an external id. `undone_by`
+    is an undo of it that has not ended. `members`: memberships that it has added or removed.
+    """
+
+    account_id: AccountId
+    job_id: JobId
+    name: str | None
+    tags: tuple[str, ...]
+    stream: str
+    parallel: int
+    dry_run: bool
+    state: JobState
+    created: int
+    updated: int
+    members: int
+    finished_at: datetime | None
+    expired: bool
+    has_images: bool
+    moves: bool
+    undone_by: JobId | None
+
+
+async def undoable(db: Conn | Pool, account_id: AccountId, job_id: JobId, *, days: int) -> Undoable | None:
+    """Return a job to undo whose images are kept for some days, or None if the account has no such job."""
+    row = await QUERIES.facts(db, account_id=account_id, id=job_id, days=days)
+    if row is None:
+        return None
+    facts = dict(row) | {"state": JobState(row["state"]), "tags": tuple(row["tags"])}
+    return Undoable(account_id=account_id, job_id=job_id, **facts)
+
+
+async def items(pool: Pool, account_id: AccountId, job_id: JobId) -> AsyncIterator[bytes]:
+    """Yield the items of an undo as NDJSON, in pages. Holds a connection of the pool until the last one."""
+    declare = partial(QUERIES.declare, account_id=account_id, id=job_id)
+    async with held_cursor(pool, "undone", PAGE, declare) as (_, pages):
+        async for page in pages:
+            yield "".join([row["line"] + "\n" for row in page]).encode()

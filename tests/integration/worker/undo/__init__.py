@@ -1,0 +1,1 @@
+"""Undo: what workers give back of random jobs, and what they keep."""

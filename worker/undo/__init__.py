@@ -1,0 +1,1 @@
+"""Undo: which values the contacts of a job get back, decided by pure functions."""
