@@ -4,7 +4,6 @@ The router, the OpenAPI document and the tests of authentication use them.
 """
 
 from api.handlers import (
-    accounts,
     audiences,
     bulk,
     channels,
@@ -20,10 +19,12 @@ from api.handlers import (
     teams,
     uploads,
 )
+from api.handlers.account import accounts, keys
 from api.handlers.operator import accounts as all_accounts
 from api.handlers.operator import health as operator_health
 from api.handlers.operator import jobs as all_jobs
-from api.handlers.operator import keys, metrics
+from api.handlers.operator import keys as all_keys
+from api.handlers.operator import metrics
 from api.handlers.partners import kirim, oliai, peach, whippy
 from api.handlers.webhooks import deliveries, endpoints
 from api.pages import account_limits as limit_pages
@@ -122,6 +123,10 @@ ROUTES = (
     Route("GET", "/v1/properties/{name}", properties.get_property),
     Route("PATCH", "/v1/properties/{name}", properties.change_property),
     Route("DELETE", "/v1/properties/{name}", properties.delete_property, scope=ADMIN),
+    Route("GET", "/v1/keys", keys.list_keys, scope=ADMIN),
+    Route("POST", "/v1/keys", keys.create_key, scope=ADMIN),
+    Route("DELETE", "/v1/keys/{key}", keys.revoke_key, scope=ADMIN),
+    Route("POST", "/v1/keys/{key}/rotate", keys.rotate_key, scope=ADMIN),
     Route("POST", "/v1/webhooks", endpoints.create_webhook, scope=ADMIN),
     Route("GET", "/v1/webhooks", endpoints.list_webhooks, scope=ADMIN),
     Route("PUT", "/v1/webhooks/{webhook_id}", endpoints.put_webhook, scope=ADMIN),
@@ -222,9 +227,10 @@ OPERATOR_ROUTES = tuple(
         ("GET", "/operator/v1/accounts/{account}", all_accounts.get_account),
         ("PATCH", "/operator/v1/accounts/{account}", all_accounts.change_account),
         ("DELETE", "/operator/v1/accounts/{account}", all_accounts.delete_account),
-        ("GET", "/operator/v1/accounts/{account}/keys", keys.list_keys),
-        ("POST", "/operator/v1/accounts/{account}/keys", keys.create_key),
-        ("POST", "/operator/v1/accounts/{account}/keys/{key}/revoke", keys.revoke_key),
+        ("GET", "/operator/v1/accounts/{account}/keys", all_keys.list_keys),
+        ("POST", "/operator/v1/accounts/{account}/keys", all_keys.create_key),
+        ("POST", "/operator/v1/accounts/{account}/keys/{key}/rotate", all_keys.rotate_key),
+        ("POST", "/operator/v1/accounts/{account}/keys/{key}/revoke", all_keys.revoke_key),
         ("GET", "/operator/v1/jobs", all_jobs.list_all_jobs),
         ("GET", "/operator/v1/jobs/{job_id}", all_jobs.get_any_job),
         ("GET", "/operator/v1/jobs/{job_id}/audit", all_jobs.list_any_audit),
@@ -250,6 +256,7 @@ OPERATOR_PAGE_ROUTES = (
     Route("POST", "/operator/accounts/{account}", accounts_pages.change_account, operator=True),
     Route("POST", "/operator/accounts/{account}/delete", accounts_pages.delete_account, operator=True),
     Route("POST", "/operator/accounts/{account}/keys", accounts_pages.create_key, operator=True),
+    Route("POST", "/operator/accounts/{account}/keys/{key}/rotate", accounts_pages.rotate_key, operator=True),
     Route("POST", "/operator/accounts/{account}/keys/{key}/revoke", accounts_pages.revoke_key, operator=True),
     Route("GET", "/operator/jobs", all_jobs_pages.list_all_jobs, operator=True),
     Route("GET", "/operator/jobs/{job_id}", all_jobs_pages.show_any_job, operator=True),

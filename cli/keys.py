@@ -26,7 +26,7 @@ def create(
 ) -> None:
     """Create a key and print it. Only its hash is stored, so it cannot be shown again."""
     from api.http.operator_view import key_view
-    from schemas.wire.operator import CreatedKey
+    from schemas.wire.security.key_bodies import CreatedKey
     from storage.access import api_keys
     from storage.entities import accounts
 

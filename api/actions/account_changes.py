@@ -1,12 +1,10 @@
-"""What the operator changes of accounts: new ones, their settings, their keys."""
+"""What the operator changes of accounts: new ones, their settings, their deletion."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from schemas.errors import Conflict
 from schemas.wire.operator import AccountSettings, NewAccount
-from storage.access import api_keys
-from storage.access.api_keys import KeyNameTaken, KeyRow
 from storage.deletion import account_deletion
 from storage.entities import accounts
 from storage.entities.accounts import Account, AccountChange, NameTaken
@@ -23,17 +21,6 @@ async def change_account(pool: Pool, account: Account, body: AccountSettings) ->
     """Change the given settings of an account. None: it does not exist any more. Raises Conflict."""
     with _is_free():
         return await accounts.update(pool, account.name, AccountChange(**body.changed()))
-
-
-async def create_key(pool: Pool, account: Account, name: str) -> tuple[KeyRow, str]:
-    """Create a key with a name, and return it with the key itself. Raises Conflict if the name is taken."""
-    if account.deleting_at is not None:
-        raise Conflict(f"the account {account.name!r} is being deleted", code="account_deleting")
-    try:
-        return await api_keys.add_key(pool, account.id, name)
-    except KeyNameTaken as error:
-        message = f"the account has a key {name!r}: choose another name, or revoke that key"
-        raise Conflict(message, code="key_exists", param="name") from error
 
 
 async def delete_account(pool: Pool, account: Account) -> Account | None:

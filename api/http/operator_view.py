@@ -5,7 +5,6 @@ from dataclasses import asdict
 from api.http.job_view import job_view
 from schemas.ids import show_account_id, show_job_id
 from schemas.wire.operator import (
-    AccountKey,
     AccountLoad,
     FailingJobView,
     OperatorAccount,
@@ -15,6 +14,7 @@ from schemas.wire.operator import (
     WorkerView,
 )
 from schemas.wire.resources import AccountLimits
+from schemas.wire.security.key_bodies import AccountKey
 from storage.access.api_keys import KeyRow
 from storage.operator.account_loads import LoadedAccount
 from storage.operator.all_jobs import FailingJob, OwnedJob, WaitingAccount

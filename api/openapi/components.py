@@ -24,6 +24,7 @@ TAGS = {
     "kirim": PARTNERS,
     "oliai": PARTNERS,
     "accounts": ("Accounts", "The account of the key."),
+    "keys": ("Keys", "The keys of the account: create, rotate, revoke."),
     "contacts": ("Contacts", "Single contacts."),
     "memberships": ("Memberships", "The contacts of lists, labels and audiences; the opt-ins of contacts."),
     "contact_lists": ("Contact lists", "Named sets of contacts."),

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from schemas.callers import Scope
 from schemas.ids import AccountId, read_account_id
 from schemas.items.phone import is_region
 from schemas.operations import Operation
@@ -47,26 +46,6 @@ class OperatorAccount(Wire):
     load: AccountLoad
     created_at: datetime
     deleting_at: datetime | None  # the account is being deleted since then
-
-
-class AccountKey(Wire):
-    """A key of an account, without the key itself."""
-
-    id: str  # key_…
-    name: str | None
-    scopes: list[Scope]
-    status: Literal["active", "expired", "revoked"]
-    created_at: datetime
-    expires_at: datetime | None  # from then on it opens nothing; null: never
-    last_used_at: datetime | None  # at most a minute too early
-    replaced_by: str | None  # the key that has its name now
-    revoked_at: datetime | None
-
-
-class CreatedKey(AccountKey):
-    """A new key. It is shown only here: its hash is stored."""
-
-    key: str
 
 
 class OperatorJob(Job):
@@ -223,9 +202,6 @@ Region = Annotated[str, AfterValidator(_region)]
 PhoneNumberId = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00]*$")
 ]
-KeyName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=r"^[^\x00]*$")
-]
 Limit = Annotated[int, Field(ge=0, le=MAX_LIMIT)]
 WindowSeconds = Annotated[int, Field(ge=1, le=86_400)]
 DefaultWait = Annotated[int, Field(ge=0, le=60)]
@@ -260,12 +236,6 @@ class AccountSettings(Change):
         """Return the given fields; the empty text, or 0 days, clears one."""
         given = {name: "" if value is None else value for name, value in self.given().items()}
         return {name: value or 0 if name == "keep_jobs_days" else value for name, value in given.items()}
-
-
-class NewKey(JsonBody):
-    """A key with a name that no other live key of the account has."""
-
-    name: KeyName
 
 
 def _account_cursor(text: object) -> AccountId:

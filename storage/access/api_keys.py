@@ -16,9 +16,9 @@ from storage.postgres.pool import Conn, Pool
 
 MOST_KEYS = 1_000  # in a list of keys
 USE_SECONDS = 60.0  # the time of the last use is as exact as this
-KEY = """id, name, scopes, created_at, expires_at, last_used_at, replaced_by, revoked_at,
-    CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN expires_at <= now() THEN 'expired'
-         ELSE 'active' END AS status"""
+KEY = """id, name, scopes, created_at, LEAST(expires_at, grace_until) AS expires_at, last_used_at,
+    replaced_by, revoked_at, CASE WHEN revoked_at IS NOT NULL THEN 'revoked'
+        WHEN LEAST(expires_at, grace_until) <= now() THEN 'expired' ELSE 'active' END AS status"""
 QUERIES = load(__name__, {"key": KEY})
 
 KeyId = tuple[AccountId, str]
@@ -29,7 +29,8 @@ class KeyRow:
     """An API key, without the key itself.
 
     The name is unique among the keys of its account that are not revoked and not replaced. `replaced_by` is
-    the id of the key that has its name now. `last_used_at` is at most USE_SECONDS too early.
+    the id of the key that has its name now, which ends this one after a grace. `last_used_at` is at most
+    USE_SECONDS too early.
     """
 
     id: str
@@ -102,15 +103,16 @@ async def rotate_key(
     *,
     grace_seconds: float,
     expires_at: datetime | None = None,
+    latest: datetime | None = None,
 ) -> tuple[KeyRow, str] | None:
     """Create a key with the name and scopes of another one, which works for `grace_seconds` more.
 
-    Without `expires_at`, the new key expires with the old one. Returns None if the old key is not active, or
-    was replaced before.
+    Without `expires_at`, the new key expires when the old one would have; at `latest` at the latest. Returns
+    None if the old key is not active, or was replaced before.
     """
     key, columns = _new_key(account_id)
     row = await QUERIES.rotate(
-        db, old_id=old_id, grace_seconds=grace_seconds, expires_at=expires_at, **columns
+        db, old_id=old_id, grace_seconds=grace_seconds, expires_at=expires_at, latest=latest, **columns
     )
     return (row_of(KeyRow, row), key) if row else None
 

@@ -1,14 +1,14 @@
 -- name: by_key(account_id, key_hash)^
 -- A key that is not revoked, with its account, unless that is being deleted: a key may have been created meanwhile.
 -- `expired_at`: since when it has expired.
-SELECT a.*, k.id AS key_id, k.scopes, CASE WHEN k.expires_at <= now() THEN k.expires_at END AS expired_at, 0 AS unfinished
+SELECT a.*, k.id AS key_id, k.scopes, CASE WHEN LEAST(k.expires_at, k.grace_until) <= now() THEN LEAST(k.expires_at, k.grace_until) END AS expired_at, 0 AS unfinished
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 WHERE k.account_id = :account_id AND k.key_hash = :key_hash AND k.revoked_at IS NULL AND a.deleting_at IS NULL;
 
 -- name: by_key_with_jobs(account_id, key_hash)^
 -- As `by_key`, with the number of jobs of the account that have not ended, uploads included.
-SELECT a.*, k.id AS key_id, k.scopes, CASE WHEN k.expires_at <= now() THEN k.expires_at END AS expired_at, jobs.unfinished
+SELECT a.*, k.id AS key_id, k.scopes, CASE WHEN LEAST(k.expires_at, k.grace_until) <= now() THEN LEAST(k.expires_at, k.grace_until) END AS expired_at, jobs.unfinished
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 CROSS JOIN LATERAL (
@@ -23,7 +23,8 @@ WHERE k.account_id = :account_id AND k.key_hash = :key_hash AND k.revoked_at IS 
 -- insert reads `freed`, so that it comes after it.
 WITH freed AS (
     UPDATE api_keys SET replaced_by = :id
-    WHERE account_id = :account_id AND name = :name AND revoked_at IS NULL AND replaced_by IS NULL AND expires_at <= now()
+    WHERE account_id = :account_id AND name = :name AND revoked_at IS NULL AND replaced_by IS NULL
+      AND LEAST(expires_at, grace_until) <= now()
     RETURNING 1
 )
 INSERT INTO api_keys (account_id, id, name, key_hash, scopes, expires_at)
@@ -59,26 +60,27 @@ WITH wanted AS MATERIALIZED (
     RETURNING @key@
 ), restored AS (
     UPDATE api_keys SET replaced_by = NULL
-    WHERE account_id = :account_id AND revoked_at IS NULL AND expires_at > now()
+    WHERE account_id = :account_id AND revoked_at IS NULL AND LEAST(expires_at, grace_until) > now()
       AND replaced_by = ANY (ARRAY(SELECT id FROM revoked)) AND NOT id = ANY (ARRAY(SELECT id FROM revoked))
 )
 SELECT * FROM revoked ORDER BY replaced_by IS NULL DESC, created_at DESC LIMIT 1;
 
--- name: rotate(account_id, old_id, id, key_hash, grace_seconds, expires_at)^
--- Create a key with the name and the scopes of another, which ends after the grace. Without `expires_at`, the new key expires
--- with the old one. No row: the old key is not active, or was replaced: the lock makes the second of two rotations see it.
+-- name: rotate(account_id, old_id, id, key_hash, grace_seconds, expires_at, latest)^
+-- Create a key with the name and the scopes of another, which ends after the grace. Without `expires_at`, the new key has the
+-- own end of the old one; it ends at `latest` at the latest. No row: the old key is not active, or was replaced: the lock makes the second of two rotations see it.
 WITH old AS MATERIALIZED (
     SELECT id, name, scopes, expires_at FROM api_keys
     WHERE account_id = :account_id AND id = :old_id AND revoked_at IS NULL AND replaced_by IS NULL
-      AND (expires_at IS NULL OR expires_at > now())
+      AND (LEAST(expires_at, grace_until) <= now()) IS NOT TRUE
     FOR UPDATE
 ), ending AS (
-    UPDATE api_keys k SET replaced_by = :id, expires_at = LEAST(k.expires_at, now() + make_interval(secs => :grace_seconds))
+    UPDATE api_keys k SET replaced_by = :id, grace_until = LEAST(k.grace_until, now() + make_interval(secs => :grace_seconds))
     FROM old WHERE k.account_id = :account_id AND k.id = old.id
     RETURNING 1
 )
 INSERT INTO api_keys (account_id, id, name, key_hash, scopes, expires_at)
-SELECT :account_id, :id, old.name, :key_hash, old.scopes, COALESCE(:expires_at::timestamptz, old.expires_at)
+SELECT :account_id, :id, old.name, :key_hash, old.scopes,
+    LEAST(COALESCE(:expires_at::timestamptz, old.expires_at), :latest::timestamptz)
 FROM old CROSS JOIN (SELECT count(*) FROM ending) e
 RETURNING @key@;
 
@@ -110,6 +112,6 @@ SELECT active.account_id, active.id
 FROM unnest(:account_ids::bigint[], :ids::text[]) u (account_id, id)
 CROSS JOIN LATERAL (
     SELECT account_id, id FROM api_keys
-    WHERE account_id = u.account_id AND id = u.id AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())
+    WHERE account_id = u.account_id AND id = u.id AND revoked_at IS NULL AND (LEAST(expires_at, grace_until) <= now()) IS NOT TRUE
     OFFSET 0
 ) active;

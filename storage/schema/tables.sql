@@ -55,6 +55,7 @@ CREATE TABLE api_keys (
     expires_at timestamptz,                                 -- from then on it opens nothing; null: never
     last_used_at timestamptz,                               -- written at most once a minute
     replaced_by text,                                       -- id of the key that has its name now
+    grace_until timestamptz,                                -- as expires_at, because it was replaced
     PRIMARY KEY (account_id, key_hash),
     UNIQUE (account_id, id)
 );

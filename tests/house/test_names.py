@@ -27,6 +27,7 @@ ONE_IDEA = {
 # A noun may have a module in each of these folders: its handlers, its storage, its wire models and so on.
 FOLDERS_OF_NOUNS = {
     "api.handlers",
+    "api.handlers.account",
     "api.handlers.operator",
     "api.handlers.partners",
     "api.handlers.webhooks",

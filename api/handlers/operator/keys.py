@@ -2,14 +2,14 @@
 
 from aiohttp import web
 
-from api.actions import account_changes
-from api.actions.account_id import KEY, AccountInPath, KeyInPath
+from api.actions import key_changes
+from api.actions.account_id import AccountInPath, KeyInPath
 from api.endpoint import endpoint
 from api.http.context import operator_pool
 from api.http.operator_view import key_view
 from api.http.responses import created, shown
 from schemas.wire.base import Listing
-from schemas.wire.operator import AccountKey, CreatedKey, NewKey
+from schemas.wire.security.key_bodies import AccountKey, CreatedKey, KeyRotation, NewKey
 from storage.access import api_keys
 
 
@@ -23,13 +23,24 @@ async def list_keys(request: web.Request, account: AccountInPath) -> web.Respons
 @endpoint(responses={201: CreatedKey}, errors=(409,))
 async def create_key(request: web.Request, account: AccountInPath, body: NewKey) -> web.Response:
     """Create a key. The response shows it once; only its hash is stored."""
-    row, key = await account_changes.create_key(operator_pool(request), account, body.name)
-    view = CreatedKey(**key_view(row).model_dump(), key=key)
+    key_changes.check_not_deleting(account)
+    view = await key_changes.create_key(request, account.id, body)
+    return created(request, view, view.id)
+
+
+@endpoint(responses={201: CreatedKey}, errors=(409,))
+async def rotate_key(
+    request: web.Request, account: AccountInPath, key: KeyInPath, body: KeyRotation
+) -> web.Response:
+    """Replace a key, named by its id or its name, by a new one with the same name and scopes.
+
+    The old one works for `grace_seconds` more.
+    """
+    view = await key_changes.rotate_key(request, account.id, key, body)
     return created(request, view, view.id)
 
 
 @endpoint(responses={200: AccountKey})
 async def revoke_key(request: web.Request, account: AccountInPath, key: KeyInPath) -> web.Response:
     """Revoke a key, by its id or its name. Takes effect at once."""
-    revoked = await api_keys.revoke_key(operator_pool(request), account.id, key)
-    return shown(key_view(KEY.found(request, revoked)))
+    return shown(key_view(await key_changes.revoke_key(request, account.id, key)))

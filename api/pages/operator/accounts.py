@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from api.actions import account_changes
+from api.actions import account_changes, key_changes
 from api.actions.account_id import KEY, NAMED
 from api.actions.owned_job import list_owned_jobs
 from api.html.render import OPERATOR, page, see_other
@@ -19,10 +19,10 @@ from schemas.errors import BulklaneError, Conflict, NotAcceptable
 from schemas.wire.operator import (
     AccountSettings,
     NewAccount,
-    NewKey,
     OperatorAccountsQuery,
     OperatorJobsQuery,
 )
+from schemas.wire.security.key_bodies import KeyRotation, NewKey
 from storage.access import api_keys
 from storage.entities.accounts import Account
 from storage.operator import account_loads
@@ -30,6 +30,7 @@ from storage.operator import account_loads
 JOBS = 5  # of an account, on its page
 REFUSALS = (Conflict, NotAcceptable)  # are shown above the form
 STATUSES: dict[type[BulklaneError], int] = {Conflict: 409, NotAcceptable: 422}
+DAY = KeyRotation.model_validate({})
 CLEARED = ("region", "phone_number_id", "keep_jobs_days")  # an empty field removes these
 
 
@@ -89,11 +90,23 @@ async def create_key(request: web.Request) -> web.Response:
     form = await read_form(request)
     account = await NAMED.in_path(request)
     try:
-        body = check(form, NewKey)
-        _, key = await account_changes.create_key(operator_pool(request), account, body.name)
+        key_changes.check_not_deleting(account)
+        made = await key_changes.create_key(request, account.id, check(_key_fields(form), NewKey))
     except REFUSALS as error:
         return await _show(request, account, error=error)
-    return await _show(request, account, key=key, key_name=body.name)
+    return await _show(request, account, key=made.key, key_name=made.name)
+
+
+@describe(hidden=True)
+async def rotate_key(request: web.Request) -> web.Response:
+    """Replace a key by a new one, and show that once. A reload asks again, and finds that it is replaced."""
+    await read_form(request)
+    account = await NAMED.in_path(request)
+    try:
+        made = await key_changes.rotate_key(request, account.id, await KEY.in_path(request), DAY)
+    except REFUSALS as error:
+        return await _show(request, account, error=error)
+    return await _show(request, account, key=made.key, key_name=made.name)
 
 
 @describe(hidden=True)
@@ -101,8 +114,18 @@ async def revoke_key(request: web.Request) -> web.Response:
     """Revoke a key."""
     await read_form(request)
     account = await NAMED.in_path(request)
-    await api_keys.revoke_key(operator_pool(request), account.id, await KEY.in_path(request))
+    await key_changes.revoke_key(request, account.id, await KEY.in_path(request))
     return see_other(_path(account))
+
+
+def _key_fields(form: Mapping[str, str]) -> dict[str, Any]:
+    """Return the form as the body of the same request: scopes between spaces, and a day, or nothing."""
+    given: dict[str, Any] = {"name": form.get("name", "")}
+    if scopes := form.get("scopes"):
+        given["scopes"] = scopes.split()
+    if day := form.get("expires_on"):
+        given["expires_at"] = f"{day}T00:00:00Z"
+    return given
 
 
 async def _list(

@@ -9,6 +9,7 @@ from api.route import Route
 from api.routes import PAGE_ROUTES, ROUTES
 from schemas.operations import BULK_OPERATIONS
 from schemas.wire.query_models import NoQuery
+from tests.integration.api.key_calls import KEY_CALLS
 from tests.integration.api.page_calls import PAGE_CALLS, Call, Names
 
 # The kind of thing that each path parameter names.
@@ -25,6 +26,7 @@ NAMED_IN_PATH = {
     "phone_number_id": "phone_number_id",
     "webhook_id": "webhook",
     "delivery_id": "delivery",
+    "key": "key",
 }
 
 
@@ -183,10 +185,7 @@ CALLS: dict[str, list[Call]] = {
         for complete in ("?0", "?1")
     ],
     "GET /v1/uploads": [Call(), Call(query=lambda n: {"limit": "1", "cursor": n["upload"]})],
-    "GET /v1/uploads/{upload_id}": [
-        Call(),
-        Call(headers={"Want-Repr-Digest": "sha-256=10"}),
-    ],
+    "GET /v1/uploads/{upload_id}": [Call(), Call(headers={"Want-Repr-Digest": "sha-256=10"})],
     "PATCH /v1/uploads/{upload_id}": [
         Call(
             body=lambda n: f"{n['new_phone']},Changed\n".encode(),
@@ -296,5 +295,6 @@ CALLS: dict[str, list[Call]] = {
         Call(query=lambda _: {"state": "failed", "cursor": "9000000000", "limit": "1"}),
     ],
     "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": QUEUES,
+    **KEY_CALLS,
     **PAGE_CALLS,
 }

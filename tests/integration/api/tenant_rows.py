@@ -1,6 +1,7 @@
 """Rows of each kind that a request can name, for two accounts, and snapshots of all rows of an account."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,6 +30,7 @@ PREFIXES: dict[str, Prefix] = {
     "audience": "aud",
     "team": "team",
 }
+USED = re.compile(r', "last_used_at": (?:null|"[^"]+")')
 FIRST_NEW = 5_000_000  # the first id of rows that requests create; no other number is near it
 
 POPULATE = """
@@ -80,6 +82,9 @@ WITH it AS (
     SELECT account_id, key || '-hook', 'https://a.example/' || key, '{job.throttled}', word,
         sha256(word::bytea)
     FROM it
+), a_key AS (
+    INSERT INTO api_keys (account_id, id, name, key_hash)
+    SELECT account_id, key || '-id', word, sha256(word::bytea) FROM it
 ), a_delivery AS (
     INSERT INTO webhook_deliveries (account_id, webhook_id, number, id, event, state, attempts)
     OVERRIDING SYSTEM VALUE
@@ -156,6 +161,7 @@ class Belongings:
             "channel_phone": self.channel_phone,
             "property": f"{self.key}_key",
             "webhook": f"{self.key}-hook",
+            "key": f"{self.key}-id",
             "delivery": show_message_id(self.channel_id),
             "job": show_job_id(job_id),
             "upload": show_upload_id(UploadId(self.channel_id)),
@@ -241,9 +247,9 @@ class Rows:
         return before, self._seen
 
     async def texts(self) -> set[str]:
-        """Return each row as JSON, except those of `accounts` and `api_keys`."""
+        """Return each row as JSON, except that of `accounts`, without the times when keys were used."""
         versions = await self.versions()
-        return {f"{table} {text}" for table, _, _, text in versions if table not in ("accounts", "api_keys")}
+        return {f"{table} {USED.sub('', text)}" for table, _, _, text in versions if table != "accounts"}
 
     async def keep(self) -> None:
         """Copy the rows, so that `put_back` can restore them."""

@@ -51,6 +51,7 @@ RUN_VALUES = re.compile(  # values that differ from run to run: times, hashes, n
     | (?P<host>//127\.0\.0\.1:\d+)
     | (?P<moment>\d{{4}}-\d\d-\d\d[ ]\d\d:\d\d:\d\d(?:\.\d+)?)
     | (?P<hash>\\\\x[0-9a-f]{{64}})  # of a request, whose path may contain the id of a job
+    | (?P<opens>bl_\d+_[\w-]{{43}})  # random
     | (?P<key>key_[0-9a-f]{{12}})  # of the hash of a random key
     | (?P<secret>whsec_[A-Za-z0-9+/=]{{44}})  # random
     | (?P<id>[a-z]{{2,4}}_{ULID} | [0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}
