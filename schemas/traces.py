@@ -55,7 +55,11 @@ class Recorder(Protocol):
         ...
 
     def start_below(self, name: str, kind: Kind, attributes: Attributes) -> TraceSpan:
-        """Start a span below the present one. Returns NO_SPAN if there is none, or it is not recorded."""
+        """Start a span below the present one. Returns NO_SPAN unless that is sampled and goes on."""
+        ...
+
+    def takes_calls(self) -> bool:
+        """Return whether calls of PostgreSQL and Redis have spans below the present one."""
         ...
 
     def present(self) -> TraceSpan:
@@ -95,12 +99,12 @@ def step_span(name: str, attributes: Attributes) -> TraceSpan:
     return NO_SPAN if _recorder is None else _recorder.start_below(name, "internal", attributes)
 
 
-def call_span(system: str, name: str) -> TraceSpan:
+def call_span(system: str, noun: str, verb: str) -> TraceSpan:
     """Return the span of a call of PostgreSQL or Redis, for which the present span waits."""
-    if _recorder is None:
+    if _recorder is None or not _recorder.takes_calls():
         return NO_SPAN
-    attributes = {"db.system.name": system, "db.query.summary": name}
-    return _recorder.start_below(name, "client", attributes)
+    name = f"{noun}.{verb}"
+    return _recorder.start_below(name, "client", {"db.system.name": system, "db.query.summary": name})
 
 
 def job_span(

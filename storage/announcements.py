@@ -58,7 +58,7 @@ class Announcer:
 
     async def _publish(self, changed: Collection[AccountId], ended: Collection[JobId]) -> None:
         message = " ".join(map(str, (*changed, *ended)))
-        sent = await self._breaker.ask(lambda: self._redis.publish(CHANNEL, message), "jobs.announce")
+        sent = await self._breaker.ask(lambda: self._redis.publish(CHANNEL, message), "jobs", "announce")
         if sent is None:
             ANNOUNCEMENTS_LOST.inc()
 

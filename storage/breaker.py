@@ -45,16 +45,18 @@ class Breaker:
         """Whether `ask` would return None without a call or a probe."""
         return self._open and asyncio.get_running_loop().time() < self._next_probe
 
-    async def ask(self, call: Callable[[], Awaitable[T]], name: str = "call") -> T | None:
+    async def ask(
+        self, call: Callable[[], Awaitable[T]], noun: str = "redis", verb: str = "call"
+    ) -> T | None:
         """Return the result of a call to Redis, or None if Redis does not respond or refuses the call.
 
-        `name` is that of the span.
+        `noun` and `verb` are the name of its span.
         """
         if self._open and not await self._try_probe():
             REDIS_LOST.inc()
             return None
         try:
-            with call_span("redis", name):
+            with call_span("redis", noun, verb):
                 return await self._within(CALL_SECONDS, call)
         except LOST_REDIS as error:
             REDIS_LOST.inc()

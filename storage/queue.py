@@ -212,7 +212,7 @@ class Queue:
             times,
             *fields,
         ]
-        await self.breaker.ask(lambda: self._ring_bells(keys=self._keys, args=arguments), "bells.ring")
+        await self.breaker.ask(lambda: self._ring_bells(keys=self._keys, args=arguments), "bells", "ring")
 
 
 def later(now: float, after_seconds: float) -> int:

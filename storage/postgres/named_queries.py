@@ -14,7 +14,7 @@ import asyncpg
 from aiosql.adapters.asyncpg import AsyncPGAdapter
 from aiosql.types import SQLOperationType
 
-from schemas.traces import NO_SPAN, TraceSpan, are_on, call_span
+from schemas.traces import call_span
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import render
 
@@ -76,31 +76,28 @@ class _Adapter(AsyncPGAdapter):
         super().__init__()  # type: ignore[no-untyped-call]
         self._noun = noun
 
-    def _span(self, query_name: str) -> TraceSpan:
-        return call_span("postgresql", f"{self._noun}.{query_name}") if are_on() else NO_SPAN
-
     def _ordered(self, query_name: str, parameters: Any) -> Any:
         return self.maybe_order_params(query_name, parameters)  # type: ignore[no-untyped-call]
 
     async def select(
         self, conn: Db, query_name: str, sql: str, parameters: Any, record_class: Any = None
     ) -> AsyncIterator[Any]:
-        with self._span(query_name):
+        with call_span("postgresql", self._noun, query_name):
             rows = await conn.fetch(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
         yield rows
 
     async def select_one(
         self, conn: Db, query_name: str, sql: str, parameters: Any, record_class: Any = None
     ) -> Any:
-        with self._span(query_name):
+        with call_span("postgresql", self._noun, query_name):
             return await conn.fetchrow(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
 
     async def select_value(self, conn: Db, query_name: str, sql: str, parameters: Any) -> Any:
-        with self._span(query_name):
+        with call_span("postgresql", self._noun, query_name):
             return await conn.fetchval(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
 
     async def insert_update_delete(self, conn: Db, query_name: str, sql: str, parameters: Any) -> Any:
-        with self._span(query_name):
+        with call_span("postgresql", self._noun, query_name):
             return await conn.execute(sql, *self._ordered(query_name, parameters), timeout=_WITHIN.get())
 
     async def execute_script(self, conn: Db, sql: str) -> Any:

@@ -1,10 +1,15 @@
-"""Records spans with a tracer of OpenTelemetry."""
+"""Records spans with a tracer of OpenTelemetry.
+
+The present span is in a variable of our own, not in the context of OpenTelemetry: most of what is asked of
+it is whether there is one, a few times for each chunk.
+"""
 
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Self
 
 from opentelemetry import trace
-from opentelemetry.context import Context, attach, detach, get_current, set_value
+from opentelemetry.context import Context
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -25,16 +30,19 @@ KINDS: dict[Kind, SpanKind] = {
     "consumer": SpanKind.CONSUMER,
 }
 NEW_TRACE = Context()
-CALLS_LEFT_OUT = "bulklane-calls-left-out"
-QUIET = set_value(CALLS_LEFT_OUT, True, Context())
+_present: ContextVar["RecordedSpan | None"] = ContextVar("present", default=None)
 
 
 class RecordedSpan(TraceSpan):
-    """A span of OpenTelemetry. While its `with` runs, it is the present span of the task."""
+    """A span of OpenTelemetry. While its `with` runs, it is the present span of the task.
 
-    def __init__(self, span: trace.Span, *, calls: bool = True) -> None:
+    What is noted is added at its end, at once: the SDK takes a lock for each call.
+    """
+
+    def __init__(self, span: trace.Span, *, calls: bool) -> None:
         self._span = span
-        self._around = NEW_TRACE if calls else QUIET
+        self._noted: dict[str, str | int | float | bool] = {}
+        self.calls = calls
 
     @property
     def place(self) -> TracePlace | None:  # type: ignore[override]  # of this span it never changes
@@ -44,21 +52,33 @@ class RecordedSpan(TraceSpan):
             return None
         return TracePlace(at.trace_id, at.span_id, at.trace_flags, at.trace_state.to_header())
 
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the span is sampled and has not ended."""
+        return self._span.is_recording()
+
+    @property
+    def below(self) -> Context:
+        """The context in which a span starts below this one."""
+        return trace.set_span_in_context(self._span, NEW_TRACE)
+
     def __enter__(self) -> Self:
-        self._token = attach(trace.set_span_in_context(self._span, self._around))
+        self._token = _present.set(self)
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        detach(self._token)
+        _present.reset(self._token)
         if error is not None:
             self.fail(type(error).__name__)
+        if self._noted:
+            self._span.set_attributes(self._noted)
         self._span.end()
 
     def set(self, attributes: Attributes) -> None:
-        self._span.set_attributes(dict(attributes))
+        self._noted.update(attributes)
 
     def fail(self, error: str) -> None:
-        self._span.set_attribute("error.type", error)
+        self._noted["error.type"] = error
         self._span.set_status(StatusCode.ERROR, error)
 
     def link(self, place: TracePlace) -> None:
@@ -94,17 +114,20 @@ class SpanRecorder:
         return RecordedSpan(span, calls=calls)
 
     def start_below(self, name: str, kind: Kind, attributes: Attributes) -> TraceSpan:
-        """See `schemas.traces.Recorder`. A span that has ended is not recorded any more."""
-        around = get_current()
-        if kind == "client" and CALLS_LEFT_OUT in around:
+        """See `schemas.traces.Recorder`."""
+        above = _present.get()
+        if above is None or not above.is_recorded:
             return NO_SPAN
-        if not trace.get_current_span(around).is_recording():
-            return NO_SPAN
-        return RecordedSpan(self._tracer.start_span(name, around, KINDS[kind], attributes))
+        return RecordedSpan(self._tracer.start_span(name, above.below, KINDS[kind], attributes), calls=True)
+
+    def takes_calls(self) -> bool:
+        """See `schemas.traces.Recorder`."""
+        above = _present.get()
+        return above is not None and above.calls and above.is_recorded
 
     def present(self) -> TraceSpan:
         """See `schemas.traces.Recorder`."""
-        return RecordedSpan(trace.get_current_span())
+        return _present.get() or NO_SPAN
 
 
 def _below(parent: TracePlace) -> Context:

@@ -163,7 +163,7 @@ class Window:
 
     async def _call_all(self, calls: Sequence[list[Any]]) -> Sequence[list[int] | None]:
         """Run the script for several accounts. All replies are None while Redis does not respond."""
-        replies = await self._breaker.ask(lambda: self._send(calls), "window.take")
+        replies = await self._breaker.ask(lambda: self._send(calls), "window", "take")
         return [None] * len(calls) if replies is None else replies
 
     async def _send(self, calls: Sequence[list[Any]]) -> list[list[int]]:
