@@ -87,6 +87,12 @@ def present() -> TraceSpan:
     return NO_SPAN if _recorder is None else _recorder.present()
 
 
+def link_to(trace: str | None) -> None:
+    """Add a link to the trace that another job keeps, to the present span: its work continues that job's."""
+    if _recorder is not None and (place := read_place(trace)):
+        _recorder.present().link(place)
+
+
 def request_span(name: str, received: TracePlace | None, attributes: Attributes) -> TraceSpan:
     """Return the span of a request to this process, in the trace that the client names, or in a new one."""
     if _recorder is None:

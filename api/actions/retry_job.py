@@ -8,8 +8,7 @@ from api.accept.accept import BulkRequest, Plan
 from api.accept.body import Fingerprint, JobPart, RequestBody, cut_parts
 from api.results.retry import check_retry, failed_items, format_of_failed, renames_of_failed
 from schemas.operations import Operation
-from schemas.trace_context import read_place
-from schemas.traces import present
+from schemas.traces import link_to
 from storage.pipeline.jobs import Parent
 
 # A retry of an overwrite must keep the contacts that the overwrite put into the list.
@@ -35,8 +34,7 @@ class RetryRequest(BulkRequest):
         """Plan a job with the operation and parameters of the parent. Raises NotAcceptable, Conflict."""
         self.refuse_problems()
         check_retry(self._parent)
-        if place := read_place(self._parent.trace):
-            present().link(place)
+        link_to(self._parent.trace)
         return Plan(
             operation=RETRIED_AS.get(self._parent.operation, self._parent.operation),
             params=self._parent.params.model_copy(update={"max_errors": None}),  # a limit for the whole file

@@ -10,6 +10,7 @@ from schemas.errors import Conflict
 from schemas.formats.content_type import Format
 from schemas.ids import show_job_id
 from schemas.operations import JobParams, Operation
+from schemas.traces import link_to
 from schemas.wire.bulk_query import UndoQuery
 from storage.undo import undoing
 from storage.undo.undoing import Undoable
@@ -31,6 +32,7 @@ class UndoRequest(BulkRequest):
         """Plan a job in the stream of the job that it undoes. Raises NotAcceptable, Conflict."""
         self.refuse_problems()
         check_undo(self._job, self.api.ctx.settings.undo_days)
+        link_to(self._job.trace)
         return Plan(
             operation=Operation.JOBS_UNDO,
             params=JobParams(undoes=self._job.job_id, force=self._query.force, stream=self._job.stream),

@@ -40,6 +40,7 @@ class Undoable:
     has_images: bool
     moves: bool
     undone_by: JobId | None
+    trace: str | None  # see schemas.trace_context
 
 
 async def undoable(db: Conn | Pool, account_id: AccountId, job_id: JobId, *, days: int) -> Undoable | None:

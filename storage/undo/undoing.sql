@@ -1,7 +1,7 @@
 -- name: facts(account_id, id, days)^
 -- The job to undo. `expired`: its images may have been pruned. `has_images`: there is any. `moves`: one is of a phone or an external id. `undone_by`: an undo of it that has not ended.
 SELECT j.name, j.tags, j.stream, j.parallel, j.dry_run, j.state, j.created, j.updated,
-    j.added + j.removed AS members, j.finished_at,
+    j.added + j.removed AS members, j.finished_at, j.trace,
     j.finished_at < now() - make_interval(days => :days) AS expired,
     EXISTS (SELECT FROM before_images i WHERE i.account_id = j.account_id AND i.job_id = j.id OFFSET 0) AS has_images,
     EXISTS (

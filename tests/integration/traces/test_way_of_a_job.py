@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import pytest
 from aiohttp import web
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -142,18 +143,19 @@ async def test_a_trace_that_is_not_sampled_stays_not_sampled(
     assert message.headers["traceparent"].endswith("-00")
 
 
-async def test_a_retry_has_a_link_to_the_trace_of_its_parent(
-    ctx: Context, client: Client, spans: Spans
+@pytest.mark.parametrize("action", ["retry", "undo"])
+async def test_a_retry_and_an_undo_have_a_link_to_the_trace_of_their_job(
+    ctx: Context, client: Client, spans: Spans, action: str
 ) -> None:
-    response = await client.submit_items([{"phone": "no phone"}])
+    response = await client.submit_items([{"phone": phone(1)}, {"phone": "no phone"}])
     await work(ctx)
-    retried = await client.call("POST", f"/v1/jobs/{response.json['id']}/retry")
-    assert retried.status == 202
+    made = await client.call("POST", f"/v1/jobs/{response.json['id']}/{action}")
+    assert made.status == 202, made.body
     await work(ctx)
-    first, retry = spans.one(POST), spans.one("POST /v1/jobs/{job_id}/retry")
-    assert trace_of(first) != trace_of(retry)
-    assert linked(retry) == {id_of(first)}
-    assert [trace_of(span) for span in spans.named("job.chunk")] == [trace_of(first), trace_of(retry)]
+    first, second = spans.one(POST), spans.one(f"POST /v1/jobs/{{job_id}}/{action}")
+    assert trace_of(first) != trace_of(second)
+    assert linked(second) == {id_of(first)}
+    assert [trace_of(span) for span in spans.named("job.chunk")] == [trace_of(first), trace_of(second)]
 
 
 async def test_a_resumable_upload_has_the_trace_of_the_request_that_completes_it(
