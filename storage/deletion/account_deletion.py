@@ -55,8 +55,8 @@ async def go_on(conn: Conn, account_id: AccountId, seconds: float, report: Repor
     for rows in OWNED:
         if await rows.any_left(conn, account_id):  # they were locked, or somebody has stored them since
             return False
-    await QUERIES.finish(conn, id=account_id)
-    return True
+    gone: bool = await QUERIES.finish(conn, id=account_id)
+    return gone
 
 
 async def sweep(conn: Conn, seconds: float) -> list[AccountId]:

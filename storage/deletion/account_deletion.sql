@@ -15,13 +15,16 @@ SELECT * FROM account;
 SELECT id FROM accounts WHERE deleting_at IS NOT NULL ORDER BY id;
 
 -- name: finish(id)$
--- Delete the account itself, of which no other row is left, and note its id for `deleted`. Returns the number of accounts.
-WITH gone AS (
-    DELETE FROM accounts WHERE id = :id AND deleting_at IS NOT NULL RETURNING id
+-- Delete the account itself, of which no other row is left, and note its id for `deleted`. Returns whether it is gone: it is not
+-- while somebody has locked it, who may be storing a key of it.
+WITH free AS MATERIALIZED (
+    SELECT id FROM accounts WHERE id = :id AND deleting_at IS NOT NULL FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM accounts a USING free WHERE a.id = free.id RETURNING a.id
 ), noted AS (
     INSERT INTO deleted_accounts (account_id) SELECT id FROM gone ON CONFLICT DO NOTHING
 )
-SELECT count(*) FROM gone;
+SELECT EXISTS (SELECT FROM gone) OR NOT EXISTS (SELECT FROM accounts WHERE id = :id);
 
 -- name: deleted()
 -- The accounts that were deleted not long ago.

@@ -122,6 +122,17 @@ async def test_rows_that_are_locked_delay_nothing_else(ctx: Context) -> None:
     assert await left(ctx, account.id) == {}
 
 
+async def test_an_account_that_is_locked_delays_no_other(ctx: Context) -> None:
+    locked, other = await make_account(ctx), await make_account(ctx)
+    for account in (locked, other):
+        await begun(ctx, account)
+    async with barred(ctx, f"SELECT FROM accounts WHERE id = {locked.id} FOR KEY SHARE"):
+        await delete_accounts(ctx)
+        assert await account_deletion.marked(ctx.pool) == [locked.id]
+    await delete_accounts(ctx)
+    assert await account_deletion.marked(ctx.pool) == []
+
+
 async def test_the_jobs_of_a_deleted_account_stop_and_cost_others_nothing(ctx: Context) -> None:
     gone, other = await make_account(ctx), await make_account(ctx)
     jobs = {}
