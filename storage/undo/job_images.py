@@ -42,3 +42,11 @@ async def read(conn: Conn, account_id: AccountId, job_id: JobId, numbers: Iterab
         )
         for row in rows
     }
+
+
+async def changed_together(
+    conn: Conn, account_id: AccountId, job_id: JobId, times: Iterable[datetime]
+) -> set[int]:
+    """Return the contacts that other jobs than this one changed in the transactions of these times."""
+    ids = await QUERIES.changed_together(conn, account_id=account_id, id=job_id, times=sorted(times))
+    return set(ids or ())

@@ -15,6 +15,7 @@ from storage.pipeline.results import ItemResults
 from storage.postgres.pool import Conn
 from storage.undo import job_images, restoring
 from storage.undo.job_images import CONTACT, Image
+from storage.undo.restoring import LockedRows
 from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
 from worker.undo.collisions import fail_taken, wanted_of
 from worker.undo.json_values import read_object, write_value
@@ -32,10 +33,9 @@ class JobsUndo(BaseOperation):
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Read the images, lock channels, contacts and owners in this order, decide, and restore."""
-        assert job.params.undoes is not None
         undone = [item for _, item in items]
         numbers = {number for item in undone for number in item["images"]}
-        found = await job_images.read(conn, job.account_id, JobId(job.params.undoes), numbers)
+        found = await job_images.read(conn, job.account_id, _undone_by(job), numbers)
         named = _owners_in(found.values())
         facts = await _lock(conn, job, undone, found, named)
         plan = plan_undo(undone, facts)
@@ -68,10 +68,30 @@ async def _lock(
     if others := {name for name in named if not name.startswith("channel:")}:
         owners |= await restoring.lock_owners(conn, account_id, others)
     has_links = any(image.field not in COLUMNS for image in found.values())
-    links = {}
-    if has_links or any(item.get("created") for item in items):
-        links = await restoring.links(conn, account_id, ids)
-    return UndoFacts(images=found, locked=locked, links=links, owners=owners, force=job.params.force)
+    created = [item["contact"] for item in items if item.get("created")]
+    links = await restoring.links(conn, account_id, ids) if has_links or created else {}
+    return UndoFacts(
+        images=found,
+        locked=locked,
+        links=links,
+        owners=owners,
+        others=await _others(conn, job, locked, created),
+        force=job.params.force,
+    )
+
+
+async def _others(conn: Conn, job: JobFacts, locked: LockedRows, created: Iterable[int]) -> set[int]:
+    """Return contacts that another job has changed in the transaction in which this one created them."""
+    times = {locked.updated_at[locked.positions[id_]] for id_ in created if id_ in locked.positions}
+    if not times:
+        return set()
+    return await job_images.changed_together(conn, job.account_id, _undone_by(job), times)
+
+
+def _undone_by(job: JobFacts) -> JobId:
+    """Return the job that an undo undoes."""
+    assert job.params.undoes is not None
+    return JobId(job.params.undoes)
 
 
 def _owners_in(found: Iterable[Image]) -> set[str]:

@@ -17,7 +17,7 @@ from schemas.states import Outcome
 from storage.undo.job_images import CONTACT, Image
 from storage.undo.restoring import Link, Links, LockedRows
 from worker.undo.json_values import read_object, write_value
-from worker.undo.walk import FieldChange, walk, walk_keys
+from worker.undo.walk import BeforeAfter, walk, walk_keys
 
 COLUMNS = frozenset(field.name for field in CONTACT_FIELDS)
 KEYED = frozenset(JSON_FIELDS)
@@ -34,13 +34,15 @@ UNAVAILABLE = Fault(
 class UndoFacts(NamedTuple):
     """What a plan is made from: images by number, the contacts that exist, and their links.
 
-    `owners` are the lists, labels, audiences, teams and channels that exist, as far as a plan may need them.
+    `others` are contacts that another job changed in a transaction of the job. `owners` are the lists,
+    labels, audiences, teams and channels that exist, as far as a plan may need them.
     """
 
     images: Mapping[int, Image]
     locked: LockedRows
     links: Mapping[int, Links]
     owners: Collection[str]
+    others: Collection[int]
     force: bool
 
 
@@ -102,7 +104,7 @@ class _Contact:
         self._kept: list[str] = []
         self._values: dict[str, str | None] = {}  # to set, by column or link
         self._times: set[datetime] = set()
-        self._changes: dict[str, list[FieldChange]] | None = {}
+        self._changes: dict[str, list[BeforeAfter]] | None = {}
         for number in reversed(item["images"]):
             image = facts.images.get(number)
             place = None if image is None else image.places.get(self._id)
@@ -110,7 +112,7 @@ class _Contact:
                 self._changes = None
                 return
             self._times.add(image.at)
-            self._changes.setdefault(image.field, []).append(FieldChange(image.old[place], image.new[place]))
+            self._changes.setdefault(image.field, []).append(BeforeAfter(image.old[place], image.new[place]))
 
     def plan(self, plan: UndoPlan) -> None:
         """Add to the plan what to change in the contact."""
@@ -132,7 +134,7 @@ class _Contact:
             return
         self._add_to(plan)
 
-    def _find_row(self, changes: Sequence[FieldChange]) -> None:
+    def _find_row(self, changes: Sequence[BeforeAfter]) -> None:
         """Read the row of a contact that the job has deleted, if the contact does not exist now.
 
         An owner that was deleted since is left out and told.
@@ -147,7 +149,7 @@ class _Contact:
                     self._row[name] = None
                     self._kept.append(name)
 
-    def _walk(self, name: str, changes: Sequence[FieldChange]) -> None:
+    def _walk(self, name: str, changes: Sequence[BeforeAfter]) -> None:
         now = self._now(name)
         step = walk_keys if name in KEYED else walk
         value, kept = step(changes, now, force=self._facts.force)
@@ -183,6 +185,7 @@ class _Contact:
         updated_at = locked.updated_at[position]
         links = {**self._facts.links.get(self._id, {}), **self._values}
         is_as_left = updated_at == locked.created_at[position] or updated_at in self._times
+        is_as_left = is_as_left and self._id not in self._facts.others
         has_links = any(value is not None for name, value in links.items() if name not in COLUMNS)
         if is_as_left and not has_links and not self._kept:
             return True

@@ -13,7 +13,7 @@ from worker.undo.json_values import read_object, write_value
 ABSENT: Final = object()  # in place of the value of a key that an object does not have
 
 
-class FieldChange(NamedTuple):
+class BeforeAfter(NamedTuple):
     """A change of a field: the values before and after it, as text. None: the field had no value."""
 
     old: str | None
@@ -27,7 +27,7 @@ class Walked(NamedTuple):
     kept: Sequence[str] = ()
 
 
-def walk(changes: Sequence[FieldChange], now: str | None, *, force: bool) -> Walked:
+def walk(changes: Sequence[BeforeAfter], now: str | None, *, force: bool) -> Walked:
     """Return what a field gets whose value is `now`. `changes` are those of the job, the newest first."""
     first = changes[-1].old
     if force or now == first:
@@ -41,7 +41,7 @@ def walk(changes: Sequence[FieldChange], now: str | None, *, force: bool) -> Wal
     return Walked(value, ("",) if kept and value != first else ())
 
 
-def walk_keys(changes: Sequence[FieldChange], now: str | None, *, force: bool) -> Walked:
+def walk_keys(changes: Sequence[BeforeAfter], now: str | None, *, force: bool) -> Walked:
     """As `walk`, for a JSON field: each key of the object is a field of its own."""
     value = now
     for old, new in changes:
@@ -53,7 +53,7 @@ def walk_keys(changes: Sequence[FieldChange], now: str | None, *, force: bool) -
     return _walk_each(changes, now, force=force)
 
 
-def _walk_each(changes: Sequence[FieldChange], now: str | None, *, force: bool) -> Walked:
+def _walk_each(changes: Sequence[BeforeAfter], now: str | None, *, force: bool) -> Walked:
     stored = read_object(now)
     of_key: dict[str, list[tuple[Any, Any]]] = {}
     for change in changes:

@@ -127,6 +127,15 @@ def test_a_job_is_watched_retried_and_cancelled(caller: Caller, job_id: str) -> 
     assert caller.text("jobs", "retry", job_id, "--no-wait").startswith("job_")
 
 
+def test_a_job_is_undone_after_a_look_at_what_that_would_do(caller: Caller, job_id: str) -> None:
+    tried = caller.read("jobs", "undo", job_id, "--dry-run")
+    assert (tried["undoes"], tried["dry_run"], tried["counts"]["failed"]) == (job_id, True, 0)
+    undone = caller.read("jobs", "undo", job_id, "--force")
+    assert (undone["undoes"], undone["dry_run"], undone["state"]) == (job_id, False, "completed")
+    assert undone["id"] in caller.text("jobs", "show", job_id, "--json")
+    assert job_id in caller.text("jobs", "show", undone["id"])
+
+
 async def test_a_job_that_waits_is_cancelled(service: Service, caller: Caller, job_id: str) -> None:
     async with service.locked_contact("+14155552671"):
         with Bulklane(key=service.dev["api_key"], url=service.dev["url"]) as client:

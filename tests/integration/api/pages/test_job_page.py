@@ -123,6 +123,24 @@ async def test_a_form_that_is_sent_twice_makes_one_job(ctx: Context, client: Cli
     assert (cancelled.status, cancelled.headers["Location"]) == (303, f"/jobs/{job_id}")
 
 
+async def test_a_job_is_undone_after_a_dry_run(ctx: Context, client: Client) -> None:
+    job_id = await submit(client, [contact(1)])
+    await work(ctx)
+    assert b"Check the undo" in (await client.visit("GET", f"/jobs/{job_id}", {})).body
+    form = {"once": "req_1", "dry_run": "true"}
+    check = (await client.visit("POST", f"/jobs/{job_id}/undo", {}, form)).headers["Location"]
+    await work(ctx)
+    assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 1
+    shown = (await client.visit("GET", check, {})).body.decode()
+    assert "Undo now" in shown
+    assert f'action="/jobs/{job_id}/undo"' in shown
+    undo = (await client.visit("POST", f"/jobs/{job_id}/undo", {}, {"once": "req_2"})).headers["Location"]
+    await work(ctx)
+    assert await ctx.pool.fetchval("SELECT count(*) FROM contacts") == 0
+    assert undo.encode() in (await client.visit("GET", f"/jobs/{job_id}", {})).body
+    assert f"/jobs/{job_id}".encode() in (await client.visit("GET", undo, {})).body
+
+
 async def test_a_page_shows_a_job_of_any_state_and_of_a_newer_release(ctx: Context, client: Client) -> None:
     job_id = await submit(client, [contact(n) for n in range(2_500)])
     await split(ctx)

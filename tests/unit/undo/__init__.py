@@ -1,0 +1,1 @@
+"""Undo: what a field gets back, and what is kept."""
