@@ -73,6 +73,19 @@ class JobMaker:
             items[place] = {"phone": number, "name": f"item {place}", "email": f"p{place}@example.com"}
         return self._of(Operation.LISTS_ADD, items), number, places
 
+    def undoable(self, operation: Operation) -> tuple[ModelJob, ModelJob]:
+        """Make a job that creates contacts, and one that changes them and creates others, or deletes them."""
+        numbers = [next(self._fresh) for _ in range(self._size())]
+        items = [{"phone": phone(n), "name": f"Name {n}", "metadata": {"a": 1, "b": n}} for n in numbers]
+        changed: list[dict[str, Any]] = [
+            {"phone": item["phone"], "name": "changed", "metadata": {"a": None, "c": 2}} for item in items
+        ]
+        if operation is Operation.CONTACTS_DELETE:
+            changed = [{"phone": item["phone"]} for item in items]
+        else:
+            changed += [{"phone": phone(next(self._fresh)), "name": "new"} for _ in range(len(items) // 3)]
+        return self._of(Operation.CONTACTS_UPSERT, items), self._of(operation, changed)
+
     def _upsert(self) -> ModelJob:
         items = [self._contact(range(VOLATILE.stop)) for _ in range(self._size())]
         if self._rng.random() < 0.3:  # then one chunk is applied at a time

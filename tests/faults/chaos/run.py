@@ -12,6 +12,7 @@ from tests.faults.chaos.disturbing import undo_read_only
 from tests.faults.chaos.recoveries import Recoveries
 from tests.faults.chaos.report import Report
 from tests.faults.chaos.schedule import Kind, Schedule
+from tests.faults.chaos.undone import UndoingWorkload
 from tests.faults.chaos.verify import check
 from tests.faults.chaos.workload import Workload
 from tests.faults.harness import invariants
@@ -79,7 +80,7 @@ async def _workloads(
     running: Cluster, seed: str, items: int, accounts: int, seconds: float
 ) -> list[Workload]:
     settings = Settings(database_url=running.database_url, redis_url=running.redis_url)
-    made = []
+    made: list[Workload] = []
     async with open_worker(settings) as ctx:
         for number in range(accounts):
             limited = number % LIMITED == LIMITED - 1
@@ -88,7 +89,7 @@ async def _workloads(
             most = round(ITEM_LIMIT / WINDOW_SECONDS * seconds * LIMITED_SHARE)
             share = min(items // accounts, most) if limited else items // accounts
             targets = await make_targets(ctx, client.account_id, PROPERTIES)
-            made.append(Workload(running, client, targets, f"{seed}-{number}", share))
+            made.append(UndoingWorkload(running, client, targets, f"{seed}-{number}", share))
     return made
 
 

@@ -82,7 +82,7 @@ class Workload:
 
     async def begin(self) -> None:
         """Create the stable contacts, before any other stream names them."""
-        sent = await self._submit(self.jobs.first())
+        sent = await self.submit(self.jobs.first())
         await self.client.ended(sent.id, seconds=ANSWER_SECONDS)
 
     async def work(self, seconds: float) -> None:
@@ -94,13 +94,14 @@ class Workload:
             while self.left > 0 and clock() - started < seconds:
                 due = started + (whole - self.left) / whole * seconds
                 await asyncio.sleep(max(0.0, due - clock()))
-                await (self._late() if self.rng.random() < LATE_SHARE else self._one_job())
+                await (self._late() if self.rng.random() < LATE_SHARE else self.one_job())
 
-    async def _one_job(self) -> None:
+    async def one_job(self) -> None:
+        """Send a job, and sometimes cancel or retry it."""
         job = self.jobs.next()
         plain = "nickname" not in job.items[0]
         job = replace(job, dry_run=plain and self.rng.random() < 0.06)
-        sent = await self._submit(job, self.jobs.labelled(job, stoppable=plain))
+        sent = await self.submit(job, self.jobs.labelled(job, stoppable=plain))
         if self.rng.random() < 0.08:
             await self._act_on_many()
         if plain and not job.dry_run and self.rng.random() < 0.08:
@@ -111,7 +112,8 @@ class Workload:
         if plain and not job.dry_run and self.rng.random() < 0.1:
             await self._retry(sent)
 
-    async def _submit(self, job: ModelJob, asked: dict[str, str] | None = None) -> Sent:
+    async def submit(self, job: ModelJob, asked: dict[str, str] | None = None) -> Sent:
+        """Submit a job, which the model sees."""
         asked = query_of(job) | (asked or {}) | {"parallel": str(self.rng.choice([1, 2, 4]))}
         body, kind = ndjson(job.items), "application/x-ndjson"
         if not job.upserts and self.rng.random() < 0.3:
@@ -124,6 +126,12 @@ class Workload:
         sent = Sent(job_id, job, asked)
         self.sent.append(sent)
         return sent
+
+    async def rename(self, path: str, phone_: str, name: str) -> Change:
+        """Rename a contact; return the change for the model."""
+        response = await self.client.call("PATCH", path, json={"name": name}, seconds=ANSWER_SECONDS)
+        assert response.status == 200, response
+        return lambda account: account.patch(phone_, {"name": name})
 
     async def _act_on_many(self) -> None:
         """Cancel or retry all jobs that have a tag. What an unanswered attempt did is read from the jobs."""
@@ -152,7 +160,7 @@ class Workload:
     async def _late(self) -> None:
         """Submit a job that names a contact in several chunks, then change the contact over REST."""
         job, number, places = self.jobs.late()
-        sent = await self._submit(job)
+        sent = await self.submit(job)
         await self._until(PLACES_APPLIED, read_job_id(sent.id), places, value=len(places))
         path = f"/v1/contacts/{await self._until(ID_OF, self.client.account_id, number)}"
         sent.changes.append(await self._change(path, number, f"late {number}"))
@@ -161,9 +169,7 @@ class Workload:
         """Change, delete or opt out a contact; return the change for the model."""
         match self.rng.randrange(3):
             case 0:
-                response = await self.client.call("PATCH", path, json={"name": name}, seconds=ANSWER_SECONDS)
-                assert response.status == 200, response
-                return lambda account: account.patch(phone_, {"name": name})
+                return await self.rename(path, phone_, name)
             case 1:
                 response = await self.client.call("DELETE", path, seconds=ANSWER_SECONDS)
                 assert response.status in (200, 404), response  # 404: an earlier attempt was not answered
