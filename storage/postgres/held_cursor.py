@@ -25,14 +25,28 @@ async def held_cursor(
     """
     fetch = f"FETCH {size} FROM {name}"
     async with pool.acquire() as conn:
-        async with conn.transaction():
-            await lift_time_limit(conn)  # may read all results of a job, possibly many millions
-            await declare(conn)
-            first = await conn.fetch(fetch, timeout=LONG_SECONDS)
+        first = await _open(conn, fetch, declare)
         try:
             yield conn, _pages(conn, fetch, first)
         finally:
             await _close(conn, name)
+
+
+async def _open(conn: Conn, fetch: str, declare: Callable[[Conn], Awaitable[Any]]) -> list[Any]:
+    """Open the cursor and return its first page. COMMIT writes the rest into a file, which may take long.
+
+    So it is no `conn.transaction()`, whose COMMIT has the time limit of the pool.
+    """
+    await conn.execute("BEGIN")
+    try:
+        await lift_time_limit(conn)  # may read all results of a job, possibly many millions
+        await declare(conn)
+        first: list[Any] = await conn.fetch(fetch, timeout=LONG_SECONDS)
+        await conn.execute("COMMIT", timeout=LONG_SECONDS)
+    except BaseException:
+        conn.terminate()
+        raise
+    return first
 
 
 async def _pages(conn: Conn, fetch: str, page: list[Any]) -> AsyncIterator[list[Any]]:
