@@ -41,7 +41,8 @@ def span_of_split(trace: str | None, account_id: AccountId, job_id: JobId, part:
     """Return the span of the split of a part."""
     if not traces.are_on():
         return traces.NO_SPAN
-    return traces.job_span("job.split", trace, _of_ids(account_id, job_id) | {"bulklane.part": part})
+    attributes = _of_ids(account_id, job_id) | {"bulklane.part": part}
+    return traces.job_span("job.split", trace, attributes, calls=False)
 
 
 def span_of_chunk(claim: Claim) -> TraceSpan:
