@@ -48,8 +48,8 @@ LIMIT 1;
 
 -- name: revoke(account_id, key)^
 -- Revoke the key with this id, or else all keys with this name, and return the newest of them. No row: no such key. A key
--- that a revoked one has replaced is not replaced any more, so it can be rotated again and has its name back; the
--- update of those reads `revoked`, so that it comes after it.
+-- that a revoked one has replaced is not replaced any more, so it can be rotated again and has its name back, unless a third
+-- key has got the name; the update of those reads `revoked`, so that it comes after it.
 WITH wanted AS MATERIALIZED (
     SELECT id FROM api_keys
     WHERE account_id = :account_id AND revoked_at IS NULL AND (id = :key OR name = :key AND NOT EXISTS (
@@ -62,6 +62,9 @@ WITH wanted AS MATERIALIZED (
     UPDATE api_keys SET replaced_by = NULL
     WHERE account_id = :account_id AND revoked_at IS NULL AND LEAST(expires_at, grace_until) > now()
       AND replaced_by = ANY (ARRAY(SELECT id FROM revoked)) AND NOT id = ANY (ARRAY(SELECT id FROM revoked))
+      AND NOT EXISTS (
+        SELECT FROM api_keys o WHERE o.account_id = :account_id AND o.name = api_keys.name AND o.revoked_at IS NULL
+          AND o.replaced_by IS NULL AND NOT o.id = ANY (ARRAY(SELECT id FROM revoked)))
 )
 SELECT * FROM revoked ORDER BY replaced_by IS NULL DESC, created_at DESC LIMIT 1;
 

@@ -7,7 +7,7 @@ from api.actions.account_id import KeyInPath
 from api.endpoint import endpoint
 from api.http.context import ACCOUNT, scope
 from api.http.operator_view import key_view
-from api.http.responses import created, shown
+from api.http.responses import created, made, shown
 from schemas.wire.base import Listing
 from schemas.wire.security.key_bodies import AccountKey, CreatedKey, KeyRotation, NewKey
 from storage.access import api_keys
@@ -37,7 +37,7 @@ async def rotate_key(request: web.Request, key: KeyInPath, body: KeyRotation) ->
     The old one works for `grace_seconds` more.
     """
     view = await key_changes.rotate_key(request, request[ACCOUNT].id, key, body)
-    return created(request, view, view.id)
+    return made(view, f"/v1/keys/{view.id}")
 
 
 @endpoint(responses={200: AccountKey}, errors=(409,))

@@ -1,5 +1,7 @@
 """/operator/v1/accounts/{account}/keys: the keys of an account, by name."""
 
+from urllib.parse import quote
+
 from aiohttp import web
 
 from api.actions import key_changes
@@ -7,7 +9,7 @@ from api.actions.account_id import AccountInPath, KeyInPath
 from api.endpoint import endpoint
 from api.http.context import operator_pool
 from api.http.operator_view import key_view
-from api.http.responses import created, shown
+from api.http.responses import created, made, shown
 from schemas.wire.base import Listing
 from schemas.wire.security.key_bodies import AccountKey, CreatedKey, KeyRotation, NewKey
 from storage.access import api_keys
@@ -37,7 +39,7 @@ async def rotate_key(
     The old one works for `grace_seconds` more.
     """
     view = await key_changes.rotate_key(request, account.id, key, body)
-    return created(request, view, view.id)
+    return made(view, f"/operator/v1/accounts/{quote(account.name, safe='')}/keys/{view.id}")
 
 
 @endpoint(responses={200: AccountKey})

@@ -184,6 +184,24 @@ async def test_a_name_revokes_also_the_key_that_it_has_replaced(client: Client) 
     assert (await create(client)).status == 201
 
 
+async def test_a_name_that_another_key_has_got_is_not_given_back(ctx: Context, client: Client) -> None:
+    first = (await create(client)).json
+    second = (await rotate(client, "ci")).json
+    await ctx.pool.execute("UPDATE api_keys SET expires_at = now() WHERE id = $1", second["id"])
+    third = (await create(client)).json
+    assert (await revoke(client, second["id"])).status == 200
+    assert await status_with(client, first["key"]) == 200  # until its grace is over
+    assert (await rotate(client, first["id"])).error["code"] == "key_rotated"
+    assert (await rotate(client, "ci", grace_seconds=0)).status == 201
+    assert await status_with(client, third["key"]) == 401
+
+
+async def test_a_rotation_says_where_the_new_key_is(client: Client) -> None:
+    await create(client, "of a/b")
+    rotated = await rotate(client, "of%20a%2Fb")
+    assert (rotated.status, rotated.headers["Location"]) == (201, f"/v1/keys/{rotated.json['id']}")
+
+
 async def test_an_expired_key_is_not_rotated(ctx: Context, client: Client) -> None:
     old = await create(client)
     await ctx.pool.execute("UPDATE api_keys SET expires_at = now() WHERE id = $1", old.json["id"])
