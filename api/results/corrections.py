@@ -11,7 +11,7 @@ from schemas.items.cells import nest, number
 from schemas.items.contacts import NUMBER_COLUMNS, SPELLINGS
 from schemas.items.faults import Fault
 from schemas.items.properties import Definitions
-from schemas.operations import BY_ID, BY_PHONE, CONTACT, OPERATIONS, Operation
+from schemas.operations import BY_ID, BY_PHONE, CONTACT, OPERATIONS, UNDONE, Operation
 
 
 def columns_of(operation: Operation, layout: CsvLayout | None) -> list[str]:
@@ -21,6 +21,8 @@ def columns_of(operation: Operation, layout: CsvLayout | None) -> list[str]:
     """
     if layout:
         return [column for column in layout.whole().columns if column]
+    if OPERATIONS[operation].items is UNDONE:
+        return list(UNDONE.columns)
     contact = OPERATIONS[operation].items is CONTACT
     return ["ref", *(contacts.COLUMNS if contact else references.NAMES)]
 

@@ -156,6 +156,8 @@ async def test_items_whose_images_are_gone_fail(ctx: Context, client: Client) ->
     await ctx.pool.execute("DELETE FROM before_images")
     undone = await ended(ctx, client, response)
     assert (undone["counts"]["failed"], undone["errors"][0]["code"]) == (2, "undo_unavailable")
+    file = await client.get(f"{undone['errors_url']}?format=csv")
+    assert file.body.splitlines()[0] == b"contact,images,created,error_code,error_message"
 
 
 async def test_no_client_sends_the_items_of_an_undo(client: Client) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.ids import AccountId, JobId
-from schemas.operations import Operation
+from schemas.operations import BULK_OPERATIONS, Operation
 from storage.context import Context
 from storage.pipeline.chunks import Claim
 from tests.factories import contact
@@ -69,7 +69,7 @@ async def _images(ctx: Context, job: tuple[AccountId, JobId]) -> list[Any]:
 
 def _random_plan(seed: int) -> list[Job]:
     draw = random.Random(seed)
-    operations = sorted(Operation(name) for name in TOGETHER_OPERATIONS)
+    operations = sorted({Operation(name) for name in TOGETHER_OPERATIONS} & {*BULK_OPERATIONS})
     return [
         Job(draw.randrange(ACCOUNTS), operation, [_item(draw, operation) for _ in range(draw.randint(1, 3))])
         for operation in draw.choices(operations, k=JOBS)

@@ -16,7 +16,7 @@ from tests.integration.worker.undo.worlds import disturb, make_world, run_random
 from worker.undo.plan import PREFIXES
 
 GONE: Any = object()
-FEW, MANY = 40, 1500
+FEW, MANY = 25, 1500
 quick = settings(max_examples=FEW, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 long = settings(quick, max_examples=MANY)
 seeds = given(seed=st.integers(0, 2**32 - 1))
@@ -35,6 +35,7 @@ async def test_an_undo_keeps_and_tells_exactly_what_others_have_changed(ctx: Con
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @long
 @seeds
 async def test_many_jobs_and_their_undos_leave_everything_as_it_was(ctx: Context, seed: int) -> None:
@@ -42,6 +43,7 @@ async def test_many_jobs_and_their_undos_leave_everything_as_it_was(ctx: Context
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @long
 @seeds
 async def test_many_undos_keep_and_tell_exactly_what_others_have_changed(ctx: Context, seed: int) -> None:
