@@ -12,6 +12,7 @@ from storage.postgres.templates import render
 KEPT_FIELD = Path(__file__).parent / "kept_field.sql"  # the statement that keeps one field
 
 MOST_CONTACTS = 1_000  # in a row of before_images
+LARGEST_JSON = "65536"  # bytes of a JSON field of a contact
 MOST_BYTES = 1_000_000  # of the larger values in a row of before_images, unless one contact has more
 
 
@@ -22,9 +23,10 @@ def changed_contacts_parts() -> dict[str, str | int]:
         for bit, field in enumerate(CONTACT_FIELDS)
     )
     json_fields = [field.name for field in CONTACT_FIELDS if field.is_json]
-    sizes = (f"pg_column_size(o.{name}), pg_column_size(n.{name})" for name in json_fields)
+    sizes = (_size(f"{row}.{name}", LARGEST_JSON) for name in json_fields for row in "on")
     return {
         "differs": "\n            + ".join(differs),
+        "json_bits": sum(1 << bit for bit, field in enumerate(CONTACT_FIELDS) if field.is_json),
         "most_contacts": MOST_CONTACTS,
         "most_bytes": MOST_BYTES,
         "json_bytes": f"GREATEST({', '.join(sizes)})",
@@ -41,9 +43,16 @@ def block(*values: str, partition: str = "") -> str:
     A row has at most MOST_CONTACTS contacts, and about MOST_BYTES of `values`. Rows are numbered in each
     `partition`.
     """
-    size = ", ".join([str(MOST_BYTES // MOST_CONTACTS), *(f"pg_column_size({value})" for value in values)])
+    sizes = (_size(value, f"octet_length({value}::text)") for value in values)
+    size = ", ".join([str(MOST_BYTES // MOST_CONTACTS), *sizes])
     by = f"PARTITION BY {partition} " if partition else ""
     return f"(sum(GREATEST({size})) OVER ({by}ROWS UNBOUNDED PRECEDING) - 1) / {MOST_BYTES}"
+
+
+def _size(value: str, size_if_compressed: str) -> str:
+    """Return the expression for the size of a JSON value, which an image holds uncompressed at first."""
+    stored = f"pg_column_size({value})"
+    return f"CASE WHEN pg_column_compression({value}) IS NULL THEN {stored} ELSE {size_if_compressed} END"
 
 
 def _kept(bit: int, field: ContactField) -> str:

@@ -22,8 +22,12 @@ BEGIN
         RETURN NULL;
     ELSIF change <> 'staged' THEN
         job := change::uuid;
-        SELECT bit_or(@differs@), count(*) > @most_contacts@ OR sum(@json_bytes@) > @most_bytes@ INTO differs, many
+        SELECT bit_or(@differs@), count(*) > @most_contacts@ INTO differs, many
         FROM gone o JOIN changed n ON n.account_id = o.account_id AND n.id = o.id;
+        IF differs & @json_bits@ <> 0 AND NOT many THEN
+            SELECT sum(@json_bytes@) > @most_bytes@ INTO many
+            FROM gone o JOIN changed n ON n.account_id = o.account_id AND n.id = o.id;
+        END IF;
     END IF;
     IF job IS NULL OR many THEN
         -- all fields by one statement
