@@ -12,14 +12,14 @@ import typer
 
 from bench import phone, smoke
 from bench.lab.results import FOLDER, Results
-from bench.loads import duplicates, large, load, memory, operations, peers, scale, stages, telemetry
+from bench.loads import duplicates, large, load, memory, operations, peers, scale, stages, telemetry, undo
 from bench.queries import claims, page, pages
 from bench.series import SERIES
 from bench.series import run as run_series
 from bench.traffic import fair, idle, jobs, latency, queue, streams
 
 BENCHES = (
-    *(load, operations, duplicates, large, memory, scale, peers, stages, telemetry),
+    *(load, operations, duplicates, large, memory, scale, peers, stages, telemetry, undo),
     *(latency, jobs, queue, fair, idle, streams),
     *(claims, page, pages),
     *(phone, smoke),

@@ -37,6 +37,7 @@ CLAIMS = "What does a claim cost when much waits?"
 MEMORY = "How much memory does a large upload need?"
 STREAMS = "How many streams of events can an api hold?"
 TELEMETRY = "What do metrics, logs and traces cost?"
+IMAGES = "What does it cost to keep what jobs change?"
 SCALE = "Does it scale?"
 PHONES = "How fast is the validation of phones?"
 
@@ -88,6 +89,12 @@ TARGETS = {
     "streams_delay": _target(STREAMS, "until 10,000 streams have an event", "ms", 500, 1_000),
     "telemetry": _target(
         TELEMETRY, "new rows with metrics, logs and traces, against none of them", "x", 1.0, 0.98
+    ),
+    "images_new": _target(
+        IMAGES, "new rows with before-images, against none: processor time", "x", 1.0, 0.97
+    ),
+    "images_changed": _target(
+        IMAGES, "changed rows with before-images, against none: processor time", "x", 1.0, 0.9
     ),
     "scale": _target(SCALE, "rate of 8 workers, against 8 times one", "x", 1.0, 0.85),
     "phone": _target(PHONES, "phones on which the normaliser and phonenumbers disagree", "", 0, 0),
