@@ -4,16 +4,18 @@ from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
+from pydantic_core import to_json
 
 from api.html.render import page
 from api.http.contact_view import contact_view
 from api.http.context import ACCOUNT, API, scope
 from api.http.validation import read_query
+from api.http.views.history_view import history_entry
 from api.http.views.resource_ids import CONTACT
 from api.http.views.resource_views import audience_view, label_view, list_view, opt_in_view
 from api.openapi.describe import describe
 from schemas.ids import show_id, show_job_id
-from schemas.wire.contacts import Contact
+from schemas.wire.contacts import Contact, HistoryEntry
 from schemas.wire.page_queries import ContactPageQuery, ContactsPageQuery
 from storage.entities import (
     audiences,
@@ -25,8 +27,11 @@ from storage.entities import (
     opt_ins,
 )
 from storage.entities.contact_jobs import LookedAt
+from storage.inspection import contact_history
 
 PAGE_SIZE = 20
+MOST_CHANGES = 20
+SHORT = 80  # characters of a value of a change
 MOST_MEMBERSHIPS = 100  # of each kind, on the page of a contact
 MEMBERSHIPS: tuple[tuple[str, str, Any, Any], ...] = (
     ("Lists", "/lists", contact_lists.of_contact, list_view),
@@ -60,12 +65,13 @@ async def list_contacts(request: web.Request) -> web.Response:
 
 @describe(hidden=True, query=ContactPageQuery)
 async def show_contact(request: web.Request) -> web.Response:
-    """Show a contact: its fields, its memberships and opt-ins, and the last jobs that name it."""
+    """Show a contact: its fields, memberships and opt-ins, last changes, and the last jobs that name it."""
     query, settings = read_query(request, ContactPageQuery), request.app[API].ctx.settings
     contact_id = await CONTACT.in_path(request)
     contact = contact_view(CONTACT.found(request, await contacts.get(*scope(request), contact_id)), settings)
     after = LookedAt(*query.jobs) if query.jobs else None
     looked = await contact_jobs.look(*scope(request), contact_id, after=after)
+    entries, _ = await contact_history.look(*scope(request), contact_id)
     opted = await opt_ins.page(*scope(request), contact_id, after=None, size=MOST_MEMBERSHIPS)
     return page(
         request,
@@ -77,6 +83,7 @@ async def show_contact(request: web.Request) -> web.Response:
         memberships=await _memberships(request, contact_id),
         most=MOST_MEMBERSHIPS,
         opt_ins=[opt_in_view(row) for row in opted],
+        changes=_changes([history_entry(entry) for entry in entries]),
         jobs=[(show_job_id(job.id), job) for job in looked.found],
         looked=looked.jobs,
         is_newest=after is None,
@@ -92,6 +99,24 @@ async def _memberships(request: web.Request, contact_id: int) -> list[tuple[str,
         rows = await of_contact(*scope(request), contact_id, after=0, size=MOST_MEMBERSHIPS)
         found.append((title, path, [view(row) for row in rows]))
     return found
+
+
+def _changes(entries: list[HistoryEntry]) -> list[tuple[HistoryEntry, str, str, str]]:
+    """Return the last changes with their entries: a field, and its values as short texts."""
+    changes = [
+        (entry, change.field, _short(change.old), _short(change.new))
+        for entry in entries
+        for change in entry.changes
+    ]
+    return changes[:MOST_CHANGES]
+
+
+def _short(value: object) -> str:
+    """Return a value of a field as text of at most SHORT characters."""
+    if value is None:
+        return "\N{EM DASH}"
+    text = value if isinstance(value, str) else to_json(value).decode()
+    return text if len(text) <= SHORT else f"{text[: SHORT - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _place(end: LookedAt) -> str:

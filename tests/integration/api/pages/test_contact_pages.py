@@ -74,7 +74,8 @@ async def test_a_contact_is_found_and_shows_what_it_belongs_to(
     await tab.page.keyboard.press("Enter")
     await tab.page.wait_for_url(f"**/contacts/{contact_id}")
     main = tab.page.locator("main")
-    for text in ("ext<&>", "<b>key</b>", "opted out", "the contact", "Fill lists.add", "Fill labels.attach",
+    for text in ("ext<&>", "<b>key</b>", "opted out", "the contact", "Last changes", "label:lbl_",
+                 "Fill lists.add", "Fill labels.attach",
                  "Fill audiences.add", "last 3 jobs"):  # fmt: skip
         await main.get_by_text(text).first.wait_for()
     assert await main.locator("a.tag").count() == 3
