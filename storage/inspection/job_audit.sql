@@ -1,6 +1,6 @@
 -- name: actions(account_id, id, most)
 -- What was done to a job and by whom, in the order of time, with the names of the keys: its submission, its cancellation, and
--- the jobs that retry and undo it, at most `most` of each. `at` of a job that was not accepted is when its first byte came.
+-- the jobs that retry and undo it, without dry runs of an undo, at most `most` of each. `at` of a job that was not accepted is when its first byte came.
 SELECT a.action, a.at, a.caller, a.job_id, k.name AS key_name
 FROM (
     SELECT 'submitted' AS action, COALESCE(accepted_at, received_at) AS at, submitted_by AS caller, NULL::uuid AS job_id, 0 AS place
@@ -16,7 +16,7 @@ FROM (
     ORDER BY id LIMIT :most)
     UNION ALL
     (SELECT 'undone', accepted_at, submitted_by, id, 3
-    FROM jobs WHERE params ->> 'undoes' = :id::uuid::text AND (account_id = :account_id) IS TRUE AND accepted_at IS NOT NULL
+    FROM jobs WHERE params ->> 'undoes' = :id::uuid::text AND (account_id = :account_id) IS TRUE AND accepted_at IS NOT NULL AND NOT dry_run
     ORDER BY id LIMIT :most)
 ) a
 LEFT JOIN LATERAL (

@@ -1,13 +1,13 @@
 -- name: view(account_id, id)^
 -- A job as a client sees it, with its item errors by code and field (a large value is null), its children, which retry
--- it, and the jobs that undo it.
+-- it, and the jobs that undo it; a dry run of an undo does not.
 SELECT j.*, s.error_summary, ARRAY(
     SELECT r.id FROM jobs r
     WHERE r.parent_id = j.id AND (r.account_id = :account_id) IS TRUE AND r.accepted_at IS NOT NULL
     ORDER BY r.id LIMIT @max_children@
 ) AS children, ARRAY(
     SELECT u.id FROM jobs u
-    WHERE u.params ->> 'undoes' = j.id::text AND (u.account_id = :account_id) IS TRUE AND u.accepted_at IS NOT NULL
+    WHERE u.params ->> 'undoes' = j.id::text AND (u.account_id = :account_id) IS TRUE AND u.accepted_at IS NOT NULL AND NOT u.dry_run
     ORDER BY u.id LIMIT @max_children@
 ) AS undone_by
 FROM job_views j

@@ -110,6 +110,9 @@ async def test_a_dry_run_tells_what_an_undo_would_do_and_changes_nothing(
     after = await state_of(ctx, client.account.id)
     tried = await ended(ctx, client, await undo(client, job, "?dry_run=true"))
     assert (tried["dry_run"], tried["counts"]["updated"]) == (True, 2)
+    assert (await client.get(f"/v1/jobs/{job['id']}")).json["undone_by"] == []
+    audit = (await client.get(f"/v1/jobs/{job['id']}/audit")).json["data"]
+    assert [entry["action"] for entry in audit] == ["submitted"]
     assert await state_of(ctx, client.account.id) == after
 
 
