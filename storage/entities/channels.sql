@@ -43,7 +43,7 @@ WITH batch AS MATERIALIZED (
         ORDER BY id OFFSET 0 FOR UPDATE
     ) c
 ), forgotten AS (
-    UPDATE contacts c SET default_channel_id = NULL, updated_at = now()
+    UPDATE contacts c SET default_channel_id = NULL, updated_at = statement_timestamp()
     FROM locked l
     WHERE c.account_id = :account_id AND c.id = l.id
 )

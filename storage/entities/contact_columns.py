@@ -117,7 +117,7 @@ def _on_conflict() -> str:
     """Return the clause that updates a stored contact, if it differs."""
     values = _list(lambda f: f"{f.name} = {_merged(f)}", SET_BY_ITEMS)
     changed = _any(lambda f: f"{_merged(f)} IS DISTINCT FROM c.{f.name}", SET_BY_ITEMS)
-    return f"ON CONFLICT (account_id, phone) DO UPDATE SET {values}, updated_at = now()\nWHERE {changed}"
+    return f"ON CONFLICT (account_id, phone) DO UPDATE SET {values}, updated_at = statement_timestamp()\nWHERE {changed}"
 
 
 def _to_clear(field: ContactField) -> str:

@@ -39,7 +39,7 @@ WITH recorded AS (
         SELECT FROM streams WHERE account_id = :account_id AND stream = :stream AND pending > 0)
 )
 UPDATE contacts c SET (@columns@, updated_at) = (
-    SELECT @new_values@, now()
+    SELECT @new_values@, statement_timestamp()
     FROM jsonb_populate_record(c, :fields::jsonb) n
 )
 WHERE (c.account_id = :account_id) IS TRUE
@@ -65,7 +65,7 @@ WITH wanted AS MATERIALIZED (
     ) c
 )
 UPDATE contacts c SET (@columns@, updated_at) = (
-    SELECT @corrected_values@, now()
+    SELECT @corrected_values@, statement_timestamp()
     FROM jsonb_populate_record(c, w.fields) n
 )
 FROM wanted w
@@ -85,7 +85,7 @@ DELETE FROM contacts WHERE (account_id = :account_id) IS TRUE AND ctid = (
 -- one counts as having the default. Returns the ids of the contacts that changed, or null. The condition on the
 -- account is written so that no index can serve it: see forget_contacts in memberships.sql.
 WITH changed AS (
-    UPDATE contacts SET communication_preference = :preference, updated_at = now()
+    UPDATE contacts SET communication_preference = :preference, updated_at = statement_timestamp()
     WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (:places::text::tid[])
       AND COALESCE(communication_preference, :default_preference) IS DISTINCT FROM :preference
     RETURNING id

@@ -66,7 +66,7 @@ WITH wanted AS (
 )
 UPDATE contacts c SET
     @cleared@,
-    updated_at = now()
+    updated_at = statement_timestamp()
 FROM locked l
 WHERE (c.account_id = :account_id) IS TRUE AND c.ctid = l.place
 RETURNING c.phone;
@@ -133,7 +133,7 @@ WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (ARRAY(
 
 -- name: move(account_id, ids, phones)!
 -- Second half of a move: give each contact its new phone.
-UPDATE contacts c SET phone = m.phone, updated_at = now()
+UPDATE contacts c SET phone = m.phone, updated_at = statement_timestamp()
 FROM unnest(:ids::bigint[], :phones::text[]) m (id, phone)
 CROSS JOIN LATERAL (
     SELECT ctid AS place FROM contacts WHERE account_id = :account_id AND id BETWEEN m.id AND m.id ORDER BY id OFFSET 0

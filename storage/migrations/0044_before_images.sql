@@ -6,7 +6,7 @@ CREATE TABLE before_images (
     job_id      uuid NOT NULL,
     number      bigint NOT NULL DEFAULT nextval('applications'),
     field       text COLLATE "C" NOT NULL,
-    at          timestamptz NOT NULL DEFAULT now(),
+    at          timestamptz NOT NULL DEFAULT statement_timestamp(),
     contact_ids bigint[] NOT NULL,
     old         text[],
     new         text[],

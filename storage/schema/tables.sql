@@ -461,7 +461,7 @@ CREATE TABLE contacts (
     properties               jsonb NOT NULL DEFAULT '{}'
         CONSTRAINT properties_size CHECK (pg_column_size(properties) <= 65536),
     created_at               timestamptz NOT NULL DEFAULT now(),
-    updated_at               timestamptz NOT NULL DEFAULT now(),
+    updated_at               timestamptz NOT NULL DEFAULT now(), -- then the time of the last statement that changed it
     communication_preference text,                          -- null: the first preference of the setting
     opted_out                boolean NOT NULL DEFAULT false, -- from all channels; opt_ins holds single channels
     team_id                  bigint,                        -- no foreign key: see memberships
@@ -629,7 +629,7 @@ CREATE TABLE before_images (
     job_id      uuid NOT NULL,
     number      bigint NOT NULL DEFAULT nextval('applications'), -- later changes of a contact have greater numbers
     field       text COLLATE "C" NOT NULL,
-    at          timestamptz NOT NULL DEFAULT now(),         -- the updated_at that the change gave the contacts
+    at          timestamptz NOT NULL DEFAULT statement_timestamp(), -- the updated_at that the change gave the contacts
     contact_ids bigint[] NOT NULL,                          -- at most 1,000
     old         text[],
     new         text[],

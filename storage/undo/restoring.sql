@@ -113,18 +113,18 @@ FROM jsonb_populate_recordset(NULL::contacts, :rows::jsonb) n
 ORDER BY n.phone;
 
 -- name: keep_return(account_id, id, ids)!
--- Keep an image of contacts that have come back.
-INSERT INTO before_images (account_id, job_id, field, contact_ids, old_json, new_json)
-SELECT :account_id, :id, 'contact', array_agg(w.id), array_agg(NULL::jsonb), array_agg('{}'::jsonb)
+-- Keep an image of contacts that have come back, with the updated_at that `put_back` gave them.
+INSERT INTO before_images (account_id, job_id, field, at, contact_ids, old_json, new_json)
+SELECT :account_id, :id, 'contact', now(), array_agg(w.id), array_agg(NULL::jsonb), array_agg('{}'::jsonb)
 FROM unnest(:ids::text::bigint[]) w (id)
-WHERE current_setting('bulklane.change', true) <> '';
+HAVING current_setting('bulklane.change', true) <> '';
 
 -- name: set_fields(account_id, ids, masks, @names@)!
 -- Give locked contacts these values, as text: to each contact those whose bits are set in its mask. Can violate what
 -- `contacts.change` can.
 UPDATE contacts c SET
     @set@,
-    updated_at = now()
+    updated_at = statement_timestamp()
 FROM (
     SELECT r.*, l.place
     FROM unnest(:ids::text::bigint[], :masks::text::int[],
