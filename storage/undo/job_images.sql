@@ -8,15 +8,3 @@ CROSS JOIN LATERAL (
     SELECT * FROM before_images
     WHERE account_id = :account_id AND job_id = :id AND number BETWEEN w.number AND w.number ORDER BY number OFFSET 0
 ) i;
-
--- name: changed_together(account_id, id, times)$
--- The contacts that other jobs changed in transactions that began at these times, or null: small jobs share a transaction, so
--- a contact that one of them created and the next one changed has the same times as one that was not changed.
-SELECT array_agg(u.contact_id)
-FROM unnest(:times::timestamptz[]) t (at)
-CROSS JOIN LATERAL (
-    SELECT contact_ids FROM before_images
-    WHERE at BETWEEN t.at AND t.at AND (account_id = :account_id AND job_id <> :id) IS TRUE
-    ORDER BY at OFFSET 0
-) i
-CROSS JOIN LATERAL unnest(i.contact_ids) u (contact_id);

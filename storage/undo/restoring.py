@@ -59,10 +59,21 @@ async def lock_current(
     )
 
 
-async def links(conn: Conn, account_id: AccountId, ids: Sequence[int]) -> dict[int, Links]:
-    """Return the memberships and opt-ins of contacts that the caller has locked, by contact."""
+async def links(
+    conn: Conn, account_id: AccountId, ids: Mapping[int, bool], named: Collection[str]
+) -> dict[int, Links]:
+    """Return memberships and opt-ins of contacts that the caller has locked, by contact.
+
+    They are those in `named`, and all of the contacts that are True in `ids`.
+    """
     found: dict[int, Links] = {}
-    for row in await QUERIES.links(conn, account_id=account_id, ids=number_array(ids)):
+    for row in await QUERIES.links(
+        conn,
+        account_id=account_id,
+        ids=number_array(ids),
+        every=list(ids.values()),
+        named=array_text(sorted(named)),
+    ):
         found.setdefault(row["id"], {})[row["link"]] = row["value"]
     return found
 

@@ -26,22 +26,23 @@ SELECT array_agg(id) AS ids, array_agg(place::text) AS places, array_agg(created
     @columns@
 FROM locked;
 
--- name: links(account_id, ids)
--- The memberships and opt-ins of contacts that the caller has locked.
-SELECT w.id, m.kind || ':' || m.owner_id AS link, m.created_at::text AS value
-FROM unnest(:ids::text::bigint[]) w (id)
+-- name: links(account_id, ids, every, named)
+-- The memberships and opt-ins of contacts that the caller has locked: those in `named`, and all of a contact with `every`.
+SELECT w.id, m.link, m.created_at::text AS value
+FROM unnest(:ids::text::bigint[], :every::boolean[]) w (id, every)
 CROSS JOIN LATERAL (
-    SELECT kind, owner_id, created_at FROM memberships
+    SELECT kind || ':' || owner_id AS link, created_at FROM memberships
     WHERE account_id = :account_id AND contact_id BETWEEN w.id AND w.id ORDER BY contact_id OFFSET 0
 ) m
+WHERE w.every OR m.link = ANY (:named::text::text[])
 UNION ALL
-SELECT w.id, 'channel:' || o.channel_id,
-    opt_in_state(o.opted_in, o.by_contact, o.created_at)
-FROM unnest(:ids::text::bigint[]) w (id)
+SELECT w.id, o.link, opt_in_state(o.opted_in, o.by_contact, o.created_at)
+FROM unnest(:ids::text::bigint[], :every::boolean[]) w (id, every)
 CROSS JOIN LATERAL (
-    SELECT channel_id, opted_in, by_contact, created_at FROM opt_ins
+    SELECT 'channel:' || channel_id AS link, opted_in, by_contact, created_at FROM opt_ins
     WHERE account_id = :account_id AND contact_id BETWEEN w.id AND w.id ORDER BY contact_id OFFSET 0
-) o;
+) o
+WHERE w.every OR o.link = ANY (:named::text::text[]);
 
 -- name: lock_owners(account_id, lists, labels, audiences, teams)
 -- Lock the lists, labels, audiences and teams that exist against deletion, after the contacts. Returns them as `list:7`,

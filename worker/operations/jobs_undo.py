@@ -15,7 +15,6 @@ from storage.pipeline.results import ItemResults
 from storage.postgres.pool import Conn
 from storage.undo import job_images, restoring
 from storage.undo.job_images import CONTACT, Image
-from storage.undo.restoring import LockedRows
 from worker.operations.base import Applied, BaseOperation, Indexed, JobFacts
 from worker.undo.collisions import fail_taken, wanted_of
 from worker.undo.json_values import read_object, write_value
@@ -33,9 +32,11 @@ class JobsUndo(BaseOperation):
 
     async def apply(self, conn: Conn, job: JobFacts, items: Sequence[Indexed]) -> Applied:
         """Read the images, lock channels, contacts and owners in this order, decide, and restore."""
+        assert job.params.undoes is not None
         undone = [item for _, item in items]
         numbers = {number for item in undone for number in item["images"]}
-        found = await job_images.read(conn, job.account_id, _undone_by(job), numbers)
+        contacts = {item["contact"] for item in undone}
+        found = await job_images.read(conn, job.account_id, JobId(job.params.undoes), numbers, contacts)
         named = _owners_in(found.values())
         facts = await _lock(conn, job, undone, found, named)
         plan = plan_undo(undone, facts)
@@ -67,31 +68,13 @@ async def _lock(
     locked = await restoring.lock_current(conn, account_id, job.job_id, ids, fields)
     if others := {name for name in named if not name.startswith("channel:")}:
         owners |= await restoring.lock_owners(conn, account_id, others)
-    has_links = any(image.field not in COLUMNS for image in found.values())
-    created = [item["contact"] for item in items if item.get("created")]
-    links = await restoring.links(conn, account_id, ids) if has_links or created else {}
-    return UndoFacts(
-        images=found,
-        locked=locked,
-        links=links,
-        owners=owners,
-        others=await _others(conn, job, locked, created),
-        force=job.params.force,
-    )
-
-
-async def _others(conn: Conn, job: JobFacts, locked: LockedRows, created: Iterable[int]) -> set[int]:
-    """Return contacts that another job has changed in the transaction in which this one created them."""
-    times = {locked.updated_at[locked.positions[id_]] for id_ in created if id_ in locked.positions}
-    if not times:
-        return set()
-    return await job_images.changed_together(conn, job.account_id, _undone_by(job), times)
-
-
-def _undone_by(job: JobFacts) -> JobId:
-    """Return the job that an undo undoes."""
-    assert job.params.undoes is not None
-    return JobId(job.params.undoes)
+    whole = [image for image in found.values() if image.field == CONTACT]
+    every = {id_: item.get("created", False) for id_, item in zip(ids, items, strict=True)}
+    every |= {id_: True for image in whole for id_ in image.places}  # they may have to be deleted, too
+    links = {}
+    if named or any(every.values()):
+        links = await restoring.links(conn, account_id, every, named)
+    return UndoFacts(images=found, locked=locked, links=links, owners=owners, force=job.params.force)
 
 
 def _owners_in(found: Iterable[Image]) -> set[str]:

@@ -34,15 +34,13 @@ UNAVAILABLE = Fault(
 class UndoFacts(NamedTuple):
     """What a plan is made from: images by number, the contacts that exist, and their links.
 
-    `others` are contacts that another job changed in a transaction of the job. `owners` are the lists,
-    labels, audiences, teams and channels that exist, as far as a plan may need them.
+    `owners` are the lists, labels, audiences, teams and channels that exist, as far as a plan may need them.
     """
 
     images: Mapping[int, Image]
     locked: LockedRows
     links: Mapping[int, Links]
     owners: Collection[str]
-    others: Collection[int]
     force: bool
 
 
@@ -185,7 +183,6 @@ class _Contact:
         updated_at = locked.updated_at[position]
         links = {**self._facts.links.get(self._id, {}), **self._values}
         is_as_left = updated_at == locked.created_at[position] or updated_at in self._times
-        is_as_left = is_as_left and self._id not in self._facts.others
         has_links = any(value is not None for name, value in links.items() if name not in COLUMNS)
         if is_as_left and not has_links and not self._kept:
             return True
