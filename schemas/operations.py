@@ -198,6 +198,7 @@ OPERATIONS: dict[Operation, Traits] = {
         items=UNDONE,
         example=[],
         stream="{params.stream}",
+        whole=True,
         internal=True,
     ),
 }

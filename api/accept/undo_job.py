@@ -45,12 +45,24 @@ class UndoRequest(BulkRequest):
 
     async def parts(self) -> AsyncIterator[JobPart]:
         """Cut the items, which the database makes, into parts."""
+        job, pool = self._job, self.api.ctx.pool
         async with self.api.undos:
-            items = undoing.items(self.api.ctx.pool, self._job.account_id, self._job.job_id)
-            async for part in cut_parts(
-                items, Format.NDJSON, Operation.JOBS_UNDO, settings=self.api.ctx.settings, declared=False
-            ):
-                yield part
+            if not job.moves:
+                async for part in self._cut(undoing.items(pool, job.account_id, job.job_id)):
+                    yield part
+                return
+            # contacts that exchanged phones go back in one chunk, so each run begins a part
+            async for run in undoing.runs(pool, job.account_id, job.job_id):
+                async for part in self._cut(_once(run)):
+                    yield part
+
+    def _cut(self, items: AsyncIterator[bytes]) -> AsyncIterator[JobPart]:
+        settings = self.api.ctx.settings
+        return cut_parts(items, Format.NDJSON, Operation.JOBS_UNDO, settings=settings, declared=False)
+
+
+async def _once(piece: bytes) -> AsyncIterator[bytes]:
+    yield piece
 
 
 def check_undo(job: Undoable, days: int) -> None:

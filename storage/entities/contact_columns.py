@@ -117,7 +117,8 @@ def _on_conflict() -> str:
     """Return the clause that updates a stored contact, if it differs."""
     values = _list(lambda f: f"{f.name} = {_merged(f)}", SET_BY_ITEMS)
     changed = _any(lambda f: f"{_merged(f)} IS DISTINCT FROM c.{f.name}", SET_BY_ITEMS)
-    return f"ON CONFLICT (account_id, phone) DO UPDATE SET {values}, updated_at = statement_timestamp()\nWHERE {changed}"
+    updated = f"{values}, updated_at = statement_timestamp()"
+    return f"ON CONFLICT (account_id, phone) DO UPDATE SET {updated}\nWHERE {changed}"
 
 
 def _to_clear(field: ContactField) -> str:

@@ -1,9 +1,10 @@
 """What can be undone of a job, and the items of its undo."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from schemas.ids import AccountId, JobId
 from schemas.states import JobState, Outcome
@@ -57,4 +58,26 @@ async def items(pool: Pool, account_id: AccountId, job_id: JobId) -> AsyncIterat
     declare = partial(QUERIES.declare, account_id=account_id, id=job_id)
     async with held_cursor(pool, "undone", PAGE, declare) as (_, pages):
         async for page in pages:
-            yield "".join([row["line"] + "\n" for row in page]).encode()
+            yield _lines(page)
+
+
+async def runs(pool: Pool, account_id: AccountId, job_id: JobId) -> AsyncIterator[bytes]:
+    """As `items`; each piece has the contacts that one chunk of the job was the last to change.
+
+    They may have exchanged their phones and external ids, so they must get them back together.
+    """
+    declare = partial(QUERIES.declare, account_id=account_id, id=job_id)
+    held: list[Any] = []
+    async with held_cursor(pool, "undone", PAGE, declare) as (_, pages):
+        async for page in pages:
+            for row in page:
+                if held and row["last"] != held[-1]["last"]:
+                    yield _lines(held)
+                    held = []
+                held.append(row)
+    if held:
+        yield _lines(held)
+
+
+def _lines(rows: Sequence[Any]) -> bytes:
+    return "".join([row["line"] + "\n" for row in rows]).encode()

@@ -40,7 +40,8 @@ WITH named AS (
       AND u.outcome IN (@outcome.created@, @outcome.updated@)
 )
 SELECT json_build_object('contact', contact_id, 'images',
-    COALESCE(array_agg(image ORDER BY image) FILTER (WHERE image IS NOT NULL), '{}'), 'created', bool_or(created)) AS line
+    COALESCE(array_agg(image ORDER BY image) FILTER (WHERE image IS NOT NULL), '{}'), 'created', bool_or(created)) AS line,
+    max(number) AS last
 FROM named
 GROUP BY contact_id
 ORDER BY max(number) DESC, contact_id;
