@@ -24,6 +24,7 @@ from storage.postgres.named_queries import Db, load
 
 LOOKED_IMAGES = 1_000  # images that one look reads, at most: each has up to 1,000 ids
 SINGLE_CHANGES = 100  # in one look
+PARKED = "~"  # the first character of what stands for a phone within a transaction: see `upsert.park`
 NO_NUMBER = 2**63 - 1  # larger than the number of any change
 NEWEST, OLDEST = JobId(UUID(int=2**128 - 1)), JobId(UUID(int=0))
 QUERIES = load(__name__)
@@ -144,12 +145,22 @@ async def _changes(
     found: dict[JobId, list[ChangedField]] = defaultdict(list)
     for row in rows:
         if row["job_id"] is not None:
-            found[row["job_id"]].append(_change_of(row))
+            _add(found[row["job_id"]], _change_of(row))
     if (job_id := rows[0]["end_job"]) is not None:
         end = HistoryPlace(
             job_id, end.first_index if end and end.job_id == job_id else 0, rows[0]["end_number"], 0
         )
     return found, end
+
+
+def _add(changes: list[ChangedField], earlier: ChangedField) -> None:
+    """Add an earlier change. A phone that was parked between the two steps of a move is left out."""
+    if earlier.field == "phone" and str(earlier.new).startswith(PARKED):
+        for place, later in enumerate(changes):
+            if (later.field, later.old) == (earlier.field, earlier.new):
+                changes[place] = later._replace(old=earlier.old)
+                return
+    changes.append(earlier)
 
 
 def _requests(rows: Sequence[Any]) -> list[Touch]:

@@ -9,7 +9,7 @@ import pytest
 from schemas.settings import Settings
 from storage.context import Context
 from storage.inspection import contact_history
-from tests.factories import contact, make_channel, make_list
+from tests.factories import contact, make_channel, make_list, phone
 from tests.integration.api.contact_calls import UNKNOWN, create, patch
 from tests.integration.api.service import Client, make_client, serve
 from tests.integration.api.work import work
@@ -68,6 +68,14 @@ async def test_jobs_and_requests_are_listed_with_what_they_changed(ctx: Context,
     ((field, old, new),) = shown(created)[1]
     assert (field, old) == ("contact", None)
     assert (new["name"], new["metadata"], new["opted_out"]) == ("Ana", {"a": 1}, False)
+
+
+async def test_a_moved_phone_is_one_change(ctx: Context, client: Client) -> None:
+    made = await create(client, externalId="a")
+    await client.submit_items([{"external_id": "a", "phone": phone(2)}], "?match_on=external_id")
+    await work(ctx)
+    moved, _ = await entries(client, made["id"])
+    assert shown(moved) == ("contacts.upsert", [("phone", made["phoneNumber"], phone(2))])
 
 
 async def test_memberships_and_opt_ins_are_changes_too(ctx: Context, client: Client) -> None:
