@@ -99,6 +99,21 @@ def read_upload_id(text: str) -> UploadId | None:
     return None if found is None else UploadId(found)
 
 
+def new_erasure_id() -> UUID:
+    """Return a new id of an erasure; ids made later are greater."""
+    return ULID().to_uuid()
+
+
+def show_erasure_id(erasure_id: UUID) -> str:
+    """Return `ers_` and the 26 characters of the ULID."""
+    return f"ers_{ULID.from_uuid(erasure_id)}"
+
+
+def read_erasure_id(text: str) -> UUID | None:
+    """Return the id of an erasure in `text`; None if it is not one."""
+    return _ulid("ers", text)
+
+
 def new_webhook_id() -> str:
     """Return `wh_` and a new ULID."""
     return f"wh_{ULID()}"

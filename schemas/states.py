@@ -1,7 +1,7 @@
 """The states of a job and the outcomes of an item, with the moves between them."""
 
 from enum import IntEnum, StrEnum
-from typing import assert_never
+from typing import Literal, assert_never
 
 
 class JobState(StrEnum):
@@ -78,3 +78,6 @@ class Note(IntEnum):
                 return "somebody else has changed this since the job, so it was kept: see fields"
             case _:
                 assert_never(self)
+
+
+ErasureState = Literal["waiting", "running", "completed"]  # of the erasure of a contact

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from schemas.ids import AccountId, JobId
 from schemas.operations import JobParams, Operation, stream_of
-from storage.postgres.named_queries import load, row_of
+from storage.postgres.named_queries import Db, load, row_of
 from storage.postgres.pool import Conn, Pool
 
 WINDOWS = {table: load(__name__, {"window": table}) for table in ("grants", "admissions")}
@@ -53,8 +53,14 @@ async def forgotten_parts(pool: Pool) -> None:
 
 async def parts(pool: Pool, account_id: AccountId, job_id: JobId) -> None:
     """Delete the parts of a job, if it has ended. Nothing reads them after the end."""
-    while await QUERIES.parts(pool, account_id=account_id, id=job_id, rows=PARTS) == PARTS:
+    while await some_parts(pool, account_id, job_id) == PARTS:
         pass
+
+
+async def some_parts(db: Db, account_id: AccountId, job_id: JobId) -> int:
+    """Delete up to PARTS parts of a job, if it has ended. Return their number."""
+    count: int = await QUERIES.parts(db, account_id=account_id, id=job_id, rows=PARTS)
+    return count
 
 
 async def counts(pool: Pool) -> None:

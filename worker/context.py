@@ -21,6 +21,7 @@ from storage.telemetry.tracing import tracing
 from storage.windows.window import Window
 from worker.dry_run import dry_run_forever
 from worker.erasing.account_rows import delete_accounts_forever
+from worker.erasing.erase_contacts import erase_forever
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
 from worker.signs.metrics_server import showing
@@ -83,5 +84,6 @@ def _rounds(ctx: Context, dry_run_bell: asyncio.Event) -> AbstractAsyncContextMa
         reconcile_forever(ctx),
         prune_forever(ctx),
         delete_accounts_forever(ctx),
+        erase_forever(ctx),
         dry_run_forever(ctx, dry_run_bell),
     )

@@ -1,23 +1,37 @@
 """/v1/contacts: single contacts, as in the API of Oliai."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 from aiohttp import web
 
 from api.endpoint import Unchecked, endpoint
 from api.http.contact_view import contact_view
 from api.http.context import ACCOUNT, API, changer_of, scope
-from api.http.responses import created, shown
+from api.http.path_id import PathId
+from api.http.responses import created, queued, shown
 from api.http.views.history_view import history_entry, show_place
 from api.http.views.resource_ids import CONTACT, ContactId
 from api.openapi import examples
-from schemas.ids import read_channel_id, read_id
+from api.openapi.describe import Response
+from api.results.contact_data import stream_data
+from schemas.ids import read_channel_id, read_erasure_id, read_id, show_erasure_id, show_id
 from schemas.items.properties import Definitions
 from schemas.wire.base import Listing
 from schemas.wire.contact_bodies import ContactChange, Facts, NewContact
-from schemas.wire.contacts import Contact, ContactPage, Deleted, HistoryEntry
+from schemas.wire.contacts import (
+    Contact,
+    ContactData,
+    ContactPage,
+    Deleted,
+    ErasureView,
+    HistoryEntry,
+    NotSearched,
+)
 from schemas.wire.query_models import ContactsQuery, HistoryQuery
+from storage.deletion import contact_traces, erasures
+from storage.deletion.erasures import Erasure
 from storage.entities import channels, contact_search, contacts, properties, teams
 from storage.entities.accounts import Account
 from storage.entities.contact_columns import ContactRow
@@ -28,6 +42,9 @@ from storage.postgres.transactions import transact
 
 Body = TypeVar("Body", bound=ContactChange)
 Write = Callable[[Conn, Account, Body], Awaitable[ContactRow]]
+
+ERASURE = PathId(name="erasure", param="erasure_id", read=read_erasure_id, code="unknown_erasure")
+ErasureId = Annotated[UUID, ERASURE]
 
 
 @endpoint(responses={200: ContactPage})
@@ -118,6 +135,34 @@ async def history_of(request: web.Request, contact_id: ContactId, query: History
     return shown(Listing[HistoryEntry](data=views, next_cursor=show_place(end) if end else None))
 
 
+@endpoint(responses={200: Response(model=ContactData)})
+async def get_contact_data(request: web.Request, contact_id: ContactId) -> web.StreamResponse:
+    """Get all that is stored about a contact: its fields, what it belongs to, what jobs have stored of it.
+
+    The response is streamed. To find the failed items and the kept rows that name the contact, those of all
+    jobs of the account are searched, which takes a while where there are many.
+    """
+    return await stream_data(request, CONTACT.found(request, await contacts.get(*scope(request), contact_id)))
+
+
+@endpoint(responses={202: ErasureView})
+async def erase_contact(request: web.Request, contact_id: ContactId) -> web.Response:
+    """Erase a contact, and all that jobs have stored about it: failed items, kept rows, recorded changes.
+
+    It begins when the jobs and resumable uploads that are there now are over. A repetition returns the same
+    erasure.
+    """
+    erasure = await erasures.request(*scope(request), contact_id)
+    return queued(await _erasure_view(request, CONTACT.found(request, erasure)))
+
+
+@endpoint(responses={200: ErasureView})
+async def get_erasure(request: web.Request, erasure_id: ErasureId) -> web.Response:
+    """Get an erasure: how far it is, and what it waits for."""
+    erasure = await erasures.get(*scope(request), erasure_id)
+    return shown(await _erasure_view(request, ERASURE.found(request, erasure)))
+
+
 async def _written(request: web.Request, body: Unchecked[Body], write: "Write[Body]") -> Contact:
     """Check the body against stored data and write it, in one transaction."""
     ctx, account = request.app[API].ctx, request[ACCOUNT]
@@ -145,4 +190,21 @@ async def _facts(conn: Conn, request: web.Request, value: object) -> Facts:
         team_id=team_id,
         channel_id=channel_id,
         definitions=Definitions(definitions),
+    )
+
+
+async def _erasure_view(request: web.Request, erasure: Erasure) -> ErasureView:
+    waits_for = None
+    if erasure.state == "waiting":
+        left = await contact_traces.unended(*scope(request), erasure.created_at)
+        waits_for = NotSearched(jobs=left.jobs, uploads=left.uploads) if any(left) else None
+    return ErasureView(
+        id=show_erasure_id(erasure.id),
+        contact_id=show_id("ctc", erasure.contact_id),
+        state=erasure.state,
+        waits_for=waits_for,
+        checked=erasure.checked,
+        erased=erasure.erased,
+        created_at=erasure.created_at,
+        finished_at=erasure.finished_at,
     )

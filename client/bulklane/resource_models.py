@@ -142,6 +142,28 @@ class OptIn:
 
 
 @dataclass(kw_only=True)
+class NotSearched:
+    """Jobs and resumable uploads that are not over."""
+
+    jobs: int
+    uploads: int
+
+
+@dataclass(kw_only=True)
+class Erasure:
+    """The erasure of a contact; `state` is "waiting", "running" or "completed"."""
+
+    id: str
+    contact_id: str
+    state: str
+    waits_for: NotSearched | None
+    checked: int
+    erased: int
+    created_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(kw_only=True)
 class AccountLimits:
     """The limits of an account in `window_seconds`; 0: no limit."""
 

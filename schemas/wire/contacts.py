@@ -8,7 +8,10 @@ from pydantic import BaseModel, Field, create_model
 
 from schemas.items.contact_field import ContactField
 from schemas.items.contacts import CONTACT_FIELDS
+from schemas.states import ErasureState
 from schemas.wire.base import CamelCase, Moment, Wire
+from schemas.wire.jobs import ItemErrorView
+from schemas.wire.resources import Audience, ContactList, Label, OptIn
 from schemas.wire.security.audit import CallerView
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -106,3 +109,71 @@ class HistoryEntry(Wire):
     by: CallerView | None
     # newest first; empty: it changed nothing, or created the contact, or UNDO_DAYS are over
     changes: list[FieldChange]
+
+
+class NotSearched(Wire):
+    """Jobs and resumable uploads that are not over: what they have brought is not searched."""
+
+    jobs: int
+    uploads: int
+
+
+class TracedResultView(Wire):
+    """What became of an item that named the contact."""
+
+    job_id: str
+    index: int
+    outcome: str
+
+
+class TracedErrorView(ItemErrorView):
+    """A failed item that names the contact."""
+
+    job_id: str
+
+
+class TracedRowView(Wire):
+    """A row of a job with `unknown_columns=keep` that names the contact, as it was sent."""
+
+    job_id: str
+    index: int
+    item: Any
+
+
+class TracedChangeView(Wire):
+    """A change of a field, or of a membership or opt-in, as far as they are kept (UNDO_DAYS)."""
+
+    job_id: str | None  # null: a single change over REST
+    field: str
+    at: datetime
+    old: Any
+    new: Any
+
+
+class ContactData(Wire):
+    """All that is stored about a contact."""
+
+    contact: Contact
+    lists: list[ContactList]
+    labels: list[Label]
+    audiences: list[Audience]
+    opt_ins: list[OptIn]
+    recorded_changes: list[dict[str, Any]]  # over REST, while a job is not over that may have to know them
+    changes: list[TracedChangeView]
+    results: list[TracedResultView]
+    errors: list[TracedErrorView]
+    rows: list[TracedRowView]
+    not_searched: NotSearched
+
+
+class ErasureView(Wire):
+    """The erasure of a contact. `checked`: failed items and parts; `erased`: items and rows among them."""
+
+    id: str
+    contact_id: str
+    state: ErasureState
+    waits_for: NotSearched | None  # null: for nothing
+    checked: int
+    erased: int
+    created_at: datetime
+    finished_at: datetime | None

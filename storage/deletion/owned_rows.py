@@ -80,6 +80,7 @@ OWNED = (
     OwnedRows("contact_changes", contact_id="bigint", applied="bigint"),
     OwnedRows("memberships", kind="text", owner_id="bigint", contact_id="bigint"),
     OwnedRows("opt_ins", contact_id="bigint", channel_id="uuid"),
+    OwnedRows("erasures", id="uuid"),
     OwnedRows("contacts", id="bigint"),
     OwnedRows("contact_counts", slot="integer"),
     OwnedRows("before_images", rows=LARGE_ROWS, job_id="uuid", number="bigint"),

@@ -616,6 +616,25 @@ CREATE TRIGGER opt_ins_changed AFTER UPDATE ON opt_ins REFERENCING OLD TABLE AS 
 CREATE TRIGGER opt_ins_removed AFTER DELETE ON opt_ins REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION keep_opt_ins();
 
+-- Requests to erase all that is stored about a contact. Workers do it in steps, each of which notes where the next one begins.
+CREATE TABLE erasures (
+    account_id  bigint NOT NULL,
+    id          uuid NOT NULL,                              -- from a ULID
+    contact_id  bigint NOT NULL,
+    state       text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'completed')),
+    identifiers jsonb,                                      -- by which it is looked for; null as soon as all is erased
+    step        smallint NOT NULL DEFAULT 0,                -- storage.deletion.erasures.ErasureStep
+    after       jsonb,                                      -- where the step goes on; null: at its beginning
+    checked     bigint NOT NULL DEFAULT 0,                  -- failed items and parts that were looked through
+    erased      bigint NOT NULL DEFAULT 0,                  -- of these items, and rows of parts, that are erased
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    due_at      timestamptz NOT NULL DEFAULT now(),         -- of the next step
+    finished_at timestamptz,
+    PRIMARY KEY (account_id, id)
+);
+CREATE UNIQUE INDEX erasures_of_contact ON erasures (account_id, contact_id);
+CREATE INDEX erasures_due ON erasures (due_at) WHERE finished_at IS NULL;
+
 ---------------------------------------------------------------------------------------------------
 -- What changed contacts, for UNDO_DAYS
 

@@ -7,7 +7,7 @@ from bulklane._async.transport import AsyncTransport
 from bulklane.calls import Call, get, path
 from bulklane.decode import decode, wire_names
 from bulklane.models import HistoryEntry
-from bulklane.resource_models import Audience, Contact, ContactFields, ContactList, Label, OptIn
+from bulklane.resource_models import Audience, Contact, ContactFields, ContactList, Erasure, Label, OptIn
 
 NAMES = wire_names(Contact)
 
@@ -39,6 +39,20 @@ class AsyncContacts:
     async def delete(self, contact_id: str | int) -> None:
         """Delete a contact. It leaves its lists, labels and audiences."""
         await self._transport.send(Call(method="DELETE", path=path("v1", "contacts", contact_id)))
+
+    async def data(self, contact_id: str | int) -> dict[str, Any]:
+        """Return all that is stored about a contact, also by jobs, as the API returns it."""
+        found: dict[str, Any] = await self._transport.send(get(path("v1", "contacts", contact_id, "data")))
+        return found
+
+    async def erase(self, contact_id: str | int) -> Erasure:
+        """Ask to erase a contact, and all that is stored about it. Workers do it: see `erasure`."""
+        call = Call(method="DELETE", path=path("v1", "contacts", contact_id, "data"), repeatable=True)
+        return decode(Erasure, await self._transport.send(call))
+
+    async def erasure(self, erasure_id: str) -> Erasure:
+        """Return an erasure: how far it is."""
+        return decode(Erasure, await self._transport.send(get(path("v1", "erasures", erasure_id))))
 
     def labels(self, contact_id: str | int) -> AsyncListing[Label]:
         """List the labels of a contact."""

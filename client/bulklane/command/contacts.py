@@ -1,6 +1,7 @@
 """`bulklane contacts …`: single contacts."""
 
 import sys
+import time
 from itertools import islice
 from typing import Annotated
 
@@ -9,12 +10,14 @@ import typer
 from bulklane._sync.client import Bulklane
 from bulklane.command.connection import connected
 from bulklane.command.jobs import Limit
-from bulklane.command.output import AsJson, Columns, show_list, show_one, tell
+from bulklane.command.output import AsJson, Columns, print_json, show_list, show_one, tell
 from bulklane.command.reporting import fail
 from bulklane.decode import document, wire_names
 from bulklane.resource_models import Contact
 
-app = typer.Typer(no_args_is_help=True, help="Single contacts: list, show, delete.")
+app = typer.Typer(no_args_is_help=True, help="Single contacts: list, show, delete, erase.")
+POLL_SECONDS = 1.0  # until an erasure is complete
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 ContactId = Annotated[
     str,
@@ -59,17 +62,44 @@ def show(client: Bulklane, contact: ContactId, *, as_json: AsJson = False) -> No
 
 @app.command(no_args_is_help=True)
 @connected()
-def delete(
-    client: Bulklane,
-    contact: ContactId,
-    *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-) -> None:
+def delete(client: Bulklane, contact: ContactId, *, yes: Yes = False) -> None:
     """Delete a contact, after a question. It leaves its lists, labels and audiences."""
     found = client.contacts.get(contact)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise fail(f"{found.id} is not deleted: there is no terminal to ask at, add --yes")
-        typer.confirm(f"Delete {found.id}, {found.phone}, {found.name or 'no name'}?", abort=True, err=True)
+    _ask(found, "Delete", yes=yes)
     client.contacts.delete(found.id)
     tell(f"deleted {found.id}")
+
+
+@app.command(no_args_is_help=True)
+@connected()
+def data(client: Bulklane, contact: ContactId) -> None:
+    """Print all that is stored about a contact, also by jobs, as JSON."""
+    print_json(client.contacts.data(contact))
+
+
+@app.command(no_args_is_help=True)
+@connected()
+def erase(client: Bulklane, contact: ContactId, *, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Erase all that is stored about a contact, after a question, and wait for the end.
+
+    After Ctrl-C, the workers go on.
+    """
+    found = client.contacts.get(contact)
+    _ask(found, "Erase all that is stored about", yes=yes)
+    erasure = client.contacts.erase(found.id)
+    while erasure.state != "completed":
+        time.sleep(POLL_SECONDS)
+        erasure = client.contacts.erasure(erasure.id)
+    if as_json:
+        print_json(document(erasure))
+    else:
+        tell(f"erased {found.id}")
+
+
+def _ask(found: Contact, what: str, *, yes: bool) -> None:
+    """Ask before a contact is gone. Ends the command if there is nobody to ask."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise fail(f"{found.id} is not deleted: there is no terminal to ask at, add --yes")
+    typer.confirm(f"{what} {found.id}, {found.phone}, {found.name or 'no name'}?", abort=True, err=True)

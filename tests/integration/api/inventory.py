@@ -26,6 +26,7 @@ async def fill(client: Client) -> dict[str, list[Any]]:
         ),
         "job": [response.json["id"]],
         "upload": await _uploads(client),
+        "erasure": await _erasures(client),
         "webhook": webhooks,
         "delivery": [
             (await client.call("POST", f"/v1/webhooks/{webhook}/test")).json["id"] for webhook in webhooks
@@ -36,6 +37,12 @@ async def fill(client: Client) -> dict[str, list[Any]]:
         "region": ["IN", "us"],
         "preference": ["mute_all", "allow_all"],
     }
+
+
+async def _erasures(client: Client) -> list[str]:
+    bodies = [{"name": "Erased", "phoneNumber": phone(200 + n)} for n in range(2)]
+    made = await _make(client, "/v1/contacts", bodies)
+    return [(await client.call("DELETE", f"/v1/contacts/{id_}/data")).json["id"] for id_ in made]
 
 
 async def _uploads(client: Client) -> list[str]:

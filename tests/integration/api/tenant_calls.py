@@ -14,20 +14,12 @@ from tests.integration.api.page_calls import PAGE_CALLS, Call, Names
 
 # The kind of thing that each path parameter names.
 NAMED_IN_PATH = {
-    "job_id": "job",
-    "upload_id": "upload",
-    "list_id": "list",
-    "label_id": "label",
-    "team_id": "team",
-    "channel_id": "channel",
-    "audience_id": "audience",
-    "contact_id": "contact",
-    "name": "property",
-    "phone_number_id": "phone_number_id",
-    "webhook_id": "webhook",
-    "delivery_id": "delivery",
-    "key": "key",
-}
+    "job_id": "job", "upload_id": "upload", "erasure_id": "erasure",
+    "list_id": "list", "label_id": "label", "team_id": "team",
+    "channel_id": "channel", "audience_id": "audience", "contact_id": "contact",
+    "name": "property", "phone_number_id": "phone_number_id", "webhook_id": "webhook",
+    "delivery_id": "delivery", "key": "key",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +223,7 @@ CALLS: dict[str, list[Call]] = {
     "GET /v1/contacts/{contact_id}": PLAIN,
     "PATCH /v1/contacts/{contact_id}": [Call(body=lambda n: _camel_contact(n) | {"teamId": n["team"]})],
     "DELETE /v1/contacts/{contact_id}": DELETES,
+    "DELETE /v1/contacts/{contact_id}/data": QUEUES,
     "GET /v1/contacts/{contact_id}/labels": [Call(), Call(query=lambda n: {"cursor": n["label"]})],
     "GET /v1/contacts/{contact_id}/lists": [Call(), Call(query=lambda n: {"cursor": n["list"]})],
     "GET /v1/contacts/{contact_id}/audiences": [Call(), Call(query=lambda n: {"cursor": n["audience"]})],

@@ -12,6 +12,7 @@ from schemas.ids import (
     Prefix,
     UploadId,
     new_job_id,
+    show_erasure_id,
     show_id,
     show_job_id,
     show_message_id,
@@ -69,6 +70,9 @@ WITH it AS (
     SELECT account_id, channel_id, 'contacts.upsert', '', jsonb_build_object('Content-Type', 'text/csv',
         'Content-Disposition', 'inline; filename="' || word || '.csv"'), 11, 1, now() + interval '1 d'
     FROM it
+), an_erasure AS (
+    INSERT INTO erasures (account_id, id, contact_id, state, step, finished_at)
+    SELECT account_id, channel_id, number + 1, 'completed', 6, now() FROM it
 ), a_piece AS (
     INSERT INTO upload_pieces (account_id, upload_id, start, body)
     SELECT account_id, channel_id, 0, convert_to('phone,name' || chr(10), 'UTF8') FROM it
@@ -165,6 +169,7 @@ class Belongings:
             "delivery": show_message_id(self.channel_id),
             "job": show_job_id(job_id),
             "upload": show_upload_id(UploadId(self.channel_id)),
+            "erasure": show_erasure_id(self.channel_id),
             "phone_number_id": f"1{self.number}",
             "phone": self.phone,
             "external_id": f"{self.key}-1",

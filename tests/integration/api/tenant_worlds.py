@@ -49,7 +49,7 @@ RUN_VALUES = re.compile(  # values that differ from run to run: times, hashes, n
     | (?P<csrf>\b[0-9a-f]{{64}}\b)
     | (?P<duration>(?<=[> ])[\d.,]+(?:/s|[ ](?:ms|s|min[ ]\d+[ ]s|h[ ]\d+[ ]min|d[ ]\d+[ ]h))(?=[ <]))
     | (?P<host>//127\.0\.0\.1:\d+)
-    | (?P<moment>\d{{4}}-\d\d-\d\d[ ]\d\d:\d\d:\d\d(?:\.\d+)?)
+    | (?P<moment>\d{{4}}-\d\d-\d\d[ ]\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00)?)
     | (?P<hash>\\\\x[0-9a-f]{{64}})  # of a request, whose path may contain the id of a job
     | (?P<opens>bl_\d+_[\w-]{{43}})  # random
     | (?P<key>key_[0-9a-f]{{12}})  # of the hash of a random key

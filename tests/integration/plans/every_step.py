@@ -30,7 +30,7 @@ from storage.pipeline.changes import Cursor
 from storage.postgres.transactions import end_silent_sessions, transaction
 from storage.windows import admissions, grants
 from tests.factories import make_job, phone
-from tests.integration.plans.deletion_step import account_deletions, pruning
+from tests.integration.plans.deletion_step import account_deletions, contact_erasures, pruning
 from tests.integration.plans.growing_world import Sessions
 from tests.integration.plans.history_step import history_of_a_removed_member
 from tests.integration.plans.key_step import rotated_keys
@@ -289,7 +289,8 @@ STEPS: dict[str, Step] = {
         for step in (
             small_jobs, kept_rows, large_job, long_job, limited_jobs, dry_run, failures_of_a_job,
             uploads_that_end, staged_uploads, rare_steps, admission, pruning, account_deletions,
-            look_for_work, lost_announcements, rotated_keys, history_of_a_removed_member, undone_jobs,
+            contact_erasures, look_for_work, lost_announcements, rotated_keys, undone_jobs,
+            history_of_a_removed_member,
         )
     },
     "contacts.delete": operation_step(Operation.CONTACTS_DELETE),

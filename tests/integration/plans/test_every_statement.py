@@ -27,6 +27,9 @@ GROWING = (
     "WITH batch AS MATERIALIZED ( SELECT id, phone FROM contacts",
     # the jobs of a contact are looked for in the results of 50 jobs, or of all if there are fewer
     "WITH newest AS MATERIALIZED ( SELECT id FROM jobs",
+    # a search for traces of a contact reads 500 failed items, each with its job, or the results of 200 chunks
+    "SELECT m.job_id, m.item_index, m.ref",
+    "WITH looked AS MATERIALIZED ( SELECT job_id, first_index, contact_ids",
     # the labels of a team are read among those of the account
     "SELECT * FROM labels WHERE account_id = ? AND id > ? AND (?::bigint",
     # a search for a text that few contacts have, without the index of names

@@ -61,6 +61,8 @@ NAMES: dict[type, str] = {
     resource_models.Audience: "Audience",
     resource_models.Property: "Property",
     resource_models.OptIn: "OptIn",
+    resource_models.NotSearched: "NotSearched",
+    resource_models.Erasure: "ErasureView",
     resource_models.AccountLimits: "AccountLimits",
     resource_models.Account: "AccountView",
     resource_models.WindowUse: "WindowUse",
