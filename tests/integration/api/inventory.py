@@ -28,6 +28,7 @@ async def fill(client: Client) -> dict[str, list[Any]]:
         "upload": await _uploads(client),
         "erasure": await _erasures(client),
         "webhook": webhooks,
+        "key": await _make(client, "/v1/keys", [{"name": f"key {n}"} for n in range(3)]),
         "delivery": [
             (await client.call("POST", f"/v1/webhooks/{webhook}/test")).json["id"] for webhook in webhooks
         ],
