@@ -152,6 +152,23 @@ async def test_a_key_is_revoked_by_its_name(ctx: Context) -> None:
 
 
 @pytest.mark.usefixtures("settings_of_commands")
+async def test_a_key_has_scopes_and_an_end_and_is_rotated(ctx: Context) -> None:
+    await call("accounts", "create", "acme")
+    wanted = ("--name", "ci", "--scope", "read", "--scope", "write", "--days", "30")
+    old = await read("keys", "create", "acme", *wanted)
+    assert (old["scopes"], old["status"]) == (["read", "write"], "active")
+    assert old["expires_at"] is not None
+    new = await read("keys", "rotate", "ci", "--grace-hours", "0")
+    assert (new["name"], new["scopes"], new["expires_at"]) == ("ci", old["scopes"], old["expires_at"])
+    holder = await api_keys.by_key(ctx.pool, old["key"])
+    assert holder is not None
+    assert holder.expired_at is not None
+    again = await call("keys", "rotate", old["id"], status=1)
+    assert f"it was replaced by {new['id']}" in again
+    assert "read, write" in await call("keys", "list", "acme")
+
+
+@pytest.mark.usefixtures("settings_of_commands")
 async def test_an_account_is_deleted_after_its_name_is_repeated(ctx: Context) -> None:
     await call("accounts", "create", "acme")
     await call("keys", "create", "acme")

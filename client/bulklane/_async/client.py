@@ -7,6 +7,7 @@ import httpx2
 
 from bulklane._async.contacts import AsyncContacts
 from bulklane._async.jobs import AsyncJobs
+from bulklane._async.keys import AsyncKeys
 from bulklane._async.resources import (
     AsyncAudiences,
     AsyncChannels,
@@ -52,6 +53,7 @@ class AsyncBulklane:
         self.channels = AsyncChannels(self._transport)
         self.audiences = AsyncAudiences(self._transport)
         self.properties = AsyncProperties(self._transport)
+        self.keys = AsyncKeys(self._transport)
         self.webhooks = AsyncWebhooks(self._transport)
 
     @property

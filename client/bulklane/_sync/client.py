@@ -7,6 +7,7 @@ import httpx2
 
 from bulklane._sync.contacts import Contacts
 from bulklane._sync.jobs import Jobs
+from bulklane._sync.keys import Keys
 from bulklane._sync.resources import (
     Audiences,
     Channels,
@@ -52,6 +53,7 @@ class Bulklane:
         self.channels = Channels(self._transport)
         self.audiences = Audiences(self._transport)
         self.properties = Properties(self._transport)
+        self.keys = Keys(self._transport)
         self.webhooks = Webhooks(self._transport)
 
     @property

@@ -3,6 +3,8 @@
 The commands over HTTP and those of the machine have them in common.
 """
 
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -46,6 +48,26 @@ Search = Annotated[str, typer.Option(help="How the name begins, in any case.", s
 KeyName = Annotated[
     str | None, typer.Option(help="A name that no other live key of the account has.", show_default=False)
 ]
+KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="The key's id or name.", show_default=False)]
+
+
+class KeyScope(StrEnum):
+    """What a key may do."""
+
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+Scopes = Annotated[
+    list[KeyScope] | None,
+    typer.Option("--scope", help="What the key may do; can be repeated.", show_default="all"),
+]
+Days = Annotated[
+    int | None, typer.Option(min=1, max=36_500, help="Days until the key expires.", show_default="never")
+]
+Grace = Annotated[float, typer.Option("--grace-hours", min=0, max=720, help="How long the old key works on.")]
+GRACE_HOURS = 24.0
 KEEP_KEY = "keep the key, it cannot be shown again"
 
 ACCOUNT_COLUMNS: Columns = {
@@ -63,7 +85,21 @@ ACCOUNT_COLUMNS: Columns = {
     "items waiting": "load.items",
     "deleting since": "deleting_at",
 }
-KEY_COLUMNS: Columns = {"id": "id", "name": "name", "created": "created_at", "revoked": "revoked_at"}
+KEY_COLUMNS: Columns = {
+    "id": "id",
+    "name": "name",
+    "scopes": lambda key: ", ".join(key["scopes"]),
+    "status": "status",
+    "used": "last_used_at",
+    "expires": "expires_at",
+    "created": "created_at",
+    "replaced by": "replaced_by",
+}
+
+
+def end_after(days: int | None) -> datetime | None:
+    """Return the time so many days from now; None: never."""
+    return None if days is None else datetime.now(UTC) + timedelta(days=days)
 
 
 def _chunk(worker: Document, name: str) -> object:

@@ -4,12 +4,22 @@ from typing import Annotated
 
 import typer
 
-from bulklane.command.operator.account_fields import KEEP_KEY, KEY_COLUMNS, AccountName
+from bulklane.command.operator.account_fields import (
+    GRACE_HOURS,
+    KEEP_KEY,
+    KEY_COLUMNS,
+    AccountName,
+    Days,
+    Grace,
+    KeyArgument,
+    Scopes,
+    end_after,
+)
 from bulklane.command.operator.api import OperatorApi, administered
-from bulklane.command.output import AsJson, print_json, show_list, tell
+from bulklane.command.output import AsJson, Document, print_json, show_list, tell
 from bulklane.command.reporting import say
 
-app = typer.Typer(no_args_is_help=True, help="The API keys of an account: list, create, revoke.")
+app = typer.Typer(no_args_is_help=True, help="The API keys of an account: list, create, rotate, revoke.")
 
 
 @app.command("list", no_args_is_help=True)
@@ -28,15 +38,30 @@ def create(
     name: Annotated[
         str, typer.Option(help="A name that no other live key of the account has.", show_default=False)
     ],
+    scope: Scopes = None,
+    days: Days = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a key and print it. Only its hash is stored, so it cannot be shown again."""
-    created = api.send("POST", "accounts", account, "keys", body={"name": name})
-    if as_json:
-        print_json(created)
-        return
-    tell(created["key"])
-    say(f"{created['id']}: {KEEP_KEY}", style="dim")
+    end = end_after(days)
+    given = {"scopes": scope or None, "expires_at": end.isoformat() if end else None}
+    body = {"name": name, **{field: value for field, value in given.items() if value}}
+    _show(api.send("POST", "accounts", account, "keys", body=body), as_json=as_json)
+
+
+@app.command(no_args_is_help=True)
+@administered
+def rotate(
+    api: OperatorApi,
+    account: AccountName,
+    named: KeyArgument,
+    *,
+    grace: Grace = GRACE_HOURS,
+    as_json: AsJson = False,
+) -> None:
+    """Replace a key by a new one, and print that. The old one works until the grace is over."""
+    body = {"grace_seconds": round(grace * 3600)}
+    _show(api.send("POST", "accounts", account, "keys", named, "rotate", body=body), as_json=as_json)
 
 
 @app.command(no_args_is_help=True)
@@ -44,7 +69,7 @@ def create(
 def revoke(
     api: OperatorApi,
     account: AccountName,
-    named: Annotated[str, typer.Argument(metavar="KEY", help="The key's id or name.", show_default=False)],
+    named: KeyArgument,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -54,3 +79,12 @@ def revoke(
         print_json(revoked)
     else:
         tell(f"revoked {revoked['id']} of {account}")
+
+
+def _show(made: Document, *, as_json: bool) -> None:
+    """Print a new key."""
+    if as_json:
+        print_json(made)
+        return
+    tell(made["key"])
+    say(f"{made['id']}: {KEEP_KEY}", style="dim")

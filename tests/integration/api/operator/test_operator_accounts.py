@@ -124,6 +124,20 @@ async def test_keys_have_names_and_are_shown_once(operator: OperatorClient, clie
     ]  # fmt: skip
 
 
+async def test_a_key_gets_scopes_and_an_end_and_is_rotated(operator: OperatorClient, client: Client) -> None:
+    wanted = {"name": "ci", "scopes": ["write", "read"], "expires_at": "2099-01-01T00:00:00Z"}
+    made = await operator.call("POST", "/accounts/acme/keys", json=wanted)
+    assert (made.json["scopes"], made.json["expires_at"][:10]) == (["read", "write"], "2099-01-01")
+    assert (await client.get("/v1/jobs", Authorization=made.json["key"])).status == 200
+    rotated = await operator.call("POST", "/accounts/acme/keys/ci/rotate", json={"grace_seconds": 60})
+    assert (rotated.status, rotated.json["scopes"]) == (201, ["read", "write"])
+    assert rotated.json["expires_at"] == made.json["expires_at"]
+    again = await operator.call("POST", f"/accounts/acme/keys/{made.json['id']}/rotate", json={})
+    assert (again.status, again.error["code"]) == (409, "key_rotated")
+    for key in (made, rotated):
+        assert (await client.get("/v1/webhooks", Authorization=key.json["key"])).status == 403
+
+
 async def test_a_key_of_another_account_is_not_revoked(
     ctx: Context, operator: OperatorClient, client: Client
 ) -> None:

@@ -76,7 +76,8 @@ class Tab:
     async def _check(self, name: str) -> None:
         overflow = await self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert overflow <= 0, f"{name} scrolls sideways by {overflow} pixels"
-        assert await violations(self.page) == [], name
+        found = await violations(self.page)
+        assert found == [], (name, found)
 
     async def _reset(self) -> None:
         await self.page.emulate_media(color_scheme="light")
