@@ -16,6 +16,7 @@ from storage.webhooks import sending
 
 PRUNE_SECONDS = 300.0
 FOLD_SECONDS = 10.0  # of the numbers of jobs: a count reads all changes that are not folded
+SHARE_JOBS = 100  # of an account, before those of the next one
 PIECES_SECONDS = 10.0  # of the pieces of uploads: their bytes are stored twice until then
 
 
@@ -62,12 +63,24 @@ async def _counts(ctx: Context) -> None:
 
 
 async def _jobs(ctx: Context) -> None:
-    """Delete old jobs, one per transaction, because deleting the results of a large one takes long."""
-    async for old in pruning.old_jobs(ctx.pool, ctx.settings.keep_jobs_days):
-        count = 1
-        while count:
-            async with transaction(ctx.pool, unlimited_time=True) as conn:
-                count = await pruning.job(conn, old)
+    """Delete old jobs, one per transaction, because deleting the results of a large one takes long.
+
+    Each account has some deleted at a time, so that no account waits for all the jobs of another one.
+    """
+    left = True
+    while left:
+        left = False
+        async for old in pruning.old_jobs(ctx.pool, ctx.settings.keep_jobs_days):
+            left = await _share_of(ctx, old) or left
+
+
+async def _share_of(ctx: Context, old: pruning.OldJobs) -> bool:
+    """Delete old jobs of an account. Return whether there may be more."""
+    for _ in range(SHARE_JOBS):
+        async with transaction(ctx.pool, unlimited_time=True) as conn:
+            if not await pruning.job(conn, old):
+                return False
+    return True
 
 
 async def _images(ctx: Context) -> None:

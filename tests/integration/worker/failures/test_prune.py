@@ -7,13 +7,15 @@ from uuid import uuid4
 
 import pytest
 
-from schemas.ids import JobId
+from schemas.ids import AccountId, JobId
 from schemas.settings import Settings
 from storage import pruning, rounds
 from storage.background import beside
 from storage.context import Context
 from storage.entities import accounts
 from storage.entities.accounts import AccountChange
+from storage.postgres.pool import Conn
+from storage.pruning import OldJobs
 from tests.factories import contact, make_account, make_job
 from tests.waiting import until
 from tests.workers import barred, claim, drain, job_of, open_worker, waiting_backends
@@ -145,6 +147,27 @@ async def test_each_account_keeps_its_jobs_for_its_own_days(ctx: Context) -> Non
     await accounts.update(ctx.pool, account.name, AccountChange(keep_jobs_days=7))
     assert await left(8 * DAY) == [False, False, False]
     assert await ctx.pool.fetchval("SELECT count(*) FROM outcomes") == 0
+
+
+async def test_an_account_with_many_old_jobs_makes_no_other_wait(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[AccountId] = []
+    delete = pruning.job
+
+    async def job(conn: Conn, old: OldJobs) -> int:
+        count = await delete(conn, old)
+        order.extend([old.account_id] * count)
+        return count
+
+    monkeypatch.setattr(pruning, "job", job)
+    monkeypatch.setattr(prune, "SHARE_JOBS", 2, raising=False)
+    many, few = await make_account(ctx), await make_account(ctx)
+    for account in (many, many, many, few):
+        await make_job(ctx, account.id, [contact(1)])
+    await ctx.pool.execute("UPDATE jobs SET state = 'completed', finished_at = now() - interval '90 days'")
+    await prune.prune(ctx)
+    assert order == [many.id, many.id, few.id, many.id]
 
 
 async def test_old_jobs_are_found_by_one_look_up_for_each_account(worker: Context) -> None:
