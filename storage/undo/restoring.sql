@@ -114,10 +114,14 @@ FROM jsonb_populate_recordset(NULL::contacts, :rows::jsonb) n
 ORDER BY n.phone;
 
 -- name: keep_return(account_id, id, ids)!
--- Keep an image of contacts that have come back, with the updated_at that `put_back` gave them.
+-- Keep an image of contacts that have come back, with their rows and the updated_at that `put_back` gave them.
 INSERT INTO before_images (account_id, job_id, field, at, contact_ids, old_json, new_json)
-SELECT :account_id, :id, 'contact', now(), array_agg(w.id), array_agg(NULL::jsonb), array_agg('{}'::jsonb)
+SELECT :account_id, :id, 'contact', now(), array_agg(c.id), array_agg(NULL::jsonb), array_agg(c.new)
 FROM unnest(:ids::text::bigint[]) w (id)
+CROSS JOIN LATERAL (
+    SELECT id, to_jsonb(contacts) AS new FROM contacts WHERE account_id = :account_id AND id BETWEEN w.id AND w.id
+    ORDER BY id OFFSET 0
+) c
 HAVING current_setting('bulklane.change', true) <> '';
 
 -- name: set_fields(account_id, ids, masks, @names@)!

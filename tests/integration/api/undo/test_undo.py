@@ -78,6 +78,8 @@ async def test_deleted_contacts_come_back_unless_their_phone_is_taken(ctx: Conte
     )
     job = await ended(ctx, client, deleted)
     await upserted(ctx, client, contact(1, name="Taken"))
+    tried = await ended(ctx, client, await undo(client, job, "?dry_run=true"))
+    assert (tried["counts"]["created"], tried["counts"]["failed"]) == (1, 1)
     undone = await ended(ctx, client, await undo(client, job))
     assert (undone["state"], undone["counts"]["created"]) == ("completed_with_errors", 1)
     (error,) = undone["errors"]
@@ -85,6 +87,9 @@ async def test_deleted_contacts_come_back_unless_their_phone_is_taken(ctx: Conte
     await ctx.pool.execute("DELETE FROM contacts WHERE name = 'Taken'")
     retried = await ended(ctx, client, await client.call("POST", f"/v1/jobs/{undone['id']}/retry"))
     assert (retried["state"], retried["undoes"]) == ("completed", job["id"])
+    history = await client.get(f"/v1/contacts/{min(before)}/history")
+    (change,) = history.json["data"][0]["changes"]
+    assert (change["field"], change["old"], change["new"]["name"]) == ("contact", None, "Name 1")
     assert await state_of(ctx, client.account.id) == before
 
 
