@@ -12,14 +12,26 @@ import typer
 
 from bench import phone, smoke
 from bench.lab.results import FOLDER, Results
-from bench.loads import duplicates, large, load, memory, operations, peers, scale, stages, telemetry, undo
+from bench.loads import (
+    duplicates,
+    large,
+    load,
+    memory,
+    operations,
+    peers,
+    scale,
+    stages,
+    telemetry,
+    undo,
+    undone,
+)
 from bench.queries import claims, page, pages
 from bench.series import SERIES
 from bench.series import run as run_series
 from bench.traffic import fair, idle, jobs, latency, queue, streams
 
 BENCHES = (
-    *(load, operations, duplicates, large, memory, scale, peers, stages, telemetry, undo),
+    *(load, operations, duplicates, large, memory, scale, peers, stages, telemetry, undo, undone),
     *(latency, jobs, queue, fair, idle, streams),
     *(claims, page, pages),
     *(phone, smoke),

@@ -40,6 +40,7 @@ SERIES = {
     "peers": Entry(tiny="--rows 1000 --rounds 1 --workers 1"),
     "telemetry": Entry(tiny="--rows 1000 --jobs 10 --rounds 1 --workers 1"),
     "undo": Entry(full="--rows 100000", tiny="--rows 1000 --jobs 10 --rounds 1 --workers 1"),
+    "undone": Entry(full="--rows 300000", tiny="--rows 1000 --rounds 1 --workers 1"),
     "idle": Entry(full="--seconds 10", tiny="--seconds 0.1 --rounds 1 --workers 1"),
     "streams": Entry(tiny="--streams 20 --rounds 1"),
     "memory": Entry(tiny="--megabytes 10 --workers 1"),

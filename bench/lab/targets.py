@@ -36,6 +36,7 @@ VIEWS = "How fast is each view with a million jobs?"
 CLAIMS = "What does a claim cost when much waits?"
 MEMORY = "How much memory does a large upload need?"
 STREAMS = "How many streams of events can an api hold?"
+UNDO = "How long does an undo take?"
 TELEMETRY = "What do metrics, logs and traces cost?"
 IMAGES = "What does it cost to keep what jobs change?"
 SCALE = "Does it scale?"
@@ -96,6 +97,7 @@ TARGETS = {
     "images_changed": _target(
         IMAGES, "changed rows with before-images, against none: processor time", "x", 1.0, 0.9
     ),
+    "undone": _target(UNDO, "time of the undo of changed rows, against that of the load", "x", 1.0, 2.0),
     "scale": _target(SCALE, "rate of 8 workers, against 8 times one", "x", 1.0, 0.85),
     "phone": _target(PHONES, "phones on which the normaliser and phonenumbers disagree", "", 0, 0),
 }
