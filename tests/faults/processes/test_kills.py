@@ -40,6 +40,7 @@ WITH_THEIR_OWN_TESTS = {
     "upload.attempt",
     "webhook.sent",
     "deletion.batch",
+    "erasure.step",
 }
 
 
