@@ -1,6 +1,6 @@
-"""What the service returns about jobs, as dataclasses. A test compares them with the OpenAPI document."""
+"""What the service returns about jobs and keys, as dataclasses. A test compares them with the OpenAPI document."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
@@ -20,6 +20,7 @@ Operation: TypeAlias = Literal[
 JobState: TypeAlias = Literal[
     "receiving", "queued", "running", "completed", "completed_with_errors", "failed", "cancelled"
 ]
+KeyScope: TypeAlias = Literal["read", "write", "admin"]
 ENDS: frozenset[str] = frozenset({"completed", "completed_with_errors", "failed", "cancelled"})
 
 
@@ -272,3 +273,25 @@ class HistoryEntry:
     job: TouchingJob | None
     by: Caller | None
     changes: list[FieldChange]
+
+
+@dataclass(kw_only=True)
+class Key:
+    """An API key, without the key itself."""
+
+    id: str
+    name: str | None
+    scopes: list[KeyScope]
+    status: str  # active, expired or revoked
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    replaced_by: str | None
+    revoked_at: datetime | None
+
+
+@dataclass(kw_only=True)
+class NewKey(Key):
+    """A new key. `key` is shown only here."""
+
+    key: str = field(repr=False)

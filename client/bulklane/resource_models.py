@@ -9,7 +9,6 @@ from bulklane.decode import wire
 WebhookEvent = Literal[
     "job.completed", "job.completed_with_errors", "job.failed", "job.cancelled", "job.throttled"
 ]
-KeyScope = Literal["read", "write", "admin"]
 WebhookState = Literal["on", "off"]
 DeliveryState = Literal["new", "waiting", "sending", "delivered", "failed"]
 
@@ -261,28 +260,6 @@ class NewWebhook(Webhook):
     """A webhook that was created, with the secret that signs its messages."""
 
     secret: str
-
-
-@dataclass(kw_only=True)
-class Key:
-    """An API key, without the key itself."""
-
-    id: str
-    name: str | None
-    scopes: list[KeyScope]
-    status: str  # active, expired or revoked
-    created_at: datetime
-    expires_at: datetime | None
-    last_used_at: datetime | None
-    replaced_by: str | None
-    revoked_at: datetime | None
-
-
-@dataclass(kw_only=True)
-class NewKey(Key):
-    """A new key. `key` is shown only here."""
-
-    key: str = field(repr=False)
 
 
 @dataclass(kw_only=True)

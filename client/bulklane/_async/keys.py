@@ -7,7 +7,7 @@ from typing import Any
 from bulklane._async.resources import AsyncResource
 from bulklane.calls import UNSET, Call, get, given
 from bulklane.decode import decode
-from bulklane.resource_models import Key, KeyScope, NewKey
+from bulklane.models import Key, KeyScope, NewKey
 
 DAY_SECONDS = 86_400
 

@@ -70,8 +70,8 @@ NAMES: dict[type, str] = {
     resource_models.StreamQueue: "StreamQueue",
     resource_models.QueueUse: "QueueUse",
     resource_models.Limits: "LimitsView",
-    resource_models.Key: "AccountKey",
-    resource_models.NewKey: "CreatedKey",
+    models.Key: "AccountKey",
+    models.NewKey: "CreatedKey",
     resource_models.Webhook: "Webhook",
     resource_models.NewWebhook: "NewWebhookView",
     resource_models.WebhookSecret: "WebhookSecret",
@@ -132,7 +132,7 @@ def test_the_list_of_jobs_takes_every_filter() -> None:
 
 
 def test_the_words_of_keys_are_those_of_the_document() -> None:
-    assert set(get_args(resource_models.KeyScope)) == set(COMPONENTS["Scope"]["enum"])
+    assert set(get_args(models.KeyScope)) == set(COMPONENTS["Scope"]["enum"])
 
 
 def test_the_words_of_webhooks_are_those_of_the_document() -> None:
