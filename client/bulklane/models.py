@@ -1,4 +1,4 @@
-"""What the service returns about jobs and keys, as dataclasses. A test compares them with the OpenAPI document."""
+"""What the service returns about jobs and keys. A test compares it with the OpenAPI document."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
