@@ -48,9 +48,16 @@ def _json(length: int) -> bytes:
 
 def _cells(record: bytes, layout: CsvLayout) -> bytes:
     """Keep the delimiters between the cells, and nothing else."""
-    delimiter, quoted, kept = layout.delimiter.encode(), False, bytearray()
+    delimiter, quote, kept = ord(layout.delimiter), ord('"'), bytearray()
+    may_open, is_open = True, False  # quotes are quotes at the beginning of a cell, and doubled within them
     for byte in record:
-        if byte == ord('"'):
-            quoted = not quoted
-        kept += delimiter if byte == delimiter[0] and not quoted else BLANK
+        if byte == delimiter and not is_open:
+            kept.append(delimiter)
+            may_open = True
+            continue
+        kept += BLANK
+        if byte == quote and (is_open or may_open):
+            is_open = not is_open
+        elif not is_open:
+            may_open = False
     return bytes(kept)
