@@ -64,6 +64,7 @@ ROW_VERDICT = (
     "bulklane_message",
 )
 ADDED = frozenset((*VERDICT, *ROW_VERDICT))  # columns that are ignored when such a file is sent back
+ERASED = "The item was erased on request."  # the message in place of what the item said
 UNREAD = (ItemCode.INVALID_JSON, ItemCode.INVALID_ENCODING)  # `item` is the text of the record
 
 
@@ -71,7 +72,7 @@ UNREAD = (ItemCode.INVALID_JSON, ItemCode.INVALID_ENCODING)  # `item` is the tex
 class ItemError:
     """One failed item: its index, the field, the code and the message, and the item as it was sent.
 
-    `item` is an object, or the text of a record that could not be read as one.
+    `item` is an object, or the text of a record that could not be read as one, or None if it was erased.
     """
 
     index: int
@@ -81,6 +82,11 @@ class ItemError:
     value: Any
     item: Any
     ref: str | None = None
+
+    @property
+    def erased(self) -> bool:
+        """Whether the item was erased with its contact, so that nobody can correct it or send it again."""
+        return self.item is None and self.message == ERASED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,8 +59,11 @@ def split_cells(text: str, delimiter: str) -> list[str]:
 
 
 def _item_of(error: ItemError, operation: Operation) -> Any:
-    """Return the item as it was sent; a bare value that names a contact becomes an object with its field."""
-    item, kind = error.item, OPERATIONS[operation].items
+    """Return the item as it was sent; a bare value that names a contact becomes an object with its field.
+
+    An item that was erased is an object without fields.
+    """
+    item, kind = {} if error.erased else error.item, OPERATIONS[operation].items
     if not isinstance(item, str | int) or error.code in UNREAD:
         return item
     if kind is BY_ID:

@@ -78,6 +78,8 @@ class KeptFile:
     def error(self, error: ItemError) -> list[Any]:
         """Return a failed row as cells, as `row`."""
         verdict = (error.index, None, Outcome.FAILED.word, error.code, error.message)
+        if error.erased:
+            return self._with_verdict([None] * len(self._labels), verdict)
         if isinstance(error.item, dict):
             return self._with_verdict([error.item.get(label) for label in self._labels], verdict)
         return self._with_verdict(split_cells(str(error.item), self.delimiter), verdict)

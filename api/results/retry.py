@@ -42,11 +42,20 @@ def renames_of_failed(parent: Parent) -> dict[str, str]:
 
 
 async def failed_items(pool: Pool, parent: Parent) -> AsyncIterator[bytes]:
-    """Yield the failed items in the order of their index, one page at a time."""
+    """Yield the failed items in the order of their index, one page at a time.
+
+    Those that were erased are left out. Raises Conflict if that leaves none.
+    """
+    found = False
     if parent.layout:
         yield _header(parent.layout)
     async for page in results.error_pages(pool, parent.account_id, parent.job_id):
-        yield b"".join(_record(error, parent.layout) for error in page)
+        left = [error for error in page if not error.erased]
+        found = found or bool(left)
+        yield b"".join(_record(error, parent.layout) for error in left)
+    if not found:
+        message = "all failed items of the job were erased with their contacts: there is nothing to retry"
+        raise Conflict(message, code="nothing_to_retry")
 
 
 def _header(layout: CsvLayout) -> bytes:

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from schemas.formats.csv_layout import CsvLayout
 from schemas.ids import AccountId, JobId
-from schemas.item_errors import ItemError
+from schemas.item_errors import ERASED, ItemError
 from schemas.states import Outcome
 from storage.deletion.blank_records import RecordPlace, blanked, places, read_record
 from storage.deletion.identifiers import Identifiers
@@ -24,7 +24,6 @@ from storage.postgres.pool import Conn
 
 ERRORS = 500  # failed items in one piece
 CHUNKS = 200  # chunks whose results are in one piece
-ERASED = "The item was erased on request."  # the message of an item error then
 QUERIES = load(__name__, {"page_bytes": PAGE_BYTES, "erased": ERASED})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from schemas.item_errors import ERASED
 from storage.context import Context
 from storage.deletion import contact_traces, erasures
 from tests.factories import contact, make_job, make_list, phone
@@ -164,7 +165,7 @@ async def _others_are_kept(client: Client, paths: dict[str, str]) -> None:
     assert [json.loads(row)["item"] for row in rows] == [{}, {"phone": phone(3), "name": "Dee"}, {}]
     errors = (await client.get(f"{paths['failed']}/errors")).json["data"]
     assert [error["item"] for error in errors] == [None, {"phone": phone(5), "age": "old"}, None, None]
-    assert errors[0]["message"] == contact_traces.ERASED
+    assert errors[0]["message"] == ERASED
     assert (errors[0]["code"], errors[0]["field"]) == ("invalid_birth_date", "birth_date")
 
 
@@ -239,3 +240,37 @@ async def test_a_job_of_the_contact_runs_as_before_when_it_is_new_data(ctx: Cont
     await work(ctx)
     (found,) = (await client.get(f"/v1/contacts?search={NUMBER[1:]}")).json["data"]
     assert found["id"] != contact_id
+
+
+async def test_items_that_were_erased_are_not_sent_again(ctx: Context, client: Client) -> None:
+    contact_id = await known(client)
+    paths = await jobs_of_all_kinds(ctx, client)
+    await client.call("DELETE", f"/v1/contacts/{contact_id}/data")
+    await erase(ctx)
+    again = await client.call("POST", f"{paths['failed']}/retry")
+    assert (again.status, again.json["total"]) == (202, 1), again.body
+    await work(ctx)
+    errors = (await client.get(f"{again.headers['Location']}/errors")).json["data"]
+    assert [error["item"] for error in errors] == [{"phone": phone(5), "age": "old"}]
+    nothing = await client.call("POST", f"{paths['ndjson']}/retry")
+    assert (nothing.status, nothing.error["code"]) == (409, "nothing_to_retry")
+    nothing = await client.call("POST", f"{paths['csv']}/retry")
+    assert (nothing.status, nothing.error["code"]) == (409, "nothing_to_retry")
+
+
+async def test_items_that_were_erased_are_empty_in_files_of_failed_items(
+    ctx: Context, client: Client
+) -> None:
+    contact_id = await known(client)
+    paths = await jobs_of_all_kinds(ctx, client)
+    await client.call("DELETE", f"/v1/contacts/{contact_id}/data")
+    await erase(ctx)
+    for name, erased in (("failed", 3), ("csv", 1)):
+        rows = list(
+            csv.DictReader(io.StringIO((await client.get(f"{paths[name]}/errors?format=csv")).body.decode()))
+        )
+        said = [[value for value in row.values() if value and value != ERASED] for row in rows]
+        assert sum("phone" in row and not row["phone"] for row in rows) == erased, rows
+        assert not any({"None", "null"} & set(values) for values in said)
+    lines = (await client.get(f"{paths['failed']}/errors?format=ndjson")).body.decode().splitlines()
+    assert json.loads(lines[0]) == {"error_code": "invalid_birth_date", "error_message": ERASED}
