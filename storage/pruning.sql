@@ -148,7 +148,8 @@ SELECT count(*) FROM j;
 
 -- name: images(days, at, number, rows)^
 -- Delete, of the next `rows` before_images after a time and a number, those of jobs that ended more than `days` ago or were
--- deleted. Returns the time and the number to go on with. No row: there are none that are so old.
+-- deleted, unless an undo that has not ended needs them. Returns the time and the number to go on with. No row: there are none
+-- that are so old.
 WITH old AS MATERIALIZED (
     SELECT ctid AS place, account_id, job_id, at, number FROM before_images
     WHERE at < now() - make_interval(days => :days) AND (at, number) > (:at::timestamptz, :number::bigint)
@@ -160,6 +161,10 @@ WITH old AS MATERIALIZED (
             SELECT FROM jobs j
             WHERE j.account_id = o.account_id AND j.id = o.job_id
               AND (j.finished_at < now() - make_interval(days => :days)) IS NOT TRUE
+            OFFSET 0)
+          AND NOT EXISTS (
+            SELECT FROM jobs u
+            WHERE u.params ->> 'undoes' = o.job_id::text AND (u.account_id = o.account_id AND u.finished_at IS NULL) IS TRUE
             OFFSET 0)))
 )
 SELECT at, number FROM old ORDER BY at DESC, number DESC LIMIT 1;
