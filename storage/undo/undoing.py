@@ -14,7 +14,7 @@ from storage.postgres.pool import Conn, Pool
 from storage.postgres.templates import codes
 
 QUERIES = load(__name__, codes(Outcome.CREATED, Outcome.UPDATED))
-PAGE = 5000  # items
+PAGE = 500  # items; one that names its contact in each of 10,000 chunks has 100 KB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
