@@ -63,7 +63,7 @@ def create(
 @app.command("list")
 def list_(account: AccountName, *, as_json: AsJson = False) -> None:
     """List an account's keys by their ids and names."""
-    from api.http.operator_view import key_view
+    from api.http.views.key_view import key_view
     from storage.access import api_keys
     from storage.entities import accounts
 
@@ -110,7 +110,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Revoke a key. Takes effect at once."""
-    from api.http.operator_view import key_view
+    from api.http.views.key_view import key_view
     from storage.access import api_keys
 
     async def work(conn: "Conn") -> "tuple[list[Account], KeyRow | None]":
@@ -145,7 +145,7 @@ def _check_one(owners: "list[Account]", key: str) -> None:
 
 def _show_new(row: "KeyRow", key: str, *, as_json: bool) -> None:
     """Print a new key."""
-    from api.http.operator_view import key_view
+    from api.http.views.key_view import key_view
     from schemas.wire.security.key_bodies import CreatedKey
 
     if as_json:

@@ -19,9 +19,9 @@ from storage.queue import Queue
 from storage.slots import Slots
 from storage.telemetry.tracing import tracing
 from storage.windows.window import Window
+from worker.deletion.delete_accounts import delete_accounts_forever
+from worker.deletion.erase_contacts import erase_forever
 from worker.dry_run import dry_run_forever
-from worker.erasing.account_rows import delete_accounts_forever
-from worker.erasing.erase_contacts import erase_forever
 from worker.prune import prune_forever
 from worker.reconcile import reconcile_forever
 from worker.signs.metrics_server import showing

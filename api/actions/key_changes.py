@@ -10,7 +10,7 @@ from aiohttp import web
 
 from api.actions.account_id import KEY
 from api.http.context import API, CALLER
-from api.http.operator_view import key_view
+from api.http.views.key_view import key_view
 from schemas.callers import Caller, Scope, show_scopes
 from schemas.errors import Conflict, NotAcceptable, NotPermitted
 from schemas.ids import AccountId

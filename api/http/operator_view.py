@@ -1,7 +1,5 @@
 """The views of the operator, made from rows."""
 
-from dataclasses import asdict
-
 from api.http.job_view import job_view
 from schemas.ids import show_account_id, show_job_id
 from schemas.wire.operator import (
@@ -14,8 +12,6 @@ from schemas.wire.operator import (
     WorkerView,
 )
 from schemas.wire.resources import AccountLimits
-from schemas.wire.security.key_bodies import AccountKey
-from storage.access.api_keys import KeyRow
 from storage.operator.account_loads import LoadedAccount
 from storage.operator.all_jobs import FailingJob, OwnedJob, WaitingAccount
 from storage.operator.workers import HeldChunk, WorkerRow
@@ -47,11 +43,6 @@ def operator_account_view(row: LoadedAccount) -> OperatorAccount:
         created_at=row.created_at,
         deleting_at=row.deleting_at,
     )
-
-
-def key_view(row: KeyRow) -> AccountKey:
-    """Return a key as the operator reads it."""
-    return AccountKey(**asdict(row))
 
 
 def operator_job_view(owned: OwnedJob) -> OperatorJob:

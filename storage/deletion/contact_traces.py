@@ -104,7 +104,7 @@ async def failed_items(db: Db, account_id: AccountId, after: After) -> list[Fail
             region=row["region"],
             error=ItemError(
                 index=row["item_index"], ref=row["ref"], field=row["field"], code=row["code"],
-                message=row["message"], value=_json(row["value"]), item=_json(row["item"]),
+                message=row["message"], value=read_json(row["value"]), item=read_json(row["item"]),
             ),
         )
         for row in rows
@@ -207,5 +207,6 @@ def _traces(
     return found
 
 
-def _json(text: str | None) -> Any:
+def read_json(text: str | None) -> Any:
+    """Return the JSON value of a column; None if it has none."""
     return None if text is None else json.loads(text)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from schemas.ids import AccountId, JobId
-from storage.deletion.contact_traces import After
+from storage.deletion.contact_traces import After, read_json
 from storage.deletion.identifiers import Identifiers
 from storage.postgres.named_queries import Db, load
 from storage.postgres.pool import Conn
@@ -109,9 +109,5 @@ def _erased(row: Any, after: After) -> Erased:
 
 def _change(row: Any, job_id: JobId | None) -> TracedChange:
     return TracedChange(
-        job_id=job_id, field=row["field"], at=row["at"], old=_json(row["old"]), new=_json(row["new"])
+        job_id=job_id, field=row["field"], at=row["at"], old=read_json(row["old"]), new=read_json(row["new"])
     )
-
-
-def _json(text: str | None) -> Any:
-    return None if text is None else json.loads(text)

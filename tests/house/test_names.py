@@ -9,6 +9,7 @@ from tests.house.source import PACKAGES, Source, all_sources
 ONE_IDEA = {
     "accept": "the step from a request to an accepted job: the folder and its main path",
     "context": "what a process holds: the storage's, and what the worker and a request add to it",
+    "deletion": "what is deleted for good: in storage, and the work of workers for it",
     "errors": "the errors that a client can see, and the middleware that makes responses of them",
     "finish": "the worker's last step of a job, and its queries",
     "metrics": "what a process shows to Prometheus: the definitions, and the handler",

@@ -6,8 +6,8 @@ from api.actions import key_changes
 from api.actions.account_id import KeyInPath
 from api.endpoint import endpoint
 from api.http.context import ACCOUNT, scope
-from api.http.operator_view import key_view
 from api.http.responses import created, made, shown
+from api.http.views.key_view import key_view
 from schemas.wire.base import Listing
 from schemas.wire.security.key_bodies import AccountKey, CreatedKey, KeyRotation, NewKey
 from storage.access import api_keys

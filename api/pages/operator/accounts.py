@@ -10,8 +10,9 @@ from api.actions.account_id import KEY, NAMED
 from api.actions.owned_job import list_owned_jobs
 from api.html.render import OPERATOR, page, see_other
 from api.http.context import operator_pool
-from api.http.operator_view import key_view, operator_account_view
+from api.http.operator_view import operator_account_view
 from api.http.validation import check
+from api.http.views.key_view import key_view
 from api.openapi.describe import describe
 from api.pages.forms import read_form
 from api.pages.operator.overview import REFRESH_SECONDS

@@ -13,8 +13,8 @@ from tests.integration.api.tenant_rows import OWN
 from tests.integration.plans.growing_world import Sessions
 from tests.workers import claim
 from worker.apply import apply_chunk
-from worker.erasing.account_rows import delete_accounts, sweep
-from worker.erasing.erase_contacts import erase
+from worker.deletion.delete_accounts import delete_accounts, sweep
+from worker.deletion.erase_contacts import erase
 from worker.prune import prune
 
 NUMBERS = count(1)

@@ -16,7 +16,7 @@ from tests.integration.api.owned import fill, left, owned_tables
 from tests.integration.api.tenant_rows import OWN, THEIRS
 from tests.workers import barred, claim, claim_chunk
 from worker.apply import apply_chunk
-from worker.erasing.account_rows import delete_accounts, sweep
+from worker.deletion.delete_accounts import delete_accounts, sweep
 from worker.finish import finish_if_last
 from worker.reconcile import reconcile
 from worker.split import split_job

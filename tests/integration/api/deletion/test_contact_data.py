@@ -15,7 +15,7 @@ from tests.factories import contact, make_job, make_list, phone
 from tests.integration.api.owned import owned_tables
 from tests.integration.api.service import Client, make_client
 from tests.integration.api.work import work
-from worker.erasing.erase_contacts import erase
+from worker.deletion.erase_contacts import erase
 
 KEEP = "?unknown_columns=keep"
 NUMBER = phone(17)  # +14152000017

@@ -9,7 +9,7 @@ from tests.integration.api.operator.operator_client import OPERATOR_KEY, Operato
 from tests.integration.api.owned import left
 from tests.integration.api.raw_upload import until_true, upload
 from tests.integration.api.service import Client, make_client, serve
-from worker.erasing.account_rows import delete_accounts, sweep
+from worker.deletion.delete_accounts import delete_accounts, sweep
 from worker.prune import prune
 
 LINES = b"".join(b'{"phone": "+1415%07d"}\n' % (2_000_000 + number) for number in range(120_000))
