@@ -43,6 +43,7 @@ WITH looked AS MATERIALIZED (
         ('external_id', t.old_json ->> 'external_id'), ('email', t.old_json ->> 'email')
     ) p (field, value)
     WHERE t.own AND p.field IN ('phone', 'external_id', 'email') AND p.value IS NOT NULL
+      AND NOT (p.field = 'phone' AND p.value LIKE '~%') -- what stands for a phone during a move: see `park` in upsert.sql
 )
 SELECT last.*, (SELECT count(*) FROM looked)::int AS checked, (SELECT count(*) FROM traced)::int AS erased,
     (SELECT json_agg(json_build_array(field, value)) FROM said) AS identifiers

@@ -274,3 +274,15 @@ async def test_items_that_were_erased_are_empty_in_files_of_failed_items(
         assert not any({"None", "null"} & set(values) for values in said)
     lines = (await client.get(f"{paths['failed']}/errors?format=ndjson")).body.decode().splitlines()
     assert json.loads(lines[0]) == {"error_code": "invalid_birth_date", "error_message": ERASED}
+
+
+async def test_a_contact_whose_phone_has_moved_is_erased(ctx: Context, client: Client) -> None:
+    contact_id = await known(client)
+    await client.call("PATCH", f"/v1/contacts/{contact_id}", json={"externalId": EXTERNAL_ID})
+    moved = {"external_id": EXTERNAL_ID, "phone": phone(3)}
+    await client.submit_items([moved, {"phone": "12", "name": "Lima"}], "?match_on=external_id")
+    await work(ctx)
+    asked = await client.call("DELETE", f"/v1/contacts/{contact_id}/data")
+    await erase(ctx)
+    assert (await client.get(f"/v1/erasures/{asked.json['id']}")).json["state"] == "completed"
+    assert await ctx.pool.fetchval("SELECT count(*) FROM before_images") == 0
