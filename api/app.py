@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from aiohttp import web
 
-from api.actions.process_metrics import PROCESS_METRICS, ProcessMetrics
+from api.actions.operator.process_metrics import PROCESS_METRICS, ProcessMetrics
 from api.html.render import PAGES
 from api.html.render import install as install_pages
 from api.html.session import FERNET

@@ -1,1 +1,1 @@
-"""What clients do to jobs: over the API and on the pages."""
+"""What is done to jobs, resources, keys and webhooks: over the API and on the pages."""

@@ -3,13 +3,13 @@
 from aiohttp import web
 
 from api.accept.accept import accept_request
-from api.accept.undo_job import UndoRequest
 from api.actions.cancel_job import CANCEL_WAIT_SECONDS, cancel_and_wait
 from api.actions.cancel_jobs import cancel_all
 from api.actions.job_id import JOB, JobIdInPath, KnownJobId
 from api.actions.list_jobs import job_filter, page_of_jobs
 from api.actions.retry_job import RetryRequest
 from api.actions.retry_jobs import retry_all
+from api.actions.undo_job import UndoRequest
 from api.endpoint import endpoint
 from api.http.context import ACCOUNT, API, scope
 from api.http.job_view import error_view, job_view, result_view

@@ -9,10 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from api.accept.accept import BulkRequest, accept_request
-from api.accept.undo_job import UndoRequest
 from api.actions.cancel_job import cancel_and_wait
 from api.actions.job_id import JOB
 from api.actions.retry_job import RetryRequest
+from api.actions.undo_job import UndoRequest
 from api.html.figures import items_a_second, plot, span_of, strip, timeline
 from api.html.render import page, see_other
 from api.html.session import own_address

@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from api.actions import account_changes
 from api.actions.account_id import NAMED, AccountInPath
+from api.actions.operator import account_changes
 from api.endpoint import endpoint
 from api.http.context import operator_pool
 from api.http.operator_view import operator_account_view

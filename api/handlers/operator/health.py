@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from api.actions.operator_reports import read_health, read_queue, read_slow
+from api.actions.operator.operator_reports import read_health, read_queue, read_slow
 from api.endpoint import endpoint
 from api.http.context import API, check_schema, operator_pool
 from api.http.operator_view import worker_view

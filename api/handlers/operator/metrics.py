@@ -4,7 +4,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import RootModel
 
-from api.actions.process_metrics import PROCESS_METRICS
+from api.actions.operator.process_metrics import PROCESS_METRICS
 from api.endpoint import endpoint
 from api.http.context import operator_pool
 from api.openapi.describe import Response, describe

@@ -5,9 +5,10 @@ from typing import Any
 
 from aiohttp import web
 
-from api.actions import account_changes, key_changes
+from api.actions import key_changes
 from api.actions.account_id import KEY, NAMED
-from api.actions.owned_job import list_owned_jobs
+from api.actions.operator import account_changes
+from api.actions.operator.owned_job import list_owned_jobs
 from api.html.render import OPERATOR, page, see_other
 from api.http.context import operator_pool
 from api.http.operator_view import operator_account_view

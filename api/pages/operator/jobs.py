@@ -4,7 +4,7 @@ from aiohttp import web
 
 from api.actions.account_id import account_named
 from api.actions.cancel_job import cancel_and_wait
-from api.actions.owned_job import OWNED_JOB, list_owned_jobs, show_owned_job
+from api.actions.operator.owned_job import OWNED_JOB, list_owned_jobs, show_owned_job
 from api.html.render import OPERATOR, page, see_other
 from api.http.context import operator_pool
 from api.http.validation import check

@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from api.actions import process_metrics
+from api.actions.operator import process_metrics
 from schemas.settings import Settings
 from storage.context import Context
 from tests.factories import contact

@@ -1,0 +1,1 @@
+"""What the operator does and sees: over the API and on the pages."""
