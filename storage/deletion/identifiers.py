@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-from phonenumbers import national_significant_number, parse
+from phonenumbers import NumberParseException, national_significant_number, parse
 from phonenumbers.phonenumberutil import normalize_digits_only
 
 from schemas.ids import read_id
@@ -36,8 +36,13 @@ class _Phone:
     @classmethod
     def of(cls, e164: str) -> Self:
         """Return the patterns of a phone."""
-        parsed = parse(e164)
-        number, code = national_significant_number(parsed), str(parsed.country_code)
+        try:
+            parsed = parse(e164)
+            number, code = national_significant_number(parsed), str(parsed.country_code)
+        except (
+            NumberParseException
+        ):  # an older release of phonenumbers knew its country: the erasure must end
+            number, code = e164[3:], e164[1:3]
         international = f"(?:00?|011)?{_spaced(code)}{GAP}(?:0{GAP})?{_spaced(number)}"  # +49 (0) 30 …
         return cls(
             e164=e164,
@@ -75,7 +80,7 @@ class Identifiers:
         """Return the identifiers in pairs of the name of a field and its value."""
         found: dict[str, set[str]] = {"phone": set(), "external_id": set(), "email": set()}
         for name, value in fields:
-            if value:
+            if value and (name != "phone" or value.startswith("+")):  # "~17" stands for a phone that moves
                 found[name].add(value.casefold() if name == "email" else value)
         return cls(
             contact_id=contact_id,

@@ -80,3 +80,11 @@ def test_the_quick_look_reads_escapes_and_doubled_quotes(body: bytes) -> None:
 
 def test_the_quick_look_passes_over_what_has_no_trace() -> None:
     assert not KNOWN.may_be_in(b'{"phone": "+12125550100", "name": "Bo", "note": "\xc3\xa9"}')
+
+
+def test_a_phone_of_no_known_country_is_found_and_what_stands_for_a_phone_is_none() -> None:
+    known = Identifiers.of(7, [("phone", "~17"), ("phone", "+99912345678")])
+    has_trace = known.finder("US")
+    assert has_trace({"phone": "+999 1234 5678"})
+    assert not has_trace({"phone": "17", "note": "~17"})
+    assert known.may_be_in(b"+999 1234 5678")
