@@ -27,9 +27,11 @@ GROWING = (
     "WITH batch AS MATERIALIZED ( SELECT id, phone FROM contacts",
     # the jobs of a contact are looked for in the results of 50 jobs, or of all if there are fewer
     "WITH newest AS MATERIALIZED ( SELECT id FROM jobs",
-    # a search for traces of a contact reads 500 failed items, each with its job, or the results of 200 chunks
+    # a search for traces of a contact reads 500 failed items, each with its job, the results of 200 chunks,
+    # or 500 single changes
     "SELECT m.job_id, m.item_index, m.ref",
     "WITH looked AS MATERIALIZED ( SELECT job_id, first_index, contact_ids",
+    "WITH looked AS MATERIALIZED ( SELECT s.ctid AS place, s.* FROM single_changes",
     # the labels of a team are read among those of the account
     "SELECT * FROM labels WHERE account_id = ? AND id > ? AND (?::bigint",
     # a search for a text that few contacts have, without the index of names
@@ -42,6 +44,8 @@ GROWING = (
     "DELETE FROM teams",
     # the operator looks at the 200 jobs that wait longest
     "WITH oldest AS MATERIALIZED",
+    # the sizes of all tables: the first call in a session reads the catalog
+    "SELECT s.relname AS name",
     # asyncpg, the beginning of a session, and the steps of this test
     "WITH RECURSIVE typeinfo_tree",
     "CREATE TEMPORARY TABLE",
