@@ -72,8 +72,8 @@ class GrowingWorld:
 
     async def plan_triggers(self, pool: Pool) -> None:
         """Let each connection of a pool call all triggers, so that no step reads the catalog for them."""
-        names = {"account": self.account.id, "channel": self.channel, "list": self.params.list_id}
-        names |= {"label": self.params.label_id, "audience": self.params.audience_id}
+        names: dict[str, str | int] = {"account": self.account.id, "channel": str(self.channel)}
+        names |= {kind: getattr(self.params, f"{kind}_id") for kind in ("list", "label", "audience")}
         async with AsyncExitStack() as held:
             for _ in range(pool.get_max_size()):
                 conn = await held.enter_async_context(pool.acquire())
