@@ -4,6 +4,7 @@ Each function reads a bounded piece after a place, in the order of a key, for a 
 of an account. No index leads from a contact to its traces, because it would make every load slower.
 """
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -128,7 +129,10 @@ async def erase_failed_items(conn: Conn, account_id: AccountId, items: Sequence[
 
 
 async def next_kept_part(db: Db, account_id: AccountId, after: After, of: Identifiers) -> KeptPart | None:
-    """Return the next kept part, with its records that have traces. None: there are no more."""
+    """Return the next kept part, with its records that have traces. None: there are no more.
+
+    A thread searches it, because that takes some tenths of a second.
+    """
     row = await QUERIES.kept_part(db, account_id=account_id, job_id=after.job_id, part=after.number)
     if row is None:
         return None
@@ -136,10 +140,7 @@ async def next_kept_part(db: Db, account_id: AccountId, after: After, of: Identi
         db, account_id=account_id, job_id=row["job_id"], part=row["part"], contact_id=of.contact_id
     )
     layout = CsvLayout.from_dict(json.loads(row["layout"])) if row["layout"] else None
-    found: list[KeptRecord] = []
-    if of.may_be_in(row["body"]) or any(chunk["places"] for chunk in chunks):
-        for chunk in chunks:
-            found += _traces(row["body"], chunk, layout, of, row["region"])
+    found = await asyncio.to_thread(_traces_in_part, row["body"], chunks, layout, of, row["region"])
     return KeptPart(job_id=row["job_id"], part=row["part"], body=row["body"], layout=layout, traces=found)
 
 
@@ -188,6 +189,15 @@ async def changes(db: Db, account_id: AccountId, contact_id: int) -> list[dict[s
 async def forget_changes(conn: Conn, account_id: AccountId, contact_id: int) -> None:
     """Delete the recorded changes of a contact."""
     await QUERIES.forget_changes(conn, account_id=account_id, contact_id=contact_id)
+
+
+def _traces_in_part(
+    body: bytes, chunks: Sequence[Any], layout: CsvLayout | None, of: Identifiers, region: str | None
+) -> list[KeptRecord]:
+    """Return the records of a part that named the contact, or that have traces of it."""
+    if not of.may_be_in(body) and not any(chunk["places"] for chunk in chunks):
+        return []
+    return [found for chunk in chunks for found in _traces(body, chunk, layout, of, region)]
 
 
 def _traces(

@@ -25,6 +25,7 @@ from storage.deletion.identifiers import Identifiers
 from storage.deletion.image_traces import Erased
 from storage.entities import contacts
 from storage.failpoints import reach
+from storage.postgres.db_errors import LOCKED_OUT
 from storage.postgres.named_queries import Db, load
 from storage.postgres.pool import Conn, Pool
 from storage.postgres.transactions import transaction, try_lock
@@ -90,20 +91,24 @@ async def get(db: Db, account_id: AccountId, erasure_id: UUID) -> Erasure | None
 
 
 async def advance(pool: Pool) -> bool:
-    """Do the next step of an erasure. Return False if none is due, or another process does one."""
+    """Do the next step of an erasure. Return False if none is due, or another process does one.
+
+    A step that meets a locked row is postponed, because erasures of other accounts wait for it.
+    """
     erasure = None
     try:
-        async with transaction(pool) as conn:
+        async with transaction(pool, short_wait=True) as conn:
             row = await QUERIES.due(conn) if await try_lock(conn, LOCK) else None
             if row is None:
                 return False
             erasure = _erasure(row)
             await _record(conn, erasure, await STEPS[erasure.step](conn, erasure))
             reach("erasure.step")
-    except Exception:
+    except Exception as error:
         if erasure is not None:
             await QUERIES.postpone(pool, account_id=erasure.account_id, id=erasure.id, seconds=WAIT_SECONDS)
-        raise
+        if erasure is None or not isinstance(error, LOCKED_OUT):
+            raise
     return True
 
 
