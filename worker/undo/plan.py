@@ -150,7 +150,8 @@ class _Contact:
     def _walk(self, name: str, changes: Sequence[BeforeAfter]) -> None:
         now = self._now(name)
         step = walk_keys if name in KEYED else walk
-        value, kept = step(changes, now, force=self._facts.force)
+        force = self._facts.force and not _is_own_opt_out(name, now)
+        value, kept = step(changes, now, force=force)
         if value is not None and value != now and self._is_gone(name, value):
             value, kept = now, ("",)
         if value != now:
@@ -206,6 +207,11 @@ class _Contact:
             plan.outcomes[self._id] = Outcome.SKIPPED if self._kept else Outcome.UNCHANGED
         if self._kept:
             plan.kept[self._id] = sorted(self._kept)
+
+
+def _is_own_opt_out(name: str, now: str | None) -> bool:
+    """Return whether the contact itself has opted out of a channel: no client may override that."""
+    return name.startswith("channel:") and (now or "").startswith("out_by_contact")
 
 
 def _shown(name: str) -> str:

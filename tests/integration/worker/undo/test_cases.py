@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from schemas.operations import Operation
 from storage.context import Context
-from storage.entities import audiences, channels, labels
+from storage.entities import audiences, channels, labels, opt_ins
 from tests.factories import (
     contact,
     make_account,
@@ -100,6 +100,25 @@ async def test_a_created_contact_that_got_a_label_since_is_kept_but_not_in_the_l
     (stored,) = (await state_of(ctx, account.id)).values()
     assert [name for name in stored if ":" in name] == [f"label:{label_id}"]
     assert result.contact_id == told.contact_id
+
+
+async def test_the_own_opt_out_of_a_contact_stays_even_with_force_and_in_a_redo(ctx: Context) -> None:
+    account = await make_account(ctx)
+    channel, list_id = await make_channel(ctx, account.id, uuid4()), await make_list(ctx, account.id)
+    ids = await make_contacts(ctx, account.id, [1, 2])
+    items = [{"phone": phone(1)}, {"phone": phone(2)}]
+    job, _ = await run_job(ctx, account.id, Operation.LISTS_ADD, items, list_id=list_id, channels=(channel,))
+    for own in ids:  # the second round is the redo
+        async with ctx.pool.acquire() as conn, conn.transaction():
+            await opt_ins.put(conn, account.id, own, channel, opted_in=False, by_contact=True)
+        before = (await state_of(ctx, account.id))[own][f"channel:{channel}"]
+        undo = await make_undo(ctx, account.id, job, force=True)
+        assert undo is not None
+        await drain(ctx)
+        told = {one.contact_id: (one.code, one.fields) for one in await results_of(ctx, account.id, undo)}
+        assert {one for one in told if told[one] == (KEPT, [f"channel:{channel}"])} == {own}
+        assert (await state_of(ctx, account.id))[own][f"channel:{channel}"] == before
+        job = undo
 
 
 async def test_a_dry_run_of_an_undo_leaves_no_image(ctx: Context) -> None:
