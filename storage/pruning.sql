@@ -127,10 +127,15 @@ WHERE edge.last IS NOT NULL;
 
 -- name: job(account_id, days)$
 -- Delete a job of an account that ended more than `days` ago, with all rows that belong to it, unless a retry of it is being
--- accepted. Returns the number of jobs. The advisory lock is why no retry waits for this statement: see `count_retry`.
+-- accepted, or an undo that has not ended needs its images. Returns the number of jobs. The advisory lock is why no retry waits
+-- for this statement: see `count_retry`. Each job that is looked at costs one look-up by index.
 WITH locked AS MATERIALIZED (
-    SELECT account_id, id FROM jobs
+    SELECT account_id, id FROM jobs j
     WHERE account_id + 0 = :account_id AND finished_at < now() - make_interval(days => :days)
+      AND NOT EXISTS (
+        SELECT FROM jobs u
+        WHERE u.params ->> 'undoes' = j.id::text AND (u.account_id = j.account_id AND u.finished_at IS NULL) IS TRUE
+        OFFSET 0)
     ORDER BY finished_at LIMIT 1 FOR UPDATE SKIP LOCKED
 ), old AS MATERIALIZED (
     SELECT account_id, id FROM locked WHERE pg_try_advisory_xact_lock(deletion_key(id))
