@@ -37,7 +37,7 @@ class UndoRequest(BulkRequest):
             operation=Operation.JOBS_UNDO,
             params=JobParams(undoes=self._job.job_id, force=self._query.force, stream=self._job.stream),
             name=self._query.name or self._job.name,
-            tags=self._job.tags,
+            tags=self._query.tags or self._job.tags,
             # phones go back in order, from contact to contact
             parallel=1 if self._job.moves else self._query.parallel or self._job.parallel,
             dry_run=self._query.dry_run,

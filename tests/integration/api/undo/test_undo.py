@@ -121,6 +121,11 @@ async def test_a_dry_run_tells_what_an_undo_would_do_and_changes_nothing(
     assert await state_of(ctx, client.account.id) == after
 
 
+async def test_the_tags_of_the_query_take_the_place_of_those_of_the_job(ctx: Context, client: Client) -> None:
+    job = await ended(ctx, client, await client.submit_items([contact(1)], "?tags=a,b"))
+    assert (await undo(client, job, "?tags=back")).json["tags"] == ["back"]
+
+
 async def test_an_undo_has_name_tags_and_idempotency_key(ctx: Context, client: Client) -> None:
     job = await ended(ctx, client, await client.submit_items([contact(1)], "?name=import&tags=a"))
     first = await undo(client, job, "?name=back&parallel=2", **{"Idempotency-Key": "k"})
