@@ -25,8 +25,9 @@ from bulklane.errors import (
     SourceError,
     WaitTimeout,
 )
-from bulklane.models import ItemError, ItemResult, JobEvent, JobProgress, JobSnapshot, UploadSnapshot
+from bulklane.models import ItemError, ItemResult, JobProgress, JobSnapshot, UploadSnapshot
 from bulklane.retries import RetryPolicy
+from bulklane.server_events import JobEvent
 
 __all__ = [
     "APIError",

@@ -219,18 +219,6 @@ class RetriedJobs:
     retried: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobEvent:
-    """A job after a change. `id` resumes a stream after this event.
-
-    `kind` is "job", or "reset" without a `job`: the service cannot resume there. Read the jobs again.
-    """
-
-    id: str
-    kind: str
-    job: JobProgress | None
-
-
 @dataclass(kw_only=True)
 class FieldChange:
     """A field of a contact before and after a change; None: it had no value."""
@@ -263,6 +251,19 @@ class Caller:
     address: str | None
     user_agent: str | None
     request_id: str
+
+
+@dataclass(kw_only=True)
+class AuditEntry:
+    """What was done to a job: submitted, cancelled, retried or undone, the last two by the job `job_id`.
+
+    `by` is None if a release before 0.2 did not record it.
+    """
+
+    action: str
+    at: datetime
+    by: Caller | None
+    job_id: str | None
 
 
 @dataclass(kw_only=True)

@@ -5,9 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bulklane.decode import decode
-from bulklane.models import JobEvent, JobProgress
+from bulklane.models import JobProgress
 
 MOST_BYTES = 16 * 1024 * 1024  # of an event; the service sends at most some KiB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """A job after a change. `id` resumes a stream after this event.
+
+    `kind` is "job", or "reset" without a `job`: the service cannot resume there. Read the jobs again.
+    """
+
+    id: str
+    kind: str
+    job: JobProgress | None
 
 
 @dataclass(slots=True)

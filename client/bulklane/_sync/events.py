@@ -11,8 +11,7 @@ from bulklane._sync import io
 from bulklane._sync.transport import Transport
 from bulklane.calls import Call
 from bulklane.errors import APIError, ConnectionLost
-from bulklane.models import JobEvent
-from bulklane.server_events import EventReader
+from bulklane.server_events import EventReader, JobEvent
 
 SILENCE = 45.0  # seconds; the service sends a sign of life each 15
 

@@ -1,7 +1,7 @@
 """A job: wait for its end, follow it, read what became of each row, cancel it, retry what failed, undo it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +15,7 @@ from bulklane._sync.transport import Transport
 from bulklane.calls import Call, get, path
 from bulklane.decode import decode
 from bulklane.errors import NotFoundError, WaitTimeout
-from bulklane.models import ItemError, ItemResult, JobSnapshot
+from bulklane.models import AuditEntry, ItemError, ItemResult, JobSnapshot
 from bulklane.rows import Format, RowFinder, SentRows, is_sheet, json_lines
 from bulklane.sources import Rows, sent_rows
 
@@ -131,6 +131,11 @@ class Job(JobSnapshot):
         """Write the results of all items into a file."""
         self._save("results", Path(file), format, escape_formulas)
 
+    def audit(self) -> list[AuditEntry]:
+        """Return what was done to the job, in the order of time, and who did it."""
+        found = self._transport.send(get(self._path("audit")))
+        return [decode(AuditEntry, entry) for entry in found["data"]]
+
     def cancel(self) -> "Job":
         """Cancel what is not applied yet; return the job, which may need some seconds to end."""
         call = Call(method="POST", path=self._path("cancel"), repeatable=True)
@@ -151,15 +156,24 @@ class Job(JobSnapshot):
         dry_run: bool = False,
         force: bool = False,
         name: str | None = None,
+        tags: Sequence[str] | None = None,
+        parallel: int | None = None,
         idempotency_key: str | None = None,
     ) -> "Job":
         """Give the contacts of the job back what they had before it, by a new job, which is returned.
 
-        What somebody else has changed since is kept and told in the results, unless `force`. Raises
-        ConflictError if the job cannot be undone: its code says why.
+        What somebody else has changed since is kept and told in the results, unless `force`. `name`, `tags`
+        and `parallel` are those of the job if not given. Raises ConflictError if the job cannot be undone:
+        its code says why.
         """
         headers = {"Idempotency-Key": idempotency_key or str(uuid4()), "Prefer": "respond-async"}
-        query = {"dry_run": dry_run or None, "force": force or None, "name": name}
+        query = {
+            "dry_run": dry_run or None,
+            "force": force or None,
+            "name": name,
+            "tags": tags,
+            "parallel": parallel,
+        }
         call = Call(method="POST", path=self._path("undo"), query=query, headers=headers, repeatable=True)
         return Job.made(self._transport, self._transport.send(call))
 

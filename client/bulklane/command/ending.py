@@ -16,7 +16,8 @@ from bulklane.command.progress import Display
 from bulklane.command.reporting import INTERRUPTED, NOT_DONE, fail, say
 from bulklane.decode import document
 from bulklane.errors import ConfigurationError, WaitTimeout
-from bulklane.models import JobEvent, JobProgress, JobSnapshot
+from bulklane.models import JobProgress, JobSnapshot
+from bulklane.server_events import JobEvent
 
 SOME_FAILED = 1
 LOOK_SECONDS = 0.5  # in which Ctrl-C is noticed where a wait for a queue cannot be interrupted

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook as Verifier
 
 from api.openapi.build import document
 from api.routes import ROUTES
-from bulklane import AsyncBulklane, AsyncJob, ConflictError, NotFoundError
+from bulklane import AsyncBulklane, AsyncJob, ConflictError, InvalidRequestError, NotFoundError
 from bulklane.models import Operation
 from bulklane.resource_models import Audience, ContactList, Delivery, Label
 from schemas.settings import Settings
@@ -52,6 +52,8 @@ async def call_all(key: str, url: str, folder: Path) -> set[tuple[str, str]]:
         assert (await client.limits()).requests.limit == 0
         await _definitions(client)
         await _contact(client)
+        await _history(client)
+        await _keys(client)
         await _operations(client)
         await _many_jobs(client, folder)
         await _uploads(client)
@@ -105,6 +107,35 @@ async def _contact(client: AsyncBulklane) -> None:
     assert [one.id async for one in client.contacts.list(search="+12125559001")] == [contact.id]
     await client.contacts.delete(contact.id)
     await client.channels.delete(channel.id)
+
+
+async def _history(client: AsyncBulklane) -> None:
+    """Change a contact by a job, undo that, look at the traces of both, and erase them."""
+    contact = await client.contacts.create(name="Ana", phone="+12125559002")
+    job = await client.jobs.submit([{"phone": contact.phone, "name": "Bea"}])
+    await job.wait(SECONDS)
+    (entry, *_) = [entry async for entry in client.contacts.history(contact.id)]
+    assert entry.job is not None
+    assert (entry.job.id, [change.new for change in entry.changes]) == (job.id, ["Bea"])
+    undo = await job.undo(tags=["back"], parallel=2)
+    await undo.wait(SECONDS)
+    assert (undo.tags, undo.counts.updated) == (["back"], 1), undo
+    with pytest.raises(InvalidRequestError, match="parallel"):
+        await job.undo(parallel=0)
+    done = await job.audit()
+    assert [(entry.action, entry.job_id) for entry in done] == [("submitted", None), ("undone", undo.id)]
+    assert [entry.by.kind for entry in done if entry.by] == ["key", "key"]
+    assert (await client.contacts.data(contact.id))["contact"]["name"] == "Ana"
+    erasure = await client.contacts.erase(contact.id)
+    assert (await client.contacts.erasure(erasure.id)).contact_id == contact.id
+
+
+async def _keys(client: AsyncBulklane) -> None:
+    created = await client.keys.create(name("key"), scopes=["read"])
+    rotated = await client.keys.rotate(created.id, grace_seconds=0)
+    assert (rotated.name, rotated.scopes) == (created.name, ["read"])
+    assert (await client.keys.revoke(rotated.id)).status == "revoked"
+    assert {created.id, rotated.id} <= {key.id for key in await client.keys.list()}
 
 
 async def _operations(client: AsyncBulklane) -> None:

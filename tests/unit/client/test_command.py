@@ -18,8 +18,8 @@ from bulklane.command.output import cell, printable
 from bulklane.command.sending import shipment
 from bulklane.decode import decode, document
 from bulklane.errors import ConfigurationError
-from bulklane.models import JobEvent
 from bulklane.resource_models import ContactList
+from bulklane.server_events import JobEvent
 
 REFERENCE = (Path(__file__).parents[3] / "docs/reference/command-line.md").read_text()
 ONE, OTHER = "https://one.example", "https://other.example"
