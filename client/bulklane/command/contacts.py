@@ -1,5 +1,6 @@
 """`bulklane contacts …`: single contacts."""
 
+import json
 import sys
 import time
 from itertools import islice
@@ -10,12 +11,12 @@ import typer
 from bulklane._sync.client import Bulklane
 from bulklane.command.connection import connected
 from bulklane.command.jobs import Limit
-from bulklane.command.output import AsJson, Columns, print_json, show_list, show_one, tell
+from bulklane.command.output import AsJson, Columns, Document, print_json, show_list, show_one, tell
 from bulklane.command.reporting import fail
 from bulklane.decode import document, wire_names
 from bulklane.resource_models import Contact
 
-app = typer.Typer(no_args_is_help=True, help="Single contacts: list, show, delete, erase.")
+app = typer.Typer(no_args_is_help=True, help="Single contacts: list, show, history, delete, erase.")
 POLL_SECONDS = 1.0  # until an erasure is complete
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -35,6 +36,28 @@ COLUMNS: Columns = {
     "updated": "updatedAt",
 }
 DETAILS: Columns = {name.replace("_", " "): path for name, path in wire_names(Contact).items()}
+
+
+def _changes(entry: Document) -> list[str]:
+    """Return the fields that changed, with the values before and after."""
+    pairs = [
+        (change["field"], *(json.dumps(change[name], ensure_ascii=False) for name in ("old", "new")))
+        for change in entry["changes"]
+    ]
+    return [f"{field}: {old} -> {new}" for field, old, new in pairs]
+
+
+HISTORY: Columns = {
+    "at": "at",
+    "job": "job.id",
+    "job name": "job.name",
+    "operation": "job.operation",
+    "outcome": "job.outcome",
+    "by": "by.kind",
+    "key": "by.key_id",
+    "key name": "by.key_name",
+    "changes": _changes,
+}
 
 
 @app.command("list")
@@ -58,6 +81,14 @@ def list_(
 def show(client: Bulklane, contact: ContactId, *, as_json: AsJson = False) -> None:
     """Show a contact."""
     show_one(document(client.contacts.get(contact)), DETAILS, as_json=as_json)
+
+
+@app.command(no_args_is_help=True)
+@connected()
+def history(client: Bulklane, contact: ContactId, *, limit: Limit = 20, as_json: AsJson = False) -> None:
+    """List the jobs and the single requests that touched a contact, newest first; also a deleted one."""
+    found = client.contacts.history(contact)
+    show_list([document(entry) for entry in islice(found, limit)], HISTORY, as_json=as_json)
 
 
 @app.command(no_args_is_help=True)

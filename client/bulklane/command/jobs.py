@@ -45,7 +45,7 @@ EXAMPLES = """
 """
 app = typer.Typer(
     no_args_is_help=True,
-    help="The jobs of the account: list, show, watch, cancel, retry, undo, errors, results.",
+    help="The jobs of the account: list, show, watch, cancel, retry, undo, errors, results, audit.",
     epilog=EXAMPLES,
 )
 
@@ -109,6 +109,18 @@ RESULT_COLUMNS: Columns = {
     "code": "code",
     "message": "message",
     "fields": "fields",
+}
+AUDIT_COLUMNS: Columns = {
+    "at": "at",
+    "action": "action",
+    "job": "job_id",
+    "by": "by.kind",
+    "key": "by.key_id",
+    "key name": "by.key_name",
+    "session": "by.session",
+    "address": "by.address",
+    "program": "by.user_agent",
+    "request": "by.request_id",
 }
 
 
@@ -242,6 +254,14 @@ def results(
         found.save_results(to, format=file_format(to))
     else:
         _show(found.results(), RESULT_COLUMNS, limit, as_json=as_json)
+
+
+@app.command(no_args_is_help=True)
+@connected()
+def audit(client: Bulklane, job: JobId, *, as_json: AsJson = False) -> None:
+    """Show who submitted, cancelled, retried and undid a job, when, with which key and from where."""
+    done = client.jobs.get(job).audit()
+    show_list([document(entry) for entry in done], AUDIT_COLUMNS, as_json=as_json)
 
 
 def _end_of(found: Job, then: Afterwards) -> int:

@@ -17,7 +17,7 @@ Columns: TypeAlias = Mapping[str, Column]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, as the API returns it.")]
 AsLines = Annotated[bool, typer.Option("--json", help="Print one JSON object a line (NDJSON).")]
-TIMES = ("_at", "At", "until", "eta")  # how the names of fields end that hold a time
+TIMES = ("_at", "At", "until", "eta")  # how the names of fields end that hold a time; `at` does, too
 STATES = {"completed": "green", "completed_with_errors": "yellow", "failed": "red", "cancelled": "magenta"}
 REORDERING = {*map(chr, range(0x202A, 0x202F)), *map(chr, range(0x2066, 0x206A))}
 
@@ -72,7 +72,7 @@ def cell(document: Document, column: Column) -> str:
     value: Any = document
     for name in column.split("."):
         value = value.get(name) if isinstance(value, Mapping) else None
-    if isinstance(value, str) and column.endswith(TIMES):
+    if isinstance(value, str) and (column == "at" or column.endswith(TIMES)):
         value = datetime.fromisoformat(value)
     return _text(value)
 

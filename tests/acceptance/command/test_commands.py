@@ -127,13 +127,39 @@ def test_a_job_is_watched_retried_and_cancelled(caller: Caller, job_id: str) -> 
     assert caller.text("jobs", "retry", job_id, "--no-wait").startswith("job_")
 
 
-def test_a_job_is_undone_after_a_look_at_what_that_would_do(caller: Caller, job_id: str) -> None:
+def test_a_job_is_undone_after_a_look_at_what_that_would_do(service: Service, caller: Caller) -> None:
+    with Bulklane(key=service.dev["api_key"], url=service.dev["url"]) as client:
+        job_id = client.jobs.submit([{"phone": "+14155552698"}]).wait(SECONDS).id  # creates its contact
     tried = caller.read("jobs", "undo", job_id, "--dry-run")
     assert (tried["undoes"], tried["dry_run"], tried["counts"]["failed"]) == (job_id, True, 0)
     undone = caller.read("jobs", "undo", job_id, "--force")
     assert (undone["undoes"], undone["dry_run"], undone["state"]) == (job_id, False, "completed")
     assert undone["id"] in caller.text("jobs", "show", job_id, "--json")
     assert job_id in caller.text("jobs", "show", undone["id"])
+    audit = caller.read("jobs", "audit", job_id)
+    assert audit == api(service, f"/v1/jobs/{job_id}/audit")
+    assert [entry["action"] for entry in audit["data"]] == ["submitted", "undone"]
+    heading, *_, last = caller.text("jobs", "audit", job_id).splitlines()
+    assert heading.split()[:4] == ["AT", "ACTION", "JOB", "BY"]
+    assert last.split()[2:5] == ["undone", undone["id"], "key"]
+
+
+def test_the_history_of_a_contact_has_jobs_and_requests_with_the_values(
+    service: Service, caller: Caller
+) -> None:
+    with Bulklane(key=service.dev["api_key"], url=service.dev["url"]) as client:
+        contact = client.contacts.create(name="Ana", phone="+14155552699")
+        job = client.jobs.submit([{"phone": contact.phone, "name": "Bea\x1b[2J"}]).wait(SECONDS)
+        client.contacts.change(contact.id, name="Cy")
+        client.contacts.delete(contact.id)
+    shown = caller.text("contacts", "history", contact.id)
+    assert job.id in shown
+    assert r'name: "Ana" -> "Bea\u001b[2J"' in shown
+    assert '-> "Cy"' in shown
+    entries = caller.read("contacts", "history", contact.id)["data"]
+    assert entries == api(service, f"/v1/contacts/{contact.id}/history")["data"]
+    limited = caller.text("contacts", "history", contact.id, "--limit", "1").splitlines()
+    assert len(limited) == 2
 
 
 async def test_a_job_that_waits_is_cancelled(service: Service, caller: Caller, job_id: str) -> None:
