@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bulklane.command import contacts, jobs, login, resources, webhooks
+from bulklane.command import contacts, jobs, login, own_keys, resources, webhooks
 from bulklane.command.operator import app as operator_app
 from bulklane.command.reporting import INTERRUPTED, NOT_DONE, fail, say
 from bulklane.command.sending import send, uploads
@@ -109,5 +109,6 @@ app.add_typer(contacts.app, name="contacts")
 app.add_typer(resources.lists, name="lists")
 app.add_typer(resources.labels, name="labels")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(own_keys.app, name="own-keys")
 app.add_typer(operator_app, name="operator")
 _join()

@@ -208,6 +208,27 @@ def test_webhooks_are_made_tested_and_replayed(service: Service, caller: Caller)
     ).is_success
 
 
+def test_an_account_manages_its_own_keys(service: Service, caller: Caller) -> None:
+    created = caller.read("own-keys", "create", "--name", "nightly", "--scope", "read", "--days", "9")
+    assert (created["scopes"], created["expires_at"] is None) == (["read"], False)
+    reader = caller_of(service, BULKLANE_URL=service.dev["url"], BULKLANE_API_KEY=created["key"])
+    assert "ID" in reader.text("jobs", "list")
+    assert "(insufficient_scope)" in reader.text("own-keys", "list", status=2)
+    called = caller.call("own-keys", "rotate", "nightly", "--grace-hours", "1")
+    new_key = called.out.strip()
+    assert "it cannot be shown again" in called.err
+    assert "ID" in reader.text("jobs", "list")
+    newer = caller_of(service, BULKLANE_URL=service.dev["url"], BULKLANE_API_KEY=new_key)
+    assert "ID" in newer.text("jobs", "list")
+    assert created["id"] in caller.text("own-keys", "list")
+    assert created["key"] not in caller.text("own-keys", "list", "--json")
+    assert caller.text("own-keys", "revoke", "nightly").startswith("revoked key_")
+    for one in (reader, newer):
+        assert "refuses the key" in one.text("jobs", "list", status=2)
+    own = next(key["id"] for key in caller.read("own-keys", "list")["data"] if key["status"] == "active")
+    assert "(own_key)" in caller.text("own-keys", "revoke", own, status=2)
+
+
 def test_lists_and_labels_are_listed(service: Service, caller: Caller) -> None:
     with Bulklane(key=service.dev["api_key"], url=service.dev["url"]) as client:
         made = {"lists": client.lists.create("Spring").id, "labels": client.labels.create("VIP").id}
