@@ -27,7 +27,7 @@ from schemas.operations import Operation
 OPERATOR_KEY = "op_" + "0123456789abcdef" * 3
 # An account has few webhooks and unfinished uploads, whatever is stored.
 UNMEASURED = re.compile(
-    r"/events$|/sign-in|/assets/|^/openapi|^/docs|^/llms|^/healthz|^/readyz|^/metrics|^/v1/(webhooks|uploads)/"
+    r"/events$|/sign-in|/assets/|^/openapi|^/docs|^/llms|^/healthz|^/readyz|^/metrics|^(/v1)?/(webhooks|uploads|erasures)/"
 )
 MEMBERS = 10  # one in so many contacts is a member of a list, a label and an audience
 FILTERED = ("/v1/jobs", "/v1/jobs/counts", "/")  # routes that take FILTERS
