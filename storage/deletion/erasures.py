@@ -34,6 +34,7 @@ IDENTIFIERS = """jsonb_build_array(jsonb_build_array('phone', c.phone),
     jsonb_build_array('external_id', c.external_id), jsonb_build_array('email', c.email))"""
 QUERIES = load(__name__, {"identifiers": IDENTIFIERS})
 LOCK = 0x626C6572  # 'bler': advisory lock, one process at a time does a step: two would rewrite one part
+FAR_SECONDS = 60.0  # beyond it, the time of the next step is of a clock that was set back since
 WAIT_SECONDS = 2.0  # for jobs and uploads that are not over, or after an error
 
 
@@ -98,7 +99,7 @@ async def advance(pool: Pool) -> bool:
     erasure = None
     try:
         async with transaction(pool, short_wait=True) as conn:
-            row = await QUERIES.due(conn) if await try_lock(conn, LOCK) else None
+            row = await QUERIES.due(conn, far_seconds=FAR_SECONDS) if await try_lock(conn, LOCK) else None
             if row is None:
                 return False
             erasure = _erasure(row)

@@ -15,10 +15,10 @@ SELECT * FROM erasures WHERE account_id = :account_id AND contact_id = :contact_
 -- name: get(account_id, id)^
 SELECT * FROM erasures WHERE account_id = :account_id AND id = :id;
 
--- name: due()^
+-- name: due(far_seconds)^
 -- Lock the erasure whose next step is due for the longest time. A time that is far ahead is of a clock that was set back since.
 SELECT * FROM erasures
-WHERE finished_at IS NULL AND (due_at <= now() OR due_at > now() + interval '1 minute')
+WHERE finished_at IS NULL AND (due_at <= now() OR due_at > now() + make_interval(secs => :far_seconds))
 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED;
 
 -- name: record(account_id, id, state, step, after, identifiers, checked, erased, wait_seconds)!

@@ -165,8 +165,9 @@ SELECT count(*)::int FROM removed;
 WITH added AS (
     INSERT INTO memberships (account_id, kind, owner_id, contact_id, created_at)
     SELECT :account_id, w.*
-    FROM unnest(:kinds::text[], :owners::text::bigint[], :contacts::text::bigint[], :times::text::timestamptz[]) w
-    ORDER BY 2, 3, 4
+    FROM unnest(:kinds::text[], :owners::text::bigint[], :contacts::text::bigint[], :times::text::timestamptz[])
+        w (kind, owner_id, contact_id, created_at)
+    ORDER BY w.kind, w.owner_id, w.contact_id
     ON CONFLICT DO NOTHING
     RETURNING 1
 )
@@ -190,7 +191,7 @@ WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (ARRAY(
 INSERT INTO opt_ins (account_id, contact_id, channel_id, opted_in, by_contact, created_at)
 SELECT :account_id, w.*
 FROM unnest(:contacts::text::bigint[], :channels::text::uuid[], :opted_in::boolean[], :by_contact::boolean[],
-            :times::text::timestamptz[]) w
-ORDER BY 2, 3
+            :times::text::timestamptz[]) w (contact_id, channel_id, opted_in, by_contact, created_at)
+ORDER BY w.contact_id, w.channel_id
 ON CONFLICT (account_id, contact_id, channel_id) DO UPDATE
     SET opted_in = excluded.opted_in, by_contact = excluded.by_contact, created_at = excluded.created_at, updated_at = now();

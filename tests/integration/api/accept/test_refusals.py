@@ -152,8 +152,8 @@ async def test_all_invalid_parameters_are_reported_at_once(client: Client) -> No
     assert response.status == 422
     problems = [(problem["code"], problem["param"]) for problem in response.json["errors"]]
     assert problems == [
-        ("invalid_parameter", "region"),
         ("invalid_parameter", "parallel"),
+        ("invalid_parameter", "region"),
         ("unknown_parameter", "colour"),
         ("duplicate_parameter", "parallel"),
     ]

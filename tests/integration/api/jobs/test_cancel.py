@@ -77,7 +77,7 @@ async def test_the_results_of_a_cancelled_job_cover_every_item(ctx: Context, cli
     (last,) = page["data"]
     assert last == {
         "index": 1_004, "outcome": "cancelled", "contact_id": None, "merged_into": None, "code": None,
-        "message": None,
+        "message": None, "fields": None,
     }  # fmt: skip
     errors = (await client.get(f"/v1/jobs/{job}/errors")).json["data"]
     assert [error["index"] for error in errors] == [0]

@@ -12,10 +12,8 @@ from tests.integration.api.work import work
 FIELDS = {
     "id", "name", "tags", "file_name", "operation", "state", "stream", "total", "counts", "memberships",
     "progress", "position", "throttled_until", "eta", "error", "errors", "error_summary", "children",
-    "errors_url",
-    "results_url", "events_url", "dry_run", "max_errors", "parent_id", "request_id", "received_at",
-    "accepted_at",
-    "started_at", "finished_at",
+    "undoes", "undone_by", "errors_url", "results_url", "events_url", "dry_run", "max_errors", "parent_id",
+    "request_id", "received_at", "accepted_at", "started_at", "finished_at",
 }  # fmt: skip
 
 
@@ -144,6 +142,8 @@ async def test_jobs_of_a_newer_release_that_was_rolled_back_are_shown(ctx: Conte
     await ctx.pool.execute("UPDATE item_errors SET code = 'new_code'")
     job = await client.job(response)
     assert (job["operation"], job["errors"][0]["code"]) == ("contacts.new", "new_code")
-    assert (await client.get("/v1/jobs")).json["data"] == [{**job, "error_summary": None, "children": None}]
+    assert (await client.get("/v1/jobs")).json["data"] == [
+        {**job, "error_summary": None, "children": None, "undone_by": None}
+    ]
     errors = (await client.get(job["errors_url"])).json["data"]
     assert [error["code"] for error in errors] == ["new_code"]

@@ -75,7 +75,7 @@ async def test_the_results_of_a_queued_job_are_empty(client: Client) -> None:
     path = response.json["results_url"]
     assert (await client.get(path)).json == {"data": [], "next_cursor": None}
     text = (await client.get(path, Accept="text/csv")).body
-    assert text == b"index,outcome,contact_id,merged_into,code,message\r\n"
+    assert text == b"index,outcome,contact_id,merged_into,code,message,fields\r\n"
     assert (await client.get(path, Accept="application/x-ndjson")).body == b""
 
 
