@@ -31,7 +31,7 @@ from tests.workers import open_worker
 PHONE_NUMBER_ID = "11001"
 API = {"api_pool_size": 2, "read_limit": 0, "operator_key": OPERATOR_KEY}
 GROWTH = (files(__package__) / "growth.sql").read_text()
-TRIGGERS = (files(__package__) / "triggers.sql").read_text()
+CATALOG = (files(__package__) / "catalog.sql").read_text()
 UNTOUCHED = """
 DO $$ DECLARE t text; BEGIN
     FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
@@ -70,15 +70,15 @@ class GrowingWorld:
         names = {"contacts": contacts, "account": self.account.id, "limited": self.limited.id}
         await self.sql(render(GROWTH, {**names, "channels": f"{self.channel},{UUID(int=1)}"}))
 
-    async def plan_triggers(self, pool: Pool) -> None:
-        """Let each connection of a pool call all triggers, so that no step reads the catalog for them."""
+    async def read_catalog(self, pool: Pool) -> None:
+        """Let each connection of a pool read the catalog, so that no step does: see catalog.sql."""
         names: dict[str, str | int] = {"account": self.account.id, "channel": str(self.channel)}
         names |= {kind: getattr(self.params, f"{kind}_id") for kind in ("list", "label", "audience")}
         async with AsyncExitStack() as held:
             for _ in range(pool.get_max_size()):
                 conn = await held.enter_async_context(pool.acquire())
                 for change in CHANGES:
-                    await conn.execute(render(TRIGGERS, {**names, "change": change}))
+                    await conn.execute(render(CATALOG, {**names, "change": change}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +133,6 @@ async def open_sessions(world: GrowingWorld) -> AsyncIterator[Sessions]:
         aiohttp.ClientSession(base_url=f"http://127.0.0.1:{service.port}") as session,
     ):
         for pool in (ctx.pool, service.api.ctx.pool):
-            await world.plan_triggers(pool)
+            await world.read_catalog(pool)
         client = Client(session, world.account, world.key)
         yield Sessions(world=world, ctx=ctx, service=service, session=session, client=client)

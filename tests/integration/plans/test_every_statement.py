@@ -17,7 +17,7 @@ from tests.integration.plans.growing_world import Sessions, make_world, open_ses
 from tests.page_counts import PageCounter, Read, counting, text_of
 
 LEVELS = 3  # an index of a large table has up to so many times the levels of that of a small one
-PAGES = 60  # what a statement may read in any table: 50 rows of a list, each in another page, and a few more
+PAGES = 70  # what a statement may read in any table: 50 rows, or 70 lists (of jobs), each in another page
 PLANNING = 200  # pages of the catalog: those of a DECLARE include what its planning reads
 GROWING = (
     # pruning reads the windows of 100 accounts, and one row of each account or job with rows to delete
