@@ -129,7 +129,7 @@ async def retry_job(request: web.Request, job_id: JobIdInPath) -> web.Response:
 async def undo_job(request: web.Request, job_id: JobIdInPath, query: UndoQuery) -> web.Response:
     """Accept a new job that gives the contacts of an ended job back what they had before it.
 
-    What somebody else has changed since is kept and told, unless `force` is true.
+    Values that were changed after the job are kept, and the results name them, unless `force` is true.
     """
     days = request.app[API].ctx.settings.undo_days
     job = JOB.found(request, await undoing.undoable(*scope(request), job_id, days=days))

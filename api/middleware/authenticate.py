@@ -104,7 +104,7 @@ async def _holder_of(request: web.Request, key: str) -> Holder:
     holder = await _look_up(request, key)
     if holder is None:
         raise _wrong_key(request, "the key is unknown or revoked: send a valid key of the account")
-    if holder.expired_at is not None:  # whoever sends it knows the key: it is no guess
+    if holder.expired_at is not None:  # not counted as a wrong key: nobody guesses an expired key
         raise NotAuthenticated(
             f"the key {holder.key_id} has expired at {holder.expired_at:%Y-%m-%dT%H:%M:%SZ}: "
             "send another key of the account",

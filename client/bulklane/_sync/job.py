@@ -162,7 +162,7 @@ class Job(JobSnapshot):
     ) -> "Job":
         """Give the contacts of the job back what they had before it, by a new job, which is returned.
 
-        What somebody else has changed since is kept and told in the results, unless `force`. `name`, `tags`
+        Values that were changed after the job are kept, unless `force`; the results name them. `name`, `tags`
         and `parallel` are those of the job if not given. Raises ConflictError if the job cannot be undone:
         its code says why.
         """
