@@ -142,5 +142,10 @@ async def lock_matches(
 async def move(conn: Conn, account_id: AccountId, phones: Mapping[int, str]) -> None:
     """Give contacts new phones. `phones` maps ids to phones. Contacts may exchange phones."""
     ids = list(phones)
-    await QUERIES.park(conn, account_id=account_id, ids=ids)
+    await park(conn, account_id, ids)
     await QUERIES.move(conn, account_id=account_id, ids=ids, phones=list(phones.values()))
+
+
+async def park(conn: Conn, account_id: AccountId, ids: Sequence[int]) -> None:
+    """Free the phones of contacts that the caller has locked, so that contacts can exchange them."""
+    await QUERIES.park(conn, account_id=account_id, ids=ids)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId
 from schemas.items.contacts import CONTACT_FIELDS
-from storage.entities import memberships, opt_ins
+from storage.entities import upsert
 from storage.entities.contact_columns import restoring_parts
 from storage.postgres.array_texts import array_text, number_array
 from storage.postgres.named_queries import load
@@ -100,14 +100,6 @@ async def holders(
     return {(row["field"], row["value"]): row["id"] for row in rows}
 
 
-async def delete(conn: Conn, account_id: AccountId, places: Mapping[int, str]) -> None:
-    """Delete locked contacts, by id, with their memberships and opt-ins."""
-    ids = list(places)
-    await memberships.forget_contacts(conn, account_id, ids)
-    await opt_ins.forget_contacts(conn, account_id, ids)
-    await QUERIES.delete(conn, account_id=account_id, places=array_text(list(places.values())))
-
-
 async def put_back(conn: Conn, account_id: AccountId, job_id: JobId, rows: Mapping[int, str]) -> None:
     """Store deleted contacts again, by id, each a row of contacts as JSON.
 
@@ -126,7 +118,7 @@ async def set_fields(conn: Conn, account_id: AccountId, values: Mapping[str, Map
     if not contacts:
         return
     if "phone" in values:
-        await QUERIES.park_phones(conn, account_id=account_id, ids=number_array(values["phone"]))
+        await upsert.park(conn, account_id, list(values["phone"]))
     if "external_id" in values:
         await QUERIES.park_external_ids(conn, account_id=account_id, ids=number_array(values["external_id"]))
     masks = [

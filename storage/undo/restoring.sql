@@ -86,23 +86,12 @@ CROSS JOIN LATERAL (
     ORDER BY external_id OFFSET 0
 ) c;
 
--- name: park_phones(account_id, ids)!
--- Free the phones of locked contacts, so that contacts can exchange them.
-UPDATE contacts SET phone = '~' || id
-WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (ARRAY(
-    SELECT c.ctid FROM unnest(:ids::text::bigint[]) w (id) CROSS JOIN LATERAL (
-        SELECT ctid FROM contacts WHERE account_id = :account_id AND id BETWEEN w.id AND w.id ORDER BY id OFFSET 0) c));
-
 -- name: park_external_ids(account_id, ids)!
--- As `park_phones`.
+-- Free the external ids of locked contacts, so that contacts can exchange them: as `park` in entities/upsert.sql does phones.
 UPDATE contacts SET external_id = NULL
 WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (ARRAY(
     SELECT c.ctid FROM unnest(:ids::text::bigint[]) w (id) CROSS JOIN LATERAL (
         SELECT ctid FROM contacts WHERE account_id = :account_id AND id BETWEEN w.id AND w.id ORDER BY id OFFSET 0) c));
-
--- name: delete(account_id, places)!
--- Delete locked contacts at their places, after their memberships and opt-ins.
-DELETE FROM contacts WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (:places::text::tid[]);
 
 -- name: put_back(account_id, rows)!
 -- Store deleted contacts again, each under its id. `rows` is a JSON array of rows of contacts. Can violate

@@ -9,9 +9,10 @@ from schemas.items.reader import Run
 from schemas.items.undone import UndoItem
 from schemas.operations import JobParams, Operation
 from schemas.states import Note
-from storage.entities import channels
+from storage.entities import channels, contacts
 from storage.pipeline.chunks import Members
 from storage.pipeline.results import ItemResults
+from storage.postgres.array_texts import array_text
 from storage.postgres.pool import Conn
 from storage.undo import job_images, restoring
 from storage.undo.job_images import CONTACT, Image
@@ -95,8 +96,9 @@ async def _restore(conn: Conn, job: JobFacts, plan: UndoPlan, facts: UndoFacts) 
     """Write a plan: deletions first, because they free phones and external ids."""
     account_id, locked = job.account_id, facts.locked
     if plan.deleted:
-        places = {contact: locked.places[locked.positions[contact]] for contact in sorted(plan.deleted)}
-        await restoring.delete(conn, account_id, places)
+        deleted = sorted(plan.deleted)
+        places = array_text([locked.places[locked.positions[contact]] for contact in deleted])
+        await contacts.delete_many(conn, account_id, deleted, places)
     if plan.fields:
         await restoring.set_fields(conn, account_id, plan.fields)
     if plan.rows:
