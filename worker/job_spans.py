@@ -9,32 +9,27 @@ from schemas.traces import TraceSpan
 from storage.pipeline.chunks import Claim
 from storage.pipeline.finish import End
 from storage.pipeline.results import Done
+from worker.operations.base import JobFacts
 
 DRY_RUN = "job.dry_run"
 Noted = dict[str, str | int | float | bool]
 
 
-class Step(Protocol):
-    """A step of a job that this worker has claimed."""
+class TracedJob(JobFacts, Protocol):
+    """A job, or a chunk of it, that this worker has claimed, with the trace that it belongs to."""
 
-    @property
-    def account_id(self) -> AccountId: ...
-    @property
-    def job_id(self) -> JobId: ...
-    @property
-    def operation(self) -> str: ...
     @property
     def trace(self) -> str | None: ...
 
 
-def span_of_job(name: str, step: Step) -> TraceSpan:
+def span_of_job(name: str, job: TracedJob) -> TraceSpan:
     """Return the span of a step of a whole job: its finish, its dry run.
 
     A dry run makes the same statements for each chunk.
     """
     if not traces.are_on():
         return traces.NO_SPAN
-    return traces.job_span(name, step.trace, _of_job(step), calls=name != DRY_RUN)
+    return traces.job_span(name, job.trace, _of_job(job), calls=name != DRY_RUN)
 
 
 def span_of_split(trace: str | None, account_id: AccountId, job_id: JobId, part: int) -> TraceSpan:
@@ -111,8 +106,8 @@ def _of_chunk(claim: Claim) -> Noted:
     )
 
 
-def _of_job(step: Step) -> Noted:
-    return _of_ids(step.account_id, step.job_id) | {"bulklane.operation": str(step.operation)}
+def _of_job(job: TracedJob) -> Noted:
+    return _of_ids(job.account_id, job.job_id) | {"bulklane.operation": str(job.operation)}
 
 
 def _of_ids(account_id: AccountId, job_id: JobId) -> Noted:
