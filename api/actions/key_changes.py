@@ -21,18 +21,21 @@ from storage.entities.accounts import Account
 from storage.postgres.pool import Pool
 
 
-async def create_key(request: web.Request, account_id: AccountId, body: NewKey) -> CreatedKey:
+async def create_key(request: web.Request, account: Account, body: NewKey) -> CreatedKey:
     """Create a key and return it, with the key itself.
 
-    Raises Conflict if its name is taken, NotPermitted and NotAcceptable if it would have more than its maker.
+    Raises Conflict if its name is taken or the account is being deleted, NotPermitted and NotAcceptable if it
+    would have more than its maker.
     """
+    if account.deleting_at is not None:
+        raise Conflict(f"the account {account.name!r} is being deleted", code="account_deleting")
     pool, caller = request.app[API].ctx.pool, request[CALLER]
     scopes = caller.scopes if body.scopes is None else frozenset(body.scopes)
     _check_scopes(caller, scopes)
-    latest = await _latest_end(pool, account_id, caller, body.expires_at)
+    latest = await _latest_end(pool, account.id, caller, body.expires_at)
     expires_at = body.expires_at or latest
     try:
-        row, key = await api_keys.add_key(pool, account_id, body.name, scopes=scopes, expires_at=expires_at)
+        row, key = await api_keys.add_key(pool, account.id, body.name, scopes=scopes, expires_at=expires_at)
     except KeyNameTaken as error:
         message = f"the account has a key {body.name!r}: choose another name, or revoke that key"
         raise Conflict(message, code="key_exists", param="name") from error
@@ -76,12 +79,6 @@ async def revoke_key(request: web.Request, account_id: AccountId, named: str) ->
                 code="own_key",
             )
     return KEY.found(request, await api_keys.revoke_key(pool, account_id, named))
-
-
-def check_not_deleting(account: Account) -> None:
-    """Raise Conflict if the account is being deleted."""
-    if account.deleting_at is not None:
-        raise Conflict(f"the account {account.name!r} is being deleted", code="account_deleting")
 
 
 def _check_scopes(caller: Caller, scopes: Collection[Scope]) -> None:

@@ -26,7 +26,7 @@ async def create_key(request: web.Request, body: NewKey) -> web.Response:
 
     The response shows it once; only its hash is stored.
     """
-    view = await key_changes.create_key(request, request[ACCOUNT].id, body)
+    view = await key_changes.create_key(request, request[ACCOUNT], body)
     return created(request, view, view.id)
 
 

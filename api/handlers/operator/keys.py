@@ -25,8 +25,7 @@ async def list_keys(request: web.Request, account: AccountInPath) -> web.Respons
 @endpoint(responses={201: CreatedKey}, errors=(409,))
 async def create_key(request: web.Request, account: AccountInPath, body: NewKey) -> web.Response:
     """Create a key. The response shows it once; only its hash is stored."""
-    key_changes.check_not_deleting(account)
-    view = await key_changes.create_key(request, account.id, body)
+    view = await key_changes.create_key(request, account, body)
     return created(request, view, view.id)
 
 

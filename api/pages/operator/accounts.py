@@ -92,8 +92,7 @@ async def create_key(request: web.Request) -> web.Response:
     form = await read_form(request)
     account = await NAMED.in_path(request)
     try:
-        key_changes.check_not_deleting(account)
-        made = await key_changes.create_key(request, account.id, check(_key_fields(form), NewKey))
+        made = await key_changes.create_key(request, account, check(_key_fields(form), NewKey))
     except REFUSALS as error:
         return await _show(request, account, error=error)
     return await _show(request, account, key=made.key, key_name=made.name)
