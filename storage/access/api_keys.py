@@ -19,7 +19,9 @@ USE_SECONDS = 60.0  # the time of the last use is as exact as this
 KEY = """id, name, scopes, created_at, LEAST(expires_at, grace_until) AS expires_at, last_used_at,
     replaced_by, revoked_at, CASE WHEN revoked_at IS NOT NULL THEN 'revoked'
         WHEN LEAST(expires_at, grace_until) <= now() THEN 'expired' ELSE 'active' END AS status"""
-QUERIES = load(__name__, {"key": KEY})
+EXPIRED_AT = """CASE WHEN LEAST(k.expires_at, k.grace_until) <= now()
+    THEN LEAST(k.expires_at, k.grace_until) END AS expired_at"""
+QUERIES = load(__name__, {"key": KEY, "expired_at": EXPIRED_AT})
 
 KeyId = tuple[AccountId, str]
 

@@ -1,14 +1,14 @@
 -- name: by_key(account_id, key_hash)^
 -- A key that is not revoked, with its account, unless that is being deleted: a key may have been created meanwhile.
 -- `expired_at`: since when it has expired.
-SELECT a.*, k.id AS key_id, k.scopes, CASE WHEN LEAST(k.expires_at, k.grace_until) <= now() THEN LEAST(k.expires_at, k.grace_until) END AS expired_at, 0 AS unfinished
+SELECT a.*, k.id AS key_id, k.scopes, @expired_at@, 0 AS unfinished
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 WHERE k.account_id = :account_id AND k.key_hash = :key_hash AND k.revoked_at IS NULL AND a.deleting_at IS NULL;
 
 -- name: by_key_with_jobs(account_id, key_hash)^
 -- As `by_key`, with the number of jobs of the account that have not ended, uploads included.
-SELECT a.*, k.id AS key_id, k.scopes, CASE WHEN LEAST(k.expires_at, k.grace_until) <= now() THEN LEAST(k.expires_at, k.grace_until) END AS expired_at, jobs.unfinished
+SELECT a.*, k.id AS key_id, k.scopes, @expired_at@, jobs.unfinished
 FROM api_keys k
 JOIN accounts a ON a.id = k.account_id
 CROSS JOIN LATERAL (
@@ -70,7 +70,8 @@ SELECT * FROM revoked ORDER BY replaced_by IS NULL DESC, created_at DESC LIMIT 1
 
 -- name: rotate(account_id, old_id, id, key_hash, grace_seconds, expires_at, latest)^
 -- Create a key with the name and the scopes of another, which ends after the grace. Without `expires_at`, the new key has the
--- own end of the old one; it ends at `latest` at the latest. No row: the old key is not active, or was replaced: the lock makes the second of two rotations see it.
+-- own end of the old one; it ends at `latest` at the latest. No row: the old key is not active, or was replaced: the lock
+-- makes the second of two rotations see it.
 WITH old AS MATERIALIZED (
     SELECT id, name, scopes, expires_at FROM api_keys
     WHERE account_id = :account_id AND id = :old_id AND revoked_at IS NULL AND replaced_by IS NULL

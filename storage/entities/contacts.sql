@@ -25,7 +25,8 @@ RETURNING *, set_config('bulklane.change', :change, true);
 -- name: lock_to_change(account_id, id, change)$
 -- Lock before a change, so that `change` sees every job that has changed the contact. Null: no such contact. What follows
 -- is `change`: see keep_changed_contacts.
-SELECT id, set_config('bulklane.change', :change, true) FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR NO KEY UPDATE;
+SELECT id, set_config('bulklane.change', :change, true) FROM contacts
+WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR NO KEY UPDATE;
 
 -- name: change(account_id, id, fields, @key_parameters@, as_item, stream)^
 -- Set the columns that the JSON object `fields` has; null clears a column. Each JSON field has two parameters: the
@@ -74,7 +75,8 @@ WHERE (c.account_id = :account_id) IS TRUE AND c.ctid = w.place;
 -- name: lock(account_id, id, change)$
 -- Lock before a delete. Waits for transactions that add memberships. Null: no such contact. What follows is `change`: see
 -- keep_changed_contacts.
-SELECT id, set_config('bulklane.change', :change, true) FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR UPDATE;
+SELECT id, set_config('bulklane.change', :change, true) FROM contacts
+WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR UPDATE;
 
 -- name: delete(account_id, id)!
 DELETE FROM contacts WHERE (account_id = :account_id) IS TRUE AND ctid = (
@@ -98,4 +100,5 @@ DELETE FROM contacts WHERE (account_id = :account_id) IS TRUE AND ctid = ANY (:p
 
 -- name: lock_shared(account_id, id, change)$
 -- Lock against deletion. Null: no such contact. What follows is `change`: see keep_changed_contacts.
-SELECT id, set_config('bulklane.change', :change, true) FROM contacts WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR KEY SHARE;
+SELECT id, set_config('bulklane.change', :change, true) FROM contacts
+WHERE account_id = :account_id AND id BETWEEN :id AND :id ORDER BY id FOR KEY SHARE;
