@@ -5,11 +5,12 @@ with the name of the step into the folder. The first process that reaches the st
 it to `<step>.<pid>`: an armed failpoint acts once, in one process, which the test sees. The text of the
 file is the action:
 
-    kill            the process kills itself with SIGKILL
-    stop            the process stops itself with SIGSTOP, until the test sends SIGCONT
-    fail            `reach` raises FailpointError, a RuntimeError
-    fail lost       `reach` raises ConnectionError, as a lost connection would
-    … if <text>     only if the detail of the step contains the text. The file stays, and acts every time.
+    kill               the process kills itself with SIGKILL
+    stop               the process stops itself with SIGSTOP, until the test sends SIGCONT
+    fail               `reach` raises FailpointError, a RuntimeError
+    fail lost          `reach` raises ConnectionError, as a lost connection would
+    … if <text>        only if the detail of the step contains the text. The file stays, and acts every time.
+    … once if <text>   only if the detail contains the text. Acts once.
 """
 
 import os
@@ -42,12 +43,11 @@ def reach(step: str, detail: str = "") -> None:
 def _reach(armed: Path, detail: str) -> None:
     with suppress(FileNotFoundError):
         action, _, wanted = armed.read_text().strip().partition(" if ")
-        if wanted:
-            if wanted not in detail:
-                return
-        else:
+        if wanted not in detail:
+            return
+        if not wanted or action.endswith(" once"):
             armed.rename(f"{armed}.{os.getpid()}")
-        _act(action, armed.name)
+        _act(action.removesuffix(" once"), armed.name)
 
 
 def _act(action: str, step: str) -> None:

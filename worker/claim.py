@@ -51,7 +51,7 @@ async def claim_chunks(ctx: Context, *, most: int = TOGETHER) -> list[Claim]:
     try:
         claims = await _claim(ctx, tokens)
         if claims:
-            reach("claim.committed")
+            reach("claim.committed", f"from {claims[0].first_index}.")
             STAGE_DURATION.labels("claim").observe(time.perf_counter() - started)
         for claim in claims:
             ctx.announcer.change(claim.account_id)

@@ -31,9 +31,10 @@ async def submit_out_of_order(cluster: Cluster, client: PatientClient, step: str
     """Submit `repeated_items` so that the first chunk is applied last, and its job must be settled.
 
     Arms a failpoint for the rest of the job. The worker that claims the first chunk is stopped meanwhile.
-    It may have claimed the second one, too, but not the third.
+    It may have claimed the second one, too, but not the third. The chunk is named, because the answers to
+    claims of one moment arrive in any order.
     """
-    cluster.steps.arm("claim.committed", "stop")
+    cluster.steps.arm("claim.committed", "stop once if from 0.")
     job = await client.submit(repeated_items())
     pid = await cluster.steps.stopped_at("claim.committed")
     await cluster.has_applied(job, 1)

@@ -40,6 +40,15 @@ def test_a_condition_fails_every_time_and_only_if_it_holds(folder: Path) -> None
             reach("prepare.item", "some poison here")
 
 
+def test_a_condition_fails_once_where_that_is_asked_for(folder: Path) -> None:
+    (folder / "prepare.item").write_text("fail lost once if poison")
+    reach("prepare.item", "good")
+    with pytest.raises(ConnectionError):
+        reach("prepare.item", "some poison here")
+    reach("prepare.item", "some poison here")
+    assert (folder / f"prepare.item.{os.getpid()}").exists()
+
+
 def test_an_unknown_action_is_an_error(folder: Path) -> None:
     (folder / "split").write_text("explode")
     with pytest.raises(ValueError, match="unknown action 'explode'"):
