@@ -1,12 +1,13 @@
 """The bulk upsert: stage contacts with COPY, match them, create or update them in one statement."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any, NamedTuple
 
 from schemas.ids import AccountId, JobId
+from schemas.items.contacts import KEY
 from schemas.metrics import timed
 from storage.entities.contact_columns import upsert_parts
 from storage.failpoints import reach
@@ -83,10 +84,14 @@ async def truncate_stage(conn: Conn) -> None:
     await QUERIES.truncate_stage(conn)
 
 
-async def upsert(conn: Conn, account_id: AccountId) -> Written:
-    """Upsert the staged rows and return those that were written. Unchanged rows are absent."""
+async def upsert(conn: Conn, account_id: AccountId, columns: Iterable[str]) -> Written:
+    """Upsert the staged rows and return those that were written. Unchanged rows are absent.
+
+    `columns` are those that were staged: before-images are kept of no other.
+    """
+    fields = " ".join(name for name in columns if name != KEY)
     with timed("upsert"):
-        row = await QUERIES.upsert(conn, account_id=account_id)
+        row = await QUERIES.upsert(conn, account_id=account_id, fields=fields)
     return _written(row)
 
 

@@ -18,10 +18,11 @@ SELECT set_config('bulklane.change', CASE WHEN current_setting('bulklane.change'
 -- Call it outside of savepoints: from the second call on, PostgreSQL then truncates the file in place.
 TRUNCATE stage_contacts;
 
--- name: upsert(account_id)^
+-- name: upsert(account_id, fields)^
 -- Create or update the staged contacts, matched by phone; null keeps the stored value. Writes only contacts that differ,
 -- in the order of their phones. Returns them as one row of arrays, because that takes less time than a row for each:
--- ids, phones and whether the contact was created.
+-- ids, phones and whether the contact was created. `fields`: the names of the staged columns, for the trigger, which runs
+-- after all of this: see keep_changed_contacts.
 WITH written AS (
     INSERT INTO contacts AS c (account_id, @columns@)
     SELECT :account_id, @staged@
@@ -30,7 +31,9 @@ WITH written AS (
     @on_conflict@
     RETURNING c.id, c.phone, (c.xmax = 0) AS created
 )
-SELECT array_agg(id) AS ids, array_agg(phone) AS phones, array_agg(created) AS created FROM written;
+SELECT array_agg(id) AS ids, array_agg(phone) AS phones, array_agg(created) AS created,
+    set_config('bulklane.fields', :fields, true)
+FROM written;
 
 -- name: upsert_several()
 -- As `upsert`, for staged contacts of several accounts, in the order of the accounts. Returns a row of arrays for each. If

@@ -12,25 +12,16 @@ from storage.postgres.templates import render
 KEPT_FIELD = Path(__file__).parent / "kept_field.sql"  # the statement that keeps one field
 
 MOST_CONTACTS = 1_000  # in a row of before_images
-LARGEST_JSON = "65536"  # bytes of a JSON field of a contact
 MOST_BYTES = 1_000_000  # of the larger values in a row of before_images, unless one contact has more
 
 
 def changed_contacts_parts() -> dict[str, str | int]:
     """Return the parts of keep_changed_contacts.sql by name."""
-    differs = (
-        f"CASE WHEN o.{field.name} IS DISTINCT FROM n.{field.name} THEN {1 << bit} ELSE 0 END"
-        for bit, field in enumerate(CONTACT_FIELDS)
-    )
-    json_fields = [field.name for field in CONTACT_FIELDS if field.is_json]
-    sizes = (_size(f"{row}.{name}", LARGEST_JSON) for name in json_fields for row in "on")
+    json_fields = (field.name for field in CONTACT_FIELDS if field.is_json)
     return {
-        "differs": "\n            + ".join(differs),
-        "json_bits": sum(1 << bit for bit, field in enumerate(CONTACT_FIELDS) if field.is_json),
+        "differing": ",\n                ".join(map(_name_if_it_differs, CONTACT_FIELDS)),
         "most_contacts": MOST_CONTACTS,
-        "most_bytes": MOST_BYTES,
-        "json_bytes": f"GREATEST({', '.join(sizes)})",
-        "kept_fields": "".join(_kept(bit, field) for bit, field in enumerate(CONTACT_FIELDS)),
+        "kept_fields": "".join(map(_kept, CONTACT_FIELDS)),
         "before_and_after": ",\n                    ".join(map(_before_and_after, CONTACT_FIELDS)),
         "json_fields": ", ".join(f"'{name}'" for name in json_fields),
         "block": block("f.old_json", "f.new_json", partition="o.account_id, s.job_id, f.field"),
@@ -55,14 +46,20 @@ def _size(value: str, size_if_compressed: str) -> str:
     return f"CASE WHEN pg_column_compression({value}) IS NULL THEN {stored} ELSE {size_if_compressed} END"
 
 
-def _kept(bit: int, field: ContactField) -> str:
+def _name_if_it_differs(field: ContactField) -> str:
+    name = field.name
+    return f"CASE WHEN bool_or(o.{name} IS DISTINCT FROM n.{name}) THEN '{name}' END"
+
+
+def _kept(field: ContactField) -> str:
     return render(
         KEPT_FIELD.read_text("utf-8"),
         {
             "name": field.name,
-            "bit": 1 << bit,
+            "values": "json" if field.is_json else "texts",
             "json": "_json" if field.is_json else "",
             "cast": "" if field.is_json else "::text",
+            "most_bytes": MOST_BYTES,
         },
     )
 

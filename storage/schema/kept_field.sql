@@ -1,7 +1,20 @@
-    IF differs & @bit@ <> 0 THEN -- @name@
-        INSERT INTO before_images (account_id, job_id, field, contact_ids, old@json@, new@json@)
-        SELECT o.account_id, job, '@name@', array_agg(o.id), array_agg(o.@name@@cast@), array_agg(n.@name@@cast@)
-        FROM gone o JOIN changed n ON n.account_id = o.account_id AND n.id = o.id
-        WHERE o.@name@ IS DISTINCT FROM n.@name@
-        GROUP BY o.account_id;
-    END IF;
+        IF '@name@' = ANY (fields) THEN
+            @values@_before := (SELECT array_agg(@name@@cast@) FROM gone);
+            @values@_after := (SELECT array_agg(@name@@cast@) FROM changed);
+            IF GREATEST(pg_column_size(@values@_before), pg_column_size(@values@_after)) > @most_bytes@ THEN
+                large := large || '@name@'::text;
+            ELSIF @values@_before <> @values@_after THEN
+                differing := ids;
+                IF EXISTS (
+                    SELECT FROM (SELECT unnest(@values@_before) AS old, unnest(@values@_after) AS new) c
+                    WHERE c.old IS NOT DISTINCT FROM c.new
+                ) THEN
+                    SELECT array_agg(c.id), array_agg(c.old), array_agg(c.new)
+                    INTO differing, @values@_before, @values@_after
+                    FROM (SELECT unnest(ids) AS id, unnest(@values@_before) AS old, unnest(@values@_after) AS new) c
+                    WHERE c.old IS DISTINCT FROM c.new;
+                END IF;
+                INSERT INTO before_images (account_id, job_id, field, contact_ids, old@json@, new@json@)
+                VALUES (account, job, '@name@', differing, @values@_before, @values@_after);
+            END IF;
+        END IF;

@@ -74,7 +74,7 @@ class ContactsUpsert(BaseOperation):
             await upsert.move(conn, account_id, targets.moved)
         columns, may_clear = columns_of(targets.items, fields)
         await upsert.stage(conn, columns)
-        written = await upsert.upsert(conn, account_id)
+        written = await upsert.upsert(conn, account_id, columns)
         changed = set(targets.moved.values())
         if may_clear:
             # after the upsert, which locks every row in order: before it, two chunks could deadlock

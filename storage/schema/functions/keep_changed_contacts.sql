@@ -1,17 +1,33 @@
 -- Keep what an UPDATE changed in contacts. Its trigger calls this function once per statement: `gone` holds the rows before,
 -- `changed` those after. The setting bulklane.change says who changes them: the id of a job, whose changes become
 -- before_images; 'staged', if each contact was staged for its job; an object, for a single change over REST, which becomes
--- single_changes; empty, if nothing is kept. Only fields that differ are stored. The settings are why it joins by hash: the
--- plans are made while the tables are small, and without them a session joins by indexes, which these rows do not have.
+-- single_changes; empty, if nothing is kept. Only fields that differ are stored. A statement that can change a few fields
+-- only may name them in the setting bulklane.fields. This function forgets them, so that all fields of the next statement
+-- are compared again.
+--
+-- What up to @most_contacts@ contacts had and have in a field is read as two arrays. An UPDATE adds a contact to `gone` and to
+-- `changed` at the same time, so the values have the same order, which their ids confirm. To join the two costs twice as much.
+-- Where this function joins, its settings have it join by hash: the plans are made while the tables are small, and without them
+-- a session joins by indexes, which these rows do not have.
 CREATE OR REPLACE FUNCTION keep_changed_contacts() RETURNS trigger LANGUAGE plpgsql
 SET enable_hashjoin = on SET enable_nestloop = off AS $$
 #variable_conflict use_column
 DECLARE
-    change  text := COALESCE(current_setting('bulklane.change', true), '');
-    job     uuid;
-    differs bigint;                                         -- a bit for each field that differs in some contact
-    many    boolean;                                        -- what differs in one field may need several images
+    change       text := COALESCE(current_setting('bulklane.change', true), '');
+    fields       text[] := string_to_array(NULLIF(current_setting('bulklane.fields', true), ''), ' ');
+    account      bigint;
+    job          uuid;
+    ids          bigint[];                                  -- of the changed contacts
+    differing    bigint[];                                  -- of those that differ in a field
+    texts_before text[];
+    texts_after  text[];
+    json_before  jsonb[];
+    json_after   jsonb[];
+    large        text[];                                    -- the fields that need several images; null: all may
 BEGIN
+    IF fields IS NOT NULL THEN
+        PERFORM set_config('bulklane.fields', '', true);
+    END IF;
     IF change = '' THEN
         RETURN NULL;
     ELSIF change LIKE '{%' THEN
@@ -22,15 +38,20 @@ BEGIN
         RETURN NULL;
     ELSIF change <> 'staged' THEN
         job := change::uuid;
-        SELECT bit_or(@differs@), count(*) > @most_contacts@ INTO differs, many
-        FROM gone o JOIN changed n ON n.account_id = o.account_id AND n.id = o.id;
-        IF differs & @json_bits@ <> 0 AND NOT many THEN
-            SELECT sum(@json_bytes@) > @most_bytes@ INTO many
-            FROM gone o JOIN changed n ON n.account_id = o.account_id AND n.id = o.id;
+        SELECT min(account_id), array_agg(id) INTO account, ids
+        FROM (SELECT account_id, id FROM gone LIMIT @most_contacts@ + 1) o;
+        IF ids IS NULL THEN
+            RETURN NULL;
         END IF;
     END IF;
-    IF job IS NULL OR many THEN
-        -- all fields by one statement
+    IF cardinality(ids) <= @most_contacts@ AND ids = (SELECT array_agg(id) FROM changed) THEN
+        IF fields IS NULL THEN
+            SELECT array_remove(ARRAY[@differing@], NULL) INTO fields
+            FROM gone o JOIN changed n ON n.account_id = o.account_id AND n.id = o.id;
+        END IF;
+        large := '{}';
+@kept_fields@    END IF;
+    IF large IS NULL OR large <> '{}' THEN
         INSERT INTO before_images (account_id, job_id, field, contact_ids, old, new, old_json, new_json)
         SELECT account_id, job_id, field, array_agg(id),
             CASE WHEN NOT is_json THEN array_agg(old) END, CASE WHEN NOT is_json THEN array_agg(new) END,
@@ -42,11 +63,11 @@ BEGIN
             JOIN changed n ON n.account_id = o.account_id AND n.id = o.id
             LEFT JOIN stage_contacts s ON s.account_id = o.account_id AND s.phone = o.phone AND job IS NULL
             CROSS JOIN LATERAL (VALUES @before_and_after@) f (field, old, new, old_json, new_json)
-            WHERE f.old IS DISTINCT FROM f.new OR f.old_json IS DISTINCT FROM f.new_json
+            WHERE (f.old IS DISTINCT FROM f.new OR f.old_json IS DISTINCT FROM f.new_json)
+              AND (large IS NULL OR f.field = ANY (large))
         ) c
         GROUP BY account_id, job_id, field, is_json, block;
-        RETURN NULL;
     END IF;
-@kept_fields@    RETURN NULL;
+    RETURN NULL;
 END
 $$;

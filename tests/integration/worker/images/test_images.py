@@ -37,6 +37,24 @@ async def test_an_image_has_only_the_fields_that_changed_and_only_the_contacts_i
     assert [row["updated_at"] for row in updated] == [image["at"]]
 
 
+@pytest.mark.parametrize(
+    "chunk_items", [2, 1000]
+)  # 1000: the job is applied like those that are applied together
+async def test_contacts_that_differ_in_other_fields_are_in_other_images(
+    ctx: Context, chunk_items: int
+) -> None:
+    tenant = await make_tenant(ctx)
+    await run_job(ctx, tenant, Operation.CONTACTS_UPSERT, [contact(n, name="Ana", age=n) for n in range(3)])
+    items = [contact(0, name="Bo", age=0), contact(1, name="Ana", age=7), contact(2, name="Cy", age=8)]
+    job = await run_job(ctx, tenant, Operation.CONTACTS_UPSERT, items, chunk_items=chunk_items)
+    kept = {
+        (image["field"], old, new)
+        for image in await ctx.pool.fetch(IMAGES, job)
+        for _, old, new in zip(image["contact_ids"], image["old"], image["new"], strict=True)
+    }
+    assert kept == {("name", "Ana", "Bo"), ("age", "1", "7"), ("name", "Ana", "Cy"), ("age", "2", "8")}
+
+
 async def test_contacts_that_a_job_creates_have_no_image(ctx: Context) -> None:
     tenant = await make_tenant(ctx)
     job = await run_job(ctx, tenant, Operation.CONTACTS_UPSERT, [contact(n, name="Ana") for n in range(3)])
