@@ -1,26 +1,24 @@
 """`./run bench telemetry`: what metrics, JSON logs and traces cost, against none of them.
 
 Three services run beside each other: one logs nothing and has no traces, one has metrics that are read every
-second and logs as JSON, and one has traces, too, which a receiver in this process takes and drops. They do
-the same in turns, another one first in each round, and a ratio is that of one round: it is stable when the
-machine drifts. Processor time is that of api, workers and servers, without this process.
+second and logs as JSON, and one has traces, too, which a receiver in this process takes and drops.
+Processor time is that of api, workers and servers, without this process.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from typing import NoReturn
 
 import aiohttp
 from aiohttp import web
 
-from bench.lab.client import Client
 from bench.lab.cost import Cost
 from bench.lab.options import Jobs, Rounds, Rows, Workers
 from bench.lab.results import Results
 from bench.lab.rows import contact_rows, ndjson
 from bench.lab.service import HOST, Service, running_service
+from bench.lab.sides import Compared, Side, compare
 from bench.loads.load import load_once
 from bench.traffic.jobs import run_round
 from storage.background import beside
@@ -31,20 +29,9 @@ WARM_UP_ROWS = 20_000
 CONNECTIONS = 16
 PORTS = "SELECT metrics_port FROM workers WHERE metrics_port IS NOT NULL"
 
+EVERYTHING = "metrics, logs and traces"
 NOTHING = {"LOG_LEVEL": "CRITICAL"}
 WATCHED = {"LOG_FORMAT": "json", "METRICS_PORT": "0", "OPERATOR_KEY": OPERATOR_KEY}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """A service with a part of the telemetry, and a client of it."""
-
-    what: str
-    service: Service
-    client: Client
-
-
-Round = Mapping[str, Cost]  # by `what` of the side
 
 
 def measure(
@@ -52,51 +39,32 @@ def measure(
 ) -> None:
     """Measure the rate and the processor time of a load and of small jobs, with and without telemetry."""
     loads, small = asyncio.run(_measure(rows, jobs, rounds, workers))
-    for unit, found in (("new rows", loads), ("small jobs", small)):
-        none, *_, everything = found[0]
-        for side in found[0]:
-            costs = [costs_of[side] for costs_of in found]
-            results.row(
-                f"{unit}, {side}",
-                done_per_s=[cost.rate for cost in costs],
-                rate_ratio=[costs_of[side].rate / costs_of[none].rate for costs_of in found],
-                processor_ratio=[costs_of[side].all_micros / costs_of[none].all_micros for costs_of in found],
-                **Cost.columns(costs),
-            )
-        if found is loads:
-            ratios = [costs_of[everything].rate / costs_of[none].rate for costs_of in found]
-            results.target("telemetry", ratios)
+    loads.report(results, "new rows")
+    small.report(results, "small jobs")
+    results.target("telemetry", [1 / ratio for ratio in loads.processor_ratios(EVERYTHING)])
 
 
-async def _measure(rows: int, jobs: int, rounds: int, workers: int) -> tuple[list[Round], list[Round]]:
+async def _measure(rows: int, jobs: int, rounds: int, workers: int) -> tuple[Compared, Compared]:
     body = contact_rows(range(rows))
 
-    async def load(side: Side) -> Cost:
+    async def load(side: Side, number: int) -> Cost:
         return await load_once(side.service, side.client, body)
 
-    async def small_jobs(side: Side) -> Cost:
-        _, cost = await run_round(side.service, [side.client], jobs, CONNECTIONS)
+    async def small_jobs(side: Side, number: int) -> Cost:
+        _latencies, cost = await run_round(side.service, [side.client], jobs, CONNECTIONS)
         return cost
 
     async with _sides(workers, max_jobs=jobs) as sides:
         for side in sides:
             warm_up = ndjson(contact_rows(range(min(rows, WARM_UP_ROWS)), suffix="~"))
             await side.client.run("contacts.upsert", warm_up)
-        return await _in_turns(sides, load, rounds), await _in_turns(sides, small_jobs, rounds)
+        loads = await compare(sides, load, rounds, ready=_ready)
+        return loads, await compare(sides, small_jobs, rounds, ready=_ready)
 
 
-async def _in_turns(sides: list[Side], work: Callable[[Side], Awaitable[Cost]], rounds: int) -> list[Round]:
-    """Return the cost of each round for each side, in the order of the sides."""
-    found = list[Round]()
-    for number in range(rounds):
-        first = number % len(sides)
-        costs = {}
-        for side in (*sides[first:], *sides[:first]):
-            await side.service.sql("TRUNCATE contacts")
-            await side.service.rest()
-            costs[side.what] = await work(side)
-        found.append({side.what: costs[side.what] for side in sides})
-    return found
+async def _ready(side: Side) -> None:
+    await side.service.sql("TRUNCATE contacts")
+    await side.service.rest()
 
 
 @asynccontextmanager
@@ -107,7 +75,7 @@ async def _sides(workers: int, *, max_jobs: int) -> AsyncIterator[list[Side]]:
         for what, settings in (
             ("no telemetry", NOTHING),
             ("metrics and logs", WATCHED),
-            ("metrics, logs and traces", WATCHED | traces),
+            (EVERYTHING, WATCHED | traces),
         ):
             running = running_service(
                 workers=workers, statements=False, MAX_UNFINISHED_JOBS=str(max_jobs), **settings
