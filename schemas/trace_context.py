@@ -5,6 +5,7 @@ A job keeps it as one text, `00-<trace>-<span>-<flags>`, and after a space the `
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 MOST_STATE = 512  # characters of `tracestate` that W3C asks us to pass on
@@ -46,6 +47,7 @@ class TracePlace(NamedTuple):
         return {"traceparent": parent, **({"tracestate": self.state} if self.state else {})}
 
 
+@lru_cache(maxsize=128)  # a worker reads that of a job for each of its chunks
 def read_place(text: str | None) -> TracePlace | None:
     """Return the place that a job keeps, or None: it has none, or has one in a form of a newer release."""
     parent, _, state = (text or "").partition(" ")

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from schemas.error_limit import Tally
@@ -84,8 +84,7 @@ async def _transact(
         reach("apply.before_commit")
         committing = time.perf_counter()
     reach("apply.after_commit")
-    count_applied([done], time.perf_counter() - committing)
-    note_outcomes(done)
+    note_outcomes(count_applied([done], time.perf_counter() - committing))
     ctx.announcer.change(claim.account_id)
     return progress
 
@@ -106,11 +105,12 @@ def complete(claim: Claim, batch: Batch, applied: Applied) -> Done:
     return Done(claim, applied.results, errors, applied.members)
 
 
-def count_applied(done: Sequence[Done], commit_seconds: float) -> None:
-    """Count the items of committed chunks by outcome, without a step for each item."""
+def count_applied(done: Sequence[Done], commit_seconds: float) -> Mapping[Outcome, int]:
+    """Count the items of committed chunks by outcome, without a step for each item. Return the counts."""
     note_stage("commit", commit_seconds)
     counts: Counter[Outcome] = Counter()
     for chunk in done:
         counts.update(chunk.results.counts(chunk.claim.items))
     for outcome, count in counts.items():
         ITEMS_APPLIED.labels(outcome.word).inc(count)
+    return counts

@@ -1,10 +1,12 @@
 """The spans of a worker: what each step of a job is called, and what is noted of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from schemas import traces
 from schemas.ids import AccountId, JobId, show_account_id, show_job_id
+from schemas.states import Outcome
 from schemas.traces import TraceSpan
 from storage.pipeline.chunks import Claim
 from storage.pipeline.finish import End
@@ -12,6 +14,7 @@ from storage.pipeline.results import Done
 from worker.operations.base import JobFacts
 
 DRY_RUN = "job.dry_run"
+KEPT_JOBS = 128  # the chunks of a job follow each other
 Noted = dict[str, str | int | float | bool]
 
 
@@ -36,7 +39,7 @@ def span_of_split(trace: str | None, account_id: AccountId, job_id: JobId, part:
     """Return the span of the split of a part."""
     if not traces.are_on():
         return traces.NO_SPAN
-    attributes = _of_ids(account_id, job_id) | {"bulklane.part": part}
+    attributes: Noted = {**_of_ids(account_id, job_id), "bulklane.part": part}
     return traces.job_span("job.split", trace, attributes, calls=False)
 
 
@@ -70,17 +73,17 @@ def record_small_jobs(done: Sequence[Done], ends: Sequence[End], batch: TraceSpa
     states = {end.job_id: end.state for end in ends}
     for chunk in done:
         claim = chunk.claim
-        attributes = _of_chunk(claim) | _outcomes_of(chunk)
+        attributes = _of_chunk(claim) | _words(chunk.results.counts(claim.items))
         if claim.job_id in states:
             attributes["bulklane.job.state"] = states[claim.job_id]
         with traces.job_span_of_batch("job.chunk", claim.trace, attributes, batch, began_at=began_at):
             pass
 
 
-def note_outcomes(done: Done) -> None:
+def note_outcomes(counts: Mapping[Outcome, int]) -> None:
     """Add to the present span, which is that of a chunk, how many of its items have each outcome."""
     if traces.are_on():
-        traces.present().set(_outcomes_of(done))
+        traces.present().set(_words(counts))
 
 
 def note_end(state: str) -> None:
@@ -88,8 +91,7 @@ def note_end(state: str) -> None:
     traces.present().set({"bulklane.job.state": state})
 
 
-def _outcomes_of(done: Done) -> Noted:
-    counts = done.results.counts(done.claim.items)
+def _words(counts: Mapping[Outcome, int]) -> Noted:
     return {f"bulklane.items.{outcome.word}": count for outcome, count in counts.items()}
 
 
@@ -107,8 +109,9 @@ def _of_chunk(claim: Claim) -> Noted:
 
 
 def _of_job(job: TracedJob) -> Noted:
-    return _of_ids(job.account_id, job.job_id) | {"bulklane.operation": str(job.operation)}
+    return {**_of_ids(job.account_id, job.job_id), "bulklane.operation": str(job.operation)}
 
 
-def _of_ids(account_id: AccountId, job_id: JobId) -> Noted:
+@lru_cache(maxsize=KEPT_JOBS)
+def _of_ids(account_id: AccountId, job_id: JobId) -> Mapping[str, str]:
     return {"bulklane.account": show_account_id(account_id), "bulklane.job": show_job_id(job_id)}

@@ -2,10 +2,15 @@
 
 The present span is in a variable of our own, not in the context of OpenTelemetry: most of what is asked of
 it is whether there is one, a few times for each chunk.
+
+The SDK hears of many spans at once. Between two chunks, when the processor has thousands of items in its
+caches and nothing of the SDK, to make one span takes five times as long as in a row of them.
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
+from functools import lru_cache, partial
 from typing import Self
 
 from opentelemetry import trace
@@ -30,19 +35,41 @@ KINDS: dict[Kind, SpanKind] = {
     "consumer": SpanKind.CONSUMER,
 }
 NEW_TRACE = Context()
+KEPT_CONTEXTS = 128  # of jobs: the chunks of one follow each other
+MOST_WAITING = 256  # spans that have ended and that the SDK has not heard of
 _present: ContextVar["RecordedSpan | None"] = ContextVar("present", default=None)
 
 
 class RecordedSpan(TraceSpan):
     """A span of OpenTelemetry. While its `with` runs, it is the present span of the task.
 
-    What is noted is added at its end, at once: the SDK takes a lock for each call.
+    The SDK hears of it when something asks for its place, or some time after its end.
     """
 
-    def __init__(self, span: trace.Span, *, calls: bool) -> None:
-        self._span = span
-        self._noted: dict[str, str | int | float | bool] = {}
+    def __init__(
+        self,
+        start: Callable[..., trace.Span],
+        end: Callable[["RecordedSpan"], None],
+        attributes: Attributes,
+        links: Sequence[TracePlace] = (),
+        *,
+        calls: bool = True,
+    ) -> None:
+        self._start = start
+        self._end = end
+        self._started: trace.Span | None = None
+        self._ended_at: int | None = None
+        self._noted = dict(attributes)
+        self._links = [Link(_context_of(place)) for place in links]
+        self._error: str | None = None
         self.calls = calls
+
+    @property
+    def _span(self) -> trace.Span:
+        if self._started is None:
+            self._started = self._start(attributes=self._noted, links=self._links)
+            self._noted = {}
+        return self._started
 
     @property
     def place(self) -> TracePlace | None:  # type: ignore[override]  # of this span it never changes
@@ -55,7 +82,7 @@ class RecordedSpan(TraceSpan):
     @property
     def is_recorded(self) -> bool:
         """Whether the span is sampled and has not ended."""
-        return self._span.is_recording()
+        return self._ended_at is None and self._span.is_recording()
 
     @property
     def below(self) -> Context:
@@ -70,26 +97,47 @@ class RecordedSpan(TraceSpan):
         _present.reset(self._token)
         if error is not None:
             self.fail(type(error).__name__)
+        self._ended_at = time.time_ns()
+        self._end(self)
+
+    def tell(self) -> None:
+        """Tell the SDK of the span, which has ended."""
+        span = self._span
         if self._noted:
-            self._span.set_attributes(self._noted)
-        self._span.end()
+            span.set_attributes(self._noted)
+        if self._error is not None:
+            span.set_status(StatusCode.ERROR, self._error)
+        span.end(self._ended_at)
 
     def set(self, attributes: Attributes) -> None:
         self._noted.update(attributes)
 
     def fail(self, error: str) -> None:
-        self._noted["error.type"] = error
-        self._span.set_status(StatusCode.ERROR, error)
+        self._noted["error.type"] = self._error = error
 
     def link(self, place: TracePlace) -> None:
-        self._span.add_link(_context_of(place))
+        link = Link(_context_of(place))
+        if self._started is None:
+            self._links.append(link)
+        else:
+            self._started.add_link(link.context)
 
 
 class SpanRecorder:
-    """Starts spans with one tracer. What is sampled, and where spans go, is the matter of its provider."""
+    """Starts spans with one tracer. What is sampled, and where spans go, is the matter of its provider.
+
+    Call `tell` from time to time, and at the end.
+    """
 
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
+        self._ended: list[RecordedSpan] = []
+
+    def tell(self) -> None:
+        """Tell the SDK of the spans that have ended."""
+        ended, self._ended = self._ended, []
+        for span in ended:
+            span.tell()
 
     def start(
         self,
@@ -103,22 +151,15 @@ class SpanRecorder:
         calls: bool = True,
     ) -> TraceSpan:
         """See `schemas.traces.Recorder`."""
-        span = self._tracer.start_span(
-            name,
-            context=_below(parent) if parent else NEW_TRACE,
-            kind=KINDS[kind],
-            attributes=attributes,
-            links=[Link(_context_of(place)) for place in links],
-            start_time=began_at,
-        )
-        return RecordedSpan(span, calls=calls)
+        context = _below(parent) if parent else NEW_TRACE
+        return self._recorded(name, context, kind, attributes, links, began_at, calls=calls)
 
     def start_below(self, name: str, kind: Kind, attributes: Attributes) -> TraceSpan:
         """See `schemas.traces.Recorder`."""
         above = _present.get()
         if above is None or not above.is_recorded:
             return NO_SPAN
-        return RecordedSpan(self._tracer.start_span(name, above.below, KINDS[kind], attributes), calls=True)
+        return self._recorded(name, above.below, kind, attributes)
 
     def takes_calls(self) -> bool:
         """See `schemas.traces.Recorder`."""
@@ -129,7 +170,28 @@ class SpanRecorder:
         """See `schemas.traces.Recorder`."""
         return _present.get() or NO_SPAN
 
+    def _recorded(
+        self,
+        name: str,
+        context: Context,
+        kind: Kind,
+        attributes: Attributes,
+        links: Sequence[TracePlace] = (),
+        began_at: int | None = None,
+        *,
+        calls: bool = True,
+    ) -> TraceSpan:
+        began_at = time.time_ns() if began_at is None else began_at
+        start = partial(self._tracer.start_span, name, context, KINDS[kind], start_time=began_at)
+        return RecordedSpan(start, self._keep, attributes, links, calls=calls)
 
+    def _keep(self, span: RecordedSpan) -> None:
+        self._ended.append(span)
+        if len(self._ended) >= MOST_WAITING:
+            self.tell()
+
+
+@lru_cache(maxsize=KEPT_CONTEXTS)
 def _below(parent: TracePlace) -> Context:
     return trace.set_span_in_context(NonRecordingSpan(_context_of(parent)), NEW_TRACE)
 

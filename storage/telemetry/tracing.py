@@ -11,23 +11,33 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from dotenv import dotenv_values
 
 from schemas import traces
 from schemas.ids import WorkerId
 from schemas.settings import Settings
+from storage.background import beside, repeat
+from storage.garbage import freeze_loaded, loading
 from storage.repeated_log import RepeatedLog
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
 
+    from storage.telemetry.recorder import SpanRecorder
+
 SHUTDOWN_SECONDS = 2.0  # to send the last spans
+TELL_SECONDS = 1.0  # the SDK hears of spans that have ended
 OFF = {"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "none"}
 SDK = logging.getLogger("opentelemetry")
 SDK.addHandler(logging.NullHandler())
 logger = logging.getLogger(__name__)
+
+
+class _Started(NamedTuple):
+    provider: "TracerProvider"
+    recorder: "SpanRecorder"
 
 
 @asynccontextmanager
@@ -44,13 +54,18 @@ async def tracing(settings: Settings, role: str, worker_id: WorkerId | None = No
     calm = _CalmLog()
     SDK.addHandler(calm)
     SDK.propagate = False  # also afterwards: its threads may still try to send
-    provider = _start_if_valid(role, worker_id)
+    started = _start_if_valid(role, worker_id)
     try:
-        yield
+        if started is None:
+            yield
+        else:
+            async with beside(_tell_always(started.recorder)):
+                yield
     finally:
         traces.use(None)
-        if provider is not None:
-            await _end(provider)
+        if started is not None:
+            started.recorder.tell()
+            await _end(started.provider)
         SDK.removeHandler(calm)
 
 
@@ -62,7 +77,14 @@ def _read_env_file(settings: Settings) -> None:
             os.environ.setdefault(name, value)
 
 
-def _start_if_valid(role: str, worker_id: WorkerId | None) -> "TracerProvider | None":
+async def _tell_always(recorder: "SpanRecorder") -> None:
+    async def tell() -> None:
+        recorder.tell()
+
+    await repeat(TELL_SECONDS, tell, what="traces")
+
+
+def _start_if_valid(role: str, worker_id: WorkerId | None) -> _Started | None:
     """Start to record. A variable that the SDK does not take stops no work: there are no traces then.
 
     Nor are there any with OTEL_SDK_DISABLED=true, where the SDK would return spans that are in no trace, and
@@ -78,14 +100,15 @@ def _start_if_valid(role: str, worker_id: WorkerId | None) -> "TracerProvider | 
         return None
 
 
-def _start(role: str, worker_id: WorkerId | None) -> "TracerProvider":
-    # imported here, so that a process without traces does not load the SDK
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+def _start(role: str, worker_id: WorkerId | None) -> _Started:
+    with loading():  # here, so that a process without traces does not load the SDK
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    from storage.telemetry.recorder import SpanRecorder
+        from storage.telemetry.recorder import SpanRecorder
+    freeze_loaded()  # the process has done so already, but without the SDK
 
     release = version("bulklane")
     ours = {"service.name": f"bulklane-{role}", "service.version": release}
@@ -94,8 +117,9 @@ def _start(role: str, worker_id: WorkerId | None) -> "TracerProvider":
     told = OTELResourceDetector().detect().attributes  # OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES
     provider = TracerProvider(resource=Resource.create({**ours, **told}), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    traces.use(SpanRecorder(provider.get_tracer("bulklane", release)))
-    return provider
+    recorder = SpanRecorder(provider.get_tracer("bulklane", release))
+    traces.use(recorder)
+    return _Started(provider, recorder)
 
 
 async def _end(provider: "TracerProvider") -> None:

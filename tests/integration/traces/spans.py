@@ -18,11 +18,13 @@ from storage.telemetry.recorder import SpanRecorder
 class Spans:
     """The spans that have ended."""
 
+    recorder: SpanRecorder
     exporter: InMemorySpanExporter
 
     @property
     def all(self) -> Sequence[ReadableSpan]:
         """All of them, in the order of their ends."""
+        self.recorder.tell()
         return self.exporter.get_finished_spans()
 
     def named(self, name: str) -> list[ReadableSpan]:
@@ -45,9 +47,10 @@ def recording(sampler: Sampler | None = None) -> Iterator[Spans]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    traces.use(SpanRecorder(provider.get_tracer("test")))
+    recorder = SpanRecorder(provider.get_tracer("test"))
+    traces.use(recorder)
     try:
-        yield Spans(exporter)
+        yield Spans(recorder, exporter)
     finally:
         traces.use(None)
 
