@@ -5,21 +5,21 @@ an account, a job or a client, so the number of series is bounded by what the co
 states. Every label whose values are known has all of them from the start: `increase()` in an alert does not
 see the step of a series that begins with it.
 
-Counters and histograms belong to the process. A `State` is read when the metrics are asked for.
+Counters and histograms belong to the process. What counts once a chunk or a request, or more often, notes it
+with `count` and `observe` of `schemas.noted_metrics`. A `State` is read when the metrics are asked for.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from schemas import traces
+from schemas.noted_metrics import NotedRegistry, observe
 from schemas.operations import Operation
 from schemas.states import JobState, Outcome
 from schemas.webhooks.event_types import ENDED as DELIVERY_ENDED
@@ -216,33 +216,35 @@ OF_WORKER: tuple[Definition, ...] = (
 )  # fmt: skip
 ROLES: Mapping[str, tuple[Definition, ...]] = {"api": OF_BOTH + OF_API, "worker": OF_BOTH + OF_WORKER}
 
-_STAGE = {stage: STAGE_DURATION.labels(stage) for stage in STAGES}
 
-
-def timed(stage: str) -> AbstractContextManager[Any]:
+def timed(stage: str) -> "_Timed":
     """Measure a stage of a chunk while the body runs."""
-    return _traced(stage) if traces.are_on() else _STAGE[stage].time()
+    return _Timed(stage)
+
+
+class _Timed:
+    __slots__ = ("_stage", "_started")
+
+    def __init__(self, stage: str) -> None:
+        self._stage = stage
+
+    def __enter__(self) -> None:
+        self._started = time.perf_counter()
+
+    def __exit__(self, *error: object) -> None:
+        note_stage(self._stage, time.perf_counter() - self._started)
 
 
 def note_stage(stage: str, seconds: float) -> None:
     """Count the time of a stage of a chunk, and add it to the present span, which is that of the chunk."""
-    _STAGE[stage].observe(seconds)
+    observe(STAGE_DURATION, seconds, stage)
     if traces.are_on():
         traces.present().set({f"bulklane.stage.{stage}_seconds": round(seconds, 6)})
 
 
-@contextmanager
-def _traced(stage: str) -> Iterator[None]:
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        note_stage(stage, time.perf_counter() - started)
-
-
 def registry_of(role: str, state: Collector) -> CollectorRegistry:
     """Return what a process shows: its counters and histograms, `state`, and memory and processor time."""
-    registry = CollectorRegistry(auto_describe=False)
+    registry = NotedRegistry(auto_describe=False)
     for metric in ROLES[role]:
         if not isinstance(metric, State):
             registry.register(metric)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from schemas.error_limit import Tally
 from schemas.ids import show_job_id
 from schemas.metrics import ITEMS_APPLIED, RETRIES, note_stage, timed
+from schemas.noted_metrics import count
 from schemas.states import Outcome
 from storage.context import Context
 from storage.failpoints import reach
@@ -111,6 +112,6 @@ def count_applied(done: Sequence[Done], commit_seconds: float) -> Mapping[Outcom
     counts: Counter[Outcome] = Counter()
     for chunk in done:
         counts.update(chunk.results.counts(chunk.claim.items))
-    for outcome, count in counts.items():
-        ITEMS_APPLIED.labels(outcome.word).inc(count)
+    for outcome, number in counts.items():
+        count(ITEMS_APPLIED, outcome.word, by=number)
     return counts

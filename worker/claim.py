@@ -9,6 +9,7 @@ from itertools import groupby
 from operator import attrgetter
 
 from schemas.metrics import QUEUE_WAIT, STAGE_DURATION, THROTTLE_WAIT, THROTTLES
+from schemas.noted_metrics import observe
 from schemas.operations import OPERATIONS
 from storage.batched import Batched
 from storage.context import Context
@@ -52,11 +53,11 @@ async def claim_chunks(ctx: Context, *, most: int = TOGETHER) -> list[Claim]:
         claims = await _claim(ctx, tokens)
         if claims:
             reach("claim.committed", f"from {claims[0].first_index}.")
-            STAGE_DURATION.labels("claim").observe(time.perf_counter() - started)
+            observe(STAGE_DURATION, time.perf_counter() - started, "claim")
         for claim in claims:
             ctx.announcer.change(claim.account_id)
             if claim.waited is not None:
-                QUEUE_WAIT.observe(claim.waited)
+                observe(QUEUE_WAIT, claim.waited)
     except BaseException:
         claims = []
         raise

@@ -9,6 +9,7 @@ from schemas.error_limit import excess_of
 from schemas.ids import AccountId, JobId, show_job_id
 from schemas.job_errors import JobErrorCode
 from schemas.metrics import JOBS_ENDED
+from schemas.noted_metrics import count
 from storage import pruning
 from storage.context import Context
 from storage.failpoints import reach
@@ -52,7 +53,7 @@ async def _finish(ctx: Context, job: Finishing) -> None:
         end = await _settle_and_end(ctx, await _with_limit(ctx, job))
     reach("finish.after_commit")
     if end:
-        JOBS_ENDED.labels(job.operation, end.state).inc()
+        count(JOBS_ENDED, job.operation, end.state)
         note_end(end.state)
         await announce(ctx, [end], next_turns=ctx.settings.parallel)
         await drop_parts(ctx, end)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from schemas.error_limit import Tally, excess_of
 from schemas.ids import AccountId, JobId
 from schemas.metrics import JOBS_ENDED, RETRIES, timed
+from schemas.noted_metrics import count
 from storage.context import Context
 from storage.entities import upsert
 from storage.failpoints import reach
@@ -126,7 +127,7 @@ def _has_too_many_errors(ctx: Context, claim: Claim, after: Progress) -> bool:
 def _count_ends(claims: Sequence[Claim], ends: Sequence[End]) -> None:
     operations = {claim.job_id: claim.operation for claim in claims}
     for end in ends:
-        JOBS_ENDED.labels(operations[end.job_id], end.state).inc()
+        count(JOBS_ENDED, operations[end.job_id], end.state)
 
 
 async def _apply(conn: Conn, claims: Sequence[Claim], batches: Sequence[Batch]) -> list[Done]:

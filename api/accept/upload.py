@@ -19,6 +19,7 @@ from schemas.errors import BodyTooLarge, BulklaneError, Conflict, UploadCut
 from schemas.items.contacts import may_move_phones
 from schemas.items.reader import CHUNK_ITEMS, spans
 from schemas.metrics import JOBS_ACCEPTED
+from schemas.noted_metrics import count
 from schemas.operations import CONTACT, OPERATIONS
 from storage.failpoints import reach
 from storage.pipeline import uploads
@@ -89,7 +90,7 @@ async def accept_upload(
                 upload.fail(UploadCut("the api stopped: send the request again"), leave_a_trace=True)
             )
             raise
-    JOBS_ACCEPTED.labels(job.operation).inc()
+    count(JOBS_ACCEPTED, job.operation)
     return Accepted(job=job, place=place, total=total, durable=upload.durable)
 
 

@@ -12,6 +12,7 @@ from api.http.workbook_room import WorkbookPlace
 from schemas.errors import BodyTooLarge, UploadCut
 from schemas.formats.encodings import Pipe, Pipeline, decoder_for
 from schemas.metrics import UPLOAD_BYTES
+from schemas.noted_metrics import count
 from schemas.settings import Settings
 
 STEP_BYTES = 16 * 1024  # decoded without letting other requests run
@@ -96,7 +97,7 @@ async def arriving(source: AsyncIterator[bytes], settings: Settings) -> AsyncIte
 async def counted(source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     """Yield the bytes of a bulk body, and count them."""
     async for data in source:
-        UPLOAD_BYTES.inc(len(data))
+        count(UPLOAD_BYTES, by=len(data))
         yield data
 
 

@@ -7,6 +7,7 @@ from aiohttp.typedefs import Handler
 
 from api.http.access_log import route_of
 from schemas.metrics import REQUEST_DURATION, REQUESTS
+from schemas.noted_metrics import count, observe
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER = "other"  # a client may send any word as a method
@@ -26,10 +27,10 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         method = request.method if request.method in METHODS else OTHER
         route = route_of(request) or UNMATCHED
-        REQUESTS.labels(method, route, status).inc()
-        REQUEST_DURATION.labels(method, route).observe(time.perf_counter() - started)
+        count(REQUESTS, method, route, status)
+        observe(REQUEST_DURATION, time.perf_counter() - started, method, route)
 
 
 def count_malformed(status: int) -> None:
     """Count a request that is not valid HTTP, so that no middleware sees it."""
-    REQUESTS.labels(OTHER, UNMATCHED, str(status)).inc()
+    count(REQUESTS, OTHER, UNMATCHED, str(status))

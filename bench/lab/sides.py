@@ -25,7 +25,7 @@ class Side:
     client: Client
 
 
-Work = Callable[[Side, int], Awaitable[Cost]]  # of a round, which has a number of its own
+Work = Callable[[Side, int], Awaitable[Cost]]  # its number grows from call to call
 Round = Mapping[str, Cost]  # by `what` of the side
 
 
@@ -36,10 +36,18 @@ class Compared:
     in_turns: Sequence[Round]
     at_once: Sequence[Round]
 
+    @classmethod
+    def of(cls, parts: "Sequence[Compared]") -> "Compared":
+        """Return what was compared in several rounds."""
+        return cls(
+            in_turns=[one for part in parts for one in part.in_turns],
+            at_once=[one for part in parts for one in part.at_once],
+        )
+
     def report(self, results: Results, unit: str) -> None:
         """Report a row for each side."""
-        first, *_ = self.in_turns[0]
-        for side in self.in_turns[0]:
+        first, *_ = self.at_once[0]
+        for side in self.at_once[0]:
             costs = [costs_of[side] for costs_of in self.in_turns]
             results.row(
                 f"{unit}, {side}",
@@ -56,23 +64,23 @@ class Compared:
 
 
 async def compare(
-    sides: Sequence[Side], work: Work, rounds: int, *, ready: Callable[[Side], Awaitable[None]]
+    sides: Sequence[Side], work: Work, number: int, *, ready: Callable[[Side], Awaitable[None]]
 ) -> Compared:
-    """Have all sides do the work, `rounds` times in turns and as often at once. `ready` comes before it."""
-    in_turns = [await _in_turns(sides, work, number, ready) for number in range(rounds)]
-    at_once = [await _at_once(sides, work, number, ready) for number in range(rounds, 2 * rounds)]
-    return Compared(in_turns=in_turns, at_once=at_once)
+    """Have all sides do the work in a round, in turns and at once. `ready` comes before each."""
+    first = number % len(sides)
+    in_turns = await _in_turns((*sides[first:], *sides[:first]), work, 2 * number, ready)
+    at_once = await _at_once(sides, work, 2 * number + 1, ready)
+    return Compared(in_turns=[in_turns], at_once=[at_once])
 
 
 async def _in_turns(
     sides: Sequence[Side], work: Work, number: int, ready: Callable[[Side], Awaitable[None]]
 ) -> Round:
-    first = number % len(sides)
     costs = {}
-    for side in (*sides[first:], *sides[:first]):
+    for side in sides:
         await ready(side)
         costs[side.what] = await work(side, number)
-    return {side.what: costs[side.what] for side in sides}
+    return costs
 
 
 async def _at_once(

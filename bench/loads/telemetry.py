@@ -2,7 +2,8 @@
 
 Three services run beside each other: one logs nothing and has no traces, one has metrics that are read every
 second and logs as JSON, and one has traces, too, which a receiver in this process takes and drops.
-Processor time is that of api, workers and servers, without this process.
+They are started again for each round, because a process can be some per cent slower than another one as long
+as it lives. Processor time is that of api, workers and servers, without this process.
 """
 
 import asyncio
@@ -54,12 +55,15 @@ async def _measure(rows: int, jobs: int, rounds: int, workers: int) -> tuple[Com
         _latencies, cost = await run_round(side.service, [side.client], jobs, CONNECTIONS)
         return cost
 
-    async with _sides(workers, max_jobs=jobs) as sides:
-        for side in sides:
-            warm_up = ndjson(contact_rows(range(min(rows, WARM_UP_ROWS)), suffix="~"))
-            await side.client.run("contacts.upsert", warm_up)
-        loads = await compare(sides, load, rounds, ready=_ready)
-        return loads, await compare(sides, small_jobs, rounds, ready=_ready)
+    loads, small = [], []
+    for number in range(rounds):
+        async with _sides(workers, max_jobs=jobs) as sides:
+            for side in sides:
+                warm_up = ndjson(contact_rows(range(min(rows, WARM_UP_ROWS)), suffix="~"))
+                await side.client.run("contacts.upsert", warm_up)
+            loads.append(await compare(sides, load, number, ready=_ready))
+            small.append(await compare(sides, small_jobs, number, ready=_ready))
+    return Compared.of(loads), Compared.of(small)
 
 
 async def _ready(side: Side) -> None:

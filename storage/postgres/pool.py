@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,6 +12,7 @@ import asyncpg.transaction
 from asyncpg.pool import PoolConnectionProxy
 
 from schemas.metrics import POOL_ACQUIRE
+from schemas.noted_metrics import observe
 
 if TYPE_CHECKING:
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -83,8 +85,11 @@ class WatchedPool(_Base):
     async def _acquire(self, timeout: float | None) -> "PoolConnectionProxy[asyncpg.Record]":  # noqa: ASYNC109
         if self.silent:
             raise TimeoutError("no answer")
-        with POOL_ACQUIRE.time():
+        started = time.perf_counter()
+        try:
             return await self._acquire_unless_silent(timeout)
+        finally:
+            observe(POOL_ACQUIRE, time.perf_counter() - started)
 
     async def _acquire_unless_silent(self, timeout: float | None) -> "PoolConnectionProxy[asyncpg.Record]":  # noqa: ASYNC109
         async with asyncio.timeout(None) as wait:

@@ -32,6 +32,7 @@ TELL_SECONDS = 1.0  # the SDK hears of spans that have ended
 OFF = {"OTEL_SDK_DISABLED": "true", "OTEL_TRACES_EXPORTER": "none"}
 SDK = logging.getLogger("opentelemetry")
 SDK.addHandler(logging.NullHandler())
+SILENT = logging.CRITICAL + 1
 logger = logging.getLogger(__name__)
 
 
@@ -53,7 +54,8 @@ async def tracing(settings: Settings, role: str, worker_id: WorkerId | None = No
     _read_env_file(settings)
     calm = _CalmLog()
     SDK.addHandler(calm)
-    SDK.propagate = False  # also afterwards: its threads may still try to send
+    SDK.propagate = False
+    SDK.setLevel(logging.NOTSET)
     started = _start_if_valid(role, worker_id)
     try:
         if started is None:
@@ -67,6 +69,7 @@ async def tracing(settings: Settings, role: str, worker_id: WorkerId | None = No
             started.recorder.tell()
             await _end(started.provider)
         SDK.removeHandler(calm)
+        SDK.setLevel(SILENT)  # its threads may still try to send
 
 
 def _read_env_file(settings: Settings) -> None:

@@ -51,6 +51,7 @@ HELPERS = {
     "api/http/file_pipe.py",
     "schemas/ids.py",
     "schemas/metrics.py",
+    "schemas/noted_metrics.py",
     "schemas/items/phone_patterns.py",
     "schemas/settings.py",
     "schemas/states.py",

@@ -1,0 +1,51 @@
+"""Counts and observations of what happens often: they are noted first, and counted many at once.
+
+Between two chunks the caches of the processor are full of items, and one observation of a histogram takes
+about 0.025 ms; one after another they take a tenth of it. A chunk has a dozen of them.
+"""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import Metric
+
+MOST_NOTED = 512
+
+_noted: list[tuple[Counter | Histogram, tuple[str, ...], float]] = []
+
+
+def count(counter: Counter, *labels: str, by: float = 1) -> None:
+    """Add to the counter with these labels."""
+    _note(counter, labels, by)
+
+
+def observe(histogram: Histogram, value: float, *labels: str) -> None:
+    """Add a value to the histogram with these labels."""
+    _note(histogram, labels, value)
+
+
+def _note(metric: Counter | Histogram, labels: tuple[str, ...], value: float) -> None:
+    _noted.append((metric, labels, value))
+    if len(_noted) >= MOST_NOTED:
+        count_noted()
+
+
+def count_noted() -> None:
+    """Count what is noted."""
+    noted = _noted.copy()
+    _noted.clear()
+    for metric, labels, value in noted:
+        child = metric.labels(*labels) if labels else metric
+        if isinstance(child, Histogram):
+            child.observe(value)
+        else:
+            child.inc(value)
+
+
+class NotedRegistry(CollectorRegistry):
+    """A registry that shows what is noted, too."""
+
+    def collect(self) -> Iterable[Metric]:
+        """Count what is noted, and yield all metrics."""
+        count_noted()
+        yield from super().collect()
