@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -23,16 +23,19 @@ from storage.postgres.pool import Conn
 
 HOST = "127.0.0.1"
 READY_SECONDS = 60.0
+# PostgreSQL counts its statements, which costs some per cent: see `bench.lab.statements`
 STATEMENTS = {"shared_preload_libraries": "pg_stat_statements"}
+# nothing comes once a minute, to one of two services that are compared
+NO_AUTOVACUUM = {"autovacuum": "off"}
 NO_LIMITS = AccountChange(item_limit=0, request_limit=0)
 
 
 class Service:
     """The processes of one benchmark. Make it with `running_service`."""
 
-    def __init__(self, folder: Path, *, statements: bool, settings: dict[str, str]) -> None:
+    def __init__(self, folder: Path, *, postgres: Mapping[str, str], settings: dict[str, str]) -> None:
         self.home = open_scratch(folder)
-        self.postgres = Postgres(self.home, settings=STATEMENTS if statements else {})
+        self.postgres = Postgres(self.home, settings=postgres)
         self.valkey = Valkey(self.home)
         self.apis: list[Command] = []
         self.workers: list[Command] = []
@@ -146,14 +149,14 @@ class Service:
 
 @asynccontextmanager
 async def running_service(
-    *, workers: int = 2, statements: bool = False, **settings: str
+    *, workers: int = 2, postgres: Mapping[str, str] = {}, **settings: str
 ) -> AsyncIterator[Service]:
     """Run a service in a temporary folder while the body runs. `settings` are variables of the processes.
 
-    With `statements`, PostgreSQL counts them: see `bench.lab.statements`. That costs some percent.
+    `postgres`: settings of PostgreSQL, such as STATEMENTS or NO_AUTOVACUUM.
     """
     folder = Path(tempfile.mkdtemp(prefix="bulklane-bench-"))
-    service = Service(folder, statements=statements, settings=settings)
+    service = Service(folder, postgres=postgres, settings=settings)
     try:
         await service.start(workers)
         yield service

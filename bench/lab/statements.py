@@ -25,7 +25,7 @@ class Statement:
 
 
 async def start(service: Service) -> None:
-    """Count from zero. The service must run with `statements=True`."""
+    """Count from zero. The service must run with `postgres=STATEMENTS`."""
     await service.sql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
     await service.sql("SELECT pg_stat_statements_reset()")
 

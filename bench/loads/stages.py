@@ -19,7 +19,7 @@ from bench.lab.cost import Cost, Meter
 from bench.lab.options import Jobs, Rounds, Rows, Workers
 from bench.lab.results import Results
 from bench.lab.rows import COLUMNS, Row, contact_rows, ndjson
-from bench.lab.service import Service, running_service
+from bench.lab.service import STATEMENTS, Service, running_service
 from bench.lab.statements import CLAIM
 from bench.loads.load import WARM_UP_ROWS, load_once
 from bench.traffic.latency import WARM_UP_JOBS, latencies
@@ -114,7 +114,7 @@ class Round:
 
 
 async def _measure(size: int, jobs: int, rounds: int, workers: int) -> list[Round]:
-    async with running_service(workers=workers, statements=True) as service:
+    async with running_service(workers=workers, postgres=STATEMENTS) as service:
         client = await service.client()
         await client.run("contacts.upsert", ndjson(contact_rows(range(WARM_UP_ROWS))))
         await latencies(client, WARM_UP_JOBS, ITEMS)

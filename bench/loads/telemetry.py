@@ -18,7 +18,7 @@ from bench.lab.cost import Cost
 from bench.lab.options import Jobs, Rounds, Rows, Workers
 from bench.lab.results import Results
 from bench.lab.rows import contact_rows, ndjson
-from bench.lab.service import HOST, Service, running_service
+from bench.lab.service import HOST, NO_AUTOVACUUM, Service, running_service
 from bench.lab.sides import Compared, Side, compare
 from bench.loads.load import load_once
 from bench.traffic.jobs import run_round
@@ -82,7 +82,7 @@ async def _sides(workers: int, *, max_jobs: int) -> AsyncIterator[list[Side]]:
             (EVERYTHING, WATCHED | traces),
         ):
             running = running_service(
-                workers=workers, statements=False, MAX_UNFINISHED_JOBS=str(max_jobs), **settings
+                workers=workers, postgres=NO_AUTOVACUUM, MAX_UNFINISHED_JOBS=str(max_jobs), **settings
             )
             service = await stack.enter_async_context(running)
             if settings is not NOTHING:

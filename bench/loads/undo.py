@@ -14,7 +14,7 @@ from bench.lab.cost import Cost, Meter, cost_of
 from bench.lab.options import Jobs, Rounds, Rows, Workers
 from bench.lab.results import Results
 from bench.lab.rows import Row, contact_rows, json_array, ndjson
-from bench.lab.service import running_service
+from bench.lab.service import NO_AUTOVACUUM, running_service
 from bench.lab.sides import Compared, Side, compare
 from bench.loads.load import WARM_UP_ROWS
 from bench.traffic.jobs import ITEMS, all_ended, send_all
@@ -97,7 +97,7 @@ async def _small_jobs(side: Side, count: int, suffix: str) -> Cost:
 
 
 async def _ready(side: Side) -> None:
-    await side.service.sql("VACUUM contacts")
+    await side.service.sql("VACUUM ANALYZE contacts")
     await side.service.rest()
 
 
@@ -108,6 +108,7 @@ async def _sides(workers: int, *, max_jobs: int) -> AsyncIterator[list[Side]]:
         for what in (OFF, ON):
             running = running_service(
                 workers=workers,
+                postgres=NO_AUTOVACUUM,
                 UNDO_DAYS=what.rpartition("=")[2],
                 MAX_UNFINISHED_JOBS=str(max(max_jobs, WARM_UP_JOBS)),
             )

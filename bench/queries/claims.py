@@ -16,7 +16,7 @@ from bench.lab.client import NDJSON, Client
 from bench.lab.options import Jobs, Rounds
 from bench.lab.results import Results
 from bench.lab.rows import json_array, references, small_jobs
-from bench.lab.service import Service, running_service
+from bench.lab.service import STATEMENTS, Service, running_service
 from bench.lab.statements import CLAIM
 from bench.traffic.jobs import ITEMS
 from bench.traffic.queue import fill_queue
@@ -75,7 +75,7 @@ def measure(
 
 
 async def _few(measured: int, rounds: int) -> list[Claims]:
-    async with running_service(workers=0, statements=True, **ONE_TURN) as service:
+    async with running_service(workers=0, postgres=STATEMENTS, **ONE_TURN) as service:
         client = await service.client()
         return [await _drain(service, client, measured) for _ in range(rounds)]
 
@@ -84,7 +84,7 @@ async def _queued(
     accounts: int, jobs: int, measured: int, seconds: float, rounds: int
 ) -> tuple[list[Claims], list[float]]:
     """Measure the claims of the first jobs of many, and the reconciler while no turn can be taken."""
-    async with running_service(workers=0, statements=True, **ONE_TURN) as service:
+    async with running_service(workers=0, postgres=STATEMENTS, **ONE_TURN) as service:
         clients = await service.clients(accounts)
         bodies = [json_array(rows) for rows in small_jobs(max(1, jobs // accounts), ITEMS)]
         await fill_queue(clients, bodies)
@@ -109,7 +109,7 @@ async def _reconciler(service: Service, seconds: float, rounds: int) -> list[flo
 
 
 async def _throttled(accounts: int, measured: int, rounds: int) -> list[Claims]:
-    async with running_service(workers=0, statements=True, **ONE_TURN) as service:
+    async with running_service(workers=0, postgres=STATEMENTS, **ONE_TURN) as service:
         clients = await service.clients(accounts, TIGHT)
         await fill_queue(clients, [json_array(rows) for rows in small_jobs(1, 2)])
         await service.scale(2)
@@ -122,8 +122,8 @@ async def _throttled(accounts: int, measured: int, rounds: int) -> list[Claims]:
 
 async def _labels(streams: int, measured: int, rounds: int) -> list[Claims]:
     """Measure an account that has a job in each of many streams."""
-    limit = str(streams + 1)
-    async with running_service(workers=0, statements=True, MAX_UNFINISHED_JOBS=limit, **ONE_TURN) as service:
+    settings = {"MAX_UNFINISHED_JOBS": str(streams + 1), **ONE_TURN}
+    async with running_service(workers=0, postgres=STATEMENTS, **settings) as service:
         client = await service.client()
         (rows,) = small_jobs(1, 1)
         for number in range(streams):
