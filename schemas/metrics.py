@@ -13,6 +13,8 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import product
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -36,25 +38,24 @@ REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 STAGE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 WAIT_SECONDS = (0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 900, 3600)
 
+Labelled = TypeVar("Labelled", Counter, Histogram)
+
 
 def _counter(name: str, text: str, **labels: Sequence[str]) -> Counter:
     """Return a counter. Its series exist from the start, if the values of all labels are given."""
-    counter = Counter(name, text, list(labels), registry=None)
-    if all(labels.values()):
-        _fill(counter, [], list(labels.values()))
-    return counter
+    return _filled(Counter(name, text, list(labels), registry=None), labels)
 
 
-def _fill(counter: Counter, chosen: list[str], rest: Sequence[Sequence[str]]) -> None:
-    if rest:
-        for value in rest[0]:
-            _fill(counter, [*chosen, value], rest[1:])
-    elif chosen:
-        counter.labels(*chosen)
+def _histogram(name: str, text: str, buckets: Sequence[float], **labels: Sequence[str]) -> Histogram:
+    """Return a histogram. For its series see `_counter`."""
+    return _filled(Histogram(name, text, list(labels), buckets=buckets, registry=None), labels)
 
 
-def _histogram(name: str, text: str, buckets: Sequence[float], *labels: str) -> Histogram:
-    return Histogram(name, text, labels, buckets=buckets, registry=None)
+def _filled(metric: Labelled, labels: Mapping[str, Sequence[str]]) -> Labelled:
+    if labels and all(labels.values()):
+        for chosen in product(*labels.values()):
+            metric.labels(*chosen)
+    return metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,8 @@ REQUEST_DURATION = _histogram(
     "bulklane_http_request_duration_seconds",
     "Time from the headers of a request to its response.",
     REQUEST_SECONDS,
-    "method",
-    "route",
+    method=(),
+    route=(),
 )
 UNEXPECTED_ERRORS = _counter("bulklane_unexpected_errors_total", "Requests that met an error of ours.")
 UPLOAD_BYTES = _counter("bulklane_upload_bytes_total", "Bytes of bulk bodies, as they arrived.")
@@ -154,7 +155,7 @@ STAGE_DURATION = _histogram(
     "bulklane_chunk_stage_duration_seconds",
     "Time of a stage of a chunk, or of small jobs that are applied together.",
     STAGE_SECONDS,
-    "stage",
+    stage=STAGES,
 )
 QUEUE_WAIT = _histogram(
     "bulklane_queue_wait_seconds", "Time from the acceptance of a job to its first claim.", WAIT_SECONDS

@@ -1,5 +1,6 @@
 """The definitions of the metrics, and what uses them: the pages, the rules of alerts, the dashboard."""
 
+import importlib.util
 import json
 import re
 import subprocess
@@ -71,6 +72,22 @@ def test_a_name_follows_the_guide_of_prometheus(metric: Definition) -> None:
     if isinstance(metric, Histogram):
         assert name.endswith("_seconds")
     assert set(labels_of(metric)) <= LABELS
+
+
+def test_every_label_whose_values_are_known_has_all_of_them_from_the_start() -> None:
+    spec = importlib.util.find_spec("schemas.metrics")
+    assert spec is not None
+    assert spec.loader is not None
+    fresh = importlib.util.module_from_spec(spec)  # not the one in which other tests have counted
+    spec.loader.exec_module(fresh)
+    without = {
+        name_of(metric)
+        for metric in fresh.OF_BOTH + fresh.OF_API + fresh.OF_WORKER
+        if not isinstance(metric, fresh.State) and not next(iter(metric.collect())).samples
+    }
+    assert without == {"bulklane_http_requests_total", "bulklane_http_request_duration_seconds"}
+    stages = {sample.labels["stage"] for sample in next(iter(fresh.STAGE_DURATION.collect())).samples}
+    assert stages == set(fresh.STAGES)
 
 
 def test_no_name_is_used_twice() -> None:
