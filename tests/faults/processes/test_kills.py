@@ -7,17 +7,21 @@ import pytest
 
 from schemas.ids import AccountId
 from storage.deletion import account_deletion
+from storage.deletion.erasures import STEPS as STEPS_OF_ERASURES
+from storage.deletion.erasures import ErasureStep
 from storage.deletion.owned_rows import OWNED
 from storage.entities import accounts
 from storage.postgres.pool import Conn
 from tests.faults.harness import invariants
-from tests.faults.harness.client import counts
+from tests.faults.harness.client import PatientClient, counts
 from tests.faults.harness.cluster import Cluster
 from tests.faults.harness.effects import assert_once, effect_items, names_of
 from tests.faults.harness.hearing import hearing
 from tests.faults.harness.recovery import Record, recovered
+from tests.faults.harness.traces import ERASED, PLACES, SECRETS, TRACES, data_of, leave_traces
 from tests.faults.harness.workload import SAME, assert_everything, submit_everything, submit_out_of_order
 from tests.house.source import all_sources
+from tests.integration.api.owned import said_of
 from tests.steps import OF_CHUNKS
 from tests.waiting import until
 
@@ -102,6 +106,48 @@ async def test_an_account_is_deleted_although_its_workers_are_killed(running: Cl
     assert [rows.table for rows in OWNED if await rows.any_left(conn, client.account_id)] == []
     await conn.close()
     await invariants.hold(running)
+
+
+async def test_a_contact_is_erased_although_its_workers_are_killed(running: Cluster) -> None:
+    client = await running.client()
+    ids = await leave_traces(client)
+    erased, others = ids[ERASED], [contact_id for contact_id in ids if contact_id != ids[ERASED]]
+    conn = await running.connect()
+    assert set(await said_of(conn, client.account_id, SECRETS)) == PLACES
+    before = await data_of(client, others)
+    running.steps.arm("erasure.step", "stop")
+    asked = (await client.call("DELETE", f"/v1/contacts/{erased}/data")).json
+    await _kill_in_each_step(running, conn, client.account_id)
+    path = f"/v1/erasures/{asked['id']}"
+    await until(lambda: _is_complete(client, path), 60)
+    done = (await client.call("GET", path)).json
+    assert done["erased"] == TRACES  # each once
+    assert await said_of(conn, client.account_id, SECRETS) == {}
+    assert (await client.call("GET", f"/v1/contacts/{erased}")).status == 404
+    assert await data_of(client, others) == before
+    await conn.close()
+    await invariants.hold(running)
+    assert (await client.call("GET", path)).json == done
+
+
+async def _kill_in_each_step(running: Cluster, conn: Conn, account_id: AccountId) -> None:
+    """Kill a worker in each step of an erasure, before it commits. Every piece stops, so none is missed."""
+    left = set(STEPS_OF_ERASURES)
+    while left:
+        pid = await running.steps.stopped_at("erasure.step")
+        worker = running.part_of(pid)
+        step = ErasureStep(await conn.fetchval("SELECT step FROM erasures WHERE account_id = $1", account_id))
+        if len(left) > 1 or step not in left:
+            running.steps.arm("erasure.step", "stop")
+        if step in left:
+            left.remove(step)
+            await worker.kill()
+        else:
+            worker.thaw()
+
+
+async def _is_complete(client: PatientClient, path: str) -> bool:
+    return bool((await client.call("GET", path)).json["state"] == "completed")
 
 
 async def _is_gone(conn: Conn, account_id: AccountId) -> bool:

@@ -1,6 +1,7 @@
 """Accounts with a row in every table, and what is left of them."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ from schemas.ids import AccountId
 from storage.access import api_keys
 from storage.context import Context
 from storage.entities.accounts import Account
+from storage.postgres.named_queries import Db
 from tests.integration.api.tenant_rows import Belongings, populate, tables_of
 
 NOT_OWNED = {"deleted_accounts"}  # has the ids of accounts only
@@ -22,16 +24,31 @@ WHERE table_schema = 'public' AND table_name = $1 AND is_nullable = 'NO' AND col
 """
 
 
-async def owned_tables(ctx: Context) -> list[str]:
+async def owned_tables(db: Db) -> list[str]:
     """Return all tables with rows of accounts."""
-    return [table for table in await tables_of(ctx.pool) if table not in NOT_OWNED]
+    return [table for table in await tables_of(db) if table not in NOT_OWNED]
+
+
+async def said_of(db: Db, account_id: AccountId, secrets: Iterable[str]) -> dict[str, list[str]]:
+    """Return the tables in which a value of a row of the account has a secret, and which of them."""
+    found = {}
+    for table, key in [*((table, "account_id") for table in await owned_tables(db)), ("accounts", "id")]:
+        rows = await db.fetch(f"SELECT * FROM {table} WHERE {key} = $1", account_id)
+        text = "\n".join(_text(value) for row in rows for value in row.values())
+        found[table] = [secret for secret in secrets if secret in text]
+    return {table: said for table, said in found.items() if said}
+
+
+def _text(value: Any) -> str:
+    """Return a value as text; bytes as the text that they are."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 async def fill(ctx: Context, account: Account, has: Belongings) -> None:
     """Write rows of an account into every table: real ones where a job or a request writes them."""
     await api_keys.create_key(ctx.pool, account.id)
     await populate(ctx, account, has)
-    for table in await owned_tables(ctx):
+    for table in await owned_tables(ctx.pool):
         if not await count(ctx, table, account.id):
             await _invent(ctx, table, account.id)
 
@@ -45,7 +62,7 @@ async def count(ctx: Context, table: str, account_id: AccountId) -> int:
 
 async def left(ctx: Context, account_id: AccountId) -> dict[str, int]:
     """Return the tables that have rows of an account."""
-    counts = {table: await count(ctx, table, account_id) for table in await owned_tables(ctx)}
+    counts = {table: await count(ctx, table, account_id) for table in await owned_tables(ctx.pool)}
     return {table: rows for table, rows in counts.items() if rows}
 
 

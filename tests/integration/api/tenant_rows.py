@@ -20,6 +20,7 @@ from schemas.ids import (
 )
 from storage.context import Context
 from storage.entities.accounts import Account
+from storage.postgres.named_queries import Db
 from storage.postgres.pool import Pool
 from tests.factories import make_job, phone
 from tests.integration.api.work import work
@@ -282,9 +283,9 @@ class Rows:
             await conn.execute(f"SET LOCAL session_replication_role = replica; {statements}")
 
 
-async def tables_of(pool: Pool) -> list[str]:
+async def tables_of(db: Db) -> list[str]:
     """Return all tables with a column `account_id`."""
-    rows = await pool.fetch(
+    rows = await db.fetch(
         """SELECT table_name FROM information_schema.tables t
            JOIN information_schema.columns c USING (table_schema, table_name)
            WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND column_name = 'account_id'"""

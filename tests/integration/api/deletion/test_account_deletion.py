@@ -58,7 +58,7 @@ async def begun(ctx: Context, account: Account) -> None:
 
 
 async def test_every_table_of_an_account_is_among_those_that_are_deleted(ctx: Context) -> None:
-    tables = await owned_tables(ctx)
+    tables = await owned_tables(ctx.pool)
     found = {row["table"]: row["key"] for row in await ctx.pool.fetch(PRIMARY_KEYS, tables)}
     known = {rows.table: list(rows.key) for rows in OWNED}
     whole = {table: key[1:] or key for table, key in found.items()}
@@ -69,7 +69,7 @@ async def test_nothing_of_a_deleted_account_is_left_and_others_keep_all(ctx: Con
     gone, other = await make_account(ctx), await make_account(ctx)
     await fill(ctx, gone, OWN)
     await fill(ctx, other, THEIRS)
-    everything = set(await owned_tables(ctx))
+    everything = set(await owned_tables(ctx.pool))
     assert set(await left(ctx, gone.id)) == everything
     before = await left(ctx, other.id)
     assert set(await account_deletion.count_rows(ctx.pool, gone.id)) == everything

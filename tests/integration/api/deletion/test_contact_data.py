@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from typing import Any
 
 import asyncpg
 import pytest
@@ -12,7 +11,7 @@ from schemas.item_errors import ERASED
 from storage.context import Context
 from storage.deletion import contact_traces, erasures
 from tests.factories import contact, make_job, make_list, phone
-from tests.integration.api.owned import owned_tables
+from tests.integration.api.owned import said_of
 from tests.integration.api.service import Client, make_client
 from tests.integration.api.work import work
 from worker.deletion.erase_contacts import erase
@@ -76,25 +75,9 @@ async def jobs_of_all_kinds(ctx: Context, client: Client) -> dict[str, str]:
     return found
 
 
-async def texts(ctx: Context) -> dict[str, str]:
-    """Return all values of all tables as text; bytes as the text that they are."""
-    found = {}
-    for table in [*await owned_tables(ctx), "accounts", "deleted_accounts"]:
-        rows = await ctx.pool.fetch(f"SELECT * FROM {table}")
-        found[table] = "\n".join(_text(value) for row in rows for value in row.values())
-    return found
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-async def found_in(ctx: Context) -> dict[str, list[str]]:
+async def found_in(ctx: Context, client: Client) -> dict[str, list[str]]:
     """Return the tables that say something of the contact."""
-    said = {
-        table: [secret for secret in SECRETS if secret in text] for table, text in (await texts(ctx)).items()
-    }
-    return {table: secrets for table, secrets in said.items() if secrets}
+    return await said_of(ctx.pool, client.account.id, SECRETS)
 
 
 async def test_what_is_stored_of_a_contact_is_shown(ctx: Context, client: Client) -> None:
@@ -129,7 +112,7 @@ async def test_what_is_stored_of_a_contact_is_shown(ctx: Context, client: Client
 async def test_after_an_erasure_no_table_says_anything_of_the_contact(ctx: Context, client: Client) -> None:
     contact_id = await known(client)
     paths = await jobs_of_all_kinds(ctx, client)
-    assert set(await found_in(ctx)) == {
+    assert set(await found_in(ctx, client)) == {
         "contacts", "item_errors", "kept_parts", "before_images", "single_changes"
     }  # fmt: skip
     before = {name: await client.get(path) for name, path in paths.items()}
@@ -139,7 +122,7 @@ async def test_after_an_erasure_no_table_says_anything_of_the_contact(ctx: Conte
     again = await client.call("DELETE", f"/v1/contacts/{contact_id}/data")
     assert (again.status, again.json["id"]) == (202, asked.json["id"])
     await erase(ctx)
-    assert await found_in(ctx) == {}
+    assert await found_in(ctx, client) == {}
 
     done = (await client.get(f"/v1/erasures/{asked.json['id']}")).json
     assert (done["state"], done["contact_id"], done["waits_for"]) == ("completed", contact_id, None)
@@ -213,7 +196,7 @@ async def test_an_erasure_that_dies_in_any_step_is_ended_by_others(
         steps += 1
         state = (await client.get(f"/v1/erasures/{asked['id']}")).json["state"]
     assert steps > 10
-    assert await found_in(ctx) == {}
+    assert await found_in(ctx, client) == {}
 
 
 async def test_another_account_keeps_its_contact_with_the_same_phone(ctx: Context, client: Client) -> None:
