@@ -12,6 +12,7 @@ from storage.postgres.templates import render
 KEPT_FIELD = Path(__file__).parent / "kept_field.sql"  # the statement that keeps one field
 
 MOST_CONTACTS = 1_000  # in a row of before_images
+LARGEST_JSON = "65536"  # bytes of a JSON field of a contact
 MOST_BYTES = 1_000_000  # of the larger values in a row of before_images, unless one contact has more
 
 
@@ -59,6 +60,8 @@ def _kept(field: ContactField) -> str:
             "values": "json" if field.is_json else "texts",
             "json": "_json" if field.is_json else "",
             "cast": "" if field.is_json else "::text",
+            "is_json": str(field.is_json),
+            "size": _size(field.name, LARGEST_JSON) if field.is_json else "0",
             "most_bytes": MOST_BYTES,
         },
     )

@@ -1,6 +1,8 @@
 """An image has at most 1,000 contacts and about a megabyte, whatever one statement changes."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,6 +54,26 @@ async def test_large_values_make_several_images(ctx: Context, sql: str) -> None:
     assert sum(row["contacts"] for row in found) == 100
     assert len(found) > 2
     assert max(row["bytes"] for row in found) < 2 * MOST_BYTES
+
+
+async def test_large_values_are_not_collected_in_the_memory_of_postgresql(ctx: Context) -> None:
+    account = await make_account(ctx)
+    large = "x" * 60_000  # stored compressed
+    await make_contacts(ctx, account.id, range(800), metadata=json.dumps({"a": large}))
+    job_id = await make_job(ctx, account.id, [{"phone": phone(1)}])
+    async with transaction(ctx.pool) as conn:
+        server = await conn.fetchval("SELECT pg_backend_pid()")
+        await before_images.begin(conn, job_id)
+        before = _most_megabytes(server)
+        await conn.execute("UPDATE contacts SET metadata = metadata || '{\"b\": 1}'")
+        assert _most_megabytes(server) - before < 800 * len(large) / 1_000_000
+
+
+def _most_megabytes(pid: int) -> float:
+    """Return the most memory that a process has had."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1_000
 
 
 async def test_a_closing_step_that_removes_many_members_makes_several_images(ctx: Context) -> None:
