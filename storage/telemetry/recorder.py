@@ -43,7 +43,8 @@ _present: ContextVar["RecordedSpan | None"] = ContextVar("present", default=None
 class RecordedSpan(TraceSpan):
     """A span of OpenTelemetry. While its `with` runs, it is the present span of the task.
 
-    The SDK hears of it when something asks for its place, or some time after its end.
+    The SDK hears of it when something asks for its place, or some time after its end. What is noted after the
+    end is not in it: a task that began in a request can go on when the request has ended.
     """
 
     def __init__(
@@ -110,17 +111,20 @@ class RecordedSpan(TraceSpan):
         span.end(self._ended_at)
 
     def set(self, attributes: Attributes) -> None:
-        self._noted.update(attributes)
+        if self._ended_at is None:
+            self._noted.update(attributes)
 
     def fail(self, error: str) -> None:
-        self._noted["error.type"] = self._error = error
+        if self._ended_at is None:
+            self._noted["error.type"] = self._error = error
 
     def link(self, place: TracePlace) -> None:
-        link = Link(_context_of(place))
+        if self._ended_at is not None:
+            return
         if self._started is None:
-            self._links.append(link)
+            self._links.append(Link(_context_of(place)))
         else:
-            self._started.add_link(link.context)
+            self._started.add_link(_context_of(place))
 
 
 class SpanRecorder:

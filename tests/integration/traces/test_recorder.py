@@ -54,6 +54,19 @@ def test_a_span_that_has_ended_has_none_below_it(spans: Spans) -> None:
         assert below is traces.NO_SPAN
 
 
+def test_a_span_that_has_ended_takes_nothing_more(spans: Spans) -> None:
+    """A task that began in a request can go on after it."""
+    with traces.job_span("step", PARENT.text, {"a": 1}) as span:
+        pass
+    span.set({"late": 1})
+    span.fail("Late")
+    span.link(TracePlace(0x78, 0x9A, 1))
+    told = spans.one("step")
+    assert told.attributes == {"a": 1}
+    assert linked(told) == set()
+    assert told.status.status_code is StatusCode.UNSET
+
+
 def test_no_more_spans_wait_than_fit(spans: Spans) -> None:
     for _ in range(MOST_WAITING + 1):
         with traces.request_span("request", None, {}):
