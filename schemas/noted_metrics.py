@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import Metric
+from prometheus_client.registry import RestrictedRegistry
 
 MOST_NOTED = 512
 
@@ -58,3 +59,8 @@ class NotedRegistry(CollectorRegistry):
         """Count what is noted, and yield all metrics."""
         count_noted()
         yield from super().collect()
+
+    def restricted_registry(self, names: Iterable[str]) -> RestrictedRegistry:
+        """Count what is noted, and return a registry that shows these metrics alone: `/metrics?name[]=…`."""
+        count_noted()
+        return super().restricted_registry(names)

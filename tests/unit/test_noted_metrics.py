@@ -32,6 +32,15 @@ def test_a_registry_shows_what_is_noted() -> None:
     assert registry.get_sample_value("took_seconds_sum") == 0.5
 
 
+def test_a_registry_shows_what_is_noted_also_to_those_who_ask_for_a_few_metrics() -> None:
+    """Prometheus can ask a worker for `/metrics?name[]=asked_total`."""
+    registry = NotedRegistry()
+    counter = Counter("asked", "Asked.", registry=registry)
+    count(counter)
+    (asked,) = registry.restricted_registry(["asked_total"]).collect()
+    assert [sample.value for sample in asked.samples] == [1]
+
+
 @pytest.mark.usefixtures("hasty_threads")
 def test_nothing_is_lost_or_counted_twice_while_another_thread_shows_the_metrics() -> None:
     registry = NotedRegistry()
