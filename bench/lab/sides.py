@@ -1,9 +1,8 @@
 """Services beside each other that do the same work with different settings, and what it costs each of them.
 
-They work in turns, another one first in each round, which tells their rates. Then all work at the same time,
-which tells their processor time: each has the same share of the same machine at the same moment, so what
-comes and goes on it changes the time of all. Between turns it would hide a difference of some per cent. A
-ratio is that of one round.
+They work in turns, another one first in each round, to measure their rates. Then all work at the same time,
+to measure their processor time: other programs that run for a while then slow all sides alike. In turns, they
+would slow one side alone, which hides a difference of a few per cent. A ratio is that of one round.
 """
 
 import asyncio

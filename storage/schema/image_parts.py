@@ -9,7 +9,7 @@ from schemas.items.contact_field import ContactField
 from schemas.items.contacts import CONTACT_FIELDS
 from storage.postgres.templates import render
 
-KEPT_FIELD = Path(__file__).parent / "kept_field.sql"  # the statement that keeps one field
+KEPT_FIELD = Path(__file__).parent / "kept_field.sql"  # what keeps one field
 
 MOST_CONTACTS = 1_000  # in a row of before_images
 LARGEST_JSON = "65536"  # bytes of a JSON field of a contact

@@ -7,6 +7,7 @@
 --
 -- What up to @most_contacts@ contacts had and have in a field is read as two arrays. An UPDATE adds a contact to `gone` and to
 -- `changed` at the same time, so the values have the same order, which their ids confirm. To join the two costs twice as much.
+-- Large JSON values are joined all the same: arrays of them would take hundreds of megabytes.
 -- Where this function joins, its settings have it join by hash: the plans are made while the tables are small, and without them
 -- a session joins by indexes, which these rows do not have.
 CREATE OR REPLACE FUNCTION keep_changed_contacts() RETURNS trigger LANGUAGE plpgsql
