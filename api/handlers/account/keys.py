@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from api.actions import key_changes
-from api.actions.account_id import KeyInPath
+from api.actions.account_id import KEY, KeyInPath
 from api.endpoint import endpoint
 from api.http.context import ACCOUNT, scope
 from api.http.responses import created, made, shown
@@ -28,6 +28,12 @@ async def create_key(request: web.Request, body: NewKey) -> web.Response:
     """
     view = await key_changes.create_key(request, request[ACCOUNT], body)
     return created(request, view, view.id)
+
+
+@endpoint(responses={200: AccountKey})
+async def get_key(request: web.Request, key: KeyInPath) -> web.Response:
+    """Get a key, by its id or by the name that it has now, also a revoked one."""
+    return shown(key_view(KEY.found(request, await api_keys.find_key(*scope(request), key))))
 
 
 @endpoint(responses={201: CreatedKey}, errors=(409,))

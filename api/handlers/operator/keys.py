@@ -5,7 +5,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from api.actions import key_changes
-from api.actions.account_id import AccountInPath, KeyInPath
+from api.actions.account_id import KEY, AccountInPath, KeyInPath
 from api.endpoint import endpoint
 from api.http.context import operator_pool
 from api.http.responses import created, made, shown
@@ -27,6 +27,13 @@ async def create_key(request: web.Request, account: AccountInPath, body: NewKey)
     """Create a key. The response shows it once; only its hash is stored."""
     view = await key_changes.create_key(request, account, body)
     return created(request, view, view.id)
+
+
+@endpoint(responses={200: AccountKey})
+async def get_key(request: web.Request, account: AccountInPath, key: KeyInPath) -> web.Response:
+    """Get a key of an account, by its id or by the name that it has now, also a revoked one."""
+    row = await api_keys.find_key(operator_pool(request), account.id, key)
+    return shown(key_view(KEY.found(request, row)))
 
 
 @endpoint(responses={201: CreatedKey}, errors=(409,))

@@ -132,6 +132,7 @@ async def _history(client: AsyncBulklane) -> None:
 
 async def _keys(client: AsyncBulklane) -> None:
     created = await client.keys.create(name("key"), scopes=["read"])
+    assert (await client.keys.get(created.id)).name == created.name
     rotated = await client.keys.rotate(created.id, grace_seconds=0)
     assert (rotated.name, rotated.scopes) == (created.name, ["read"])
     assert (await client.keys.revoke(rotated.id)).status == "revoked"

@@ -25,6 +25,7 @@ async def operator_calls(at: Sessions) -> None:
         ("DELETE", "/accounts/{account}"): ("", None),
         ("GET", "/accounts/{account}/keys"): ("", None),
         ("POST", "/accounts/{account}/keys"): ("", {"name": "key"}),
+        ("GET", "/accounts/{account}/keys/{key}"): ("", None),
         ("POST", "/accounts/{account}/keys/{key}/rotate"): ("", {}),
         ("POST", "/accounts/{account}/keys/{key}/revoke"): ("", None),
         ("GET", "/jobs"): ("?limit=1", None),

@@ -39,6 +39,9 @@ def at(text: str) -> datetime:
 async def test_a_key_is_created_shown_once_listed_and_revoked(client: Client) -> None:
     created = await create(client)
     assert (created.status, created.json["scopes"]) == (201, ["read", "write", "admin"])
+    alone = await client.get(created.headers["Location"])
+    assert alone.json == {name: value for name, value in created.json.items() if name != "key"}
+    assert (await client.get("/v1/keys/ci")).json == alone.json
     assert await status_with(client, created.json["key"]) == 200
     listed = (await client.get("/v1/keys")).json["data"]
     assert created.json["id"] in [row["id"] for row in listed]
@@ -47,6 +50,8 @@ async def test_a_key_is_created_shown_once_listed_and_revoked(client: Client) ->
     assert (revoked.status, revoked.json["status"]) == (200, "revoked")
     assert await status_with(client, created.json["key"]) == 401
     assert (await revoke(client, "ci")).error["code"] == "unknown_key"
+    assert (await client.get(created.headers["Location"])).json["status"] == "revoked"
+    assert (await client.get("/v1/keys/none")).error["code"] == "unknown_key"
 
 
 async def test_a_name_is_taken_until_its_key_is_revoked_or_has_expired(ctx: Context, client: Client) -> None:

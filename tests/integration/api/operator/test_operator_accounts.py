@@ -103,7 +103,10 @@ async def test_the_load_of_an_account_is_what_waits(
 async def test_keys_have_names_and_are_shown_once(operator: OperatorClient, client: Client) -> None:
     made = await operator.call("POST", "/accounts/acme/keys", json={"name": "ci"})
     assert made.status == 201
-    key = made.json.pop("key")
+    view = made.json
+    key = view.pop("key")
+    place = made.headers["Location"].removeprefix("/operator/v1")
+    assert await operator.get(place) == await operator.get("/accounts/acme/keys/ci") == view
     assert (await client.get("/v1/jobs", Authorization=key)).status == 200
     assert key not in (await operator.call("GET", "/accounts/acme/keys")).body.decode()
     taken = await operator.call("POST", "/accounts/acme/keys", json={"name": " ci "})
