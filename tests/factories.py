@@ -1,12 +1,13 @@
 """Factories: create accounts, resources and jobs with default values, as the api stores them."""
 
 import json
-from collections.abc import Iterable
-from itertools import count
+from collections.abc import Iterable, Sequence
+from itertools import count, islice
 from typing import Any
 from uuid import UUID, uuid4
 
 from schemas.formats.content_type import Format
+from schemas.formats.records import Span
 from schemas.ids import AccountId, JobId, new_job_id
 from schemas.items.reader import CHUNK_ITEMS, spans
 from schemas.operations import JobParams, Operation, stream_of
@@ -90,7 +91,7 @@ async def make_job(
     items: Iterable[Any],
     *,
     parallel: int = 4,
-    chunk_items: int = CHUNK_ITEMS,
+    chunk_items: int | Sequence[int] = CHUNK_ITEMS,
     stream: str | None = None,
     region: str | None = "US",
     split: bool = True,
@@ -106,7 +107,7 @@ async def make_job(
 
     `items` become lines of NDJSON: objects are serialised, bytes are used unchanged. With `columns` the
     format is CSV, and the items are its rows, as bytes. With `split=False` the job has no chunks yet;
-    otherwise each chunk has `chunk_items` items.
+    otherwise each chunk has `chunk_items` items, or one has as many as one of them says.
     """
     format_ = Format.CSV if columns else Format.NDJSON
     layout = {"delimiter": ",", "columns": list(columns)} if columns else None
@@ -130,11 +131,21 @@ async def make_job(
         await uploads.add_part(conn, account_id, job.id, 0, body)
         total = None
         if split:
-            chunks = spans(format_, layout, body, chunk_items)
+            chunks = _spans(format_, layout, body, chunk_items)
             total = await uploads.add_chunks(conn, account_id, job.id, 0, 0, chunks)
         received = uploads.Received(layout=layout, parallel=parallel, parts=1, size=len(body), total=total)
         assert await uploads.accept(conn, job, received)
     return job.id
+
+
+def _spans(
+    format_: Format, layout: dict[str, Any] | None, body: bytes, chunk_items: int | Sequence[int]
+) -> list[Span]:
+    if isinstance(chunk_items, int):
+        return spans(format_, layout, body, chunk_items)
+    lines = iter(spans(format_, layout, body, 1))
+    chunks = [list(islice(lines, items)) for items in chunk_items]
+    return [Span(chunk[0].start, chunk[-1].end, len(chunk)) for chunk in chunks]
 
 
 def phone(number: int) -> str:

@@ -1,8 +1,8 @@
 """What a field of a contact gets back: from the values before and after each change of a job. Pure.
 
-The changes of a job to a field are walked from the newest to the oldest. Where the value is still the one
-that the job wrote, it becomes the one before. A value that is neither of the two was written by somebody
-else since: it stays, and is told, unless the undo is forced.
+The changes of a job to a field are walked from the newest to the oldest. While the value is the one that the
+job wrote, it becomes the one before. Any other value was written by somebody else since: it stays, and is
+told, unless it is the one from before the job or the undo is forced.
 """
 
 from collections.abc import Sequence
@@ -32,13 +32,12 @@ def walk(changes: Sequence[BeforeAfter], now: str | None, *, force: bool) -> Wal
     first = changes[-1].old
     if force or now == first:
         return Walked(first)
-    value, kept = now, False
+    value = now
     for old, new in changes:
-        if value == new:
-            value = old
-        elif value != old:
-            kept = True
-    return Walked(value, ("",) if kept and value != first else ())
+        if value != new:
+            break
+        value = old
+    return Walked(value, () if value == first else ("",))
 
 
 def walk_keys(changes: Sequence[BeforeAfter], now: str | None, *, force: bool) -> Walked:
@@ -78,13 +77,12 @@ def _walk_key(pairs: Sequence[tuple[Any, Any]], now: Any, *, force: bool) -> tup
     first = pairs[-1][0]
     if force or _same(now, first):
         return first, False
-    value, kept = now, False
+    value = now
     for old, new in pairs:
-        if _same(value, new):
-            value = old
-        elif not _same(value, old):
-            kept = True
-    return value, kept and not _same(value, first)
+        if not _same(value, new):
+            break
+        value = old
+    return value, not _same(value, first)
 
 
 def _same(one: Any, other: Any) -> bool:
