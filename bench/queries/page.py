@@ -124,6 +124,7 @@ async def _names(service: Service, client: Client) -> dict[str, str]:
     kinds, owners = ["list", "label", "audience"], [made["list"], made["label"], made["audience"]]
     await service.sql(MEMBERSHIPS, client.account_id, kinds, owners, MEMBERS, made["contact"])
     (account,) = await service.sql("SELECT name FROM accounts WHERE id = $1", client.account_id)
+    (key,) = await service.sql("SELECT id FROM api_keys WHERE account_id = $1", client.account_id)
     return {
         "contact_id": show_id("ctc", made["contact"]),
         "list_id": show_id("lst", made["list"]),
@@ -133,6 +134,7 @@ async def _names(service: Service, client: Client) -> dict[str, str]:
         "channel_id": made["channel"],
         "name": "vip",
         "account": account["name"],
+        "key": key["id"],
     }
 
 
