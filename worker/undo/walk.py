@@ -1,8 +1,8 @@
 """What a field of a contact gets back: from the values before and after each change of a job. Pure.
 
 The changes of a job to a field are walked from the newest to the oldest. While the value is the one that the
-job wrote, it becomes the one before. Any other value was written by somebody else since: it stays, and is
-told, unless it is the one from before the job or the undo is forced.
+job wrote, it becomes the one before. Any other value was written later by somebody else: the undo keeps it
+and says so, unless it is the one from before the job, or the undo is forced.
 """
 
 from collections.abc import Sequence

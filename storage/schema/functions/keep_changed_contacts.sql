@@ -1,9 +1,8 @@
 -- Keep what an UPDATE changed in contacts. Its trigger calls this function once per statement: `gone` holds the rows before,
 -- `changed` those after. The setting bulklane.change says who changes them: the id of a job, whose changes become
 -- before_images; 'staged', if each contact was staged for its job; an object, for a single change over REST, which becomes
--- single_changes; empty, if nothing is kept. Only fields that differ are stored. A statement that can change a few fields
--- only may name them in the setting bulklane.fields. This function forgets them, so that all fields of the next statement
--- are compared again.
+-- single_changes; empty, if nothing is kept. Only fields that differ are stored. A statement that can change only a few
+-- fields may name them in the setting bulklane.fields. This function empties it, so it is valid for one statement.
 --
 -- What up to @most_contacts@ contacts had and have in a field is read as two arrays. An UPDATE adds a contact to `gone` and to
 -- `changed` at the same time, so the values have the same order, which their ids confirm. To join the two costs twice as much.

@@ -23,7 +23,7 @@ def changes(*pairs: tuple[str | None, str | None]) -> list[BeforeAfter]:
     [
         ("c", "a", ()),  # as the job left it
         ("a", "a", ()),  # as it was before the job
-        ("b", "b", ("",)),  # somebody else has changed it, to a value that the job had written, too
+        ("b", "b", ("",)),  # somebody else has written a value that the job had also written
         ("d", "d", ("",)),  # somebody else has changed it
         (None, None, ("",)),
     ],
