@@ -60,14 +60,11 @@ def _kept(field: ContactField) -> str:
             "values": "json" if field.is_json else "texts",
             "json": "_json" if field.is_json else "",
             "cast": "" if field.is_json else "::text",
-            "is_large": _is_large(field.name) if field.is_json else "false",
+            "is_json": str(field.is_json),
+            "size": _size(field.name, LARGEST_JSON) if field.is_json else "0",
             "most_bytes": MOST_BYTES,
         },
     )
-
-
-def _is_large(json_name: str) -> str:
-    return f"(SELECT sum({_size(json_name, LARGEST_JSON)}) > {MOST_BYTES} FROM gone)"
 
 
 def _before_and_after(field: ContactField) -> str:

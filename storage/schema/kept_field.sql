@@ -1,5 +1,8 @@
         IF '@name@' = ANY (fields) THEN
-            @values@_before := CASE WHEN NOT @is_large@ THEN (SELECT array_agg(@name@@cast@) FROM gone) END;
+            @values@_before := CASE
+                WHEN @is_json@ AND (SELECT sum(@size@) FROM gone) > @most_bytes@ THEN NULL
+                ELSE (SELECT array_agg(@name@@cast@) FROM gone)
+            END;
             @values@_after := CASE WHEN @values@_before IS NOT NULL THEN (SELECT array_agg(@name@@cast@) FROM changed) END;
             IF (GREATEST(pg_column_size(@values@_before), pg_column_size(@values@_after)) <= @most_bytes@) IS NOT TRUE THEN
                 large := large || '@name@'::text;
